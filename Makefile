@@ -1,0 +1,39 @@
+# make demo    set up, index sample photos, search them, serve the page   (DEMO_ARGS=--no-serve stops before the page)
+# make test    set up, run the tests                                      (TEST_ARGS='-k name' and so on)
+# make check   set up, then ruff and mypy
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The extra `gpu` where an NVIDIA driver answers, else `cpu`.
+FAISS := $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/.demo-$(FAISS)
+	$(BIN)/picsift demo $(DEMO_ARGS)
+
+test: $(VENV)/.dev-$(FAISS)
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+check: $(VENV)/.dev-$(FAISS)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "picsift needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo-$(FAISS): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[$(FAISS),demo]'
+	@touch $@
+
+$(VENV)/.dev-$(FAISS): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[$(FAISS),dev]'
+	@touch $@ $(VENV)/.demo-$(FAISS)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

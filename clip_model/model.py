@@ -1,0 +1,54 @@
+"""CLIP: an image tower and a text tower with one embedding space (Radford et al. 2021, arXiv 2103.00020)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from clip_model.config import CLIPConfig
+from clip_model.text import TextTransformer
+from clip_model.vision import build_visual
+
+
+class CLIP(TextTransformer):
+    """Both towers and the temperature.
+
+    It is a text tower that also has `visual`, because OpenAI's checkpoints keep the text tower's parameters at the
+    root: this way every name is theirs, and their state dicts load strictly without renaming.
+    """
+
+    def __init__(self, config: CLIPConfig) -> None:
+        """Build with random weights; see `clip_model.checkpoint.load_model` for trained ones."""
+        super().__init__(config)
+        self.config = config
+        self.visual = build_visual(config)
+        # Section 2.5 of the paper: the temperature starts at 0.07, held as the logarithm of its inverse.
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """Features of images.
+
+        Args:
+            pixels: (b, 3, h, w) float, normalised with CLIP's mean and deviation.
+
+        Returns:
+            (b, e) float, raw features.
+        """
+        features: Tensor = self.visual(pixels)
+        return features
+
+    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Both embeddings and the scale of their cosines.
+
+        Args:
+            pixels: (b, 3, h, w) float, normalised.
+            tokens: (b, s) int64.
+
+        Returns:
+            image (b, e) and text (b, e), unit length, and the inverse temperature ().
+        """
+        image = nn.functional.normalize(self.encode_image(pixels), dim=-1)
+        text = nn.functional.normalize(self.encode_text(tokens), dim=-1)
+        return image, text, self.logit_scale.exp()

@@ -1,0 +1,56 @@
+"""The causal text transformer: token ids to raw features, pooled at the end of the text.
+
+Legend: b batch, s positions, d channels, e dimension of the shared space.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from clip_model.config import CLIPConfig
+from clip_model.transformer import Transformer
+
+
+class TextTransformer(nn.Module):
+    """The text tower of the paper (section 2.4)."""
+
+    def __init__(self, config: CLIPConfig) -> None:
+        """Build and initialise the tower that `config.text` describes."""
+        super().__init__()
+        t = config.text
+        self.transformer = Transformer(t.width, t.layers, t.heads, config.quick_gelu)
+        self.token_embedding = nn.Embedding(t.vocab_size, t.width)
+        self.positional_embedding = nn.Parameter(torch.empty(t.context_length, t.width))
+        self.ln_final = nn.LayerNorm(t.width)
+        self.text_projection = nn.Parameter(torch.empty(t.width, config.embed_dim))
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        nn.init.normal_(self.positional_embedding, std=0.01)
+        nn.init.normal_(self.text_projection, std=t.width**-0.5)
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Features of tokenised texts.
+
+        The mask is causal, so what follows the last end of text never reaches it: those positions are not computed.
+
+        Args:
+            tokens: (b, s) int64 ids, the end of text being the largest id of a row.
+
+        Returns:
+            (b, e) float, raw features.
+
+        Raises:
+            ValueError: when there are more positions than the context has.
+        """
+        if tokens.shape[1] > len(self.positional_embedding):
+            raise ValueError(
+                f"texts of {tokens.shape[1]} positions, but the context is {len(self.positional_embedding)}"
+            )
+        ends = tokens.argmax(dim=-1)  # [b]
+        length = int(ends.max()) + 1 if len(ends) else 1
+        x = self.token_embedding(tokens[:, :length])  # [b, s, d]
+        x = x + self.positional_embedding[:length]
+        x = self.transformer(x, causal=True)
+        x = self.ln_final(x[torch.arange(len(x), device=x.device), ends])  # [b, d]
+        features: Tensor = x @ self.text_projection  # [b, e]
+        return features

@@ -1,0 +1,113 @@
+"""The residual attention block that both towers are made of, with OpenAI's parameter names.
+
+Knows neither images nor texts.
+
+Legend: b batch, s positions, d channels, h heads.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class QuickGELU(nn.Module):
+    """x * sigmoid(1.702 x): the approximation that OpenAI's weights were trained with."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape in, the same shape out."""
+        return x * torch.sigmoid(1.702 * x)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention on `scaled_dot_product_attention`.
+
+    The parameter names are those of `torch.nn.MultiheadAttention`, so that OpenAI's checkpoints load strictly.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        """`width` channels in `heads` heads."""
+        super().__init__()
+        self.heads = heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, causal: bool) -> Tensor:
+        """Attend from every position to all, or to itself and those before it.
+
+        Args:
+            x: (b, s, d) float.
+            causal: whether a position sees only itself and the positions before it.
+
+        Returns:
+            (b, s, d) float.
+        """
+        b, s, d = x.shape
+        qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        q, k, v = qkv.view(b, s, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)  # each [b, h, s, d/h]
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        out: Tensor = self.out_proj(y.transpose(1, 2).reshape(b, s, d))
+        return out
+
+
+class MLP(nn.Module):
+    """Two linear layers, four times as wide in between."""
+
+    def __init__(self, width: int, quick_gelu: bool) -> None:
+        """`width` channels in and out."""
+        super().__init__()
+        self.c_fc = nn.Linear(width, 4 * width)
+        self.gelu = QuickGELU() if quick_gelu else nn.GELU()
+        self.c_proj = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, s, d) -> (b, s, d)."""
+        out: Tensor = self.c_proj(self.gelu(self.c_fc(x)))
+        return out
+
+
+class ResidualAttentionBlock(nn.Module):
+    """Pre-norm attention and MLP, each added to its input."""
+
+    def __init__(self, width: int, heads: int, quick_gelu: bool) -> None:
+        """`width` channels, `heads` heads."""
+        super().__init__()
+        self.attn = Attention(width, heads)
+        self.ln_1 = nn.LayerNorm(width)
+        self.mlp = MLP(width, quick_gelu)
+        self.ln_2 = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor, causal: bool) -> Tensor:
+        """(b, s, d) -> (b, s, d)."""
+        x = x + self.attn(self.ln_1(x), causal)
+        out: Tensor = x + self.mlp(self.ln_2(x))
+        return out
+
+
+class Transformer(nn.Module):
+    """A stack of residual attention blocks."""
+
+    def __init__(self, width: int, layers: int, heads: int, quick_gelu: bool) -> None:
+        """Build and initialise as section 2.4 of the paper's reference implementation does."""
+        super().__init__()
+        self.width, self.layers = width, layers
+        self.resblocks = nn.ModuleList(ResidualAttentionBlock(width, heads, quick_gelu) for _ in range(layers))
+        self._initialise()
+
+    def _initialise(self) -> None:
+        # Scaled with depth as in GPT-2 (Radford et al. 2019, section 2.3), which CLIP's text tower follows.
+        attention_std = self.width**-0.5
+        residual_std = attention_std * (2 * self.layers) ** -0.5
+        for block in self.resblocks:
+            nn.init.normal_(block.attn.in_proj_weight, std=attention_std)  # type: ignore[union-attr,arg-type]
+            nn.init.normal_(block.attn.out_proj.weight, std=residual_std)  # type: ignore[union-attr,arg-type]
+            nn.init.normal_(block.mlp.c_fc.weight, std=(2 * self.width) ** -0.5)  # type: ignore[union-attr,arg-type]
+            nn.init.normal_(block.mlp.c_proj.weight, std=residual_std)  # type: ignore[union-attr,arg-type]
+
+    def forward(self, x: Tensor, causal: bool = False) -> Tensor:
+        """(b, s, d) -> (b, s, d)."""
+        for block in self.resblocks:
+            x = block(x, causal)
+        return x

@@ -1,0 +1,48 @@
+"""open_clip, imported where torchvision's compiled operators are missing or belong to another torch.
+
+torchvision's Python registers shapes for four compiled operators when it is imported; declaring their schemas first
+lets that import pass. Nothing here ever calls them.
+"""
+
+import importlib.util
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+_OPERATORS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width,"
+    " int sampling_ratio, bool aligned) -> Tensor",
+    "roi_pool(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width)"
+    " -> (Tensor, Tensor)",
+)
+
+
+def _compiled_operators_load() -> bool:
+    spec = importlib.util.find_spec("torchvision")
+    if spec is None or spec.origin is None:
+        pytest.skip("parity with open_clip needs torchvision's Python code", allow_module_level=True)
+    compiled = sorted(Path(spec.origin).parent.glob("_C*.so"))
+    try:
+        for library in compiled:
+            torch.ops.load_library(library)
+    except OSError:
+        return False
+    return bool(compiled)
+
+
+if not _compiled_operators_load():
+    _library = torch.library.Library("torchvision", "DEF")
+    for _schema in _OPERATORS:
+        _library.define(_schema)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    open_clip = pytest.importorskip("open_clip", reason="parity needs open_clip (extra 'bench')")
+    from open_clip.tokenizer import SimpleTokenizer
+    from open_clip.transform import image_transform
+
+__all__ = ["SimpleTokenizer", "image_transform", "open_clip"]

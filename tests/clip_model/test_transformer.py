@@ -1,0 +1,38 @@
+import pytest
+import torch
+
+from clip_model.transformer import Attention, QuickGELU, Transformer
+
+
+def test_attention_equals_torchs_own():
+    torch.manual_seed(0)
+    ours, theirs = Attention(24, heads=3), torch.nn.MultiheadAttention(24, 3, batch_first=True)
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    x = torch.randn(2, 7, 24)
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(7)
+    for causal in (False, True):
+        expected, _ = theirs(x, x, x, attn_mask=mask if causal else None, need_weights=False)
+        assert torch.allclose(ours(x, causal), expected, atol=1e-6)
+
+
+def test_no_position_sees_a_later_one_where_causal():
+    torch.manual_seed(0)
+    transformer = Transformer(16, layers=2, heads=2, quick_gelu=True)
+    x = torch.randn(1, 6, 16)
+    changed = x.clone()
+    changed[:, 4:] += 1
+    difference = (transformer(x, causal=True) - transformer(changed, causal=True)).abs().amax(dim=(0, 2))
+    assert difference[:4].max() == 0
+    assert difference[4:].min() > 0
+    everywhere = (transformer(x) - transformer(changed)).abs().amax(dim=(0, 2))
+    assert everywhere.min() > 0
+
+
+def test_every_parameter_gets_a_gradient():
+    transformer = Transformer(16, layers=2, heads=2, quick_gelu=False)
+    transformer(torch.randn(2, 5, 16), causal=True).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in transformer.parameters())
+
+
+def test_quick_gelu_is_the_logistic_approximation():
+    assert QuickGELU()(torch.tensor(1.0)).item() == pytest.approx(0.845795, abs=1e-6)

@@ -1,0 +1,35 @@
+"""Fixtures that several packages' tests share: a tiny model, and photos that do not belong to the project."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_model_path(tmp_path_factory):
+    """The weights of a random CLIP with CLIP's whole vocabulary: 16 dimensions, 32-pixel pictures, milliseconds."""
+    import torch
+
+    from clip_model.checkpoint import save_model
+    from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+    from clip_model.model import CLIP
+
+    config = CLIPConfig(
+        embed_dim=16,
+        vision=VisionConfig(image_size=32, layers=2, width=32, patch_size=8, head_width=16),
+        text=TextConfig(width=16, heads=2, layers=2),
+    )
+    path = tmp_path_factory.mktemp("tiny_model") / "tiny.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_model(CLIP(config), path, {"title": "tiny random CLIP"}, dtype=torch.float16)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_photos():
+    """A folder of real photos beside the project."""
+    folder = Path(__file__).parents[2] / "shared" / "photos"
+    if not folder.is_dir():
+        pytest.skip(f"needs the photos at {folder}, which are not part of the project")
+    return folder

@@ -1,0 +1,141 @@
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from open_clip_reference import SimpleTokenizer
+
+from clip_model.tokenizer import EOT, SOT, VOCABULARY_SIZE, Tokenizer, clean, default_tokenizer, merge
+
+reference = SimpleTokenizer()
+
+SNIPPETS = [
+    "a photo of a dog", "it's", "they'LL", "'ſ", "ſ'S", "<start_of_text>", "<END_OF_TEXT>", "<|endoftext|>", "&amp;lt;",
+    "&amp;amp;", "&#x200b;", "&nbsp;", "👩‍👩‍👧‍👦", "🏳️‍🌈", "🇩🇪", "שלום", "مرحبا بالعالم",
+    "\u202eabc\u202c", "日本語の写真", "한국어",
+    "ÃƒÂ©", "schÃ¶n", "ﬁne", "e\u0301", "İstanbul", "ẞ", "\x00", "\x07", "\x1b[31m", "\ufeff", "\ud800",
+    "\u2028", "\u00a0", "\u3000",
+    "  ", "\t\n", "1234567890", "½", "٣", "!!!", "...", "—", "</w>", "Ġ", "x" * 40, "²", "ǅ", "\U0010ffff",
+]  # fmt: skip
+
+strings = st.one_of(
+    st.text(),
+    st.text(alphabet=st.characters(codec=None, exclude_categories=())),  # lone surrogates and controls too
+    st.lists(st.sampled_from(SNIPPETS), max_size=12).map("".join),
+    st.lists(st.one_of(st.sampled_from(SNIPPETS), st.text(max_size=8)), max_size=40).map(" ".join),
+)
+
+
+@settings(max_examples=6000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(strings)
+@example("")
+@example("<start_of_text>")
+@example("a" * 10_000)
+@example("the cat sat " * 900)
+def test_ids_equal_open_clips(text):
+    assert default_tokenizer().encode(text) == reference.encode(text)
+    assert torch.equal(default_tokenizer()(text), reference(text))
+
+
+def test_texts_of_ten_thousand_characters_equal_open_clips():
+    draw = random.Random(0)
+    blocks = [(0x20, 0x250), (0x5D0, 0x5EB), (0x4E00, 0x4E80), (0x1F600, 0x1F640)]
+    letters = [chr(letter) for block in blocks for letter in range(*block)]
+    for _ in range(10):
+        text = "".join(draw.choices(letters, k=10_000))
+        assert default_tokenizer().encode(text) == reference.encode(text)
+
+
+@pytest.mark.parametrize("context_length", [2, 3, 16, 77])
+def test_a_text_that_is_too_long_is_cut_as_open_clip_cuts_it(context_length):
+    texts = ["one two three four " * repeat for repeat in (0, 1, 3, 4, 5, 18, 19, 20, 100)]
+    ours, theirs = Tokenizer(context_length)(texts), reference(texts, context_length=context_length)
+    assert ours.dtype == torch.int64
+    assert torch.equal(ours, theirs)
+
+
+def test_a_sentence_has_the_ids_of_the_papers_vocabulary():
+    rows = default_tokenizer()("A diagram  of\n a DOG")
+    assert rows.shape == (1, 77)
+    assert rows[0, :7].tolist() == [SOT, 320, 22697, 539, 320, 1929, EOT]
+    assert not rows[0, 7:].any()
+
+
+def test_no_text_gives_no_rows():
+    assert default_tokenizer()([]).shape == (0, 77)
+    assert default_tokenizer()([""])[0, :3].tolist() == [SOT, EOT, 0]
+
+
+def test_the_vocabulary_is_complete():
+    tokenizer = default_tokenizer()
+    assert len(tokenizer._merges) == VOCABULARY_SIZE - 2 - 512
+    # What lets one pass over a heap equal a rescan after each merge: a symbol is older than every pair it is part of.
+    assert all(left < merged and right < merged for (left, right), merged in tokenizer._merges.items())
+
+
+def rescan(ids, merges):
+    """The definition, slowly: the oldest pair anywhere, all its places from left to right, again."""
+    ids = list(ids)
+    while candidates := [merges[pair] for pair in pairwise(ids) if pair in merges]:
+        oldest, joined, i = min(candidates), [], 0
+        while i < len(ids):
+            if i + 1 < len(ids) and merges.get((ids[i], ids[i + 1])) == oldest:
+                joined.append(oldest)
+                i += 2
+            else:
+                joined.append(ids[i])
+                i += 1
+        ids = joined
+    return ids
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(st.data())
+def test_merging_by_heap_equals_rescanning(data):
+    merges = {}
+    for merged in range(3, 3 + data.draw(st.integers(0, 12))):
+        pair = data.draw(st.tuples(st.integers(0, merged - 1), st.integers(0, merged - 1)))
+        merges.setdefault(pair, merged)
+    word = data.draw(st.lists(st.integers(0, 2), max_size=60))
+    assert merge(word, merges) == rescan(word, merges)
+
+
+@pytest.mark.parametrize("word", ["a" * 100_000, "ab" * 50_000, "photograph" * 10_000, "é" * 50_000])
+def test_a_word_of_a_hundred_kilobytes_takes_no_quadratic_time(word):
+    begun = time.perf_counter()
+    assert Tokenizer().encode(word)
+    assert time.perf_counter() - begun < 3
+
+
+def test_only_the_beginning_of_an_endless_text_is_merged():
+    tokenizer = Tokenizer()
+    rows = tokenizer("word" + " photograph" * 5 + " unseen" * 200)
+    assert rows[0, -1] == EOT
+    assert tokenizer._cached_word.cache_info().misses == 3
+
+
+def test_many_different_words_do_not_fill_the_memory():
+    tokenizer = Tokenizer()
+    tokenizer.encode("y" * 1000)
+    assert tokenizer._cached_word.cache_info().currsize == 0
+    assert tokenizer._cached_word.cache_info().maxsize is not None
+
+
+def test_eight_threads_share_one_tokenizer():
+    texts = [f"photo {i} of {chr(97 + i % 26) * 5}" for i in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(Tokenizer(), [texts] * 8))
+    assert all(torch.equal(rows, reference(texts)) for rows in results)
+
+
+def test_cleaning_repairs_unescapes_and_squeezes():
+    assert clean("  SchÃ¶n &amp;amp;\u3000Gut\n") == "schön & gut"
+
+
+def test_a_context_without_room_is_refused():
+    with pytest.raises(ValueError, match=r"at least 2 .* got 1"):
+        Tokenizer(1)

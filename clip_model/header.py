@@ -1,0 +1,96 @@
+"""What a safetensors file says about itself: its metadata, and the type and shape of each tensor.
+
+Reads the first few kilobytes only, and imports no torch, so that naming a model stays cheap. The layout is that of
+https://github.com/huggingface/safetensors: eight bytes of length, a JSON object, then the tensors' bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clip_model.config import CLIPConfig
+
+CONFIG_KEY = "config"
+_LENGTH_BYTES = 8
+_LONGEST_HEADER = 100_000_000  # the format's own bound
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of batch norms: state, not parameters
+
+
+@dataclass(frozen=True)
+class Header:
+    """The sound header of a model's weights file.
+
+    Attributes:
+        config: what the model looks like.
+        metadata: the other strings that were saved with it.
+        shapes: the shape of each tensor by name.
+    """
+
+    config: CLIPConfig
+    metadata: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned."""
+        return sum(math.prod(shape) for name, shape in self.shapes.items() if not name.endswith(_STATISTICS))
+
+
+def read_header(path: Path) -> Header:
+    """Read and check the header of a weights file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a safetensors file, is cut short, or holds no configuration of a CLIP.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+        if size < _LENGTH_BYTES or not 2 <= length <= min(_LONGEST_HEADER, size - _LENGTH_BYTES):
+            raise ValueError(f"{path} is not a safetensors file, or was cut short within its header ({size} bytes)")
+        entries = _parse(path, file.read(length))
+    metadata = entries.pop("__metadata__", {})
+    shapes, data_bytes = _tensors(path, entries)
+    expected = _LENGTH_BYTES + length + data_bytes
+    if size != expected:
+        raise ValueError(f"{path} is damaged or cut short: its header announces {expected} bytes, it has {size}")
+    texts = {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
+    return Header(_config(path, texts), {key: value for key, value in texts.items() if key != CONFIG_KEY}, shapes)
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        entries = json.loads(data)
+    except (ValueError, RecursionError):
+        entries = None
+    if not isinstance(entries, dict):
+        raise ValueError(f"{path} is not a safetensors file: its header is not a JSON object")
+    return entries
+
+
+def _tensors(path: Path, entries: Mapping[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    data_bytes = 0
+    for name, entry in entries.items():
+        try:
+            shapes[name] = tuple(int(side) for side in entry["shape"])
+            data_bytes = max(data_bytes, int(entry["data_offsets"][1]))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise ValueError(f"{path} is not a safetensors file: no shape or place for the tensor {name!r}") from error
+    return shapes, data_bytes
+
+
+def _config(path: Path, metadata: Mapping[str, str]) -> CLIPConfig:
+    if CONFIG_KEY not in metadata:
+        raise ValueError(
+            f"{path} holds no model configuration (metadata key {CONFIG_KEY!r}): it was not saved by this program"
+        )
+    try:
+        return CLIPConfig.from_dict(json.loads(metadata[CONFIG_KEY]))
+    except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} holds a model configuration that cannot be used: {error}") from error

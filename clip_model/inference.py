@@ -1,0 +1,216 @@
+"""The Encoder: pictures and texts in, embeddings of unit length out, on whatever device works.
+
+It reads no files but the model's, keeps no results, and never trains.
+Legend: n items, b batch, s image size, d dimension of the shared space.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from clip_model.checkpoint import load_model
+from clip_model.folding import fold_batch_norms
+from clip_model.model import CLIP
+from clip_model.precision import AUTO, choose_device, choose_precision, precision_name
+from clip_model.registry import resolve
+from clip_model.tokenizer import EOT, VOCABULARY_SIZE, Tokenizer
+from clip_model.transforms import ImageTransform, upright
+from clip_model.vision import ModifiedResNet
+
+logger = logging.getLogger(__name__)
+
+CPU_BATCH = 32
+GPU_BATCH = 256
+
+Embeddings = NDArray[np.float32]
+Pixels = Tensor | NDArray[np.float32]
+
+
+class Encoder:
+    """A model ready to embed; safe to call from several threads, which take turns at the network.
+
+    Args:
+        model: any CLIP; it is copied, and stays as it is.
+        name: what to call it.
+        fingerprint: what tells its weights from others.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        precision: "auto", "fp32", "bf16" or "fp16": of the network inside; results are float32 always.
+        batch_size: items computed at once; None is 32 on a CPU and 256 on a GPU.
+
+    Raises:
+        ValueError: if the device or the precision is unknown or does not work here, or the model has another
+            vocabulary than the tokenizer's.
+    """
+
+    def __init__(
+        self,
+        model: CLIP,
+        *,
+        name: str = "unnamed",
+        fingerprint: str = "",
+        device: str = AUTO,
+        precision: str = AUTO,
+        batch_size: int | None = None,
+    ) -> None:
+        config = model.config
+        if config.text.vocab_size != VOCABULARY_SIZE:
+            raise ValueError(
+                f"model {name!r} has a vocabulary of {config.text.vocab_size}, the tokenizer has {VOCABULARY_SIZE}"
+            )
+        self.name, self.fingerprint = name, fingerprint
+        self.dim, self.image_size = config.embed_dim, config.vision.image_size
+        self._device = choose_device(device)
+        self._dtype = choose_precision(precision, self._device)
+        self.device, self.precision = str(self._device), precision_name(self._dtype)
+        self.batch_size = batch_size or (CPU_BATCH if self._device.type == "cpu" else GPU_BATCH)
+        self._layout = torch.contiguous_format
+        self._model = self._prepare(model)
+        self._transform = ImageTransform(self.image_size)
+        self._tokenizer = Tokenizer(config.text.context_length)
+        self._lock = threading.Lock()
+        logger.info("model %s runs on %s in %s", name, self.device, self.precision)
+
+    def preprocess(self, image: Image.Image) -> Tensor:
+        """Turn an upright picture into (3, s, s) float32 on the CPU; meant for the workers that decode."""
+        return self._transform(image)
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Embeddings:
+        """Embed pictures of any size and mode, turned as their EXIF orientation says.
+
+        Returns:
+            (n, d) float32, unit length.
+
+        Raises:
+            ValueError: if the network gives no direction for a picture (NaN or zero), naming which.
+        """
+        parts = [np.empty((0, self.dim), dtype=np.float32)]
+        step = self.batch_size  # may shrink meanwhile
+        for start in range(0, len(images), step):
+            batch = [self.preprocess(upright(image)) for image in images[start : start + step]]
+            parts.append(self._embed(self._encode_pixels, torch.stack(batch), "image", start))
+        return np.concatenate(parts)
+
+    def encode_pixels(self, pixels: Pixels | Sequence[Pixels]) -> Embeddings:
+        """Embed what `preprocess` gave.
+
+        Args:
+            pixels: (n, 3, s, s) float, normalised; or a sequence of n such (3, s, s).
+
+        Returns:
+            (n, d) float32, unit length.
+
+        Raises:
+            ValueError: if the shape is another, or the network gives no direction for a picture.
+        """
+        stacked = _stack(pixels)
+        if not len(stacked):
+            return np.empty((0, self.dim), dtype=np.float32)
+        side = self.image_size
+        if stacked.shape[1:] != (3, side, side):
+            raise ValueError(f"expected pixels of shape (n, 3, {side}, {side}), got {tuple(stacked.shape)}")
+        return self._embed(self._encode_pixels, stacked, "image")
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed texts; equal ones are computed once.
+
+        Returns:
+            (n, d) float32, unit length.
+
+        Raises:
+            ValueError: if the network gives no direction for a text, naming which.
+        """
+        if isinstance(texts, str):
+            raise ValueError(f"expected a list of texts, got one text; write [{texts[:40]!r}]")
+        if not texts:
+            return np.empty((0, self.dim), dtype=np.float32)
+        rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        tokens = self._tokenizer(list(rows))
+        # Short texts together: the text tower computes no position after the last end mark of a batch.
+        order = (tokens == EOT).int().argmax(dim=1).argsort()
+        embeddings = self._embed(self._encode_tokens, tokens[order], "text")
+        unique = np.empty_like(embeddings)
+        unique[order.numpy()] = embeddings
+        return unique[[rows[text] for text in texts]]
+
+    def _prepare(self, model: CLIP) -> CLIP:
+        model = copy.deepcopy(model).requires_grad_(False).float().cpu().eval()
+        if isinstance(model.visual, ModifiedResNet):
+            fold_batch_norms(model.visual)
+            # Convolutions over many channels run up to twice as fast when a pixel's channels lie together.
+            self._layout = torch.channels_last
+            model.visual.to(memory_format=self._layout)  # type: ignore[call-overload]
+        return model.to(self._device, self._dtype)
+
+    def _encode_pixels(self, pixels: Tensor) -> Tensor:
+        pixels = pixels.to(self._device, self._dtype).contiguous(memory_format=self._layout)
+        return self._model.encode_image(pixels)
+
+    def _encode_tokens(self, tokens: Tensor) -> Tensor:
+        return self._model.encode_text(tokens.to(self._device))
+
+    def _embed(self, encode: Callable[[Tensor], Tensor], items: Tensor, what: str, first: int = 0) -> Embeddings:
+        """Run a tower over items in batches, the first one being number `first` to the caller."""
+        parts: list[Embeddings] = []
+        start = 0
+        while start < len(items):
+            batch = items[start : start + self.batch_size]
+            try:
+                with self._lock, torch.inference_mode():
+                    parts.append(_unit(encode(batch).float(), what, first + start))
+            except torch.OutOfMemoryError:
+                if len(batch) == 1:
+                    raise
+                self._shrink(len(batch) // 2)
+            else:
+                start += len(batch)
+        return np.concatenate(parts)
+
+    def _shrink(self, size: int) -> None:
+        logger.warning("%s has no memory for %d items at once; going on with %d", self.device, self.batch_size, size)
+        self.batch_size = size
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def load_encoder(name: str | Path = "builtin", *, device: str = AUTO, precision: str = AUTO) -> Encoder:
+    """Load a model by registered name or path, ready to embed.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the model, the device or the precision is unknown or cannot be used; the message says why.
+    """
+    info = resolve(name)
+    return Encoder(
+        load_model(info.path), name=info.name, fingerprint=info.fingerprint, device=device, precision=precision
+    )
+
+
+def _stack(pixels: Pixels | Sequence[Pixels]) -> Tensor:
+    if isinstance(pixels, (Tensor, np.ndarray)):
+        return torch.as_tensor(pixels)
+    return torch.stack([torch.as_tensor(one) for one in pixels]) if len(pixels) else torch.empty(0)
+
+
+def _unit(features: Tensor, what: str, first: int) -> Embeddings:
+    """Scale (b, d) features to unit length.
+
+    Raises:
+        ValueError: if a row is zero or not finite.
+    """
+    norms = features.norm(dim=1, keepdim=True)
+    sound = (torch.isfinite(norms) & (norms > 0)).flatten()
+    if not sound.all():
+        row = first + int(torch.nonzero(~sound)[0])
+        raise ValueError(f"the model gives no direction for {what} number {row}: its features are zero or not finite")
+    embeddings: Embeddings = (features / norms).cpu().numpy()
+    return embeddings

@@ -1,0 +1,101 @@
+"""Names of models: the built-in one, or a path to a weights file. Imports no torch and downloads nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+from clip_model.header import read_header
+
+BUILTIN = "builtin"
+WEIGHTS_SUFFIX = ".safetensors"
+WEIGHTS_IN_FOLDER = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that can be loaded.
+
+    Attributes:
+        name: what `resolve` accepts: a registered name, or the absolute path.
+        path: the weights file.
+        dim: dimension of the embeddings.
+        image_size: side of the image tower's square input in pixels.
+        parameters: how many numbers were learned.
+        fingerprint: SHA-256 of the weights file in hexadecimal: equal exactly where the weights are.
+        source: "built-in" or "file".
+    """
+
+    name: str
+    path: Path
+    dim: int
+    image_size: int
+    parameters: int
+    fingerprint: str
+    source: str
+
+
+def resolve(name_or_path: str | Path) -> ModelInfo:
+    """Find a model by its name, or by the path of a weights file or of a folder that holds `model.safetensors`.
+
+    Raises:
+        ValueError: if the name is unknown, or the file is no model.
+        FileNotFoundError: if the path, or the weights of a known name, are missing.
+    """
+    registered = _registered()
+    if isinstance(name_or_path, str) and name_or_path in registered:
+        return _describe(name_or_path, registered[name_or_path], "built-in")
+    path = Path(name_or_path).expanduser()
+    if isinstance(name_or_path, str) and not _looks_like_path(name_or_path):
+        known = ", ".join(sorted(registered))
+        raise ValueError(
+            f"unknown model {name_or_path!r}; known are: {known}; "
+            f"or give the path of a {WEIGHTS_SUFFIX} file or of a folder that holds {WEIGHTS_IN_FOLDER}"
+        )
+    weights = path / WEIGHTS_IN_FOLDER if path.is_dir() else path
+    return _describe(str(weights.resolve()), weights.resolve(), "file")
+
+
+def available() -> list[ModelInfo]:
+    """Describe the registered models whose weights are on this machine."""
+    return [resolve(name) for name, path in _registered().items() if path.is_file()]
+
+
+def _registered() -> dict[str, Path]:
+    return {BUILTIN: Path(str(resources.files(__package__))) / "weights" / f"{BUILTIN}{WEIGHTS_SUFFIX}"}
+
+
+def _looks_like_path(text: str) -> bool:
+    return bool(text) and (
+        "/" in text or "\\" in text or text[0] in "~." or text.endswith(WEIGHTS_SUFFIX) or Path(text).exists()
+    )
+
+
+def _describe(name: str, path: Path, source: str) -> ModelInfo:
+    if not path.is_file():
+        raise FileNotFoundError(f"no model weights at {path}")
+    header = read_header(path)
+    return ModelInfo(
+        name=name,
+        path=path,
+        dim=header.config.embed_dim,
+        image_size=header.config.vision.image_size,
+        parameters=header.parameters,
+        fingerprint=_fingerprint(path),
+        source=source,
+    )
+
+
+def _fingerprint(path: Path) -> str:
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, mtime_ns: int) -> str:
+    """Hash a file once; `size` and `mtime_ns` only make a replaced file a different question."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,39 @@
+import copy
+
+import pytest
+import torch
+from tiny_models import CONFIGS, randomize
+
+from clip_model.folding import fold_batch_norms
+from clip_model.model import CLIP
+
+
+@pytest.fixture
+def tower():
+    return randomize(CLIP(CONFIGS["resnet"])).visual
+
+
+def test_the_folded_tower_computes_the_same(tower):
+    folded = copy.deepcopy(tower)
+    fold_batch_norms(folded)
+    pixels = torch.randn(3, 3, 64, 64)
+    with torch.inference_mode():
+        expected, got = tower(pixels), folded(pixels)
+    assert expected.abs().mean() > 0.01
+    assert torch.allclose(got, expected, atol=1e-5)
+
+
+def test_no_batch_norm_is_left(tower):
+    fold_batch_norms(tower)
+    assert not [m for m in tower.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+
+
+def test_a_tower_in_training_is_refused(tower):
+    with pytest.raises(ValueError, match="inference only"):
+        fold_batch_norms(tower.train())
+
+
+def test_folding_twice_is_refused(tower):
+    fold_batch_norms(tower)
+    with pytest.raises(ValueError, match="folded already"):
+        fold_batch_norms(tower)

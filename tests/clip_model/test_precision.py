@@ -1,0 +1,96 @@
+import logging
+
+import pytest
+import torch
+
+from clip_model import precision
+from clip_model.precision import bfloat16_speedup, choose_device, choose_precision, device_problem, precision_name
+
+CPU = torch.device("cpu")
+
+
+def broken(device, dtype=torch.float32):
+    return "no kernel image is available" if device.type == "cuda" else None
+
+
+def test_auto_is_a_device_that_multiplies_rightly():
+    assert device_problem(choose_device()) is None
+
+
+def test_a_gpu_that_fails_a_real_product_is_not_used_and_said_aloud(monkeypatch, caplog):
+    monkeypatch.setattr(precision, "_present", lambda kind: kind == "cuda")
+    monkeypatch.setattr(precision, "device_problem", broken)
+    assert choose_device("auto") == CPU
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "no kernel image is available" in caplog.text
+
+
+def test_a_gpu_that_works_is_used(monkeypatch, caplog):
+    monkeypatch.setattr(precision, "_present", lambda kind: kind == "cuda")
+    monkeypatch.setattr(precision, "device_problem", lambda device, dtype=torch.float32: None)
+    assert choose_device("auto") == torch.device("cuda")
+    assert not caplog.records
+
+
+def test_no_gpu_is_nothing_to_warn_about(monkeypatch, caplog):
+    monkeypatch.setattr(precision, "_present", lambda kind: False)
+    assert choose_device("auto") == CPU
+    assert not caplog.records
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU that torch can use")
+def test_a_device_that_was_asked_for_and_does_not_work_is_refused():
+    with pytest.raises(ValueError, match=r"device 'cuda' does not work on this machine: .*CUDA"):
+        choose_device("cuda")
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "xla:0", "cpu,cuda"])
+def test_an_unknown_device_lists_the_known_ones(name):
+    with pytest.raises(ValueError, match=f"unknown device '{name}'; known are: auto, cpu, cuda"):
+        choose_device(name)
+
+
+def test_a_wrong_product_is_a_problem(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "float", lambda product: product + 1)
+    assert device_problem(CPU) == "it multiplies two small matrices wrongly"
+
+
+@pytest.mark.parametrize(("speedup", "expected"), [(3.9, torch.bfloat16), (1.1, torch.float32), (0.2, torch.float32)])
+def test_bfloat16_must_be_clearly_faster_on_a_cpu(monkeypatch, speedup, expected):
+    monkeypatch.setattr(precision, "bfloat16_speedup", lambda: speedup)
+    assert choose_precision("auto", CPU) == expected
+
+
+def test_the_speedup_is_measured():
+    assert 0.001 < bfloat16_speedup() < 100
+
+
+@pytest.mark.parametrize(
+    ("capability", "fails", "expected"),
+    [
+        ((9, 0), (), torch.bfloat16),
+        ((9, 0), (torch.bfloat16,), torch.float16),
+        ((7, 5), (), torch.float16),
+        ((7, 5), (torch.float16,), torch.float32),
+    ],
+)
+def test_a_gpu_gets_the_fastest_format_that_works(monkeypatch, capability, fails, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    monkeypatch.setattr(precision, "device_problem", lambda _, dtype: "broken" if dtype in fails else None)
+    assert choose_precision("auto", torch.device("cuda")) == expected
+
+
+def test_a_named_precision_is_taken_or_refused(monkeypatch):
+    assert choose_precision("fp32", CPU) == torch.float32
+    assert choose_precision("bf16", CPU) == torch.bfloat16
+    with pytest.raises(ValueError, match="unknown precision 'int8'; known are: auto, fp32, bf16, fp16"):
+        choose_precision("int8", CPU)
+    monkeypatch.setattr(precision, "device_problem", lambda *_: "not implemented")
+    with pytest.raises(ValueError, match="precision 'fp16' does not work on cpu: not implemented"):
+        choose_precision("fp16", CPU)
+
+
+def test_names_and_formats_match():
+    assert [precision_name(dtype) for dtype in precision.PRECISIONS.values()] == list(precision.PRECISIONS)
+    with pytest.raises(ValueError, match=r"got torch\.int8"):
+        precision_name(torch.int8)

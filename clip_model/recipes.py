@@ -1,0 +1,71 @@
+"""Training recipes by name: each is a model and the numbers of its run, with the command, time and result to expect.
+
+Knows no paths; `clip_model.train` takes them on its command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from clip_model.config import PRESETS, CLIPConfig, TextConfig, VisionConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers of a run.
+
+    Attributes:
+        model: what is trained.
+        steps: optimizer steps.
+        batch_size: pairs a step.
+        lr: peak learning rate.
+        weight_decay: of matrices.
+        warmup: steps of linear warm-up.
+        text: "tower" trains the model's own text tower; "teacher" trains the image tower against frozen sentence
+            vectors through a learned head.
+        caption_weight: how many times as often a captioned photo is drawn as a labelled one.
+        jitter: largest relative change of brightness and contrast.
+        log_every: steps between lines of the log.
+        save_every: steps between checkpoints.
+        eval_every: steps between evaluations on the validation file.
+    """
+
+    model: CLIPConfig
+    steps: int
+    batch_size: int = 512
+    lr: float = 2e-3
+    weight_decay: float = 0.1
+    warmup: int = 150
+    text: Literal["tower", "teacher"] = "tower"
+    caption_weight: float = 3.0
+    jitter: float = 0.2
+    log_every: int = 20
+    save_every: int = 100
+    eval_every: int = 500
+
+
+_TINY = CLIPConfig(
+    embed_dim=32,
+    vision=VisionConfig(image_size=32, layers=2, width=64, patch_size=8, head_width=32),
+    text=TextConfig(width=64, heads=2, layers=2),
+)
+
+RECIPES: Mapping[str, Recipe] = {
+    # python -m clip_model.train --config tiny --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/tiny
+    # Two minutes on two cores; shows that everything works, reaches a few percent.
+    "tiny": Recipe(_TINY, steps=200, batch_size=128, lr=1e-3, warmup=20, eval_every=100),
+    # The built-in model, first of three commands: the image tower against sentence vectors.
+    # python -m clip_model.train --config builtin-image --data 'DATA/train-*.parquet' --val DATA/val.parquet \
+    #     --out runs/image
+    "builtin-image": Recipe(PRESETS["builtin"], steps=2400, text="teacher"),
+    # The third command (the second is clip_model.distill): both towers together.
+    # python -m clip_model.train --config builtin-tune --init runs/text/model.safetensors \
+    #     --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/tune
+    "builtin-tune": Recipe(PRESETS["builtin"], steps=300, lr=2e-4, warmup=30, eval_every=100),
+    # The paper's recipe for ViT-B/32 on one machine with GPUs, should somebody have the pairs for it.
+    "vit-b-32": Recipe(
+        PRESETS["ViT-B-32"], steps=400_000, lr=5e-4, weight_decay=0.2, warmup=2000, caption_weight=1.0, jitter=0.0
+    ),
+}

@@ -1,0 +1,124 @@
+"""A training run: what changes while it goes, how it starts, and how it is kept on disk and taken up again.
+
+The step itself and the loop are in `clip_model.train`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clip_model.checkpoint import load_model
+from clip_model.model import CLIP
+from clip_model.recipes import Recipe
+from clip_model.schedule import adamw
+from clip_model.teacher import SentenceVectors, TextHead
+from clip_model.tokenizer import Tokenizer
+
+EncodeTexts = Callable[[list[str]], Tensor]
+
+
+@dataclass
+class Run:
+    """What changes while training: the weights, the optimizer and the step."""
+
+    recipe: Recipe
+    model: CLIP
+    head: TextHead | None
+    encode_texts: EncodeTexts
+    optimizer: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
+    device: torch.device
+    precision: torch.dtype
+    seed: int
+    step: int = 0
+
+    def use_text_tower(self) -> None:
+        """From now on texts go through the model's own tower, not through a teacher."""
+        self.encode_texts = _tower_texts(self.model, self.device)
+
+
+def start(
+    recipe: Recipe, *, seed: int, device: torch.device, vectors: SentenceVectors | None, init: Path | None = None
+) -> Run:
+    """A run at step 0, with random weights or those of `init`.
+
+    Raises:
+        ValueError: when `init` holds another architecture than the recipe's.
+    """
+    torch.manual_seed(seed)
+    model = load_model(init) if init else CLIP(recipe.model)
+    if model.config != recipe.model:
+        raise ValueError(f"{init} holds {model.config}, but the recipe trains {recipe.model}")
+    model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    head = TextHead(recipe.model.embed_dim).to(device) if recipe.text == "teacher" else None
+    encode_texts = _teacher_texts(head, vectors, device) if head and vectors else _tower_texts(model, device)
+    if head:  # the text tower takes no part
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name.startswith("visual.") or name == "logit_scale")
+    optimizer = adamw([model, head] if head else [model], lr=recipe.lr, weight_decay=recipe.weight_decay)
+    precision = torch.bfloat16 if device.type == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
+    return Run(recipe, model, head, encode_texts, optimizer, scaler, device, precision, seed)
+
+
+def _teacher_texts(head: TextHead, vectors: SentenceVectors, device: torch.device) -> EncodeTexts:
+    def encode(texts: list[str]) -> Tensor:
+        return head(vectors(texts).to(device))  # type: ignore[no-any-return]
+
+    return encode
+
+
+def _tower_texts(model: CLIP, device: torch.device) -> EncodeTexts:
+    tokenizer = Tokenizer(model.config.text.context_length)
+
+    def encode(texts: list[str]) -> Tensor:
+        unique = list(dict.fromkeys(texts))
+        row = {text: i for i, text in enumerate(unique)}
+        features = model.encode_text(tokenizer(unique).to(device))
+        return features[[row[text] for text in texts]]
+
+    return encode
+
+
+def save_checkpoint(run: Run, path: Path, metrics: dict[str, float]) -> None:
+    """Write everything that resuming needs, atomically."""
+    partial = path.with_suffix(".partial")
+    torch.save(
+        {
+            "model": run.model.state_dict(),
+            "head": run.head.state_dict() if run.head else None,
+            "optimizer": run.optimizer.state_dict(),
+            "scaler": run.scaler.state_dict(),
+            "step": run.step,
+            "seed": run.seed,
+            "recipe": json.dumps(asdict(run.recipe)),
+            "metrics": metrics,
+        },
+        partial,
+    )
+    partial.replace(path)
+
+
+def resume(run: Run, path: Path) -> dict[str, float]:
+    """Bring a fresh run to where `save_checkpoint` left another; the metrics of that time.
+
+    Raises:
+        ValueError: when the checkpoint is of another recipe or seed.
+    """
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if json.loads(state["recipe"]) != json.loads(json.dumps(asdict(run.recipe))) or state["seed"] != run.seed:
+        raise ValueError(f"{path} belongs to another recipe or seed; name another --out, or delete it")
+    run.model.load_state_dict(state["model"])
+    if run.head:
+        run.head.load_state_dict(state["head"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.scaler.load_state_dict(state["scaler"])
+    run.step = int(state["step"])
+    return dict(state["metrics"])

@@ -1,0 +1,55 @@
+"""The exception tree. A message says what went wrong, with which value, and what to do next.
+
+PicsiftError
+├── LibraryError            the library folder cannot be used: permission, full disk, not a library
+│   ├── NewerLibraryError   written by a newer picsift than this one
+│   └── LibraryLockedError  another process is writing to it
+├── RootError               a folder that was asked for cannot be indexed
+├── ModelError              an unknown model, or one that cannot be loaded
+├── ImageError              one picture that cannot be read; its message is the photo's reason
+├── QueryError              a search that cannot be understood
+└── FaissMissingError       neither faiss-cpu nor faiss-gpu is installed
+"""
+
+
+class PicsiftError(Exception):
+    """What a person did or met that picsift explains in one sentence."""
+
+
+class LibraryError(PicsiftError):
+    """The library folder cannot be used."""
+
+
+class NewerLibraryError(LibraryError):
+    """The library was written by a newer version of picsift."""
+
+
+class LibraryLockedError(LibraryError):
+    """Another process writes to the library."""
+
+
+class RootError(PicsiftError):
+    """A folder that was asked for cannot be indexed."""
+
+
+class ModelError(PicsiftError):
+    """The model is unknown or cannot be loaded."""
+
+
+class ImageError(PicsiftError):
+    """One picture cannot be read; the message is the reason kept with the photo."""
+
+
+class QueryError(PicsiftError):
+    """A search cannot be understood."""
+
+
+class FaissMissingError(PicsiftError):
+    """No FAISS is installed."""
+
+    def __init__(self) -> None:
+        """Name the two extras that bring one."""
+        super().__init__(
+            "no FAISS is installed. Install one: pip install 'picsift[cpu]', "
+            "or pip install 'picsift[gpu]' on a machine with an NVIDIA GPU."
+        )

@@ -1,0 +1,233 @@
+"""A photo's file to an upright sRGB picture no larger than its uses need, with its size, format and metadata.
+
+Every failure is an ImageError whose message is kept as the photo's reason; no global state of Pillow is touched, so
+any number of threads may decode. It keeps nothing and writes nothing: thumbnails.py and catalog.py do.
+"""
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+
+from . import colour, exif, formats, jpegxl
+from .errors import ImageError
+from .exif import PhotoMetadata
+from .formats import SUFFIXES as SUFFIXES
+
+DEFAULT_MAX_PIXELS = 250_000_000
+DEFAULT_MAX_BYTES = 2 << 30
+THUMBNAIL_SIDE = 384  # the long side stays at least this large, for the thumbnail made of the same decode
+MAX_ASPECT = 32  # a longer strip is cut to its middle: scaled by its short side it would fill the memory
+
+_ANIMATED = frozenset(("GIF", "PNG", "WEBP", "AVIF"))
+_FRAMES_TRIED = 8
+_TURNED_BY_DECODER = frozenset(("TIFF", "HEIF"))
+_SIGNS_OF_TRUNCATION = ("truncated", "end of file", "broken data stream", "not enough image data", "too early")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture ready to embed and to make a thumbnail of.
+
+    Attributes:
+        image: RGB, upright, sRGB, on white; at least twice the asked side where the original has it.
+        width: of the full picture, upright, in pixels.
+        height: likewise.
+        format: Pillow's name, "JPEG", "HEIF", ...
+        metadata: date, place and camera.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    format: str
+    metadata: PhotoMetadata
+
+
+@dataclass(frozen=True)
+class LoadedPhoto:
+    """A decoded file, with what tells it apart from another: the hash of its bytes, its size in bytes, its time."""
+
+    decoded: Decoded
+    content_hash: str
+    size: int
+    mtime_ns: int
+
+
+def load(
+    path: Path, *, min_side: int, max_pixels: int = DEFAULT_MAX_PIXELS, max_bytes: int = DEFAULT_MAX_BYTES
+) -> LoadedPhoto:
+    """Read a file once, hash it and decode it.
+
+    Raises:
+        ImageError: it cannot be read, changed meanwhile, is larger than max_bytes, or decode() refuses it.
+    """
+    source, before = _read(path, max_bytes)
+    decoded = decode(source, min_side=min_side, max_pixels=max_pixels)
+    return LoadedPhoto(decoded, content_hash(source), before.st_size, before.st_mtime_ns)
+
+
+def content_hash(source: bytes) -> str:
+    """BLAKE2b of the bytes, 128 bits, as 32 hexadecimal digits."""
+    return hashlib.blake2b(source, digest_size=16).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """The content_hash() of a file, read in pieces.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        _require_file(path.stat())
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from error
+    return digest.hexdigest()
+
+
+def decode(source: bytes, *, min_side: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Decoded:
+    """Decode a picture of any format in formats.py.
+
+    Args:
+        source: the whole file.
+        min_side: the short side in pixels that the caller will scale to; the picture keeps twice that.
+        max_pixels: a picture with more is refused before its pixels are decoded.
+
+    Raises:
+        ImageError: anything that is wrong with it.
+    """
+    try:
+        return _decode(source, min_side, max_pixels)
+    except ImageError:
+        raise
+    except Exception as error:  # the per-photo boundary: decoders raise whatever they like
+        raise ImageError(_reason(error, formats.sniff(source) or "picture")) from error
+
+
+def _decode(source: bytes, min_side: int, max_pixels: int) -> Decoded:
+    name, image = formats.open_picture(source, max_pixels=max_pixels)
+    size, scale = image.size, _spare_scale(image.size, min_side)
+    drafted = _draft(image, scale)
+    metadata = exif.metadata_of(image) if name == "TIFF" else None  # TIFF drops its directory while it loads
+    image.load()
+    metadata = metadata or exif.metadata_of(image)
+    size = size if drafted else image.size
+    profile = image.info.get("icc_profile")
+    turn = None if name in _TURNED_BY_DECODER or image.info.get(jpegxl.UPRIGHT) else _TURNS.get(metadata.orientation)
+    if name == "HEIF":
+        metadata = replace(metadata, orientation=image.info.get("original_orientation") or 1)
+
+    image = colour.to_base_mode(_first_picture(name, image), bits=_sample_bits(image))
+    if (factor := _spare_scale(image.size, min_side)) > 1:
+        image = image.reduce(factor)
+    image = colour.to_srgb(_within_aspect(image), profile)
+    if turn is not None:
+        image = image.transpose(turn)
+        size = size[::-1] if metadata.orientation >= 5 else size
+    return Decoded(image, size[0], size[1], name, metadata)
+
+
+def _spare_scale(size: tuple[int, int], min_side: int) -> int:
+    """By how much a picture may shrink and still hold twice min_side, and a thumbnail."""
+    return max(1, min(min(size) // (2 * max(min_side, 1)), max(size) // THUMBNAIL_SIDE))
+
+
+def _draft(image: Image.Image, scale: int) -> bool:
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8 inside libjpeg: 2 to 3 times faster than in full, 0.4 of 255 off."""
+    step = next((step for step in (8, 4, 2) if step <= scale), 1)
+    return step > 1 and image.draft(None, (image.width // step, image.height // step)) is not None
+
+
+def _first_picture(name: str, image: Image.Image) -> Image.Image:
+    """The loaded frame, or where an animation starts blank the first of the next few that is not."""
+    may_move = name in _ANIMATED and (name == "GIF" or getattr(image, "is_animated", False))
+    if not may_move or not _is_blank(image):
+        return image
+    first = image.copy()
+    for number in range(1, _FRAMES_TRIED + 1):
+        try:
+            image.seek(number)
+            image.load()
+        except (EOFError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            break
+        if not _is_blank(image):
+            return image
+    return first
+
+
+def _is_blank(image: Image.Image) -> bool:
+    extrema = image.getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    transparent = image.mode in ("RGBA", "LA") and bands[-1] == (0, 0)
+    return transparent or all(low == high for low, high in bands)
+
+
+def _within_aspect(image: Image.Image) -> Image.Image:
+    longest = min(image.size) * MAX_ASPECT
+    width, height = min(image.width, longest), min(image.height, longest)
+    if (width, height) == image.size:
+        return image
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def _sample_bits(image: Image.Image) -> int:
+    """12-bit TIFFs come as 16-bit samples of which 12 are used."""
+    bits = getattr(image, "tag_v2", {}).get(258, (16,))
+    return int(bits[0]) if isinstance(bits, tuple) and 8 < bits[0] <= 16 else 16
+
+
+def _reason(error: Exception, name: str) -> str:
+    if isinstance(error, MemoryError):
+        return f"not enough memory to decode this {name}; lower max_pixels or the number of workers"
+    message = str(error).strip() or type(error).__name__
+    if isinstance(error, EOFError) or any(sign in message.lower() for sign in _SIGNS_OF_TRUNCATION):
+        return formats.truncated(name)
+    return f"damaged {name}: {message[:200]}"
+
+
+def _read(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
+    """The bytes of a file that stood still while they were read."""
+    try:
+        before = path.stat()
+        _require_file(before)
+        if before.st_size > max_bytes:
+            raise ImageError(f"the file is larger ({before.st_size:,} bytes) than the bound of {max_bytes:,}")
+        with path.open("rb") as file:
+            source = file.read(before.st_size + 1)
+        after = path.stat()
+    except (OSError, ValueError, MemoryError) as error:
+        raise _unreadable(error) from error
+    if len(source) != before.st_size or _stamp(before) != _stamp(after):
+        raise ImageError("the file changed while it was read; it is tried again when it is complete")
+    return source, before
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _require_file(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise ImageError("not a regular file")  # a pipe would wait for ever
+
+
+def _unreadable(error: Exception) -> ImageError:
+    reason = "not enough memory" if isinstance(error, MemoryError) else getattr(error, "strerror", None) or str(error)
+    return ImageError(f"the file cannot be read: {reason}")

@@ -1,0 +1,220 @@
+"""The catalog: every read and write of photos, roots, models and embeddings, each write one transaction.
+
+The one class that others use; the work is in the stores, a noun each. Every method may raise LibraryError.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from indexer import embedding_store, photo_moves, photo_queries, photo_store, root_store, setting_store
+from indexer.database import reading, writing
+from indexer.errors import RootError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection, Engine
+
+    from indexer.records import (
+        CopiedPhoto,
+        Counts,
+        FailedPhoto,
+        KnownPhoto,
+        ModelRecord,
+        Move,
+        NewPhoto,
+        PhotoFilter,
+        PhotoRecord,
+        Root,
+        Touch,
+    )
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Catalog:
+    """The truth about a library. Methods may be called from several threads; a path in a root is relative and posix."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Work on an open database (`indexer.database.open_database`)."""
+        self.engine = engine
+
+    def close(self) -> None:
+        """Let go of the database; a later call opens it again."""
+        self.engine.dispose()
+
+    # Roots
+
+    def add_root(self, folder: Path) -> tuple[Root, str]:
+        """Give the root that a folder belongs to, made if need be, and where the folder lies below it ("" at its top).
+
+        A new root that holds known ones takes them over, photos and all. RootError where the folder's links go round.
+        """
+        try:
+            resolved = folder.resolve()
+        except (OSError, RuntimeError) as error:
+            raise RootError(f"{folder} cannot be indexed: its links lead in a circle. Name the real folder.") from error
+        root_id, below = self._write(root_store.add_root, resolved)
+        return next(root for root in self.roots() if root.id == root_id), below
+
+    def roots(self) -> list[Root]:
+        """Give every root, in the order of their paths."""
+        return self._read(root_store.roots)
+
+    def note_scan(self, root_id: int, problem: str | None) -> None:
+        """Keep that a root was looked at now, and what was wrong with it."""
+        self._write(root_store.note_scan, root_id, problem, datetime.now(UTC))
+
+    # What a scan is compared with
+
+    def known(self, root_id: int, subfolder: str = "", *, model_id: int) -> dict[str, KnownPhoto]:
+        """Give every photo of a root, or of one of its subfolders, by its path in the root."""
+        return self._read(photo_queries.known, root_id, subfolder, model_id)
+
+    def by_content(self, hashes: Iterable[str], *, model_id: int) -> dict[str, int]:
+        """Give the id of a sound photo, embedded by the model, for each content hash that has one."""
+        return self._read(photo_queries.by_content, hashes, model_id)
+
+    def known_sizes(self) -> set[int]:
+        """Give the sizes in bytes that photos have: only a file of such a size can be a copy."""
+        return self._read(photo_queries.known_sizes)
+
+    # Writes
+
+    def store(
+        self, root_id: int, photos: Sequence[NewPhoto], model_id: int, embeddings: NDArray[np.float16]
+    ) -> list[int]:
+        """Insert or update photos by their path, with (n, dim) unit float16 embeddings; gives their ids.
+
+        A photo whose content is another one loses the embeddings of other models.
+
+        Raises:
+            ValueError: embeddings of a wrong shape, type or length, or a path that occurs twice.
+        """
+        return self._write(photo_store.store, root_id, photos, model_id, embeddings, datetime.now(UTC))
+
+    def store_copies(self, root_id: int, copies: Sequence[CopiedPhoto]) -> list[int]:
+        """Insert or update photos that have another photo's bytes: its metadata and all its embeddings are theirs."""
+        return self._write(photo_store.store_copies, root_id, copies, datetime.now(UTC))
+
+    def fail(self, root_id: int, failures: Sequence[FailedPhoto]) -> list[int]:
+        """Insert or update files that are no photos, with the reason; their embeddings go."""
+        return self._write(photo_store.fail, root_id, failures, datetime.now(UTC))
+
+    def move(self, moves: Sequence[Move]) -> list[str]:
+        """Give photos new paths, embeddings and all; what sat there before is removed, unless it moves too.
+
+        Returns:
+            The content hashes that no photo has any more.
+        """
+        return self._write(photo_moves.move, moves)
+
+    def touch(self, updates: Sequence[Touch]) -> None:
+        """Write new sizes and times for photos whose content is the same."""
+        self._write(photo_store.touch, updates)
+
+    def remove(self, photo_ids: Sequence[int]) -> list[str]:
+        """Delete photos and their embeddings; gives the content hashes that no photo has any more."""
+        return self._write(photo_store.remove, photo_ids)
+
+    def mark_missing(self, photo_ids: Sequence[int], now: datetime) -> None:
+        """Note that photos are not in their folder, since `now` (aware) if they were there before."""
+        self._write(photo_store.mark, photo_ids, now)
+
+    def mark_found(self, photo_ids: Sequence[int]) -> None:
+        """Note that photos are in their folder."""
+        self._write(photo_store.mark, photo_ids, None)
+
+    def unused(self, hashes: Iterable[str]) -> list[str]:
+        """Give those content hashes that no photo has: their thumbnails can go."""
+        return self._read(photo_store.unused, hashes)
+
+    # Models and vectors
+
+    def model(self, name: str, fingerprint: str, dim: int) -> ModelRecord:
+        """Give the model with this fingerprint, entered if it is new. ModelError where its dimension is another one."""
+        return self._write(embedding_store.model, name, fingerprint, dim)
+
+    def active_model(self) -> ModelRecord | None:
+        """Give the model that answers searches."""
+        return self._read(embedding_store.active_model)
+
+    def activate(self, model_id: int) -> None:
+        """Let this model answer searches from now on."""
+        self._write(embedding_store.activate, model_id)
+
+    def generation(self, model_id: int) -> int:
+        """Give the number of transactions that added, replaced or dropped embeddings of a model."""
+        return self._read(embedding_store.generation, model_id)
+
+    def embedding_count(self, model_id: int) -> int:
+        """Count the photos that a model has embedded."""
+        return self._read(embedding_store.embedding_count, model_id)
+
+    def embedding_ids(self, model_id: int) -> NDArray[np.int64]:
+        """Give the ids of the photos that a model has embedded: (n,), sorted."""
+        return self._read(embedding_store.embedding_ids, model_id)
+
+    def embeddings(
+        self, model_id: int, *, since: int = 0, batch_size: int = 4096
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+        """Stream the ids (n,) and vectors (n, dim) written after generation `since`: one snapshot, in order of ids."""
+        with reading(self.engine) as connection:
+            yield from embedding_store.embeddings(connection, model_id, since, batch_size)
+
+    def embedding_of(self, photo_id: int, model_id: int) -> NDArray[np.float16] | None:
+        """Give one photo's vector (dim,), or None."""
+        return self._read(embedding_store.embedding_of, photo_id, model_id)
+
+    def lacking(self, model_id: int) -> NDArray[np.int64]:
+        """Give the ids (n,) of sound photos, not missing, that a model has yet to embed, sorted."""
+        return self._read(embedding_store.lacking, model_id)
+
+    # Reading
+
+    def photo(self, photo_id: int) -> PhotoRecord | None:
+        """Give one photo, or None."""
+        return next(iter(self.photos([photo_id])), None)
+
+    def photos(self, ids: Sequence[int]) -> list[PhotoRecord]:
+        """Give photos in the order asked for; unknown ids are left out."""
+        return self._read(photo_queries.photos, ids)
+
+    def photo_at(self, path: Path) -> PhotoRecord | None:
+        """Give the photo that lies at a path, as it is written or where its links lead."""
+        written, real = Path(os.path.abspath(path)), Path(os.path.realpath(path))  # noqa: PTH100
+        return self._read(photo_queries.photo_at, written) or self._read(photo_queries.photo_at, real)
+
+    def allowed_ids(self, model_id: int, wanted: PhotoFilter) -> NDArray[np.int64]:
+        """Give the ids (n,) of the photos that a model has embedded and that pass the filter, sorted."""
+        return self._read(photo_queries.allowed_ids, model_id, wanted)
+
+    def failures(self, limit: int | None = None) -> list[PhotoRecord]:
+        """Give the photos that failed, the latest first."""
+        return self._read(photo_queries.failures, limit)
+
+    def counts(self) -> Counts:
+        """Count the photos that are searchable, failed, missing."""
+        return self._read(photo_queries.counts)
+
+    def setting(self, key: str) -> str | None:
+        """Give a value that was kept for the library, or None."""
+        return self._read(setting_store.setting, key)
+
+    def set_setting(self, key: str, value: str) -> None:
+        """Keep a value for the library."""
+        self._write(setting_store.set_setting, key, value)
+
+    def _read(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with reading(self.engine) as connection:
+            return work(connection, *args, **kwargs)
+
+    def _write(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with writing(self.engine) as connection:
+            return work(connection, *args, **kwargs)

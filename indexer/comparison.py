@@ -1,0 +1,80 @@
+"""Compares what a scan found with what the catalog knows, by path, size and modification time. Pure.
+
+Moves are not found out here: they need content hashes, and this opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from indexer.records import KnownPhoto
+from indexer.scanner import FoundFile, Scan
+
+
+class ChangedFile(NamedTuple):
+    """A file whose stamp is not the one that the catalog knows."""
+
+    file: FoundFile
+    known: KnownPhoto
+
+
+@dataclass
+class Changes:
+    """What is to be done about a root. Every file found is in one of the first three, or counted in the last two.
+
+    Attributes:
+        added: files that the catalog does not know.
+        changed: files with another size or time, failed ones among them.
+        to_embed: sound, unchanged photos that lack the model's embedding.
+        missing: photos whose file is not there; those below folders that could not be read are not among them.
+        found_again: photos that were missing and are there, whatever else is true of them.
+        unchanged: how many sound photos are as they were, with an embedding.
+        unchanged_failed: how many failed ones are as they were; they are not tried again.
+    """
+
+    added: list[FoundFile] = field(default_factory=list)
+    changed: list[ChangedFile] = field(default_factory=list)
+    to_embed: list[KnownPhoto] = field(default_factory=list)
+    missing: list[KnownPhoto] = field(default_factory=list)
+    found_again: list[KnownPhoto] = field(default_factory=list)
+    unchanged: int = 0
+    unchanged_failed: int = 0
+
+
+def compare(known: Mapping[str, KnownPhoto], scan: Scan) -> Changes:
+    """Compare; where the scan as a whole had a problem, nothing is missing."""
+    changes = Changes()
+    for path, file in scan.files.items():
+        photo = known.get(path)
+        if photo is None:
+            changes.added.append(file)
+            continue
+        if photo.missing:
+            changes.found_again.append(photo)
+        if photo.size != file.size or photo.mtime_ns != file.mtime_ns:
+            changes.changed.append(ChangedFile(file, photo))
+        elif photo.state == "failed":
+            changes.unchanged_failed += 1
+        elif photo.embedded:
+            changes.unchanged += 1
+        else:
+            changes.to_embed.append(photo)
+    if scan.problem is None:
+        changes.missing.extend(_missing(known, scan))
+    return changes
+
+
+def _missing(known: Mapping[str, KnownPhoto], scan: Scan) -> Iterator[KnownPhoto]:
+    unseen = {*scan.unreadable, *scan.broken_links}
+    for path, photo in known.items():
+        if path not in scan.files and not (unseen and any(folder in unseen for folder in _folders_above(path))):
+            yield photo
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    """Give every folder that holds a path, the root "" last."""
+    while path:
+        path = path.rpartition("/")[0]
+        yield path

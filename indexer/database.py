@@ -1,0 +1,234 @@
+"""Opens the library's database, brings its schema up to date, and gives out transactions with errors a person can use.
+
+The only module that knows it is an SQLite file. What is in the tables is the stores' business.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.metadata
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import URL, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+SCHEMA_VERSION = 1
+"""The schema that this code reads and writes: the number of the last file in `migrations/versions`."""
+
+FILE_NAME = "catalog.db"
+BUSY_TIMEOUT_S = 30
+IN_LIMIT = 10_000
+"""Values in one IN list; SQLite takes 32,766 parameters in a statement."""
+
+_WRITES = "picsift_writes"
+_PRAGMAS = (
+    # FULL, not NORMAL: losing the last commits with the power would leave a vector index that is ahead of its truth.
+    # It costs one fsync for each step of a few hundred photos.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA temp_store = MEMORY",
+)
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+def open_database(library: Path) -> Engine:
+    """Open the catalog of a library folder, making it or upgrading its schema where that is due.
+
+    Raises:
+        NewerLibraryError: a newer picsift wrote it.
+        LibraryLockedError: another process keeps it busy.
+        LibraryError: it is no library, or cannot be read or written.
+    """
+    file = library / FILE_NAME
+    with _explained_files(library):
+        library.mkdir(parents=True, exist_ok=True)
+    engine = _engine(file)
+    try:
+        with _explained(library), engine.connect() as connection:
+            found = schema_version(connection)
+        if found > SCHEMA_VERSION:
+            raise NewerLibraryError(_newer_message(engine, library, found))
+        if found < SCHEMA_VERSION:
+            _migrate(file, library)
+            engine.dispose()  # a connection from before the upgrade has an old idea of the file
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One snapshot of the database; other processes may write meanwhile. Raises LibraryError."""
+    with _explained(_library(engine)), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes: committed at the end, undone by any exception. Raises LibraryError."""
+    with _explained(_library(engine)), engine.execution_options(**{_WRITES: True}).begin() as connection:
+        yield connection
+
+
+def in_chunks(values: Sequence[_T], size: int = IN_LIMIT) -> Iterator[Sequence[_T]]:
+    """Cut values into lists short enough for one statement."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def schema_version(connection: Connection) -> int:
+    """Read the schema's number; 0 is an empty database. LibraryError where it is somebody else's."""
+    tables = {row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return 0
+    if {"alembic_version", "photos"} <= tables:
+        version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        if isinstance(version, str) and version.isdecimal():
+            return int(version)
+    raise LibraryError(
+        f"{connection.engine.url.database} is a database, but not a picsift library. "
+        "Name another folder with --library, or move that file away."
+    )
+
+
+def _engine(file: Path, *, foreign_keys: bool = True, **options: Any) -> Engine:
+    """An engine whose transactions are those of SQLAlchemy: the driver's own are switched off."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(file.absolute())),
+        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+        **options,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later cannot wait for another writer; one that says so can.
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _migrate(file: Path, library: Path) -> None:
+    """Run the migrations that are due, all in one transaction: a kill leaves the old schema whole."""
+    # Foreign keys are off, since a migration may have to make a table anew; they are checked before the commit.
+    engine = _engine(file, foreign_keys=False, poolclass=NullPool)
+    with _explained(library), engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("PRAGMA journal_mode = WAL")  # lasts in the file; not possible inside a transaction
+    with writing(engine) as connection:
+        found = schema_version(connection)
+        if found >= SCHEMA_VERSION:  # another process was faster
+            return
+        from indexer.migrations import upgrade
+
+        upgrade(connection)
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise LibraryError(
+                f"the library at {library} could not be upgraded to schema {SCHEMA_VERSION}: "
+                f"{len(broken)} rows point nowhere, the first in {broken[0][0]}. "
+                "Nothing was changed. Restore a backup, or index into a new library with --library."
+            )
+    if found:
+        _log.info("upgraded the library at %s from schema %d to %d", library, found, SCHEMA_VERSION)
+
+
+def _newer_message(engine: Engine, library: Path, found: int) -> str:
+    try:
+        with engine.connect() as connection:
+            row = connection.exec_driver_sql("SELECT value FROM settings WHERE key = 'written_by'").scalar()
+    except DBAPIError:
+        row = None
+    writer = f"picsift {row}" if row else "a newer picsift"
+    return (
+        f"the library at {library} was written by {writer} (schema {found}), "
+        f"and this is {own_version()} (schema {SCHEMA_VERSION}).\n"
+        "Upgrade picsift, or name another library with --library."
+    )
+
+
+def own_version() -> str:
+    """The version of the picsift that runs."""
+    try:
+        return importlib.metadata.version("picsift")
+    except importlib.metadata.PackageNotFoundError:
+        return "an uninstalled picsift"
+
+
+def _library(engine: Engine) -> Path:
+    return Path(engine.url.database or "").parent
+
+
+@contextmanager
+def _explained_files(library: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise LibraryError(_full(library)) from error
+        reason = "a file is in the way" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
+        raise LibraryError(
+            f"the library folder {library} cannot be made: {reason}. Name another folder with --library."
+        ) from error
+
+
+@contextmanager
+def _explained(library: Path) -> Iterator[None]:
+    """Turn what SQLite says about the file into a sentence for its owner; what is our own mistake passes."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        kind = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        if kind in _LOCKED:
+            raise LibraryLockedError(
+                f"the library at {library} has been busy with another process for {BUSY_TIMEOUT_S} seconds. "
+                "Try again when that process is done."
+            ) from error
+        if kind not in _MESSAGES:
+            raise
+        raise LibraryError(_MESSAGES[kind].format(library=library, file=library / FILE_NAME, cause=cause)) from error
+
+
+def _full(library: Path) -> str:
+    return _MESSAGES[sqlite3.SQLITE_FULL].format(library=library)
+
+
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_NO_ACCESS = (
+    "{file} cannot be opened for writing ({cause}). Give yourself permission to read and write the folder {library}, "
+    "or name another one with --library."
+)
+_MESSAGES = {
+    sqlite3.SQLITE_FULL: "the disk that holds the library at {library} is full; nothing that was stored before is "
+    "lost. Free some space and run the command again.",
+    sqlite3.SQLITE_NOTADB: "{file} is not a database, so {library} is not a picsift library. "
+    "Name another folder with --library, or move that file away.",
+    sqlite3.SQLITE_CORRUPT: "{file} is damaged ({cause}). Restore it from a backup, or move it away and index again.",
+    sqlite3.SQLITE_READONLY: _NO_ACCESS,
+    sqlite3.SQLITE_CANTOPEN: _NO_ACCESS,
+    sqlite3.SQLITE_PERM: _NO_ACCESS,
+    sqlite3.SQLITE_AUTH: _NO_ACCESS,
+    sqlite3.SQLITE_IOERR: "{file} could not be read or written ({cause}). Check that the disk of {library} is "
+    "connected, healthy and not full, then run the command again.",
+}

@@ -1,0 +1,131 @@
+"""Many photos decoded side by side, in order, a bounded number at a time.
+
+Each is read once: hashed, decoded, its thumbnail made and its pixels prepared for the network, so that no full picture
+leaves its worker. A photo that fails is a result like any other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer import images
+from indexer.errors import ImageError
+from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto
+from indexer.scanner import FoundFile
+from indexer.thumbnails import ThumbnailStore
+
+NEVER = -1  # a modification time that no file has: what failed for want of reading is tried again by every run
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to make a photo of; `known` where the catalog has it already, with other bytes or another model."""
+
+    root_id: int
+    root: Path
+    file: FoundFile
+    known: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a job: a photo with its pixels and thumbnail, a copy of a photo that is known, or a failure."""
+
+    job: Job
+    photo: NewPhoto | CopiedPhoto | FailedPhoto
+    pixels: NDArray[np.float32] | None = None
+    thumbnail: bytes = b""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Makes a photo of a file; called from several threads.
+
+    Attributes:
+        prepare: picture -> what the network sees of it, (3, s, s).
+        thumbnails: makes the small pictures, and knows which are there.
+        copy_of: content hash -> id of a photo with these bytes that is embedded already, or None.
+        sizes: sizes in bytes of such photos; only files of these sizes are looked up before they are decoded.
+        min_side: the short side in pixels that the network scales to.
+        max_pixels: a picture with more is refused.
+    """
+
+    prepare: Callable[[Image.Image], NDArray[np.float32]]
+    thumbnails: ThumbnailStore
+    copy_of: Callable[[str], int | None]
+    sizes: frozenset[int]
+    min_side: int
+    max_pixels: int
+
+    def __call__(self, job: Job) -> Result:
+        """Read, hash, decode and prepare one file."""
+        path = job.root / job.file.path
+        try:
+            copy = self._copy(path, job.file)
+            return Result(job, copy) if copy else self._new(job, path)
+        except ImageError as error:
+            return Result(job, _failed(path, job.file, error))
+
+    def _copy(self, path: Path, file: FoundFile) -> CopiedPhoto | None:
+        if file.size not in self.sizes:
+            return None
+        content = images.hash_file(path)
+        source = self.copy_of(content)
+        return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source) if source is not None else None
+
+    def _new(self, job: Job, path: Path) -> Result:
+        loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels)
+        decoded = loaded.decoded
+        thumbnail = b"" if self.thumbnails.exists(loaded.content_hash) else self.thumbnails.make(decoded.image)
+        photo = NewPhoto(
+            path=job.file.path,
+            size=loaded.size,
+            mtime_ns=loaded.mtime_ns,
+            content_hash=loaded.content_hash,
+            width=decoded.width,
+            height=decoded.height,
+            format=decoded.format,
+            metadata=decoded.metadata,
+        )
+        return Result(job, photo, self.prepare(decoded.image), thumbnail)
+
+
+def _failed(path: Path, file: FoundFile, error: ImageError) -> FailedPhoto:
+    """A row with the reason. What could not be read, unlike what could not be decoded, is tried again each time."""
+    readable = False
+    with suppress(OSError):
+        stat = path.stat()
+        readable = os.access(path, os.R_OK) and (stat.st_size, stat.st_mtime_ns) == (file.size, file.mtime_ns)
+    return FailedPhoto(file.path, file.size, file.mtime_ns if readable else NEVER, str(error))
+
+
+def decode_all(jobs: Iterable[Job], decoder: Decoder, *, workers: int, ahead: int) -> Iterator[Result]:
+    """Results in the order of the jobs, at most `ahead` of them waiting.
+
+    Args:
+        jobs: what to decode.
+        decoder: makes a photo of each.
+        workers: threads.
+        ahead: jobs taken up before their turn; bounds the memory.
+    """
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(decoder, job))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

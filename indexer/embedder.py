@@ -1,0 +1,135 @@
+"""The one importer of clip_model: pictures and texts to embeddings, the model loaded when it is first needed.
+
+Until then it answers what the weights file says of itself (dimension, fingerprint) without importing torch.
+
+Legend: n items, s image size, d dimension of the embeddings.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clip_model.registry import ModelInfo, resolve
+from indexer.errors import ModelError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from clip_model.inference import Encoder
+
+Pixels = NDArray[np.float32]
+
+
+class Embedder:
+    """A model by name; safe to call from many threads, which take turns at the network."""
+
+    def __init__(self, model: str = "builtin", *, device: str = "auto", precision: str = "auto") -> None:
+        """Find the model's file; load nothing yet.
+
+        Args:
+            model: a registered name or a path.
+            device: "auto", "cpu", "cuda", ...
+            precision: "auto", "fp32", "bf16" or "fp16".
+
+        Raises:
+            ModelError: there is no such model.
+        """
+        try:
+            self._info: ModelInfo = resolve(model)
+        except (ValueError, OSError) as error:
+            raise ModelError(_sentence(error)) from error
+        self._wanted = (device, precision)
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """What the model was asked for by; a path is absolute."""
+        return self._info.name
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights, hexadecimal."""
+        return self._info.fingerprint
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the embeddings."""
+        return self._info.dim
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square that the network sees, in pixels."""
+        return self._info.image_size
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return "_encoder" in self.__dict__
+
+    @property
+    def device(self) -> str:
+        """Where the model runs; loads it."""
+        return self._ready().device
+
+    @property
+    def precision(self) -> str:
+        """The number format it runs in; loads it."""
+        return self._ready().precision
+
+    def plan(self) -> tuple[str, str]:
+        """Device and precision that a load would choose, found out by trying the device, not the model.
+
+        Raises:
+            ModelError: the device or the precision is unknown or does not work here.
+        """
+        if self.loaded:
+            return self.device, self.precision
+        from clip_model.precision import choose_device, choose_precision, precision_name
+
+        device, precision = self._wanted
+        try:
+            chosen = choose_device(device)
+            return str(chosen), precision_name(choose_precision(precision, chosen))
+        except ValueError as error:
+            raise ModelError(_sentence(error)) from error
+
+    def prepare(self, image: Image.Image) -> Pixels:
+        """What the network sees of an upright picture: (3, s, s) float32; for the workers that decode."""
+        pixels: Pixels = self._ready().preprocess(image).numpy()
+        return pixels
+
+    def embed_prepared(self, pixels: Sequence[Pixels]) -> NDArray[np.float16]:
+        """Embeddings of what `prepare` gave: (n, d) float16, unit length."""
+        return self._ready().encode_pixels(pixels).astype(np.float16)
+
+    def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Embeddings of upright pictures: (n, d) float32, unit length."""
+        return self._ready().encode_images(images)
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings of texts: (n, d) float32, unit length."""
+        return self._ready().encode_texts(list(texts))
+
+    def _ready(self) -> Encoder:
+        with self._lock:
+            return self._encoder
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        from clip_model.inference import load_encoder
+
+        device, precision = self._wanted
+        try:
+            return load_encoder(self._info.path, device=device, precision=precision)
+        except (ValueError, OSError) as error:
+            raise ModelError(_sentence(error)) from error
+
+
+def _sentence(error: Exception) -> str:
+    return str(error).rstrip(".") + "."

@@ -1,0 +1,89 @@
+"""A library folder, opened: its catalog, its thumbnails, where the search indexes lie, and who may write.
+
+It reads no photo and loads no model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from indexer.catalog import Catalog
+from indexer.database import open_database
+from indexer.errors import LibraryError, LibraryLockedError
+from indexer.records import ModelRecord
+from indexer.thumbnails import ThumbnailStore
+
+CATALOG = "catalog.db"
+
+
+@dataclass(frozen=True)
+class Library:
+    """Everything that picsift keeps about a person's photos, in one folder."""
+
+    folder: Path
+    catalog: Catalog
+    thumbnails: ThumbnailStore
+
+    def index_folder(self, model: ModelRecord) -> Path:
+        """Where the search index of a model lies; every model has its own."""
+        return self.folder / "index" / model.fingerprint[:16]
+
+    @contextmanager
+    def writer_lock(self) -> Iterator[None]:
+        """Hold the right to change the library.
+
+        The system gives it back when the process ends, however it ends.
+
+        Raises:
+            LibraryLockedError: another process holds it.
+        """
+        lock = FileLock(self.folder / "writer.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise LibraryLockedError(
+                f"another picsift is writing to the library at {self.folder}. Wait for it to end, then try again."
+            ) from error
+        except OSError as error:
+            raise LibraryError(f"the library at {self.folder} cannot be written: {error.strerror}.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def open_library(folder: Path, *, create: bool) -> Library:
+    """Open the library in a folder.
+
+    Args:
+        folder: of the library.
+        create: make it when it is not there; else that is an error.
+
+    Raises:
+        LibraryError: there is none, it cannot be made or read, or the folder holds something else.
+        NewerLibraryError: a newer picsift wrote it.
+    """
+    folder = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100  links stay as the person wrote them
+    try:
+        _require(folder, create)
+    except OSError as error:
+        raise LibraryError(f"the library folder {folder} cannot be used: {error.strerror}.") from error
+    return Library(folder, Catalog(open_database(folder)), ThumbnailStore(folder / "thumbnails"))
+
+
+def _require(folder: Path, create: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise LibraryError(f"{folder} is a file, not a library folder. Name another with --library.")
+    if (folder / CATALOG).exists():
+        return
+    if not create:
+        raise LibraryError(f"there is no library at {folder} yet. Make one: picsift index FOLDER")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise LibraryError(f"{folder} is not empty and holds no library. Name an empty or new folder with --library.")
+    folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,18 @@
+"""What Alembic runs around the migrations: it uses the connection, and the transaction, that it is given.
+
+A new step is a file `versions/NNNN_what.py` whose revision is its number, and SCHEMA_VERSION in `indexer.database`
+grows with it. A test compares what the steps build with what `indexer.tables` declares.
+"""
+
+from alembic import context
+
+from indexer.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,153 @@
+"""Reads of photos: what a scan is compared with, what a search may return, and what is shown.
+
+Functions on one connection. Nothing is written here, and no file is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Select, exists, func, select
+
+from indexer.database import in_chunks
+from indexer.folder_filter import matching
+from indexer.photo_store import locate
+from indexer.records import Counts, KnownPhoto, PhotoFilter, PhotoRecord
+from indexer.root_store import root_paths
+from indexer.tables import EmbeddingRow, FolderRow, PhotoRow, RootRow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection, Row
+
+_RECORD = (
+    *("size", "mtime_ns", "content_hash", "state", "reason", "missing_since", "width", "height", "format"),
+    *("orientation", "taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),
+    *("camera_make", "camera_model", "lens", "indexed_at"),
+)
+
+
+def known(connection: Connection, root_id: int, subfolder: str, model_id: int) -> dict[str, KnownPhoto]:
+    """Give every photo of a root, or of one of its subfolders, by its path."""
+    paths = connection.execute(select(FolderRow.id, FolderRow.path).where(FolderRow.root_id == root_id))
+    prefixes = {
+        number: f"{path}/" if path else ""
+        for number, path in paths
+        if not subfolder or path == subfolder or path.startswith(f"{subfolder}/")
+    }
+    embedded = exists().where(EmbeddingRow.photo_id == PhotoRow.id, EmbeddingRow.model_id == model_id)
+    query = select(
+        *(PhotoRow.folder_id, PhotoRow.name, PhotoRow.id, PhotoRow.size, PhotoRow.mtime_ns),
+        *(PhotoRow.content_hash, PhotoRow.state, PhotoRow.missing_since.is_not(None), embedded),
+    )
+    found: dict[str, KnownPhoto] = {}
+    for chunk in in_chunks(list(prefixes)):
+        rows = connection.execute(query.where(PhotoRow.folder_id.in_(chunk)))
+        for folder, name, number, size, mtime_ns, content_hash, state, missing, has in rows:
+            path = prefixes[folder] + name
+            found[path] = KnownPhoto(number, path, size, mtime_ns, content_hash, state, missing, has)  # type: ignore[arg-type]
+    return found
+
+
+def by_content(connection: Connection, hashes: Iterable[str], model_id: int) -> dict[str, int]:
+    """Give, for each of these content hashes that is known, the lowest id of a photo that the model has embedded."""
+    found: dict[str, int] = {}
+    for chunk in in_chunks(sorted(set(hashes))):
+        query = select(PhotoRow.content_hash, func.min(PhotoRow.id)).join(
+            EmbeddingRow, (EmbeddingRow.photo_id == PhotoRow.id) & (EmbeddingRow.model_id == model_id)
+        )
+        sound = query.where(PhotoRow.content_hash.in_(chunk), PhotoRow.state == "ok")
+        rows = connection.execute(sound.group_by(PhotoRow.content_hash))
+        found.update((content_hash, number) for content_hash, number in rows if content_hash is not None)
+    return found
+
+
+def known_sizes(connection: Connection) -> set[int]:
+    """Give the sizes in bytes that photos have: a file of another size is no copy of any."""
+    return set(connection.execute(select(PhotoRow.size).distinct()).scalars())
+
+
+def photos(connection: Connection, ids: Sequence[int]) -> list[PhotoRecord]:
+    """Give photos in the order of `ids`; unknown ones are left out."""
+    found: dict[int, PhotoRecord] = {}
+    for chunk in in_chunks(sorted({int(number) for number in ids})):
+        found.update((photo.id, photo) for photo in _records(connection, PhotoRow.id.in_(chunk)))
+    return [found[number] for number in map(int, ids) if number in found]
+
+
+def photo_at(connection: Connection, path: Path) -> PhotoRecord | None:
+    """Give the photo that lies at an absolute path."""
+    for root_id, root in root_paths(connection).items():
+        if path.is_relative_to(root):
+            below = "/".join(path.relative_to(root).parts)
+            for row in locate(connection, root_id, [below]).values():
+                return photos(connection, [row.id])[0]
+    return None
+
+
+def failures(connection: Connection, limit: int | None) -> list[PhotoRecord]:
+    """Give the photos that failed, the latest first, at most `limit`."""
+    newest = select(PhotoRow.id).where(PhotoRow.state == "failed").order_by(PhotoRow.indexed_at.desc(), PhotoRow.id)
+    return photos(connection, connection.execute(newest.limit(limit)).scalars().all())
+
+
+def counts(connection: Connection) -> Counts:
+    """Count photos by what can be done with them."""
+    total, failed, missing = (
+        connection.execute(select(func.count()).select_from(PhotoRow).where(*condition)).scalar_one()
+        for condition in ((), (PhotoRow.state == "failed",), (PhotoRow.missing_since.is_not(None),))
+    )
+    return Counts(photos=total - failed, failed=failed, missing=missing)
+
+
+def allowed_ids(connection: Connection, model_id: int, wanted: PhotoFilter) -> NDArray[np.int64]:
+    """Give the ids of the photos that the model has embedded and that pass the filter: (n,) int64, sorted."""
+    # Only sound photos have embeddings, so that their state need not be asked.
+    embedded = exists().where(EmbeddingRow.photo_id == PhotoRow.id, EmbeddingRow.model_id == model_id)
+    query = select(PhotoRow.id).where(embedded, *_taken(wanted))
+    ids = [
+        np.fromiter(connection.execute(narrowed).scalars(), dtype=np.int64)
+        for narrowed in _in_folders(connection, query, wanted.folder)
+    ]
+    return np.sort(np.concatenate(ids)) if ids else np.empty(0, dtype=np.int64)
+
+
+def _taken(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.after is not None:
+        conditions.append(PhotoRow.taken_at >= _wall_clock(wanted.after))
+    if wanted.before is not None:
+        conditions.append(PhotoRow.taken_at < _wall_clock(wanted.before))
+    return conditions
+
+
+def _wall_clock(moment: datetime) -> datetime:
+    if moment.tzinfo is not None:
+        raise ValueError(f"a photo's date is its camera's wall clock, without a zone, and {moment!r} has one")
+    return moment
+
+
+def _in_folders(connection: Connection, query: Select[Any], folder: str | None) -> Iterator[Select[Any]]:
+    """Narrow a query of photos to a folder: in as many statements as its matches need, none where there are none."""
+    if not folder:
+        yield query
+        return
+    rows = connection.execute(select(FolderRow.id, RootRow.path, FolderRow.path).join(RootRow))
+    for chunk in in_chunks(list(matching(folder, rows))):
+        yield query.where(PhotoRow.folder_id.in_(chunk))
+
+
+def _records(connection: Connection, condition: ColumnElement[bool]) -> Iterator[PhotoRecord]:
+    columns = [getattr(PhotoRow, name) for name in _RECORD]
+    place = (PhotoRow.id, FolderRow.root_id, RootRow.path, FolderRow.path, PhotoRow.name)
+    query = select(*place, *columns).join(FolderRow, PhotoRow.folder_id == FolderRow.id).join(RootRow)
+    return map(_record, connection.execute(query.where(condition)))
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> PhotoRecord:
+    number, root_id, root, folder, name, *rest = row
+    return PhotoRecord(number, root_id, Path(root, folder, name), *rest)

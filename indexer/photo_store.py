@@ -1,0 +1,210 @@
+"""Writes of photos: sound, copied, failed, moved, touched, missing, removed, and what each means for embeddings.
+
+Functions on one connection, inside the caller's transaction; each bumps the generation of the models it touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+
+from indexer import embedding_store
+from indexer.database import in_chunks
+from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, Touch, storable_ns
+from indexer.root_store import folder_ids, made_folder_ids, prune_folders
+from indexer.tables import PhotoRow
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection
+
+_PICTURE = ("width", "height", "format")
+_METADATA = (
+    *("taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),
+    *("camera_make", "camera_model", "lens", "orientation"),
+)
+_LOCATE_LIMIT = 5_000  # two parameters for each path
+
+
+class Present(NamedTuple):
+    """The row that a path has already."""
+
+    id: int
+    content_hash: str | None
+
+
+def store(
+    connection: Connection,
+    root_id: int,
+    photos: Sequence[NewPhoto],
+    model_id: int,
+    embeddings: NDArray[np.float16],
+    now: datetime,
+) -> list[int]:
+    """Insert or update photos and their embeddings (n, dim); other models keep theirs where the content is the same."""
+    vectors = embedding_store.packed(connection, model_id, embeddings, len(photos))
+    if not photos:
+        return []
+    present = locate(connection, root_id, [photo.path for photo in photos])
+    touched = embedding_store.drop(connection, _replaced(present, photos))
+    ids = _write(connection, root_id, present, {photo.path: _sound(photo, now) for photo in photos}, len(photos))
+    embedding_store.bump(connection, touched | {model_id})
+    embedding_store.put(connection, model_id, ids, vectors)
+    return ids
+
+
+def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPhoto], now: datetime) -> list[int]:
+    """Insert or update photos as copies of others: metadata and embeddings come from there."""
+    sources = _sources(connection, copies)
+    # Read before anything is dropped: a source may itself become a copy in this call.
+    vectors = embedding_store.vectors_of(connection, sources.keys())
+    present = locate(connection, root_id, [copy.path for copy in copies])
+    touched = embedding_store.drop(connection, _replaced(present, copies))
+    values = {copy.path: {**sources[copy.source_id], **_stamp(copy), **_fresh(now)} for copy in copies}
+    ids = _write(connection, root_id, present, values, len(copies))
+    embedding_store.bump(connection, touched | vectors.keys())
+    for model_id, by_photo in vectors.items():
+        given = {
+            photo_id: by_photo[copy.source_id]
+            for copy, photo_id in zip(copies, ids, strict=True)
+            if copy.source_id in by_photo
+        }
+        embedding_store.put(connection, model_id, list(given), given.values())
+    return ids
+
+
+def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], now: datetime) -> list[int]:
+    """Insert or update files that are no photos, with the reason; what was embedded there before is dropped."""
+    present = locate(connection, root_id, [failure.path for failure in failures])
+    touched = embedding_store.drop(connection, [row.id for row in present.values()])
+    nothing = dict.fromkeys(("content_hash", *_PICTURE, *_METADATA))
+    values = {
+        failure.path: nothing | _stamp(failure) | _fresh(now) | {"state": "failed", "reason": failure.reason}
+        for failure in failures
+    }
+    ids = _write(connection, root_id, present, values, len(failures))
+    embedding_store.bump(connection, touched)
+    return ids
+
+
+def touch(connection: Connection, updates: Sequence[Touch]) -> None:
+    """Write new stamps for photos whose content is the same."""
+    rows = [{"photo": photo_id, "new_size": size, "new_ns": storable_ns(ns)} for photo_id, size, ns in updates]
+    if rows:
+        changed = update(PhotoRow).where(PhotoRow.id == bindparam("photo"))
+        connection.execute(changed.values(size=bindparam("new_size"), mtime_ns=bindparam("new_ns")), rows)
+
+
+def remove(connection: Connection, photo_ids: Sequence[int]) -> list[str]:
+    """Delete photos and their embeddings; gives the content hashes that no photo has any more, sorted."""
+    hashes: set[str] = set()
+    folders: set[int] = set()
+    for chunk in in_chunks(photo_ids):
+        rows = select(PhotoRow.folder_id, PhotoRow.content_hash).where(PhotoRow.id.in_(chunk))
+        for folder_id, content_hash in connection.execute(rows):
+            folders.add(folder_id)
+            hashes.update([content_hash] if content_hash else [])
+    embedding_store.bump(connection, embedding_store.drop(connection, photo_ids))
+    for chunk in in_chunks(photo_ids):
+        connection.execute(delete(PhotoRow).where(PhotoRow.id.in_(chunk)))
+    prune_folders(connection, folders)
+    return unused(connection, hashes)
+
+
+def mark(connection: Connection, photo_ids: Sequence[int], missing_since: datetime | None) -> None:
+    """Note since when photos are missing from their folder, or that they are back; a first absence keeps its date."""
+    for chunk in in_chunks(photo_ids):
+        change = update(PhotoRow).where(PhotoRow.id.in_(chunk))
+        if missing_since is not None:
+            change = change.where(PhotoRow.missing_since.is_(None))
+        connection.execute(change.values(missing_since=missing_since))
+
+
+def unused(connection: Connection, hashes: Iterable[str]) -> list[str]:
+    """Give those content hashes that no photo has, sorted."""
+    asked = sorted(set(hashes))
+    used: set[str | None] = set()
+    for chunk in in_chunks(asked):
+        used.update(connection.execute(select(PhotoRow.content_hash).where(PhotoRow.content_hash.in_(chunk))).scalars())
+    return [content_hash for content_hash in asked if content_hash not in used]
+
+
+def split(path: str) -> tuple[str, str]:
+    """Cut a relative path into its folder ("" for the root) and its name."""
+    folder, _, name = path.rpartition("/")
+    return folder, name
+
+
+def locate(connection: Connection, root_id: int, paths: Sequence[str]) -> dict[str, Present]:
+    """Give the rows that these paths of a root have already."""
+    parts = {split(path) for path in paths}
+    folders = folder_ids(connection, root_id, {folder for folder, _ in parts})
+    names = {number: folder for folder, number in folders.items()}
+    keys = sorted((folders[folder], name) for folder, name in parts if folder in folders)
+    found: dict[str, Present] = {}
+    for chunk in in_chunks(keys, _LOCATE_LIMIT):
+        query = select(PhotoRow.folder_id, PhotoRow.name, PhotoRow.id, PhotoRow.content_hash)
+        rows = connection.execute(query.where(tuple_(PhotoRow.folder_id, PhotoRow.name).in_(chunk)))
+        for folder_id, name, photo_id, content_hash in rows:
+            folder = names[folder_id]
+            found[f"{folder}/{name}" if folder else name] = Present(photo_id, content_hash)
+    return found
+
+
+def _replaced(present: Mapping[str, Present], photos: Sequence[NewPhoto | CopiedPhoto]) -> list[int]:
+    """Give the ids of the rows whose content is about to become another one."""
+    pairs = ((present[photo.path], photo) for photo in photos if photo.path in present)
+    return [row.id for row, photo in pairs if row.content_hash != photo.content_hash]
+
+
+def _sources(connection: Connection, copies: Sequence[CopiedPhoto]) -> dict[int, dict[str, Any]]:
+    """Give what each source photo says of its content; it must still be the content that the copies have."""
+    columns = [getattr(PhotoRow, name) for name in ("content_hash", *_PICTURE, *_METADATA)]
+    found: dict[int, dict[str, Any]] = {}
+    for chunk in in_chunks(sorted({copy.source_id for copy in copies})):
+        sound = select(PhotoRow.id, *columns).where(PhotoRow.id.in_(chunk), PhotoRow.state == "ok")
+        for row in connection.execute(sound).mappings():
+            found[row["id"]] = {name: value for name, value in row.items() if name != "id"}
+    for copy in copies:
+        if found.get(copy.source_id, {}).get("content_hash") != copy.content_hash:
+            raise ValueError(f"photo {copy.source_id} is not the content of {copy.path!r}: ask by_content() again")
+    return found
+
+
+def _stamp(photo: NewPhoto | CopiedPhoto | FailedPhoto) -> dict[str, Any]:
+    return {"size": photo.size, "mtime_ns": storable_ns(photo.mtime_ns)}
+
+
+def _fresh(now: datetime) -> dict[str, Any]:
+    return {"state": "ok", "reason": None, "missing_since": None, "indexed_at": now}
+
+
+def _sound(photo: NewPhoto, now: datetime) -> dict[str, Any]:
+    picture = {"content_hash": photo.content_hash, **{name: getattr(photo, name) for name in _PICTURE}}
+    metadata = {name: getattr(photo.metadata, name) for name in _METADATA}
+    return picture | metadata | _stamp(photo) | _fresh(now)
+
+
+def _write(
+    connection: Connection,
+    root_id: int,
+    present: Mapping[str, Present],
+    values: Mapping[str, dict[str, Any]],
+    expected: int,
+) -> list[int]:
+    """Insert or update one row for each path, all with the same columns; gives their ids in the order of `values`."""
+    if len(values) != expected:
+        raise ValueError(f"{expected - len(values)} of {expected} photos have a path that occurs twice in one call")
+    ids = {path: row.id for path, row in present.items()}
+    if known := [{"photo": ids[path], **row} for path, row in values.items() if path in ids]:
+        connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), known)
+    if new := [path for path in values if path not in ids]:
+        folders = made_folder_ids(connection, root_id, {split(path)[0] for path in new})
+        rows = [{"folder_id": folders[split(path)[0]], "name": split(path)[1], **values[path]} for path in new]
+        inserted = connection.execute(insert(PhotoRow).returning(PhotoRow.id, sort_by_parameter_order=True), rows)
+        ids.update(zip(new, inserted.scalars(), strict=True))
+    return [ids[path] for path in values]

@@ -1,0 +1,174 @@
+"""The rows that the catalog hands out and takes in, as plain frozen values.
+
+Times of the catalog's own (scans, indexing, absence) are aware and in UTC; `taken_at` is the camera's wall
+clock, naive. No queries and no files here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from indexer.exif import PhotoMetadata
+
+State = Literal["ok", "failed"]
+
+_INT64_MAX = 2**63 - 1
+
+
+def storable_ns(mtime_ns: int) -> int:
+    """Clamp a modification time to what a 64-bit column holds; file systems allow times past the year 2262."""
+    return max(-_INT64_MAX, min(_INT64_MAX, mtime_ns))
+
+
+@dataclass(frozen=True)
+class Root:
+    """A folder that the library follows. `problem` is what the last scan found wrong with it."""
+
+    id: int
+    path: Path
+    photos: int
+    last_scan_at: datetime | None
+    problem: str | None
+
+
+class KnownPhoto(NamedTuple):
+    """What a scan is compared with; a tuple, because a comparison makes one for every photo of a root.
+
+    `path` is relative to the root, posix. `embedded` speaks of the one model that was asked about.
+    """
+
+    id: int
+    path: str
+    size: int
+    mtime_ns: int
+    content_hash: str | None
+    state: State
+    missing: bool
+    embedded: bool
+
+
+@dataclass(frozen=True)
+class PhotoRecord:
+    """Everything the catalog knows about one photo. `reason` says why a failed one failed."""
+
+    id: int
+    root_id: int
+    path: Path
+    size: int
+    mtime_ns: int
+    content_hash: str | None
+    state: State
+    reason: str | None
+    missing_since: datetime | None
+    width: int | None
+    height: int | None
+    format: str | None
+    orientation: int | None
+    taken_at: datetime | None
+    taken_offset_min: int | None
+    taken_source: str | None
+    latitude: float | None
+    longitude: float | None
+    altitude: float | None
+    camera_make: str | None
+    camera_model: str | None
+    lens: str | None
+    indexed_at: datetime
+
+
+@dataclass(frozen=True)
+class NewPhoto:
+    """A decoded photo to be written; `path` is relative to its root, posix."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    content_hash: str
+    width: int
+    height: int
+    format: str
+    metadata: PhotoMetadata
+
+
+@dataclass(frozen=True)
+class CopiedPhoto:
+    """A file with the bytes of photo `source_id`: it takes that photo's metadata and embeddings, undecoded."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    content_hash: str
+    source_id: int
+
+
+@dataclass(frozen=True)
+class FailedPhoto:
+    """A file that could not be made a photo of, and why."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """A photo that now lies at `path` under `root_id`; its embeddings go with it."""
+
+    photo_id: int
+    root_id: int
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class Touch(NamedTuple):
+    """A new stamp for a photo whose content is the same."""
+
+    photo_id: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A model that the library holds embeddings of; `fingerprint` is what identifies it."""
+
+    id: int
+    name: str
+    fingerprint: str
+    dim: int
+
+
+@dataclass(frozen=True)
+class PhotoFilter:
+    """Which photos a search may return.
+
+    Attributes:
+        after: taken at this moment or later.
+        before: taken before this moment.
+        folder: an absolute folder, with what lies below it, or a sequence of whole folder names that occurs
+            anywhere in a photo's folder ("Holiday/Beach"). Upper and lower case are the same.
+    """
+
+    after: datetime | None = None
+    before: datetime | None = None
+    folder: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether this filter asks for anything at all."""
+        return self.after is not None or self.before is not None or bool(self.folder)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many photos are searchable, failed, and absent from their folder (these are among the other two)."""
+
+    photos: int
+    failed: int
+    missing: int

@@ -1,0 +1,111 @@
+"""Roots and the folders below them: which root a folder belongs to, and the numbers of its folders.
+
+Functions on one connection, inside the caller's transaction. Photos are not touched here, and no folder is listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+
+from indexer.database import in_chunks
+from indexer.records import Root
+from indexer.scanner import is_skipped
+from indexer.tables import FolderRow, PhotoRow, RootRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def roots(connection: Connection) -> list[Root]:
+    """Give every root in the order of its path, with the number of its photos that are searchable."""
+    # Two counts over indexes: asking each photo row for its state would read the whole table.
+    photos, failed = (_photos_by_root(connection, only_failed) for only_failed in (False, True))
+    rows = connection.execute(select(RootRow.id, RootRow.path, RootRow.last_scan_at, RootRow.problem))
+    found = [
+        Root(row.id, Path(row.path), photos.get(row.id, 0) - failed.get(row.id, 0), row.last_scan_at, row.problem)
+        for row in rows
+    ]
+    return sorted(found, key=lambda root: root.path)
+
+
+def _photos_by_root(connection: Connection, only_failed: bool) -> dict[int, int]:
+    query = select(FolderRow.root_id, func.count()).join(PhotoRow, PhotoRow.folder_id == FolderRow.id)
+    if only_failed:
+        query = query.where(PhotoRow.state == "failed")
+    return dict(connection.execute(query.group_by(FolderRow.root_id)).all())
+
+
+def root_paths(connection: Connection) -> dict[int, Path]:
+    """Give each root's folder by its number."""
+    return {row.id: Path(row.path) for row in connection.execute(select(RootRow.id, RootRow.path))}
+
+
+def add_root(connection: Connection, folder: Path) -> tuple[int, str]:
+    """Give the root that `folder` belongs to, and where below it; a new root takes over those that lie inside it.
+
+    A root is never joined with one that a scan from it would not reach, such as a hidden folder below it.
+    """
+    known = root_paths(connection)
+    for root_id, path in sorted(known.items(), key=lambda item: len(item[1].parts), reverse=True):
+        if (below := _reached(folder, path)) is not None:
+            return root_id, below
+    new = connection.execute(insert(RootRow).values(path=str(folder)).returning(RootRow.id)).scalar_one()
+    for root_id, path in known.items():
+        if (below := _reached(path, folder)) is not None:
+            _take_over(connection, new, root_id, below)
+    return new, ""
+
+
+def _reached(folder: Path, root: Path) -> str | None:
+    """Give the path from root to folder, "" for the root itself; None where a scan of the root would not come by."""
+    if not folder.is_relative_to(root):
+        return None
+    below = folder.relative_to(root)
+    return None if any(is_skipped(name) for name in below.parts) else "/".join(below.parts)
+
+
+def _take_over(connection: Connection, new: int, old: int, below: str) -> None:
+    """Hang the folders of root `old` below root `new`; the photos' rows stay as they are."""
+    moved = [
+        {"folder": row.id, "new_path": f"{below}/{row.path}" if row.path else below}
+        for row in connection.execute(select(FolderRow.id, FolderRow.path).where(FolderRow.root_id == old))
+    ]
+    if moved:
+        rewrite = update(FolderRow).where(FolderRow.id == bindparam("folder"))
+        connection.execute(rewrite.values(root_id=new, path=bindparam("new_path")), moved)
+    connection.execute(delete(RootRow).where(RootRow.id == old))
+
+
+def note_scan(connection: Connection, root_id: int, problem: str | None, now: datetime) -> None:
+    """Keep when a root was last looked at, and what was wrong with it."""
+    connection.execute(update(RootRow).where(RootRow.id == root_id).values(last_scan_at=now, problem=problem))
+
+
+def folder_ids(connection: Connection, root_id: int, paths: Collection[str]) -> dict[str, int]:
+    """Give the numbers of those folders of a root that have one."""
+    found: dict[str, int] = {}
+    for chunk in in_chunks(sorted(paths)):
+        query = select(FolderRow.path, FolderRow.id).where(FolderRow.root_id == root_id, FolderRow.path.in_(chunk))
+        found.update((path, number) for path, number in connection.execute(query))
+    return found
+
+
+def made_folder_ids(connection: Connection, root_id: int, paths: Collection[str]) -> dict[str, int]:
+    """Give the numbers of folders of a root, making those that are new."""
+    found = folder_ids(connection, root_id, paths)
+    if new := sorted(set(paths) - found.keys()):
+        connection.execute(insert(FolderRow), [{"root_id": root_id, "path": path} for path in new])
+        found.update(folder_ids(connection, root_id, new))
+    return found
+
+
+def prune_folders(connection: Connection, numbers: Iterable[int]) -> None:
+    """Forget those of these folders that hold no photo any more."""
+    for chunk in in_chunks(sorted(set(numbers))):
+        kept = exists().where(PhotoRow.folder_id == FolderRow.id)
+        connection.execute(delete(FolderRow).where(FolderRow.id.in_(chunk), ~kept))

@@ -1,0 +1,276 @@
+"""Opening the library's database: made, upgraded, refused, and explained."""
+
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from indexer import database, migrations
+from indexer.database import open_database, reading, schema_version, writing
+from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
+from indexer.tables import Base
+
+VERSIONS = Path(migrations.__file__).parent / "versions"
+
+
+def run(code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_new_library_has_the_schema_that_the_tables_declare(tmp_path):
+    with reading(open_database(tmp_path / "lib")) as connection:
+        assert schema_version(connection) == database.SCHEMA_VERSION
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        declared = {index.name for table in Base.metadata.tables.values() for index in table.indexes}
+        made = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'index'").scalars())
+        assert declared <= made
+
+
+def test_the_schema_version_is_the_last_migration():
+    assert database.SCHEMA_VERSION == max(int(file.name[:4]) for file in VERSIONS.glob("[0-9]*.py"))
+
+
+def test_the_database_is_in_wal_mode_with_foreign_keys_and_full_sync(tmp_path):
+    with reading(open_database(tmp_path)) as connection:
+        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "foreign_keys")]
+        assert values == ["wal", 1]
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+
+
+def test_opening_an_up_to_date_library_does_not_import_alembic(tmp_path):
+    open_database(tmp_path).dispose()
+    code = (
+        "import sys; from pathlib import Path; from indexer.database import open_database\n"
+        "open_database(Path(sys.argv[1])); print('alembic' in sys.modules)"
+    )
+    assert run(code, str(tmp_path)).stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", ["100% mine", "a?b#c&d=e", "ünï 写真", "quote'\"s"])
+def test_a_library_may_have_any_name(tmp_path, name):
+    open_database(tmp_path / name).dispose()
+    assert (tmp_path / name / "catalog.db").exists()
+    open_database(tmp_path / name).dispose()
+
+
+def test_a_library_may_have_a_name_that_is_no_utf8(tmp_path):
+    library = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    open_database(library).dispose()
+    open_database(library).dispose()
+    assert b"catalog.db" in os.listdir(os.fsencode(library))
+
+
+def test_migrations_run_from_a_package_in_a_folder_with_a_percent_sign(tmp_path):
+    # As installed elsewhere: the steps are found beside the package, not beside the working directory.
+    site = tmp_path / "50% off"
+    shutil.copytree(Path(database.__file__).parent, site / "indexer")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path; import indexer.database as d\n"
+        "d.open_database(Path(sys.argv[2])); print(d.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(site), str(tmp_path / "lib")],
+        **{"capture_output": True, "text": True, "cwd": tmp_path, "check": True},
+    )
+    assert done.stdout.strip().startswith(str(site))
+
+
+def test_two_processes_may_make_a_library_at_once(tmp_path):
+    code = "import sys; from pathlib import Path; from indexer.database import *\nopen_database(Path(sys.argv[1]))"
+    both = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "lib")], stderr=-1) for _ in range(4)]
+    assert [(child.communicate()[1], child.returncode) for child in both] == [(b"", 0)] * 4
+
+
+def make_version(library: Path, version: str, written_by: str | None) -> None:
+    with writing(open_database(library)) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+        connection.execute(text("UPDATE settings SET value = :v"), {"v": written_by or ""})
+
+
+def test_a_newer_library_is_refused_with_both_versions_and_left_alone(tmp_path):
+    make_version(tmp_path, "0017", "2.4")
+    before = (tmp_path / "catalog.db").read_bytes()
+    with pytest.raises(NewerLibraryError) as caught:
+        open_database(tmp_path)
+    message = str(caught.value)
+    assert f"the library at {tmp_path} was written by picsift 2.4 (schema 17)" in message
+    assert f"(schema {database.SCHEMA_VERSION})" in message
+    assert message.endswith("Upgrade picsift, or name another library with --library.")
+    assert (tmp_path / "catalog.db").read_bytes() == before
+
+
+def test_a_newer_library_without_a_note_of_its_writer_is_refused_too(tmp_path):
+    make_version(tmp_path, "0017", None)
+    with writing(database._engine(tmp_path / "catalog.db")) as connection:
+        connection.execute(text("DROP TABLE settings"))
+    with pytest.raises(NewerLibraryError, match="written by a newer picsift \\(schema 17\\)"):
+        open_database(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"I am no database at all. " * 100, b"\xff\xd8\xff"])
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path, content):
+    (tmp_path / "catalog.db").write_bytes(content)
+    with pytest.raises(LibraryError, match=r"catalog.db is not a database.*--library"):
+        open_database(tmp_path)
+    assert (tmp_path / "catalog.db").read_bytes() == content
+
+
+def test_another_programs_database_is_refused_and_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "catalog.db") as other:
+        other.execute("CREATE TABLE songs (title TEXT)")
+    with pytest.raises(LibraryError, match="is a database, but not a picsift library"):
+        open_database(tmp_path)
+    with sqlite3.connect(tmp_path / "catalog.db") as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("songs",)]
+
+
+def test_a_damaged_database_is_explained(tmp_path):
+    with writing(open_database(tmp_path)) as connection:
+        connection.execute(text("INSERT INTO settings VALUES ('a', :v)"), {"v": "x" * 200_000})
+    content = bytearray((tmp_path / "catalog.db").read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    (tmp_path / "catalog.db").write_bytes(content)
+    with pytest.raises(LibraryError, match="is damaged"), reading(open_database(tmp_path)) as connection:
+        connection.execute(text("SELECT * FROM settings")).all()
+
+
+def test_a_file_in_the_place_of_the_library_is_explained(tmp_path):
+    (tmp_path / "lib").write_text("hello")
+    for library in (tmp_path / "lib", tmp_path / "lib" / "below"):
+        with pytest.raises(LibraryError, match="a file is in the way"):
+            open_database(library)
+
+
+def test_a_folder_in_the_place_of_the_database_is_explained(tmp_path):
+    (tmp_path / "catalog.db").mkdir()
+    with pytest.raises(LibraryError, match="cannot be opened for writing"):
+        open_database(tmp_path)
+
+
+def test_a_folder_without_permission_is_explained(tmp_path):
+    """In a process of its own: root may do anything, so that it has to become somebody else first."""
+    code = (
+        "import os, sys; from pathlib import Path; import sqlite3\n"
+        "from indexer.database import open_database; from indexer.errors import LibraryError\n"
+        "os.geteuid() or os.setuid(65534)\n"
+        "for folder in sys.argv[1:]:\n"
+        "    try: open_database(Path(folder))\n"
+        "    except LibraryError as error: print(error)\n"
+    )
+    shelf = Path("/tmp") / f"picsift-{os.getpid()}"  # tmp_path itself is closed to others
+    shelf.mkdir()
+    try:
+        open_database(shelf / "lib").dispose()
+        (shelf / "bare").mkdir()
+        for folder in (shelf / "lib", shelf / "bare"):
+            folder.chmod(0o555)
+        (shelf / "lib" / "catalog.db").chmod(0o444)
+        (shelf).chmod(0o555)
+        done = run(code, str(shelf / "lib"), str(shelf / "bare"), str(shelf / "new"))
+    finally:
+        shelf.chmod(0o755)
+        for folder in (shelf / "lib", shelf / "bare"):
+            folder.chmod(0o755)
+        shutil.rmtree(shelf)
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    assert "lib/catalog.db cannot be opened for writing" in lines[0]
+    assert "bare/catalog.db cannot be opened for writing" in lines[1]
+    assert "new cannot be made: Permission denied" in lines[2]
+
+
+def test_a_full_disk_is_explained_and_loses_nothing(tmp_path):
+    engine = open_database(tmp_path)
+    with writing(engine) as connection:
+        connection.execute(text("INSERT INTO settings VALUES ('kept', '1')"))
+    with pytest.raises(LibraryError, match="disk that holds the library at .* is full"), writing(engine) as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite's own way to run out of room
+        connection.execute(text("INSERT INTO settings VALUES ('lost', :v)"), {"v": "x" * 5_000_000})
+    engine.dispose()
+    with reading(open_database(tmp_path)) as connection:
+        keys = set(connection.execute(text("SELECT key FROM settings")).scalars())
+    assert "kept" in keys and "lost" not in keys
+
+
+def test_a_file_system_that_takes_no_more_is_explained(tmp_path):
+    engine = open_database(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    import signal
+
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    try:
+        with pytest.raises(LibraryError, match=r"Check that the disk|is full"), writing(engine) as connection:
+            connection.execute(text("INSERT INTO settings VALUES ('big', :v)"), {"v": "x" * 5_000_000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, old)
+
+
+def test_a_transaction_that_fails_leaves_nothing_and_shows_its_own_error(tmp_path):
+    engine = open_database(tmp_path)
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(text("INSERT INTO settings VALUES ('a', '1')"))
+        connection.execute(text("INSERT INTO settings VALUES ('a', '2')"))
+    with pytest.raises(KeyError), writing(engine) as connection:
+        connection.execute(text("INSERT INTO settings VALUES ('b', '1')"))
+        raise KeyError
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM settings WHERE key IN ('a', 'b')")).scalar() == 0
+
+
+def test_a_writer_waits_for_another_and_says_who_keeps_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
+    engine = open_database(tmp_path)
+    with sqlite3.connect(tmp_path / "catalog.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LibraryLockedError, match="busy with another process"), writing(engine):
+            pass
+        with reading(engine) as connection:  # reading goes on
+            assert schema_version(connection) == database.SCHEMA_VERSION
+        other.execute("ROLLBACK")
+    other.close()
+    with writing(engine) as connection:
+        connection.execute(text("INSERT INTO settings VALUES ('a', '1')"))
+
+
+def test_a_kill_during_the_first_migration_leaves_a_file_that_opens(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from indexer import database, migrations\n"
+        "done = migrations.upgrade\n"
+        "def killed(connection): done(connection); os.kill(os.getpid(), 9)\n"
+        "migrations.upgrade = killed; database.open_database(Path(sys.argv[1]))"
+    )
+    assert run(code, str(tmp_path)).returncode == -9
+    with reading(database._engine(tmp_path / "catalog.db")) as connection:
+        assert schema_version(connection) == 0
+    with reading(open_database(tmp_path)) as connection:
+        assert schema_version(connection) == database.SCHEMA_VERSION
+
+
+def test_rows_that_point_nowhere_stop_an_upgrade(tmp_path, monkeypatch):
+    done = migrations.upgrade
+
+    def careless(connection):
+        done(connection)
+        connection.execute(text("INSERT INTO folders (root_id, path) VALUES (99, 'a')"))
+
+    monkeypatch.setattr(migrations, "upgrade", careless)
+    with pytest.raises(LibraryError, match="1 rows point nowhere, the first in folders"):
+        open_database(tmp_path)

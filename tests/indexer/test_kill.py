@@ -1,0 +1,97 @@
+"""kill -9 in the middle of indexing: nothing that was committed is lost, and the next run ends in agreement."""
+
+import multiprocessing
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+KILLS = 20
+PHOTOS = 48
+
+
+@pytest.fixture(scope="module")
+def children():
+    """Child processes that start in milliseconds: forked from a server that has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["indexer.pipeline", "clip_model.inference", "torch"])
+    return context
+
+
+def start(children, world):
+    import child
+
+    process = children.Process(
+        target=child.run, args=(str(world.library_folder), str(world.model), str(world.photos)), daemon=True
+    )
+    process.start()
+    return process
+
+
+def live(world, rng, step):
+    """What people do to a folder between two runs."""
+    for i in range(6):
+        world.write(f"new-{step:02}-{i}.png", 10_000 + 10 * step + i)
+        world.write(f"{rng.randrange(PHOTOS):02}.png", 20_000 + 10 * step + i)
+    photos = sorted(world.photos.rglob("*.png"))
+    for i, path in enumerate(rng.sample(photos, 8)):
+        if i < 5:
+            path.unlink()
+        else:
+            path.rename(world.photos / f"moved-{step:02}-{i}.png")
+
+
+def test_killed_at_twenty_moments_the_library_ends_in_agreement(world, children):
+    rng = random.Random(7)
+    for seed in range(PHOTOS):
+        world.write(f"{seed:02}.png", seed)
+    start(children, world).join()
+    assert len(world.names()) == PHOTOS
+    live(world, rng, 0)
+    begun = time.monotonic()
+    start(children, world).join()
+    usual = time.monotonic() - begun
+    step = kills = 0
+    while kills < KILLS:
+        step += 1
+        assert step < 4 * KILLS, "the moments are not in the middle of the work"
+        live(world, rng, step)
+        process = start(children, world)
+        process.join(timeout=rng.uniform(0, usual))
+        process.kill()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+        assert world.library.catalog.embedding_ids(world.active.id).size >= 0.5 * PHOTOS  # nothing big is gone
+    report = world.sync()
+    assert report.failed == 0
+    assert world.names() == sorted(path.name for path in world.photos.rglob("*.png"))
+    world.assert_agreement(kills=True)
+    again = world.sync()
+    assert (again.added, again.updated, again.moved, again.removed) == (0, 0, 0, 0)
+    assert again.unchanged == len(world.names())
+
+
+def test_killed_during_the_first_run_the_next_takes_up_the_rest(world, children):
+    for seed in range(PHOTOS):
+        world.write(f"{seed:02}.png", seed)
+    process = start(children, world)
+    catalog = world.library.catalog
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        active = catalog.active_model()
+        models = [active.id] if active else [1]
+        if catalog.embedding_ids(models[0]).size >= 8:
+            break
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    done = catalog.embedding_ids(1).size
+    assert 8 <= done < PHOTOS
+    report = world.sync()
+    assert (report.unchanged, report.added) == (done, PHOTOS - done)
+    world.assert_agreement(kills=True)

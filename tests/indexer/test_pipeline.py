@@ -1,0 +1,457 @@
+"""The main path on real files: what people do to folders, and what the library makes of it."""
+
+import os
+import shutil
+import threading
+
+import pytest
+from worlds import draw
+
+from clip_model.checkpoint import save_model
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.model import CLIP
+from indexer import images, storing
+from indexer.embedder import Embedder
+from indexer.errors import LibraryLockedError, RootError
+from indexer.library import open_library
+from indexer.pipeline import sync
+
+
+def counts(report):
+    return (report.added, report.updated, report.moved, report.removed, report.unchanged, report.failed)
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The photos that are opened, whether to hash or to decode them."""
+    opened = []
+    read, hash_file = images._read, images.hash_file
+    monkeypatch.setattr(images, "_read", lambda path, *rest: opened.append(path.name) or read(path, *rest))
+    monkeypatch.setattr(images, "hash_file", lambda path: opened.append(path.name) or hash_file(path))
+    return opened
+
+
+def test_photos_are_added_and_found_by_their_looks(world):
+    for seed, name in enumerate(["a.jpg", "b.png", "sub/c.webp", "sub/deep/d.bmp"]):
+        world.write(name, seed)
+    report = world.sync()
+    assert counts(report) == (4, 0, 0, 0, 0, 0)
+    assert report.messages == []
+    assert [world.nearest(seed) for seed in range(4)] == ["a.jpg", "b.png", "sub/c.webp", "sub/deep/d.bmp"]
+    world.assert_agreement()
+
+
+def test_a_second_run_opens_no_photo_and_loads_no_model(world, reads):
+    for seed in range(3):
+        world.write(f"{seed}.png", seed)
+    world.write("broken.jpg", b"not a picture")
+    world.sync()
+    del reads[:]
+    embedder = Embedder(str(world.model), device="cpu")
+    report = world.sync(embedder=embedder)
+    assert counts(report) == (0, 0, 0, 0, 3, 0)
+    assert reads == []
+    assert not embedder.loaded
+    assert "1 files" in report.messages[0]
+
+
+def test_a_photo_that_fails_does_not_shift_its_neighbours(world):
+    world.write("a.png", 1)
+    world.write("b.png", b"not a picture")
+    world.write("c.png", 3)
+    report = world.sync(batch_size=3)
+    assert counts(report) == (2, 0, 0, 0, 0, 1)
+    ((path, reason),) = report.failures
+    assert path == str(world.photos / "b.png")
+    assert reason
+    assert (world.nearest(1), world.nearest(3)) == ("a.png", "c.png")
+    (failed,) = world.library.catalog.failures()
+    assert failed.reason == reason
+    world.assert_agreement()
+
+
+def test_a_failed_photo_is_tried_again_when_it_changes(world):
+    world.write("a.png", b"not a picture")
+    world.sync()
+    world.write("a.png", 1)
+    assert counts(world.sync()) == (0, 1, 0, 0, 0, 0)
+    assert world.nearest(1) == "a.png"
+
+
+def test_a_photo_that_may_not_be_read_is_tried_again_by_every_run(world, monkeypatch):
+    path = world.write("a.png", 1)
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda file, mode: os.fspath(file) != os.fspath(path) and access(file, mode))
+    read = images._read
+    refuse = True
+
+    def read_unless_refused(file, *rest):
+        if refuse:
+            raise images.ImageError("it may not be read: permission denied")
+        return read(file, *rest)
+
+    monkeypatch.setattr(images, "_read", read_unless_refused)
+    assert counts(world.sync()) == (0, 0, 0, 0, 0, 1)
+    refuse = False
+    assert counts(world.sync()) == (0, 1, 0, 0, 0, 0)
+
+
+def test_a_moved_photo_keeps_its_row_and_its_vector(world, reads):
+    for seed in range(4):
+        world.write(f"{seed}.png", seed)
+    world.sync()
+    before = world.library.catalog.photo_at(world.photos / "1.png")
+    (world.photos / "sub").mkdir()
+    (world.photos / "1.png").rename(world.photos / "sub" / "renamed.png")
+    del reads[:]
+    embedder = Embedder(str(world.model), device="cpu")
+    assert counts(world.sync(embedder=embedder)) == (0, 0, 1, 0, 3, 0)
+    assert reads == ["renamed.png"]  # hashed, not decoded
+    assert not embedder.loaded
+    after = world.library.catalog.photo_at(world.photos / "sub" / "renamed.png")
+    assert after.id == before.id
+    assert world.nearest(1) == "sub/renamed.png"
+    world.assert_agreement()
+
+
+def test_a_moved_folder_is_moves_only(world):
+    for seed in range(6):
+        world.write(f"old/{seed}.png", seed)
+    world.sync()
+    (world.photos / "old").rename(world.photos / "new")
+    assert counts(world.sync()) == (0, 0, 6, 0, 0, 0)
+    assert world.names() == [f"new/{seed}.png" for seed in range(6)]
+    world.assert_agreement()
+
+
+def test_two_photos_that_swap_names_keep_their_looks(world):
+    a, b = world.write("a.png", 1), world.write("b.png", 2)
+    world.sync()
+    a.rename(world.photos / "tmp.png")
+    b.rename(a)
+    (world.photos / "tmp.png").rename(b)
+    world.sync()
+    assert (world.nearest(1), world.nearest(2)) == ("b.png", "a.png")
+    world.assert_agreement()
+
+
+def test_a_photo_replaced_in_place_with_the_same_size_is_embedded_again(world):
+    path = world.write("a.bmp", 1)  # every BMP of these measures has the same size
+    size = path.stat().st_size
+    world.sync()
+    old = world.library.catalog.photo_at(path)
+    world.write("a.bmp", 2)
+    assert path.stat().st_size == size
+    assert counts(world.sync()) == (0, 1, 0, 0, 0, 0)
+    assert world.library.catalog.photo_at(path).id == old.id
+    world.write("b.bmp", 3)
+    world.sync()
+    assert (world.nearest(2), world.nearest(3)) == ("a.bmp", "b.bmp")
+    world.assert_agreement()  # the thumbnail of the old content is gone too
+
+
+def test_a_touched_photo_is_unchanged(world):
+    path = world.write("a.png", 1)
+    world.sync()
+    os.utime(path, (1_500_000_000, 1_500_000_000))
+    assert counts(world.sync()) == (0, 0, 0, 0, 1, 0)
+    assert world.library.catalog.photo_at(path).mtime_ns == 1_500_000_000 * 10**9
+
+
+def test_a_copy_takes_the_vector_of_its_original(world):
+    path = world.write("a.png", 1)
+    world.sync()
+    shutil.copyfile(path, world.photos / "copy.png")
+    embedder = Embedder(str(world.model), device="cpu")
+    assert counts(world.sync(embedder=embedder)) == (1, 0, 0, 0, 1, 0)
+    assert not embedder.loaded
+    path.unlink()
+    assert world.sync().removed == 1
+    assert world.nearest(1) == "copy.png"
+    world.assert_agreement()  # the thumbnail that both had is still there
+
+
+def test_a_copy_whose_original_changes_in_the_same_run_is_decoded_after_all(world, monkeypatch):
+    path = world.write("z.bmp", 1)
+    world.sync()
+    shutil.copyfile(path, world.photos / "copy.bmp")
+    catalog, original = world.library.catalog, world.library.catalog.photo_at(path)
+    # The decoder is told of the original as it was; by the time the copy is written it is another photo.
+    by_content = type(catalog).by_content
+    asked = []
+
+    def first_true_then_gone(self, hashes, *, model_id):
+        asked.append(set(hashes))
+        return by_content(self, asked[-1], model_id=model_id) if len(asked) == 1 else {}
+
+    monkeypatch.setattr(type(catalog), "by_content", first_true_then_gone)
+    assert counts(world.sync()) == (1, 0, 0, 0, 1, 0)
+    monkeypatch.undo()
+    assert len(asked) == 2
+    assert catalog.photo_at(world.photos / "copy.bmp").content_hash == original.content_hash
+    world.assert_agreement()
+
+
+def test_removed_photos_go_and_their_thumbnails_with_them(world):
+    for seed in range(5):
+        world.write(f"{seed}.png", seed)
+    world.sync()
+    (world.photos / "0.png").unlink()
+    (world.photos / "1.png").unlink()
+    assert counts(world.sync()) == (0, 0, 0, 2, 3, 0)
+    assert world.names() == ["2.png", "3.png", "4.png"]
+    world.assert_agreement()
+
+
+def test_a_run_that_would_remove_more_than_half_removes_nothing_unless_told_to(world):
+    for seed in range(5):
+        world.write(f"{seed}.png", seed)
+    world.sync()
+    for seed in range(3):
+        (world.photos / f"{seed}.png").unlink()
+    report = world.sync()
+    assert counts(report) == (0, 0, 0, 0, 2, 0)
+    assert "3 of the 5 photos" in report.messages[0]
+    assert "--allow-mass-removal" in report.messages[0]
+    assert len(world.names()) == 5
+    assert world.library.catalog.counts().missing == 3
+    assert world.sync(allow_mass_removal=True).removed == 3
+    assert world.names() == ["3.png", "4.png"]
+
+
+def test_an_empty_mount_point_removes_nothing_and_the_photos_come_back(world):
+    for seed in range(3):
+        world.write(f"{seed}.png", seed)
+    world.sync()
+    drive = world.photos.rename(world.photos.with_name("drive"))
+    world.photos.mkdir()
+    report = world.sync()
+    assert counts(report) == (0, 0, 0, 0, 0, 0)
+    assert "3 photos are kept" in report.messages[0]
+    assert world.library.catalog.counts().missing == 3
+    assert world.nearest(1) == "1.png"  # still found
+    world.photos.rmdir()
+    drive.rename(world.photos)
+    assert counts(world.sync()) == (0, 0, 0, 0, 3, 0)
+    assert world.library.catalog.counts().missing == 0
+
+
+def test_an_absent_root_removes_nothing(world):
+    world.write("a.png", 1)
+    world.sync()
+    world.photos.rename(world.photos.with_name("unplugged"))
+    report = world.sync()
+    assert report.removed == 0
+    assert "does not exist" in report.messages[0]
+    assert world.names() == ["a.png"]
+    assert world.library.catalog.roots()[0].problem is not None
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_text("x"), lambda path: None], ids=["file", "absent"])
+def test_a_folder_that_is_none_is_refused(world, make):
+    path = world.photos / "thing"
+    make(path)
+    with pytest.raises(RootError, match="thing"):
+        world.sync(path)
+    assert world.library.catalog.roots() == []
+
+
+def test_a_folder_inside_a_root_is_looked_at_alone(world):
+    world.write("a/1.png", 1)
+    world.write("b/2.png", 2)
+    world.sync()
+    world.write("a/3.png", 3)
+    world.write("b/4.png", 4)
+    (world.photos / "b" / "2.png").unlink()
+    assert counts(world.sync(world.photos / "a")) == (1, 0, 0, 0, 1, 0)
+    assert world.names() == ["a/1.png", "a/3.png", "b/2.png"]
+
+
+def test_a_folder_around_a_root_takes_it_over_and_keeps_its_photos(world):
+    world.write("a/1.png", 1)
+    world.sync(world.photos / "a")
+    photo = world.library.catalog.photo_at(world.photos / "a" / "1.png")
+    world.write("b/2.png", 2)
+    assert counts(world.sync(world.photos / "a", world.photos)) == (1, 0, 0, 0, 1, 0)
+    (root,) = world.library.catalog.roots()
+    assert root.path == world.photos
+    assert world.library.catalog.photo_at(world.photos / "a" / "1.png").id == photo.id
+
+
+def test_a_photo_that_moves_between_roots_keeps_its_row(world, tmp_path):
+    for seed in range(3):
+        world.write(f"one/{seed}.png", seed)
+    other = tmp_path / "other"
+    other.mkdir()
+    draw(9).save(other / "9.png")
+    roots = (world.photos / "one", other)
+    world.sync(*roots)
+    photo = world.library.catalog.photo_at(world.photos / "one" / "1.png")
+    (world.photos / "one" / "1.png").rename(other / "1.png")
+    assert counts(world.sync(*roots)) == (0, 0, 1, 0, 3, 0)
+    assert world.library.catalog.photo_at(other / "1.png").id == photo.id
+
+
+def test_names_of_every_kind_survive(world):
+    names = ['100%_sure\'s "best".png', "zwei\nzeilen.png", "ümläut 写真 🏖.png", os.fsdecode(b"latin-\xe9.png")]
+    for seed, name in enumerate(names):
+        world.write(name, seed)
+    world.sync()
+    assert world.names() == sorted(names)
+    assert [world.nearest(seed) for seed in range(4)] == names
+    assert counts(world.sync()) == (0, 0, 0, 0, 4, 0)
+
+
+def test_the_library_inside_a_root_is_not_indexed(tmp_path, tiny_model_path):
+    library = open_library(tmp_path / "photos" / "library", create=True)
+    draw(1).save(tmp_path / "photos" / "a.png")
+    embedder = Embedder(str(tiny_model_path), device="cpu")
+    for expected in (1, 0):
+        assert sync(library, embedder, [tmp_path / "photos"]).added == expected
+
+
+def test_a_picture_above_the_bound_is_refused_with_its_size(world):
+    draw(1, size=(400, 300)).save(world.photos / "large.png")
+    report = world.sync(max_pixels=100_000)
+    assert report.failed == 1
+    assert "400 x 300 pixels" in report.failures[0][1]
+
+
+def test_two_writers_are_not_let_in(world):
+    world.write("a.png", 1)
+    with world.library.writer_lock(), pytest.raises(LibraryLockedError, match="another picsift"):
+        sync(open_library(world.library_folder, create=False), world.embedder, [world.photos])
+    assert world.sync().added == 1
+
+
+def test_progress_is_told_to_the_end(world):
+    for seed in range(4):
+        world.write(f"{seed}.png", seed)
+    world.write("bad.png", b"")
+    told = []
+    world.sync(on_progress=told.append)
+    assert told[0].stage == "scan"
+    embedding = [progress for progress in told if progress.stage == "embed" and progress.total]
+    assert [progress.done for progress in embedding] == list(range(6))
+    assert (embedding[-1].total, embedding[-1].failed) == (5, 1)
+    assert told[-1].stage == "done"
+
+
+def test_a_stopped_run_keeps_what_it_did_and_the_next_takes_up_the_rest(world):
+    for seed in range(12):
+        world.write(f"{seed:02}.png", seed)
+    done = []
+    report = world.sync(batch_size=2, on_progress=done.append, stop=lambda: done[-1].done >= 5)
+    assert report.added == 5
+    assert threading.active_count() == 1
+    world.assert_agreement()
+    assert counts(world.sync()) == (7, 0, 0, 0, 5, 0)
+    world.assert_agreement()
+
+
+def test_the_index_is_rebuilt_without_opening_a_photo(world, reads):
+    for seed in range(3):
+        world.write(f"{seed}.png", seed)
+    world.sync()
+    folder = world.library.index_folder(world.active)
+    for damage in ("truncate", "delete", "flip"):
+        data = next(path for path in folder.iterdir() if path.suffix != ".json")
+        if damage == "delete":
+            data.unlink()
+        else:
+            content = bytearray(data.read_bytes())
+            content[-1] ^= 1
+            data.write_bytes(content[: len(content) // 2] if damage == "truncate" else content)
+        del reads[:]
+        if damage == "flip":  # the size is right: it shows when the index is read
+            assert world.index().problem is not None
+            continue
+        report = world.sync()
+        assert "rebuilt" in " ".join(report.messages)
+        assert reads == []
+        world.assert_agreement()
+
+
+@pytest.fixture
+def other_model(tmp_path):
+    path = tmp_path / "other.safetensors"
+    config = CLIPConfig(
+        embed_dim=24,
+        vision=VisionConfig(image_size=32, layers=1, width=32, patch_size=16, head_width=16),
+        text=TextConfig(width=16, heads=2, layers=1),
+    )
+    save_model(CLIP(config), path)
+    return Embedder(str(path), device="cpu", precision="fp32")
+
+
+def test_a_new_model_takes_over_only_when_it_has_embedded_everything(world, other_model):
+    for seed in range(6):
+        world.write(f"{seed % 2}/{seed}.png", seed)
+    world.sync()
+    old = world.active
+    report = world.sync(world.photos / "0", embedder=other_model)
+    assert counts(report) == (0, 3, 0, 0, 0, 0)
+    assert "3 photos are not embedded" in report.messages[0]
+    assert world.active == old
+    assert world.nearest(1) == "1/1.png"
+    report = world.sync(embedder=other_model)
+    assert counts(report) == (0, 3, 0, 0, 3, 0)
+    assert world.active.fingerprint == other_model.fingerprint
+    world.embedder = other_model
+    assert world.nearest(5) == "1/5.png"
+    world.assert_agreement()
+
+
+def test_a_photo_that_changes_while_a_new_model_is_built_loses_its_old_vector(world, other_model):
+    for seed in range(4):
+        world.write(f"{seed % 2}/{seed}.png", seed)
+    world.sync()
+    world.write("0/0.png", 9)
+    world.sync(world.photos / "0", embedder=other_model)
+    photo = world.library.catalog.photo_at(world.photos / "0" / "0.png")
+    assert world.library.catalog.embedding_of(photo.id, world.active.id) is None
+
+
+def test_a_batch_with_a_picture_that_the_model_makes_nothing_of_fails_that_picture_alone(world, monkeypatch):
+    for seed in range(3):
+        world.write(f"{seed}.png", seed)
+    embed, broken = Embedder.embed_prepared, []
+
+    def refuse_one(self, pixels):
+        if not broken:
+            broken.append(pixels[1])
+        if any(one is broken[0] for one in pixels):
+            raise ValueError("no direction")
+        return embed(self, pixels)
+
+    monkeypatch.setattr(Embedder, "embed_prepared", refuse_one)
+    report = world.sync()
+    assert counts(report) == (2, 0, 0, 0, 0, 1)
+    assert report.failures[0][0].endswith("1.png")
+
+
+def test_a_picture_is_embedded_upright_and_once(world):
+    image = draw(1, size=(96, 72))
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be shown turned right by a quarter
+    image.transpose(2).save(world.photos / "turned.png", exif=exif)  # 2: by 90 degrees to the left
+    world.write("other.png", 2)
+    world.sync()
+    assert world.nearest(1) == "turned.png"
+    decoded = images.load(world.photos / "turned.png", min_side=32).decoded.image
+    assert decoded.getexif().get(0x0112) is None  # or a reader that minds EXIF would turn it again
+
+
+def test_commits_are_small(world, monkeypatch):
+    for seed in range(9):
+        world.write(f"{seed}.png", seed)
+    monkeypatch.setattr(storing, "COMMIT_PHOTOS", 3)
+    stored = []
+    store = type(world.library.catalog).store
+    monkeypatch.setattr(
+        type(world.library.catalog),
+        "store",
+        lambda self, root, photos, *rest: stored.append(len(photos)) or store(self, root, photos, *rest),
+    )
+    world.sync(batch_size=3)
+    assert stored == [3, 3, 3]

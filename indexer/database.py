@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import URL, NullPool, create_engine, event
+import numpy as np
+from sqlalchemy import URL, NullPool, String, cast, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError
 
 from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection, Engine, Select
 
 SCHEMA_VERSION = 1
 """The schema that this code reads and writes: the number of the last file in `migrations/versions`."""
@@ -87,6 +89,14 @@ def in_chunks(values: Sequence[_T], size: int = IN_LIMIT) -> Iterator[Sequence[_
     """Cut values into lists short enough for one statement."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
+
+
+def fetch_ids(connection: Connection, ids: Select[int]) -> NDArray[np.int64]:
+    """Run a query of whole numbers and give them sorted, (n,) int64."""
+    # As one text: a row for each of a million ids takes ten times as long.
+    numbers = ids.subquery()
+    joined = func.aggregate_strings(cast(numbers.c[0], String), ",")
+    return np.sort(np.fromstring(connection.execute(select(joined)).scalar() or "", dtype=np.int64, sep=","))
 
 
 def schema_version(connection: Connection) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import delete, exists, func, insert, select, update
 
-from indexer.database import in_chunks
+from indexer.database import fetch_ids, in_chunks
 from indexer.errors import ModelError
 from indexer.records import ModelRecord
 from indexer.tables import EmbeddingRow, ModelRow, PhotoRow
@@ -109,8 +109,7 @@ def embedding_count(connection: Connection, model_id: int) -> int:
 
 def embedding_ids(connection: Connection, model_id: int) -> NDArray[np.int64]:
     """Give the ids of the photos that this model has embedded: (n,) int64, sorted."""
-    query = select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == model_id).order_by(EmbeddingRow.photo_id)
-    return np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
+    return fetch_ids(connection, select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == model_id))
 
 
 def embeddings(
@@ -138,7 +137,7 @@ def lacking(connection: Connection, model_id: int) -> NDArray[np.int64]:
     """Give the ids of sound photos, present in their folder, that this model has not embedded: (n,) int64, sorted."""
     embedded = exists().where(EmbeddingRow.photo_id == PhotoRow.id, EmbeddingRow.model_id == model_id)
     query = select(PhotoRow.id).where(PhotoRow.state == "ok", PhotoRow.missing_since.is_(None), ~embedded)
-    return np.fromiter(connection.execute(query.order_by(PhotoRow.id)).scalars(), dtype=np.int64)
+    return fetch_ids(connection, query)
 
 
 def packed(connection: Connection, model_id: int, vectors: NDArray[np.float16], count: int) -> list[bytes]:

@@ -140,6 +140,8 @@ def _decode(source: bytes, min_side: int, max_pixels: int) -> Decoded:
     if turn is not None:
         image = image.transpose(turn)
         size = size[::-1] if metadata.orientation >= 5 else size
+    image.info = {}  # its EXIF block would have the next reader turn it again; a copy forgets what was parsed of it
+    image = image.copy()
     return Decoded(image, size[0], size[1], name, metadata)
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import ColumnElement, Select, exists, func, select
 
-from indexer.database import in_chunks
+from indexer.database import IN_LIMIT, fetch_ids, in_chunks
+from indexer.embedding_store import embedding_ids
 from indexer.folder_filter import matching
 from indexer.photo_store import locate
 from indexer.records import Counts, KnownPhoto, PhotoFilter, PhotoRecord
@@ -106,14 +107,16 @@ def counts(connection: Connection) -> Counts:
 
 def allowed_ids(connection: Connection, model_id: int, wanted: PhotoFilter) -> NDArray[np.int64]:
     """Give the ids of the photos that the model has embedded and that pass the filter: (n,) int64, sorted."""
+    if not wanted:
+        return embedding_ids(connection, model_id)
+    query = select(PhotoRow.id).where(*_taken(wanted))
+    parts = [fetch_ids(connection, narrowed) for narrowed in _in_folders(connection, query, wanted.folder)]
+    passing = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
     # Only sound photos have embeddings, so that their state need not be asked.
-    embedded = exists().where(EmbeddingRow.photo_id == PhotoRow.id, EmbeddingRow.model_id == model_id)
-    query = select(PhotoRow.id).where(embedded, *_taken(wanted))
-    ids = [
-        np.fromiter(connection.execute(narrowed).scalars(), dtype=np.int64)
-        for narrowed in _in_folders(connection, query, wanted.folder)
-    ]
-    return np.sort(np.concatenate(ids)) if ids else np.empty(0, dtype=np.int64)
+    if len(passing) > IN_LIMIT:
+        return np.intersect1d(passing, embedding_ids(connection, model_id), assume_unique=True)
+    embedded = select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == model_id)
+    return fetch_ids(connection, embedded.where(EmbeddingRow.photo_id.in_(passing.tolist())))
 
 
 def _taken(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
@@ -131,7 +134,7 @@ def _wall_clock(moment: datetime) -> datetime:
     return moment
 
 
-def _in_folders(connection: Connection, query: Select[Any], folder: str | None) -> Iterator[Select[Any]]:
+def _in_folders(connection: Connection, query: Select[int], folder: str | None) -> Iterator[Select[int]]:
     """Narrow a query of photos to a folder: in as many statements as its matches need, none where there are none."""
     if not folder:
         yield query

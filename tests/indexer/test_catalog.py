@@ -14,10 +14,11 @@ import pytest
 from catalog_samples import DIM, metadata, new, vectors
 from sqlalchemy import event
 
+from indexer import photo_queries
 from indexer.catalog import Catalog
 from indexer.database import open_database
 from indexer.errors import ModelError, RootError
-from indexer.records import Counts, CopiedPhoto, FailedPhoto, Move, PhotoFilter, Touch
+from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter, Touch
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 ODD_NAMES = [
@@ -246,7 +247,7 @@ def test_a_model_is_its_fingerprint(catalog, model, other_model):
     catalog.activate(other_model)
     catalog.activate(model)
     assert catalog.active_model() == catalog.model("renamed", "f1", DIM)
-    with pytest.raises(ModelError, match="dimension 9.*vectors of 8"):
+    with pytest.raises(ModelError, match=r"dimension 9.*vectors of 8"):
         catalog.model("renamed", "f1", 9)
 
 
@@ -372,7 +373,7 @@ def test_a_copy_of_itself_keeps_its_vectors(catalog, root, model):
 def test_a_copy_of_what_is_no_longer_there_is_refused(catalog, root, model):
     [number] = catalog.store(root.id, [new("a.jpg", "A")], model, vectors(1))
     for wrong in (CopiedPhoto("b.jpg", 1, 1, "B", number), CopiedPhoto("b.jpg", 1, 1, "A", 99)):
-        with pytest.raises(ValueError, match="is not the content of 'b.jpg'"):
+        with pytest.raises(ValueError, match=r"is not the content of 'b\.jpg'"):
             catalog.store_copies(root.id, [wrong])
 
 
@@ -540,6 +541,15 @@ def test_an_absolute_folder_is_a_filter(catalog, root, model, dated, tmp_path):
         assert list(found) == sorted(dated[name] for name in expected)
 
 
+def test_a_filter_that_most_photos_pass_still_speaks_of_one_model(catalog, root, model, monkeypatch):
+    monkeypatch.setattr(photo_queries, "IN_LIMIT", 3)  # above it the ids are met with all that are embedded
+    day = datetime(2020, 6, 30)
+    ids = catalog.store(root.id, [new(f"x/{n}.jpg", taken_at=day) for n in range(5)], model, vectors(5))
+    catalog.store(root.id, [new("x/0.jpg", "other", taken_at=day)], catalog.model("o", "o", DIM).id, vectors(1))
+    for wanted in (PhotoFilter(after=day), PhotoFilter(folder="x")):
+        assert list(catalog.allowed_ids(model, wanted)) == ids[1:]
+
+
 def test_a_filter_with_a_zone_is_refused(catalog, model):
     with pytest.raises(ValueError, match="wall clock"):
         catalog.allowed_ids(model, PhotoFilter(after=NOW))
@@ -576,6 +586,7 @@ def test_a_reader_sees_whole_transactions_of_another_process_and_a_kill_leaves_t
 import sys
 from pathlib import Path
 from catalog_samples import new, vectors
+from indexer import photo_queries
 from indexer.catalog import Catalog
 from indexer.database import open_database
 catalog = Catalog(open_database(Path(sys.argv[1])))

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from indexer.catalog import Catalog
 from indexer.database import open_database
-from indexer.records import Counts, CopiedPhoto, FailedPhoto, Move, PhotoFilter
+from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
 
 NAMES = ["a.jpg", "b.jpg", "c_%.jpg", "\udce9.jpg"]
 FOLDERS = ["", "x/", "x/y/", "X_%/"]

@@ -52,8 +52,10 @@ def test_names_of_every_kind_are_found_and_lead_back_to_the_file(tmp_path):
 
 @pytest.mark.parametrize(
     "path",
-    [".hidden.jpg", "._a.jpg", ".git/a.jpg", "@eaDir/a.jpg", ".thumbnails/a.jpg", ".Trash-1000/files/a.jpg"]
-    + ["lost+found/a.jpg", "$RECYCLE.BIN/a.jpg", "System Volume Information/a.jpg", "Cat Previews.lrdata/a.jpg"],
+    [
+        *(".hidden.jpg", "._a.jpg", ".git/a.jpg", "@eaDir/a.jpg", ".thumbnails/a.jpg", ".Trash-1000/files/a.jpg"),
+        *("lost+found/a.jpg", "$RECYCLE.BIN/a.jpg", "System Volume Information/a.jpg", "Cat Previews.lrdata/a.jpg"),
+    ],
 )
 def test_hidden_and_system_files_are_passed_over(tmp_path, path):
     write(tmp_path, path, "sub/" + path, "kept.jpg")

@@ -1,0 +1,139 @@
+"""Photos a second: picsift's own indexing against the same work done the way rclip does it, in one run.
+
+    .venv/bin/python benchmarks/indexing.py [--photos 120] [--threads 2]
+
+Both embed the same 12-megapixel JPEGs with the same ViT-B/32 of random weights. rclip's way: Pillow decodes in full,
+the picture is resized (bicubic) and cropped, and ONNX Runtime computes in fp32, in batches; it also keeps a row in
+SQLite. picsift's way is `sync()` as people run it, with metadata, thumbnails, catalog and index. The other way is
+given every advantage that it can have without changing what it does: decoding on all threads beside the network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sqlite3
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from clip_model import CLIP, PRESETS, save_model
+from clip_model.transforms import ImageTransform
+from indexer import Embedder, open_library, sync
+
+SIDE = (4000, 3000)
+BATCH = 32
+
+
+def write_photos(folder: Path, number: int) -> int:
+    """Draw photos of 12 megapixels with the detail of real ones; returns their bytes in all."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    grain = rng.normal(0, 6, (SIDE[1], SIDE[0], 1)).astype(np.float32)
+    for i in range(number):
+        coarse = Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)).resize(
+            SIDE, Image.Resampling.BICUBIC
+        )
+        pixels = np.clip(np.asarray(coarse, np.float32) + np.roll(grain, i * 37, axis=1), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:04}.jpg", quality=90)
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def export(model: CLIP, path: Path) -> None:
+    """Write the image tower as ONNX, as rclip ships it."""
+    size = model.config.vision.image_size
+    torch.onnx.export(
+        model.visual.eval(),
+        (torch.zeros(1, 3, size, size),),
+        str(path),
+        input_names=["pixels"],
+        output_names=["features"],
+        dynamic_axes={"pixels": {0: "batch"}, "features": {0: "batch"}},
+        opset_version=17,
+        dynamo=False,
+    )
+
+
+def rclip_way(photos: list[Path], onnx: Path, database: Path, size: int, threads: int) -> float:
+    """Seconds to index the photos with a full decode and ONNX Runtime in fp32."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
+    transform = ImageTransform(size)
+    store = sqlite3.connect(database)
+    store.execute("CREATE TABLE images (path TEXT PRIMARY KEY, size INTEGER, mtime REAL, vector BLOB)")
+
+    def load(path: Path) -> np.ndarray:
+        with Image.open(path) as image:
+            return transform(image.convert("RGB")).numpy()
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        loaded = pool.map(load, photos)
+        for start in range(0, len(photos), BATCH):
+            batch = photos[start : start + BATCH]
+            pixels = np.stack([next(loaded) for _ in batch])
+            features = session.run(None, {"pixels": pixels})[0]
+            features /= np.linalg.norm(features, axis=1, keepdims=True)
+            rows = [
+                (str(path), path.stat().st_size, path.stat().st_mtime, row.tobytes())
+                for path, row in zip(batch, features, strict=True)
+            ]
+            store.executemany("INSERT INTO images VALUES (?, ?, ?, ?)", rows)
+            store.commit()
+    return time.perf_counter() - begun
+
+
+def picsift_way(folder: Path, model: Path, library: Path, threads: int) -> tuple[float, str]:
+    """Seconds to index the photos as `picsift index` does, the model loaded beforehand; and the precision used."""
+    embedder = Embedder(str(model), device="cpu")
+    precision = embedder.precision
+    begun = time.perf_counter()
+    report = sync(open_library(library, create=True), embedder, [folder], workers=threads, batch_size=BATCH)
+    assert (report.added, report.failed) == (len(list(folder.iterdir())), 0), report
+    return time.perf_counter() - begun, precision
+
+
+def main() -> None:
+    """Measure both, twice in turn, and print the better of each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, default=96)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--runs", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    with tempfile.TemporaryDirectory(prefix="picsift-benchmark-") as name:
+        folder = Path(name)
+        size = write_photos(folder / "photos", args.photos)
+        photos = sorted((folder / "photos").iterdir())
+        torch.manual_seed(0)
+        model = CLIP(PRESETS["ViT-B-32"])
+        save_model(model, folder / "model.safetensors")
+        export(model, folder / "model.onnx")
+        theirs, ours = [], []
+        for run in range(args.runs):
+            theirs.append(rclip_way(photos, folder / "model.onnx", folder / f"{run}.db", 224, args.threads))
+            seconds, precision = picsift_way(
+                folder / "photos", folder / "model.safetensors", folder / f"lib{run}", args.threads
+            )
+            ours.append(seconds)
+    print(
+        f"{platform.processor() or platform.machine()}, {args.threads} threads; {args.photos} JPEGs of 12 megapixels, "
+        f"{size / args.photos / 1e6:.1f} MB each; ViT-B/32, batch {BATCH}; the best of {args.runs} runs\n"
+    )
+    rows = [("full decode, ONNX Runtime fp32 (rclip's way)", min(theirs)), (f"picsift index, {precision}", min(ours))]
+    print("| way | photos/s | ratio |\n|---|---|---|")
+    for name, seconds in rows:
+        print(f"| {name} | {args.photos / seconds:.1f} | {min(theirs) / seconds:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The embedder: cheap until it is needed, and then the model's own numbers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clip_model import load_encoder
+from indexer.embedder import Embedder
+from indexer.errors import ModelError
+
+
+@pytest.fixture
+def embedder(tiny_model_path):
+    return Embedder(str(tiny_model_path), device="cpu", precision="fp32")
+
+
+def picture(seed):
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 56, 3), dtype=np.uint8))
+
+
+def test_what_the_file_says_needs_no_torch(tiny_model_path):
+    code = (
+        "import sys; from indexer.embedder import Embedder; "
+        f"e = Embedder({str(tiny_model_path)!r}); "
+        "print(e.dim, e.image_size, len(e.fingerprint), 'torch' in sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.split() == ["16", "32", "64", "False"]
+
+
+def test_prepared_pictures_and_pictures_give_the_same(embedder):
+    images = [picture(seed) for seed in range(3)]
+    assert not embedder.loaded
+    prepared = embedder.embed_prepared([embedder.prepare(image) for image in images])
+    assert embedder.loaded
+    assert prepared.dtype == np.float16
+    np.testing.assert_allclose(prepared, embedder.embed_images(images), atol=2e-3)
+    np.testing.assert_allclose(np.linalg.norm(prepared.astype(np.float32), axis=1), 1, atol=2e-3)
+
+
+def test_texts_are_the_encoders(embedder, tiny_model_path):
+    texts = ["two dogs on a beach", ""]
+    expected = load_encoder(tiny_model_path, device="cpu", precision="fp32").encode_texts(texts)
+    np.testing.assert_array_equal(embedder.embed_texts(texts), expected)
+
+
+def test_the_plan_is_what_a_load_chooses(embedder):
+    assert embedder.plan() == ("cpu", "fp32")
+    assert not embedder.loaded
+    assert (embedder.device, embedder.precision) == ("cpu", "fp32")
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "/no/such/model.safetensors"])
+def test_an_unknown_model_is_named(name):
+    with pytest.raises(ModelError, match=name):
+        Embedder(name)
+
+
+def test_a_damaged_model_is_said_when_it_is_loaded(tiny_model_path, tmp_path):
+    path = tmp_path / "cut.safetensors"
+    content = tiny_model_path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError, match=r"cut\.safetensors"):
+        Embedder(str(path)).embed_texts(["a"])
+
+
+def test_a_device_that_is_not_there_is_said(tiny_model_path):
+    with pytest.raises(ModelError, match="cuda:9"):
+        Embedder(str(tiny_model_path), device="cuda:9").plan()

@@ -1,0 +1,72 @@
+"""Opening a library folder, and who may write to it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from indexer.errors import LibraryError, LibraryLockedError
+from indexer.library import open_library
+
+HOLD = """
+import sys
+from pathlib import Path
+from indexer.library import open_library
+with open_library(Path(sys.argv[1]), create=False).writer_lock():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_library_is_made_only_when_asked_for(tmp_path):
+    folder = tmp_path / "new" / "library"
+    with pytest.raises(LibraryError, match="picsift index FOLDER"):
+        open_library(folder, create=False)
+    assert not folder.exists()
+    open_library(folder, create=True)
+    assert open_library(folder, create=False).folder == folder
+
+
+def test_a_folder_of_something_else_is_not_made_a_library(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear diary")
+    with pytest.raises(LibraryError, match="holds no library"):
+        open_library(tmp_path, create=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_file_is_no_library(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LibraryError, match="is a file"):
+        open_library(tmp_path / "file", create=True)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LibraryError, match="file/library"):
+        open_library(tmp_path / "file" / "library", create=True)
+
+
+def test_two_processes_do_not_write_at_once_and_a_killed_one_gives_the_lock_back(tmp_path):
+    library = open_library(tmp_path / "library", create=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(library.folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        env=os.environ,
+    )
+    with holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(LibraryLockedError, match="another picsift"), library.writer_lock():
+            pass
+        holder.kill()
+    with library.writer_lock():
+        pass
+
+
+def test_each_model_has_its_own_index_folder(tmp_path):
+    library = open_library(tmp_path / "library", create=True)
+    one, other = (library.catalog.model(name, name * 32, 8) for name in ("ab", "cd"))
+    assert library.index_folder(one) != library.index_folder(other)

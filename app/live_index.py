@@ -1,0 +1,62 @@
+"""The vector index of the library's active model, kept in step with the catalog while others write to it.
+
+It neither embeds nor ranks. A repair is said in the log.
+"""
+
+import logging
+import threading
+
+from indexer.errors import PicsiftError
+from indexer.library import Library
+from indexer.records import ModelRecord
+from indexer.repair import refresh
+from indexer.vector_index import VectorIndex
+
+log = logging.getLogger(__name__)
+
+
+class EmptyLibraryError(PicsiftError):
+    """Nothing has been indexed yet."""
+
+
+class LiveIndex:
+    """Opens the index when it is first asked for, and reads on whenever the catalog's generation moved."""
+
+    def __init__(self, library: Library, *, device: str = "auto"):
+        self._library = library
+        self._device = device
+        self._lock = threading.Lock()
+        self._fingerprint: str | None = None
+        self._index: VectorIndex | None = None
+
+    def model(self) -> ModelRecord:
+        """The model whose vectors answer.
+
+        Raises:
+            EmptyLibraryError: no photo has been indexed.
+        """
+        model = self._library.catalog.active_model()
+        if model is not None:
+            return model
+        if self._library.catalog.counts().photos:
+            raise EmptyLibraryError("the first indexing of this library is not complete yet. Run: picsift index")
+        raise EmptyLibraryError(f"the library at {self._library.folder} holds no photos yet. Run: picsift index FOLDER")
+
+    def index(self, model: ModelRecord) -> VectorIndex:
+        """That model's index, in step with the catalog as it is now; it may be searched from any thread."""
+        with self._lock:
+            catalog = self._library.catalog
+            if self._index is None or self._fingerprint != model.fingerprint:
+                self._index = self._open(model)
+                self._fingerprint = model.fingerprint
+            elif self._index.generation == catalog.generation(model.id):
+                return self._index
+            repaired = refresh(self._index, catalog, model.id)
+            if repaired:
+                log.warning("%s", repaired)
+            return self._index
+
+    def _open(self, model: ModelRecord) -> VectorIndex:
+        return VectorIndex.open(
+            self._library.index_folder(model), dim=model.dim, fingerprint=model.fingerprint, device=self._device
+        )

@@ -1,0 +1,135 @@
+"""The query language: words with after:, before: and folder: filters among them. Pure.
+
+It asks no catalog and embeds nothing; `app/search.py` does.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+
+from indexer.errors import QueryError
+from indexer.records import PhotoFilter
+
+MAX_TEXT = 10_000  # characters; far more than the text tower reads
+MAX_LIMIT = 1_000  # hits in one answer
+MAX_OFFSET = 100_000  # hits skipped before it
+
+Picture = Image.Image | bytes | Path
+"""A picture to search by: a file, the bytes of one, or a decoded one (RGB, upright)."""
+
+_FILTER = re.compile(r'(?<!\S)(after|before|folder):("[^"]*"|“[^”]*”|\S*)', re.IGNORECASE)
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+
+
+@dataclass(frozen=True)
+class Query:
+    """One search: words, a picture, or both, among the photos that the filter allows.
+
+    Attributes:
+        text: words to look for, filters already taken out (see `parse`).
+        image: a picture to look for.
+        filter: which photos may be hits.
+        limit: hits wanted, 1 to MAX_LIMIT.
+        offset: hits skipped before them, 0 to MAX_OFFSET.
+        sort: "relevance" (score, ties by path) or "date" (newest first, among the best matches).
+        image_weight: share of the picture when there are words too, 0 to 1.
+    """
+
+    text: str = ""
+    image: Picture | None = None
+    filter: PhotoFilter = field(default_factory=PhotoFilter)
+    limit: int = 20
+    offset: int = 0
+    sort: Literal["relevance", "date"] = "relevance"
+    image_weight: float = 0.5
+
+
+def parse(text: str) -> tuple[str, PhotoFilter]:
+    """Split what a person typed into the words to look for and the filters.
+
+    `after:` is inclusive and `before:` exclusive, each with a year, a month or a day (2021, 2021-06, 2021-06-30).
+    Any other word with a colon in it stays a word.
+
+    Raises:
+        QueryError: the text is too long, a date is none, or a filter has no value or comes twice.
+    """
+    if len(text) > MAX_TEXT:
+        raise QueryError(f"the query has {len(text):,} characters; at most {MAX_TEXT:,} are taken. Shorten it.")
+    found: dict[str, str] = {}
+    for match in _FILTER.finditer(text):
+        key = match[1].lower()
+        if key in found:
+            raise QueryError(f"{key}: stands twice in the query. Leave one.")
+        found[key] = _value(key, match[2])
+    words = " ".join(_FILTER.sub(" ", text).split())
+    words = words.encode("utf-8", "replace").decode()  # an argument's bytes that are no UTF-8
+    return words, make_filter(**found)
+
+
+def make_filter(after: str | None = None, before: str | None = None, folder: str | None = None) -> PhotoFilter:
+    """The filter that these texts describe.
+
+    Raises:
+        QueryError: a date is none, or no date can pass.
+    """
+    start = None if after is None else parse_date(after, "after")
+    end = None if before is None else parse_date(before, "before")
+    return _possible(PhotoFilter(after=start, before=end, folder=folder or None))
+
+
+def merge(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
+    """The filter that passes what both pass.
+
+    Raises:
+        QueryError: both name a folder, or no date can pass.
+    """
+    if first.folder and second.folder and first.folder != second.folder:
+        raise QueryError(f"two folders are asked for, {first.folder!r} and {second.folder!r}. Leave one.")
+    starts = [moment for moment in (first.after, second.after) if moment]
+    ends = [moment for moment in (first.before, second.before) if moment]
+    return _possible(
+        PhotoFilter(
+            after=max(starts, default=None), before=min(ends, default=None), folder=first.folder or second.folder
+        )
+    )
+
+
+def parse_date(text: str, name: str) -> datetime:
+    """The first moment of a year, month or day.
+
+    Raises:
+        QueryError: it is no date; the message names the filter.
+    """
+    match = _DATE.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError
+        return datetime(int(match[1]), int(match[2] or 1), int(match[3] or 1))
+    except ValueError:
+        shown = text if len(text) <= 40 else text[:40] + "…"
+        raise QueryError(
+            f"{name}: wants a year, a month or a day, such as {name}:2021, {name}:2021-06 or {name}:2021-06-30, "
+            f"not {shown!r}."
+        ) from None
+
+
+def _value(key: str, written: str) -> str:
+    value = written[1:-1] if len(written) > 1 and written[0] in '"“' and written[-1] in '"”' else written
+    if key == "folder" and not value.strip():
+        raise QueryError('folder: needs a name right behind it, such as folder:Holiday or folder:"Summer 2021".')
+    if value[:1] in ('"', "“"):
+        raise QueryError(f"{key}:{value} opens a quotation mark that is never closed. Close it, or leave it out.")
+    return value
+
+
+def _possible(wanted: PhotoFilter) -> PhotoFilter:
+    if wanted.after and wanted.before and wanted.after >= wanted.before:
+        raise QueryError(
+            f"no photo can be both from {wanted.after:%Y-%m-%d} on and before {wanted.before:%Y-%m-%d}. "
+            "Exchange the two dates."
+        )
+    return wanted

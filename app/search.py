@@ -1,0 +1,181 @@
+"""SearchService: a Query in, a SearchResult out. CLI, API and page share it.
+
+It parses no text (`query.py`), embeds nothing (`query_embedder.py`) and orders no hits (`ranking.py`).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.live_index import LiveIndex
+from app.query import MAX_LIMIT, MAX_OFFSET, MAX_TEXT, Picture, Query
+from app.query_embedder import NOTHING, QueryEmbedder, Vector
+from app.ranking import Hit, page
+from indexer import images
+from indexer.embedder import Embedder
+from indexer.errors import QueryError
+from indexer.library import Library
+from indexer.records import ModelRecord, PhotoFilter
+from indexer.vector_index import VectorIndex
+
+__all__ = ["Hit", "SearchResult", "SearchService"]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """One page of hits.
+
+    Attributes:
+        query: the words looked for; for a picture, its path or "".
+        model: name of the model that answered.
+        total: photos that the filters allow.
+        took_ms: wall time of the search in milliseconds.
+        hits: best first.
+        has_more: whether another page follows.
+    """
+
+    query: str
+    model: str
+    total: int
+    took_ms: float
+    hits: list[Hit]
+    has_more: bool
+
+
+class SearchService:
+    """Answers searches over one library with its active model; safe to call from many threads."""
+
+    def __init__(
+        self,
+        library: Library,
+        embedder_for: Callable[[str], Embedder],
+        *,
+        device: str = "auto",
+        max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    ):
+        """Open nothing yet.
+
+        Args:
+            library: where the photos are listed.
+            embedder_for: model name -> embedder; asked when a query has to be embedded.
+            device: where the index shall live.
+            max_pixels: a larger query picture is refused.
+        """
+        self.live = LiveIndex(library, device=device)
+        self._library = library
+        self._embedder = QueryEmbedder(embedder_for, max_pixels=max_pixels)
+
+    def search(self, query: Query) -> SearchResult:
+        """The photos nearest to the words, the picture, or both.
+
+        Raises:
+            QueryError: nothing to look for, a text or page out of bounds, or a picture that cannot be read.
+            EmptyLibraryError: nothing is indexed.
+            ModelError: the library's model cannot be loaded.
+        """
+        started = time.perf_counter()
+        _check(query)
+        model = self.live.model()
+        vector = self._embedder.vector(query, model)
+        return self._answer(query.text or _name(query.image), vector, model, query, started, leave_out=None)
+
+    def similar(
+        self,
+        source: int | Picture,
+        *,
+        limit: int = 20,
+        offset: int = 0,
+        filter: PhotoFilter | None = None,
+        sort: Literal["relevance", "date"] = "relevance",
+    ) -> SearchResult:
+        """Photos like a photo id of the library, or like a picture.
+
+        A photo of the library is compared by its stored vector, needs no model, and is not among its own hits.
+
+        Raises:
+            QueryError: no photo has that id, or the picture cannot be read.
+            EmptyLibraryError: nothing is indexed.
+        """
+        started = time.perf_counter()
+        image = None if isinstance(source, int) else source
+        query = Query(image=image, filter=filter or PhotoFilter(), limit=limit, offset=offset, sort=sort)
+        _check_page(query)
+        model = self.live.model()
+        photo_id = source if isinstance(source, int) else self._id_of(source)
+        vector = None if photo_id is None else self._stored(photo_id, model, known=isinstance(source, int))
+        if vector is None:
+            photo_id, vector = None, self._embedder.vector(query, model)
+        return self._answer(_name(image), vector, model, query, started, leave_out=photo_id)
+
+    def warm_up(self) -> None:
+        """Open the index and load the model, so that the first search is as quick as the second."""
+        model = self.live.model()
+        self.live.index(model)
+        self._embedder.vector(Query(text="a photo"), model)
+
+    def _answer(
+        self, name: str, vector: Vector, model: ModelRecord, query: Query, started: float, leave_out: int | None
+    ) -> SearchResult:
+        allowed = None
+        if query.filter:
+            allowed = self._library.catalog.allowed_ids(model.id, query.filter)
+            allowed = allowed[allowed != leave_out] if leave_out is not None else allowed
+        index = self.live.index(model)
+        hits, has_more = page(
+            lambda k: _nearest(index, vector, k, allowed, leave_out),
+            self._library.catalog.photos,
+            limit=query.limit,
+            offset=query.offset,
+            sort=query.sort,
+        )
+        total = len(index) - (leave_out is not None) if allowed is None else len(allowed)
+        took_ms = (time.perf_counter() - started) * 1000
+        return SearchResult(name, model.name, total, took_ms, hits, has_more)
+
+    def _id_of(self, picture: Picture) -> int | None:
+        photo = self._library.catalog.photo_at(picture) if isinstance(picture, Path) else None
+        return None if photo is None else photo.id
+
+    def _stored(self, photo_id: int, model: ModelRecord, *, known: bool) -> Vector | None:
+        vector = self._library.catalog.embedding_of(photo_id, model.id)
+        if vector is None and known:
+            raise QueryError(f"no photo with the id {photo_id} can be searched by. It may have been removed.")
+        return None if vector is None else vector.astype(np.float32)
+
+
+def _nearest(
+    index: VectorIndex, vector: Vector, k: int, allowed: NDArray[np.int64] | None, leave_out: int | None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k nearest without `leave_out`."""
+    extra = 0 if leave_out is None else 1
+    ids, scores = index.search(vector[None], k + extra, allowed)[0]
+    kept = slice(k) if leave_out is None else np.flatnonzero(ids != leave_out)[:k]
+    return ids[kept], scores[kept]
+
+
+def _check(query: Query) -> None:
+    if not query.text.strip() and query.image is None:
+        if query.filter:
+            raise QueryError("the query has filters but nothing to look for. Add a word or two, or a picture.")
+        raise QueryError(NOTHING)
+    if len(query.text) > MAX_TEXT:
+        raise QueryError(f"the query has {len(query.text):,} characters; at most {MAX_TEXT:,} are taken. Shorten it.")
+    if not 0 <= query.image_weight <= 1:
+        raise QueryError(f"the picture's weight is {query.image_weight}; it goes from 0 (words) to 1 (picture).")
+    _check_page(query)
+
+
+def _check_page(query: Query) -> None:
+    if not 1 <= query.limit <= MAX_LIMIT:
+        raise QueryError(f"the limit is {query.limit}; it goes from 1 to {MAX_LIMIT:,}.")
+    if not 0 <= query.offset <= MAX_OFFSET:
+        raise QueryError(f"the offset is {query.offset}; it goes from 0 to {MAX_OFFSET:,}.")
+
+
+def _name(image: Picture | None) -> str:
+    return str(image) if isinstance(image, Path) else ""

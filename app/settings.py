@@ -1,0 +1,140 @@
+"""What a person may set, from config.toml and PICSIFT_* variables: the only module that reads either.
+
+It holds values and says what is wrong with them; it opens no library and no model.
+"""
+
+import difflib
+import logging
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from indexer.errors import PicsiftError
+
+APP_NAME = "picsift"
+ENV_PREFIX = "PICSIFT_"
+CONFIG_VARIABLE = "PICSIFT_CONFIG"
+
+log = logging.getLogger(__name__)
+
+
+class SettingsError(PicsiftError):
+    """The config file, a PICSIFT_* variable or an option holds what cannot be used."""
+
+
+class Settings(BaseSettings):
+    """Every setting, checked. An option goes before a variable, a variable before the file.
+
+    Attributes:
+        library: the folder that holds catalog, index and thumbnails.
+        model: a model's name or path; None means the library's own, and the built-in one for a new library.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: "auto", "fp32", "bf16" or "fp16".
+        workers: decoding threads; 0 means as many as suit the machine.
+        batch_size: photos embedded at a time; 0 means what suits the device.
+        max_pixels: a larger picture is not decoded.
+        host: address the page listens on.
+        port: TCP port of the page.
+        password: asked of everyone when the host is not loopback.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_ignore_empty=True, protected_namespaces=()
+    )
+
+    library: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)))
+    model: str | None = Field(default=None, min_length=1)
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    workers: int = Field(default=0, ge=0, le=256)
+    batch_size: int = Field(default=0, ge=0, le=4096)
+    max_pixels: int = Field(default=250_000_000, ge=1)
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=7860, ge=0, le=65535)
+    password: SecretStr | None = None
+
+    @field_validator("library")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 - resolve() would follow a link to a drive
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options and the environment only: `load_settings` hands in what the file says, below both."""
+        return init_settings, env_settings
+
+
+def config_path() -> Path:
+    """Where the config file is looked for: PICSIFT_CONFIG, or the platform's config folder."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return Path(named) if named else Path(platformdirs.user_config_dir(APP_NAME, appauthor=False)) / "config.toml"
+
+
+def load_settings(**options: Any) -> Settings:
+    """Read the file and the environment; options that are not None override both.
+
+    Raises:
+        SettingsError: naming the file, variable or option, its value, and what would do instead.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    path = config_path()
+    in_file = _read_file(path)
+    _warn_of_unknown_variables()
+    from_environment = {name for name in Settings.model_fields if os.environ.get(ENV_PREFIX + name.upper())}
+    below = {name: value for name, value in in_file.items() if name not in from_environment}
+    try:
+        return Settings(**{**below, **given})
+    except ValidationError as error:
+        raise SettingsError(_explain(error, path, set(given), from_environment)) from None
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if os.environ.get(CONFIG_VARIABLE):
+            raise SettingsError(f"{CONFIG_VARIABLE} names {path}, and there is no such file.") from None
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the config file {path} is not valid TOML: {error}. Correct it or remove it.") from None
+    except OSError as error:
+        raise SettingsError(f"the config file {path} cannot be read: {error.strerror}.") from None
+    for name in values:
+        if name not in Settings.model_fields:
+            known = ", ".join(sorted(Settings.model_fields))
+            raise SettingsError(f"the config file {path} sets {name!r}, which is no setting. Known: {known}.")
+    return values
+
+
+def _warn_of_unknown_variables() -> None:
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    for name in os.environ:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith(ENV_PREFIX) else []
+        if near and name not in known:
+            log.warning("the variable %s is no setting and is ignored; did you mean %s?", name, near[0])
+
+
+def _explain(error: ValidationError, path: Path, options: set[str], variables: set[str]) -> str:
+    """One sentence for each value that will not do."""
+    sentences = []
+    for problem in error.errors():
+        name = str(problem["loc"][0])
+        if name in options:
+            where = f"the option --{name.replace('_', '-')}"
+        else:
+            where = f"the variable {ENV_PREFIX}{name.upper()}" if name in variables else f"{name} in {path}"
+        value = "" if name == "password" else f" {problem['input']!r}"
+        sentences.append(f"{where} cannot be{value}: {problem['msg'].removesuffix('.')}.")
+    return " ".join(sentences)

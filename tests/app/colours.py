@@ -1,0 +1,127 @@
+"""A world of plain colours for tests of app: photos of one colour, and an embedder that knows colours by name.
+
+The embedder is written by hand and goes in at the composition root; catalog, index, files and pipeline are real.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from app.bootstrap import Services, build_services
+from app.settings import Settings
+from indexer.errors import ModelError
+from indexer.pipeline import SyncReport, sync
+
+NAMES = {
+    "red": (230, 20, 20),
+    "green": (20, 230, 20),
+    "blue": (20, 20, 230),
+    "yellow": (230, 230, 20),
+    "purple": (150, 20, 230),
+    "black": (10, 10, 10),
+}
+DIM = 8
+
+
+@dataclass
+class ColourEmbedder:
+    """Embeds a picture as its mean colour, and a text as the mean of the colours that it names."""
+
+    name: str = "colours"
+    fingerprint: str = "c0" * 32
+    dim: int = DIM
+    image_size: int = 16
+    device: str = "cpu"
+    precision: str = "fp32"
+    loaded: bool = False
+    texts: list[str] = field(default_factory=list)
+    images: int = 0
+    turn: int = 0  # which axes the colours lie on: another model sees the same picture elsewhere
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def plan(self) -> tuple[str, str]:
+        return self.device, self.precision
+
+    def prepare(self, image: Image.Image) -> np.ndarray:
+        return np.asarray(image.convert("RGB"), np.float32).reshape(-1, 3).mean(axis=0)
+
+    def embed_prepared(self, prepared: list[np.ndarray]) -> np.ndarray:
+        return self._vectors(prepared).astype(np.float16)
+
+    def embed_images(self, images: list[Image.Image]) -> np.ndarray:
+        self.images += len(images)
+        return self._vectors([self.prepare(image) for image in images])
+
+    def embed_texts(self, texts: list[str]) -> np.ndarray:
+        assert self._one_at_a_time.acquire(blocking=False), "two threads embed at once"
+        try:
+            time.sleep(0.002)  # long enough for another thread to come in, if one may
+            self.texts += texts
+            return self._vectors([self._colour(text) for text in texts])
+        finally:
+            self._one_at_a_time.release()
+
+    def _colour(self, text: str) -> np.ndarray:
+        named = [NAMES[word] for word in text.lower().split() if word in NAMES]
+        return np.mean(named or [(255, 255, 255)], axis=0)
+
+    def _vectors(self, colours: list[np.ndarray]) -> np.ndarray:
+        vectors = np.zeros((len(colours), self.dim), np.float32)
+        for row, colour in zip(vectors, colours, strict=True):
+            row[self.turn : self.turn + 3] = np.asarray(colour, np.float32) / 255
+            row[-1] = 0.05
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class World:
+    """A folder of photos, a library, and services over both."""
+
+    def __init__(self, folder: Path, *embedders: ColourEmbedder):
+        self.photos = folder / "photos"
+        self.photos.mkdir()
+        self.settings = Settings(library=folder / "library")
+        self.embedders = {embedder.name: embedder for embedder in embedders or (ColourEmbedder(),)}
+        self.model = next(iter(self.embedders))
+
+    @property
+    def embedder(self) -> ColourEmbedder:
+        return self.embedders[self.model]
+
+    def write(self, name: str, colour: str | tuple[int, int, int], taken_at: datetime | None = None) -> Path:
+        path = self.photos / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.new("RGB", (32, 24), NAMES.get(colour, colour))
+        exif = image.getexif()
+        if taken_at is not None:
+            exif[0x0132] = f"{taken_at:%Y:%m:%d %H:%M:%S}"  # DateTime
+            exif.get_ifd(0x8769)[0x9003] = f"{taken_at:%Y:%m:%d %H:%M:%S}"  # DateTimeOriginal
+        image.save(path, exif=exif)
+        return path
+
+    def services(self, *, create: bool = True) -> Services:
+        return build_services(self.settings, create=create, new_embedder=self._new_embedder)
+
+    def index(self, model: str | None = None) -> SyncReport:
+        services = self.services()
+        return sync(
+            services.library,
+            self.embedders[model or self.model],
+            [self.photos],
+            workers=1,
+            batch_size=8,
+            max_pixels=10_000_000,
+        )
+
+    def _new_embedder(self, name: str, **_: str) -> ColourEmbedder:
+        if name not in self.embedders:
+            raise ModelError(f"no model is called {name!r}.")
+        return self.embedders[name]
+
+
+def names(hits) -> list[str]:
+    return [hit.photo.path.name for hit in hits]

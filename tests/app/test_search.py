@@ -1,0 +1,257 @@
+"""SearchService over a real catalog, a real index and real files; only the model is one of colours."""
+
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from colours import ColourEmbedder, World, names
+from PIL import Image
+
+from app.live_index import EmptyLibraryError
+from app.query import MAX_LIMIT, MAX_TEXT, Query, make_filter
+from indexer.errors import LibraryError, ModelError, QueryError
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    world.write("red.png", "red")
+    world.write("green.png", "green")
+    world.write("blue.png", "blue")
+    world.write("trip/yellow.jpg", "yellow", datetime(2021, 7, 4, 10, 11, 12))
+    world.write("trip/purple.jpg", "purple", datetime(2019, 1, 1, 8, 0, 0))
+    return world
+
+
+@pytest.fixture
+def search(world):
+    world.index()
+    return world.services().search
+
+
+def test_words_find_the_photo_they_describe(search):
+    result = search.search(Query(text="blue", limit=2))
+    assert names(result.hits) == ["blue.png", "purple.jpg"]
+    assert result.hits[0].score > result.hits[1].score
+    assert (result.query, result.model, result.total, result.has_more) == ("blue", "colours", 5, True)
+    assert result.hits[0].score == pytest.approx(1, abs=1e-2)
+    assert result.took_ms > 0
+
+
+def test_hits_carry_what_the_catalog_knows(search):
+    (hit,) = search.search(Query(text="yellow", limit=1)).hits
+    assert hit.photo.taken_at == datetime(2021, 7, 4, 10, 11, 12)
+    assert (hit.photo.width, hit.photo.height) == (32, 24)
+
+
+@pytest.mark.parametrize("kind", ["path", "bytes", "picture"])
+def test_a_picture_finds_photos_like_it(search, tmp_path, kind):
+    path = tmp_path / "query.png"
+    image = Image.new("RGB", (40, 40), (0, 200, 0))
+    image.save(path)
+    picture = {"path": path, "bytes": path.read_bytes(), "picture": image}[kind]
+    assert names(search.search(Query(image=picture, limit=1)).hits) == ["green.png"]
+
+
+@pytest.mark.parametrize(
+    ("weight", "first"), [(0.0, "red.png"), (0.5, "yellow.jpg"), (1.0, "green.png")]
+)  # red and green light make yellow
+def test_words_and_a_picture_are_weighed_against_each_other(search, world, weight, first):
+    query = Query(text="red", image=world.photos / "green.png", image_weight=weight, limit=1)
+    assert names(search.search(query).hits) == [first]
+
+
+def test_filters_hold_before_the_best_are_cut(search):
+    result = search.search(Query(text="red", filter=make_filter(folder="trip", before="2020"), limit=1))
+    assert names(result.hits) == ["purple.jpg"]
+    assert (result.total, result.has_more) == (1, False)
+
+
+def test_a_filter_that_nothing_passes_gives_no_hits(search):
+    result = search.search(Query(text="red", filter=make_filter(after="2035")))
+    assert (result.hits, result.total, result.has_more) == ([], 0, False)
+
+
+def test_equal_scores_are_ordered_by_path(world):
+    for name in ("z.png", "a.png", "m.png", "b/k.png"):
+        world.write(name, "black")
+    world.index()
+    result = world.services().search.search(Query(text="black", limit=4))
+    paths = [str(hit.photo.path) for hit in result.hits]
+    assert len({hit.score for hit in result.hits}) == 1
+    assert paths == sorted(paths)
+
+
+def test_pages_follow_each_other(search):
+    pages = [search.search(Query(text="red", limit=2, offset=offset)) for offset in (0, 2, 4, 6)]
+    together = [name for page in pages for name in names(page.hits)]
+    assert together == names(search.search(Query(text="red")).hits)
+    assert len(together) == 5
+    assert [page.has_more for page in pages] == [True, True, False, False]
+
+
+def test_sort_by_date_shows_the_newest_first(search):
+    assert names(search.search(Query(text="red", sort="date", limit=2)).hits) == ["yellow.jpg", "purple.jpg"]
+
+
+def test_similar_leaves_the_photo_itself_out_and_embeds_nothing(search, world):
+    world.embedder.images = 0
+    yellow = world.services().library.catalog.photo_at(world.photos / "trip/yellow.jpg")
+    by_id = search.similar(yellow.id)
+    by_path = search.similar(world.photos / "trip/yellow.jpg")
+    assert names(by_id.hits) == names(by_path.hits)
+    assert "yellow.jpg" not in names(by_id.hits)
+    assert (len(by_id.hits), by_id.total, by_id.has_more) == (4, 4, False)
+    assert world.embedder.images == 0
+
+
+def test_similar_needs_no_model_for_a_photo_of_the_library(search, world):
+    world.embedders.clear()
+    assert len(world.services().search.similar(world.photos / "red.png").hits) == 4
+
+
+def test_similar_pages_and_filters_without_the_photo_itself(search, world):
+    path = world.photos / "trip/yellow.jpg"
+    result = search.similar(path, filter=make_filter(folder="trip"))
+    assert (names(result.hits), result.total) == (["purple.jpg"], 1)
+    pages = [search.similar(path, limit=1, offset=offset) for offset in range(4)]
+    assert [page.has_more for page in pages] == [True, True, True, False]
+    assert len({page.hits[0].photo.id for page in pages}) == 4
+
+
+def test_similar_orders_a_long_tie_by_path_without_the_photo_itself(world):
+    paths = []
+    for at in range(40, 0, -10):  # the later a path, the smaller its id
+        paths += [world.write(f"{number:02d}.png", "black") for number in range(at - 10, at)]
+        world.index()
+    search = world.services().search
+    expected = sorted(path.name for path in paths[1:])
+    pages = [names(search.similar(paths[0], limit=6, offset=offset).hits) for offset in range(0, 36, 6)]
+    assert [name for page in pages for name in page] == expected[:36]
+
+
+def test_similar_embeds_a_picture_that_is_not_in_the_library(search, tmp_path):
+    path = tmp_path / "other.png"
+    Image.new("RGB", (20, 20), (220, 0, 0)).save(path)
+    result = search.similar(path)
+    assert names(result.hits)[0] == "red.png"
+    assert (len(result.hits), result.total) == (5, 5)
+
+
+def test_similar_knows_a_photo_by_a_relative_path_and_through_a_link(search, world, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(world.photos)
+    monkeypatch.chdir(tmp_path)
+    assert len(search.similar(Path("photos/red.png")).hits) == 4
+    assert len(search.similar(tmp_path / "link" / "red.png").hits) == 4
+
+
+def test_similar_to_an_unknown_id_is_refused(search):
+    with pytest.raises(QueryError, match="no photo with the id 999"):
+        search.similar(999)
+
+
+def test_what_another_process_indexed_is_found_at_once(search, world):
+    assert "new.png" not in names(search.search(Query(text="black")).hits)
+    world.write("new.png", "black")
+    (world.photos / "red.png").unlink()
+    world.index()
+    assert names(search.search(Query(text="black")).hits)[0] == "new.png"
+    assert "red.png" not in names(search.search(Query(text="red")).hits)
+
+
+def test_a_text_is_embedded_once_for_all_its_pages(search, world):
+    for offset in (0, 2, 4):
+        search.search(Query(text="blue", offset=offset, limit=2))
+    assert world.embedder.texts == ["blue"]
+
+
+def test_searches_from_many_threads_agree(search):
+    found, threads = [], []
+    for colour in ["red", "green", "blue", "yellow"] * 8:
+        run = lambda colour=colour: found.append((colour, names(search.search(Query(text=colour)).hits)[0]))  # noqa: E731
+        threads.append(threading.Thread(target=run))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 32
+    assert all(Path(name).stem == colour for colour, name in found)
+
+
+def test_an_empty_library_says_what_to_do(world):
+    with pytest.raises(EmptyLibraryError, match=r"holds no photos yet\. Run: picsift index FOLDER"):
+        world.services().search.search(Query(text="red"))
+
+
+def test_searching_makes_no_library(world):
+    with pytest.raises(LibraryError):
+        world.services(create=False)
+    assert not world.settings.library.exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        (Query(), "the query is empty"),
+        (Query(text="  \n"), "the query is empty"),
+        (Query(filter=make_filter(after="2021")), "filters but nothing to look for"),
+        (Query(text="x" * (MAX_TEXT + 1)), "10,001 characters"),
+        (Query(text="red", limit=0), "the limit is 0; it goes from 1 to 1,000"),
+        (Query(text="red", limit=MAX_LIMIT + 1), "the limit is 1001"),
+        (Query(text="red", offset=-1), "the offset is -1"),
+        (Query(image=b"no picture"), "the picture cannot be searched by"),
+        (Query(image=b""), "the picture cannot be searched by"),
+        (Query(image=Path("/no/such.jpg")), "there is no picture /no/such.jpg"),
+        (Query(text="red", image=b"x", image_weight=1.5), "weight is 1.5"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_in_a_sentence(search, query, said):
+    with pytest.raises(QueryError, match=said):
+        search.search(query)
+
+
+def test_a_folder_is_no_query_picture(search, tmp_path):
+    with pytest.raises(QueryError, match="cannot be searched by"):
+        search.similar(tmp_path)
+
+
+def test_a_model_that_is_gone_is_named_with_what_to_do(world):
+    world.index()
+    world.embedders.clear()
+    with pytest.raises(
+        ModelError, match=r"embedded with the model 'colours', which cannot be used.*picsift index --model"
+    ):
+        world.services().search.search(Query(text="red"))
+
+
+def test_a_model_that_changed_under_its_name_is_not_searched_with(world):
+    world.index()
+    world.embedders["colours"] = ColourEmbedder(fingerprint="d1" * 32, turn=2)
+    with pytest.raises(ModelError, match=r"fingerprint is d1d1d1d1d1d1, the library's c0c0c0c0c0c0"):
+        world.services().search.search(Query(text="red"))
+
+
+def test_a_change_of_the_active_model_is_followed(tmp_path):
+    world = World(tmp_path, ColourEmbedder(), ColourEmbedder(name="turned", fingerprint="7a" * 32, turn=3))
+    for colour in ("red", "green", "blue"):
+        world.write(f"{colour}.png", colour)
+    world.index("colours")
+    search = world.services().search
+    assert search.search(Query(text="green", limit=1)).model == "colours"
+    world.index("turned")
+    result = search.search(Query(text="green", limit=1))
+    assert (result.model, names(result.hits)) == ("turned", ["green.png"])
+
+
+def test_a_damaged_index_is_repaired_and_said(search, world, caplog):
+    folder = world.services().library.index_folder(world.services().library.catalog.active_model())
+    for path in folder.iterdir():
+        path.write_bytes(b"damaged")
+    assert names(world.services().search.search(Query(text="red", limit=1)).hits) == ["red.png"]
+    assert "rebuilt" in caplog.text
+
+
+def test_warming_up_opens_everything_a_search_needs(search, world):
+    search.warm_up()
+    assert world.embedder.texts == ["a photo"]

@@ -1,0 +1,138 @@
+"""What a person may set, and what they are told when it will not do."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings, SettingsError, config_path, load_settings
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path, monkeypatch):
+    """No settings of the machine's own: an empty config file and no PICSIFT_ variables."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"PICSIFT_{name.upper()}", raising=False)
+    path = tmp_path / "config.toml"
+    path.write_text("")
+    monkeypatch.setenv("PICSIFT_CONFIG", str(path))
+    return path
+
+
+def test_defaults_listen_on_loopback_and_leave_the_machine_to_decide():
+    settings = load_settings()
+    assert (settings.host, settings.port, settings.device, settings.precision) == ("127.0.0.1", 7860, "auto", "auto")
+    assert settings.library.is_absolute()
+    assert settings.library.name == "picsift"
+    assert settings.model is None
+
+
+def test_an_option_goes_before_a_variable_and_a_variable_before_the_file(config, monkeypatch):
+    config.write_text('library = "/from/file"\nport = 1\nmodel = "of-file"\nhost = "of-file"\n')
+    monkeypatch.setenv("PICSIFT_LIBRARY", "/from/variable")
+    monkeypatch.setenv("PICSIFT_PORT", "2")
+    settings = load_settings(port=3, host="of-option")
+    assert (settings.library, settings.model) == (Path("/from/variable"), "of-file")
+    assert (settings.port, settings.host) == (3, "of-option")
+
+
+def test_an_option_that_was_not_given_overrides_nothing(config):
+    config.write_text("port = 1234\n")
+    assert load_settings(port=None).port == 1234
+
+
+def test_an_empty_variable_counts_as_unset(config, monkeypatch):
+    config.write_text("port = 1234\n")
+    monkeypatch.setenv("PICSIFT_PORT", "")
+    assert load_settings().port == 1234
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValidationError):
+        load_settings().port = 1
+
+
+def test_the_password_does_not_show_in_a_log():
+    assert "hunter2" not in repr(load_settings(password="hunter2"))
+
+
+def test_a_relative_library_is_taken_from_here_and_a_tilde_from_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert load_settings(library="lib").library == tmp_path / "lib"
+    assert load_settings(library="~/lib").library == Path("/home/someone/lib")
+
+
+def test_an_unknown_key_in_the_file_is_named_with_the_known_ones(config):
+    config.write_text("libary = '/x'\n")
+    with pytest.raises(SettingsError, match=r"config\.toml sets 'libary', which is no setting. Known: .*library"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("port = 99999", r"port in .*config\.toml cannot be 99999: .*65535"),
+        ("precision = 'fp8'", r"precision in .*config\.toml cannot be 'fp8': .*'fp32'"),
+        ("device = 'gpu'", r"device in .*config\.toml cannot be 'gpu'"),
+        ("batch_size = 'many'", r"batch_size in .*config\.toml cannot be 'many'"),
+        ("workers = -1", r"workers in .*config\.toml cannot be -1"),
+        ("port = = 3", r"config\.toml is not valid TOML"),
+    ],
+)
+def test_a_bad_value_in_the_file_is_named_with_the_file(config, text, said):
+    config.write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        load_settings()
+
+
+def test_a_bad_value_in_a_variable_is_named_with_the_variable(monkeypatch):
+    monkeypatch.setenv("PICSIFT_PORT", "eighty")
+    with pytest.raises(SettingsError, match="the variable PICSIFT_PORT cannot be 'eighty'"):
+        load_settings()
+
+
+def test_a_bad_option_is_named_as_it_is_typed():
+    with pytest.raises(SettingsError, match="the option --batch-size cannot be -5"):
+        load_settings(batch_size=-5)
+
+
+def test_every_bad_value_is_told_at_once(config, monkeypatch):
+    config.write_text("port = 99999")
+    monkeypatch.setenv("PICSIFT_WORKERS", "x")
+    with pytest.raises(SettingsError, match=r"(?s)(?=.*PICSIFT_WORKERS)(?=.*port in )"):
+        load_settings()
+
+
+def test_a_bad_password_is_not_repeated(config):
+    config.write_text("password = 12345")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "12345" not in str(caught.value)
+
+
+def test_a_config_file_that_was_named_must_be_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("PICSIFT_CONFIG", str(tmp_path / "none.toml"))
+    with pytest.raises(SettingsError, match=r"PICSIFT_CONFIG names .*none\.toml, and there is no such file"):
+        load_settings()
+
+
+def test_without_a_config_file_the_defaults_hold(tmp_path, monkeypatch):
+    monkeypatch.delenv("PICSIFT_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert config_path() == tmp_path / "picsift" / "config.toml"
+    assert load_settings().port == 7860
+
+
+def test_a_config_file_that_is_no_text_is_explained(config):
+    config.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        load_settings()
+
+
+def test_a_misspelt_variable_is_warned_of_with_the_right_one(monkeypatch, caplog):
+    monkeypatch.setenv("PICSIFT_LIBARY", "/x")
+    with caplog.at_level(logging.WARNING):
+        load_settings()
+    assert "PICSIFT_LIBARY is no setting and is ignored; did you mean PICSIFT_LIBRARY?" in caplog.text

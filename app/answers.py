@@ -1,0 +1,146 @@
+"""What the HTTP API answers, as models that /openapi.json describes. It fetches nothing."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from app.documents import status_document
+from app.pictures import shown_path
+from app.search import Hit, SearchResult
+from app.status import Status
+from indexer.records import PhotoRecord
+
+PathText = Annotated[
+    str,
+    BeforeValidator(shown_path),
+    Field(description="Absolute path; bytes of a name that is not UTF-8 are shown as U+FFFD."),
+]
+
+
+class HitAnswer(BaseModel):
+    """One photo that was found."""
+
+    id: int
+    path: PathText
+    score: float = Field(description="Cosine of query and photo, -1 to 1.")
+    relevance: float | None = Field(description="Calibrated, 0 to 1; null where there is no calibration.")
+    taken_at: datetime | None = Field(description="Local time where it was taken.")
+    width: int | None
+    height: int | None
+
+    @classmethod
+    def of(cls, hit: Hit) -> "HitAnswer":
+        """The answer for one hit."""
+        photo = hit.photo
+        return cls(
+            id=photo.id,
+            path=str(photo.path),
+            score=round(hit.score, 6),
+            relevance=hit.relevance,
+            taken_at=photo.taken_at,
+            width=photo.width,
+            height=photo.height,
+        )
+
+
+class SearchAnswer(BaseModel):
+    """The photos that were found, best first."""
+
+    query: str
+    model: str
+    total: int = Field(description="Photos that the filters allow.")
+    took_ms: float
+    hits: list[HitAnswer]
+
+    @classmethod
+    def of(cls, result: SearchResult) -> "SearchAnswer":
+        """The answer for one search."""
+        return cls(
+            query=result.query,
+            model=result.model,
+            total=result.total,
+            took_ms=round(result.took_ms, 1),
+            hits=[HitAnswer.of(hit) for hit in result.hits],
+        )
+
+
+class PhotoAnswer(BaseModel):
+    """All that the library knows of one photo."""
+
+    id: int
+    path: PathText
+    state: str = Field(description="ok, or failed: then reason says why.")
+    reason: str | None
+    missing_since: datetime | None = Field(description="When its file was first not found; null while it is there.")
+    size: int = Field(description="Bytes of the file.")
+    format: str | None
+    width: int | None
+    height: int | None
+    taken_at: datetime | None = Field(description="Local time where it was taken.")
+    taken_offset_min: int | None = Field(description="Minutes that this time is ahead of UTC, where the file says so.")
+    taken_source: str | None
+    latitude: float | None
+    longitude: float | None
+    altitude: float | None = Field(description="Metres above the sea.")
+    camera_make: str | None
+    camera_model: str | None
+    lens: str | None
+    indexed_at: datetime | None
+
+    @classmethod
+    def of(cls, photo: PhotoRecord) -> "PhotoAnswer":
+        """The answer for one photo."""
+        known = {name: getattr(photo, name) for name in cls.model_fields if name != "path"}
+        return cls(path=str(photo.path), **known)
+
+
+class HealthAnswer(BaseModel):
+    """That the server answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class RootAnswer(BaseModel):
+    """One folder that the library follows."""
+
+    path: PathText
+    photos: int
+    last_scan_at: datetime | None
+    problem: str | None
+
+
+class ModelAnswer(BaseModel):
+    """The model that answers searches."""
+
+    name: str
+    dim: int
+    fingerprint: str
+
+
+class IndexAnswer(BaseModel):
+    """The vector index of that model."""
+
+    kind: str
+    vectors: int
+    device: str
+    bytes: int
+
+
+class StatusAnswer(BaseModel):
+    """What is in the library, on which device, in what health."""
+
+    photos: int
+    failed: int
+    missing: int
+    roots: list[RootAnswer]
+    model: ModelAnswer | None
+    device: str
+    precision: str
+    index: IndexAnswer
+    library: PathText
+
+    @classmethod
+    def of(cls, status: Status) -> "StatusAnswer":
+        """The answer for one reading."""
+        return cls.model_validate(status_document(status))

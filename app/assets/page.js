@@ -1,0 +1,113 @@
+// What the page does in the browser: tiles, the large view, and a picture dropped or pasted anywhere.
+// It asks Python through the hooks that ui.py passes in, and no other host.
+window.picsift = (() => {
+  const typed = (box, text) => {
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(box), "value").set.call(box, text);
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  const searchFor = (text) => {
+    typed(document.querySelector("#words input"), text);
+    setTimeout(() => document.querySelector("#go").click(), 50); // after the box has told Gradio
+  };
+
+  const grid = (element, open) => {
+    element.addEventListener("click", (event) => {
+      const tile = event.target.closest("[data-id]");
+      const example = event.target.closest("[data-example]");
+      if (tile) open(Number(tile.dataset.id));
+      if (example) searchFor(example.dataset.example);
+    });
+  };
+
+  const viewer = (element, props, watch, like) => {
+    const shown = () => element.querySelector(".viewer");
+    const tileOf = (id) => document.querySelector(`#grid [data-id="${id}"]`);
+    let opener = null;
+
+    const hide = () => {
+      if (!shown()) return;
+      props.value = "";
+      document.body.classList.remove("viewing");
+      if (opener) opener.focus({ preventScroll: true });
+    };
+    const close = () => (history.state && history.state.viewing ? history.back() : hide());
+    const step = (by) => {
+      const tiles = [...document.querySelectorAll("#grid [data-id]")];
+      const next = tiles[tiles.indexOf(tileOf(shown().dataset.photo)) + by];
+      if (next) next.click();
+    };
+
+    watch("value", () => {
+      if (!shown()) return;
+      opener = tileOf(shown().dataset.photo);
+      document.body.classList.add("viewing");
+      if (!(history.state && history.state.viewing)) history.pushState({ viewing: true }, "");
+      shown().focus();
+    });
+    window.addEventListener("popstate", hide); // a phone's back button closes the photo, not the page
+    element.addEventListener("click", (event) => {
+      if (event.target.closest("[data-close]") || event.target.matches("figure")) close();
+      else if (event.target.closest("[data-step]")) step(Number(event.target.closest("[data-step]").dataset.step));
+      else if (event.target.closest("[data-like]")) {
+        like(Number(shown().dataset.photo));
+        close();
+        window.scrollTo({ top: 0 });
+      }
+    });
+    document.addEventListener("keydown", (event) => {
+      if (!shown()) return;
+      if (event.key === "Escape") close();
+      else if (event.key === "ArrowLeft") step(-1);
+      else if (event.key === "ArrowRight") step(1);
+      else if (event.key === "Tab") keepFocus(event, shown());
+    });
+  };
+
+  const keepFocus = (event, dialog) => {
+    const stops = [...dialog.querySelectorAll("button, a")];
+    const at = stops.indexOf(document.activeElement);
+    const to = event.shiftKey ? at - 1 : at + 1;
+    event.preventDefault();
+    stops[(to + stops.length) % stops.length].focus();
+  };
+
+  const give = (files) => {
+    const input = document.querySelector("#bar input[type=file]");
+    const first = [...files].slice(0, 1);
+    if (!input || !first.length) return;
+    const carried = new DataTransfer();
+    carried.items.add(first[0]);
+    input.files = carried.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+
+  const holdsFile = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
+  let depth = 0;
+  const dragging = (by) => {
+    depth = Math.max(0, depth + by);
+    document.body.classList.toggle("dropping", depth > 0);
+  };
+  document.addEventListener("dragenter", (event) => holdsFile(event) && dragging(1));
+  document.addEventListener("dragleave", (event) => holdsFile(event) && dragging(-1));
+  document.addEventListener("dragover", (event) => holdsFile(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    depth = 0;
+    dragging(0);
+    give(event.dataTransfer.files);
+  });
+  document.addEventListener("paste", (event) => {
+    if (event.clipboardData.files.length) give(event.clipboardData.files);
+  });
+  document.addEventListener("keydown", (event) => {
+    const inField = event.target.closest("input, textarea");
+    if (event.key === "/" && !inField && !document.body.classList.contains("viewing")) {
+      event.preventDefault();
+      document.querySelector("#words input").focus();
+    }
+  });
+
+  return { grid, viewer };
+})();

@@ -1,0 +1,129 @@
+"""What the page shows at a moment: what was asked, and the hits so far. It knows no HTML and no Gradio."""
+
+from dataclasses import dataclass, replace
+
+from app.bootstrap import Services
+from app.pictures import small_picture
+from app.query import MAX_OFFSET, Query, make_filter, merge, parse
+from app.search import Hit, SearchResult
+from indexer.errors import ImageError, QueryError
+from indexer.records import PhotoFilter, PhotoRecord
+
+PAGE_SIZE = 48  # hits; a screen and a half at 1280 px
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What stands in the page's fields, as typed; None where the browser has not built a field yet."""
+
+    words: str | None = None
+    after: str | None = None
+    before: str | None = None
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture that was dropped in: its bytes, and a small WebP of it to show."""
+
+    picture: bytes
+    small: bytes
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The answer that the page shows.
+
+    Attributes:
+        query: what was asked; its offset is that of the last page of hits.
+        like: the photo whose likes are shown, if that was asked.
+        sample: the picture that was dropped in, if there is one.
+        result: the service's last answer.
+        hits: those of all pages so far.
+    """
+
+    query: Query
+    like: PhotoRecord | None
+    sample: Sample | None
+    result: SearchResult
+    hits: tuple[Hit, ...]
+
+    @property
+    def has_more(self) -> bool:
+        """Whether another page can be asked for."""
+        return self.result.has_more and self.query.offset + PAGE_SIZE <= MAX_OFFSET
+
+
+def ask(services: Services, fields: Fields, sample: Sample | None = None) -> Shown:
+    """Search for the words, the picture, or both.
+
+    Raises:
+        PicsiftError: there is nothing to look for, or it cannot be understood or answered.
+    """
+    words, wanted = _asked(fields)
+    query = Query(text=words, image=sample.picture if sample else None, filter=wanted, limit=PAGE_SIZE)
+    result = services.search.search(query)
+    return Shown(query, None, sample, result, tuple(result.hits))
+
+
+def ask_with(services: Services, fields: Fields, picture: bytes) -> Shown:
+    """Search for a picture that was dropped in, and the words if there are any.
+
+    Raises:
+        PicsiftError: it is no picture, or as `ask`.
+    """
+    try:
+        small = small_picture(picture, services.settings.max_pixels)
+    except ImageError as error:
+        reason = str(error).rstrip(".")
+        raise QueryError(f"this file cannot be searched by: {reason}. Take a photo, such as a JPEG or HEIC.") from error
+    return ask(services, fields, Sample(picture, small))
+
+
+def ask_like(services: Services, fields: Fields, photo_id: object) -> Shown:
+    """Search for photos like one of the library, within the filters; words do not count.
+
+    Raises:
+        PicsiftError: it is not there any more, or nothing can be answered.
+    """
+    photo = find(services, photo_id)
+    _, wanted = _asked(fields)
+    result = services.search.similar(photo.id, limit=PAGE_SIZE, filter=wanted)
+    return Shown(Query(filter=wanted, limit=PAGE_SIZE), photo, None, result, tuple(result.hits))
+
+
+def ask_more(services: Services, shown: Shown) -> Shown:
+    """The same with one more page of hits.
+
+    Raises:
+        PicsiftError: as the search itself.
+    """
+    query = replace(shown.query, offset=shown.query.offset + PAGE_SIZE)
+    if shown.like is None:
+        result = services.search.search(query)
+    else:
+        result = services.search.similar(shown.like.id, limit=query.limit, offset=query.offset, filter=query.filter)
+    known = {hit.photo.id for hit in shown.hits}  # photos indexed meanwhile push others onto the next page
+    fresh = tuple(hit for hit in result.hits if hit.photo.id not in known)
+    return replace(shown, query=query, result=result, hits=shown.hits + fresh)
+
+
+def find(services: Services, photo_id: object) -> PhotoRecord:
+    """The photo with that id, which comes from a browser and may be anything.
+
+    Raises:
+        QueryError: there is none any more.
+    """
+    photo = None
+    if isinstance(photo_id, int) and abs(photo_id) < 2**63:  # SQLite's integers end there
+        photo = services.library.catalog.photo(photo_id)
+    if photo is None:
+        raise QueryError("this photo is no longer in the library. Search again.")
+    return photo
+
+
+def _asked(fields: Fields) -> tuple[str, PhotoFilter]:
+    """The words, and the filter that the words and the fields beside them make together."""
+    words, among = parse(fields.words or "")
+    beside = [(text or "").strip() or None for text in (fields.after, fields.before, fields.folder)]
+    return words, merge(among, make_filter(*beside))

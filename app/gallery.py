@@ -1,0 +1,104 @@
+"""The gallery as HTML: tiles, the line above them, and what stands there when there are none. Pure."""
+
+import base64
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from app.browsing import Shown
+from app.markup import safe
+from app.pictures import shown_path
+from app.search import Hit
+from indexer.records import PhotoRecord
+
+NARROWEST, WIDEST = 0.6, 2.4  # width by height of a tile; what lies beyond is cropped
+EXAMPLES = ("two dogs on a beach", "birthday cake with candles", "mountains in the snow", "red bicycle")
+
+
+def photo_url(photo: PhotoRecord, kind: str) -> str:
+    """Where the HTTP API serves a photo's thumbnail, preview or original, relative to the page."""
+    return f"api/v1/photos/{photo.id}/{kind}?v={photo.content_hash}"
+
+
+def tiles(hits: Iterable[Hit]) -> str:
+    """The photos that were found, best first."""
+    return '<ul class="tiles">' + "".join(map(_tile, hits)) + "</ul>"
+
+
+def summary(shown: Shown) -> str:
+    """How many photos were searched for what, how long it took, and which model answered."""
+    result = shown.result
+    searched = f"Searched {_count(result.total)} in {_duration(result.took_ms)}"
+    model = f'<span title="{safe(result.model)}"> · model {safe(Path(result.model).name)}</span>'
+    return f'<p class="summary">{searched}{model}</p>'
+
+
+def nothing_found(shown: Shown) -> str:
+    """Why there is no hit, and what to do."""
+    if shown.query.filter != type(shown.query.filter)():
+        return _notice("No photo passes these filters", "<p>Widen the dates, or leave the folder out.</p>")
+    return _notice("Nothing to compare with", "<p>The library holds no other photo yet.</p>")
+
+
+def welcome(photos: int, library: Path) -> str:
+    """What the page shows before a search."""
+    if photos == 0:
+        return _empty_library(library)
+    examples = "".join(f'<button type="button" data-example="{safe(text)}">{safe(text)}</button>' for text in EXAMPLES)
+    hint = "Describe what is in the picture, or add one to find others like it: choose, paste or drop it here."
+    ready = f"{_count(photos)} {'is' if photos == 1 else 'are'} ready to be searched"
+    return _notice(ready, f'<p>{hint}</p><div class="examples">{examples}</div>')
+
+
+def asked_picture(shown: Shown) -> str:
+    """The picture that is being searched by, with a button to take it away; "" where words alone are."""
+    if shown.like is not None:
+        return _asked(photo_url(shown.like, "thumbnail"), f"Photos like {shown_path(Path(shown.like.path.name))}")
+    if shown.sample is None:
+        return ""
+    caption = "Your picture, mixed with your words" if shown.query.text else "Photos like your picture"
+    return _asked("data:image/webp;base64," + base64.b64encode(shown.sample.small).decode(), caption)
+
+
+def _asked(source: str, caption: str) -> str:
+    return (
+        f'<figure class="asked"><img src="{safe(source)}" alt=""><figcaption>{safe(caption)}</figcaption>'
+        '<button type="button" data-clear aria-label="Stop searching by this picture" title="Remove">×</button>'
+        "</figure>"
+    )
+
+
+def _tile(hit: Hit) -> str:
+    photo = hit.photo
+    name = safe(shown_path(Path(photo.path.name)))
+    ratio = min(max((photo.width or 4) / (photo.height or 3), NARROWEST), WIDEST)
+    missing = " missing" if photo.missing_since else ""
+    return (
+        f'<li class="tile{missing}" style="--ratio:{ratio:.3f}">'
+        f'<button type="button" data-id="{photo.id}" title="{name}">'
+        f'<img src="{photo_url(photo, "thumbnail")}" alt="{name}" loading="lazy" decoding="async">'
+        f'<span class="score" title="Score: how near the photo is to what was asked, at most 1">{hit.score:.2f}</span>'
+        "</button></li>"
+    )
+
+
+def _empty_library(library: Path) -> str:
+    command = f"picsift index ~/Pictures --library {shlex.quote(shown_path(library))}"
+    return _notice(
+        "Your library is empty",
+        "<p>Point picsift at a folder of photos. In a terminal, with your own folder in place of ~/Pictures:</p>"
+        f"<pre><code>{safe(command)}</code></pre>"
+        "<p>Photos are only read, and never leave this machine. Reload this page when it is done.</p>",
+    )
+
+
+def _notice(title: str, body: str) -> str:
+    return f'<section class="notice"><h2>{safe(title)}</h2>{body}</section>'
+
+
+def _count(photos: int) -> str:
+    return f"{photos:,} photo" if photos == 1 else f"{photos:,} photos"
+
+
+def _duration(took_ms: float) -> str:
+    return f"{took_ms:.0f} ms" if took_ms < 1000 else f"{took_ms / 1000:.1f} s"

@@ -1,0 +1,67 @@
+"""Errors of the HTTP API as problem documents (RFC 9457). It decides no error; it only words what was raised."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from app.pictures import PictureGoneError
+from indexer.errors import ImageError, PicsiftError, QueryError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do about it."""
+
+    title: str
+    status: int
+    detail: str
+
+
+def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """An answer that says what went wrong."""
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
+
+
+def status_of(error: PicsiftError) -> int:
+    """The HTTP status of an error: 400 what was asked, 415 what was sent, 503 what the server cannot do now."""
+    if isinstance(error, ImageError) or isinstance(error.__cause__, ImageError):
+        return 415
+    return 400 if isinstance(error, QueryError) else 503
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem document."""
+
+    @app.exception_handler(PicsiftError)
+    async def _picsift(request: Request, error: PicsiftError) -> Response:
+        return problem_response(status_of(error), str(error))
+
+    @app.exception_handler(PictureGoneError)
+    async def _gone(request: Request, error: PictureGoneError) -> Response:
+        return problem_response(410, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        return problem_response(422, "; ".join(_sentence(problem) for problem in error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        return problem_response(error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(request: Request, error: Exception) -> Response:
+        return problem_response(500, "picsift met an error it does not know; its log says more.")
+
+
+def _sentence(problem: dict[str, object]) -> str:
+    """One failed parameter: its name, what is wrong, and the value."""
+    where = problem["loc"]
+    name = where[-1] if isinstance(where, tuple) and where else "request"
+    shown = repr(problem.get("input"))
+    return f"{name}: {problem['msg']}, not {shown if len(shown) <= 60 else shown[:60] + '…'}"

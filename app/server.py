@@ -1,0 +1,177 @@
+"""Serves the page and the HTTP API until it is stopped. It searches nothing; `security.py` guards the door."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from app.api import build_api
+from app.bootstrap import Services
+from app.security import LOOPBACK_NAMES, Gate, is_loopback
+from app.ui import build_ui, mount
+from indexer.errors import PicsiftError
+
+LONGEST_HEAD_BYTES = 256 * 1024  # of a request; a query of 100 kB shall get its sentence, not a bare 400
+
+log = logging.getLogger(__name__)
+
+
+class ServerError(PicsiftError):
+    """The server cannot be started as asked."""
+
+
+def serve(
+    services: Services,
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Answer until interrupted (Ctrl-C raises KeyboardInterrupt when everything is closed).
+
+    Args:
+        services: what answers.
+        host: address or name to listen on; None takes the settings'.
+        port: TCP port, 0 for any that is free; None takes the settings'.
+        announce: called with the address of the page once it answers; None writes it to standard error.
+
+    Raises:
+        ServerError: another machine could reach the server and there is no password; the name or the port cannot be
+            used.
+    """
+    host = services.settings.host if host is None else host
+    port = services.settings.port if port is None else port
+    password = _password(services)
+    local = _check_door(host, password)
+    with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="picsift-") as uploads:
+        os.environ["GRADIO_TEMP_DIR"] = uploads  # dropped pictures; Gradio's own default is shared with other users
+        names = LOOPBACK_NAMES | {host.lower()} if local else None
+        threading.Thread(target=_warm_up, args=(services,), name="warm-up", daemon=True).start()
+        run = answer(
+            lambda: build_app(services, password=password, hosts=names),
+            listening,
+            lambda _: (announce or _write)(address_of(host, listening)),
+        )
+        asyncio.run(run)
+
+
+def build_app(
+    services: Services, *, password: str | None = None, hosts: frozenset[str] | None = LOOPBACK_NAMES
+) -> ASGIApp:
+    """The page and the API behind the gate.
+
+    Args:
+        services: what answers.
+        password: asked of every request; None asks none of them.
+        hosts: the names the server answers to; with a password it answers to any.
+    """
+    app = mount(build_api(services), build_ui(services))
+    return Gate(app, password=password, hosts=None if password else hosts)
+
+
+def _password(services: Services) -> str | None:
+    secret = services.settings.password
+    return secret.get_secret_value() or None if secret is not None else None
+
+
+def _check_door(host: str, password: str | None) -> bool:
+    """Whether only this machine can reach `host`.
+
+    Raises:
+        ServerError: the host is no name of this machine, or others could come in without a password.
+    """
+    try:
+        local = is_loopback(host)
+    except (OSError, UnicodeError) as error:
+        raise ServerError(f"{host!r} is no address of this machine ({error}). Take 127.0.0.1 or 0.0.0.0.") from error
+    if not local and password is None:
+        raise ServerError(
+            f"on {host} other machines could see your photos, and no password is set. "
+            "Set one in PICSIFT_PASSWORD, or serve on 127.0.0.1."
+        )
+    return local
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        ServerError: it cannot.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    try:
+        return socket.create_server((str(address[0]), port), family=family, backlog=128)
+    except PermissionError as error:
+        raise ServerError(f"port {port} needs rights that you do not have. Take one above 1023 with --port.") from error
+    except OSError as error:
+        raise ServerError(
+            f"port {port} on {host} cannot be used: {(error.strerror or str(error)).lower()}. "
+            "Stop what listens there, or take another with --port."
+        ) from error
+
+
+def address_of(host: str, listening: socket.socket) -> str:
+    """What a person opens in a browser."""
+    name = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)
+    return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """A server of `app` that leaves logging, and the sockets it answers on, to its caller.
+
+    An open page holds a stream that never ends by itself, so stopping waits for none and reports none.
+    """
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=0,
+            h11_max_incomplete_event_size=LONGEST_HEAD_BYTES,
+        )
+    )
+
+
+async def answer(
+    build: Callable[[], ASGIApp], listening: socket.socket, started: Callable[[uvicorn.Server], None]
+) -> None:
+    """Build the application, answer until told to stop, and call `started` once it answers.
+
+    The application is built in the loop that runs it: outside of one Gradio makes loops that it never closes.
+    """
+    server = make_server(build())
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.02)
+    if server.started:
+        started(server)
+    await serving
+
+
+def _is_no_cut_stream(record: logging.LogRecord) -> bool:
+    cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cancelled and "timeout graceful shutdown" not in str(record.msg)
+
+
+def _warm_up(services: Services) -> None:
+    """Load the model before the first search asks for it; what is wrong with it the search will say again."""
+    try:
+        services.search.warm_up()
+    except PicsiftError as error:
+        log.info("nothing is loaded ahead: %s", error)
+
+
+def _write(address: str) -> None:
+    sys.stderr.write(f"picsift answers at {address} (Ctrl-C ends it)\n")
+    sys.stderr.flush()

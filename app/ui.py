@@ -1,0 +1,228 @@
+"""The page: lays out Gradio's components and connects them to the services. It searches and renders nothing itself.
+
+`browsing.py` asks the services; `gallery.py` and `viewer.py` write the HTML; assets/ holds the style and the script.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+
+import gradio as gr
+from fastapi import FastAPI
+
+from app import browsing, gallery
+from app.bootstrap import Services
+from app.browsing import Fields, Shown
+from app.markup import safe
+from app.security import MAX_BODY_BYTES
+from app.theme import THEME
+from app.viewer import viewer
+from indexer.errors import PicsiftError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Updates = dict[Any, Any]  # component -> its new value
+Typed = str | None  # what stands in a field
+
+ASSETS = Path(__file__).parent / "assets"
+UPLOADS_KEPT_S = 3600
+HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+# Each runs in its component's element and tells Python which photo or which button was meant.
+GRID_JS = "window.picsift.grid(element, (id) => trigger('select', {photo_id: id}));"
+VIEWER_JS = "window.picsift.viewer(element, props, watch, (id) => trigger('select', {photo_id: id}));"
+ASKED_JS = "element.addEventListener('click', (event) => event.target.closest('[data-clear]') && trigger('clear'));"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The page's components, by name; `shown` holds a Shown or None."""
+
+    words: gr.Textbox
+    picture: gr.UploadButton
+    search: gr.Button
+    after: gr.Textbox
+    before: gr.Textbox
+    folder: gr.Textbox
+    asked: gr.HTML
+    summary: gr.HTML
+    grid: gr.HTML
+    more: gr.Button
+    large: gr.HTML
+    shown: gr.State
+
+
+def build_ui(services: Services) -> gr.Blocks:
+    """The page over these services; `mount` serves it with its style and script."""
+    page = gr.Blocks(
+        title="picsift", analytics_enabled=False, fill_width=True, delete_cache=(UPLOADS_KEPT_S, UPLOADS_KEPT_S)
+    )
+    with page:
+        parts = lay_out()
+        _connect(page, parts, Actions(services, parts))
+    return page
+
+
+def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:
+    """The page at /, beside the API; it may serve no file but its own and what was dropped in."""
+    mounted: FastAPI = gr.mount_gradio_app(
+        api,
+        page,
+        path="/",
+        allowed_paths=[],
+        footer_links=[],
+        run_history=False,
+        show_error=True,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        max_file_size=MAX_BODY_BYTES,
+        theme=THEME,
+        css_paths=[ASSETS / "page.css"],
+        head=f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>",
+        favicon_path=str(ASSETS / "favicon.png"),
+    )
+    return mounted
+
+
+def explained(action: Callable[P, R]) -> Callable[P, R]:
+    """Show a PicsiftError as a message on the page instead of failing."""
+
+    @functools.wraps(action)
+    def explaining(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return action(*args, **kwargs)
+        except PicsiftError as error:
+            raise gr.Error(_sentence(error), print_exception=False) from error
+
+    return explaining
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What happens on the page: each asks the services once and says which components change."""
+
+    services: Services
+    parts: Parts
+
+    @explained
+    def start(self) -> Updates:
+        """The page as it opens, and after everything was cleared."""
+        library = self.services.library
+        greeting = gallery.welcome(library.catalog.counts().photos, library.folder)
+        return self._cleared() | {self.parts.grid: greeting}
+
+    @explained
+    def search(self, words: Typed, after: Typed, before: Typed, folder: Typed, shown: Shown | None) -> Updates:
+        """Search for the words, and for the picture if one was dropped in."""
+        sample = shown.sample if shown else None
+        return self._render(browsing.ask(self.services, Fields(words, after, before, folder), sample))
+
+    @explained
+    def drop(self, words: Typed, after: Typed, before: Typed, folder: Typed, picture: bytes) -> Updates:
+        """Search for a picture that was dropped in."""
+        return self._render(browsing.ask_with(self.services, Fields(words, after, before, folder), picture))
+
+    @explained
+    def clear(self, words: Typed, after: Typed, before: Typed, folder: Typed) -> Updates:
+        """Take the picture away: what remains are the words, if there are any."""
+        if not (words or "").strip():
+            return self.start()
+        return self._render(browsing.ask(self.services, Fields(words, after, before, folder)))
+
+    @explained
+    def like(self, after: Typed, before: Typed, folder: Typed, event: gr.EventData) -> Updates:
+        """Search for photos like the one that is open."""
+        fields = Fields("", after, before, folder)
+        return self._render(browsing.ask_like(self.services, fields, event.photo_id)) | {self.parts.words: ""}
+
+    @explained
+    def more(self, shown: Shown) -> Updates:
+        """Add the next page of hits."""
+        return self._render(browsing.ask_more(self.services, shown))
+
+    @explained
+    def enlarge(self, event: gr.EventData) -> str:
+        """Open one photo."""
+        return viewer(browsing.find(self.services, event.photo_id))
+
+    def _render(self, shown: Shown) -> Updates:
+        parts = self.parts
+        return {
+            parts.shown: shown,
+            parts.asked: gallery.asked_picture(shown),
+            parts.summary: gallery.summary(shown),
+            parts.grid: gallery.tiles(shown.hits) if shown.hits else gallery.nothing_found(shown),
+            parts.more: gr.update(visible=shown.has_more),
+        }
+
+    def _cleared(self) -> Updates:
+        parts = self.parts
+        return {parts.shown: None, parts.asked: "", parts.summary: "", parts.more: gr.update(visible=False)}
+
+
+def lay_out() -> Parts:
+    """Place the components, top to bottom; call it within a Blocks."""
+    gr.HTML('<header class="brand"><h1>picsift</h1></header>', elem_id="brand")
+    with gr.Column(elem_id="ask"):
+        with gr.Row(elem_id="bar"):
+            words = _textbox("Search your photos", "Search your photos", elem_id="words", autofocus=True)
+            picture = gr.UploadButton("Picture", type="binary", elem_id="picture", min_width=0, scale=0)
+            search = gr.Button("Search", variant="primary", elem_id="go", min_width=0, scale=0)
+        with gr.Accordion("Filters", open=False, elem_id="filters"), gr.Row():
+            after = _textbox("Taken from", "2021, 2021-06 or 2021-06-30", elem_id="after", show_label=True)
+            before = _textbox("Taken before", "2022", elem_id="before", show_label=True)
+            folder = _textbox("Folder", "Holiday/Beach", elem_id="folder", show_label=True)
+    asked = gr.HTML(js_on_load=ASKED_JS, elem_id="asked", apply_default_css=False)
+    summary = gr.HTML(elem_id="summary", apply_default_css=False)
+    grid = gr.HTML(js_on_load=GRID_JS, elem_id="grid", apply_default_css=False)
+    more = gr.Button("More results", visible=False, elem_id="more")
+    large = gr.HTML(js_on_load=VIEWER_JS, elem_id="large", apply_default_css=False)
+    shown = gr.State(None, time_to_live=24 * UPLOADS_KEPT_S)
+    return Parts(words, picture, search, after, before, folder, asked, summary, grid, more, large, shown)
+
+
+def _textbox(label: str, placeholder: str, *, show_label: bool = False, **kwargs: Any) -> gr.Textbox:
+    return gr.Textbox(
+        value="",
+        label=label,
+        placeholder=placeholder,
+        show_label=show_label,
+        container=show_label,
+        max_lines=1,
+        **kwargs,
+    )
+
+
+def _connect(page: gr.Blocks, parts: Parts, actions: Actions) -> None:
+    """Say what each event does, and which components it changes."""
+    beside = [parts.after, parts.before, parts.folder]
+    fields = [parts.words, *beside]
+    waiting = {**HIDDEN, "show_progress": "full", "show_progress_on": parts.summary}
+    results = [parts.shown, parts.asked, parts.summary, parts.grid, parts.more]
+    page.load(actions.start, None, results, **HIDDEN)
+    gr.on(
+        [box.submit for box in (parts.words, *beside)] + [parts.search.click],
+        actions.search,
+        [*fields, parts.shown],
+        results,
+        **waiting,
+    )
+    parts.picture.upload(actions.drop, [*fields, parts.picture], results, **waiting)
+    parts.asked.clear(actions.clear, fields, results, **HIDDEN)
+    parts.more.click(actions.more, parts.shown, results, **HIDDEN)
+    parts.grid.select(actions.enlarge, None, parts.large, **HIDDEN)
+    parts.large.select(actions.like, beside, [*results, parts.words], **waiting)
+
+
+def _sentence(error: PicsiftError) -> str:
+    """The error's message as HTML, with a capital unless a filter's name comes first."""
+    message = str(error)
+    named = message.partition(" ")[0].endswith(":")
+    return safe(message if named else message[:1].upper() + message[1:])

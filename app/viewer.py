@@ -1,0 +1,108 @@
+"""One photo, large, with what its file says of it, as HTML. Pure."""
+
+from pathlib import Path
+
+from app.gallery import photo_url
+from app.markup import safe
+from app.pictures import shown_path
+from indexer.records import PhotoRecord
+
+NOT_RECORDED = '<span class="absent">Not recorded</span>'
+DATE_SOURCES = {"digitized": "when it was digitised", "modified": "when it was last edited"}
+
+
+def viewer(photo: PhotoRecord) -> str:
+    """The photo with its facts, its actions, and the way to its neighbours."""
+    name = safe(_name(photo))
+    return (
+        f'<div class="viewer" role="dialog" aria-modal="true" aria-label="{name}" data-photo="{photo.id}"'
+        ' tabindex="-1">'
+        f'<figure><img src="{photo_url(photo, "preview")}" alt="{name}"></figure>'
+        f"{_steps()}<aside><h2>{name}</h2>{_warning(photo)}{_actions(photo)}{facts(photo)}</aside></div>"
+    )
+
+
+def facts(photo: PhotoRecord) -> str:
+    """Date, place, camera, size and path."""
+    rows = {
+        "Taken": when(photo) or NOT_RECORDED,
+        "Place": where(photo) or NOT_RECORDED,
+        "Camera": safe(camera(photo)),
+        "Lens": safe(photo.lens or ""),
+        "Picture": safe(measures(photo)),
+        "File": f'<span class="path">{safe(shown_path(photo.path))}</span>',
+    }
+    listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows.items() if value)
+    return f"<dl>{listed}</dl>"
+
+
+def when(photo: PhotoRecord) -> str:
+    """The date taken and how far its clock is from UTC, or "" without a date."""
+    if photo.taken_at is None:
+        return ""
+    day = f"{photo.taken_at.day} {photo.taken_at:%B %Y, %H:%M}"
+    zone = "time zone not recorded" if photo.taken_offset_min is None else offset(photo.taken_offset_min)
+    notes = [zone] + [DATE_SOURCES[source] for source in [photo.taken_source] if source in DATE_SOURCES]
+    return f"{day}<small>{' · '.join(notes)}</small>"
+
+
+def offset(minutes: int) -> str:
+    """An offset as people write it: UTC+05:30."""
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'−' if minutes < 0 else '+'}{hours:02}:{rest:02}"
+
+
+def where(photo: PhotoRecord) -> str:
+    """The coordinates, and the altitude if there is one, or "" without a place."""
+    if photo.latitude is None or photo.longitude is None:
+        return ""
+    north = f"{abs(photo.latitude):.5f}° {'N' if photo.latitude >= 0 else 'S'}"
+    east = f"{abs(photo.longitude):.5f}° {'E' if photo.longitude >= 0 else 'W'}"
+    height = "" if photo.altitude is None else f"<small>{photo.altitude:,.0f} m above the sea</small>"
+    return f"{north}, {east}{height}"
+
+
+def camera(photo: PhotoRecord) -> str:
+    """Make and model, the make once only."""
+    make, model = photo.camera_make or "", photo.camera_model or ""
+    return model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
+
+
+def measures(photo: PhotoRecord) -> str:
+    """Pixels, bytes and format."""
+    parts = [_bytes(photo.size)]
+    if photo.width and photo.height:
+        megapixels = photo.width * photo.height / 1e6
+        parts.insert(0, f"{photo.width:,} × {photo.height:,}" + (f" ({megapixels:.1f} MP)" if megapixels >= 1 else ""))
+    return " · ".join([*parts, photo.format] if photo.format else parts)
+
+
+def _bytes(size: int) -> str:
+    if size < 1e3:
+        return f"{size} bytes"
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
+def _actions(photo: PhotoRecord) -> str:
+    return (
+        '<p class="actions"><button type="button" class="like" data-like>More like this</button>'
+        f'<a href="{photo_url(photo, "original")}" target="_blank" rel="noopener">Original file</a></p>'
+    )
+
+
+def _steps() -> str:
+    return (
+        '<button type="button" class="close" data-close aria-label="Close" title="Close (Esc)">×</button>'
+        '<button type="button" class="step back" data-step="-1" aria-label="Previous photo">‹</button>'
+        '<button type="button" class="step on" data-step="1" aria-label="Next photo">›</button>'
+    )
+
+
+def _warning(photo: PhotoRecord) -> str:
+    if photo.missing_since is None:
+        return ""
+    return f'<p class="warning">Its file has not been found since {photo.missing_since:%Y-%m-%d}.</p>'
+
+
+def _name(photo: PhotoRecord) -> str:
+    return shown_path(Path(photo.path.name))

@@ -1,0 +1,257 @@
+"""The HTTP API as its clients see it: answers, problem documents, and files that stay where they belong."""
+
+import io
+import os
+
+import pytest
+from colours import World
+from PIL import Image
+from serving import photo_id, picture
+from starlette.testclient import TestClient
+
+from app.api import build_api
+from app.security import Gate
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def client(services):
+    with TestClient(Gate(build_api(services)), base_url="http://localhost", raise_server_exceptions=False) as client:
+        yield client
+
+
+def names(answer):
+    return [hit["path"].rpartition("/")[2] for hit in answer.json()["hits"]]
+
+
+def test_a_search_answers_as_the_contract_says(client):
+    answer = client.get("/api/v1/search", params={"q": "yellow", "limit": 2})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"query", "model", "total", "took_ms", "hits"}
+    assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
+    first = body["hits"][0]
+    assert set(first) == {"id", "path", "score", "relevance", "taken_at", "width", "height"}
+    assert first["path"].endswith("/trip/yellow.jpg")
+    assert (first["taken_at"], first["width"], first["height"]) == ("2021-07-04T10:11:12", 32, 24)
+    assert first["relevance"] is None
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"q": "red after:2020"},
+        {"q": "red", "after": "2020"},
+        {"q": "red after:2020", "after": "2018"},
+        {"q": "red", "folder": "trip", "after": "2020-06-30"},
+    ],
+)
+def test_filters_hold_among_the_words_and_beside_them(client, params):
+    answer = client.get("/api/v1/search", params=params)
+    assert (names(answer), answer.json()["total"]) == (["yellow.jpg"], 1)
+
+
+def test_offset_goes_on_where_the_first_page_ended(client):
+    whole = names(client.get("/api/v1/search", params={"q": "blue"}))
+    rest = names(client.get("/api/v1/search", params={"q": "blue", "limit": 3, "offset": 2}))
+    assert len(whole) == 5
+    assert rest == whole[2:]
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "said"),
+    [
+        ({"q": ""}, 400, "empty"),
+        ({"q": "x", "limit": 0}, 422, "limit"),
+        ({"q": "x", "limit": 1001}, 422, "limit"),
+        ({"q": "x", "limit": "many"}, 422, "'many'"),
+        ({"q": "x", "offset": -1}, 422, "offset"),
+        ({"q": "x", "after": "yesterday"}, 400, "'yesterday'"),
+        ({"q": "x after:2021 before:2020"}, 400, "before"),
+        ({"q": "x" * 20_000}, 400, "20,000"),
+    ],
+)
+def test_a_bad_request_is_a_problem_that_says_why(client, params, status, said):
+    answer = client.get("/api/v1/search", params=params)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == PROBLEM
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert said in problem["detail"]
+
+
+def test_a_picture_finds_photos_like_it_and_words_mix_in(client):
+    upload = {"file": ("photo.png", picture("green"), "image/png")}
+    assert names(client.post("/api/v1/search", files=upload, data={"limit": 1})) == ["green.png"]
+    assert names(client.post("/api/v1/search", files=upload, data={"limit": 1, "q": "red"})) == ["yellow.jpg"]
+    assert names(client.post("/api/v1/search", files=upload, data={"q": "folder:trip", "limit": 1})) == ["yellow.jpg"]
+
+
+@pytest.mark.parametrize("content", [b"no picture at all", b"", picture("red")[:60]])
+def test_an_upload_that_is_no_picture_is_refused(client, content):
+    answer = client.post("/api/v1/search", files={"file": ("a.jpg", content, "image/jpeg")})
+    assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
+
+
+def test_a_post_without_a_file_is_a_problem(client):
+    answer = client.post("/api/v1/search", data={"q": "red"})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+    assert "file" in answer.json()["detail"]
+
+
+def test_an_upload_over_the_bound_is_refused(services):
+    gate = Gate(build_api(services), max_body=1000)
+    with TestClient(gate, base_url="http://localhost") as client:
+        declared = client.post("/api/v1/search", files={"file": ("a.jpg", b"x" * 2000, "image/jpeg")})
+        chunks = (b"x" * 500 for _ in range(4))
+        kind = {"content-type": "multipart/form-data; boundary=b"}
+        undeclared = client.post("/api/v1/search", content=chunks, headers=kind)
+    for answer in (declared, undeclared):
+        assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
+
+
+def test_a_photo_tells_all_that_is_known_of_it(client, services):
+    number = photo_id(services, "yellow.jpg")
+    body = client.get(f"/api/v1/photos/{number}").json()
+    assert body["path"].endswith("/trip/yellow.jpg")
+    assert (body["format"], body["taken_at"], body["state"]) == ("JPEG", "2021-07-04T10:11:12", "ok")
+    assert body["latitude"] is None
+
+
+def test_similar_photos_leave_the_photo_itself_out(client, services):
+    number = photo_id(services, "blue.png")
+    answer = client.get(f"/api/v1/photos/{number}/similar", params={"limit": 2})
+    assert names(answer)[0] == "purple.jpg"
+    assert "blue.png" not in names(answer)
+
+
+@pytest.mark.parametrize("kind", ["", "/thumbnail", "/preview", "/original", "/similar"])
+@pytest.mark.parametrize(
+    ("number", "status"), [("987654", 404), ("-1", 404), ("9" * 30, 404), ("1.5", 422), ("..%2F..%2Fetc%2Fpasswd", 404)]
+)
+def test_an_unknown_id_names_nothing(client, kind, number, status):
+    answer = client.get(f"/api/v1/photos/{number}{kind}")
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
+
+
+def test_a_thumbnail_is_served_kept_and_made_again_when_missing(client, services):
+    number = photo_id(services, "blue.png")
+    first = client.get(f"/api/v1/photos/{number}/thumbnail")
+    tag = services.library.catalog.photo(number).content_hash
+    assert (first.headers["content-type"], first.headers["etag"]) == ("image/webp", f'"{tag}"')
+    assert "no-cache" in first.headers["cache-control"]
+    again = client.get(f"/api/v1/photos/{number}/thumbnail", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    named = client.get(f"/api/v1/photos/{number}/thumbnail", params={"v": tag})
+    assert "immutable" in named.headers["cache-control"]
+
+    services.library.thumbnails.remove(tag)
+    assert client.get(f"/api/v1/photos/{number}/thumbnail").status_code == 200
+    assert services.library.thumbnails.exists(tag)
+
+
+def test_the_original_is_served_byte_for_byte(client, services, world):
+    answer = client.get(f"/api/v1/photos/{photo_id(services, 'yellow.jpg')}/original")
+    assert answer.content == (world.photos / "trip/yellow.jpg").read_bytes()
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["content-disposition"] == 'inline; filename="yellow.jpg"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_original_that_is_gone_is_410_with_a_reason(client, services, world):
+    number = photo_id(services, "blue.png")
+    (world.photos / "blue.png").unlink()
+    services.library.thumbnails.remove(services.library.catalog.photo(number).content_hash)
+    for kind in ("original", "preview", "thumbnail"):
+        answer = client.get(f"/api/v1/photos/{number}/{kind}")
+        assert (answer.status_code, answer.headers["content-type"]) == (410, PROBLEM)
+        assert "blue.png" in answer.json()["detail"]
+
+
+def test_a_photo_that_became_a_link_out_of_the_folder_is_not_served(client, services, world, tmp_path):
+    number = photo_id(services, "blue.png")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("not yours")
+    (world.photos / "blue.png").unlink()
+    (world.photos / "blue.png").symlink_to(secret)
+    for kind in ("original", "preview"):
+        answer = client.get(f"/api/v1/photos/{number}/{kind}")
+        assert answer.status_code == 410
+        assert b"not yours" not in answer.content
+
+
+def test_a_photo_behind_a_link_that_was_indexed_is_served(world, tmp_path):
+    elsewhere = tmp_path / "elsewhere.png"
+    elsewhere.write_bytes(picture("black"))
+    (world.photos / "linked.png").symlink_to(elsewhere)
+    world.index()
+    services = world.services()
+    with TestClient(build_api(services), base_url="http://localhost") as client:
+        answer = client.get(f"/api/v1/photos/{photo_id(services, 'linked.png')}/original")
+    assert answer.content == elsewhere.read_bytes()
+
+
+def test_the_preview_is_upright_webp_within_its_side(tmp_path):
+    world = World(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to see it upright
+    Image.effect_noise((2400, 1800), 60).convert("RGB").save(world.photos / "turned.tif", exif=exif)
+    world.index()
+    services = world.services()
+    with TestClient(build_api(services), base_url="http://localhost") as client:
+        number = photo_id(services, "turned.tif")
+        answer = client.get(f"/api/v1/photos/{number}/preview")
+        shown = Image.open(io.BytesIO(answer.content))
+        assert (shown.format, shown.size) == ("WEBP", (1200, 1600))
+        kept = client.get(f"/api/v1/photos/{number}/original")
+        assert kept.headers["content-type"] == "application/octet-stream"
+        assert kept.headers["content-disposition"].startswith("attachment")
+
+
+def test_names_that_are_hard_to_write_stay_out_of_headers_and_json(tmp_path):
+    world = World(tmp_path)
+    hard = os.fsdecode(b'a"b;\xff\n.png')
+    world.write(hard, "red")
+    world.index()
+    services = world.services()
+    with TestClient(build_api(services), base_url="http://localhost") as client:
+        hit = client.get("/api/v1/search", params={"q": "red"}).json()["hits"][0]
+        assert hit["path"].endswith('a"b;\ufffd\n.png')
+        answer = client.get(f"/api/v1/photos/{hit['id']}/original")
+        assert answer.status_code == 200
+        assert "filename*=utf-8''a_b_%EF%BF%BD_.png" in answer.headers["content-disposition"]
+        assert client.get("/api/v1/status").status_code == 200
+
+
+def test_status_and_health(client, world):
+    body = client.get("/api/v1/status").json()
+    assert (body["photos"], body["failed"], body["missing"]) == (5, 0, 0)
+    assert body["model"]["name"] == "colours"
+    assert body["index"]["vectors"] == 5
+    assert body["roots"][0]["path"] == str(world.photos)
+    assert client.get("/api/v1/health").json() == {"status": "ok"}
+
+
+def test_an_empty_library_says_what_to_do(tmp_path):
+    services = World(tmp_path).services()
+    with TestClient(build_api(services), base_url="http://localhost") as client:
+        answer = client.get("/api/v1/search", params={"q": "red"})
+        assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
+        assert "picsift index" in answer.json()["detail"]
+
+
+def test_what_nothing_answers_is_a_problem_too(client):
+    for answer in (client.get("/api/v1/nothing"), client.post("/api/v1/health"), client.delete("/api/v1/photos/1")):
+        assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
+
+
+def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    photo = "/api/v1/photos/{photo_id}"
+    kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar")}
+    assert set(paths) == {"/api/v1/search", "/api/v1/status", "/api/v1/health", photo} | kinds
+    assert set(paths["/api/v1/search"]) == {"get", "post"}
+    assert PROBLEM in paths["/api/v1/search"]["get"]["responses"]["400"]["content"]
+    assert client.get("/docs").status_code == 404

@@ -1,0 +1,242 @@
+"""The page in a real browser: headless Chromium, over a real library embedded by a tiny random CLIP.
+
+Set PICSIFT_SCREENSHOTS to a folder to look at what the tests saw.
+"""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from serving import running
+
+from app.bootstrap import build_services
+from app.demo import copy_photos
+from app.settings import Settings
+from indexer.pipeline import sync
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
+    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'"),  # Gradio's queue asks pandas for it
+]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
+SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
+HOSTILE = '"><img src=x onerror=alert(1)>{{x}}${y}.jpg'
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory, tiny_model_path):
+    """Services over sample photos, troubles among them: a hostile name, a turned TIFF."""
+    folder = tmp_path_factory.mktemp("browser")
+    assert copy_photos(folder / "photos") >= 15
+    Image.new("RGB", (300, 200), "teal").save(folder / "photos" / HOSTILE)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (900, 600), "orange").save(folder / "photos" / "turned.tif", exif=turned)
+    for number in range(40):
+        Image.new("RGB", (90, 60 + number), (6 * number, 90, 200)).save(folder / "photos" / f"plain{number:02}.png")
+    settings = Settings(library=folder / "library", model=str(tiny_model_path), device="cpu")
+    services = build_services(settings, create=True)
+    sync(services.library, services.embedder, [folder / "photos"], workers=1, batch_size=16, max_pixels=50_000_000)
+    return services
+
+
+@pytest.fixture(scope="module")
+def address(library, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch, running(library, patch, tmp_path_factory.mktemp("run")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture(params=list(SIZES))
+def page(request, browser, address):
+    """A page that fails the test when it asks another host for anything, or an error stands in its console."""
+    width, height = SIZES[request.param]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, has_touch=request.param == "phone", color_scheme="light"
+    )
+    page = context.new_page()
+    asked, errors = [], []
+    page.on("request", lambda sent: asked.append(sent.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.goto(address)
+    page.wait_for_selector(".notice")
+    yield page
+    context.close()
+    elsewhere = [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)]
+    assert not elsewhere
+    assert not errors
+
+
+def shoot(page, request, name):
+    """Keep a picture of the page, where that was asked for."""
+    if folder := os.environ.get("PICSIFT_SCREENSHOTS"):
+        page.wait_for_timeout(700)
+        page.screenshot(path=Path(folder, f"{request.node.callspec.params['page']}-{name}.png"))
+
+
+def search(page, words):
+    page.fill("#words input", words)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#summary .summary")
+
+
+def fits(page):
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_searching_opening_and_finding_more_like_a_photo(page, request):
+    assert page.evaluate("document.activeElement.closest('#words') !== null"), "the search box has the focus"
+    assert fits(page)
+    shoot(page, request, "1-start")
+    page.keyboard.type("a wild cat")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tile")
+    assert page.inner_text("#summary").startswith("Searched 65 photos in ")
+    assert page.locator(".tile").count() == 48
+    assert all(alt for alt in page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)"))
+    assert float(page.locator(".tile .score").first.inner_text()) <= 1
+    assert fits(page)
+    page.wait_for_function("document.querySelector('.tile img').naturalWidth > 0")
+    shoot(page, request, "2-results")
+
+    name = page.locator(".tile img").nth(1).get_attribute("alt")
+    page.locator(".tile button").nth(1).click()
+    page.wait_for_selector(".viewer")
+    assert page.inner_text(".viewer h2") == name
+    assert "Taken" in page.inner_text(".viewer dl")
+    page.wait_for_function("document.querySelector('.viewer figure img').naturalWidth > 0")
+    shoot(page, request, "3-photo")
+
+    page.click("text=More like this")
+    page.wait_for_selector(".asked")
+    assert page.inner_text(".asked figcaption") == f"Photos like {name}"
+    assert page.locator(".viewer").count() == 0
+    assert page.input_value("#words input") == ""
+    assert name not in page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)")
+    shoot(page, request, "4-more-like-this")
+    page.click("[data-clear]")
+    page.wait_for_selector(".notice")
+
+
+def test_more_results_follow_until_there_are_none(page):
+    search(page, "something blue")
+    page.wait_for_selector("#more")
+    page.click("#more")
+    page.wait_for_function("document.querySelectorAll('.tile').length === 65")
+    page.wait_for_selector("#more", state="detached")
+    ids = page.eval_on_selector_all("[data-id]", "all => all.map(one => one.dataset.id)")
+    assert len(set(ids)) == 65
+
+
+def test_a_picture_dropped_anywhere_is_searched_by_and_mixes_with_words(page, request, library):
+    picture = library.settings.library.parent / "photos" / "coffee.png"
+    page.evaluate(
+        """async (bytes) => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], "coffee.png", {type: "image/png"}));
+            for (const kind of ["dragenter", "dragover", "drop"])
+                document.body.dispatchEvent(
+                    new DragEvent(kind, {dataTransfer: carried, bubbles: true, cancelable: true}));
+        }""",
+        list(picture.read_bytes()),
+    )
+    page.wait_for_selector(".asked")
+    assert page.inner_text(".asked figcaption") == "Photos like your picture"
+    assert page.locator(".tile img").first.get_attribute("alt") == "coffee.png"
+    shoot(page, request, "5-dropped")
+    search(page, "in the evening")
+    page.wait_for_selector("text=mixed with your words")
+    page.click("[data-clear]")
+    page.wait_for_selector(".asked", state="detached")
+    assert page.locator(".tile").count() == 48
+
+
+def test_a_file_that_is_no_picture_is_told_so(page):
+    page.set_input_files("#bar input[type=file]", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"})
+    page.wait_for_selector("text=cannot be searched by")
+
+
+def test_a_query_of_100_kilobytes_is_told_so(page, request):
+    page.fill("#words input", "x" * 100_000)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=100,000 characters")
+    shoot(page, request, "6-error")
+
+
+def test_filters_beside_the_words(page, request):
+    page.click("#filters button")
+    page.fill("#after input", "2090")
+    search(page, "anything")
+    page.wait_for_selector("text=No photo passes these filters")
+    assert fits(page)
+    shoot(page, request, "7-filters")
+
+
+def test_the_keyboard_alone_walks_through_the_photos(page):
+    search(page, "anything")
+    page.locator(".tile button").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".viewer")
+    first = page.inner_text(".viewer h2")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("name => document.querySelector('.viewer h2').innerText !== name", arg=first)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.viewer') !== null")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".viewer", state="detached")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.closest('#words') !== null")
+
+
+def test_back_closes_the_photo_and_not_the_page(page):
+    search(page, "anything")
+    page.locator(".tile button").first.click()
+    page.wait_for_selector(".viewer")
+    page.go_back()
+    page.wait_for_selector(".viewer", state="detached")
+    assert page.locator(".tile").count() == 48
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "turned.tif"])
+def test_a_hostile_name_and_a_format_browsers_cannot_show(page, name):
+    search(page, "anything")
+    page.click("#more")
+    page.wait_for_function("document.querySelectorAll('.tile').length === 65")
+    page.evaluate("name => [...document.querySelectorAll('.tile img')].find(one => one.alt === name).click()", name)
+    page.wait_for_selector(".viewer")
+    assert page.inner_text(".viewer h2") == name
+    page.wait_for_function("document.querySelector('.viewer figure img').naturalWidth > 0")
+    width, height = page.evaluate(
+        "(({naturalWidth, naturalHeight}) => [naturalWidth, naturalHeight])(document.querySelector('.viewer img'))"
+    )
+    assert (width > height) == (name == HOSTILE)
+
+
+def test_an_empty_library_says_which_command_fills_it(browser, tmp_path, monkeypatch):
+    services = build_services(Settings(library=tmp_path / "library"), create=True)
+    with running(services, monkeypatch, tmp_path) as address:
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto(address)
+        page.wait_for_selector("text=Your library is empty")
+        assert "picsift index ~/Pictures" in page.inner_text(".notice pre")
+        assert fits(page)
+        if folder := os.environ.get("PICSIFT_SCREENSHOTS"):
+            page.screenshot(path=Path(folder, "phone-0-empty.png"))
+        page.close()

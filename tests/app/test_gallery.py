@@ -1,0 +1,112 @@
+"""The gallery and the large view as HTML: what they say, and that no file name becomes markup."""
+
+import os
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from app import gallery, viewer
+from app.browsing import Shown
+from app.query import Query, make_filter
+from app.search import Hit, SearchResult
+from indexer.records import PhotoRecord
+
+HOSTILE = '"><script>alert(1)</script>{{x}}${y}`.jpg'
+
+
+def photo(**known):
+    values = dict.fromkeys(PhotoRecord.__dataclass_fields__)
+    values |= {"id": 7, "root_id": 1, "path": Path("/photos/a.jpg"), "size": 3_400_000, "content_hash": "ab" * 16}
+    values |= {"state": "ok", "width": 4000, "height": 3000, "format": "JPEG"}
+    return PhotoRecord(**(values | known))
+
+
+def shown(hits=(), filter=None, total=1234, took_ms=12.3, **rest):
+    result = SearchResult("dogs", "builtin", total, took_ms, list(hits), False)
+    return Shown(Query(text="dogs", filter=filter or make_filter()), None, None, result, tuple(hits))
+
+
+class Elements(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def test_a_tile_shows_the_thumbnail_its_name_and_the_score():
+    page = Elements(gallery.tiles([Hit(photo(), 0.2749)]))
+    assert page.all("img")[0]["alt"] == "a.jpg"
+    assert page.all("img")[0]["src"].startswith("api/v1/photos/7/thumbnail?v=abab")
+    assert page.all("button")[0]["data-id"] == "7"
+    assert "0.27" in page.text
+
+
+@pytest.mark.parametrize("render", [lambda p: gallery.tiles([Hit(p, 0.5)]), viewer.viewer])
+def test_no_name_becomes_markup(render):
+    page = Elements(render(photo(path=Path("/photos") / HOSTILE.replace("/", ":"), camera_model="<b>x", lens=HOSTILE)))
+    assert not page.all("script")
+    assert not page.all("b")
+    assert page.all("img")[0]["alt"].startswith('"><script>')
+
+
+def test_a_name_that_is_no_text_is_shown_all_the_same():
+    page = viewer.viewer(photo(path=Path(os.fsdecode(b"/photos/\xff.jpg"))))
+    assert "\ufffd.jpg" in page.encode("utf-8").decode()
+
+
+def test_the_summary_says_how_many_how_long_and_by_which_model():
+    text = Elements(gallery.summary(shown())).text
+    assert text == "Searched 1,234 photos in 12 ms · model builtin"
+    assert "1 photo in 1.2 s" in Elements(gallery.summary(shown(total=1, took_ms=1234))).text
+
+
+def test_no_result_says_whether_the_filters_are_why():
+    assert "filters" in gallery.nothing_found(shown(filter=make_filter(after="2030")))
+    assert "filters" not in gallery.nothing_found(shown())
+
+
+def test_an_empty_library_names_the_command():
+    text = Elements(gallery.welcome(0, Path("/my data/lib"))).text
+    assert "picsift index ~/Pictures --library '/my data/lib'" in text
+    assert "is ready" in gallery.welcome(1, Path("/lib"))
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"taken_at": datetime(2021, 7, 4, 10, 1)}, ["4 July 2021, 10:01", "time zone not recorded"]),
+        ({"taken_at": datetime(2021, 7, 4, 10, 1), "taken_offset_min": 120}, ["UTC+02:00"]),
+        ({"taken_at": datetime(2021, 7, 4, 10, 1), "taken_offset_min": -210}, ["UTC−03:30"]),
+        ({"taken_at": datetime(2021, 7, 4), "taken_source": "modified"}, ["when it was last edited"]),
+        ({"latitude": -33.85681, "longitude": 151.21514}, ["33.85681° S, 151.21514° E"]),
+        ({"latitude": 1.0, "longitude": -2.0, "altitude": 35.2}, ["1.00000° N, 2.00000° W", "35 m"]),
+        ({"camera_make": "Canon", "camera_model": "Canon EOS R6", "lens": "RF 35"}, ["CameraCanon EOS R6", "RF 35"]),
+        ({"camera_make": "NIKON", "camera_model": "Z 6"}, ["NIKON Z 6"]),
+        ({}, ["4,000 × 3,000 (12.0 MP) · 3.4 MB · JPEG", "/photos/a.jpg"]),
+        ({"width": None, "height": None, "size": 900, "format": None}, ["900 bytes"]),
+        ({"missing_since": datetime(2024, 2, 3, tzinfo=UTC)}, ["not been found since 2024-02-03"]),
+    ],
+)
+def test_the_facts_of_a_photo(known, said):
+    text = Elements(viewer.viewer(photo(**known))).text
+    for part in said:
+        assert part in text
+
+
+def test_what_a_file_does_not_say_is_said_to_be_absent():
+    text = Elements(viewer.viewer(photo())).text
+    assert "TakenNot recorded" in text
+    assert "PlaceNot recorded" in text
+    assert "Camera" not in text
+    assert "Tags" not in text

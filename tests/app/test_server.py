@@ -1,0 +1,121 @@
+"""The server as a person starts and stops it."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from serving import in_loop, running
+from starlette.testclient import TestClient
+
+from app.server import ServerError, build_app, serve
+
+SERVE = """
+import sys
+from pathlib import Path
+from app.bootstrap import build_services
+from app.server import serve
+from app.settings import Settings
+try:
+    serve(build_services(Settings(library=Path(sys.argv[1])), create=True), port=0)
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+
+
+def status_of(url, **headers):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_it_says_where_it_answers_and_ctrl_c_ends_it_within_two_seconds(tmp_path):
+    command = [sys.executable, "-c", SERVE, str(tmp_path / "library")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        address = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())[0]
+        assert status_of(address + "/api/v1/health") == 200
+        assert status_of(address) == 200
+        stream = urllib.request.urlopen(address + "/gradio_api/heartbeat/abc", timeout=30)  # as an open page holds
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "stopped\n"
+        assert time.monotonic() - started < 2
+        stream.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+        process.stdout.close()
+
+
+def test_a_port_in_use_is_a_sentence(services):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServerError, match=f"port {port} on 127.0.0.1 cannot be used: address already in use"):
+            serve(services, "127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_other_machines_need_a_password(services, host):
+    with pytest.raises(ServerError, match="PICSIFT_PASSWORD"):
+        serve(services, host, 0)
+
+
+def test_a_host_that_is_no_address_is_a_sentence(services):
+    with pytest.raises(ServerError, match="no address"):
+        serve(services, "no such host", 0)
+
+
+@pytest.fixture
+def address(services, monkeypatch, tmp_path):
+    with running(services, monkeypatch, tmp_path) as address:
+        yield address
+
+
+def test_a_long_query_gets_its_sentence(address):
+    request = f"{address}/api/v1/search?q={'x' * 100_000}"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    with refused.value as answer:
+        assert answer.code == 400
+        assert b"100,000 characters" in answer.read()
+
+
+def test_no_other_name_and_no_other_site_is_answered(address):
+    assert status_of(address, Host="evil.example") == 400
+    assert status_of(address, Origin="https://evil.example") == 403
+    assert status_of(address + "/gradio_api/info", Origin="https://evil.example") == 403
+
+
+@pytest.mark.parametrize("route", ["file=/etc/passwd", "file=..%2F..%2Fetc%2Fpasswd", "file=/proc/self/environ"])
+def test_the_page_serves_no_file_of_this_machine(address, route):
+    assert status_of(f"{address}/gradio_api/{route}") in (403, 404)
+
+
+def test_the_page_serves_neither_catalog_nor_photos_by_path(address, services, world):
+    for path in (services.library.folder / "catalog.db", world.photos / "red.png"):
+        assert status_of(f"{address}/gradio_api/file={path}") in (403, 404)
+
+
+def test_the_password_guards_page_streams_and_api_alike(services):
+    with TestClient(in_loop(build_app, services, password="secret"), base_url="http://photos.lan") as client:
+        for path in ("/", "/api/v1/health", "/openapi.json", "/config", "/gradio_api/info", "/theme.css"):
+            assert client.get(path).status_code == 401, path
+            assert client.get(path, auth=("me", "secret")).status_code == 200, path
+
+
+def test_the_page_names_no_other_host(services):
+    with TestClient(in_loop(build_app, services), base_url="http://localhost") as client:
+        page = client.get("/").text
+        assert not re.findall(r"<(?:script|link)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*", page)
+        assert "fonts.googleapis" not in page + client.get("/theme.css").text

@@ -1,0 +1,96 @@
+"""The page's layout and its callbacks, without a browser."""
+
+import gradio as gr
+import pytest
+from colours import World
+from serving import in_loop, photo_id, picture
+
+from app.ui import Actions, build_ui, explained, lay_out
+from indexer.errors import QueryError
+
+
+def make_actions(services):
+    with gr.Blocks(analytics_enabled=False):
+        return Actions(services, lay_out())
+
+
+@pytest.fixture
+def actions(services):
+    return in_loop(make_actions, services)
+
+
+def event(number):
+    return gr.EventData(None, {"photo_id": number})
+
+
+def test_building_the_page_connects_every_action(services):
+    page = in_loop(build_ui, services)
+    connected = {function.fn.__name__ for function in page.fns.values() if function.fn}
+    assert connected == {"start", "search", "drop", "clear", "like", "more", "enlarge"}
+    assert all(function.api_visibility == "private" for function in page.fns.values())
+
+
+def test_a_search_changes_the_named_components(actions):
+    parts = actions.parts
+    changed = actions.search("blue", None, None, None, None)
+    assert "blue.png" in changed[parts.grid]
+    assert "Searched 5 photos" in changed[parts.summary]
+    assert changed[parts.asked] == ""
+    assert changed[parts.more] == gr.update(visible=False)
+
+
+def test_words_after_a_dropped_picture_mix_with_it_until_it_is_taken_away(actions):
+    parts = actions.parts
+    dropped = actions.drop("", None, None, None, picture("green"))
+    assert "Photos like your picture" in dropped[parts.asked]
+    mixed = actions.search("red", None, None, None, dropped[parts.shown])
+    assert "mixed with your words" in mixed[parts.asked]
+    cleared = actions.clear("red", None, None, None)
+    assert (cleared[parts.asked], cleared[parts.shown].sample) == ("", None)
+    assert actions.clear(" ", None, None, None)[parts.shown] is None
+
+
+def test_likes_replace_words_and_picture(actions, services):
+    parts = actions.parts
+    changed = actions.like(None, None, None, event(photo_id(services, "blue.png")))
+    assert changed[parts.words] == ""
+    assert "Photos like blue.png" in changed[parts.asked]
+    after = actions.search("red", None, None, None, changed[parts.shown])
+    assert after[parts.asked] == ""
+
+
+def test_a_photo_opens(actions, services):
+    assert 'aria-label="yellow.jpg"' in actions.enlarge(event(photo_id(services, "yellow.jpg")))
+
+
+@pytest.mark.parametrize("number", [999, -1, 2**70, "1", None, 1.5, {"a": 1}])
+def test_an_id_that_a_client_made_up_opens_nothing(actions, number):
+    with pytest.raises(gr.Error):
+        actions.enlarge(event(number))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("", "The query is empty"), ("x" * 100_000, "100,000 characters"), ("red after:x", "after: wants a year")],
+)
+def test_what_cannot_be_searched_for_is_a_sentence(actions, words, said):
+    with pytest.raises(gr.Error) as shown:
+        actions.search(words, None, None, None, None)
+    assert said in shown.value.message
+
+
+def test_a_message_is_never_markup():
+    @explained
+    def fail():
+        raise QueryError("<img src=x onerror=alert(1)> is no date")
+
+    with pytest.raises(gr.Error) as shown:
+        fail()
+    assert "<img" not in shown.value.message
+
+
+def test_an_empty_library_says_what_to_do(tmp_path):
+    actions = in_loop(make_actions, World(tmp_path).services())
+    greeting = actions.start()[actions.parts.grid]
+    assert "picsift index" in greeting
+    assert "empty" in greeting

@@ -20,6 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from clip_model.precision import AUTO, choose_precision
+
 logger = logging.getLogger(__name__)
 
 DIM = 384
@@ -72,10 +74,11 @@ class SentenceVectors:
 
     def _compute(self, texts: Sequence[str], path: Path) -> NDArray[np.float16]:
         logger.info("sentence vectors of %d texts", len(texts))
-        encoder = _sentence_encoder()
-        vectors: NDArray[np.float16] = encoder.encode(
-            list(texts), batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-        ).astype(np.float16)
+        encoder, dtype = _sentence_encoder(), choose_precision(AUTO, torch.device("cpu"))
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            vectors: NDArray[np.float16] = encoder.encode(
+                list(texts), batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+            ).astype(np.float16)
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npy")
         np.save(partial, vectors)

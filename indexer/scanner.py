@@ -5,6 +5,7 @@ Opens no file and knows no catalog. What cannot be listed is named, so that nobo
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Collection, Iterator
@@ -87,7 +88,7 @@ def scan(root: Path, subfolder: str = "", *, suffixes: Collection[str] = SUFFIXE
         pending, walk.links = sorted(walk.links, key=lambda link: link[1]), []
         for link in pending:
             _walk_tree(walk, link, seen, linked=True)
-    return Scan(walk.files, tuple(sorted(walk.unreadable)), tuple(sorted(walk.broken_links)))
+    return Scan(walk.files, tuple(sorted(set(walk.unreadable))), tuple(sorted(walk.broken_links)))
 
 
 def is_skipped(name: str) -> bool:
@@ -176,11 +177,10 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], prefix: str) -> Iterato
             status = entry.stat()
         except FileNotFoundError:  # gone since, or a link to nothing
             continue
-        except OSError:
-            if entry.is_symlink():  # a link in a circle
-                continue
-            if (folder := prefix.rstrip("/")) not in walk.unreadable:
-                walk.unreadable.append(folder)
+        except OSError as error:
+            if error.errno != errno.ELOOP:  # a link in a circle leads nowhere; the rest is there, but out of reach
+                link_to_folder = entry.is_symlink() and not _is_photo_name(name, suffixes)
+                walk.unreadable.append(path if link_to_folder else prefix.rstrip("/"))
             continue
         if stat.S_ISREG(status.st_mode):
             files[path] = FoundFile(path, status.st_size, storable_ns(status.st_mtime_ns))

@@ -238,6 +238,22 @@ def test_a_commit_between_two_looks_at_the_catalog_is_no_disagreement(shelf, mon
     shelf.assert_in_step(index)
 
 
+def test_a_commit_while_the_embeddings_are_read_is_no_disagreement(shelf, monkeypatch):
+    shelf.store("a.jpg")
+    index = saved(shelf)
+    shelf.store("b.jpg")
+    whole, busy = shelf.catalog.embeddings, ["c.jpg"]
+
+    def embeddings(model_id, **more):
+        yield from list(whole(model_id, **more))
+        if busy:
+            shelf.store(busy.pop())
+
+    monkeypatch.setattr(shelf.catalog, "embeddings", embeddings)
+    assert shelf.refresh(index) is None
+    shelf.assert_in_step(index)
+
+
 steps = st.lists(
     st.tuples(st.sampled_from(["store", "remove", "refresh", "save", "reopen", "damage"]), st.integers(0, 9)),
     max_size=20,

@@ -164,6 +164,8 @@ with tempfile.TemporaryDirectory() as name:
     for path in ("ok/a.jpg", "closed/b.jpg", "listed/c.jpg"):
         (root / path).parent.mkdir()
         (root / path).write_bytes(b"x")
+    (root / "closed" / "inner").mkdir()
+    (root / "link").symlink_to(root / "closed" / "inner")
     (root / "closed").chmod(0o000)
     (root / "listed").chmod(0o744)  # names can be read, files cannot be reached
     os.geteuid() or os.seteuid(65534)
@@ -178,7 +180,7 @@ with tempfile.TemporaryDirectory() as name:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     first, second = done.stdout.splitlines()
-    assert first == "['ok/a.jpg'] ('closed', 'listed') None"
+    assert first == "['ok/a.jpg'] ('closed', 'link', 'listed') None"
     assert "permission denied" in second
 
 

@@ -1,0 +1,237 @@
+"""The command line: each command reads its options, calls a service, and prints what came back.
+
+Rendering lives in `output.py` and `documents.py`, exit statuses in `exits.py`, the work in the services.
+"""
+
+import importlib.metadata
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import exits, indexing, output
+from app.bootstrap import Services, build_services
+from app.options import (
+    AfterOption,
+    BeforeOption,
+    FolderOption,
+    JsonOption,
+    LibraryOption,
+    LimitOption,
+    OffsetOption,
+    PortOption,
+    Sort,
+    SortOption,
+    VerboseOption,
+)
+from app.query import Query, make_filter, merge, parse
+from app.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="picsift",
+    help="Search your own photos by what is in them: local and private.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+NO_FOLDER = "no folder is named, and the library knows none yet. Name one: picsift index FOLDER"
+
+
+@app.command("index")
+@exits.reported
+def index_command(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FOLDER", help="Folders of photos; without any, all that are known.", show_default=False
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="Model to embed with. [default: the library's own]")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=0, max=256, help="Decoding threads; 0: automatic.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=0, max=4096, help="Photos embedded at a time; 0: automatic.")
+    ] = None,
+    allow_mass_removal: Annotated[
+        bool, typer.Option("--allow-mass-removal", help="Also when more than half of a folder's photos are gone.")
+    ] = False,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Bring the library in step with folders of photos."""
+    settings = _begin(verbose, library=library, model=model, workers=workers, batch_size=batch_size)
+    wanted = indexing.check_folders(folders or [])
+    if not wanted and not settings.library.exists():
+        exits.usage(NO_FOLDER)
+    services = build_services(settings, create=bool(wanted))
+    wanted = wanted or [root.path for root in services.library.catalog.roots()]
+    if not wanted:
+        exits.usage(NO_FOLDER)
+    report, interrupted = indexing.bring_in_step(services, wanted, allow_mass_removal=allow_mass_removal, quiet=json)
+    output.show_report(report, json=json)
+    if interrupted:
+        output.say("interrupted; what is done is saved. The same command goes on from here.")
+        raise SystemExit(exits.INTERRUPTED)
+
+
+@app.command("search")
+@exits.reported
+def search_command(
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="QUERY",
+            help='What to look for. after:2021, before:2021-06-30 and folder:"two words" may stand among the words.',
+            show_default=False,
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option("--image", metavar="FILE", help="A picture to look for, alone or with words.")
+    ] = None,
+    image_weight: Annotated[
+        float, typer.Option("--image-weight", min=0, max=1, help="Share of the picture when there are words too.")
+    ] = 0.5,
+    limit: LimitOption = 20,
+    offset: OffsetOption = 0,
+    sort: SortOption = Sort.relevance,
+    after: AfterOption = None,
+    before: BeforeOption = None,
+    folder: FolderOption = None,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Find photos by words, by a picture, or by both.
+
+    In a pipe it prints a line for each photo: its score, a tab, its path.
+    """
+    settings = _begin(verbose, library=library)
+    text, among = parse(" ".join(query or []))
+    wanted = Query(
+        text=text,
+        image=image,
+        filter=merge(among, make_filter(after, before, folder)),
+        limit=limit,
+        offset=offset,
+        sort=sort.value,
+        image_weight=image_weight,
+    )
+    result = build_services(settings).search.search(wanted)
+    output.show_hits(result, json=json, first_rank=offset + 1)
+
+
+@app.command("similar")
+@exits.reported
+def similar_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A photo of the library, or any other picture.")],
+    limit: LimitOption = 20,
+    offset: OffsetOption = 0,
+    sort: SortOption = Sort.relevance,
+    after: AfterOption = None,
+    before: BeforeOption = None,
+    folder: FolderOption = None,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Find photos like this one."""
+    settings = _begin(verbose, library=library)
+    wanted = make_filter(after, before, folder)
+    result = build_services(settings).search.similar(file, limit=limit, offset=offset, filter=wanted, sort=sort.value)
+    output.show_hits(result, json=json, first_rank=offset + 1)
+
+
+@app.command("status")
+@exits.reported
+def status_command(library: LibraryOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
+    """Say what is in the library, on which device, in what health."""
+    from app.status import read_status
+
+    output.show_status(read_status(build_services(_begin(verbose, library=library))), json=json)
+
+
+@app.command("serve")
+@exits.reported
+def serve_command(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: PortOption = None,
+    library: LibraryOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Serve the page and the HTTP API until stopped. Beyond this machine only with PICSIFT_PASSWORD set."""
+    settings = _begin(verbose, library=library, host=host, port=port)
+    services = build_services(settings, create=True)
+    _serve(services)
+
+
+@app.command("demo")
+@exits.reported
+def demo_command(
+    port: PortOption = None,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop before the page.")] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Try picsift on sample photos, in a library that is thrown away afterwards."""
+    from app import demo
+
+    settings = _begin(verbose, port=port)
+    with exits.cleanup_on_sigterm(), demo.throw_away_library(settings) as services:
+        if not demo.index_and_search(services):
+            raise KeyboardInterrupt
+        if not no_serve:
+            _serve(services)
+
+
+@app.command("doctor")
+@exits.reported
+def doctor_command(library: LibraryOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
+    """Try what works on this machine: GPU, FAISS, formats, limits, disk, the library."""
+    from app.doctor import examine
+
+    checks = list(examine(_begin(verbose, library=library)))
+    output.show_checks(checks, json=json)
+    if any(check.essential and not check.ok for check in checks):
+        raise SystemExit(exits.FAILED)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(importlib.metadata.version("picsift"))  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _picsift(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Search your own photos by what is in them: local and private."""
+
+
+def main() -> None:
+    """Run the command line; the console script."""
+    output.prepare_streams()
+    app()
+
+
+def _begin(verbose: bool, **options: object) -> Settings:
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="picsift: %(message)s", force=True)
+    return load_settings(**options)
+
+
+def _serve(services: Services) -> None:
+    from app.server import serve
+
+    serve(services, services.settings.host, services.settings.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""How a command ends: every expected error becomes a sentence on standard error and an exit status.
+
+0 done, 1 could not do it, 2 wrong usage, 130 interrupted. Errors that nobody foresaw keep their traceback.
+"""
+
+import functools
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn, ParamSpec
+
+from app.output import say
+from indexer.errors import PicsiftError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+P = ParamSpec("P")
+
+
+def reported(command: Callable[P, None]) -> Callable[P, None]:
+    """Run a command and turn what it raises into a sentence and an exit status."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()  # a reader that is gone is noticed here, not while Python shuts down
+        except BrokenPipeError:
+            _be_quiet()
+        except PicsiftError as error:
+            _end(str(error), FAILED)
+        except OSError as error:
+            _end(_os_sentence(error), FAILED)
+        except KeyboardInterrupt:
+            _end("interrupted.", INTERRUPTED)
+
+    return run
+
+
+def usage(message: str) -> NoReturn:
+    """End a command that was called in a wrong way."""
+    _end(message, USAGE)
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets, for work that ends at its next safe point.
+
+    A second one interrupts at once. Outside the main thread signals stay as they are.
+    """
+    stop = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def cleanup_on_sigterm() -> Iterator[None]:
+    """Make SIGTERM unwind the stack like Ctrl-C, so that what is temporary is removed."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(message: str, status: int) -> NoReturn:
+    say(message)
+    raise SystemExit(status)
+
+
+def _os_sentence(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}." if error.filename else f"{reason}."
+
+
+def _be_quiet() -> None:
+    """The reader of our output (`| head`) has enough; let Python's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

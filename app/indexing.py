@@ -1,0 +1,60 @@
+"""`picsift index` between the command line and `sync()`: which folders, with which progress, stopped how.
+
+The work itself is `indexer/pipeline.py`'s.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.bootstrap import Services
+from app.exits import stop_on_signal
+from app.progress import index_progress
+from indexer.errors import RootError
+from indexer.pipeline import SyncReport, sync
+
+
+def check_folders(folders: Sequence[Path]) -> list[Path]:
+    """The folders as absolute paths.
+
+    Raises:
+        RootError: one is not there, is a file, or may not be read.
+    """
+    checked = []
+    for folder in folders:
+        path = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - the catalog resolves links
+        if not path.exists():
+            raise RootError(f"there is no folder {path}. If it lies on a drive, plug it in; else check its name.")
+        if not path.is_dir():
+            raise RootError(f"{path} is a file. Name the folder that it lies in: {path.parent}")
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise RootError(f"{path} may not be read. Change its permissions, or run as its owner.")
+        checked.append(path)
+    return checked
+
+
+def bring_in_step(
+    services: Services, folders: Sequence[Path], *, allow_mass_removal: bool = False, quiet: bool = False
+) -> tuple[SyncReport, bool]:
+    """Index the folders with progress on standard error; returns the report and whether a signal cut it short.
+
+    Args:
+        services: the opened library.
+        folders: what to look through.
+        allow_mass_removal: remove even more than half of a folder's photos.
+        quiet: show no progress.
+    """
+    settings = services.settings
+    with stop_on_signal() as stop, index_progress(quiet=quiet) as on_progress:
+        report = sync(
+            services.library,
+            services.embedder,
+            folders,
+            workers=settings.workers,
+            batch_size=settings.batch_size,
+            max_pixels=settings.max_pixels,
+            allow_mass_removal=allow_mass_removal,
+            on_progress=on_progress,
+            stop=stop.is_set,
+        )
+    return report, stop.is_set()

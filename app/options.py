@@ -1,0 +1,38 @@
+"""The options that several commands share, with their bounds and their help. They do nothing."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.query import MAX_LIMIT, MAX_OFFSET
+
+
+class Sort(StrEnum):
+    """How hits are ordered."""
+
+    relevance = "relevance"
+    date = "date"
+
+
+SortOption = Annotated[Sort, typer.Option("--sort", help="Best first, or the best matches with the newest first.")]
+LibraryOption = Annotated[
+    Path | None,
+    typer.Option("--library", metavar="DIR", help="The library's folder. [env: PICSIFT_LIBRARY]", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and no progress.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say on standard error what is being done.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_LIMIT, help="How many photos to list.")]
+OffsetOption = Annotated[int, typer.Option("--offset", min=0, max=MAX_OFFSET, help="How many photos to skip before.")]
+AfterOption = Annotated[
+    str | None, typer.Option("--after", metavar="DATE", help="Only photos of this year, month or day, or later.")
+]
+BeforeOption = Annotated[
+    str | None, typer.Option("--before", metavar="DATE", help="Only photos from before this year, month or day.")
+]
+FolderOption = Annotated[
+    str | None,
+    typer.Option("--folder", metavar="NAME", help="Only photos below an absolute path, or below folders of this name."),
+]
+PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="TCP port. [default: 7860]")]

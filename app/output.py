@@ -1,0 +1,146 @@
+"""What commands print: tables for a terminal, plain lines for a pipe, one JSON document for --json.
+
+Results go to standard output, messages to standard error. It fetches nothing and decides no exit status.
+"""
+
+import io
+import sys
+import unicodedata
+from collections.abc import Sequence
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from app.doctor import Check
+from app.documents import checks_document, report_document, search_document, status_document
+from app.search import SearchResult
+from app.status import Status
+from indexer.pipeline import SyncReport
+
+SHOWN_FAILURES = 10
+
+
+def prepare_streams() -> None:
+    """Let file names print that are no valid text in the terminal's encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            utf8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+
+
+def say(message: str) -> None:
+    """A message on standard error."""
+    print(f"picsift: {message}", file=sys.stderr)  # noqa: T201
+
+
+def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
+    """What `search` and `similar` found: JSON, a table on a terminal, or a line for each hit in a pipe."""
+    if json:
+        _write_json(search_document(result))
+    elif sys.stdout.isatty():
+        _write_table(result, first_rank)
+    else:
+        for hit in result.hits:
+            print(f"{hit.score:.4f}\t{hit.photo.path}")  # noqa: T201
+
+
+def show_report(report: SyncReport, *, json: bool) -> None:
+    """What a run of `index` did."""
+    for message in report.messages:
+        say(message)
+    if json:
+        _write_json(report_document(report))
+    else:
+        _write_report(report)
+
+
+def show_status(status: Status, *, json: bool) -> None:
+    """What is in the library."""
+    if json:
+        _write_json(status_document(status))
+    else:
+        _write_status(status)
+
+
+def show_checks(checks: Sequence[Check], *, json: bool) -> None:
+    """What works and what does not."""
+    if json:
+        _write_json(checks_document(checks))
+    else:
+        _write_checks(checks)
+
+
+def _write_json(document: Any) -> None:
+    print(dumps(document, indent=2, allow_nan=False))  # noqa: T201
+
+
+def _write_table(result: SearchResult, first_rank: int) -> None:
+    """Columns of equal width with the path last and unbroken: the terminal wraps it, and it can be copied whole."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{'#':>4}  {'score':>6}  {'taken':<16}  path", style="bold")
+    for rank, hit in enumerate(result.hits, first_rank):
+        taken = f"{hit.photo.taken_at:%Y-%m-%d %H:%M}" if hit.photo.taken_at else "–"
+        path = printable(hit.photo.path)
+        console.print(Text.assemble((f"{rank:>4}", "dim"), f"  {hit.score:>6.3f}  {taken:<16}  {path}"))
+    more = "; --offset shows more" if result.has_more else ""
+    found = f"{len(result.hits)} of {result.total:,} photos in {result.took_ms:.0f} ms, by {result.model}{more}"
+    console.print(Text(printable(found), style="dim"))
+
+
+def _write_report(report: SyncReport) -> None:
+    counts = [f"{getattr(report, name):,} {name}" for name in ("added", "updated", "moved", "removed", "unchanged")]
+    print(f"{', '.join(counts)}, {report.failed:,} failed in {report.seconds:.1f} s")  # noqa: T201
+    _write_failures([(path, reason) for path, reason in report.failures], report.failed)
+
+
+def _write_status(status: Status) -> None:
+    index = status.index
+    lines = [
+        ("library", printable(status.library)),
+        ("photos", f"{status.photos:,} ({status.failed:,} failed, {status.missing:,} missing)"),
+        ("model", _model_line(status)),
+        ("runs on", f"{status.device}, {status.precision}"),
+        ("index", f"{index.vectors:,} vectors, {index.kind} on {index.device}, {index.bytes / 1e6:,.1f} MB"),
+    ]
+    for root in status.roots:
+        scanned = f"last scan {root.last_scan_at:%Y-%m-%d %H:%M}" if root.last_scan_at else "never scanned"
+        lines.append(("folder", f"{printable(root.path)} ({root.photos:,} photos, {scanned})"))
+    lines += [("problem", problem) for problem in status.problems]
+    for name, value in lines:
+        print(f"{name:<9}{value}")  # noqa: T201
+    _write_failures(status.failures, status.failed)
+
+
+def _write_checks(checks: Sequence[Check]) -> None:
+    width = max(len(check.name) for check in checks)
+    console = Console(highlight=False, soft_wrap=True)
+    for check in checks:
+        mark, style = ("ok", "green") if check.ok else ("FAILED", "bold red") if check.essential else ("no", "yellow")
+        console.print(Text.assemble((f"{mark:<7}", style), f"{check.name:<{width}}  {printable(check.detail)}"))
+
+
+def printable(text: str | Path) -> str:
+    """The text with control characters escaped, so that a file name cannot steer the terminal."""
+    return "".join(
+        _escaped(character) if unicodedata.category(character) == "Cc" else character for character in str(text)
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _model_line(status: Status) -> str:
+    if status.model is None:
+        return "none"
+    return f"{status.model.name} ({status.model.dim} dimensions, fingerprint {status.model.fingerprint[:12]})"
+
+
+def _write_failures(failures: Sequence[tuple[str | Path, str]], total: int) -> None:
+    for path, reason in failures[:SHOWN_FAILURES]:
+        print(f"failed   {printable(path)}: {reason}")  # noqa: T201
+    if total > SHOWN_FAILURES:
+        print(f"         and {total - SHOWN_FAILURES:,} more")  # noqa: T201

@@ -1,0 +1,87 @@
+"""The progress of long work on standard error: a bar on a terminal, a line now and then elsewhere, or nothing.
+
+It shows what it is told; it counts nothing itself.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from indexer.pipeline import Progress
+
+LINE_EVERY_S = 10.0
+MEASURED_FROM = 10  # photos; before them the model is still loading, and a rate would say nothing
+STAGES = {"scan": "Looking for photos", "embed": "Indexing photos", "done": "Done"}
+
+
+class _RateColumn(ProgressColumn):
+    """Photos a second."""
+
+    def render(self, task: Task) -> Text:
+        rate = task.finished_speed or task.speed
+        return Text(f"{rate:.1f} photos/s" if rate else "– photos/s", style="progress.data.speed")
+
+
+class IndexProgress:
+    """What `sync(on_progress=...)` is given: called with each step, it redraws what stands on the terminal."""
+
+    def __init__(self, bar: Bar | None):
+        self._bar = bar
+        self._task = None if bar is None else bar.add_task(STAGES["scan"], total=None, failed="")
+        self._last_line = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show this step."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(
+                self._task,
+                description=STAGES.get(progress.stage, progress.stage),
+                completed=progress.done,
+                total=progress.total or None,
+                failed=f"{progress.failed:,} failed" if progress.failed else "",
+            )
+        elif time.monotonic() - self._last_line >= LINE_EVERY_S:
+            self._last_line = time.monotonic()
+            print(line(progress), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def line(progress: Progress) -> str:
+    """One line that says how far the work is."""
+    measured = progress.seconds > 0 and progress.done >= MEASURED_FROM
+    rate = progress.done / progress.seconds if measured else 0.0
+    left = (progress.total - progress.done) / rate if rate else None
+    parts = [f"{STAGES.get(progress.stage, progress.stage)}: {progress.done:,} of {progress.total:,}"]
+    parts += [f"{rate:.1f} photos/s"] if rate else []
+    parts += [f"{left:.0f} s left"] if left is not None and progress.total > progress.done else []
+    parts += [f"{progress.failed:,} failed"] if progress.failed else []
+    return ", ".join(parts)
+
+
+@contextmanager
+def index_progress(*, quiet: bool) -> Iterator[IndexProgress | None]:
+    """What to hand to `sync`; None when nothing shall be shown."""
+    if quiet:
+        yield None
+        return
+    bar = _bar() if sys.stderr.isatty() else None
+    with bar if bar is not None else nullcontext():
+        yield IndexProgress(bar)
+
+
+def _bar() -> Bar:
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[failed]}", style="yellow"),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,105 @@
+"""What is in the library, on which device, in what health. It reads, loads no model, and prints nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.bootstrap import Services
+from indexer.errors import ModelError
+from indexer.records import ModelRecord, Root
+
+LISTED_FAILURES = 100
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """The model that answers searches; before the first indexing, the one that would."""
+
+    name: str
+    dim: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class IndexStatus:
+    """The vector index: how it stores, how much, and where."""
+
+    kind: str
+    vectors: int
+    device: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """One reading of the library.
+
+    Attributes:
+        photos: photos that can be found.
+        failed: files that could not be read.
+        missing: photos whose file was not there at the last look (an unplugged drive, say).
+        roots: the folders that the library follows.
+        model: None when the model that would be used cannot be.
+        device: what the model runs on, or would.
+        precision: in which precision.
+        index: the vector index of that model.
+        library: the library's folder.
+        failures: path and reason of the failed, at most LISTED_FAILURES.
+        problems: a sentence for each thing to look after.
+    """
+
+    photos: int
+    failed: int
+    missing: int
+    roots: list[Root]
+    model: ModelStatus | None
+    device: str
+    precision: str
+    index: IndexStatus
+    library: Path
+    failures: list[tuple[Path, str]]
+    problems: list[str]
+
+
+def read_status(services: Services) -> Status:
+    """Read the library's state as it is now."""
+    catalog = services.library.catalog
+    counts = catalog.counts()
+    roots = catalog.roots()
+    active = catalog.active_model()
+    problems = [f"{root.path}: {root.problem}" for root in roots if root.problem]
+    model, device, precision = _model(services, active, problems)
+    return Status(
+        photos=counts.photos,
+        failed=counts.failed,
+        missing=counts.missing,
+        roots=roots,
+        model=model,
+        device=device,
+        precision=precision,
+        index=_index(services, active, problems),
+        library=services.library.folder,
+        failures=[(photo.path, photo.reason or "unknown") for photo in catalog.failures(LISTED_FAILURES)],
+        problems=problems,
+    )
+
+
+def _model(services: Services, active: ModelRecord | None, problems: list[str]) -> tuple[ModelStatus | None, str, str]:
+    """The library's model, device and precision; what is wrong with it is added to `problems`."""
+    recorded = None if active is None else ModelStatus(active.name, active.dim, active.fingerprint)
+    try:
+        embedder = services.embedder if active is None else services.embedder_for(active.name)
+        device, precision = embedder.plan()
+    except ModelError as error:
+        problems.append(str(error))
+        return recorded, services.settings.device, services.settings.precision
+    if active is not None and embedder.fingerprint != active.fingerprint:
+        problems.append(f"the model {active.name!r} has changed since; run: picsift index --model {active.name}")
+    return recorded or ModelStatus(embedder.name, embedder.dim, embedder.fingerprint), device, precision
+
+
+def _index(services: Services, active: ModelRecord | None, problems: list[str]) -> IndexStatus:
+    if active is None:
+        problems.append("nothing is indexed yet; run: picsift index FOLDER")
+        return IndexStatus(kind="flat-fp16", vectors=0, device="cpu", bytes=0)
+    index = services.search.live.index(active)
+    return IndexStatus(kind=index.kind, vectors=len(index), device=index.device, bytes=index.nbytes)

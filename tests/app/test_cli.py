@@ -1,0 +1,337 @@
+"""The command line as people and scripts meet it: output, exit statuses, sentences. The model is tiny and random."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from app import cli
+from clip_model.checkpoint import save_model
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.model import CLIP
+
+COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue.jpg": (20, 20, 230)}
+SEARCH_KEYS = {"query", "model", "total", "took_ms", "hits"}
+HIT_KEYS = {"path", "score", "relevance", "taken_at", "width", "height"}
+REPORT_KEYS = {"added", "updated", "moved", "removed", "unchanged", "failed", "seconds", "failures"}
+STATUS_KEYS = {"photos", "failed", "missing", "roots", "model", "device", "precision", "index", "library"}
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory):
+    torch.manual_seed(7)
+    config = CLIPConfig(
+        embed_dim=16,
+        vision=VisionConfig(image_size=32, layers=1, width=64, patch_size=16),
+        text=TextConfig(width=64, heads=1, layers=1),
+    )
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(CLIP(config), path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    for name, colour in COLOURS.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 48), colour).save(path)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path, monkeypatch, model_file):
+    for name in [name for name in os.environ if name.startswith("PICSIFT_")]:
+        monkeypatch.delenv(name)
+    config = tmp_path / "config.toml"
+    config.write_text("")
+    settings = {
+        "CONFIG": config,
+        "LIBRARY": tmp_path / "library",
+        "MODEL": model_file,
+        "DEVICE": "cpu",
+        "PRECISION": "fp32",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"PICSIFT_{name}", str(value))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return tmp_path / "library"
+
+
+class Ended:
+    """What one run left: exit status and both streams."""
+
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+    @property
+    def document(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def picsift(monkeypatch, capsys):
+    """Run a command in this process."""
+
+    def run(*args):
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["picsift", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return Ended(ended.value.code or 0, out, err)
+
+    return run
+
+
+def start(*args, **kwargs):
+    """Run a command as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.cli", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(cli.__file__).parents[1],
+        **kwargs,
+    )
+
+
+def test_index_then_search_then_similar_then_status(picsift, photos, environment, model_file):
+    indexed = picsift("index", photos, "--json")
+    assert (indexed.status, indexed.err) == (0, "")
+    assert indexed.document.keys() == REPORT_KEYS
+    assert (indexed.document["added"], indexed.document["failures"]) == (3, [])
+
+    found = picsift("search", "a", "red", "photo", "--limit", 2, "--json")
+    assert (found.status, found.err) == (0, "")
+    assert found.document.keys() == SEARCH_KEYS
+    assert (found.document["query"], found.document["total"], len(found.document["hits"])) == ("a red photo", 3, 2)
+    first = found.document["hits"][0]
+    assert first.keys() == HIT_KEYS
+    assert (first["relevance"], first["width"], first["height"]) == (None, 64, 48)
+    assert found.document["hits"][0]["score"] >= found.document["hits"][1]["score"]
+
+    like = picsift("similar", photos / "red.png", "--json").document
+    assert {Path(hit["path"]).name for hit in like["hits"]} == {"green.png", "blue.jpg"}
+
+    status = picsift("status", "--json").document
+    assert status.keys() == STATUS_KEYS
+    assert (status["photos"], status["failed"], status["missing"]) == (3, 0, 0)
+    assert [root["path"] for root in status["roots"]] == [str(photos)]
+    assert (status["model"]["dim"], status["model"]["name"]) == (16, str(model_file))
+    assert (status["device"], status["precision"]) == ("cpu", "fp32")
+    assert status["index"].keys() == {"kind", "vectors", "device", "bytes"}
+    assert status["index"]["vectors"] == 3
+    assert status["library"] == str(environment)
+
+
+def test_status_loads_no_model(picsift, photos, monkeypatch):
+    picsift("index", photos)
+    import clip_model.inference
+
+    monkeypatch.setattr(clip_model.inference, "load_encoder", lambda *_, **__: pytest.fail("the model was loaded"))
+    assert picsift("status").status == 0
+
+
+def test_a_second_index_finds_everything_unchanged(picsift, photos):
+    picsift("index", photos)
+    document = picsift("index", "--json").document
+    assert (document["added"], document["unchanged"]) == (0, 3)
+
+
+def test_a_failed_photo_is_counted_named_and_no_error(picsift, photos):
+    (photos / "bad.jpg").write_bytes(b"not a picture")
+    indexed = picsift("index", photos, "--json")
+    assert (indexed.status, indexed.document["failed"]) == (0, 1)
+    (failure,) = indexed.document["failures"]
+    assert failure["path"].endswith("bad.jpg")
+    assert failure["reason"]
+    assert "bad.jpg" in picsift("status").out
+
+
+def test_index_without_a_folder_and_without_a_library_is_wrong_usage(picsift, environment):
+    ended = picsift("index")
+    assert ended.status == 2
+    assert "Name one: picsift index FOLDER" in ended.err
+    assert not environment.exists()
+
+
+def test_what_people_read_when_piped_is_a_score_a_tab_and_a_path(picsift, photos):
+    picsift("index", photos)
+    lines = picsift("search", "red").out.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        score, path = line.split("\t")
+        assert -1 <= float(score) <= 1
+        assert Path(path).is_file()
+
+
+def test_filters_come_from_options_and_from_the_words(picsift, photos):
+    picsift("index", photos)
+    by_option = picsift("search", "red", "--folder", "trip", "--json").document
+    by_words = picsift("search", "red folder:trip", "--json").document
+    assert by_option["total"] == by_words["total"] == 2
+    assert picsift("search", "red", "--after", "2020", "--json").document["total"] == 0
+    assert picsift("search", "red after:2020", "--before", "2019").status == 1
+
+
+def test_search_by_a_picture(picsift, photos):
+    picsift("index", photos)
+    document = picsift("search", "--image", photos / "trip/blue.jpg", "--limit", 1, "--json").document
+    assert Path(document["hits"][0]["path"]).name == "blue.jpg"
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        (["search", ""], 1, "the query is empty. Say what to look for"),
+        (["search"], 1, "the query is empty"),
+        (["search", "x" * 100_000], 1, "100,000 characters; at most 10,000"),
+        (["search", "dog", "after:soon"], 1, "after: wants a year"),
+        (["search", "--image", "/no/such.jpg"], 1, "there is no picture /no/such.jpg"),
+        (["search", "--image", "{photos}/none.txt"], 1, "none.txt cannot be searched by"),
+        (["similar", "{photos}/gone.jpg"], 1, "gone.jpg. Check its name"),
+        (["index", "/no/such/folder"], 1, "there is no folder /no/such/folder"),
+        (["index", "{photos}/red.png"], 1, "red.png is a file. Name the folder that it lies in"),
+        (["search", "dog", "--limit", "0"], 2, "--limit"),
+        (["search", "dog", "--limit", "many"], 2, "--limit"),
+        (["search", "dog", "--colour", "red"], 2, "--colour"),
+        (["similar"], 2, "FILE"),
+        (["frobnicate"], 2, "frobnicate"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_its_exit_status(picsift, photos, args, status, said):
+    picsift("index", photos)
+    (photos / "none.txt").write_text("no picture")
+    ended = picsift(*[str(arg).replace("{photos}", str(photos)) for arg in args])
+    assert (ended.status, ended.out) == (status, "")
+    assert said in ended.err
+
+
+@pytest.mark.parametrize("command", [["search", "dog"], ["similar", "x.jpg"], ["status"]])
+def test_reading_a_library_that_is_not_there_says_what_to_do_and_makes_none(picsift, environment, command):
+    ended = picsift(*command)
+    assert ended.status == 1
+    assert "picsift index FOLDER" in ended.err
+    assert str(environment) in ended.err
+    assert not environment.exists()
+
+
+def test_an_unknown_model_is_named_with_the_known_ones(picsift, photos):
+    ended = picsift("index", photos, "--model", "nonesuch")
+    assert ended.status == 1
+    assert "nonesuch" in ended.err
+    assert "builtin" in ended.err
+
+
+def test_a_library_that_is_a_file_is_refused(picsift, photos, environment):
+    environment.write_text("a file")
+    ended = picsift("index", photos)
+    assert ended.status == 1
+    assert str(environment) in ended.err
+    assert environment.read_text() == "a file"
+
+
+def test_a_bad_config_file_is_named(picsift, tmp_path):
+    (tmp_path / "config.toml").write_text("prot = 1")
+    ended = picsift("status")
+    assert ended.status == 1
+    assert "config.toml sets 'prot'" in ended.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_without_permission_is_named(picsift, photos):
+    photos.chmod(0)
+    try:
+        ended = picsift("index", photos)
+    finally:
+        photos.chmod(0o755)
+    assert ended.status == 1
+    assert "may not be read" in ended.err
+
+
+def test_names_that_are_no_text_are_printed_as_their_bytes(picsift, photos):
+    path = photos / os.fsdecode(b"caf\xe9.png")
+    Image.new("RGB", (64, 48), (1, 2, 3)).save(path)
+    picsift("index", photos)
+    assert str(path) in [hit["path"] for hit in picsift("search", "black", "--json").document["hits"]]
+    process = start("similar", photos / "red.png")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, b"")
+    assert os.fsencode(path) in [line.partition(b"\t")[2] for line in out.splitlines()]
+
+
+def test_a_reader_that_leaves_early_is_no_error(picsift, photos):
+    for number in range(30):
+        Image.new("RGB", (32, 32), (number * 8, 0, 0)).save(photos / f"{number}.png")
+    picsift("index", photos)
+    process = start("similar", photos / "red.png", "--limit", 1000)
+    process.stdout.close()
+    assert process.wait(120) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_an_interrupted_index_keeps_what_is_done_and_goes_on(picsift, photos):
+    for number in range(800):
+        Image.new("RGB", (64, 64), (number % 256, number // 256, 0)).save(photos / f"{number}.png")
+    process = start("index", photos, "--batch-size", 4, "--workers", 1)
+    library = Path(os.environ["PICSIFT_LIBRARY"])
+    deadline = time.monotonic() + 120
+    while not any(library.glob("thumbnails/*/*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert b"what is done is saved" in err
+    assert b"Traceback" not in err
+    done = picsift("status", "--json").document["photos"]
+    assert 0 < done < 803
+    rest = picsift("index", photos, "--json").document
+    assert rest["unchanged"] == done
+    assert done + rest["added"] == 803
+
+
+def test_doctor_names_every_check_and_prints_one_document(picsift):
+    ended = picsift("doctor", "--json")
+    assert ended.status == 0, ended.out
+    assert all(check.keys() == {"check", "ok", "detail"} for check in ended.document)
+
+
+def test_the_version_is_printed(picsift):
+    assert picsift("--version").out.strip()
+
+
+@pytest.mark.parametrize("command", ["index", "search", "similar", "status", "serve", "demo", "doctor"])
+def test_every_command_has_help(picsift, command):
+    ended = picsift(command, "--help")
+    assert ended.status == 0
+    assert len(ended.out) > 200
+
+
+def test_an_unchanged_library_is_indexed_without_the_heavy_imports(picsift, photos):
+    picsift("index", photos)
+    code = (
+        "import sys; from app import cli; sys.argv = ['picsift', 'index', '--json']\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "heavy = {'torch', 'gradio', 'fastapi', 'alembic', 'uvicorn'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=Path(cli.__file__).parents[1])
+    assert json.loads(process.stdout)["unchanged"] == 3
+    assert process.stderr.decode().strip() == "[]"
+
+
+def test_no_password_means_no_listening_beyond_this_machine(picsift):
+    ended = picsift("serve", "--host", "0.0.0.0", "--port", "0")
+    assert ended.status == 1
+    assert "password" in ended.err.lower()

@@ -1,0 +1,100 @@
+"""What a command raises becomes a sentence and an exit status."""
+
+import errno
+import os
+import signal
+import threading
+
+import pytest
+
+from app.exits import cleanup_on_sigterm, reported, stop_on_signal, usage
+from indexer.errors import LibraryError, QueryError
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [
+        (QueryError("the query is empty."), 1, "picsift: the query is empty.\n"),
+        (LibraryError("no library."), 1, "picsift: no library.\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "/lib/x"), 1, "picsift: /lib/x: No space left on device.\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "picsift: No space left on device.\n"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), 1, "picsift: /x: Permission denied.\n"),
+        (OSError("odd"), 1, "picsift: odd.\n"),
+        (KeyboardInterrupt(), 130, "picsift: interrupted.\n"),
+    ],
+)
+def test_what_is_raised_becomes_a_sentence_and_a_status(raised, status, said, capsys):
+    @reported
+    def command():
+        raise raised
+
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert ended.value.code == status
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_command_that_works_returns():
+    done = []
+    reported(done.append)(1)
+    assert done == [1]
+
+
+def test_an_error_in_picsift_itself_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        reported(lambda: 1 / 0)()
+
+
+def test_wrong_usage_is_two(capsys):
+    with pytest.raises(SystemExit) as ended:
+        usage("name a folder")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "picsift: name a folder\n"
+
+
+def test_a_command_keeps_its_name_and_help():
+    @reported
+    def command(option: int = 3) -> None:
+        """Help."""
+
+    assert (command.__name__, command.__doc__) == ("command", "Help.")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_to_stop_and_the_second_interrupts(number):
+    before = signal.getsignal(number)
+    with stop_on_signal() as stop:
+        os.kill(os.getpid(), number)
+        assert stop.wait(5)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before
+
+
+def test_outside_the_main_thread_signals_stay_as_they_are():
+    seen = []
+
+    def work():
+        with stop_on_signal() as stop, cleanup_on_sigterm():
+            seen.append(stop.is_set())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [False]
+
+
+def test_sigterm_unwinds_the_stack():
+    cleaned = []
+
+    def work():
+        try:
+            with cleanup_on_sigterm():
+                os.kill(os.getpid(), signal.SIGTERM)
+                signal.pause()
+        finally:
+            cleaned.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert cleaned == [True]

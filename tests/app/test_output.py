@@ -1,0 +1,138 @@
+"""What people see on a terminal and in a pipe."""
+
+import io
+import sys
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app import output
+from app.doctor import Check
+from app.ranking import Hit
+from app.search import SearchResult
+from app.status import IndexStatus, ModelStatus, Status
+from indexer.pipeline import SyncReport
+from indexer.records import PhotoRecord, Root
+
+
+def hit(path, score=0.25, taken_at=None):
+    nothing = dict.fromkeys(PhotoRecord.__dataclass_fields__)
+    return Hit(PhotoRecord(**{**nothing, "id": 1, "path": Path(path), "state": "ok", "taken_at": taken_at}), score)
+
+
+def result(*hits, has_more=False):
+    return SearchResult("dog", "builtin", 1234, 12.34, list(hits), has_more)
+
+
+@pytest.fixture
+def on_terminal(monkeypatch):
+    """What `show_hits` writes to a terminal of 60 columns."""
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+
+    def show(*args, **kwargs):
+        stream = io.StringIO()
+        stream.isatty = lambda: True
+        with redirect_stdout(stream):
+            output.show_hits(*args, json=False, **kwargs)
+        return stream.getvalue()
+
+    return show
+
+
+def test_a_terminal_gets_rank_score_date_and_path(on_terminal):
+    first, second = hit("/p/a.jpg", 0.312, datetime(2021, 7, 4, 10, 11)), hit("/p/b.jpg")
+    lines = on_terminal(result(first, second), first_rank=21).splitlines()
+    assert lines[1].split() == ["21", "0.312", "2021-07-04", "10:11", "/p/a.jpg"]
+    assert lines[2].split() == ["22", "0.250", "–", "/p/b.jpg"]
+    assert "2 of 1,234 photos in 12 ms, by builtin" in lines[3]
+
+
+def test_more_hits_are_announced(on_terminal):
+    assert "--offset shows more" in " ".join(on_terminal(result(hit("/p/a.jpg"), has_more=True)).split())
+
+
+def test_a_file_name_can_neither_steer_the_terminal_nor_break_a_line(on_terminal):
+    shown = on_terminal(result(hit("/p/[red]\x1b[2J\nx.jpg")))
+    assert "\x1b[2J" not in shown
+    assert "[red]\\x1b[2J\\nx.jpg" in shown
+
+
+def test_a_pipe_gets_whole_paths_on_one_line_each(capsys):
+    long = "/p/" + "very long name " * 30 + ".jpg"
+    output.show_hits(result(hit(long), hit("/p/b.jpg", -0.5)), json=False)
+    assert capsys.readouterr().out == f"0.2500\t{long}\n-0.5000\t/p/b.jpg\n"
+
+
+def test_no_hits_print_nothing_in_a_pipe(capsys):
+    output.show_hits(result(), json=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_report_counts_and_names_the_first_failures(capsys):
+    failures = [(f"/p/{n}.jpg", "truncated") for n in range(15)]
+    report = SyncReport(
+        added=1200,
+        updated=0,
+        moved=1,
+        removed=0,
+        unchanged=7,
+        failed=15,
+        seconds=3.21,
+        failures=failures,
+        messages=["careful."],
+    )
+    output.show_report(report, json=False)
+    out, err = capsys.readouterr()
+    assert out.startswith("1,200 added, 0 updated, 1 moved, 0 removed, 7 unchanged, 15 failed in 3.2 s\n")
+    assert out.count("truncated") == 10
+    assert "and 5 more" in out
+    assert err == "picsift: careful.\n"
+
+
+def test_status_is_read_in_lines(capsys):
+    status = Status(
+        photos=1234,
+        failed=1,
+        missing=2,
+        roots=[Root(1, Path("/p"), 1234, datetime(2024, 5, 6, 7, 8, tzinfo=UTC), "not there")],
+        model=ModelStatus("builtin", 256, "ab" * 32),
+        device="cpu",
+        precision="bf16",
+        index=IndexStatus("flat-fp16", 1233, "cpu", 1_500_000),
+        library=Path("/lib"),
+        failures=[(Path("/p/x.jpg"), "truncated")],
+        problems=["/p: not there"],
+    )
+    output.show_status(status, json=False)
+    out = capsys.readouterr().out
+    for said in (
+        "/lib",
+        "1,234 (1 failed, 2 missing)",
+        "256 dimensions",
+        "cpu, bf16",
+        "1,233 vectors",
+        "1.5 MB",
+        "/p/x.jpg: truncated",
+    ):
+        assert said in out
+
+
+def test_checks_tell_what_fails_from_what_is_only_missing(capsys):
+    output.show_checks([Check("a", True, "x"), Check("b", False, "y"), Check("c", False, "z", True)], json=False)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ok", "no", "FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "printed"), [("utf-8", b"caf\xe9"), ("ascii", b"caf\\udce9"), ("latin-1", b"caf\\udce9")]
+)
+def test_names_that_are_no_text_print_in_every_encoding(monkeypatch, encoding, printed):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    output.prepare_streams()
+    output.show_hits(result(hit("/p/caf\udce9")), json=False)
+    sys.stdout.flush()
+    assert printed in raw.getvalue()

@@ -1,0 +1,56 @@
+"""The library's state, read from the real thing."""
+
+import pytest
+from colours import ColourEmbedder, World
+
+from app.status import read_status
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    world.write("red.png", "red")
+    world.write("sub/blue.png", "blue")
+    return world
+
+
+def test_photos_failures_and_folders_are_counted(world):
+    (world.photos / "bad.jpg").write_bytes(b"no picture")
+    world.index()
+    status = read_status(world.services())
+    assert (status.photos, status.failed, status.missing) == (2, 1, 0)
+    assert [(root.path, root.photos) for root in status.roots] == [(world.photos, 2)]
+    assert [path.name for path, _ in status.failures] == ["bad.jpg"]
+    assert (status.index.vectors, status.index.kind, status.index.device) == (2, "flat-fp16", "cpu")
+    assert status.index.bytes > 0
+    assert status.problems == []
+
+
+def test_an_empty_library_shows_the_model_that_would_be_used(world):
+    world.embedders["builtin"] = ColourEmbedder(name="builtin")
+    status = read_status(world.services())
+    assert (status.photos, status.index.vectors, status.model.name) == (0, 0, "builtin")
+    assert any("picsift index FOLDER" in problem for problem in status.problems)
+
+
+def test_a_model_that_is_gone_is_a_problem_and_the_rest_is_still_told(world):
+    world.index()
+    world.embedders.clear()
+    status = read_status(world.services())
+    assert (status.photos, status.model.name, status.index.vectors) == (2, "colours", 2)
+    assert status.problems == ["no model is called 'colours'."]
+
+
+def test_a_model_that_changed_is_a_problem(world):
+    world.index()
+    world.embedders["colours"] = ColourEmbedder(fingerprint="ee" * 32)
+    assert ["picsift index --model colours" in problem for problem in read_status(world.services()).problems] == [True]
+
+
+def test_a_folder_that_is_gone_is_a_problem(world):
+    world.index()
+    world.photos.rename(world.photos.with_name("elsewhere"))
+    world.index()
+    status = read_status(world.services())
+    assert status.photos == 2
+    assert any(str(world.photos) in problem for problem in status.problems)

@@ -58,9 +58,8 @@ def main() -> None:
             again.append(seconds)
     print(f"| run over {args.photos:,} files | seconds |\n|---|---|")
     print(f"| first | {first:.1f} |")
-    print(
-        f"| again, nothing changed: median of 5 (all: {', '.join(f'{s:.2f}' for s in again)}) | {sorted(again)[2]:.2f} |"
-    )
+    runs = ", ".join(f"{seconds:.2f}" for seconds in again)
+    print(f"| again, nothing changed: median of 5 ({runs}) | {sorted(again)[2]:.2f} |")
     print(f"| goal for 20,000 | {GOAL_S:.1f} |")
 
 

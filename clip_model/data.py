@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 # How a name becomes a sentence; scenes read well without an article too.
 TEMPLATES = ("{}", "a photo of a {}", "a {}", "a picture of the {}")
-# How often a labelled photo is named by its label, by a synonym, by a kind of thing that it is.
-NAME_WEIGHTS = (0.7, 0.12, 0.18)
 _COLUMNS = ["image", "captions", "label", "synonyms", "hypernyms"]
 _TOO_MANY_BROKEN = 0.05
 
@@ -157,7 +155,16 @@ def _index(rows: Sequence[dict[str, Any]], pixels: NDArray[np.uint8]) -> Pairs:
 
 
 def draw_batch(
-    pairs: Pairs, *, size: int, image_size: int, seed: int, step: int, caption_weight: float, jitter: float
+    pairs: Pairs,
+    *,
+    size: int,
+    image_size: int,
+    seed: int,
+    step: int,
+    caption_weight: float = 1.0,
+    jitter: float = 0.0,
+    smallest_crop: float = 0.75,
+    name_weights: tuple[float, float, float] = (0.7, 0.12, 0.18),
 ) -> Batch:
     """The batch of a step, drawn with replacement and augmented.
 
@@ -169,23 +176,27 @@ def draw_batch(
         step: of the run, from 0.
         caption_weight: how many times as often a captioned photo is drawn as a labelled one.
         jitter: largest relative change of brightness and contrast.
+        smallest_crop: side of the smallest random crop, as a share of the kept square's.
+        name_weights: how often a labelled photo is named by its label, by a synonym, by a kind of thing that it is.
     """
     rng = np.random.default_rng((seed, step))
     weights = np.where(pairs.label_of < 0, caption_weight, 1.0).cumsum()
     chosen = np.searchsorted(weights, rng.random(size) * weights[-1], side="right")
-    texts, names = zip(*(_draw_text(pairs, int(i), rng) for i in chosen), strict=True)
-    pixels = augment(pairs.pixels, chosen, image_size, rng, jitter)
+    texts, names = zip(*(_draw_text(pairs, int(i), name_weights, rng) for i in chosen), strict=True)
+    pixels = augment(pairs.pixels, chosen, image_size, rng, jitter=jitter, smallest_crop=smallest_crop)
     same = positives(pairs, chosen, np.array(names), texts)
     return Batch(pixels, list(texts), torch.from_numpy(same))
 
 
-def _draw_text(pairs: Pairs, row: int, rng: np.random.Generator) -> tuple[str, int]:
+def _draw_text(
+    pairs: Pairs, row: int, name_weights: tuple[float, float, float], rng: np.random.Generator
+) -> tuple[str, int]:
     if pairs.label_of[row] < 0:
         captions = pairs.captions[row]
         return captions[rng.integers(len(captions))], -1
     label = pairs.labels[pairs.label_of[row]]
     groups = ((label.name,), label.synonyms, label.hypernyms)
-    group = groups[rng.choice(3, p=NAME_WEIGHTS)] or groups[0]
+    group = groups[rng.choice(3, p=name_weights)] or groups[0]
     name = group[rng.integers(len(group))]
     return TEMPLATES[rng.integers(len(TEMPLATES))].format(name), pairs.names[name]
 
@@ -215,7 +226,13 @@ def positives(
 
 
 def augment(
-    pixels: NDArray[np.uint8], chosen: NDArray[np.int64], image_size: int, rng: np.random.Generator, jitter: float
+    pixels: NDArray[np.uint8],
+    chosen: NDArray[np.int64],
+    image_size: int,
+    rng: np.random.Generator,
+    *,
+    jitter: float,
+    smallest_crop: float,
 ) -> Tensor:
     """Random crop (one scale a batch, its own place for each photo), flip, brightness and contrast.
 
@@ -223,7 +240,7 @@ def augment(
         (b, 3, image_size, image_size) float32, normalised, channels last.
     """
     side = pixels.shape[1]
-    crop = int(rng.integers(side * 3 // 4, side + 1))
+    crop = int(rng.integers(round(side * smallest_crop), side + 1))
     corners = rng.integers(0, side - crop + 1, (len(chosen), 2))
     flips = rng.random(len(chosen)) < 0.5
     crops = np.empty((len(chosen), crop, crop, 3), dtype=np.uint8)

@@ -31,7 +31,7 @@ from clip_model.checkpoint import save_model
 from clip_model.data import TEMPLATES, Pairs, read_pairs
 from clip_model.loss import clip_loss
 from clip_model.recipes import RECIPES
-from clip_model.run import Run, resume, start
+from clip_model.run import Run, encode_by_length, resume, start
 from clip_model.schedule import adamw, learning_rate, set_learning_rate
 from clip_model.teacher import SentenceVectors
 from clip_model.tokenizer import Tokenizer
@@ -104,7 +104,7 @@ def distill(run: Run, texts: Texts, *, steps: int, batch_size: int, lr: float) -
             target = F.normalize(run.encode_texts(chosen).float(), dim=-1)
         set_learning_rate(optimizer, learning_rate(step, peak=lr, warmup=100, steps=steps))
         with torch.autocast(run.device.type, run.precision):
-            features = run.model.encode_text(tokenizer(chosen).to(run.device))
+            features = encode_by_length(run.model, tokenizer(chosen).to(run.device))
         student = F.normalize(features.float(), dim=-1)
         loss = distill_loss(student, target)
         if not torch.isfinite(loss):
@@ -125,8 +125,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--val", type=Path, help="a Parquet file to evaluate on")
     parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"), help="folder of WordNet's files")
     parser.add_argument("--out", required=True, type=Path, help="folder to write to")
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--batch-size", type=int, default=768)
+    parser.add_argument("--steps", type=int, default=1400)
+    parser.add_argument("--batch-size", type=int, default=512)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--nouns", type=int, default=22_000)
     parser.add_argument("--sentences", type=int, default=45_000)

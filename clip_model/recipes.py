@@ -27,6 +27,8 @@ class Recipe:
             vectors through a learned head.
         caption_weight: how many times as often a captioned photo is drawn as a labelled one.
         jitter: largest relative change of brightness and contrast.
+        smallest_crop: side of the smallest random crop, as a share of the kept square's.
+        name_weights: how often a labelled photo is named by its label, by a synonym, by a kind of thing that it is.
         log_every: steps between lines of the log.
         save_every: steps between checkpoints.
         eval_every: steps between evaluations on the validation file.
@@ -41,6 +43,8 @@ class Recipe:
     text: Literal["tower", "teacher"] = "tower"
     caption_weight: float = 3.0
     jitter: float = 0.2
+    smallest_crop: float = 0.75
+    name_weights: tuple[float, float, float] = (0.7, 0.12, 0.18)
     log_every: int = 20
     save_every: int = 100
     eval_every: int = 500
@@ -63,7 +67,15 @@ RECIPES: Mapping[str, Recipe] = {
     # The third command (the second is clip_model.distill): both towers together.
     # python -m clip_model.train --config builtin-tune --init runs/text/model.safetensors \
     #     --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/tune
-    "builtin-tune": Recipe(PRESETS["builtin"], steps=300, lr=2e-4, warmup=30, eval_every=100),
+    "builtin-tune": Recipe(
+        PRESETS["builtin"],
+        steps=820,
+        lr=8e-4,
+        warmup=40,
+        caption_weight=2.0,
+        smallest_crop=0.85,
+        name_weights=(0.9, 0.04, 0.06),
+    ),
     # The paper's recipe for ViT-B/32 on one machine with GPUs, should somebody have the pairs for it.
     "vit-b-32": Recipe(
         PRESETS["ViT-B-32"], steps=400_000, lr=5e-4, weight_decay=0.2, warmup=2000, caption_weight=1.0, jitter=0.0

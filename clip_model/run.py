@@ -21,6 +21,8 @@ from clip_model.schedule import adamw
 from clip_model.teacher import SentenceVectors, TextHead
 from clip_model.tokenizer import Tokenizer
 
+TEXTS_AT_ONCE = 128
+
 EncodeTexts = Callable[[list[str]], Tensor]
 
 
@@ -68,6 +70,21 @@ def start(
     return Run(recipe, model, head, encode_texts, optimizer, scaler, device, precision, seed)
 
 
+def encode_by_length(model: CLIP, tokens: Tensor) -> Tensor:
+    """`model.encode_text`, with short texts together: none is computed to the length of the longest of all.
+
+    Args:
+        model: whose text tower is used.
+        tokens: (n, s) int64.
+
+    Returns:
+        (n, e) float, raw features, row i for text i.
+    """
+    order = tokens.argmax(dim=1).argsort()
+    parts = [model.encode_text(tokens[rows]) for rows in torch.split(order, TEXTS_AT_ONCE)]
+    return torch.cat(parts)[order.argsort()]
+
+
 def _teacher_texts(head: TextHead, vectors: SentenceVectors, device: torch.device) -> EncodeTexts:
     def encode(texts: list[str]) -> Tensor:
         return head(vectors(texts).to(device))  # type: ignore[no-any-return]
@@ -81,7 +98,7 @@ def _tower_texts(model: CLIP, device: torch.device) -> EncodeTexts:
     def encode(texts: list[str]) -> Tensor:
         unique = list(dict.fromkeys(texts))
         row = {text: i for i, text in enumerate(unique)}
-        features = model.encode_text(tokenizer(unique).to(device))
+        features = encode_by_length(model, tokenizer(unique).to(device))
         return features[[row[text] for text in texts]]
 
     return encode

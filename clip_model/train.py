@@ -95,11 +95,17 @@ def _batches(run: Run, pairs: Pairs) -> Iterator[Batch]:
     r = run.recipe
 
     def draw(step: int) -> Batch:
-        size = r.model.vision.image_size
         return draw_batch(
-            pairs, size=r.batch_size, image_size=size, seed=run.seed, step=step,
-            caption_weight=r.caption_weight, jitter=r.jitter,
-        )  # fmt: skip
+            pairs,
+            size=r.batch_size,
+            image_size=r.model.vision.image_size,
+            seed=run.seed,
+            step=step,
+            caption_weight=r.caption_weight,
+            jitter=r.jitter,
+            smallest_crop=r.smallest_crop,
+            name_weights=r.name_weights,
+        )
 
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(draw, run.step)

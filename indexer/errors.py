@@ -9,6 +9,8 @@ PicsiftError
 ├── ImageError              one picture that cannot be read; its message is the photo's reason
 ├── QueryError              a search that cannot be understood
 └── FaissMissingError       neither faiss-cpu nor faiss-gpu is installed
+
+app adds three next to what raises them: SettingsError, EmptyLibraryError and ServerError.
 """
 
 

@@ -120,6 +120,8 @@ def sync(
         settled = reconcile(library, folders, model.id, workers=workers, allow_mass_removal=allow_mass_removal)
         storing = Storing(library, embedder, model, batch_size=batch_size)
         if settled.jobs:
+            if library.catalog.active_model() is None:  # the first: what it has embedded so far can be searched
+                library.catalog.activate(model.id)
             decoder = _decoder(library, embedder, model, max_pixels)
             results = decode_all(settled.jobs, decoder, workers=workers, ahead=AHEAD * batch_size)
             _store(storing, results, len(settled.jobs), tell, stopped)

@@ -93,7 +93,7 @@ def test_a_kind_is_true_of_its_members_only(pairs):
 
 def test_augmentation_keeps_colours_and_normalises(pairs):
     chosen = np.arange(12)
-    out = augment(pairs.pixels, chosen, 32, np.random.default_rng(0), jitter=0.0)
+    out = augment(pairs.pixels, chosen, 32, np.random.default_rng(0), jitter=0.0, smallest_crop=0.75)
     pixels = out * torch.tensor(STD).view(1, 3, 1, 1) + torch.tensor(MEAN).view(1, 3, 1, 1)
     expected = torch.from_numpy(pairs.pixels[chosen].reshape(12, -1, 3).mean(axis=1) / 255).float()
     torch.testing.assert_close(pixels.mean(dim=(2, 3)), expected, atol=0.02, rtol=0)

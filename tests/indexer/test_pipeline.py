@@ -343,6 +343,7 @@ def test_a_stopped_run_keeps_what_it_did_and_the_next_takes_up_the_rest(world):
     done = []
     report = world.sync(batch_size=2, on_progress=done.append, stop=lambda: done[-1].done >= 5)
     assert report.added == 5
+    assert len(world.names()) == 5  # which can be searched already
     assert threading.active_count() == 1
     world.assert_agreement()
     assert counts(world.sync()) == (7, 0, 0, 0, 5, 0)

@@ -25,7 +25,7 @@ check: $(VENV)/.dev-$(FAISS)
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "picsift needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.demo-$(FAISS): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e '.[$(FAISS),demo]'

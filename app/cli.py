@@ -67,7 +67,7 @@ def index_command(
 ) -> None:
     """Bring the library in step with folders of photos."""
     settings = _begin(verbose, library=library, model=model, workers=workers, batch_size=batch_size)
-    wanted = indexing.check_folders(folders or [])
+    wanted = indexing.check_folders(folders or [], indexing.known_roots(settings))
     if not wanted and not settings.library.exists():
         exits.usage(NO_FOLDER)
     services = build_services(settings, create=bool(wanted))

@@ -58,6 +58,7 @@ def stop_on_signal() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
+        say("stopping; what is under way is being saved.")
 
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -4,25 +4,31 @@ The work itself is `indexer/pipeline.py`'s.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from app.bootstrap import Services
+from app.bootstrap import Services, build_services
 from app.exits import stop_on_signal
 from app.progress import index_progress
+from app.settings import Settings
 from indexer.errors import RootError
+from indexer.library import CATALOG
 from indexer.pipeline import SyncReport, sync
 
 
-def check_folders(folders: Sequence[Path]) -> list[Path]:
-    """The folders as absolute paths.
+def check_folders(folders: Sequence[Path], known: Collection[Path] = ()) -> list[Path]:
+    """The folders as absolute paths; a root that the library knows may be absent.
 
     Raises:
         RootError: one is not there, is a file, or may not be read.
     """
     checked = []
     for folder in folders:
-        path = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - the catalog resolves links
+        path = Path(os.path.abspath(os.path.expanduser(folder)))  # noqa: PTH100, PTH111 - the catalog resolves links
+        if path in known and not path.exists():
+            checked.append(path)
+            continue
         if not path.exists():
             raise RootError(f"there is no folder {path}. If it lies on a drive, plug it in; else check its name.")
         if not path.is_dir():
@@ -31,6 +37,14 @@ def check_folders(folders: Sequence[Path]) -> list[Path]:
             raise RootError(f"{path} may not be read. Change its permissions, or run as its owner.")
         checked.append(path)
     return checked
+
+
+def known_roots(settings: Settings) -> set[Path]:
+    """The folders that the library follows; none where there is no library yet."""
+    if not (settings.library / CATALOG).exists():
+        return set()
+    with closing(build_services(settings)) as services:
+        return {root.path for root in services.library.catalog.roots()}
 
 
 def bring_in_step(

@@ -81,8 +81,11 @@ class SearchService:
         started = time.perf_counter()
         _check(query)
         model = self.live.model()
+        name = query.text or _name(query.image)
+        if query.filter and not len(self._library.catalog.allowed_ids(model.id, query.filter)):
+            return SearchResult(name, model.name, 0, (time.perf_counter() - started) * 1000, [], False)
         vector = self._embedder.vector(query, model)
-        return self._answer(query.text or _name(query.image), vector, model, query, started, leave_out=None)
+        return self._answer(name, vector, model, query, started, leave_out=None)
 
     def similar(
         self,

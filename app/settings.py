@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     @field_validator("library")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 - resolve() would follow a link to a drive
+        return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111 - resolve() would follow a link to a drive
 
     @classmethod
     def settings_customise_sources(

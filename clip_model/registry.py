@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -48,7 +49,7 @@ def resolve(name_or_path: str | Path) -> ModelInfo:
     registered = _registered()
     if isinstance(name_or_path, str) and name_or_path in registered:
         return _describe(name_or_path, registered[name_or_path], "built-in")
-    path = Path(name_or_path).expanduser()
+    path = Path(os.path.expanduser(name_or_path))  # noqa: PTH111  an unknown user stays as written
     if isinstance(name_or_path, str) and not _looks_like_path(name_or_path):
         known = ", ".join(sorted(registered))
         raise ValueError(

@@ -10,7 +10,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,32 +18,45 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer import images
-from indexer.errors import ImageError
-from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto
+from indexer.errors import ImageError, TooLargeError
+from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, storable_ns
 from indexer.scanner import FoundFile
 from indexer.thumbnails import ThumbnailStore
 
-NEVER = -1  # a modification time that no file has: what failed for want of reading is tried again by every run
+NEVER = -1  # a modification time that no file has: what may not fail the next time is tried again by every run
 
 
 @dataclass(frozen=True)
 class Job:
-    """A file to make a photo of; `known` where the catalog has it already, with other bytes or another model."""
+    """A file to make a photo of.
+
+    Attributes:
+        root_id: in the catalog.
+        root: its folder.
+        file: in that folder.
+        known: whether the catalog has a photo at this path.
+        same: whether that photo has the content of the file, and lacks only the model's embedding.
+    """
 
     root_id: int
     root: Path
     file: FoundFile
     known: bool
+    same: bool = False
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a job: a photo with its pixels and thumbnail, a copy of a photo that is known, or a failure."""
+    """What became of a job: a photo with its pixels and thumbnail, a copy of a photo that is known, or a failure.
+
+    `unread` says of a failure that the file could not be read, or changed meanwhile: nothing is known of its content.
+    """
 
     job: Job
     photo: NewPhoto | CopiedPhoto | FailedPhoto
     pixels: NDArray[np.float32] | None = None
     thumbnail: bytes = b""
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,13 +83,16 @@ class Decoder:
         """Read, hash, decode and prepare one file."""
         path = job.root / job.file.path
         try:
-            copy = self._copy(path, job.file)
+            copy = self._copy(path, job.file, known=job.known)
             return Result(job, copy) if copy else self._new(job, path)
         except ImageError as error:
-            return Result(job, _failed(path, job.file, error))
+            unread = not _is_as_found(path, job.file)
+            again = unread or isinstance(error, TooLargeError)
+            stamp = NEVER if again else job.file.mtime_ns
+            return Result(job, FailedPhoto(job.file.path, job.file.size, stamp, str(error)), unread=unread)
 
-    def _copy(self, path: Path, file: FoundFile) -> CopiedPhoto | None:
-        if file.size not in self.sizes:
+    def _copy(self, path: Path, file: FoundFile, *, known: bool) -> CopiedPhoto | None:
+        if known or file.size not in self.sizes:
             return None
         content = images.hash_file(path)
         source = self.copy_of(content)
@@ -100,13 +115,13 @@ class Decoder:
         return Result(job, photo, self.prepare(decoded.image), thumbnail)
 
 
-def _failed(path: Path, file: FoundFile, error: ImageError) -> FailedPhoto:
-    """A row with the reason. What could not be read, unlike what could not be decoded, is tried again each time."""
-    readable = False
-    with suppress(OSError):
-        stat = path.stat()
-        readable = os.access(path, os.R_OK) and (stat.st_size, stat.st_mtime_ns) == (file.size, file.mtime_ns)
-    return FailedPhoto(file.path, file.size, file.mtime_ns if readable else NEVER, str(error))
+def _is_as_found(path: Path, file: FoundFile) -> bool:
+    """Whether the file is there, may be read, and has the stamp that the scan saw."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return os.access(path, os.R_OK) and (status.st_size, storable_ns(status.st_mtime_ns)) == (file.size, file.mtime_ns)
 
 
 def decode_all(jobs: Iterable[Job], decoder: Decoder, *, workers: int, ahead: int) -> Iterator[Result]:

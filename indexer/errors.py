@@ -7,6 +7,7 @@ PicsiftError
 ├── RootError               a folder that was asked for cannot be indexed
 ├── ModelError              an unknown model, or one that cannot be loaded
 ├── ImageError              one picture that cannot be read; its message is the photo's reason
+│   └── TooLargeError       it has more pixels than the settings allow
 ├── QueryError              a search that cannot be understood
 └── FaissMissingError       neither faiss-cpu nor faiss-gpu is installed
 
@@ -40,6 +41,10 @@ class ModelError(PicsiftError):
 
 class ImageError(PicsiftError):
     """One picture cannot be read; the message is the reason kept with the photo."""
+
+
+class TooLargeError(ImageError):
+    """The picture has more pixels than the settings allow."""
 
 
 class QueryError(PicsiftError):

@@ -16,7 +16,7 @@ from typing import Any, cast
 from PIL import Image, features
 
 from . import jpegxl
-from .errors import ImageError
+from .errors import ImageError, TooLargeError
 
 # Pillow's name: its module and class (JPEG: the base class, so that an MPO is the JPEG it starts with), the suffixes.
 _FORMATS = {
@@ -137,7 +137,7 @@ def _decoder(name: str) -> Callable[..., Any]:
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
-        raise ImageError(
+        raise TooLargeError(
             f"{width} x {height} pixels ({width * height / 1e6:,.0f} million) are more than the bound of "
             f"{max_pixels / 1e6:,.6g} million; raise the setting max_pixels to read it"
         )

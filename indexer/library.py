@@ -69,7 +69,7 @@ def open_library(folder: Path, *, create: bool) -> Library:
         LibraryError: there is none, it cannot be made or read, or the folder holds something else.
         NewerLibraryError: a newer picsift wrote it.
     """
-    folder = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100  links stay as the person wrote them
+    folder = Path(os.path.abspath(os.path.expanduser(folder)))  # noqa: PTH100, PTH111  links stay as the person wrote them
     try:
         _require(folder, create)
     except OSError as error:
@@ -80,7 +80,10 @@ def open_library(folder: Path, *, create: bool) -> Library:
 def _require(folder: Path, create: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise LibraryError(f"{folder} is a file, not a library folder. Name another with --library.")
-    if (folder / CATALOG).exists():
+    catalog = folder / CATALOG
+    if catalog.exists():
+        if catalog.stat().st_size == 0 and ((folder / "thumbnails").exists() or (folder / "index").exists()):
+            raise LibraryError(f"{catalog} is empty, but the library is not: it was damaged. Restore it from a backup.")
         return
     if not create:
         raise LibraryError(f"there is no library at {folder} yet. Make one: picsift index FOLDER")

@@ -99,7 +99,7 @@ def _look(
     found = scan(root.path, below, exclude=library.folder)
     known = library.catalog.known(root.id, below, model_id=model_id)
     problem = found.problem
-    if problem and _is_empty(root.path / below) and (allow_mass_removal or not known):
+    if problem and _has_nothing(root.path / below) and (allow_mass_removal or not known):
         found = Scan({})
         problem = None
         if not known:
@@ -114,10 +114,13 @@ def _look(
     return Looked(root, compare(known, found))
 
 
-def _is_empty(folder: Path) -> bool:
+def _has_nothing(folder: Path) -> bool:
+    """Whether a folder is empty or absent, rather than one that cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return next(entries, None) is None
+    except FileNotFoundError:
+        return True
     except OSError:
         return False
 
@@ -154,7 +157,7 @@ def _settle_moves(library: Library, looked: Sequence[Looked], settled: Settled, 
         if photo := _take(gone.get(content or "", []), file):
             moves.append(Move(photo.id, one.root.id, file.path, file.size, file.mtime_ns))
             if not photo.embedded:
-                settled.jobs.append(Job(one.root.id, one.root.path, file, known=True))
+                settled.jobs.append(Job(one.root.id, one.root.path, file, known=True, same=True))
     settled.unused += library.catalog.move(moves)
     settled.moved += len(moves)
     moved, places = {move.photo_id for move in moves}, {(move.root_id, move.path) for move in moves}
@@ -189,9 +192,10 @@ def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: _Has
     settled.unchanged += changes.unchanged + sum(change.known.embedded for change in touched)
     settled.jobs += [Job(root.id, root.path, file, known=False) for file in changes.added]
     settled.unused += [c.known.content_hash for c in changes.changed if c.known.id not in same and c.known.content_hash]
-    again = [change.file for change in changes.changed if change.known.id not in same or not change.known.embedded]
-    again += [FoundFile(photo.path, photo.size, photo.mtime_ns) for photo in changes.to_embed]
-    settled.jobs += [Job(root.id, root.path, file, known=True) for file in again]
+    again = [c for c in changes.changed if c.known.id not in same or not c.known.embedded]
+    settled.jobs += [Job(root.id, root.path, c.file, known=True, same=c.known.id in same) for c in again]
+    lacking = [FoundFile(photo.path, photo.size, photo.mtime_ns) for photo in changes.to_embed]
+    settled.jobs += [Job(root.id, root.path, file, known=True, same=True) for file in lacking]
     if changes.unchanged_failed:
         settled.messages.append(
             f"{changes.unchanged_failed:,} files in {root.path} failed before and have not changed since; "

@@ -47,7 +47,7 @@ class Storing:
         """Take one result; embeds and commits when enough have come."""
         match result.photo:
             case FailedPhoto() as photo:
-                self._fail(result.job, photo)
+                self._fail(result.job, photo, keep=result.unread)
             case CopiedPhoto() as photo:
                 self._copies.append((result.job, photo))
             case NewPhoto():
@@ -63,8 +63,10 @@ class Storing:
         self._embed()
         self._write()
 
-    def _fail(self, job: Job, photo: FailedPhoto) -> None:
-        self._failed.append((job, photo))
+    def _fail(self, job: Job, photo: FailedPhoto, *, keep: bool) -> None:
+        """Note a failure; with `keep`, what the catalog knows of the photo stays, for the next run to settle."""
+        if not (keep and job.known):
+            self._failed.append((job, photo))
         self.failures.append((str(job.root / photo.path), photo.reason))
 
     def _embed(self) -> None:
@@ -83,7 +85,7 @@ class Storing:
         except ValueError:
             file = result.job.file
             reason = "the model finds nothing in this picture: its features are zero or not finite"
-            self._fail(result.job, FailedPhoto(file.path, file.size, file.mtime_ns, reason))
+            self._fail(result.job, FailedPhoto(file.path, file.size, file.mtime_ns, reason), keep=result.job.same)
 
     def _vectors(self, batch: list[Result]) -> NDArray[np.float16]:
         return self._embedder.embed_prepared([result.pixels for result in batch if result.pixels is not None])
@@ -95,9 +97,8 @@ class Storing:
 
     def _write(self) -> None:
         catalog = self._library.catalog
-        self._copies = self._true_copies()
-        for root_id, copies in _by_root(self._copies).items():  # first: what is stored next may be their originals
-            catalog.store_copies(root_id, copies)
+        for root_id, copies in _by_root([(job, (job, copy)) for job, copy in self._copies]).items():
+            self._write_copies(root_id, copies)  # first: what is stored next may be their originals
         for root_id, stored in _by_root([(r.job, (photo, vector)) for r, photo, vector in self._embedded]).items():
             vectors = np.stack([vector for _, vector in stored])
             catalog.store(root_id, [photo for photo, _ in stored], self._model.id, vectors)
@@ -110,22 +111,23 @@ class Storing:
         ) in self._embedded:  # after the commit: a kill in between costs a thumbnail, and leaves none
             if result.thumbnail:
                 self._library.thumbnails.keep(photo.content_hash, result.thumbnail)
-        for job in [result.job for result, *_ in self._embedded] + [job for job, _ in self._copies]:
+        for job in [result.job for result, *_ in self._embedded]:
             self.updated += job.known
             self.added += not job.known
         self._embedded, self._copies, self._failed = [], [], []
         self._last_commit = time.monotonic()
 
-    def _true_copies(self) -> list[tuple[Job, CopiedPhoto]]:
-        """The copies whose original is still what it was when they were compared with it; the others go to `again`."""
-        contents = {copy.content_hash for _, copy in self._copies}
-        sources = self._library.catalog.by_content(contents, model_id=self._model.id) if contents else {}
-        self.again += [job for job, copy in self._copies if copy.content_hash not in sources]
-        return [
-            (job, replace(copy, source_id=sources[copy.content_hash]))
-            for job, copy in self._copies
-            if copy.content_hash in sources
-        ]
+    def _write_copies(self, root_id: int, copies: list[tuple[Job, CopiedPhoto]]) -> None:
+        """Store the copies whose original is still what it was when they were compared; the others go to `again`."""
+        contents = {copy.content_hash for _, copy in copies}
+        sources = self._library.catalog.by_content(contents, model_id=self._model.id)
+        self.again += [job for job, copy in copies if copy.content_hash not in sources]
+        true = [(job, copy) for job, copy in copies if copy.content_hash in sources]
+        self._library.catalog.store_copies(
+            root_id, [replace(copy, source_id=sources[copy.content_hash]) for _, copy in true]
+        )
+        self.updated += sum(job.known for job, _ in true)
+        self.added += sum(not job.known for job, _ in true)
 
 
 def _by_root(items: list[tuple[Job, _T]]) -> dict[int, list[_T]]:

@@ -105,3 +105,16 @@ def test_every_file_of_the_packages_stands_in_the_readme():
     files = [path for path in modules(*ORDER) if path.name != "__init__.py"]
     missing = [str(path.relative_to(ROOT)) for path in files if path.name not in readme]
     assert [path for path in missing if "migrations" not in path] == []
+
+
+def test_every_command_stands_in_the_readme_and_has_help():
+    import typer
+
+    from app.cli import app
+
+    readme = (ROOT / "README.md").read_text()
+    commands = typer.main.get_command(app).commands
+    assert len(commands) >= 7
+    for name, command in commands.items():
+        assert f"picsift {name}" in readme
+        assert command.help

@@ -6,7 +6,8 @@ import torch
 import training_data
 from pyarrow import parquet
 
-from clip_model.data import TEMPLATES, augment, draw_batch, positives, read_pairs
+from clip_model.augmentation import augment
+from clip_model.data import TEMPLATES, draw_batch, positives, read_pairs
 from clip_model.transforms import MEAN, STD
 
 

@@ -70,3 +70,12 @@ def test_each_model_has_its_own_index_folder(tmp_path):
     library = open_library(tmp_path / "library", create=True)
     one, other = (library.catalog.model(name, name * 32, 8) for name in ("ab", "cd"))
     assert library.index_folder(one) != library.index_folder(other)
+
+
+def test_an_emptied_catalog_is_not_taken_for_a_new_library(tmp_path):
+    library = open_library(tmp_path / "library", create=True)
+    library.catalog.close()
+    (library.folder / "thumbnails").mkdir(exist_ok=True)
+    (library.folder / "catalog.db").write_bytes(b"")
+    with pytest.raises(LibraryError, match="damaged"):
+        open_library(library.folder, create=True)

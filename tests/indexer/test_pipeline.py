@@ -10,7 +10,7 @@ from worlds import draw
 from clip_model.checkpoint import save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
-from indexer import images, storing
+from indexer import images, storing, vector_file
 from indexer.embedder import Embedder
 from indexer.errors import LibraryLockedError, RootError
 from indexer.library import open_library
@@ -356,7 +356,7 @@ def test_the_index_is_rebuilt_without_opening_a_photo(world, reads):
     world.sync()
     folder = world.library.index_folder(world.active)
     for damage in ("truncate", "delete", "flip"):
-        data = next(path for path in folder.iterdir() if path.suffix != ".json")
+        data = folder / vector_file.read_pointer(folder).file
         if damage == "delete":
             data.unlink()
         else:
@@ -411,6 +411,76 @@ def test_a_photo_that_changes_while_a_new_model_is_built_loses_its_old_vector(wo
     world.sync(world.photos / "0", embedder=other_model)
     photo = world.library.catalog.photo_at(world.photos / "0" / "0.png")
     assert world.library.catalog.embedding_of(photo.id, world.active.id) is None
+
+
+def test_a_drive_that_goes_during_a_run_costs_nothing(world, other_model):
+    for seed in range(6):
+        world.write(f"{seed}.png", seed)
+    world.sync()
+    old, away = world.active, world.photos.with_name("away")
+
+    def unplug(progress):
+        if progress.stage == "embed" and world.photos.exists():
+            world.photos.rename(away)
+
+    report = world.sync(embedder=other_model, on_progress=unplug)
+    assert counts(report) == (0, 0, 0, 0, 0, 6)
+    assert world.active == old  # the new model has nothing to answer with
+    assert world.library.catalog.counts().photos == 6
+    assert world.nearest(3) == "3.png"
+    away.rename(world.photos)
+    assert counts(world.sync(embedder=other_model)) == (0, 6, 0, 0, 0, 0)
+    assert world.active.fingerprint == other_model.fingerprint
+
+
+def test_photos_that_swap_places_between_two_roots(world, tmp_path):
+    for name, seed in (("one/a.png", 1), ("two/b.png", 2)):
+        world.write(name, seed)
+    roots = (world.photos / "one", world.photos / "two")
+    world.sync(*roots)
+    a, b = roots[0] / "a.png", roots[1] / "b.png"
+    a.rename(tmp_path / "kept")
+    b.rename(a)
+    (tmp_path / "kept").rename(b)
+    for path in (a, b):
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    world.sync(*roots)
+    assert (world.nearest(1), world.nearest(2)) == ("two/b.png", "one/a.png")
+    world.assert_agreement()
+
+
+def test_copies_crossing_between_two_roots_are_told_from_what_they_replace(world):
+    one, two = world.photos / "one", world.photos / "two"
+    world.write("one/a.png", 1)
+    world.write("two/b.png", 2)
+    world.sync(one, two)
+    shutil.copyfile(one / "a.png", two / "copy.png")
+    shutil.copyfile(two / "b.png", one / "copy.png")
+    world.write("one/a.png", 3)
+    world.write("two/b.png", 4)
+    world.sync(one, two)
+    found = [world.nearest(seed) for seed in (1, 2, 3, 4)]
+    assert found == ["two/copy.png", "one/copy.png", "one/a.png", "two/b.png"]
+    world.assert_agreement()
+
+
+def test_a_picture_refused_by_a_setting_is_taken_when_the_setting_is_raised(world):
+    world.write("a.png", 1)
+    assert counts(world.sync(max_pixels=100)) == (0, 0, 0, 0, 0, 1)
+    assert counts(world.sync()) == (0, 1, 0, 0, 0, 0)
+
+
+def test_an_absent_root_goes_when_told_to_and_its_photos_move_to_where_they_are_now(world):
+    for seed in range(3):
+        world.write(f"old/{seed}.png", seed)
+    world.sync(world.photos / "old")
+    ids = world.library.catalog.embedding_ids(world.active.id).tolist()
+    (world.photos / "old").rename(world.photos / "new")
+    roots = (world.photos / "old", world.photos / "new")
+    report = world.sync(*roots, allow_mass_removal=True)
+    assert counts(report) == (0, 0, 3, 0, 0, 0)
+    assert world.library.catalog.embedding_ids(world.active.id).tolist() == ids
+    assert world.names() == [f"new/{seed}.png" for seed in range(3)]
 
 
 def test_a_batch_with_a_picture_that_the_model_makes_nothing_of_fails_that_picture_alone(world, monkeypatch):

@@ -60,9 +60,8 @@ RECIPES: Mapping[str, Recipe] = {
     # python -m clip_model.train --config tiny --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/tiny
     # Two minutes on two cores; shows that everything works, reaches a few percent.
     "tiny": Recipe(_TINY, steps=200, batch_size=128, lr=1e-3, warmup=20, eval_every=100),
-    # The built-in model, first of three commands: the image tower against sentence vectors.
-    # python -m clip_model.train --config builtin-image --data 'DATA/train-*.parquet' --val DATA/val.parquet \
-    #     --out runs/image
+    # The built-in model, first of four commands: the image tower against sentence vectors.
+    # python -m clip_model.train --config builtin-image --data 'DATA/train-*.parquet' --out runs/image
     "builtin-image": Recipe(PRESETS["builtin"], steps=2400, text="teacher"),
     # The third command (the second is clip_model.distill): both towers together.
     # python -m clip_model.train --config builtin-tune --init runs/text/model.safetensors \
@@ -75,6 +74,19 @@ RECIPES: Mapping[str, Recipe] = {
         caption_weight=2.0,
         smallest_crop=0.85,
         name_weights=(0.9, 0.04, 0.06),
+    ),
+    # The fourth: once more, nearer to how the model is used: whole pictures, plain names.
+    # python -m clip_model.train --config builtin-polish --init runs/tune/model.safetensors \
+    #     --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/polish
+    "builtin-polish": Recipe(
+        PRESETS["builtin"],
+        steps=420,
+        lr=1e-3,
+        warmup=20,
+        caption_weight=0.7,
+        jitter=0.1,
+        smallest_crop=0.9,
+        name_weights=(0.96, 0.02, 0.02),
     ),
     # The paper's recipe for ViT-B/32 on one machine with GPUs, should somebody have the pairs for it.
     "vit-b-32": Recipe(

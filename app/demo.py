@@ -46,7 +46,7 @@ PHOTOS = {
     ),
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
 }
-QUERIES = ("a red motorcycle", "a cup of coffee", "a lion")
+QUERIES = ("a red motorcycle", "a cup of coffee", "a brick wall")
 ENOUGH = 15
 SHOWN_HITS = 3
 PHOTO_FOLDER = "photos"

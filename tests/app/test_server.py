@@ -15,11 +15,13 @@ from starlette.testclient import TestClient
 from app.server import ServerError, build_app, serve
 
 SERVE = """
+import signal
 import sys
 from pathlib import Path
 from app.bootstrap import build_services
 from app.server import serve
 from app.settings import Settings
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background has it ignored
 try:
     serve(build_services(Settings(library=Path(sys.argv[1])), create=True), port=0)
 except KeyboardInterrupt:

@@ -17,7 +17,7 @@ import numpy as np
 
 from app.bootstrap import DEFAULT_MODEL, build_services
 from app.samples import BLUE, FORMATS, RED, sample
-from app.settings import Settings
+from app.settings import Settings, config_path
 from app.status import read_status
 from indexer import images
 from indexer.embedder import Embedder
@@ -44,6 +44,8 @@ class Check:
 def examine(settings: Settings) -> Iterator[Check]:
     """Every check, one after the other; the slow ones (loading the model) among them."""
     yield Check("python", True, f"{sys.version.split()[0]}, picsift {importlib.metadata.version('picsift')}")
+    path = config_path()
+    yield Check("settings", True, f"{path}" if path.exists() else f"none set; they would stand in {path}")
     yield _tried("torch", lambda: _torch(), essential=True)
     yield _tried("gpu", lambda: _gpu(settings.device))
     yield _tried("model", lambda: _model(settings), essential=True)

@@ -61,7 +61,9 @@ def start(
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     head = TextHead(recipe.model.embed_dim).to(device) if recipe.text == "teacher" else None
     encode_texts = _teacher_texts(head, vectors, device) if head and vectors else _tower_texts(model, device)
-    if head:  # the text tower takes no part
+    if recipe.text == "locked":
+        encode_texts = _kept(encode_texts, device)
+    if recipe.text != "tower":  # the model's text tower takes no part, or stays as it is
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.startswith("visual.") or name == "logit_scale")
     optimizer = adamw([model, head] if head else [model], lr=recipe.lr, weight_decay=recipe.weight_decay)
@@ -100,6 +102,20 @@ def _tower_texts(model: CLIP, device: torch.device) -> EncodeTexts:
         row = {text: i for i, text in enumerate(unique)}
         features = encode_by_length(model, tokenizer(unique).to(device))
         return features[[row[text] for text in texts]]
+
+    return encode
+
+
+def _kept(encode_texts: EncodeTexts, device: torch.device) -> EncodeTexts:
+    """`encode_texts` for a tower that does not change: each text is computed once, and no gradient flows."""
+    rows: dict[str, Tensor] = {}
+
+    def encode(texts: list[str]) -> Tensor:
+        new = [text for text in dict.fromkeys(texts) if text not in rows]
+        if new:
+            with torch.inference_mode(False), torch.no_grad():  # not inference: training steps use them too
+                rows.update(zip(new, encode_texts(new).cpu(), strict=True))
+        return torch.stack([rows[text] for text in texts]).to(device)
 
     return encode
 

@@ -44,7 +44,7 @@ class VisionTransformer(nn.Module):
             (b, e) float, raw features.
         """
         x = self.conv1(images).flatten(2).transpose(1, 2)  # [b, h*w, d]
-        token = self.class_embedding.to(x.dtype).expand(len(x), 1, -1)
+        token = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([token, x], dim=1) + self.positional_embedding.to(x.dtype)  # [b, h*w + 1, d]
         x = self.transformer(self.ln_pre(x))
         features: Tensor = self.ln_post(x[:, 0]) @ self.proj  # [b, e]

@@ -105,8 +105,10 @@ class Embedder:
         return pixels
 
     def embed_prepared(self, pixels: Sequence[Pixels]) -> NDArray[np.float16]:
-        """Embeddings of what `prepare` gave: (n, d) float16, unit length."""
-        return self._ready().encode_pixels(pixels).astype(np.float16)
+        """Embeddings of what `prepare` gave: (n, d) float16, unit length; cores are left to those who prepare more."""
+        encoder = self._ready()
+        with encoder.sharing_cores():
+            return encoder.encode_pixels(pixels).astype(np.float16)
 
     def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Embeddings of upright pictures: (n, d) float32, unit length."""

@@ -42,6 +42,15 @@ def test_a_library_that_is_not_there_is_no_fault_and_is_not_made(checks, setting
     assert not settings.library.exists()
 
 
+def test_it_says_where_settings_would_stand(settings, monkeypatch, tmp_path):
+    monkeypatch.setenv("PICSIFT_CONFIG", str(tmp_path / "mine.toml"))
+    found = next(check for check in examine(settings) if check.name == "settings")
+    assert found.detail == f"none set; they would stand in {tmp_path / 'mine.toml'}"
+    (tmp_path / "mine.toml").write_text("")
+    found = next(check for check in examine(settings) if check.name == "settings")
+    assert found.detail == str(tmp_path / "mine.toml")
+
+
 def test_details_are_one_line_each(checks):
     assert [check for check in checks.values() if "\n" in check.detail or not check.detail] == []
 

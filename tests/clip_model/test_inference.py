@@ -130,6 +130,18 @@ def test_bfloat16_stays_close_and_gives_float32(name):
         assert not np.array_equal(got, expected)
 
 
+def test_cores_are_shared_for_a_while_and_given_back(encoder):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        with pytest.raises(KeyError), encoder.sharing_cores():
+            assert torch.get_num_threads() == 2
+            raise KeyError
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_the_model_that_was_given_stays_as_it_is(model):
     model.train()
     before = {name: value.clone() for name, value in model.state_dict().items()}

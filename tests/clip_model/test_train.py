@@ -54,6 +54,19 @@ def test_it_overfits_one_batch(pairs):
     assert losses[-1] < floor + 0.15
 
 
+def test_a_locked_text_tower_stays_while_the_image_tower_learns(pairs):
+    run = begin(replace(RECIPE, text="locked"))
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    computed, encode = [], run.model.encode_text
+    run.model.encode_text = lambda tokens: computed.append(len(tokens)) or encode(tokens)
+    losses = [train_step(run, batch(pairs, 0)) for _ in range(8)]
+    changed = {name for name, value in run.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert losses[-1] < losses[0]
+    assert {name.partition(".")[0] for name in changed} <= {"visual", "logit_scale"}
+    assert "visual.proj" in changed
+    assert sum(computed) == len(set(batch(pairs, 0).texts))  # each text once, however many steps
+
+
 def _least_possible(same):
     """Nats of a model that gives each photo's texts, and each text's photos, equal shares of everything."""
     targets = same.double()

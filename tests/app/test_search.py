@@ -14,20 +14,8 @@ from indexer.errors import LibraryError, ModelError, QueryError
 
 
 @pytest.fixture
-def world(tmp_path):
-    world = World(tmp_path)
-    world.write("red.png", "red")
-    world.write("green.png", "green")
-    world.write("blue.png", "blue")
-    world.write("trip/yellow.jpg", "yellow", datetime(2021, 7, 4, 10, 11, 12))
-    world.write("trip/purple.jpg", "purple", datetime(2019, 1, 1, 8, 0, 0))
-    return world
-
-
-@pytest.fixture
-def search(world):
-    world.index()
-    return world.services().search
+def search(services):
+    return services.search
 
 
 def test_words_find_the_photo_they_describe(search):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from catalog_samples import DIM, metadata, new, vectors
+from odd_names import ODD_NAMES
 from sqlalchemy import event
 
 from indexer import photo_queries
@@ -21,15 +22,6 @@ from indexer.errors import ModelError, RootError
 from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter, Touch
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
-ODD_NAMES = [
-    "100%.jpg",
-    "a_b.jpg",
-    'it\'s "so".jpg',
-    "two\nlines.jpg",
-    "写真 ü.JPEG",
-    "e\u0301.png",
-    "\udce9t\udce9.jpg",
-]
 
 
 @pytest.fixture

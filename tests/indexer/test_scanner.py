@@ -6,19 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from odd_names import ODD_NAMES
 
 from indexer.records import storable_ns
 from indexer.scanner import FoundFile, is_skipped, scan
-
-ODD_NAMES = [
-    "100%.jpg",
-    "a_b.jpg",
-    'it\'s "so".jpg',
-    "two\nlines.jpg",
-    "写真 ü.JPEG",
-    "e\u0301.png",
-    "\udce9t\udce9.jpg",
-]
 
 
 def write(root: Path, *paths: str) -> None:

@@ -3,10 +3,10 @@
 The embedder is written by hand and goes in at the composition root; catalog, index, files and pipeline are real.
 """
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
-import os
 from datetime import datetime
 from pathlib import Path
 

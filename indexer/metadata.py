@@ -88,7 +88,7 @@ def inside(exif: PhotoMetadata, iptc: PhotoMetadata, xmp: PhotoMetadata) -> Phot
     measured = overlay(xmp, exif)
     written = overlay(exif, iptc, xmp)
     alone = set(_TECHNICAL).union(*(group for group in _TOGETHER if set(group) & set(_TECHNICAL)))
-    return replace(written, **{name: getattr(measured, name) for name in alone}, orientation=exif.orientation)
+    return replace(written, **{name: getattr(measured, name) for name in alone})
 
 
 def overlay(*layers: PhotoMetadata) -> PhotoMetadata:

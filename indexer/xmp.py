@@ -86,7 +86,7 @@ def _properties(packet: bytes) -> _Properties:
     found: _Properties = {}
     try:
         # A packet needs no document type; without one there are no entities to expand, in any encoding.
-        if len(packet) > MAX_BYTES or b"<!DOCTYPE" in packet.replace(b"\0", b"").upper():
+        if len(packet) > MAX_BYTES or b"<!DOCTYPE" in packet.replace(b"\0", b""):
             return found
         parser = etree.XMLParser(
             resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True,

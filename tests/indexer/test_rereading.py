@@ -1,8 +1,11 @@
 """Sidecars that come, change and go are noticed; the metadata is read again, and no photo is embedded for it."""
 
 import os
+import struct
+import zlib
 
 import pytest
+from PIL import Image
 from sqlalchemy import text
 from written import exif, jpeg, listed, packet
 
@@ -106,8 +109,6 @@ def test_a_photo_that_cannot_be_read_again_keeps_what_is_known(world):
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif", "jxl"])
 def test_reading_again_finds_what_decoding_found(world, suffix):
-    from PIL import Image
-
     path = world.photos / f"a.{suffix}"
     main, photo = {271: "Acme", 272: "One", 274: 6}, {36867: "2021:07:04 10:11:12", 33437: 2.8}
     if suffix == "jxl":
@@ -116,6 +117,16 @@ def test_reading_again_finds_what_decoding_found(world, suffix):
     decoded = load(path, min_side=16).decoded.metadata
     assert (decoded.camera_make, decoded.f_number) == ("Acme", 2.8)
     assert reread(path, sidecar="", mtime_ns=0, max_pixels=10_000, max_bytes=10**6) == decoded
+
+
+def test_what_follows_a_pngs_pixels_is_read_too(tmp_path):
+    path, text = tmp_path / "a.png", b"XML:com.adobe.xmp\0\0\0\0\0" + packet(attributes='dc:title="Dog"')
+    Image.new("RGB", (32, 24), "red").save(path)
+    source, checksum = path.read_bytes(), zlib.crc32(b"iTXt" + text)
+    late = struct.pack(">I", len(text)) + b"iTXt" + text + struct.pack(">I", checksum)
+    path.write_bytes(source[:-12] + late + source[-12:])
+    assert load(path, min_side=16).decoded.metadata.title == "Dog"
+    assert reread(path, sidecar="", mtime_ns=0, max_pixels=10_000, max_bytes=10**6).title == "Dog"
 
 
 def test_bounds_hold_and_what_is_wrong_is_said(tmp_path):

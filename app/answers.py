@@ -9,6 +9,7 @@ from app.documents import status_document
 from app.pictures import shown_path
 from app.search import Hit, SearchResult
 from app.status import Status
+from indexer.dates import SOURCES
 from indexer.records import PhotoRecord
 
 PathText = Annotated[
@@ -79,13 +80,25 @@ class PhotoAnswer(BaseModel):
     height: int | None
     taken_at: datetime | None = Field(description="Local time where it was taken.")
     taken_offset_min: int | None = Field(description="Minutes that this time is ahead of UTC, where the file says so.")
-    taken_source: str | None
+    taken_source: str | None = Field(description=f"Which field the date is from: {', '.join(SOURCES)}.")
     latitude: float | None
     longitude: float | None
     altitude: float | None = Field(description="Metres above the sea.")
     camera_make: str | None
     camera_model: str | None
     lens: str | None
+    exposure_s: float | None = Field(description="Exposure in seconds.")
+    f_number: float | None
+    iso: int | None
+    focal_mm: float | None = Field(description="Focal length in millimetres.")
+    focal_35mm_mm: float | None = Field(description="Focal length that shows as much on 35 mm film.")
+    rating: int | None = Field(description="0 to 5 stars, or -1 for rejected.")
+    title: str | None
+    description: str | None
+    city: str | None = Field(description="As the file names it, or the city around or nearest to the position.")
+    region: str | None
+    country: str | None
+    keywords: list[str] = Field(description="Levels of a hierarchy are parted by | or / as its program wrote them.")
     indexed_at: datetime | None
 
     @classmethod

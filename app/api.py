@@ -56,10 +56,12 @@ ServicesDep = Annotated[Services, Depends(services_of)]
 PhotoDep = Annotated[PhotoRecord, Depends(photo_of)]
 Limit = Annotated[int, Query(ge=1, le=query.MAX_LIMIT, description="Hits wanted.")]
 Offset = Annotated[int, Query(ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")]
-Words = Annotated[str, Query(description="Words; after:, before: and folder: filters may stand among them.")]
+Words = Annotated[str, Query(description="Words; after:, before:, folder: and place: filters may stand among them.")]
 After = Annotated[str | None, Query(description="Taken in or after this year, month or day, such as 2021-06.")]
 Before = Annotated[str | None, Query(description="Taken before this year, month or day.")]
 Folder = Annotated[str | None, Query(description="An absolute folder, or names of folders such as Holiday/Beach.")]
+
+Place = Annotated[str | None, Query(description="A city, region or country, such as Lisbon or New York.")]
 
 
 @router.get("/search", responses={key: REFUSALS[key] for key in (400, 422, 503)})
@@ -71,9 +73,10 @@ def search(
     after: After = None,
     before: Before = None,
     folder: Folder = None,
+    place: Place = None,
 ) -> SearchAnswer:
     """Photos that match the words, best first."""
-    wanted = query.Query(limit=limit, offset=offset, **_asked(q, after, before, folder))
+    wanted = query.Query(limit=limit, offset=offset, **_asked(q, after, before, folder, place))
     return SearchAnswer.of(services.search.search(wanted))
 
 
@@ -87,12 +90,13 @@ def search_by_picture(
     after: Annotated[str | None, Form()] = None,
     before: Annotated[str | None, Form()] = None,
     folder: Annotated[str | None, Form()] = None,
+    place: Annotated[str | None, Form()] = None,
 ) -> SearchAnswer:
     """Photos like the picture; with words, photos that match both."""
     picture = file.file.read()
     if not picture:
         raise ImageError(f"the uploaded file {file.filename!r} is empty. Send a picture.")
-    wanted = query.Query(image=picture, limit=limit, offset=offset, **_asked(q, after, before, folder))
+    wanted = query.Query(image=picture, limit=limit, offset=offset, **_asked(q, after, before, folder, place))
     return SearchAnswer.of(services.search.search(wanted))
 
 
@@ -171,10 +175,10 @@ def build_api(services: Services) -> FastAPI:
     return api
 
 
-def _asked(q: str, after: str | None, before: str | None, folder: str | None) -> dict[str, Any]:
+def _asked(q: str, *beside: str | None) -> dict[str, Any]:
     """The words and the filter: what stands among the words and what stands beside them both hold."""
     words, among = query.parse(q)
-    return {"text": words, "filter": query.merge(among, query.make_filter(after, before, folder))}
+    return {"text": words, "filter": query.merge(among, query.make_filter(*beside))}
 
 
 def _cached(request: Request, photo: PhotoRecord, render: Callable[[], bytes]) -> Response:

@@ -20,6 +20,7 @@ class Fields:
     after: str | None = None
     before: str | None = None
     folder: str | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,5 +126,5 @@ def find(services: Services, photo_id: object) -> PhotoRecord:
 def _asked(fields: Fields) -> tuple[str, PhotoFilter]:
     """The words, and the filter that the words and the fields beside them make together."""
     words, among = parse(fields.words or "")
-    beside = [(text or "").strip() or None for text in (fields.after, fields.before, fields.folder)]
+    beside = [(text or "").strip() or None for text in (fields.after, fields.before, fields.folder, fields.place)]
     return words, merge(among, make_filter(*beside))

@@ -20,6 +20,7 @@ from app.options import (
     LibraryOption,
     LimitOption,
     OffsetOption,
+    PlaceOption,
     PortOption,
     Sort,
     SortOption,
@@ -88,7 +89,7 @@ def search_command(
         list[str] | None,
         typer.Argument(
             metavar="QUERY",
-            help='What to look for. after:2021, before:2021-06-30 and folder:"two words" may stand among the words.',
+            help='What to look for; after:2021, before:2021-06-30, folder:Trip, place:"New York" may stand among it.',
             show_default=False,
         ),
     ] = None,
@@ -104,6 +105,7 @@ def search_command(
     after: AfterOption = None,
     before: BeforeOption = None,
     folder: FolderOption = None,
+    place: PlaceOption = None,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -117,7 +119,7 @@ def search_command(
     wanted = Query(
         text=text,
         image=image,
-        filter=merge(among, make_filter(after, before, folder)),
+        filter=merge(among, make_filter(after, before, folder, place)),
         limit=limit,
         offset=offset,
         sort=sort.value,
@@ -137,13 +139,14 @@ def similar_command(
     after: AfterOption = None,
     before: BeforeOption = None,
     folder: FolderOption = None,
+    place: PlaceOption = None,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Find photos like this one."""
     settings = _begin(verbose, library=library)
-    wanted = make_filter(after, before, folder)
+    wanted = make_filter(after, before, folder, place)
     result = build_services(settings).search.similar(file, limit=limit, offset=offset, filter=wanted, sort=sort.value)
     output.show_hits(result, json=json, first_rank=offset + 1)
 

@@ -36,7 +36,7 @@ def summary(shown: Shown) -> str:
 def nothing_found(shown: Shown) -> str:
     """Why there is no hit, and what to do."""
     if shown.query.filter != type(shown.query.filter)():
-        return _notice("No photo passes these filters", "<p>Widen the dates, or leave the folder out.</p>")
+        return _notice("No photo passes these filters", "<p>Widen the dates, or leave the folder or the place out.</p>")
     return _notice("Nothing to compare with", "<p>The library holds no other photo yet.</p>")
 
 

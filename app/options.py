@@ -35,4 +35,8 @@ FolderOption = Annotated[
     str | None,
     typer.Option("--folder", metavar="NAME", help="Only photos below an absolute path, or below folders of this name."),
 ]
+PlaceOption = Annotated[
+    str | None,
+    typer.Option("--place", metavar="NAME", help="Only photos from a city, region or country of this name."),
+]
 PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="TCP port. [default: 7860]")]

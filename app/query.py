@@ -1,4 +1,4 @@
-"""The query language: words with after:, before: and folder: filters among them. Pure.
+"""The query language: words with after:, before:, folder: and place: filters among them. Pure.
 
 It asks no catalog and embeds nothing; `app/search.py` does.
 """
@@ -21,8 +21,12 @@ MAX_OFFSET = 100_000  # hits skipped before it
 Picture = Image.Image | bytes | Path
 """A picture to search by: a file, the bytes of one, or a decoded one (RGB, upright)."""
 
-_FILTER = re.compile(r'(?<!\S)(after|before|folder):("[^"]*"|“[^”]*”|\S*)', re.IGNORECASE)
+_FILTER = re.compile(r'(?<!\S)(after|before|folder|place):("[^"]*"|“[^”]*”|\S*)', re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+_EXAMPLES = {
+    "folder": 'folder:Holiday or folder:"Summer 2021"',
+    "place": 'place:Lisbon or place:"New York"',
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,9 @@ def parse(text: str) -> tuple[str, PhotoFilter]:
     return words, make_filter(**found)
 
 
-def make_filter(after: str | None = None, before: str | None = None, folder: str | None = None) -> PhotoFilter:
+def make_filter(
+    after: str | None = None, before: str | None = None, folder: str | None = None, place: str | None = None
+) -> PhotoFilter:
     """The filter that these texts describe.
 
     Raises:
@@ -78,22 +84,27 @@ def make_filter(after: str | None = None, before: str | None = None, folder: str
     """
     start = None if after is None else parse_date(after, "after")
     end = None if before is None else parse_date(before, "before")
-    return _possible(PhotoFilter(after=start, before=end, folder=folder or None))
+    return _possible(PhotoFilter(after=start, before=end, folder=folder or None, place=place or None))
 
 
 def merge(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
     """The filter that passes what both pass.
 
     Raises:
-        QueryError: both name a folder, or no date can pass.
+        QueryError: they name two folders or two places, or no date can pass.
     """
-    if first.folder and second.folder and first.folder != second.folder:
-        raise QueryError(f"two folders are asked for, {first.folder!r} and {second.folder!r}. Leave one.")
+    for kind in ("folder", "place"):
+        one, other = getattr(first, kind), getattr(second, kind)
+        if one and other and one != other:
+            raise QueryError(f"two {kind}s are asked for, {one!r} and {other!r}. Leave one.")
     starts = [moment for moment in (first.after, second.after) if moment]
     ends = [moment for moment in (first.before, second.before) if moment]
     return _possible(
         PhotoFilter(
-            after=max(starts, default=None), before=min(ends, default=None), folder=first.folder or second.folder
+            after=max(starts, default=None),
+            before=min(ends, default=None),
+            folder=first.folder or second.folder,
+            place=first.place or second.place,
         )
     )
 
@@ -119,8 +130,8 @@ def parse_date(text: str, name: str) -> datetime:
 
 def _value(key: str, written: str) -> str:
     value = written[1:-1] if len(written) > 1 and written[0] in '"“' and written[-1] in '"”' else written
-    if key == "folder" and not value.strip():
-        raise QueryError('folder: needs a name right behind it, such as folder:Holiday or folder:"Summer 2021".')
+    if key in _EXAMPLES and not value.strip():
+        raise QueryError(f"{key}: needs a name right behind it, such as {_EXAMPLES[key]}.")
     if value[:1] in ('"', "“"):
         raise QueryError(f"{key}:{value} opens a quotation mark that is never closed. Close it, or leave it out.")
     return value

@@ -49,6 +49,7 @@ class Parts:
     after: gr.Textbox
     before: gr.Textbox
     folder: gr.Textbox
+    place: gr.Textbox
     asked: gr.HTML
     summary: gr.HTML
     grid: gr.HTML
@@ -119,27 +120,29 @@ class Actions:
         return self._cleared() | {self.parts.grid: greeting}
 
     @explained
-    def search(self, words: Typed, after: Typed, before: Typed, folder: Typed, shown: Shown | None) -> Updates:
+    def search(
+        self, words: Typed, after: Typed, before: Typed, folder: Typed, place: Typed, shown: Shown | None
+    ) -> Updates:
         """Search for the words, and for the picture if one was dropped in."""
         sample = shown.sample if shown else None
-        return self._render(browsing.ask(self.services, Fields(words, after, before, folder), sample))
+        return self._render(browsing.ask(self.services, Fields(words, after, before, folder, place), sample))
 
     @explained
-    def drop(self, words: Typed, after: Typed, before: Typed, folder: Typed, picture: bytes) -> Updates:
+    def drop(self, words: Typed, after: Typed, before: Typed, folder: Typed, place: Typed, picture: bytes) -> Updates:
         """Search for a picture that was dropped in."""
-        return self._render(browsing.ask_with(self.services, Fields(words, after, before, folder), picture))
+        return self._render(browsing.ask_with(self.services, Fields(words, after, before, folder, place), picture))
 
     @explained
-    def clear(self, words: Typed, after: Typed, before: Typed, folder: Typed) -> Updates:
+    def clear(self, words: Typed, after: Typed, before: Typed, folder: Typed, place: Typed) -> Updates:
         """Take the picture away: what remains are the words, if there are any."""
         if not (words or "").strip():
             return self.start()
-        return self._render(browsing.ask(self.services, Fields(words, after, before, folder)))
+        return self._render(browsing.ask(self.services, Fields(words, after, before, folder, place)))
 
     @explained
-    def like(self, after: Typed, before: Typed, folder: Typed, event: gr.EventData) -> Updates:
+    def like(self, after: Typed, before: Typed, folder: Typed, place: Typed, event: gr.EventData) -> Updates:
         """Search for photos like the one that is open."""
-        fields = Fields("", after, before, folder)
+        fields = Fields("", after, before, folder, place)
         return self._render(browsing.ask_like(self.services, fields, event.photo_id)) | {self.parts.words: ""}
 
     @explained
@@ -179,13 +182,14 @@ def lay_out() -> Parts:
             after = _textbox("Taken from", "2021, 2021-06 or 2021-06-30", elem_id="after", show_label=True)
             before = _textbox("Taken before", "2022", elem_id="before", show_label=True)
             folder = _textbox("Folder", "Holiday/Beach", elem_id="folder", show_label=True)
+            place = _textbox("Place", "Lisbon, Portugal", elem_id="place", show_label=True)
     asked = gr.HTML(js_on_load=ASKED_JS, elem_id="asked", apply_default_css=False)
     summary = gr.HTML(elem_id="summary", apply_default_css=False)
     grid = gr.HTML(js_on_load=GRID_JS, elem_id="grid", apply_default_css=False)
     more = gr.Button("More results", visible=False, elem_id="more")
     large = gr.HTML(js_on_load=VIEWER_JS, elem_id="large", apply_default_css=False)
     shown = gr.State(None, time_to_live=24 * UPLOADS_KEPT_S)
-    return Parts(words, picture, search, after, before, folder, asked, summary, grid, more, large, shown)
+    return Parts(words, picture, search, after, before, folder, place, asked, summary, grid, more, large, shown)
 
 
 def _textbox(label: str, placeholder: str, *, show_label: bool = False, **kwargs: Any) -> gr.Textbox:
@@ -202,7 +206,7 @@ def _textbox(label: str, placeholder: str, *, show_label: bool = False, **kwargs
 
 def _connect(page: gr.Blocks, parts: Parts, actions: Actions) -> None:
     """Say what each event does, and which components it changes."""
-    beside = [parts.after, parts.before, parts.folder]
+    beside = [parts.after, parts.before, parts.folder, parts.place]
     fields = [parts.words, *beside]
     waiting = {**HIDDEN, "show_progress": "full", "show_progress_on": parts.summary}
     results = [parts.shown, parts.asked, parts.summary, parts.grid, parts.more]

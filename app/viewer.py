@@ -8,7 +8,16 @@ from app.pictures import shown_path
 from indexer.records import PhotoRecord
 
 NOT_RECORDED = '<span class="absent">Not recorded</span>'
-DATE_SOURCES = {"digitized": "when it was digitised", "modified": "when it was last edited"}
+DATE_SOURCES = {
+    "digitized": "when it was digitised",
+    "gps": "from its GPS",
+    "iptc": "from its IPTC fields",
+    "xmp": "from its XMP fields",
+    "sidecar": "from the XMP file beside it",
+    "name": "from the file's name",
+    "modified": "when it was last edited",
+    "file": "when the file was last written",
+}
 
 
 def viewer(photo: PhotoRecord) -> str:
@@ -23,12 +32,17 @@ def viewer(photo: PhotoRecord) -> str:
 
 
 def facts(photo: PhotoRecord) -> str:
-    """Date, place, camera, size and path."""
+    """What it shows, date, place, camera, size and path."""
     rows = {
+        "Title": safe(photo.title or ""),
+        "Description": safe(photo.description or ""),
+        "Rating": stars(photo),
+        "Keywords": safe(", ".join(photo.keywords or ())),
         "Taken": when(photo) or NOT_RECORDED,
         "Place": where(photo) or NOT_RECORDED,
         "Camera": safe(camera(photo)),
         "Lens": safe(photo.lens or ""),
+        "Exposure": safe(exposure(photo)),
         "Picture": safe(measures(photo)),
         "File": f'<span class="path">{safe(shown_path(photo.path))}</span>',
     }
@@ -53,13 +67,36 @@ def offset(minutes: int) -> str:
 
 
 def where(photo: PhotoRecord) -> str:
-    """The coordinates, and the altitude if there is one, or "" without a place."""
-    if photo.latitude is None or photo.longitude is None:
+    """The place's names, the coordinates and the altitude, as far as they are known; "" without any."""
+    notes = [safe(", ".join(name for name in (photo.city, photo.region, photo.country) if name))]
+    if photo.latitude is not None and photo.longitude is not None:
+        north = f"{abs(photo.latitude):.5f}° {'N' if photo.latitude >= 0 else 'S'}"
+        east = f"{abs(photo.longitude):.5f}° {'E' if photo.longitude >= 0 else 'W'}"
+        notes.append(f"{north}, {east}")
+        notes.append("" if photo.altitude is None else f"{photo.altitude:,.0f} m above the sea")
+    first, *rest = [note for note in notes if note] or [""]
+    return first + (f"<small>{' · '.join(rest)}</small>" if rest else "")
+
+
+def exposure(photo: PhotoRecord) -> str:
+    """Time, aperture, sensitivity and focal length, as photographers write them."""
+    seconds = photo.exposure_s or 0
+    short = f"1/{1 / seconds:.0f} s" if 0 < seconds < 0.3 else f"{seconds:g} s"
+    film = f" ({photo.focal_35mm_mm:g} mm on 35 mm film)" if photo.focal_35mm_mm else ""
+    parts = [
+        short if seconds else "",
+        f"f/{photo.f_number:g}" if photo.f_number else "",
+        f"ISO {photo.iso}" if photo.iso else "",
+        f"{photo.focal_mm:g} mm{film}" if photo.focal_mm else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def stars(photo: PhotoRecord) -> str:
+    """The rating; "" where nobody gave one."""
+    if not photo.rating:
         return ""
-    north = f"{abs(photo.latitude):.5f}° {'N' if photo.latitude >= 0 else 'S'}"
-    east = f"{abs(photo.longitude):.5f}° {'E' if photo.longitude >= 0 else 'W'}"
-    height = "" if photo.altitude is None else f"<small>{photo.altitude:,.0f} m above the sea</small>"
-    return f"{north}, {east}{height}"
+    return "rejected" if photo.rating < 0 else f"{'★' * photo.rating}{'☆' * (5 - photo.rating)}"
 
 
 def camera(photo: PhotoRecord) -> str:

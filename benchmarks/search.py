@@ -30,8 +30,8 @@ from app.query import Query
 from app.search import SearchService
 from indexer.embedder import Embedder
 from indexer.errors import ModelError
-from indexer.exif import PhotoMetadata
 from indexer.library import Library, open_library
+from indexer.metadata import PhotoMetadata
 from indexer.records import NewPhoto, PhotoFilter
 from indexer.repair import refresh
 from indexer.vector_index import VectorIndex

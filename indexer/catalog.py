@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from indexer import embedding_store, photo_moves, photo_queries, photo_store, root_store, setting_store
+from indexer import (
+    description_store,
+    embedding_store,
+    photo_moves,
+    photo_queries,
+    photo_store,
+    root_store,
+    setting_store,
+)
 from indexer.database import reading, writing
 from indexer.errors import RootError
 
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from indexer.records import (
         CopiedPhoto,
         Counts,
+        DescribedPhoto,
         FailedPhoto,
         KnownPhoto,
         ModelRecord,
@@ -106,6 +115,10 @@ class Catalog:
     def fail(self, root_id: int, failures: Sequence[FailedPhoto]) -> list[int]:
         """Insert or update files that are no photos, with the reason; their embeddings go."""
         return self._write(photo_store.fail, root_id, failures, datetime.now(UTC))
+
+    def describe(self, photos: Sequence[DescribedPhoto]) -> None:
+        """Write the metadata of photos whose pixels are the same."""
+        self._write(description_store.describe, photos)
 
     def move(self, moves: Sequence[Move]) -> list[str]:
         """Give photos new paths, embeddings and all; what sat there before is removed, unless it moves too.

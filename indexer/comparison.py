@@ -22,12 +22,13 @@ class ChangedFile(NamedTuple):
 
 @dataclass
 class Changes:
-    """What is to be done about a root. Every file found is in one of the first three, or counted in the last two.
+    """What is to be done about a root. Every file found is in one of the first four, or counted in the last two.
 
     Attributes:
         added: files that the catalog does not know.
         changed: files with another size or time, failed ones among them.
         to_embed: sound, unchanged photos that lack the model's embedding.
+        to_describe: sound, unchanged, embedded photos whose sidecar is not the one that was read with them.
         missing: photos whose file is not there; those below folders that could not be read are not among them.
         found_again: photos that were missing and are there, whatever else is true of them.
         unchanged: how many sound photos are as they were, with an embedding.
@@ -37,6 +38,7 @@ class Changes:
     added: list[FoundFile] = field(default_factory=list)
     changed: list[ChangedFile] = field(default_factory=list)
     to_embed: list[KnownPhoto] = field(default_factory=list)
+    to_describe: list[ChangedFile] = field(default_factory=list)
     missing: list[KnownPhoto] = field(default_factory=list)
     found_again: list[KnownPhoto] = field(default_factory=list)
     unchanged: int = 0
@@ -57,10 +59,12 @@ def compare(known: Mapping[str, KnownPhoto], scan: Scan) -> Changes:
             changes.changed.append(ChangedFile(file, photo))
         elif photo.state == "failed":
             changes.unchanged_failed += 1
-        elif photo.embedded:
-            changes.unchanged += 1
-        else:
+        elif not photo.embedded:
             changes.to_embed.append(photo)
+        elif photo.sidecar != file.sidecar:
+            changes.to_describe.append(ChangedFile(file, photo))
+        else:
+            changes.unchanged += 1
     if scan.problem is None:
         changes.missing.extend(_missing(known, scan))
     return changes

@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer import images
+from indexer import describing, images
 from indexer.errors import ImageError, TooLargeError
-from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, storable_ns
+from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, NewPhoto, storable_ns
+from indexer.rereading import reread
 from indexer.scanner import FoundFile
+from indexer.sidecar import name_in
 from indexer.thumbnails import ThumbnailStore
 
 NEVER = -1  # a modification time that no file has: what may not fail the next time is tried again by every run
@@ -36,6 +38,7 @@ class Job:
         file: in that folder.
         known: whether the catalog has a photo at this path.
         same: whether that photo has the content of the file, and lacks only the model's embedding.
+        describe: its id, where it has that too, and only its metadata is to be read again; 0 otherwise.
     """
 
     root_id: int
@@ -43,17 +46,18 @@ class Job:
     file: FoundFile
     known: bool
     same: bool = False
+    describe: int = 0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a job: a photo with its pixels and thumbnail, a copy of a photo that is known, or a failure.
+    """What became of a job: a photo with its pixels and thumbnail, a copy of a known one, metadata, or a failure.
 
     `unread` says of a failure that the file could not be read, or changed meanwhile: nothing is known of its content.
     """
 
     job: Job
-    photo: NewPhoto | CopiedPhoto | FailedPhoto
+    photo: NewPhoto | CopiedPhoto | DescribedPhoto | FailedPhoto
     pixels: NDArray[np.float32] | None = None
     thumbnail: bytes = b""
     unread: bool = False
@@ -83,10 +87,12 @@ class Decoder:
         """Read, hash, decode and prepare one file."""
         path = job.root / job.file.path
         try:
+            if job.describe:
+                return Result(job, self._described(job, path))
             copy = self._copy(path, job.file, known=job.known)
             return Result(job, copy) if copy else self._new(job, path)
         except ImageError as error:
-            unread = not _is_as_found(path, job.file)
+            unread = bool(job.describe) or not _is_as_found(path, job.file)
             again = unread or isinstance(error, TooLargeError)
             stamp = NEVER if again else job.file.mtime_ns
             return Result(job, FailedPhoto(job.file.path, job.file.size, stamp, str(error)), unread=unread)
@@ -96,12 +102,23 @@ class Decoder:
             return None
         content = images.hash_file(path)
         source = self.copy_of(content)
-        return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source) if source is not None else None
+        if source is None:
+            return None
+        sidecar = None if file.sidecar else ""
+        return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source, sidecar)
+
+    def _described(self, job: Job, path: Path) -> DescribedPhoto:
+        file, bounds = job.file, {"max_pixels": self.max_pixels, "max_bytes": images.DEFAULT_MAX_BYTES}
+        found = reread(path, sidecar=name_in(file.sidecar), mtime_ns=file.mtime_ns, **bounds)
+        return DescribedPhoto(job.describe, found, file.sidecar)
 
     def _new(self, job: Job, path: Path) -> Result:
         loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels)
         decoded = loaded.decoded
         thumbnail = b"" if self.thumbnails.exists(loaded.content_hash) else self.thumbnails.make(decoded.image)
+        metadata = describing.complete(
+            decoded.metadata, path, sidecar=name_in(job.file.sidecar), mtime_ns=loaded.mtime_ns
+        )
         photo = NewPhoto(
             path=job.file.path,
             size=loaded.size,
@@ -110,7 +127,8 @@ class Decoder:
             width=decoded.width,
             height=decoded.height,
             format=decoded.format,
-            metadata=decoded.metadata,
+            metadata=metadata,
+            sidecar=job.file.sidecar,
         )
         return Result(job, photo, self.prepare(decoded.image), thumbnail)
 

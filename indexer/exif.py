@@ -1,69 +1,38 @@
-"""Date, place, camera and orientation out of EXIF. What is unsound becomes None; nothing here raises.
+"""Date, place, camera, exposure and words out of EXIF. What is unsound becomes None; nothing here raises.
 
-The date is the camera's wall clock, with its offset from UTC where the file names one. It reads no XMP and no IPTC,
-and takes no date from GPS, whose clock is not the one the photo was taken by.
+The date is the camera's wall clock, with its offset from UTC where the file names one; where only GPS knows it, it is
+UTC. What else says something about a photo is read elsewhere: iptc.py, xmp.py.
 """
 
-import math
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
-FIRST_YEAR, LAST_YEAR = 1826, 2100  # from the oldest photograph on; a clock set further ahead is wrong
-_MAX_TEXT = 200
-_MAX_ALTITUDE_M = 100_000
-_PLACEHOLDERS = frozenset(("", "-", "--", "---", "----", "unknown", "none", "n/a", "default"))
+from .dates import Taken, first_sound, parse_date, parse_offset
+from .metadata import Keyword, PhotoMetadata, merged
+from .metadata_values import line, number, paragraph, positive, rating_of_percent, whole
+
+MAX_ALTITUDE_M = 100_000
+MAX_EXPOSURE_S, MAX_F_NUMBER, MAX_FOCAL_MM, MAX_ISO = 1e6, 1e3, 1e5, 100_000_000
+_ISO_ELSEWHERE = 65535  # what a field of 16 bits says of an ISO that it cannot hold
+_PERCENT = 0x4749  # RatingPercent
+_COMMENT_ENCODINGS = {
+    b"ASCII\0\0\0": "utf-8",
+    b"UNICODE\0": "utf-16",
+    b"JIS\0\0\0\0\0": "iso2022_jp",
+    bytes(8): "utf-8",
+}
 
 # Which field the date came from: its tag, its fraction of a second, its offset.
-_DATES = (
-    ("original", Base.DateTimeOriginal, Base.SubsecTimeOriginal, Base.OffsetTimeOriginal),
-    ("digitized", Base.DateTimeDigitized, Base.SubsecTimeDigitized, Base.OffsetTimeDigitized),
-    ("modified", Base.DateTime, Base.SubsecTime, Base.OffsetTime),
-)
-_DATE = re.compile(
-    r"(\d{4})[:\-/.](\d{1,2})[:\-/.](\d{1,2})"
-    r"(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
-    re.ASCII,
-)
-_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
+_ORIGINAL = ("original", Base.DateTimeOriginal, Base.SubsecTimeOriginal, Base.OffsetTimeOriginal)
+_DIGITIZED = ("digitized", Base.DateTimeDigitized, Base.SubsecTimeDigitized, Base.OffsetTimeDigitized)
+_MODIFIED = ("modified", Base.DateTime, Base.SubsecTime, Base.OffsetTime)
 
 
-@dataclass(frozen=True)
-class PhotoMetadata:
-    """What a file says about its photo.
-
-    Attributes:
-        taken_at: naive, the wall clock where it was taken.
-        taken_offset_min: minutes that clock was ahead of UTC.
-        taken_source: "original", "digitized" or "modified".
-        latitude: degrees, north positive.
-        longitude: degrees, east positive.
-        altitude: metres above sea level.
-        camera_make: without padding.
-        camera_model: without the make in front, so that make and model read well together.
-        lens: the lens's model.
-        orientation: EXIF's 1 to 8; 1 is upright.
-    """
-
-    taken_at: datetime | None = None
-    taken_offset_min: int | None = None
-    taken_source: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-    altitude: float | None = None
-    camera_make: str | None = None
-    camera_model: str | None = None
-    lens: str | None = None
-    orientation: int = 1
-
-
-def metadata_of(image: Image.Image) -> PhotoMetadata:
-    """Read the metadata of an open picture; damage in it costs the fields behind the damage, never the photo."""
+def exif_of(image: Image.Image) -> PhotoMetadata:
+    """Read the EXIF of an open picture; damage in it costs the fields behind the damage, never the photo."""
     try:
         exif = image.getexif()
     except Exception:  # decoders of metadata raise whatever they like, and Pillow keeps what came before
@@ -78,66 +47,120 @@ def read_metadata(exif: Image.Exif) -> PhotoMetadata:
         exif: of `Image.getexif()`, or any.
     """
     photo, gps = _directory(exif, IFD.Exif), _directory(exif, IFD.GPSInfo)
-    taken_at, offset, source = _taken(exif, photo)
+    taken = first_sound(_dates(exif, photo, gps))
     latitude, longitude = _position(gps)
-    make = _text(_value(exif, Base.Make))
+    make = line(_value(exif, Base.Make))
     orientation = _value(exif, Base.Orientation)
     return PhotoMetadata(
-        taken_at=taken_at,
-        taken_offset_min=offset,
-        taken_source=source,
+        taken_at=taken.at,
+        taken_offset_min=taken.offset_min,
+        taken_source=taken.source,
         latitude=latitude,
         longitude=longitude,
         altitude=None if latitude is None else _altitude(gps),
         camera_make=make,
-        camera_model=_model(make, _text(_value(exif, Base.Model))),
-        lens=_text(_value(photo, Base.LensModel)),
+        camera_model=without_make(make, line(_value(exif, Base.Model))),
+        lens=line(_value(photo, Base.LensModel)),
         orientation=orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1,
+        exposure_s=_exposure(photo),
+        f_number=_f_number(photo),
+        iso=_iso(photo),
+        focal_mm=positive(_value(photo, Base.FocalLength), MAX_FOCAL_MM),
+        focal_35mm_mm=positive(_value(photo, Base.FocalLengthIn35mmFilm), MAX_FOCAL_MM),
+        rating=_rating(exif),
+        title=line(_wide(_value(exif, Base.XPTitle))),
+        description=_description(exif, photo),
+        keywords=_keywords(exif),
     )
 
 
-def parse_date(text: str, subseconds: str = "") -> tuple[datetime | None, int | None]:
-    """A date as EXIF writes it, and the offset in minutes where the same text holds one.
-
-    Args:
-        text: "2021:06:30 12:34:56", with a few neighbours that cameras and phones write.
-        subseconds: the digits behind the second, where a field of its own holds them.
-
-    Returns:
-        (None, None) for anything that is no moment of the age of photography.
-    """
-    if not (found := _DATE.match(text.strip())):
-        return None, None
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-    digits = re.match(r"\d*", found[7] or subseconds.strip(), re.ASCII)
-    micros = int((digits[0] if digits else "")[:6].ljust(6, "0"))
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        return None, None
-    try:
-        return datetime(year, month, day, hour, minute, second, micros), parse_offset(found[8] or "")
-    except ValueError:
-        return None, None
+def without_make(make: str | None, model: str | None) -> str | None:
+    """The model without the make, or the make's first word, that many cameras repeat in front of it."""
+    for prefix in (make, make.split()[0]) if make and model else ():
+        if model and model.casefold().startswith(prefix.casefold() + " "):
+            return model[len(prefix) :].strip() or model
+    return model
 
 
-def parse_offset(text: str) -> int | None:
-    """Minutes ahead of UTC out of "+02:00", None where it is no offset that exists."""
-    if text.strip() == "Z":
-        return 0
-    if not (found := _OFFSET.fullmatch(text.strip())):
+def _dates(exif: Mapping[int, Any], photo: Mapping[int, Any], gps: Mapping[int, Any]) -> Iterator[Taken]:
+    """Every date, the most trusted first."""
+    for source, tag, subseconds, offset in (_ORIGINAL, _DIGITIZED, _MODIFIED):
+        if source == "modified":
+            yield _gps_date(gps)
+        text = line(_value(exif if source == "modified" else photo, tag)) or ""
+        moment, own_offset = parse_date(text, line(_value(photo, subseconds)) or "")
+        minutes = parse_offset(line(_value(photo, offset)) or "")
+        yield Taken(moment, own_offset if minutes is None else minutes, source)
+
+
+def _gps_date(gps: Mapping[int, Any]) -> Taken:
+    """The receiver's day and time, which are UTC; one without the other is no date."""
+    time = _value(gps, GPS.GPSTimeStamp)
+    parts = [number(part) for part in time] if isinstance(time, tuple | list) else []
+    if len(parts) != 3 or any(part is None or part < 0 for part in parts):
+        return Taken()
+    hour, minute, second = (part or 0 for part in parts)
+    day = (line(_value(gps, GPS.GPSDateStamp)) or "")[:10]
+    moment, _ = parse_date(f"{day} {int(hour):02}:{int(minute):02}:{int(second):02}")
+    return Taken(moment, 0, "gps")
+
+
+def _exposure(photo: Mapping[int, Any]) -> float | None:
+    seconds = positive(_value(photo, Base.ExposureTime), MAX_EXPOSURE_S)
+    apex = number(_value(photo, Base.ShutterSpeedValue))
+    return seconds or (positive(2**-apex, MAX_EXPOSURE_S) if apex is not None and abs(apex) < 20 else None)
+
+
+def _f_number(photo: Mapping[int, Any]) -> float | None:
+    stop = positive(_value(photo, Base.FNumber), MAX_F_NUMBER)
+    apex = number(_value(photo, Base.ApertureValue))
+    return stop or (positive(round(2 ** (apex / 2), 1), MAX_F_NUMBER) if apex is not None and 0 < apex < 20 else None)
+
+
+def _iso(photo: Mapping[int, Any]) -> int | None:
+    for tag in (Base.ISOSpeedRatings, Base.RecommendedExposureIndex, Base.ISOSpeed, Base.StandardOutputSensitivity):
+        value = _value(photo, tag)
+        found = whole(value[0] if isinstance(value, tuple | list) and value else value, 1, MAX_ISO)
+        if found is not None and (tag != Base.ISOSpeedRatings or found != _ISO_ELSEWHERE):
+            return found
+    return None
+
+
+def _rating(exif: Mapping[int, Any]) -> int | None:
+    stars = whole(_value(exif, Base.Rating), 0, 5)
+    return rating_of_percent(_value(exif, _PERCENT)) if stars is None else stars
+
+
+def _description(exif: Mapping[int, Any], photo: Mapping[int, Any]) -> str | None:
+    written = (_value(exif, Base.ImageDescription), _comment(_value(photo, Base.UserComment)))
+    wide = (_wide(_value(exif, tag)) for tag in (Base.XPComment, Base.XPSubject))
+    return next((found for found in map(paragraph, (*written, *wide)) if found), None)
+
+
+def _comment(value: Any) -> str | None:
+    """UserComment: its first eight bytes name its encoding; what is mostly no text was written by the camera."""
+    if not isinstance(value, bytes) or value[:8] not in _COMMENT_ENCODINGS:
         return None
-    minutes = int(found[2]) * 60 + int(found[3])
-    minutes = -minutes if found[1] == "-" else minutes
-    return minutes if int(found[3]) < 60 and -12 * 60 <= minutes <= 14 * 60 else None
+    encoding = _COMMENT_ENCODINGS[value[:8]]
+    if encoding == "utf-16" and value[8:10] not in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16-be" if value[8:9] == b"\0" else "utf-16-le"
+    text = value[8:].decode(encoding, "replace").strip("\0 ")
+    return text if sum(not letter.isprintable() or letter == "\ufffd" for letter in text) * 10 <= len(text) else None
 
 
-def _taken(exif: Mapping[int, Any], photo: Mapping[int, Any]) -> tuple[datetime | None, int | None, str | None]:
-    for source, tag, subseconds, offset in _DATES:
-        text = _text(_value(exif if source == "modified" else photo, tag)) or ""
-        moment, own_offset = parse_date(text, _text(_value(photo, subseconds)) or "")
-        if moment is not None:
-            minutes = parse_offset(_text(_value(photo, offset)) or "")
-            return moment, own_offset if minutes is None else minutes, source
-    return None, None, None
+def _keywords(exif: Mapping[int, Any]) -> tuple[Keyword, ...]:
+    words = (_wide(_value(exif, Base.XPKeywords)) or "").replace(",", ";").split(";")
+    return merged(Keyword(word, "exif") for word in map(line, words) if word)
+
+
+def _wide(value: Any) -> str | None:
+    """What Windows writes: UTF-16."""
+    value = (
+        bytes(part for part in value if isinstance(part, int) and 0 <= part < 256)
+        if isinstance(value, tuple)
+        else value
+    )
+    return value.decode("utf-16-le", "replace") if isinstance(value, bytes) else None
 
 
 def _position(gps: Mapping[int, Any]) -> tuple[float | None, float | None]:
@@ -149,8 +172,8 @@ def _position(gps: Mapping[int, Any]) -> tuple[float | None, float | None]:
 
 
 def _degrees(value: Any, reference: Any, letters: str, limit: int) -> float | None:
-    parts = [_number(part) for part in (value if isinstance(value, tuple | list) else (value,))]
-    side = (_text(reference) or "")[:1].upper()
+    parts = [number(part) for part in (value if isinstance(value, tuple | list) else (value,))]
+    side = (line(reference) or "")[:1].upper()
     if not 1 <= len(parts) <= 3 or side not in tuple(letters):
         return None
     degrees = 0.0
@@ -162,56 +185,21 @@ def _degrees(value: Any, reference: Any, letters: str, limit: int) -> float | No
 
 
 def _altitude(gps: Mapping[int, Any]) -> float | None:
-    metres = _number(_value(gps, GPS.GPSAltitude))
-    if metres is None or abs(metres) > _MAX_ALTITUDE_M:
+    metres = number(_value(gps, GPS.GPSAltitude))
+    if metres is None or abs(metres) > MAX_ALTITUDE_M:
         return None
     return -metres if _value(gps, GPS.GPSAltitudeRef) in (1, b"\x01", "1") else metres
-
-
-def _model(make: str | None, model: str | None) -> str | None:
-    """The model without the make, or the make's first word, that many cameras repeat in front of it."""
-    for prefix in (make, make.split()[0]) if make and model else ():
-        if model and model.casefold().startswith(prefix.casefold() + " "):
-            return model[len(prefix) :].strip() or model
-    return model
 
 
 def _directory(exif: Image.Exif, tag: int) -> Mapping[int, Any]:
     try:
         return dict(exif.get_ifd(tag))
-    except Exception:  # as in metadata_of()
+    except Exception:  # as in exif_of()
         return {}
 
 
 def _value(directory: Mapping[int, Any], tag: int) -> Any:
     try:
         return directory.get(tag)  # of an Exif: decodes the field now
-    except Exception:  # as in metadata_of()
+    except Exception:  # as in exif_of()
         return None
-
-
-def _text(value: Any) -> str | None:
-    """A clean line: what comes before the first NUL, as UTF-8 where it is, without controls and padding."""
-    if isinstance(value, str):
-        value = value.encode("latin-1", "replace") if value.isascii() or max(value) <= "\xff" else value
-    if isinstance(value, bytes):
-        try:
-            value = value.decode("utf-8")
-        except UnicodeDecodeError:
-            value = value.decode("latin-1")
-    if not isinstance(value, str):
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
-    printable = "".join(letter if letter.isprintable() else " " for letter in value.split("\0", 1)[0])
-    line = " ".join(printable.split())[:_MAX_TEXT].strip()
-    return None if line.casefold() in _PLACEHOLDERS else line
-
-
-def _number(value: Any) -> float | None:
-    """A finite number; a rational of denominator 0 is none."""
-    if isinstance(value, tuple | list) and len(value) == 1:
-        value = value[0]
-    try:
-        number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from . import colour, exif, formats, jpegxl
+from . import colour, describing, formats, jpegxl
 from .errors import ImageError
-from .exif import PhotoMetadata
 from .formats import SUFFIXES as SUFFIXES
+from .metadata import PhotoMetadata
 
 DEFAULT_MAX_PIXELS = 250_000_000
 DEFAULT_MAX_BYTES = 2 << 30
@@ -46,7 +46,7 @@ class Decoded:
         width: of the full picture, upright, in pixels.
         height: likewise.
         format: Pillow's name, "JPEG", "HEIF", ...
-        metadata: date, place and camera.
+        metadata: what is written inside the file.
     """
 
     image: Image.Image
@@ -124,9 +124,9 @@ def _decode(source: bytes, min_side: int, max_pixels: int) -> Decoded:
     name, image = formats.open_picture(source, max_pixels=max_pixels)
     size, scale = image.size, _spare_scale(image.size, min_side)
     drafted = _draft(image, scale)
-    metadata = exif.metadata_of(image) if name == "TIFF" else None  # TIFF drops its directory while it loads
+    metadata = describing.metadata_of(image) if name == "TIFF" else None  # TIFF drops its directory while it loads
     image.load()
-    metadata = metadata or exif.metadata_of(image)
+    metadata = metadata or describing.metadata_of(image)
     size = size if drafted else image.size
     profile = image.info.get("icc_profile")
     turn = None if name in _TURNED_BY_DECODER or image.info.get(jpegxl.UPRIGHT) else _TURNS.get(metadata.orientation)

@@ -55,6 +55,7 @@ def read_pixels(source: bytes, decoder: Callable[..., Any], open_jpeg: Callable[
     exif = _EXIF.search(next((box.data for box in boxes if box.box_type == b"Exif"), b""), 0, 64)
     if exif:
         image.info["exif"] = exif.string[exif.start() :]
+    image.info["xmp"] = next((box.data for box in boxes if box.box_type == b"xml "), b"")
     # Writers that leave the codestream at 1 and name a rotation in EXIF mean it; that is what pillow-jxl itself writes.
     image.info[UPRIGHT] = orientation != 1
     return image

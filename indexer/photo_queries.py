@@ -6,6 +6,7 @@ Functions on one connection. Nothing is written here, and no file is opened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import ColumnElement, Select, exists, func, select
 
+from indexer import place_filter
 from indexer.database import IN_LIMIT, fetch_ids, in_chunks
+from indexer.description_store import keywords_of
 from indexer.embedding_store import embedding_ids
 from indexer.folder_filter import matching
 from indexer.photo_store import locate
 from indexer.records import Counts, KnownPhoto, PhotoFilter, PhotoRecord
 from indexer.root_store import root_paths
-from indexer.tables import EmbeddingRow, FolderRow, PhotoRow, RootRow
+from indexer.tables import EmbeddingRow, FolderRow, PhotoRow, PlaceRow, RootRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +31,8 @@ if TYPE_CHECKING:
 _RECORD = (
     *("size", "mtime_ns", "content_hash", "state", "reason", "missing_since", "width", "height", "format"),
     *("orientation", "taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),
-    *("camera_make", "camera_model", "lens", "indexed_at"),
+    *("camera_make", "camera_model", "lens", "exposure_s", "f_number", "iso", "focal_mm", "focal_35mm_mm"),
+    *("rating", "title", "description", "indexed_at"),
 )
 
 
@@ -43,14 +47,15 @@ def known(connection: Connection, root_id: int, subfolder: str, model_id: int) -
     embedded = exists().where(EmbeddingRow.photo_id == PhotoRow.id, EmbeddingRow.model_id == model_id)
     query = select(
         *(PhotoRow.folder_id, PhotoRow.name, PhotoRow.id, PhotoRow.size, PhotoRow.mtime_ns),
-        *(PhotoRow.content_hash, PhotoRow.state, PhotoRow.missing_since.is_not(None), embedded),
+        *(PhotoRow.content_hash, PhotoRow.state, PhotoRow.missing_since.is_not(None), embedded, PhotoRow.sidecar),
     )
     found: dict[str, KnownPhoto] = {}
     for chunk in in_chunks(list(prefixes)):
         rows = connection.execute(query.where(PhotoRow.folder_id.in_(chunk)))
-        for folder, name, number, size, mtime_ns, content_hash, state, missing, has in rows:
+        for folder, name, number, size, mtime_ns, content_hash, state, missing, has, sidecar in rows:
             path = prefixes[folder] + name
-            found[path] = KnownPhoto(number, path, size, mtime_ns, content_hash, state, missing, has)  # type: ignore[arg-type]
+            stamp = (size, mtime_ns, content_hash)
+            found[path] = KnownPhoto(number, path, *stamp, state, missing, has, sidecar)  # type: ignore[arg-type]
     return found
 
 
@@ -77,6 +82,8 @@ def photos(connection: Connection, ids: Sequence[int]) -> list[PhotoRecord]:
     found: dict[int, PhotoRecord] = {}
     for chunk in in_chunks(sorted({int(number) for number in ids})):
         found.update((photo.id, photo) for photo in _records(connection, PhotoRow.id.in_(chunk)))
+    for number, words in keywords_of(connection, list(found)).items():
+        found[number] = replace(found[number], keywords=tuple(word.text for word in words))
     return [found[number] for number in map(int, ids) if number in found]
 
 
@@ -110,7 +117,11 @@ def allowed_ids(connection: Connection, model_id: int, wanted: PhotoFilter) -> N
     if not wanted:
         return embedding_ids(connection, model_id)
     query = select(PhotoRow.id).where(*_taken(wanted))
-    parts = [fetch_ids(connection, narrowed) for narrowed in _in_folders(connection, query, wanted.folder)]
+    parts = [
+        fetch_ids(connection, narrowed)
+        for there in _at_places(connection, query, wanted.place)
+        for narrowed in _in_folders(connection, there, wanted.folder)
+    ]
     passing = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
     # Only sound photos have embeddings, so that their state need not be asked.
     if len(passing) > IN_LIMIT:
@@ -144,11 +155,23 @@ def _in_folders(connection: Connection, query: Select[int], folder: str | None) 
         yield query.where(PhotoRow.folder_id.in_(chunk))
 
 
+def _at_places(connection: Connection, query: Select[int], place: str | None) -> Iterator[Select[int]]:
+    """Narrow a query of photos to places, as _in_folders() does to folders."""
+    if not place:
+        yield query
+        return
+    rows = connection.execute(select(PlaceRow.id, PlaceRow.city, PlaceRow.region, PlaceRow.country))
+    for chunk in in_chunks(list(place_filter.matching(place, rows))):
+        yield query.where(PhotoRow.place_id.in_(chunk))
+
+
 def _records(connection: Connection, condition: ColumnElement[bool]) -> Iterator[PhotoRecord]:
     columns = [getattr(PhotoRow, name) for name in _RECORD]
-    place = (PhotoRow.id, FolderRow.root_id, RootRow.path, FolderRow.path, PhotoRow.name)
-    query = select(*place, *columns).join(FolderRow, PhotoRow.folder_id == FolderRow.id).join(RootRow)
-    return map(_record, connection.execute(query.where(condition)))
+    path = (PhotoRow.id, FolderRow.root_id, RootRow.path, FolderRow.path, PhotoRow.name)
+    place = (func.nullif(name, "") for name in (PlaceRow.city, PlaceRow.region, PlaceRow.country))
+    query = select(*path, *columns, *place).join(FolderRow, PhotoRow.folder_id == FolderRow.id).join(RootRow)
+    placed = query.outerjoin(PlaceRow, PhotoRow.place_id == PlaceRow.id)
+    return map(_record, connection.execute(placed.where(condition)))
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> PhotoRecord:

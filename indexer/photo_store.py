@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from indexer import embedding_store
 from indexer.database import in_chunks
+from indexer.description_store import COLUMNS, columns_of, keywords_of, put_keywords
 from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, Touch, storable_ns
 from indexer.root_store import folder_ids, made_folder_ids, prune_folders
 from indexer.tables import PhotoRow
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _PICTURE = ("width", "height", "format")
-_METADATA = (
-    *("taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),
-    *("camera_make", "camera_model", "lens", "orientation"),
-)
+_METADATA = (*COLUMNS, "place_id")
 _LOCATE_LIMIT = 5_000  # two parameters for each path
 
 
@@ -51,7 +49,10 @@ def store(
         return []
     present = locate(connection, root_id, [photo.path for photo in photos])
     touched = embedding_store.drop(connection, _replaced(present, photos))
-    ids = _write(connection, root_id, present, {photo.path: _sound(photo, now) for photo in photos}, len(photos))
+    columns = columns_of(connection, [photo.metadata for photo in photos])
+    values = {photo.path: row | _sound(photo, now) for photo, row in zip(photos, columns, strict=True)}
+    ids = _write(connection, root_id, present, values, len(photos))
+    put_keywords(connection, {photo_id: photo.metadata.keywords for photo_id, photo in zip(ids, photos, strict=True)})
     embedding_store.bump(connection, touched | {model_id})
     embedding_store.put(connection, model_id, ids, vectors)
     return ids
@@ -62,10 +63,12 @@ def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPh
     sources = _sources(connection, copies)
     # Read before anything is dropped: a source may itself become a copy in this call.
     vectors = embedding_store.vectors_of(connection, sources.keys())
+    keywords = keywords_of(connection, list(sources))
     present = locate(connection, root_id, [copy.path for copy in copies])
     touched = embedding_store.drop(connection, _replaced(present, copies))
     values = {copy.path: {**sources[copy.source_id], **_stamp(copy), **_fresh(now)} for copy in copies}
     ids = _write(connection, root_id, present, values, len(copies))
+    put_keywords(connection, {i: keywords.get(copy.source_id, ()) for i, copy in zip(ids, copies, strict=True)})
     embedding_store.bump(connection, touched | vectors.keys())
     for model_id, by_photo in vectors.items():
         given = {
@@ -87,6 +90,7 @@ def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], 
         for failure in failures
     }
     ids = _write(connection, root_id, present, values, len(failures))
+    put_keywords(connection, dict.fromkeys(ids, ()))
     embedding_store.bump(connection, touched)
     return ids
 
@@ -176,7 +180,8 @@ def _sources(connection: Connection, copies: Sequence[CopiedPhoto]) -> dict[int,
 
 
 def _stamp(photo: NewPhoto | CopiedPhoto | FailedPhoto) -> dict[str, Any]:
-    return {"size": photo.size, "mtime_ns": storable_ns(photo.mtime_ns)}
+    sidecar = None if isinstance(photo, FailedPhoto) else photo.sidecar
+    return {"size": photo.size, "mtime_ns": storable_ns(photo.mtime_ns), "sidecar": sidecar}
 
 
 def _fresh(now: datetime) -> dict[str, Any]:
@@ -185,8 +190,7 @@ def _fresh(now: datetime) -> dict[str, Any]:
 
 def _sound(photo: NewPhoto, now: datetime) -> dict[str, Any]:
     picture = {"content_hash": photo.content_hash, **{name: getattr(photo, name) for name in _PICTURE}}
-    metadata = {name: getattr(photo.metadata, name) for name in _METADATA}
-    return picture | metadata | _stamp(photo) | _fresh(now)
+    return picture | _stamp(photo) | _fresh(now)
 
 
 def _write(

@@ -189,13 +189,17 @@ def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: _Has
     ]
     library.catalog.touch([Touch(change.known.id, change.file.size, change.file.mtime_ns) for change in touched])
     same = {change.known.id for change in touched}
-    settled.unchanged += changes.unchanged + sum(change.known.embedded for change in touched)
+    to_describe = changes.to_describe + [c for c in touched if c.known.embedded and c.known.sidecar != c.file.sidecar]
+    settled.unchanged += changes.unchanged + sum(
+        c.known.embedded and c.known.sidecar == c.file.sidecar for c in touched
+    )
     settled.jobs += [Job(root.id, root.path, file, known=False) for file in changes.added]
     settled.unused += [c.known.content_hash for c in changes.changed if c.known.id not in same and c.known.content_hash]
     again = [c for c in changes.changed if c.known.id not in same or not c.known.embedded]
     settled.jobs += [Job(root.id, root.path, c.file, known=True, same=c.known.id in same) for c in again]
-    lacking = [FoundFile(photo.path, photo.size, photo.mtime_ns) for photo in changes.to_embed]
+    lacking = [FoundFile(photo.path, photo.size, photo.mtime_ns, photo.sidecar or "") for photo in changes.to_embed]
     settled.jobs += [Job(root.id, root.path, file, known=True, same=True) for file in lacking]
+    settled.jobs += [Job(root.id, root.path, c.file, known=True, same=True, describe=c.known.id) for c in to_describe]
     if changes.unchanged_failed:
         settled.messages.append(
             f"{changes.unchanged_failed:,} files in {root.path} failed before and have not changed since; "

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from indexer.exif import PhotoMetadata
+    from indexer.metadata import PhotoMetadata
 
 State = Literal["ok", "failed"]
 
@@ -39,7 +39,8 @@ class Root:
 class KnownPhoto(NamedTuple):
     """What a scan is compared with; a tuple, because a comparison makes one for every photo of a root.
 
-    `path` is relative to the root, posix. `embedded` speaks of the one model that was asked about.
+    `path` is relative to the root, posix. `embedded` speaks of the one model that was asked about. `sidecar` is the
+    stamp of the XMP file that was read with it, "" for none, None where nobody has looked.
     """
 
     id: int
@@ -50,11 +51,12 @@ class KnownPhoto(NamedTuple):
     state: State
     missing: bool
     embedded: bool
+    sidecar: str | None = ""
 
 
 @dataclass(frozen=True)
 class PhotoRecord:
-    """Everything the catalog knows about one photo. `reason` says why a failed one failed."""
+    """Everything the catalog knows about one photo. `reason` says why a failed one failed; see PhotoMetadata."""
 
     id: int
     root_id: int
@@ -78,12 +80,24 @@ class PhotoRecord:
     camera_make: str | None
     camera_model: str | None
     lens: str | None
+    exposure_s: float | None
+    f_number: float | None
+    iso: int | None
+    focal_mm: float | None
+    focal_35mm_mm: float | None
+    rating: int | None
+    title: str | None
+    description: str | None
     indexed_at: datetime
+    city: str | None
+    region: str | None
+    country: str | None
+    keywords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class NewPhoto:
-    """A decoded photo to be written; `path` is relative to its root, posix."""
+    """A decoded photo to be written; `path` is relative to its root, `sidecar` the stamp of what was read beside it."""
 
     path: str
     size: int
@@ -93,17 +107,31 @@ class NewPhoto:
     height: int
     format: str
     metadata: PhotoMetadata
+    sidecar: str = ""
+
+
+@dataclass(frozen=True)
+class DescribedPhoto:
+    """A photo of known pixels whose metadata was read again."""
+
+    photo_id: int
+    metadata: PhotoMetadata
+    sidecar: str
 
 
 @dataclass(frozen=True)
 class CopiedPhoto:
-    """A file with the bytes of photo `source_id`: it takes that photo's metadata and embeddings, undecoded."""
+    """A file with the bytes of photo `source_id`: it takes that photo's metadata and embeddings, undecoded.
+
+    With a `sidecar` of None its own metadata is read by the next run.
+    """
 
     path: str
     size: int
     mtime_ns: int
     content_hash: str
     source_id: int
+    sidecar: str | None = ""
 
 
 @dataclass(frozen=True)
@@ -154,15 +182,18 @@ class PhotoFilter:
         before: taken before this moment.
         folder: an absolute folder, with what lies below it, or a sequence of whole folder names that occurs
             anywhere in a photo's folder ("Holiday/Beach"). Upper and lower case are the same.
+        place: words that stand together in the name of a photo's city, region or country ("new york"). Upper and
+            lower case, and letters with and without accents, are the same.
     """
 
     after: datetime | None = None
     before: datetime | None = None
     folder: str | None = None
+    place: str | None = None
 
     def __bool__(self) -> bool:
         """Whether this filter asks for anything at all."""
-        return self.after is not None or self.before is not None or bool(self.folder)
+        return self.after is not None or self.before is not None or bool(self.folder or self.place)
 
 
 @dataclass(frozen=True)

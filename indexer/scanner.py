@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from indexer import sidecar
 from indexer.images import SUFFIXES
 from indexer.records import storable_ns
 
@@ -26,11 +27,12 @@ _Identity = tuple[int, int]  # device and inode
 
 
 class FoundFile(NamedTuple):
-    """A file that looks like a photo; `path` is relative to the root, posix."""
+    """A file that looks like a photo; `path` is relative to the root, `sidecar` the stamp of its XMP file or ""."""
 
     path: str
     size: int
     mtime_ns: int
+    sidecar: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ def _walk_tree(walk: _Walk, top: tuple[str, str], seen: set[_Identity], *, linke
 def _visit(walk: _Walk, entries: list[os.DirEntry[str]], prefix: str) -> Iterator[tuple[str, str]]:
     """Note the photos and links among a folder's entries; gives its subfolders."""
     suffixes, files = walk.suffixes, walk.files
+    beside = {name.lower(): name for name in (entry.name for entry in entries) if name[-4:].lower() == sidecar.SUFFIX}
     for entry in entries:
         name = entry.name
         if is_skipped(name):
@@ -183,7 +186,8 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], prefix: str) -> Iterato
                 walk.unreadable.append(path if link_to_folder else prefix.rstrip("/"))
             continue
         if stat.S_ISREG(status.st_mode):
-            files[path] = FoundFile(path, status.st_size, storable_ns(status.st_mtime_ns))
+            stamp = sidecar.stamp_beside(entry.path, beside) if beside else ""
+            files[path] = FoundFile(path, status.st_size, storable_ns(status.st_mtime_ns), stamp)
 
 
 def _is_folder_link(walk: _Walk, entry: os.DirEntry[str], path: str) -> bool:

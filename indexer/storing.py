@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from indexer.decoding import Job, Result
 from indexer.embedder import Embedder
 from indexer.library import Library
-from indexer.records import CopiedPhoto, FailedPhoto, ModelRecord, NewPhoto
+from indexer.places import placed
+from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, ModelRecord, NewPhoto
 
 COMMIT_PHOTOS = 256
 COMMIT_SECONDS = 5.0
@@ -26,7 +27,7 @@ class Storing:
 
     Attributes:
         added: photos stored that the catalog did not have.
-        updated: photos stored that it had.
+        updated: photos stored that it had, those among them of which only the metadata was read again.
         failures: absolute path and reason of each file that failed.
         again: copies whose original changed before they were written; they have to be decoded after all.
     """
@@ -41,6 +42,7 @@ class Storing:
         self._embedded: list[tuple[Result, NewPhoto, NDArray[np.float16]]] = []
         self._copies: list[tuple[Job, CopiedPhoto]] = []
         self._failed: list[tuple[Job, FailedPhoto]] = []
+        self._described: list[DescribedPhoto] = []
         self._last_commit = time.monotonic()
 
     def take(self, result: Result) -> None:
@@ -50,11 +52,13 @@ class Storing:
                 self._fail(result.job, photo, keep=result.unread)
             case CopiedPhoto() as photo:
                 self._copies.append((result.job, photo))
-            case NewPhoto():
-                self._waiting.append(result)
+            case DescribedPhoto(metadata=metadata) as photo:
+                self._described.append(replace(photo, metadata=placed(metadata)))
+            case NewPhoto(metadata=metadata) as photo:
+                self._waiting.append(replace(result, photo=replace(photo, metadata=placed(metadata))))
         if len(self._waiting) >= self._batch_size:
             self._embed()
-        held = len(self._embedded) + len(self._copies) + len(self._failed)
+        held = len(self._embedded) + len(self._copies) + len(self._failed) + len(self._described)
         if held >= COMMIT_PHOTOS or (held and time.monotonic() - self._last_commit >= COMMIT_SECONDS):
             self._write()
 
@@ -104,6 +108,9 @@ class Storing:
             catalog.store(root_id, [photo for photo, _ in stored], self._model.id, vectors)
         for root_id, failed in _by_root(self._failed).items():
             catalog.fail(root_id, failed)
+        if self._described:
+            catalog.describe(self._described)
+            self.updated += len(self._described)
         for (
             result,
             photo,
@@ -114,7 +121,7 @@ class Storing:
         for job in [result.job for result, *_ in self._embedded]:
             self.updated += job.known
             self.added += not job.known
-        self._embedded, self._copies, self._failed = [], [], []
+        self._embedded, self._copies, self._failed, self._described = [], [], [], []
         self._last_commit = time.monotonic()
 
     def _write_copies(self, root_id: int, copies: list[tuple[Job, CopiedPhoto]]) -> None:

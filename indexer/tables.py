@@ -152,6 +152,40 @@ class PhotoRow(Base):
     camera_make: Mapped[str | None] = mapped_column(ExactText)
     camera_model: Mapped[str | None] = mapped_column(ExactText)
     lens: Mapped[str | None] = mapped_column(ExactText)
+    exposure_s: Mapped[float | None]
+    f_number: Mapped[float | None]
+    iso: Mapped[int | None] = mapped_column(Integer)
+    focal_mm: Mapped[float | None]
+    focal_35mm_mm: Mapped[float | None]
+    rating: Mapped[int | None] = mapped_column(Integer)
+    title: Mapped[str | None] = mapped_column(ExactText)
+    description: Mapped[str | None] = mapped_column(ExactText)
+    place_id: Mapped[int | None] = mapped_column(Integer, index=True)  # in places, of which none is ever deleted
+    # Size, time and name of the XMP file beside it, "" for none; NULL where nobody has looked.
+    sidecar: Mapped[str | None] = mapped_column(ExactText)
+
+
+class PlaceRow(Base):
+    """A place that photos were taken at; "" for a name that is not known."""
+
+    __tablename__ = "places"
+    __table_args__ = (UniqueConstraint("country", "region", "city"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    city: Mapped[str] = mapped_column(ExactText)
+    region: Mapped[str] = mapped_column(ExactText)
+    country: Mapped[str] = mapped_column(ExactText)
+
+
+class KeywordRow(Base):
+    """A keyword that a photo's files name, and which of them does; `position` keeps their order."""
+
+    __tablename__ = "keywords"
+
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    keyword: Mapped[str] = mapped_column(ExactText, index=True)
+    source: Mapped[str] = mapped_column(String)
 
 
 class ModelRow(Base):

@@ -3,6 +3,7 @@
 The embedder is written by hand and goes in at the composition root; catalog, index, files and pipeline are real.
 """
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -101,6 +102,8 @@ class World:
             exif[0x0132] = f"{taken_at:%Y:%m:%d %H:%M:%S}"  # DateTime
             exif.get_ifd(0x8769)[0x9003] = f"{taken_at:%Y:%m:%d %H:%M:%S}"  # DateTimeOriginal
         image.save(path, exif=exif)
+        if taken_at is None:
+            os.utime(path, (0, 0))  # where a clock starts that was never set: no date
         return path
 
     def services(self, *, create: bool = True) -> Services:

@@ -120,6 +120,47 @@ def test_a_photo_tells_all_that_is_known_of_it(client, services):
     assert body["latitude"] is None
 
 
+@pytest.fixture
+def lisbon(world):
+    """A photo taken in Lisbon, with an XMP file beside it."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x829A: 0.004, 0x829D: 2.8, 0x8827: 400, 0x920A: 50.0})
+    exif.get_ifd(0x8825).update({1: "N", 2: (38.0, 42.0, 50.0), 3: "W", 4: (9.0, 8.0, 0.0)})
+    Image.new("RGB", (32, 24), "green").save(world.photos / "IMG_20210704_101112.jpg", exif=exif)
+    (world.photos / "IMG_20210704_101112.jpg.xmp").write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+        'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4" dc:title="Tram" dc:description="Up the hill">'
+        "<dc:subject><rdf:Bag><rdf:li>red</rdf:li><rdf:li>Trip|2021</rdf:li></rdf:Bag></dc:subject>"
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    world.index()
+    services = world.services()
+    with TestClient(build_api(services), base_url="http://localhost") as client:
+        yield client, photo_id(services, "IMG_20210704_101112.jpg")
+
+
+def test_a_photo_tells_its_place_its_exposure_and_its_words(lisbon):
+    client, number = lisbon
+    body = client.get(f"/api/v1/photos/{number}").json()
+    assert (body["taken_at"], body["taken_source"]) == ("2021-07-04T10:11:12", "name")
+    assert (body["city"], body["region"], body["country"]) == ("Lisbon", "Lisbon", "Portugal")
+    assert (body["exposure_s"], body["f_number"], body["iso"], body["focal_mm"]) == (0.004, 2.8, 400, 50)
+    assert (body["title"], body["description"], body["rating"]) == ("Tram", "Up the hill", 4)
+    assert body["keywords"] == ["red", "Trip|2021"]
+
+
+@pytest.mark.parametrize("place", ["LISBON", "portugal", "Lisbon, Portugal"])
+def test_a_place_is_a_filter_among_the_words_and_beside_them(lisbon, place):
+    client, _ = lisbon
+    for params in ({"q": f'red place:"{place}"'}, {"q": "red", "place": place}):
+        assert names(client.get("/api/v1/search", params=params)) == ["IMG_20210704_101112.jpg"]
+    upload = {"file": ("x.png", picture("red"), "image/png")}
+    answer = client.post("/api/v1/search", files=upload, data={"place": place})
+    assert names(answer) == ["IMG_20210704_101112.jpg"]
+    assert client.get("/api/v1/search", params={"q": "red place:Porto"}).json()["total"] == 0
+
+
 def test_similar_photos_leave_the_photo_itself_out(client, services):
     number = photo_id(services, "blue.png")
     answer = client.get(f"/api/v1/photos/{number}/similar", params={"limit": 2})

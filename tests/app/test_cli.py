@@ -44,6 +44,7 @@ def photos(tmp_path):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (64, 48), colour).save(path)
+        os.utime(path, (10**9, 10**9))  # taken in September 2001, for all that is known
     return folder
 
 
@@ -180,6 +181,9 @@ def test_filters_come_from_options_and_from_the_words(picsift, photos):
     by_words = picsift("search", "red folder:trip", "--json").document
     assert by_option["total"] == by_words["total"] == 2
     assert picsift("search", "red", "--after", "2020", "--json").document["total"] == 0
+    assert picsift("search", "red before:2002", "--json").document["total"] == 3
+    assert picsift("search", "red place:Lisbon", "--json").document["total"] == 0
+    assert picsift("search", "red place:Lisbon", "--place", "Porto").status == 1
     assert picsift("search", "red after:2020", "--before", "2019").status == 1
 
 

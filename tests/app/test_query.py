@@ -31,6 +31,9 @@ D = datetime
         ("folder:“Summer 2021” dog", "dog", PhotoFilter(folder="Summer 2021")),
         ('folder:"Summer 2021"', "", PhotoFilter(folder="Summer 2021")),
         ('dog after:"2021"', "dog", PhotoFilter(after=D(2021, 1, 1))),
+        ("dog place:Lisbon", "dog", PhotoFilter(place="Lisbon")),
+        ('PLACE:"New York" dog folder:Trip', "dog", PhotoFilter(place="New York", folder="Trip")),
+        ("marketplace:Lisbon", "marketplace:Lisbon", PhotoFilter()),
         ("folder:50%_off", "", PhotoFilter(folder="50%_off")),
         ("a 16:9 screen", "a 16:9 screen", PhotoFilter()),
         ("title:dune", "title:dune", PhotoFilter()),
@@ -58,6 +61,9 @@ def test_words_and_filters_are_told_apart(typed, words, expected):
         ("dog folder:", "folder: needs a name"),
         ('dog folder:""', "folder: needs a name"),
         ('dog folder:"Summer 2021', "never closed"),
+        ("dog place:", "place: needs a name.*place:Lisbon"),
+        ('dog place:" "', "place: needs a name"),
+        ("place:a place:b", "place: stands twice"),
         ("after:2020 after:2021", "after: stands twice"),
         ("folder:a folder:b", "folder: stands twice"),
         ("after:2021 before:2020", "no photo can be both from 2021-01-01 on and before 2020-01-01"),
@@ -114,6 +120,12 @@ def test_filters_from_two_places_both_hold():
 def test_two_different_folders_cannot_both_hold():
     with pytest.raises(QueryError, match="two folders are asked for, 'A' and 'B'"):
         merge(make_filter(folder="A"), make_filter(folder="B"))
+
+
+def test_two_different_places_cannot_both_hold():
+    assert merge(make_filter(place="A"), make_filter(folder="B")) == PhotoFilter(place="A", folder="B")
+    with pytest.raises(QueryError, match="two places are asked for, 'A' and 'B'"):
+        merge(make_filter(place="A"), make_filter(place="B"))
 
 
 def test_filters_that_exclude_each_other_are_noticed_when_merged():

@@ -32,7 +32,7 @@ def test_building_the_page_connects_every_action(services):
 
 def test_a_search_changes_the_named_components(actions):
     parts = actions.parts
-    changed = actions.search("blue", None, None, None, None)
+    changed = actions.search("blue", None, None, None, None, None)
     assert "blue.png" in changed[parts.grid]
     assert "Searched 5 photos" in changed[parts.summary]
     assert changed[parts.asked] == ""
@@ -41,21 +41,21 @@ def test_a_search_changes_the_named_components(actions):
 
 def test_words_after_a_dropped_picture_mix_with_it_until_it_is_taken_away(actions):
     parts = actions.parts
-    dropped = actions.drop("", None, None, None, picture("green"))
+    dropped = actions.drop("", None, None, None, None, picture("green"))
     assert "Photos like your picture" in dropped[parts.asked]
-    mixed = actions.search("red", None, None, None, dropped[parts.shown])
+    mixed = actions.search("red", None, None, None, None, dropped[parts.shown])
     assert "mixed with your words" in mixed[parts.asked]
-    cleared = actions.clear("red", None, None, None)
+    cleared = actions.clear("red", None, None, None, None)
     assert (cleared[parts.asked], cleared[parts.shown].sample) == ("", None)
-    assert actions.clear(" ", None, None, None)[parts.shown] is None
+    assert actions.clear(" ", None, None, None, None)[parts.shown] is None
 
 
 def test_likes_replace_words_and_picture(actions, services):
     parts = actions.parts
-    changed = actions.like(None, None, None, event(photo_id(services, "blue.png")))
+    changed = actions.like(None, None, None, None, event(photo_id(services, "blue.png")))
     assert changed[parts.words] == ""
     assert "Photos like blue.png" in changed[parts.asked]
-    after = actions.search("red", None, None, None, changed[parts.shown])
+    after = actions.search("red", None, None, None, None, changed[parts.shown])
     assert after[parts.asked] == ""
 
 
@@ -75,7 +75,7 @@ def test_an_id_that_a_client_made_up_opens_nothing(actions, number):
 )
 def test_what_cannot_be_searched_for_is_a_sentence(actions, words, said):
     with pytest.raises(gr.Error) as shown:
-        actions.search(words, None, None, None, None)
+        actions.search(words, None, None, None, None, None)
     assert said in shown.value.message
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
-from indexer.exif import PhotoMetadata
+from indexer.metadata import PhotoMetadata
 from indexer.records import NewPhoto
 
 DIM = 8

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from indexer.exif import PhotoMetadata, metadata_of, parse_date, parse_offset, read_metadata
+from indexer.dates import parse_date, parse_offset
+from indexer.exif import exif_of as metadata_of
+from indexer.exif import read_metadata
 from indexer.formats import open_picture
+from indexer.metadata import PhotoMetadata
 
 PHOTOS = Path(__file__).resolve().parents[2].parent / "shared" / "photos"
 needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason=f"the real photos are not at {PHOTOS}")

@@ -13,7 +13,7 @@ from unit_vectors import DIM, unit
 from indexer import vector_file
 from indexer.catalog import Catalog
 from indexer.database import open_database
-from indexer.exif import PhotoMetadata
+from indexer.metadata import PhotoMetadata
 from indexer.records import FailedPhoto, NewPhoto
 from indexer.repair import refresh
 from indexer.vector_index import VectorIndex

@@ -1,0 +1,122 @@
+"""Dates of photos: how they are written, which are sound, and which field is believed first. Pure but for one clock."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+FIRST_YEAR, LAST_YEAR = 1826, 2100  # from the oldest photograph on
+SOURCES = ("original", "digitized", "gps", "iptc", "sidecar", "xmp", "name", "modified", "file")
+RANK = {source: rank for rank, source in enumerate(SOURCES)}
+"""The fields a date may come from, the most trusted first: 0, 1, ..."""
+
+_WRITTEN = datetime(2026, 11, 1)  # when this was written: a clock that shows less has lost its battery
+_RESETS = frozenset((date(1904, 1, 1), date(1903, 12, 31), date(1970, 1, 1), date(1969, 12, 31)))
+"""Where clocks start that were never set: the epochs of Macintosh and Unix, and what time zones make of them."""
+_DOS_EPOCH = datetime(1980, 1, 1)
+
+_DATE = re.compile(
+    r"(\d{4})[:\-/.](\d{1,2})[:\-/.](\d{1,2})"
+    r"(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
+    re.ASCII,
+)
+_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
+
+_TIME = (
+    r"(?P<h>\d\d)(?P<s>[-_.:]?)(?P<m>\d\d)(?P=s)(?P<sec>\d\d)(?:[-_.:]?\d{1,6})?(?P<half>[ \u00a0\u202f]?[AaPp][Mm])?"
+)
+_IN_NAME = (
+    # 20210704_101112, IMG20210704101112, PXL_20210704_101112345; only since there are digital cameras
+    re.compile(rf"(?<!\d)(?P<y>199\d|20\d\d)(?P<mon>\d\d)(?P<d>\d\d)(?:[-_ T]?{_TIME})?(?!\d)", re.ASCII),
+    # 2021-07-04 10.11.12, Screenshot_2021-07-04-10-11-12, 2021-07-04 at 10.11.12 AM
+    re.compile(
+        rf"(?<!\d)(?P<y>1[89]\d\d|20\d\d)(?P<p>[-_.])(?P<mon>\d\d)(?P=p)(?P<d>\d\d)(?:(?:[-_ T.]| at )+{_TIME})?(?!\d)",
+        re.ASCII,
+    ),
+)
+
+
+class Taken(NamedTuple):
+    """A moment on the camera's clock, minutes that this clock is ahead of UTC, and the field that says so."""
+
+    at: datetime | None = None
+    offset_min: int | None = None
+    source: str | None = None
+
+
+def first_sound(candidates: Iterable[Taken]) -> Taken:
+    """The first that is a moment in which a photo can have been taken, or nothing."""
+    return next((taken for taken in candidates if taken.at is not None and is_sound(taken.at)), Taken())
+
+
+def is_sound(moment: datetime, now: datetime | None = None) -> bool:
+    """Whether a photo can have been taken then: not in the future, and not where a clock starts that was not set."""
+    latest = max(now or datetime.now(), _WRITTEN) + timedelta(days=1)  # other time zones are ahead of ours
+    return moment.year >= FIRST_YEAR and moment <= latest and moment.date() not in _RESETS and moment != _DOS_EPOCH
+
+
+def parse_date(text: str, subseconds: str = "") -> tuple[datetime | None, int | None]:
+    """A date as EXIF and XMP write it, and the offset in minutes where the same text holds one.
+
+    Args:
+        text: "2021:06:30 12:34:56", with a few neighbours that cameras and phones write.
+        subseconds: the digits behind the second, where a field of its own holds them.
+
+    Returns:
+        (None, None) for anything that is no moment of the age of photography.
+    """
+    if not (found := _DATE.match(text.strip())):
+        return None, None
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    digits = re.match(r"\d*", found[7] or subseconds.strip(), re.ASCII)
+    micros = int((digits[0] if digits else "")[:6].ljust(6, "0"))
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        return None, None
+    try:
+        return datetime(year, month, day, hour, minute, second, micros), parse_offset(found[8] or "")
+    except ValueError:
+        return None, None
+
+
+def parse_offset(text: str) -> int | None:
+    """Minutes ahead of UTC out of "+02:00", None where it is no offset that exists."""
+    if text.strip() == "Z":
+        return 0
+    if not (found := _OFFSET.fullmatch(text.strip())):
+        return None
+    minutes = int(found[2]) * 60 + int(found[3])
+    minutes = -minutes if found[1] == "-" else minutes
+    return minutes if int(found[3]) < 60 and -12 * 60 <= minutes <= 14 * 60 else None
+
+
+def of_name(name: str) -> Taken:
+    """The moment that a file's name holds, or its day, as phones, messengers and people write it."""
+    found = next((match for pattern in _IN_NAME for match in pattern.finditer(name) if _moment(match)), None)
+    if found is None:
+        return Taken()
+    # A Pixel's names are in UTC, whatever its clock shows.
+    utc = name.upper().startswith("PXL_") and found["h"] is not None
+    return Taken(_moment(found), 0 if utc else None, "name")
+
+
+def of_file_time(mtime_ns: int) -> Taken:
+    """When a file was last written, on the clock of this machine: the last resort."""
+    try:
+        local = datetime.fromtimestamp(mtime_ns // 10**9, UTC).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return Taken()
+    offset = local.utcoffset() or timedelta()
+    return Taken(local.replace(tzinfo=None), round(offset.total_seconds() / 60), "file")
+
+
+def _moment(found: re.Match[str]) -> datetime | None:
+    hour = int(found["h"] or 0)
+    if half := (found["half"] or "").strip().lower():
+        hour = hour % 12 + (12 if half == "pm" else 0) if 1 <= hour <= 12 else 99
+    time = (hour, int(found["m"] or 0), int(found["sec"] or 0))
+    for clock in (time, (0, 0, 0)):  # digits behind the day that are no time leave the day
+        try:
+            return datetime(int(found["y"]), int(found["mon"]), int(found["d"]), *clock)
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,43 @@
+"""One photo's metadata from all that speaks of it: its picture, its sidecar, its name, and its file's time last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from .dates import Taken, first_sound, of_file_time, of_name
+from .exif import exif_of
+from .iptc import iptc_of
+from .metadata import PhotoMetadata, inside, overlay
+from .sidecar import read_sidecar
+from .xmp import read_xmp
+
+
+def metadata_of(image: Image.Image) -> PhotoMetadata:
+    """What is written inside an open picture; damage costs the fields that it hits, never the photo."""
+    packet = image.info.get("xmp")
+    if isinstance(packet, str):
+        packet = packet.encode(errors="replace")
+    xmp = read_xmp(packet) if isinstance(packet, bytes) else PhotoMetadata()
+    return inside(exif_of(image), iptc_of(image), xmp)
+
+
+def complete(written: PhotoMetadata, path: Path, *, sidecar: str, mtime_ns: int) -> PhotoMetadata:
+    """What is written inside a photo, with what its surroundings say.
+
+    Args:
+        written: of `metadata_of()`.
+        path: of the photo's file.
+        sidecar: name of the sidecar beside it, "" for none. It has the last word, but not about the date.
+        mtime_ns: of the photo's file.
+    """
+    known = overlay(written, read_sidecar(path, sidecar)) if sidecar else written
+    known = overlay(known, _dated(of_name(path.name)))
+    return known if known.taken_at is not None else overlay(known, _dated(of_file_time(mtime_ns)))
+
+
+def _dated(taken: Taken) -> PhotoMetadata:
+    taken = first_sound([taken])
+    return replace(PhotoMetadata(), taken_at=taken.at, taken_offset_min=taken.offset_min, taken_source=taken.source)

@@ -1,0 +1,91 @@
+"""What photos' files say of them, in rows: columns of the photo, its place, its keywords.
+
+Functions on one connection, inside the caller's transaction. No vector depends on any of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+
+from indexer.database import in_chunks
+from indexer.metadata import Keyword
+from indexer.tables import KeywordRow, PhotoRow, PlaceRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from indexer.metadata import PhotoMetadata
+    from indexer.records import DescribedPhoto
+
+COLUMNS = (
+    *("taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),
+    *("camera_make", "camera_model", "lens", "orientation", "exposure_s", "f_number", "iso", "focal_mm"),
+    *("focal_35mm_mm", "rating", "title", "description"),
+)
+"""The columns of a photo that are fields of its metadata by the same name; beside them stands `place_id`."""
+
+_LOCATE_LIMIT = 5_000  # three parameters for each place
+
+_Names = tuple[str, str, str]
+
+
+def columns_of(connection: Connection, metadata: Iterable[PhotoMetadata]) -> list[dict[str, Any]]:
+    """Give the columns of photos, their places made if need be."""
+    described = list(metadata)
+    places = _place_ids(connection, {names for one in described if any(names := _names(one))})
+    return [{name: getattr(one, name) for name in COLUMNS} | {"place_id": places.get(_names(one))} for one in described]
+
+
+def put_keywords(connection: Connection, keywords: Mapping[int, Sequence[Keyword]]) -> None:
+    """Replace the keywords of photos."""
+    for chunk in in_chunks(list(keywords)):
+        connection.execute(delete(KeywordRow).where(KeywordRow.photo_id.in_(chunk)))
+    rows = [
+        {"photo_id": photo_id, "position": position, "keyword": word.text, "source": word.source}
+        for photo_id, words in keywords.items()
+        for position, word in enumerate(words)
+    ]
+    if rows:
+        connection.execute(insert(KeywordRow), rows)
+
+
+def keywords_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Keyword, ...]]:
+    """Give the keywords of those photos that have any."""
+    found: defaultdict[int, list[Keyword]] = defaultdict(list)
+    for chunk in in_chunks(photo_ids):
+        query = select(KeywordRow.photo_id, KeywordRow.keyword, KeywordRow.source)
+        ordered = query.where(KeywordRow.photo_id.in_(chunk)).order_by(KeywordRow.photo_id, KeywordRow.position)
+        for photo_id, word, source in connection.execute(ordered):
+            found[photo_id].append(Keyword(word, source))
+    return {photo_id: tuple(words) for photo_id, words in found.items()}
+
+
+def describe(connection: Connection, photos: Sequence[DescribedPhoto]) -> None:
+    """Write the metadata of photos anew, and the stamp of the sidecar that was read."""
+    columns = columns_of(connection, [photo.metadata for photo in photos])
+    rows = [{"photo": p.photo_id, "sidecar": p.sidecar, **row} for p, row in zip(photos, columns, strict=True)]
+    if rows:
+        connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), rows)
+    put_keywords(connection, {photo.photo_id: photo.metadata.keywords for photo in photos})
+
+
+def _names(metadata: PhotoMetadata) -> _Names:
+    return metadata.city or "", metadata.region or "", metadata.country or ""
+
+
+def _place_ids(connection: Connection, places: set[_Names]) -> dict[_Names, int]:
+    """Give the id of each place, made if it is new."""
+    columns = (PlaceRow.city, PlaceRow.region, PlaceRow.country)
+    found: dict[_Names, int] = {}
+    for chunk in in_chunks(sorted(places), _LOCATE_LIMIT):
+        for number, *names in connection.execute(select(PlaceRow.id, *columns).where(tuple_(*columns).in_(chunk))):
+            found[(names[0], names[1], names[2])] = number
+    if new := sorted(places - found.keys()):
+        rows = [dict(zip(("city", "region", "country"), names, strict=True)) for names in new]
+        made = connection.execute(insert(PlaceRow).returning(PlaceRow.id, sort_by_parameter_order=True), rows)
+        found.update(zip(new, made.scalars(), strict=True))
+    return found

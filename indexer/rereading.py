@@ -1,0 +1,39 @@
+"""Reads a known photo's metadata again, from its file and its sidecar, without decoding its picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from . import describing, formats
+from .errors import ImageError
+from .metadata import PhotoMetadata
+
+
+def reread(path: Path, *, sidecar: str, mtime_ns: int, max_pixels: int, max_bytes: int) -> PhotoMetadata:
+    """What a photo's files say now.
+
+    Args:
+        path: of the photo's file.
+        sidecar: name of the sidecar beside it, "" for none.
+        mtime_ns: of the photo's file.
+        max_pixels: a larger picture is not opened.
+        max_bytes: nor is a larger file.
+
+    Raises:
+        ImageError: its file cannot be read.
+    """
+    try:
+        if path.stat().st_size > max_bytes:
+            raise ImageError(f"the file is larger than the bound of {max_bytes:,} bytes")
+        name, image = formats.open_picture(path.read_bytes(), max_pixels=max_pixels)
+        if name == "PNG":
+            image.load()  # what follows the pixels is read with them
+        written = describing.metadata_of(image)
+    except ImageError:
+        raise
+    except Exception as error:  # as in images.decode(): decoders raise whatever they like
+        raise ImageError(f"its metadata cannot be read again: {str(error)[:200]}") from error
+    if name == "HEIF":
+        written = replace(written, orientation=image.info.get("original_orientation") or 1)
+    return describing.complete(written, path, sidecar=sidecar, mtime_ns=mtime_ns)

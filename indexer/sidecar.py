@@ -1,0 +1,58 @@
+"""XMP files beside photos: `photo.jpg.xmp` or `photo.xmp`. Which one belongs to a photo, and what it says."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from indexer.metadata import PhotoMetadata
+from indexer.xmp import MAX_BYTES, read_xmp
+
+SUFFIX = ".xmp"
+
+
+def sidecar_name(name: str, beside: Mapping[str, str]) -> str | None:
+    """The name of a photo's sidecar, if it has one.
+
+    Args:
+        name: of the photo's file.
+        beside: the names of the folder's sidecars, by the same in lower case.
+    """
+    if not beside:
+        return None
+    whole = name.lower()
+    return beside.get(whole + SUFFIX) or beside.get(os.path.splitext(whole)[0] + SUFFIX)  # noqa: PTH122
+
+
+def stamp_beside(photo: str, beside: Mapping[str, str]) -> str:
+    """What a scan compares to find out that a photo's sidecar came, changed or went: "" where there is none."""
+    folder, name = os.path.split(photo)
+    found = sidecar_name(name, beside)
+    if found is None:
+        return ""
+    try:
+        status = os.stat(os.path.join(folder, found))  # noqa: PTH116, PTH118
+    except OSError:
+        return ""
+    return f"{status.st_size}-{status.st_mtime_ns}-{found}"
+
+
+def name_in(stamp: str) -> str:
+    """The name of the sidecar that a stamp is of, "" of none."""
+    return stamp.split("-", 2)[-1]
+
+
+def read_sidecar(photo: Path, name: str) -> PhotoMetadata:
+    """What the sidecar of that name beside a photo says; nothing where it cannot be read or is too large."""
+    path = photo.with_name(name)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            return PhotoMetadata()
+        with path.open("rb") as file:
+            packet = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError):
+        return PhotoMetadata()
+    return read_xmp(packet, "sidecar")

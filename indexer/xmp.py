@@ -1,0 +1,166 @@
+"""What an XMP packet says of a photo, inside its file or beside it. What is unsound becomes None; nothing here raises.
+
+The packet is parsed without entities, without network and up to a size; what stands before damage in it is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from lxml import etree
+
+from .dates import FIRST_YEAR, LAST_YEAR, Taken, first_sound, parse_date
+from .exif import MAX_ALTITUDE_M, MAX_EXPOSURE_S, MAX_F_NUMBER, MAX_FOCAL_MM, MAX_ISO, without_make
+from .metadata import Keyword, PhotoMetadata, merged
+from .metadata_values import line, number, paragraph, positive, rating_of_percent, whole
+
+MAX_BYTES = 4 << 20
+_MAX_ITEMS = 2_000  # of one list
+
+_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_EXIF = "{http://ns.adobe.com/exif/1.0/}"
+_EXIF_EX = "{http://cipa.jp/exif/1.0/}"
+_TIFF = "{http://ns.adobe.com/tiff/1.0/}"
+_XMP = "{http://ns.adobe.com/xap/1.0/}"
+_PHOTOSHOP = "{http://ns.adobe.com/photoshop/1.0/}"
+_AUX = "{http://ns.adobe.com/exif/1.0/aux/}"
+_IPTC = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
+_MICROSOFT = "{http://ns.microsoft.com/photo/1.0/}"
+_KEYWORDS = (
+    _DC + "subject",
+    "{http://ns.adobe.com/lightroom/1.0/}hierarchicalSubject",
+    "{http://www.digikam.org/ns/1.0/}TagsList",
+    _MICROSOFT + "LastKeywordXMP",
+)
+_DATES = (_EXIF + "DateTimeOriginal", _PHOTOSHOP + "DateCreated", _XMP + "CreateDate")
+"""The photo's own date before that of its file: a scan of 2021 shows 1975."""
+_GPS_DATE = _EXIF + "GPSTimeStamp"
+_PARTIAL = re.compile(r"(\d{4})(?:-(\d\d))?", re.ASCII)
+_DEGREES = re.compile(r"([\d.]{1,20})(?:,([\d.]{1,20}))?(?:,([\d.]{1,20}))?\s*([NSEW])", re.ASCII)
+
+_Properties = dict[str, list[str]]
+
+
+def read_xmp(packet: bytes, source: str = "xmp") -> PhotoMetadata:
+    """Read what is sound in a packet.
+
+    Args:
+        packet: XML in UTF-8, UTF-16 or UTF-32; one above MAX_BYTES, or with a document type, says nothing.
+        source: what its keywords and its date are said to be from: "xmp" or "sidecar".
+    """
+    found = _properties(packet)
+    taken = first_sound(_dates(found, source))
+    make = line(_first(found, _TIFF + "Make"))
+    latitude, longitude = _position(found)
+    return PhotoMetadata(
+        taken_at=taken.at,
+        taken_offset_min=taken.offset_min,
+        taken_source=taken.source,
+        latitude=latitude,
+        longitude=longitude,
+        altitude=None if latitude is None else _altitude(found),
+        camera_make=make,
+        camera_model=without_make(make, line(_first(found, _TIFF + "Model"))),
+        lens=line(_first(found, _EXIF_EX + "LensModel", _AUX + "Lens")),
+        exposure_s=positive(_first(found, _EXIF + "ExposureTime"), MAX_EXPOSURE_S),
+        f_number=positive(_first(found, _EXIF + "FNumber"), MAX_F_NUMBER),
+        iso=whole(_first(found, _EXIF_EX + "PhotographicSensitivity", _EXIF + "ISOSpeedRatings"), 1, MAX_ISO),
+        focal_mm=positive(_first(found, _EXIF + "FocalLength"), MAX_FOCAL_MM),
+        focal_35mm_mm=positive(_first(found, _EXIF + "FocalLengthIn35mmFilm"), MAX_FOCAL_MM),
+        rating=_rating(found),
+        title=line(_first(found, _DC + "title", _PHOTOSHOP + "Headline")),
+        description=paragraph(_first(found, _DC + "description", _EXIF + "UserComment")),
+        city=line(_first(found, _PHOTOSHOP + "City")),
+        region=line(_first(found, _PHOTOSHOP + "State")),
+        country=line(_first(found, _PHOTOSHOP + "Country")),
+        keywords=merged(Keyword(word, source) for name in _KEYWORDS for word in map(line, found.get(name, ())) if word),
+    )
+
+
+def _properties(packet: bytes) -> _Properties:
+    """Every property of the packet's resource with its values, be they an attribute, a text or a list."""
+    found: _Properties = {}
+    try:
+        # A packet needs no document type; without one there are no entities to expand, in any encoding.
+        if len(packet) > MAX_BYTES or b"<!DOCTYPE" in packet.replace(b"\0", b""):
+            return found
+        parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True,
+            remove_comments=True, remove_pis=True,
+        )  # fmt: skip
+        root = etree.fromstring(packet.strip(b"\0 \r\n\t") if packet[:2] not in _WIDE else packet, parser)
+        for about in root.iter(_RDF + "Description") if root is not None else ():
+            parent = about.getparent()
+            if parent is not None and parent.tag != _RDF + "RDF":
+                continue  # a structure inside a property
+            for name, value in about.attrib.items():
+                found.setdefault(str(name), [str(value)])
+            for element in about.iterchildren(tag=etree.Element):
+                found.setdefault(str(element.tag), _values(element))
+    except Exception:  # lxml raises what libxml2 finds, and damage costs fields only
+        pass
+    return found
+
+
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+
+
+def _values(element: etree._Element) -> list[str]:
+    """The items of a list of any kind, the default language first, or the element's own text."""
+    items = [item for kind in ("Bag", "Seq", "Alt") for item in element.iterfind(f"{_RDF}{kind}/{_RDF}li")]
+    items.sort(key=lambda item: item.get(_LANGUAGE) != "x-default")
+    return [item.text or "" for item in items[:_MAX_ITEMS]] if items else [element.text or ""]
+
+
+def _first(found: _Properties, *names: str) -> str | None:
+    """The first of these properties that is more than blanks."""
+    return next((value for name in names for value in found.get(name, ())[:1] if value.strip()), None)
+
+
+def _dates(found: _Properties, source: str) -> Iterator[Taken]:
+    moment, offset = _moment(_first(found, _GPS_DATE) or "")
+    yield Taken(moment, offset or 0, "gps")  # UTC, whether it says so or not
+    for name in _DATES:
+        yield Taken(*_moment(_first(found, name) or ""), source)
+
+
+def _moment(text: str) -> tuple[datetime | None, int | None]:
+    """A date, of which XMP allows the year alone, or the year and the month: then its first moment."""
+    if not (found := _PARTIAL.fullmatch(text.strip())):
+        return parse_date(text[:100])
+    year, month = int(found[1]), int(found[2] or 1)
+    sound = FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12
+    return (datetime(year, month, 1), None) if sound else (None, None)
+
+
+def _position(found: _Properties) -> tuple[float | None, float | None]:
+    latitude = _degrees(_first(found, _EXIF + "GPSLatitude"), "NS", 90)
+    longitude = _degrees(_first(found, _EXIF + "GPSLongitude"), "EW", 180)
+    if latitude is None or longitude is None or (latitude, longitude) == (0, 0):
+        return None, None
+    return latitude, longitude
+
+
+def _degrees(text: str | None, letters: str, limit: int) -> float | None:
+    """Degrees with minutes, or with minutes and seconds: 40,14.078645N or 40,14,4.7N."""
+    if not (match := _DEGREES.fullmatch((text or "").strip())) or match[4] not in letters:
+        return None
+    parts = [number(part or "0") for part in match.groups()[:3]]
+    degrees = sum((part or 0) / unit for part, unit in zip(parts, (1, 60, 3600), strict=True))
+    return None if None in parts or degrees > limit else degrees if match[4] == letters[0] else 0.0 - degrees
+
+
+def _altitude(found: _Properties) -> float | None:
+    metres = number(_first(found, _EXIF + "GPSAltitude"))
+    if metres is None or abs(metres) > MAX_ALTITUDE_M:
+        return None
+    return -metres if _first(found, _EXIF + "GPSAltitudeRef") == "1" else metres
+
+
+def _rating(found: _Properties) -> int | None:
+    stars = whole(_first(found, _XMP + "Rating"), -1, 5)
+    return rating_of_percent(_first(found, _MICROSOFT + "Rating")) if stars is None else stars

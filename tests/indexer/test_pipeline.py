@@ -13,6 +13,7 @@ from clip_model.model import CLIP
 from indexer import images, storing, vector_file
 from indexer.embedder import Embedder
 from indexer.errors import LibraryLockedError, RootError
+from indexer.isolation import WorkerPool
 from indexer.library import open_library
 from indexer.pipeline import sync
 
@@ -23,10 +24,15 @@ def counts(report):
 
 @pytest.fixture
 def reads(monkeypatch):
-    """The photos that are opened, whether to hash or to decode them."""
+    """The photos that are opened, whether to hash or, in a worker, to decode them."""
     opened = []
-    read, hash_file = images._read, images.hash_file
-    monkeypatch.setattr(images, "_read", lambda path, *rest: opened.append(path.name) or read(path, *rest))
+    run, hash_file = WorkerPool.run, images.hash_file
+
+    def run_noted(pool, recipe, path, *rest):
+        opened.append(path.name)
+        return run(pool, recipe, path, *rest)
+
+    monkeypatch.setattr(WorkerPool, "run", run_noted)
     monkeypatch.setattr(images, "hash_file", lambda path: opened.append(path.name) or hash_file(path))
     return opened
 
@@ -82,15 +88,15 @@ def test_a_photo_that_may_not_be_read_is_tried_again_by_every_run(world, monkeyp
     path = world.write("a.png", 1)
     access = os.access
     monkeypatch.setattr(os, "access", lambda file, mode: os.fspath(file) != os.fspath(path) and access(file, mode))
-    read = images._read
+    run = WorkerPool.run
     refuse = True
 
-    def read_unless_refused(file, *rest):
+    def run_unless_refused(pool, *call):
         if refuse:
             raise images.ImageError("it may not be read: permission denied")
-        return read(file, *rest)
+        return run(pool, *call)
 
-    monkeypatch.setattr(images, "_read", read_unless_refused)
+    monkeypatch.setattr(WorkerPool, "run", run_unless_refused)
     assert counts(world.sync()) == (0, 0, 0, 0, 0, 1)
     refuse = False
     assert counts(world.sync()) == (0, 1, 0, 0, 0, 0)

@@ -37,6 +37,7 @@ class _LostError(Exception):
     """The process is gone. `begun` says whether it had been given the call."""
 
     def __init__(self, *, begun: bool) -> None:
+        """Keep that."""
         self.begun = begun
 
 
@@ -178,7 +179,7 @@ class WorkerPool:
                 f"it needs more than {self.memory_mb:,} MB to decode; raise decode_memory_mb to read it"
             )
         if not done:
-            raise cast(BaseException, value)
+            raise cast(Exception, value)
         return value
 
     def _see_off(self, worker: _Worker) -> int:
@@ -196,7 +197,7 @@ class WorkerPool:
         status = self._see_off(worker)
         if begun:
             error = self._reason(status)
-            logger.warning("a decoding process ended with status %d: %s", status, error)
+            logger.info("a decoding process ended with status %d: %s", status, error)
             raise error
 
     def _reason(self, status: int) -> DecoderLostError:

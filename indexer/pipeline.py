@@ -125,7 +125,7 @@ def sync(
             library, folders, model.id, workers=workers, allow_mass_removal=allow_mass_removal, stop=stopped
         )
         storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
-        if settled.jobs:
+        if settled.jobs and not stopped():
             if library.catalog.active_model() is None:  # the first: what it has embedded so far can be searched
                 library.catalog.activate(model.id)
             workers = min(workers, -(-len(settled.jobs) // JOBS_A_WORKER))

@@ -66,13 +66,13 @@ def _answer(request: bytes, timeout_s: float) -> bytes:
     try:
         function, arguments = pickle.loads(request)
         return pickle.dumps((True, function(*arguments)), pickle.HIGHEST_PROTOCOL)
-    except BaseException as error:  # raised again in the parent
+    except Exception as error:  # raised again in the parent
         return _failure(error)
     finally:
         _alarm(0)
 
 
-def _failure(error: BaseException) -> bytes:
+def _failure(error: Exception) -> bytes:
     if _is_of_memory(error):
         error = MemoryBoundError()
     try:

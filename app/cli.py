@@ -54,7 +54,7 @@ def index_command(
         str | None, typer.Option("--model", metavar="NAME", help="Model to embed with. [default: the library's own]")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=0, max=256, help="Decoding threads; 0: automatic.")
+        int | None, typer.Option("--workers", min=0, max=256, help="Decoding processes; 0: automatic.")
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", min=0, max=4096, help="Photos embedded at a time; 0: automatic.")
@@ -79,6 +79,9 @@ def index_command(
     output.show_report(report, json=json)
     if interrupted:
         output.say("interrupted; what is done is saved. The same command goes on from here.")
+        if services.embedder.loading:  # Python would wait for it, or crash on it
+            services.close()
+            exits.leave(exits.INTERRUPTED)
         raise SystemExit(exits.INTERRUPTED)
 
 

@@ -13,6 +13,7 @@ from app.exits import stop_on_signal
 from app.progress import index_progress
 from app.settings import Settings
 from indexer.errors import RootError
+from indexer.isolation import WorkerPool
 from indexer.library import CATALOG
 from indexer.pipeline import SyncReport, sync
 
@@ -59,7 +60,8 @@ def bring_in_step(
         quiet: show no progress.
     """
     settings = services.settings
-    with stop_on_signal() as stop, index_progress(quiet=quiet) as on_progress:
+    pool = WorkerPool(timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb)
+    with stop_on_signal() as stop, index_progress(quiet=quiet) as on_progress, pool:
         report = sync(
             services.library,
             services.embedder,
@@ -70,5 +72,6 @@ def bring_in_step(
             allow_mass_removal=allow_mass_removal,
             on_progress=on_progress,
             stop=stop.is_set,
+            pool=pool,
         )
     return report, stop.is_set()

@@ -21,6 +21,7 @@ from app.status import Status
 from indexer.pipeline import SyncReport
 
 SHOWN_FAILURES = 10
+_STEERING = frozenset(("Cc", "Zl", "Zp"))  # controls, and Unicode's own ends of line and paragraph
 
 
 def prepare_streams() -> None:
@@ -44,13 +45,13 @@ def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
         _write_table(result, first_rank)
     else:
         for hit in result.hits:
-            print(f"{hit.score:.4f}\t{hit.photo.path}")  # noqa: T201
+            print(f"{hit.score:.4f}\t{field(hit.photo.path)}")  # noqa: T201
 
 
 def show_report(report: SyncReport, *, json: bool) -> None:
     """What a run of `index` did."""
     for message in report.messages:
-        say(message)
+        say(printable(message))
     if json:
         _write_json(report_document(report))
     else:
@@ -108,7 +109,7 @@ def _write_status(status: Status) -> None:
     for root in status.roots:
         scanned = f"last scan {root.last_scan_at:%Y-%m-%d %H:%M}" if root.last_scan_at else "never scanned"
         lines.append(("folder", f"{printable(root.path)} ({root.photos:,} photos, {scanned})"))
-    lines += [("problem", problem) for problem in status.problems]
+    lines += [("problem", printable(problem)) for problem in status.problems]
     for name, value in lines:
         print(f"{name:<9}{value}")  # noqa: T201
     _write_failures(status.failures, status.failed)
@@ -122,10 +123,19 @@ def _write_checks(checks: Sequence[Check]) -> None:
         console.print(Text.assemble((f"{mark:<7}", style), f"{check.name:<{width}}  {printable(check.detail)}"))
 
 
+def field(path: Path) -> str:
+    """A path as it is, or as a JSON string where a character of it would break the line or the columns.
+
+    The two cannot be mistaken for each other: a path here is absolute, and never begins with a quotation mark.
+    """
+    text = str(path)
+    return text if text == printable(text) else dumps(text)
+
+
 def printable(text: str | Path) -> str:
     """The text with control characters escaped, so that a file name cannot steer the terminal."""
     return "".join(
-        _escaped(character) if unicodedata.category(character) == "Cc" else character for character in str(text)
+        _escaped(character) if unicodedata.category(character) in _STEERING else character for character in str(text)
     )
 
 
@@ -141,6 +151,6 @@ def _model_line(status: Status) -> str:
 
 def _write_failures(failures: Sequence[tuple[str | Path, str]], total: int) -> None:
     for path, reason in failures[:SHOWN_FAILURES]:
-        print(f"failed   {printable(path)}: {reason}")  # noqa: T201
+        print(f"failed   {printable(path)}: {printable(reason)}")  # noqa: T201
     if total > SHOWN_FAILURES:
         print(f"         and {total - SHOWN_FAILURES:,} more")  # noqa: T201

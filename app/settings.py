@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from indexer.errors import PicsiftError
+from indexer.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S
 
 APP_NAME = "picsift"
 ENV_PREFIX = "PICSIFT_"
@@ -35,9 +36,11 @@ class Settings(BaseSettings):
         model: a model's name or path; None means the library's own, and the built-in one for a new library.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "bf16" or "fp16".
-        workers: decoding threads; 0 means as many as suit the machine.
+        workers: decoding processes; 0 means as many as suit the machine.
         batch_size: photos embedded at a time; 0 means what suits the device.
         max_pixels: a larger picture is not decoded.
+        decode_timeout_s: seconds that the decoding of one picture may take.
+        decode_memory_mb: mebibytes that the decoding of one picture may need.
         host: address the page listens on.
         port: TCP port of the page.
         password: asked of everyone when the host is not loopback.
@@ -54,6 +57,8 @@ class Settings(BaseSettings):
     workers: int = Field(default=0, ge=0, le=256)
     batch_size: int = Field(default=0, ge=0, le=4096)
     max_pixels: int = Field(default=250_000_000, ge=1)
+    decode_timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, ge=1)
+    decode_memory_mb: int = Field(default=DEFAULT_MEMORY_MB, ge=64)
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=7860, ge=0, le=65535)
     password: SecretStr | None = None

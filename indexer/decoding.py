@@ -1,7 +1,7 @@
-"""Many photos decoded side by side, in order, a bounded number at a time.
+"""Many photos decoded side by side in worker processes, in order, a bounded number at a time.
 
 Each is read once: hashed, decoded, its thumbnail made and its pixels prepared for the network, so that no full picture
-leaves its worker. A photo that fails is a result like any other.
+leaves its worker. A photo that fails, or takes its worker with it, is a result like any other.
 """
 
 from __future__ import annotations
@@ -9,22 +9,21 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from indexer import describing, images
-from indexer.errors import ImageError, TooLargeError
+from indexer import images
+from indexer.errors import DecoderLostError, ImageError, TooLargeError
+from indexer.isolation import WorkerPool
+from indexer.recipe import Recipe
 from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, NewPhoto, storable_ns
-from indexer.rereading import reread
 from indexer.scanner import FoundFile
-from indexer.sidecar import name_in
-from indexer.thumbnails import ThumbnailStore
 
+JOBS_A_WORKER = 4  # a process starts in a tenth of a second of computing, in which it decodes this many photos
 NEVER = -1  # a modification time that no file has: what may not fail the next time is tried again by every run
 
 
@@ -58,7 +57,7 @@ class Result:
 
     job: Job
     photo: NewPhoto | CopiedPhoto | DescribedPhoto | FailedPhoto
-    pixels: NDArray[np.float32] | None = None
+    pixels: NDArray[np.uint8] | None = None
     thumbnail: bytes = b""
     unread: bool = False
 
@@ -68,20 +67,18 @@ class Decoder:
     """Makes a photo of a file; called from several threads.
 
     Attributes:
-        prepare: picture -> what the network sees of it, (3, s, s).
-        thumbnails: makes the small pictures, and knows which are there.
+        recipe: done in a worker.
+        pool: the workers.
         copy_of: content hash -> id of a photo with these bytes that is embedded already, or None.
         sizes: sizes in bytes of such photos; only files of these sizes are looked up before they are decoded.
-        min_side: the short side in pixels that the network scales to.
-        max_pixels: a picture with more is refused.
+        warm: called when there will be something to embed, so that the model loads meanwhile.
     """
 
-    prepare: Callable[[Image.Image], NDArray[np.float32]]
-    thumbnails: ThumbnailStore
+    recipe: Recipe
+    pool: WorkerPool
     copy_of: Callable[[str], int | None]
     sizes: frozenset[int]
-    min_side: int
-    max_pixels: int
+    warm: Callable[[], None] = lambda: None
 
     def __call__(self, job: Job) -> Result:
         """Read, hash, decode and prepare one file."""
@@ -93,7 +90,9 @@ class Decoder:
             return Result(job, copy) if copy else self._new(job, path)
         except ImageError as error:
             unread = bool(job.describe) or not _is_as_found(path, job.file)
-            again = unread or isinstance(error, TooLargeError)
+            again = (
+                unread or isinstance(error, TooLargeError) or (isinstance(error, DecoderLostError) and error.temporary)
+            )
             stamp = NEVER if again else job.file.mtime_ns
             return Result(job, FailedPhoto(job.file.path, job.file.size, stamp, str(error)), unread=unread)
 
@@ -108,29 +107,14 @@ class Decoder:
         return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source, sidecar)
 
     def _described(self, job: Job, path: Path) -> DescribedPhoto:
-        file, bounds = job.file, {"max_pixels": self.max_pixels, "max_bytes": images.DEFAULT_MAX_BYTES}
-        found = reread(path, sidecar=name_in(file.sidecar), mtime_ns=file.mtime_ns, **bounds)
-        return DescribedPhoto(job.describe, found, file.sidecar)
+        return DescribedPhoto(job.describe, self.pool.run(self.recipe.describe, path, job.file), job.file.sidecar)
 
     def _new(self, job: Job, path: Path) -> Result:
-        loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels)
-        decoded = loaded.decoded
-        thumbnail = b"" if self.thumbnails.exists(loaded.content_hash) else self.thumbnails.make(decoded.image)
-        metadata = describing.complete(
-            decoded.metadata, path, sidecar=name_in(job.file.sidecar), mtime_ns=loaded.mtime_ns
-        )
-        photo = NewPhoto(
-            path=job.file.path,
-            size=loaded.size,
-            mtime_ns=loaded.mtime_ns,
-            content_hash=loaded.content_hash,
-            width=decoded.width,
-            height=decoded.height,
-            format=decoded.format,
-            metadata=metadata,
-            sidecar=job.file.sidecar,
-        )
-        return Result(job, photo, self.prepare(decoded.image), thumbnail)
+        if job.same or not job.known:  # else it may have failed before: no model is loaded to see it fail again
+            self.warm()
+        photo, pixels, thumbnail = self.pool.run(self.recipe, path, job.file)
+        self.warm()
+        return Result(job, photo, pixels, thumbnail)
 
 
 def _is_as_found(path: Path, file: FoundFile) -> bool:
@@ -142,23 +126,40 @@ def _is_as_found(path: Path, file: FoundFile) -> bool:
     return os.access(path, os.R_OK) and (status.st_size, storable_ns(status.st_mtime_ns)) == (file.size, file.mtime_ns)
 
 
-def decode_all(jobs: Iterable[Job], decoder: Decoder, *, workers: int, ahead: int) -> Iterator[Result]:
+def decode_all(
+    jobs: Iterable[Job], decoder: Decoder, *, workers: int, ahead: int, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Result]:
     """Results in the order of the jobs, at most `ahead` of them waiting.
 
     Args:
         jobs: what to decode.
-        decoder: makes a photo of each.
-        workers: threads.
+        decoder: makes a photo of each; its pool is closed where not all of them are waited for.
+        workers: processes.
         ahead: jobs taken up before their turn; bounds the memory.
+        stop: asked ten times a second; True ends the results.
     """
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+    decoder.pool.open()
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as threads:
         try:
             for job in jobs:
-                waiting.append(pool.submit(decoder, job))
+                waiting.append(threads.submit(decoder, job))
                 if len(waiting) > ahead:
+                    if not _is_done(waiting[0], stop):
+                        return
                     yield waiting.popleft().result()
-            while waiting:
+            while waiting and _is_done(waiting[0], stop):
                 yield waiting.popleft().result()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            threads.shutdown(wait=False, cancel_futures=True)
+            if not all(future.done() for future in waiting):
+                decoder.pool.close()  # nobody waits for what they are at
+
+
+def _is_done(future: Future[Result], stop: Callable[[], bool]) -> bool:
+    """Wait for a result; False where `stop` said so first."""
+    while not future.done():
+        if stop():
+            return False
+        wait([future], timeout=0.1)
+    return True

@@ -8,7 +8,8 @@ Legend: n items, s image size, d dimension of the embeddings.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_model.registry import ModelInfo, resolve
+from clip_model.squares import CenterSquare
 from indexer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from clip_model.inference import Encoder
 
-Pixels = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 
 
 class Embedder:
@@ -45,7 +47,8 @@ class Embedder:
         except (ValueError, OSError) as error:
             raise ModelError(_sentence(error)) from error
         self._wanted = (device, precision)
-        self._lock = threading.Lock()
+        self._lock, self._starting = threading.Lock(), threading.Lock()
+        self._loading: Future[None] | None = None
 
     @property
     def name(self) -> str:
@@ -71,6 +74,11 @@ class Embedder:
     def loaded(self) -> bool:
         """Whether the model is in memory."""
         return "_encoder" in self.__dict__
+
+    @property
+    def loading(self) -> bool:
+        """Whether the model is being loaded by a thread of its own."""
+        return self._loading is not None and not self._loading.done()
 
     @property
     def device(self) -> str:
@@ -99,16 +107,35 @@ class Embedder:
         except ValueError as error:
             raise ModelError(_sentence(error)) from error
 
-    def prepare(self, image: Image.Image) -> Pixels:
-        """What the network sees of an upright picture: (3, s, s) float32; for the workers that decode."""
-        pixels: Pixels = self._ready().preprocess(image).numpy()
-        return pixels
+    @property
+    def prepare(self) -> Callable[[Image.Image], Pixels]:
+        """Turns an upright picture into (s, s, 3) bytes for the network; needs no model, and can be pickled."""
+        return CenterSquare(self.image_size)
 
     def embed_prepared(self, pixels: Sequence[Pixels]) -> NDArray[np.float16]:
         """Embeddings of what `prepare` gave: (n, d) float16, unit length; cores are left to those who prepare more."""
         encoder = self._ready()
+        from clip_model.transforms import normalize
+
         with encoder.sharing_cores():
-            return encoder.encode_pixels(pixels).astype(np.float16)
+            return encoder.encode_pixels([normalize(square) for square in pixels]).astype(np.float16)
+
+    def warm(self) -> None:
+        """Have the model loaded beside other work; what goes wrong is raised by whoever needs it."""
+        with self._starting:
+            if self._loading is None and not self.loaded:
+                self._loading = Future()
+                threading.Thread(target=self._load, args=(self._loading,), name="model", daemon=True).start()
+
+    def load(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Load the model unless it is; False where `stop`, asked ten times a second, said so before it was there."""
+        self.warm()
+        while self._loading is not None and not self._loading.done():
+            if stop():
+                return False
+            wait([self._loading], timeout=0.1)
+        self._ready()
+        return True
 
     def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Embeddings of upright pictures: (n, d) float32, unit length."""
@@ -117,6 +144,14 @@ class Embedder:
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of texts: (n, d) float32, unit length."""
         return self._ready().encode_texts(list(texts))
+
+    def _load(self, loading: Future[None]) -> None:
+        try:
+            self._ready()
+        except ModelError:
+            pass  # whoever needs the model meets it again, and says so
+        finally:
+            loading.set_result(None)
 
     def _ready(self) -> Encoder:
         with self._lock:

@@ -7,7 +7,9 @@ PicsiftError
 ├── RootError               a folder that was asked for cannot be indexed
 ├── ModelError              an unknown model, or one that cannot be loaded
 ├── ImageError              one picture that cannot be read; its message is the photo's reason
-│   └── TooLargeError       it has more pixels than the settings allow
+│   ├── TooLargeError       it needs more pixels or memory than the settings allow
+│   └── DecoderLostError    the process that decoded it crashed, or took too long
+├── DecoderStartError       no process that decodes can be started
 ├── QueryError              a search that cannot be understood
 └── FaissMissingError       neither faiss-cpu nor faiss-gpu is installed
 
@@ -44,7 +46,27 @@ class ImageError(PicsiftError):
 
 
 class TooLargeError(ImageError):
-    """The picture has more pixels than the settings allow."""
+    """The picture needs more pixels or memory than the settings allow."""
+
+
+class DecoderLostError(ImageError):
+    """The process that decoded the picture ended. `temporary` says that the picture may not be what ended it."""
+
+    def __init__(self, reason: str, *, temporary: bool = False) -> None:
+        """Keep the reason."""
+        super().__init__(reason)
+        self.temporary = temporary
+
+
+class DecoderStartError(PicsiftError):
+    """No process that decodes can be started."""
+
+    def __init__(self, reason: str) -> None:
+        """Say what to look at."""
+        super().__init__(
+            f"no process that decodes photos could be started: {reason}. If picsift or Python was upgraded meanwhile, "
+            "start it again; else check the memory and the number of processes that this account may have."
+        )
 
 
 class QueryError(PicsiftError):

@@ -10,14 +10,16 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexer import images, vector_file
-from indexer.decoding import Decoder, Result, decode_all
+from indexer.decoding import JOBS_A_WORKER, Decoder, Result, decode_all
 from indexer.embedder import Embedder
+from indexer.isolation import WorkerPool
 from indexer.library import Library
+from indexer.recipe import Recipe
 from indexer.reconcile import Settled, reconcile
 from indexer.records import ModelRecord
 from indexer.repair import refresh
@@ -88,6 +90,7 @@ def sync(
     allow_mass_removal: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    pool: WorkerPool | None = None,
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -95,17 +98,19 @@ def sync(
         library: what is brought in step.
         embedder: the model; photos that it has not embedded yet are.
         folders: roots, or folders below them.
-        workers: decoding threads; 0 is one for each core.
+        workers: decoding processes; 0 is one for each core.
         batch_size: photos embedded at once; 0 is 32.
         max_pixels: a picture with more is refused.
         allow_mass_removal: remove even more than half of a root's photos.
         on_progress: told how far the run is.
-        stop: asked between photos; True ends the run early, with everything done so far saved.
+        stop: asked several times a second; True ends the run early, with everything done so far saved.
+        pool: the processes that decode, kept by the caller between runs; None starts them for this run.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
         RootError: a folder cannot be indexed.
         ModelError: the model cannot be loaded.
+        DecoderStartError: no process that decodes can be started.
     """
     begun = time.monotonic()
     workers, batch_size = workers or os.cpu_count() or 1, batch_size or DEFAULT_BATCH
@@ -117,16 +122,21 @@ def sync(
         model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
         new = library.catalog.generation(model.id) == 0
         tell(Progress("scan"))
-        settled = reconcile(library, folders, model.id, workers=workers, allow_mass_removal=allow_mass_removal)
-        storing = Storing(library, embedder, model, batch_size=batch_size)
-        if settled.jobs:
+        settled = reconcile(
+            library, folders, model.id, workers=workers, allow_mass_removal=allow_mass_removal, stop=stopped
+        )
+        storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
+        if settled.jobs and not stopped():
             if library.catalog.active_model() is None:  # the first: what it has embedded so far can be searched
                 library.catalog.activate(model.id)
-            decoder = _decoder(library, embedder, model, max_pixels)
-            results = decode_all(settled.jobs, decoder, workers=workers, ahead=AHEAD * batch_size)
-            _store(storing, results, len(settled.jobs), tell, stopped)
-            no_copies = replace(decoder, sizes=frozenset[int]())
-            _store(storing, decode_all(storing.again, no_copies, workers=workers, ahead=batch_size), 0, tell, stopped)
+            workers = min(workers, -(-len(settled.jobs) // JOBS_A_WORKER))
+            with nullcontext(pool) if pool else WorkerPool() as processes:
+                decoder = _decoder(library, embedder, model, max_pixels, processes)
+                results = decode_all(settled.jobs, decoder, workers=workers, ahead=AHEAD * batch_size, stop=stopped)
+                _store(storing, results, len(settled.jobs), tell, stopped)
+                no_copies = replace(decoder, sizes=frozenset[int]())
+                results = decode_all(storing.again, no_copies, workers=workers, ahead=batch_size, stop=stopped)
+                _store(storing, results, 0, tell, stopped)
         messages = settled.messages + _finish(library, model, settled, complete=not stopped(), new=new)
         if killed:  # the run before this one did not get to its end, where it would have cleaned up
             _drop_thumbnails(library, library.thumbnails.hashes())
@@ -145,12 +155,12 @@ def sync(
     )
 
 
-def _decoder(library: Library, embedder: Embedder, model: ModelRecord, max_pixels: int) -> Decoder:
+def _decoder(library: Library, embedder: Embedder, model: ModelRecord, max_pixels: int, pool: WorkerPool) -> Decoder:
     def copy_of(content: str) -> int | None:
         return library.catalog.by_content([content], model_id=model.id).get(content)
 
-    sizes = frozenset(library.catalog.known_sizes())
-    return Decoder(embedder.prepare, library.thumbnails, copy_of, sizes, embedder.image_size, max_pixels)
+    recipe = Recipe(embedder.prepare, library.thumbnails, embedder.image_size, max_pixels)
+    return Decoder(recipe, pool, copy_of, frozenset(library.catalog.known_sizes()), embedder.warm)
 
 
 def _store(
@@ -163,7 +173,7 @@ def _store(
     """Embed and commit what the decoder gives, until it ends or somebody says stop."""
     begun = time.monotonic()
     tell(Progress("embed", 0, total))
-    with closing(results):  # type: ignore[type-var]  # a generator: closing it ends the decoding threads
+    with closing(results):  # type: ignore[type-var]  # a generator: closing it ends the decoding
         for done, result in enumerate(results, start=1):
             storing.take(result)
             tell(Progress("embed", done, total, len(storing.failures), time.monotonic() - begun))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from indexer.decoding import Job
 from indexer.errors import ImageError, RootError
 from indexer.library import Library
 from indexer.records import KnownPhoto, Move, Root, Touch
-from indexer.scanner import FoundFile, Scan, scan
+from indexer.scanner import FoundFile, Scan, StoppedError, scan
 
 LARGEST_SHARE = 0.5  # of a root's photos that a run removes without being told to
 
@@ -46,7 +47,13 @@ class Settled:
 
 
 def reconcile(
-    library: Library, folders: Sequence[Path], model_id: int, *, workers: int, allow_mass_removal: bool
+    library: Library,
+    folders: Sequence[Path],
+    model_id: int,
+    *,
+    workers: int,
+    allow_mass_removal: bool,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Settled:
     """Look at the folders and settle all that needs no decoding.
 
@@ -56,19 +63,23 @@ def reconcile(
         model_id: photos that lack this model's embedding become jobs.
         workers: threads that hash.
         allow_mass_removal: remove even more than half of a root's photos, or all of an empty one.
+        stop: asked for each folder and each file; True leaves what is not settled by then to the next run.
 
     Raises:
         RootError: a folder is not there and is not a known root, or is a file.
     """
     settled = Settled()
-    looked = [_look(library, *place, model_id, settled, allow_mass_removal) for place in _places(library, folders)]
-    with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
-        hashes = _Hashes(pool)
-        _settle_moves(library, looked, settled, hashes)
+    with suppress(StoppedError):
+        looked = [
+            _look(library, *place, model_id, settled, allow_mass_removal, stop) for place in _places(library, folders)
+        ]
+        with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
+            hashes = _Hashes(pool, stop)
+            _settle_moves(library, looked, settled, hashes)
+            for one in looked:
+                _settle_stamps(library, one, settled, hashes)
         for one in looked:
-            _settle_stamps(library, one, settled, hashes)
-    for one in looked:
-        _settle_absences(library, one, model_id, settled, allow_mass_removal)
+            _settle_absences(library, one, model_id, settled, allow_mass_removal)
     return settled
 
 
@@ -94,9 +105,15 @@ def _covers(root: int, below: str, other_root: int, other: str) -> bool:
 
 
 def _look(
-    library: Library, root: Root, below: str, model_id: int, settled: Settled, allow_mass_removal: bool
+    library: Library,
+    root: Root,
+    below: str,
+    model_id: int,
+    settled: Settled,
+    allow_mass_removal: bool,
+    stop: Callable[[], bool],
 ) -> Looked:
-    found = scan(root.path, below, exclude=library.folder)
+    found = scan(root.path, below, exclude=library.folder, stop=stop)
     known = library.catalog.known(root.id, below, model_id=model_id)
     problem = found.problem
     if problem and _has_nothing(root.path / below) and (allow_mass_removal or not known):
@@ -128,11 +145,16 @@ def _has_nothing(folder: Path) -> bool:
 class _Hashes:
     """Content hashes of files, several at a time; None for a file that cannot be read now."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
+    def __init__(self, pool: ThreadPoolExecutor, stop: Callable[[], bool]) -> None:
+        self._pool, self._stop = pool, stop
 
     def __call__(self, paths: Iterable[Path]) -> list[str | None]:
-        return list(self._pool.map(_hash, paths))
+        return list(self._pool.map(self._hash, paths))
+
+    def _hash(self, path: Path) -> str | None:
+        if self._stop():
+            raise StoppedError
+        return _hash(path)
 
 
 def _hash(path: Path) -> str | None:

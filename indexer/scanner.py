@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,10 @@ _SKIPPED = frozenset(
 _SKIPPED_END = ".lrdata"  # Lightroom's previews
 
 _Identity = tuple[int, int]  # device and inode
+
+
+class StoppedError(Exception):
+    """A scan was told to stop before it had seen everything."""
 
 
 class FoundFile(NamedTuple):
@@ -60,13 +64,21 @@ class _Walk:
     root: str
     exclude: Path | None
     exclude_identity: _Identity | None
+    stop: Callable[[], bool]
     files: dict[str, FoundFile] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     broken_links: list[str] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
 
 
-def scan(root: Path, subfolder: str = "", *, suffixes: Collection[str] = SUFFIXES, exclude: Path | None = None) -> Scan:
+def scan(
+    root: Path,
+    subfolder: str = "",
+    *,
+    suffixes: Collection[str] = SUFFIXES,
+    exclude: Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Scan:
     """List the photos of a root, or of one of its subfolders.
 
     Hidden files and folders, and those that systems keep for themselves, are passed over. Links to files are followed,
@@ -78,12 +90,16 @@ def scan(root: Path, subfolder: str = "", *, suffixes: Collection[str] = SUFFIXE
         subfolder: relative to the root, posix; "" for all of it.
         suffixes: in lower case, with the dot.
         exclude: a folder that is not entered: the library's own.
+        stop: asked for each folder.
+
+    Raises:
+        StoppedError: `stop` said so.
     """
     top = root / subfolder
     problem = _problem(top)
     if problem is not None:
         return Scan({}, problem=problem)
-    walk = _Walk(suffixes, os.path.realpath(root), exclude, _identity(exclude))
+    walk = _Walk(suffixes, os.path.realpath(root), exclude, _identity(exclude), stop)
     seen: set[_Identity] = set()
     _walk_tree(walk, (str(top), f"{subfolder}/" if subfolder else ""), seen, linked=False)
     while walk.links:  # grows while it is worked off: links behind links
@@ -142,6 +158,8 @@ def _walk_tree(walk: _Walk, top: tuple[str, str], seen: set[_Identity], *, linke
     """
     stack = [top]
     while stack:
+        if walk.stop():
+            raise StoppedError
         folder, prefix = stack.pop()
         try:
             here = os.stat(folder)  # noqa: PTH116  (a Path for each folder would cost as much as listing it)

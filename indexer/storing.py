@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -32,12 +33,21 @@ class Storing:
         again: copies whose original changed before they were written; they have to be decoded after all.
     """
 
-    def __init__(self, library: Library, embedder: Embedder, model: ModelRecord, *, batch_size: int) -> None:
-        """Write to `library`, whose writer lock the caller holds."""
+    def __init__(
+        self,
+        library: Library,
+        embedder: Embedder,
+        model: ModelRecord,
+        *,
+        batch_size: int,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Write to `library`, whose writer lock the caller holds; `stop` is asked while the model loads."""
         self.added = self.updated = 0
         self.failures: list[tuple[str, str]] = []
         self.again: list[Job] = []
         self._library, self._embedder, self._model, self._batch_size = library, embedder, model, batch_size
+        self._stop = stop
         self._waiting: list[Result] = []  # decoded, to be embedded
         self._embedded: list[tuple[Result, NewPhoto, NDArray[np.float16]]] = []
         self._copies: list[tuple[Job, CopiedPhoto]] = []
@@ -63,7 +73,7 @@ class Storing:
             self._write()
 
     def commit(self) -> None:
-        """Embed and commit everything taken so far."""
+        """Embed and commit everything taken so far; without a model, what waits for it is left to the next run."""
         self._embed()
         self._write()
 
@@ -74,9 +84,9 @@ class Storing:
         self.failures.append((str(job.root / photo.path), photo.reason))
 
     def _embed(self) -> None:
-        batch, self._waiting = self._waiting, []
-        if not batch:
+        if not self._waiting or not self._embedder.load(self._stop):
             return
+        batch, self._waiting = self._waiting, []
         try:
             self._keep(batch, self._vectors(batch))
         except ValueError:  # one of them has no direction: find out which

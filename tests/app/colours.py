@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from mean_colour import mean_colour
 from PIL import Image
 
 from app.bootstrap import Services, build_services
@@ -48,8 +49,12 @@ class ColourEmbedder:
     def plan(self) -> tuple[str, str]:
         return self.device, self.precision
 
-    def prepare(self, image: Image.Image) -> np.ndarray:
-        return np.asarray(image.convert("RGB"), np.float32).reshape(-1, 3).mean(axis=0)
+    def warm(self) -> None: ...
+
+    def load(self, stop) -> bool:
+        return True
+
+    prepare = staticmethod(mean_colour)
 
     def embed_prepared(self, prepared: list[np.ndarray]) -> np.ndarray:
         return self._vectors(prepared).astype(np.float16)

@@ -304,6 +304,53 @@ def test_an_interrupted_index_keeps_what_is_done_and_goes_on(picsift, photos):
     assert done + rest["added"] == 803
 
 
+def test_names_that_are_not_utf8_or_hold_line_breaks_break_no_output(picsift, photos):
+    names = [os.fsdecode(b"caf\xe9.png"), "two\nlines\t.png"]
+    for name in names:
+        Image.new("RGB", (64, 48), "orange").save(photos / name)
+    bad = photos / os.fsdecode(b"bad\n\xe9.png")
+    bad.write_bytes(b"no picture")
+    (failure,) = picsift("index", photos, "--json").document["failures"]
+    assert failure["path"] == str(bad)
+    hits = picsift("search", "a", "--json").document["hits"]
+    paths = {hit["path"] for hit in hits}
+    assert {str(photos / name) for name in names} < paths
+    done = subprocess.run([sys.executable, "-m", "app.launch", "search", "a"], capture_output=True, check=True)
+    lines = [line.partition(b"\t")[2] for line in done.stdout.splitlines()]
+    read = {json.loads(line) if line.startswith(b'"') else os.fsdecode(line) for line in lines}
+    assert len(lines) == 5
+    assert read == paths
+    done = subprocess.run([sys.executable, "-m", "app.launch", "status"], capture_output=True, check=True)
+    (line,) = [line for line in done.stdout.split(b"\n") if line.startswith(b"failed ")]
+    assert b"bad\\n\xe9.png: this is text" in line
+
+
+@pytest.mark.parametrize("moment", ["Looking", "loading"])
+def test_an_interrupt_before_anything_is_embedded_ends_it_within_seconds(photos, tmp_path, moment):
+    late = "time.sleep(60)" if moment == "loading" else "None"
+    slow = "[time.sleep(0.1) for _ in range(600) if not stop()]" if moment == "Looking" else "None"
+    code = (
+        "import sys, time, signal, threading; from app import cli\n"
+        "from indexer import scanner, embedder, reconcile\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "scan = scanner.scan\n"
+        f"def slow_scan(*a, stop, **k): sys.stderr.write('at it\\n'); {slow}; return scan(*a, stop=stop, **k)\n"
+        f"def slow_load(self): sys.stderr.write('at it\\n'); {late}\n"
+        + ("reconcile.scan = slow_scan\n" if moment == "Looking" else "embedder.Embedder._ready = slow_load\n")
+        + f"sys.argv = ['picsift', 'index', {str(photos)!r}]; cli.main()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stderr.readline() == b"at it\n"
+    time.sleep(0.3)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 3
+    assert process.returncode == 130
+    assert b"what is done is saved" in err
+    assert b"Traceback" not in err
+
+
 def test_doctor_names_every_check_and_prints_one_document(picsift):
     ended = picsift("doctor", "--json")
     assert ended.status == 0, ended.out

@@ -1,6 +1,7 @@
 """What people see on a terminal and in a pipe."""
 
 import io
+import json
 import sys
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
@@ -49,6 +50,16 @@ def test_a_terminal_gets_rank_score_date_and_path(on_terminal):
     assert lines[1].split() == ["21", "0.312", "2021-07-04", "10:11", "/p/a.jpg"]
     assert lines[2].split() == ["22", "0.250", "–", "/p/b.jpg"]
     assert "2 of 1,234 photos in 12 ms, by builtin" in lines[3]
+
+
+def test_a_pipe_gets_one_line_for_each_hit_whatever_its_name(capsys):
+    plain, broken = Path("/p/a b'\\\".jpg"), Path("/p/a\nb\t\x1b\u2028.jpg")
+    output.show_hits(result(hit(plain), hit(broken)), json=False)
+    lines = capsys.readouterr().out.split("\n")
+    assert lines[0] == f"0.2500\t{plain}"
+    score, path = lines[1].split("\t")
+    assert (score, json.loads(path)) == ("0.2500", str(broken))
+    assert lines[2:] == [""]
 
 
 def test_more_hits_are_announced(on_terminal):

@@ -1,25 +1,33 @@
 """Decoding side by side: in order, bounded, and failures are results like any other."""
 
 import threading
+import time
+from dataclasses import replace
 
-import numpy as np
 import pytest
+import runaways
 from worlds import draw
 
+from clip_model.squares import CenterSquare
 from indexer import images
 from indexer.decoding import NEVER, Decoder, Job, decode_all
-from indexer.errors import ImageError
+from indexer.isolation import WorkerPool
+from indexer.recipe import Recipe
 from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto
 from indexer.scanner import scan
 from indexer.thumbnails import ThumbnailStore
 
 
 @pytest.fixture
-def decoder(tmp_path):
-    def prepare(image):
-        return np.asarray(image.resize((4, 4)), dtype=np.float32)
+def pool():
+    with WorkerPool(timeout_s=30) as pool:
+        yield pool
 
-    return Decoder(prepare, ThumbnailStore(tmp_path / "thumbnails"), lambda content: None, frozenset(), 8, 10**6)
+
+@pytest.fixture
+def decoder(tmp_path, pool):
+    recipe = Recipe(CenterSquare(4), ThumbnailStore(tmp_path / "thumbnails"), 8, 10**6)
+    return Decoder(recipe, pool, lambda content: None, frozenset())
 
 
 def jobs(folder):
@@ -65,7 +73,7 @@ def test_a_file_with_the_bytes_of_a_known_photo_is_not_decoded(tmp_path, decoder
     folder.mkdir()
     draw(1).save(folder / "a.png")
     size, content = (folder / "a.png").stat().st_size, images.hash_file(folder / "a.png")
-    known = Decoder(decoder.prepare, decoder.thumbnails, {content: 7}.get, frozenset([size]), 8, 10**6)
+    known = replace(decoder, copy_of={content: 7}.get, sizes=frozenset([size]))
     (result,) = decode_all(jobs(folder), known, workers=1, ahead=1)
     assert isinstance(result.photo, CopiedPhoto)
     assert (result.photo.source_id, result.pixels) == (7, None)
@@ -83,13 +91,43 @@ def test_what_could_not_be_read_is_marked_to_be_tried_again(tmp_path, decoder):
     assert bad.mtime_ns == work[0].file.mtime_ns
 
 
-def test_an_exception_that_is_no_failure_of_a_photo_ends_the_run(tmp_path, decoder, monkeypatch):
+def test_an_exception_that_is_no_failure_of_a_photo_ends_the_run(tmp_path, decoder):
     folder = tmp_path / "photos"
     folder.mkdir()
     draw(1).save(folder / "a.png")
-    monkeypatch.setattr(images, "load", lambda *args, **kwargs: 1 / 0)
+    broken = replace(decoder, recipe=replace(decoder.recipe, prepare=runaways.divide))
     with pytest.raises(ZeroDivisionError):
-        list(decode_all(jobs(folder), decoder, workers=1, ahead=1))
-    monkeypatch.setattr(images, "load", lambda *args, **kwargs: (_ for _ in ()).throw(ImageError("no")))
-    (result,) = decode_all(jobs(folder), decoder, workers=1, ahead=1)
-    assert result.photo.reason == "no"
+        list(decode_all(jobs(folder), broken, workers=1, ahead=1))
+    refused = replace(decoder, recipe=replace(decoder.recipe, max_pixels=1))
+    (result,) = decode_all(jobs(folder), refused, workers=1, ahead=1)
+    assert "max_pixels" in result.photo.reason
+    assert result.photo.mtime_ns == NEVER
+
+
+def test_told_to_stop_it_does_not_wait_for_a_photo_that_takes_long(tmp_path, decoder):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(6):
+        draw(i).save(folder / f"{i}.png")
+    slow = replace(decoder, recipe=replace(decoder.recipe, prepare=runaways.forever))
+    begun = time.monotonic()
+    asked = []
+    results = decode_all(jobs(folder), slow, workers=2, ahead=8, stop=lambda: asked.append(1) or len(asked) > 5)
+    assert list(results) == []
+    assert time.monotonic() - begun < 2
+    assert threading.active_count() == 1
+    assert len(list(decode_all(jobs(folder), decoder, workers=2, ahead=8))) == 6  # the pool can be used again
+
+
+def test_the_model_is_loaded_beside_the_decoding_but_not_for_what_has_failed_before(tmp_path, decoder):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "bad.png").write_bytes(b"nothing")
+    warmed = []
+    decoder = replace(decoder, warm=lambda: warmed.append(1))
+    again = [replace(job, known=True) for job in jobs(folder)]
+    list(decode_all(again, decoder, workers=1, ahead=1))
+    assert warmed == []
+    draw(1).save(folder / "bad.png")
+    list(decode_all(again, decoder, workers=1, ahead=1))
+    assert warmed

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +74,23 @@ def test_a_damaged_model_is_said_when_it_is_loaded(tiny_model_path, tmp_path):
 def test_a_device_that_is_not_there_is_said(tiny_model_path):
     with pytest.raises(ModelError, match="cuda:9"):
         Embedder(str(tiny_model_path), device="cuda:9").plan()
+
+
+def test_whoever_waits_for_the_model_may_stop_waiting(embedder, monkeypatch):
+    loaded = threading.Event()
+    monkeypatch.setattr(Embedder, "_ready", lambda self: loaded.wait(30))
+    begun = time.monotonic()
+    assert embedder.load(lambda: True) is False
+    assert time.monotonic() - begun < 5
+    assert embedder.loading
+    loaded.set()
+    assert embedder.load() is True
+    assert not embedder.loading
+
+
+def test_a_model_that_cannot_be_loaded_is_said_to_whoever_waits(tiny_model_path, tmp_path):
+    path = tmp_path / "cut.safetensors"
+    content = tiny_model_path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError, match=r"cut\.safetensors"):
+        Embedder(str(path)).load()

@@ -3,16 +3,20 @@
 import os
 import shutil
 import threading
+import time
 
+import numpy as np
 import pytest
 from worlds import draw
 
 from clip_model.checkpoint import save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.inference import load_encoder
 from clip_model.model import CLIP
 from indexer import images, storing, vector_file
 from indexer.embedder import Embedder
 from indexer.errors import LibraryLockedError, RootError
+from indexer.isolation import WorkerPool
 from indexer.library import open_library
 from indexer.pipeline import sync
 
@@ -23,10 +27,15 @@ def counts(report):
 
 @pytest.fixture
 def reads(monkeypatch):
-    """The photos that are opened, whether to hash or to decode them."""
+    """The photos that are opened, whether to hash or, in a worker, to decode them."""
     opened = []
-    read, hash_file = images._read, images.hash_file
-    monkeypatch.setattr(images, "_read", lambda path, *rest: opened.append(path.name) or read(path, *rest))
+    run, hash_file = WorkerPool.run, images.hash_file
+
+    def run_noted(pool, recipe, path, *rest):
+        opened.append(path.name)
+        return run(pool, recipe, path, *rest)
+
+    monkeypatch.setattr(WorkerPool, "run", run_noted)
     monkeypatch.setattr(images, "hash_file", lambda path: opened.append(path.name) or hash_file(path))
     return opened
 
@@ -82,15 +91,15 @@ def test_a_photo_that_may_not_be_read_is_tried_again_by_every_run(world, monkeyp
     path = world.write("a.png", 1)
     access = os.access
     monkeypatch.setattr(os, "access", lambda file, mode: os.fspath(file) != os.fspath(path) and access(file, mode))
-    read = images._read
+    run = WorkerPool.run
     refuse = True
 
-    def read_unless_refused(file, *rest):
+    def run_unless_refused(pool, *call):
         if refuse:
             raise images.ImageError("it may not be read: permission denied")
-        return read(file, *rest)
+        return run(pool, *call)
 
-    monkeypatch.setattr(images, "_read", read_unless_refused)
+    monkeypatch.setattr(WorkerPool, "run", run_unless_refused)
     assert counts(world.sync()) == (0, 0, 0, 0, 0, 1)
     refuse = False
     assert counts(world.sync()) == (0, 1, 0, 0, 0, 0)
@@ -526,3 +535,61 @@ def test_commits_are_small(world, monkeypatch):
     )
     world.sync(batch_size=3)
     assert stored == [3, 3, 3]
+
+
+@pytest.mark.parametrize("moment", ["scan", "hash"])
+def test_told_to_stop_before_decoding_it_removes_nothing_and_the_next_run_takes_it_up(world, monkeypatch, moment):
+    for seed in range(6):
+        world.write(f"{seed % 2}/{seed}.png", seed)
+    world.sync()
+    (world.photos / "0" / "0.png").unlink()
+    (world.photos / "0" / "2.png").rename(world.photos / "1" / "moved.png")
+    world.write("1/new.png", 9)
+    told = threading.Event()
+    if moment == "hash":
+        monkeypatch.setattr(images, "hash_file", lambda path: told.set() or "nothing")
+        (world.photos / "1" / "1.png").touch()
+        (world.photos / "1" / "3.png").touch()
+    else:
+        told.set()
+    report = world.sync(workers=1, stop=told.is_set)
+    monkeypatch.undo()
+    assert counts(report)[:4] == (0, 0, 0, 0)
+    assert len(world.names()) == 6
+    assert counts(world.sync()) == (1, 0, 1, 1, 4, 0)
+    world.assert_agreement()
+
+
+def test_told_to_stop_while_the_model_loads_it_does_not_wait(world, monkeypatch):
+    world.write("a.png", 1)
+    loaded, told = threading.Event(), threading.Event()
+    monkeypatch.setattr(Embedder, "_ready", lambda self: told.set() or loaded.wait(30))
+    begun = time.monotonic()
+    report = world.sync(stop=told.is_set)
+    assert time.monotonic() - begun < 5
+    assert counts(report) == (0, 0, 0, 0, 0, 0)
+    assert world.embedder.loading
+    loaded.set()
+    monkeypatch.undo()
+    assert counts(world.sync()) == (1, 0, 0, 0, 0, 0)
+    assert not world.embedder.loading
+
+
+def test_a_pool_is_kept_between_runs(world):
+    with WorkerPool() as pool:
+        world.write("a.png", 1)
+        world.sync(pool=pool)
+        worker = pool.run(os.getpid)
+        world.write("b.png", 2)
+        world.sync(pool=pool)
+        assert pool.run(os.getpid) == worker
+
+
+def test_the_network_sees_the_same_numbers_through_a_worker(world):
+    path = world.write("a.jpg", 1)
+    world.sync(batch_size=1)
+    encoder = load_encoder(world.model, device="cpu", precision="fp32")
+    picture = images.load(path, min_side=encoder.image_size).decoded.image
+    expected = encoder.encode_pixels([encoder.preprocess(picture)])[0].astype(np.float16)
+    ids = world.library.catalog.embedding_ids(world.active.id)
+    np.testing.assert_array_equal(world.index().vector(int(ids[0])), expected)

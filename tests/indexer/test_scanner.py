@@ -9,7 +9,7 @@ import pytest
 from odd_names import ODD_NAMES
 
 from indexer.records import storable_ns
-from indexer.scanner import FoundFile, is_skipped, scan
+from indexer.scanner import FoundFile, StoppedError, is_skipped, scan
 
 
 def write(root: Path, *paths: str) -> None:
@@ -184,3 +184,12 @@ def test_a_time_beyond_64_bits_is_clamped_the_same_way_each_time():
 def test_a_subfolder_that_is_not_there_is_a_problem(tmp_path):
     write(tmp_path, "a.jpg")
     assert "does not exist" in (scan(tmp_path, "gone").problem or "")
+
+
+def test_told_to_stop_it_ends_at_the_next_folder(tmp_path):
+    for i in range(5):
+        (tmp_path / str(i)).mkdir()
+    asked = []
+    with pytest.raises(StoppedError):
+        scan(tmp_path, stop=lambda: asked.append(1) or len(asked) == 3)
+    assert len(asked) == 3

@@ -1,0 +1,77 @@
+"""What a worker process makes of one file: a photo with its pixels and thumbnail, or only what its files say of it.
+
+Imports no torch and no catalog: it crosses over to the worker, where only what it needs is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer import describing, images
+from indexer.metadata import PhotoMetadata
+from indexer.records import NewPhoto
+from indexer.rereading import reread
+from indexer.scanner import FoundFile
+from indexer.sidecar import name_in
+from indexer.thumbnails import ThumbnailStore
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How files become photos.
+
+    Attributes:
+        prepare: picture -> what the network sees of it, (s, s, 3) bytes.
+        thumbnails: makes the small pictures, and knows which are there.
+        min_side: the short side in pixels that the network scales to.
+        max_pixels: a picture with more is refused.
+    """
+
+    prepare: Callable[[Image.Image], NDArray[np.uint8]]
+    thumbnails: ThumbnailStore
+    min_side: int
+    max_pixels: int
+
+    def __call__(self, path: Path, file: FoundFile) -> tuple[NewPhoto, NDArray[np.uint8], bytes]:
+        """Read, hash, decode and prepare the file at `path`, which the scan found as `file`.
+
+        Raises:
+            ImageError: it cannot be made a photo of.
+        """
+        loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels)
+        decoded = loaded.decoded
+        thumbnail = b"" if self.thumbnails.exists(loaded.content_hash) else self.thumbnails.make(decoded.image)
+        photo = NewPhoto(
+            path=file.path,
+            size=loaded.size,
+            mtime_ns=loaded.mtime_ns,
+            content_hash=loaded.content_hash,
+            width=decoded.width,
+            height=decoded.height,
+            format=decoded.format,
+            metadata=describing.complete(
+                decoded.metadata, path, sidecar=name_in(file.sidecar), mtime_ns=loaded.mtime_ns
+            ),
+            sidecar=file.sidecar,
+        )
+        return photo, self.prepare(decoded.image), thumbnail
+
+    def describe(self, path: Path, file: FoundFile) -> PhotoMetadata:
+        """Read a known photo's metadata again, from its file and its sidecar.
+
+        Raises:
+            ImageError: its file cannot be read.
+        """
+        return reread(
+            path,
+            sidecar=name_in(file.sidecar),
+            mtime_ns=file.mtime_ns,
+            max_pixels=self.max_pixels,
+            max_bytes=images.DEFAULT_MAX_BYTES,
+        )

@@ -1,0 +1,78 @@
+"""What a decoder may do to the process that it runs in; called there by the tests through the recipe's `prepare`."""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from clip_model.squares import CenterSquare
+
+square = CenterSquare(32)
+
+SEGFAULT, KILLED, LEFT, LOOP, HOARD, NATIVE_LOOP = 41, 43, 47, 53, 59, 61  # heights of pictures, in pixels
+
+
+def divide(picture):
+    return 1 // 0
+
+
+def forever(picture=None):
+    while True:
+        time.sleep(0.05)
+
+
+def crash():
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+    ctypes.string_at(0)
+
+
+def leave(status):
+    os._exit(status)
+
+
+def kill_itself(number):
+    os.kill(os.getpid(), number)
+
+
+def loop_without_letting_python_run():
+    ctypes.PyDLL(None).pause()  # holds the interpreter's lock, as a C extension that hangs
+
+
+def hoard():
+    held = []
+    while True:
+        held.append(np.ones(16 << 20, dtype=np.uint8))
+
+
+def tell(path):
+    """Say where this process is, then run on for ever."""
+    Path(path).write_text(str(os.getpid()))
+    forever()
+
+
+def square_unless_hostile(picture: Image.Image):
+    """The square of 32 pixels, except for pictures of some heights."""
+    hostile = {
+        SEGFAULT: crash,
+        KILLED: lambda: kill_itself(signal.SIGKILL),
+        LEFT: lambda: leave(3),
+        LOOP: forever,
+        HOARD: hoard,
+        NATIVE_LOOP: loop_without_letting_python_run,
+    }
+    hostile.get(picture.height, lambda: None)()
+    return square(picture)
+
+
+def weight():
+    """Heavy packages that this process has imported to decode, and whether it takes less than 80 MB."""
+    import indexer.decoding  # noqa: F401
+
+    heavy = {"torch", "sqlalchemy", "faiss", "alembic", "gradio"} & set(sys.modules)
+    return sorted(heavy), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 80 << 10

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from indexer import content_boxes, content_chunks, content_tiff
@@ -34,16 +34,16 @@ _PARTS: dict[str, Callable[[memoryview], list[bytes | memoryview]]] = {
 }
 
 
-def hash_bytes(source: bytes, *, like: str | None = None) -> str:
+def hash_bytes(source: bytes, *, like: Collection[str] = ()) -> str:
     """The content hash of a whole file.
 
     Args:
         source: the file.
-        like: a hash that the catalog has; where it is an old one, of the whole file, and still true, it is given back,
-            so that no photo is taken for another only because picsift hashes differently now.
+        like: hashes that the catalog has; where one is an old one, of the whole file, and still true, it is given
+            back, so that no photo is taken for another only because picsift hashes differently now.
     """
-    if like is not None and is_whole(like) and like == _whole(source):
-        return like
+    if any(map(is_whole, like)) and (whole := _whole(source)) in like:
+        return whole
     parts = coded_parts(source)
     if parts is None:
         return _whole(source)
@@ -54,12 +54,12 @@ def hash_bytes(source: bytes, *, like: str | None = None) -> str:
     return digest.hexdigest() + _SCHEME
 
 
-def hash_file(path: Path, *, like: str | None = None) -> str:
-    """The `hash_bytes` of a file. Raises OSError or ValueError where it cannot be read."""
+def hash_file(path: Path, *, like: Collection[str] = (), whole: bool = False) -> str:
+    """The `hash_bytes` of a file, or its hash as a whole. Raises OSError or ValueError where it cannot be read."""
     with path.open("rb") as file:
         source = file.read(LARGEST + 1)
         if len(source) <= LARGEST:
-            return hash_bytes(source, like=like)
+            return _whole(source) if whole else hash_bytes(source, like=like)
         digest = hashlib.blake2b(source, digest_size=16)
         while source := file.read(_PIECE):
             digest.update(source)

@@ -19,7 +19,9 @@ from PIL import Image
 
 from indexer import images
 from indexer.errors import ImageError, TooLargeError
-from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, storable_ns
+from indexer.exif import PhotoMetadata
+from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, NewPhoto, storable_ns
+from indexer.rereading import reread
 from indexer.scanner import FoundFile
 from indexer.thumbnails import ThumbnailStore
 
@@ -36,6 +38,8 @@ class Job:
         file: in that folder.
         known: whether the catalog has a photo at this path.
         same: whether that photo has the content of the file, and lacks only the model's embedding.
+        describe: its id, where it has that too, and only its metadata is to be read again; 0 otherwise.
+        content: its content hash, where that is the content of the file.
     """
 
     root_id: int
@@ -43,17 +47,19 @@ class Job:
     file: FoundFile
     known: bool
     same: bool = False
+    describe: int = 0
+    content: str | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a job: a photo with its pixels and thumbnail, a copy of a photo that is known, or a failure.
+    """What became of a job: a photo with its pixels and thumbnail, a copy of a known one, metadata, or a failure.
 
     `unread` says of a failure that the file could not be read, or changed meanwhile: nothing is known of its content.
     """
 
     job: Job
-    photo: NewPhoto | CopiedPhoto | FailedPhoto
+    photo: NewPhoto | CopiedPhoto | DescribedPhoto | FailedPhoto
     pixels: NDArray[np.float32] | None = None
     thumbnail: bytes = b""
     unread: bool = False
@@ -83,10 +89,13 @@ class Decoder:
         """Read, hash, decode and prepare one file."""
         path = job.root / job.file.path
         try:
+            if job.describe:
+                file = job.file
+                return Result(job, DescribedPhoto(job.describe, self._metadata(path), file.size, file.mtime_ns))
             copy = self._copy(path, job.file, known=job.known)
             return Result(job, copy) if copy else self._new(job, path)
         except ImageError as error:
-            unread = not _is_as_found(path, job.file)
+            unread = bool(job.describe) or not _is_as_found(path, job.file)
             again = unread or isinstance(error, TooLargeError)
             stamp = NEVER if again else job.file.mtime_ns
             return Result(job, FailedPhoto(job.file.path, job.file.size, stamp, str(error)), unread=unread)
@@ -94,12 +103,19 @@ class Decoder:
     def _copy(self, path: Path, file: FoundFile, *, known: bool) -> CopiedPhoto | None:
         if known or file.size not in self.sizes:
             return None
-        content = images.hash_file(path)
-        source = self.copy_of(content)
-        return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source) if source is not None else None
+        for content in images.hashes_of(path):
+            source = self.copy_of(content)
+            if source is not None:
+                metadata = self._metadata(path)  # its own: only the picture is known to be the same
+                return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source, metadata)
+        return None
+
+    def _metadata(self, path: Path) -> PhotoMetadata:
+        return reread(path, max_pixels=self.max_pixels, max_bytes=images.DEFAULT_MAX_BYTES)
 
     def _new(self, job: Job, path: Path) -> Result:
-        loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels)
+        like = [job.content] if job.content else []
+        loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels, like=like)
         decoded = loaded.decoded
         thumbnail = b"" if self.thumbnails.exists(loaded.content_hash) else self.thumbnails.make(decoded.image)
         photo = NewPhoto(

@@ -130,6 +130,10 @@ class Ignoring:
         return False
 
 
+NOTHING_MORE = Ignoring()
+"""The defaults, and what `.picsiftignore` files say."""
+
+
 def is_skipped(name: str) -> bool:
     """Whether a file or folder of this name is passed over by default."""
     return name.startswith(".") or (lower := name.lower()) in _SKIPPED or lower.endswith(_SKIPPED_END)

@@ -6,6 +6,7 @@ any number of threads may decode. It keeps nothing and writes nothing: thumbnail
 
 import os
 import stat
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def load(
     min_side: int,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     max_bytes: int = DEFAULT_MAX_BYTES,
-    like: str | None = None,
+    like: Collection[str] = (),
 ) -> LoadedPhoto:
     """Read a file once, hash it (`like` is what the catalog has, see content.py) and decode it.
 
@@ -84,7 +85,7 @@ def load(
     return LoadedPhoto(decoded, content_hash(source, like=like), before.st_size, before.st_mtime_ns)
 
 
-def hash_file(path: Path, *, like: str | None = None) -> str:
+def hash_file(path: Path, *, like: Collection[str] = (), whole: bool = False) -> str:
     """The content_hash() of a file; a large one is read in pieces.
 
     Raises:
@@ -92,9 +93,20 @@ def hash_file(path: Path, *, like: str | None = None) -> str:
     """
     try:
         _require_file(path.stat())
-        return content.hash_file(path, like=like)
+        return content.hash_file(path, like=like, whole=whole)
     except (OSError, ValueError, MemoryError) as error:
         raise _unreadable(error) from error
+
+
+def hashes_of(path: Path) -> Iterator[str]:
+    """The hashes that the catalog may know a file's content by: today's, then that of the whole file, as all were once.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    yield (today := hash_file(path))
+    if not content.is_whole(today):
+        yield hash_file(path, whole=True)
 
 
 def decode(source: bytes, *, min_side: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Decoded:

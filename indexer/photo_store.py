@@ -13,9 +13,9 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from indexer import embedding_store
 from indexer.database import in_chunks
-from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, Touch, storable_ns
-from indexer.root_store import folder_ids, made_folder_ids, prune_folders
-from indexer.tables import PhotoRow
+from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, NewPhoto, Touch, storable_ns
+from indexer.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
+from indexer.tables import FolderRow, PhotoRow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +91,21 @@ def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], 
     return ids
 
 
+def describe(connection: Connection, photos: Sequence[DescribedPhoto]) -> int:
+    """Write the metadata of photos anew, with their stamps; gives how many said something else before."""
+    fields = [getattr(PhotoRow, name) for name in _METADATA]
+    before: dict[int, tuple[Any, ...]] = {}
+    for chunk in in_chunks([photo.photo_id for photo in photos]):
+        rows = connection.execute(select(PhotoRow.id, *fields).where(PhotoRow.id.in_(chunk)))
+        before.update((number, tuple(values)) for number, *values in rows)
+    said = {photo.photo_id: tuple(getattr(photo.metadata, name) for name in _METADATA) for photo in photos}
+    stamps = {photo.photo_id: {"size": photo.size, "mtime_ns": storable_ns(photo.mtime_ns)} for photo in photos}
+    new = [{"photo": i, **dict(zip(_METADATA, values, strict=True)), **stamps[i]} for i, values in said.items()]
+    if new:
+        connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), new)
+    return sum(before.get(number) != values for number, values in said.items())
+
+
 def touch(connection: Connection, updates: Sequence[Touch]) -> None:
     """Write new stamps for photos whose content is the same."""
     rows = [{"photo": photo_id, "new_size": size, "new_ns": storable_ns(ns)} for photo_id, size, ns in updates]
@@ -113,6 +128,15 @@ def remove(connection: Connection, photo_ids: Sequence[int]) -> list[str]:
         connection.execute(delete(PhotoRow).where(PhotoRow.id.in_(chunk)))
     prune_folders(connection, folders)
     return unused(connection, hashes)
+
+
+def forget(connection: Connection, root_id: int) -> tuple[int, list[str]]:
+    """Delete a root and its photos; gives how many there were, and the content hashes that no photo has any more."""
+    of_root = select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
+    ids = list(connection.execute(of_root.where(FolderRow.root_id == root_id)).scalars())
+    unused = remove(connection, ids)
+    remove_root(connection, root_id)
+    return len(ids), unused
 
 
 def mark(connection: Connection, photo_ids: Sequence[int], missing_since: datetime | None) -> None:

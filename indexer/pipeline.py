@@ -17,6 +17,7 @@ from pathlib import Path
 from indexer import images, vector_file
 from indexer.decoding import Decoder, Result, decode_all
 from indexer.embedder import Embedder
+from indexer.ignoring import NOTHING_MORE, Ignoring
 from indexer.library import Library
 from indexer.reconcile import Settled, reconcile
 from indexer.records import ModelRecord
@@ -88,6 +89,7 @@ def sync(
     allow_mass_removal: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    ignoring: Ignoring = NOTHING_MORE,
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -101,6 +103,7 @@ def sync(
         allow_mass_removal: remove even more than half of a root's photos.
         on_progress: told how far the run is.
         stop: asked between photos; True ends the run early, with everything done so far saved.
+        ignoring: what is passed over, beside the defaults and what `.picsiftignore` files say.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -117,7 +120,9 @@ def sync(
         model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
         new = library.catalog.generation(model.id) == 0
         tell(Progress("scan"))
-        settled = reconcile(library, folders, model.id, workers=workers, allow_mass_removal=allow_mass_removal)
+        settled = reconcile(
+            library, folders, model.id, workers=workers, allow_mass_removal=allow_mass_removal, ignoring=ignoring
+        )
         storing = Storing(library, embedder, model, batch_size=batch_size)
         if settled.jobs:
             if library.catalog.active_model() is None:  # the first: what it has embedded so far can be searched
@@ -137,7 +142,7 @@ def sync(
         updated=storing.updated,
         moved=settled.moved,
         removed=settled.removed,
-        unchanged=settled.unchanged,
+        unchanged=settled.unchanged + storing.unchanged,
         failed=len(storing.failures),
         seconds=round(time.monotonic() - begun, 3),
         failures=storing.failures,

@@ -96,14 +96,28 @@ class NewPhoto:
 
 
 @dataclass(frozen=True)
+class DescribedPhoto:
+    """A photo of a known picture whose metadata was read again, with the stamp that its file has now."""
+
+    photo_id: int
+    metadata: PhotoMetadata
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
 class CopiedPhoto:
-    """A file with the bytes of photo `source_id`: it takes that photo's metadata and embeddings, undecoded."""
+    """A file with the picture of photo `source_id`: it takes that photo's embeddings, undecoded.
+
+    Its own `metadata`, where it has been read; else that of the source.
+    """
 
     path: str
     size: int
     mtime_ns: int
     content_hash: str
     source_id: int
+    metadata: PhotoMetadata | None = None
 
 
 @dataclass(frozen=True)

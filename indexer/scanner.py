@@ -10,11 +10,12 @@ import errno
 import os
 import stat
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.ignoring import FILE_NAME, Chain, IgnoreFileError, Ignoring, read_rules
+from indexer.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.ignoring import is_skipped as is_skipped
 from indexer.images import SUFFIXES
 from indexer.records import storable_ns
@@ -83,7 +84,7 @@ def scan(
     suffixes: Collection[str] = SUFFIXES,
     exclude: Path | None = None,
     roots: Collection[Path] = (),
-    ignoring: Ignoring = Ignoring(),  # noqa: B008  (it is frozen)
+    ignoring: Ignoring = NOTHING_MORE,
 ) -> Scan:
     """List the photos of a root, or of one of its subfolders.
 
@@ -129,11 +130,9 @@ def _is_photo_name(name: str, suffixes: Collection[str]) -> bool:
 
 
 def _identity(folder: Path) -> _Identity | None:
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+    with suppress(OSError):
+        return (status := folder.stat()).st_dev, status.st_ino
+    return None
 
 
 def _is_excluded(walk: _Walk, folder: str, identity: _Identity) -> bool:

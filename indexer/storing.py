@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from indexer.decoding import Job, Result
 from indexer.embedder import Embedder
 from indexer.library import Library
-from indexer.records import CopiedPhoto, FailedPhoto, ModelRecord, NewPhoto
+from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, ModelRecord, NewPhoto
 
 COMMIT_PHOTOS = 256
 COMMIT_SECONDS = 5.0
@@ -26,14 +26,15 @@ class Storing:
 
     Attributes:
         added: photos stored that the catalog did not have.
-        updated: photos stored that it had.
+        updated: photos stored that it had, those among them of which only the metadata is new.
+        unchanged: photos whose metadata was read again and is the same.
         failures: absolute path and reason of each file that failed.
         again: copies whose original changed before they were written; they have to be decoded after all.
     """
 
     def __init__(self, library: Library, embedder: Embedder, model: ModelRecord, *, batch_size: int) -> None:
         """Write to `library`, whose writer lock the caller holds."""
-        self.added = self.updated = 0
+        self.added = self.updated = self.unchanged = 0
         self.failures: list[tuple[str, str]] = []
         self.again: list[Job] = []
         self._library, self._embedder, self._model, self._batch_size = library, embedder, model, batch_size
@@ -41,6 +42,7 @@ class Storing:
         self._embedded: list[tuple[Result, NewPhoto, NDArray[np.float16]]] = []
         self._copies: list[tuple[Job, CopiedPhoto]] = []
         self._failed: list[tuple[Job, FailedPhoto]] = []
+        self._described: list[DescribedPhoto] = []
         self._last_commit = time.monotonic()
 
     def take(self, result: Result) -> None:
@@ -50,11 +52,13 @@ class Storing:
                 self._fail(result.job, photo, keep=result.unread)
             case CopiedPhoto() as photo:
                 self._copies.append((result.job, photo))
+            case DescribedPhoto() as photo:
+                self._described.append(photo)
             case NewPhoto():
                 self._waiting.append(result)
         if len(self._waiting) >= self._batch_size:
             self._embed()
-        held = len(self._embedded) + len(self._copies) + len(self._failed)
+        held = len(self._embedded) + len(self._copies) + len(self._failed) + len(self._described)
         if held >= COMMIT_PHOTOS or (held and time.monotonic() - self._last_commit >= COMMIT_SECONDS):
             self._write()
 
@@ -73,10 +77,35 @@ class Storing:
         batch, self._waiting = self._waiting, []
         if not batch:
             return
-        try:
-            self._keep(batch, self._vectors(batch))
-        except ValueError:  # one of them has no direction: find out which
-            for result in batch:
+        known = self._known_vectors(batch)
+        new = {result.photo.content_hash: result for result in batch if isinstance(result.photo, NewPhoto)}
+        fresh = [result for content, result in new.items() if content not in known]
+        if fresh:
+            try:
+                self._keep(fresh, self._vectors(fresh))
+            except ValueError:  # one of them has no direction: find out which
+                for result in fresh:
+                    self._embed_one(result)
+        taken = {id(result) for result in fresh}
+        self._keep_copies([result for result in batch if id(result) not in taken])
+
+    def _known_vectors(self, batch: list[Result]) -> dict[str, NDArray[np.float16]]:
+        """The vectors of those pictures that the model has embedded already, whatever the metadata beside them."""
+        contents = {result.photo.content_hash for result in batch if isinstance(result.photo, NewPhoto)}
+        known = {photo.content_hash: vector for _, photo, vector in self._embedded if photo.content_hash in contents}
+        catalog = self._library.catalog
+        for content, photo_id in catalog.by_content(contents - known.keys(), model_id=self._model.id).items():
+            if (vector := catalog.embedding_of(photo_id, self._model.id)) is not None:
+                known[content] = vector
+        return known
+
+    def _keep_copies(self, copies: list[Result]) -> None:
+        """Give pictures that are there already, or came earlier in the batch, the vector of the first."""
+        known = self._known_vectors(copies) if copies else {}
+        for result in copies:
+            if isinstance(result.photo, NewPhoto) and result.photo.content_hash in known:
+                self._keep([result], known[result.photo.content_hash][None])
+            else:  # the first of them had none
                 self._embed_one(result)
 
     def _embed_one(self, result: Result) -> None:
@@ -104,17 +133,17 @@ class Storing:
             catalog.store(root_id, [photo for photo, _ in stored], self._model.id, vectors)
         for root_id, failed in _by_root(self._failed).items():
             catalog.fail(root_id, failed)
-        for (
-            result,
-            photo,
-            _,
-        ) in self._embedded:  # after the commit: a kill in between costs a thumbnail, and leaves none
+        if self._described:
+            updated = catalog.describe(self._described)
+            self.updated += updated
+            self.unchanged += len(self._described) - updated
+        for result, photo, _ in self._embedded:  # after the commit: a kill in between costs a thumbnail, leaves none
             if result.thumbnail:
                 self._library.thumbnails.keep(photo.content_hash, result.thumbnail)
         for job in [result.job for result, *_ in self._embedded]:
             self.updated += job.known
             self.added += not job.known
-        self._embedded, self._copies, self._failed = [], [], []
+        self._embedded, self._copies, self._failed, self._described = [], [], [], []
         self._last_commit = time.monotonic()
 
     def _write_copies(self, root_id: int, copies: list[tuple[Job, CopiedPhoto]]) -> None:
@@ -123,8 +152,14 @@ class Storing:
         sources = self._library.catalog.by_content(contents, model_id=self._model.id)
         self.again += [job for job, copy in copies if copy.content_hash not in sources]
         true = [(job, copy) for job, copy in copies if copy.content_hash in sources]
-        self._library.catalog.store_copies(
-            root_id, [replace(copy, source_id=sources[copy.content_hash]) for _, copy in true]
+        stored = [replace(copy, source_id=sources[copy.content_hash]) for _, copy in true]
+        ids = self._library.catalog.store_copies(root_id, stored)
+        self._library.catalog.describe(
+            [
+                DescribedPhoto(number, copy.metadata, copy.size, copy.mtime_ns)
+                for number, copy in zip(ids, stored, strict=True)
+                if copy.metadata is not None
+            ]
         )
         self.updated += sum(job.known for job, _ in true)
         self.added += sum(not job.known for job, _ in true)

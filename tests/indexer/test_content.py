@@ -209,9 +209,9 @@ def test_a_format_without_parts_and_a_large_file_are_hashed_as_a_whole(tmp_path,
 def test_an_old_hash_that_is_still_true_is_given_back():
     jpeg = encoded("jpg")
     old = content._whole(jpeg)
-    assert content.hash_bytes(jpeg, like=old) == old
-    assert content.hash_bytes(jpeg + b"more", like=old) == content.hash_bytes(jpeg)
-    assert content.hash_bytes(jpeg, like=content.hash_bytes(jpeg)) == content.hash_bytes(jpeg)
+    assert content.hash_bytes(jpeg, like=[old]) == old
+    assert content.hash_bytes(jpeg + b"more", like=[old]) == content.hash_bytes(jpeg)
+    assert content.hash_bytes(jpeg, like=[content.hash_bytes(jpeg)]) == content.hash_bytes(jpeg)
 
 
 @pytest.mark.parametrize("suffix", TAGGED)

@@ -22,6 +22,7 @@ from indexer import (
 )
 from indexer.database import reading, writing
 from indexer.errors import RootError
+from indexer.ignoring import NOTHING_MORE, Ignoring
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,7 @@ class Catalog:
 
     # Roots
 
-    def add_root(self, folder: Path) -> tuple[Root, str]:
+    def add_root(self, folder: Path, ignoring: Ignoring = NOTHING_MORE) -> tuple[Root, str]:
         """Give the root that a folder belongs to, made if need be, and where the folder lies below it ("" at its top).
 
         A new root that holds known ones takes them over, photos and all. RootError where the folder's links go round.
@@ -69,12 +70,20 @@ class Catalog:
             resolved = folder.resolve()
         except (OSError, RuntimeError) as error:
             raise RootError(f"{folder} cannot be indexed: its links lead in a circle. Name the real folder.") from error
-        root_id, below = self._write(root_store.add_root, resolved)
+        root_id, below = self._write(root_store.add_root, resolved, ignoring)
         return next(root for root in self.roots() if root.id == root_id), below
 
     def roots(self) -> list[Root]:
         """Give every root, in the order of their paths."""
         return self._read(root_store.roots)
+
+    def rename_root(self, root_id: int, folder: Path) -> None:
+        """Note that a root's folder has another path now, its photos with it."""
+        self._write(root_store.rename_root, root_id, folder)
+
+    def forget(self, root_id: int) -> tuple[int, list[str]]:
+        """Drop a root with its photos; gives how many, and the content hashes that no photo has any more."""
+        return self._write(photo_store.forget, root_id)
 
     def note_scan(self, root_id: int, problem: str | None) -> None:
         """Keep that a root was looked at now, and what was wrong with it."""
@@ -116,9 +125,9 @@ class Catalog:
         """Insert or update files that are no photos, with the reason; their embeddings go."""
         return self._write(photo_store.fail, root_id, failures, datetime.now(UTC))
 
-    def describe(self, photos: Sequence[DescribedPhoto]) -> None:
-        """Write the metadata of photos whose pixels are the same."""
-        self._write(description_store.describe, photos)
+    def describe(self, photos: Sequence[DescribedPhoto]) -> set[int]:
+        """Write the metadata and stamps of photos whose pictures are the same; gives those that say something new."""
+        return self._write(description_store.describe, photos)
 
     def move(self, moves: Sequence[Move]) -> list[str]:
         """Give photos new paths, embeddings and all; what sat there before is removed, unless it moves too.
@@ -207,6 +216,10 @@ class Catalog:
     def allowed_ids(self, model_id: int, wanted: PhotoFilter) -> NDArray[np.int64]:
         """Give the ids (n,) of the photos that a model has embedded and that pass the filter, sorted."""
         return self._read(photo_queries.allowed_ids, model_id, wanted)
+
+    def copies_of(self, photo_id: int) -> list[PhotoRecord]:
+        """Give the other photos that show the very same picture, whatever their metadata, by path."""
+        return self._read(photo_queries.copies_of, photo_id)
 
     def failures(self, limit: int | None = None) -> list[PhotoRecord]:
         """Give the photos that failed, the latest first."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from indexer.found import FoundFile, Scan
 from indexer.records import KnownPhoto
-from indexer.scanner import FoundFile, Scan
 
 
 class ChangedFile(NamedTuple):
@@ -29,7 +29,8 @@ class Changes:
         changed: files with another size or time, failed ones among them.
         to_embed: sound, unchanged photos that lack the model's embedding.
         to_describe: sound, unchanged, embedded photos whose sidecar is not the one that was read with them.
-        missing: photos whose file is not there; those below folders that could not be read are not among them.
+        missing: photos whose file is not there.
+        unreachable: photos of which that cannot be told: they lie below folders that could not be read.
         found_again: photos that were missing and are there, whatever else is true of them.
         unchanged: how many sound photos are as they were, with an embedding.
         unchanged_failed: how many failed ones are as they were; they are not tried again.
@@ -37,9 +38,10 @@ class Changes:
 
     added: list[FoundFile] = field(default_factory=list)
     changed: list[ChangedFile] = field(default_factory=list)
-    to_embed: list[KnownPhoto] = field(default_factory=list)
+    to_embed: list[ChangedFile] = field(default_factory=list)
     to_describe: list[ChangedFile] = field(default_factory=list)
     missing: list[KnownPhoto] = field(default_factory=list)
+    unreachable: list[KnownPhoto] = field(default_factory=list)
     found_again: list[KnownPhoto] = field(default_factory=list)
     unchanged: int = 0
     unchanged_failed: int = 0
@@ -60,21 +62,22 @@ def compare(known: Mapping[str, KnownPhoto], scan: Scan) -> Changes:
         elif photo.state == "failed":
             changes.unchanged_failed += 1
         elif not photo.embedded:
-            changes.to_embed.append(photo)
+            changes.to_embed.append(ChangedFile(file, photo))
         elif photo.sidecar != file.sidecar:
             changes.to_describe.append(ChangedFile(file, photo))
         else:
             changes.unchanged += 1
     if scan.problem is None:
-        changes.missing.extend(_missing(known, scan))
+        _note_absences(known, scan, changes)
     return changes
 
 
-def _missing(known: Mapping[str, KnownPhoto], scan: Scan) -> Iterator[KnownPhoto]:
+def _note_absences(known: Mapping[str, KnownPhoto], scan: Scan, changes: Changes) -> None:
     unseen = {*scan.unreadable, *scan.broken_links}
     for path, photo in known.items():
-        if path not in scan.files and not (unseen and any(folder in unseen for folder in _folders_above(path))):
-            yield photo
+        if path not in scan.files:
+            hidden = unseen and any(folder in unseen for folder in _folders_above(path))
+            (changes.unreachable if hidden else changes.missing).append(photo)
 
 
 def _folders_above(path: str) -> Iterator[str]:

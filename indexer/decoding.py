@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from indexer import images
 from indexer.errors import DecoderLostError, ImageError, TooLargeError
+from indexer.found import FoundFile
 from indexer.isolation import WorkerPool
 from indexer.recipe import Recipe
 from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, NewPhoto, storable_ns
-from indexer.scanner import FoundFile
 
 JOBS_A_WORKER = 4  # a process starts in a tenth of a second of computing, in which it decodes this many photos
 NEVER = -1  # a modification time that no file has: what may not fail the next time is tried again by every run
@@ -38,6 +38,8 @@ class Job:
         known: whether the catalog has a photo at this path.
         same: whether that photo has the content of the file, and lacks only the model's embedding.
         describe: its id, where it has that too, and only its metadata is to be read again; 0 otherwise.
+        content: its content hash, where that is the content of the file.
+        moved: whether it is counted as moved, and so not as updated or unchanged.
     """
 
     root_id: int
@@ -46,6 +48,8 @@ class Job:
     known: bool
     same: bool = False
     describe: int = 0
+    content: str | None = None
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,20 +103,22 @@ class Decoder:
     def _copy(self, path: Path, file: FoundFile, *, known: bool) -> CopiedPhoto | None:
         if known or file.size not in self.sizes:
             return None
-        content = images.hash_file(path)
-        source = self.copy_of(content)
-        if source is None:
-            return None
-        sidecar = None if file.sidecar else ""
-        return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source, sidecar)
+        for content in images.hashes_of(path):
+            source = self.copy_of(content)
+            if source is not None:
+                metadata = self.pool.run(self.recipe.describe, path, file)  # only the picture is known to be the same
+                return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source, metadata, file.sidecar)
+        return None
 
     def _described(self, job: Job, path: Path) -> DescribedPhoto:
-        return DescribedPhoto(job.describe, self.pool.run(self.recipe.describe, path, job.file), job.file.sidecar)
+        file = job.file
+        metadata = self.pool.run(self.recipe.describe, path, file)
+        return DescribedPhoto(job.describe, metadata, file.size, file.mtime_ns, file.sidecar)
 
     def _new(self, job: Job, path: Path) -> Result:
         if job.same or not job.known:  # else it may have failed before: no model is loaded to see it fail again
             self.warm()
-        photo, pixels, thumbnail = self.pool.run(self.recipe, path, job.file)
+        photo, pixels, thumbnail = self.pool.run(self.recipe, path, job.file, job.content)
         self.warm()
         return Result(job, photo, pixels, thumbnail)
 

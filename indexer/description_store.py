@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from indexer.database import in_chunks
 from indexer.metadata import Keyword
+from indexer.records import storable_ns
 from indexer.tables import KeywordRow, PhotoRow, PlaceRow
 
 if TYPE_CHECKING:
@@ -64,13 +65,31 @@ def keywords_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, t
     return {photo_id: tuple(words) for photo_id, words in found.items()}
 
 
-def describe(connection: Connection, photos: Sequence[DescribedPhoto]) -> None:
-    """Write the metadata of photos anew, and the stamp of the sidecar that was read."""
+def describe(connection: Connection, photos: Sequence[DescribedPhoto]) -> set[int]:
+    """Write the metadata of photos anew, and the stamps of what was read; gives those that say something new."""
+    before = _said(connection, [photo.photo_id for photo in photos])
     columns = columns_of(connection, [photo.metadata for photo in photos])
-    rows = [{"photo": p.photo_id, "sidecar": p.sidecar, **row} for p, row in zip(photos, columns, strict=True)]
+    rows = [{"photo": photo.photo_id, **_stamps(photo), **row} for photo, row in zip(photos, columns, strict=True)]
     if rows:
         connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), rows)
     put_keywords(connection, {photo.photo_id: photo.metadata.keywords for photo in photos})
+    after = _said(connection, [photo.photo_id for photo in photos])
+    return {number for number, said in after.items() if before[number] != said}
+
+
+def _stamps(photo: DescribedPhoto) -> dict[str, Any]:
+    return {"size": photo.size, "mtime_ns": storable_ns(photo.mtime_ns), "sidecar": photo.sidecar}
+
+
+def _said(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Any, ...]]:
+    """Give all that photos say of themselves, to be compared."""
+    keywords = keywords_of(connection, photo_ids)
+    columns = [getattr(PhotoRow, name) for name in (*COLUMNS, "place_id")]
+    found: dict[int, tuple[Any, ...]] = {}
+    for chunk in in_chunks(photo_ids):
+        rows = connection.execute(select(PhotoRow.id, *columns).where(PhotoRow.id.in_(chunk)))
+        found.update((number, (*values, keywords.get(number, ()))) for number, *values in rows)
+    return found
 
 
 def _names(metadata: PhotoMetadata) -> _Names:

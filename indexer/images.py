@@ -4,15 +4,16 @@ Every failure is an ImageError whose message is kept as the photo's reason; no g
 any number of threads may decode. It keeps nothing and writes nothing: thumbnails.py and catalog.py do.
 """
 
-import hashlib
 import os
 import stat
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
-from . import colour, describing, formats, jpegxl
+from . import colour, content, describing, formats, jpegxl
+from .content import hash_bytes as content_hash
 from .errors import ImageError
 from .formats import SUFFIXES as SUFFIXES
 from .metadata import PhotoMetadata
@@ -58,7 +59,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class LoadedPhoto:
-    """A decoded file, with what tells it apart from another: the hash of its bytes, its size in bytes, its time."""
+    """A decoded file, with what tells it apart from another: the hash of its picture, its size in bytes, its time."""
 
     decoded: Decoded
     content_hash: str
@@ -67,38 +68,45 @@ class LoadedPhoto:
 
 
 def load(
-    path: Path, *, min_side: int, max_pixels: int = DEFAULT_MAX_PIXELS, max_bytes: int = DEFAULT_MAX_BYTES
+    path: Path,
+    *,
+    min_side: int,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    like: Collection[str] = (),
 ) -> LoadedPhoto:
-    """Read a file once, hash it and decode it.
+    """Read a file once, hash it (`like` is what the catalog has, see content.py) and decode it.
 
     Raises:
         ImageError: it cannot be read, changed meanwhile, is larger than max_bytes, or decode() refuses it.
     """
     source, before = _read(path, max_bytes)
     decoded = decode(source, min_side=min_side, max_pixels=max_pixels)
-    return LoadedPhoto(decoded, content_hash(source), before.st_size, before.st_mtime_ns)
+    return LoadedPhoto(decoded, content_hash(source, like=like), before.st_size, before.st_mtime_ns)
 
 
-def content_hash(source: bytes) -> str:
-    """BLAKE2b of the bytes, 128 bits, as 32 hexadecimal digits."""
-    return hashlib.blake2b(source, digest_size=16).hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    """The content_hash() of a file, read in pieces.
+def hash_file(path: Path, *, like: Collection[str] = (), whole: bool = False) -> str:
+    """The content_hash() of a file; a large one is read in pieces.
 
     Raises:
         ImageError: it cannot be read.
     """
-    digest = hashlib.blake2b(digest_size=16)
     try:
         _require_file(path.stat())
-        with path.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-    except (OSError, ValueError) as error:
+        return content.hash_file(path, like=like, whole=whole)
+    except (OSError, ValueError, MemoryError) as error:
         raise _unreadable(error) from error
-    return digest.hexdigest()
+
+
+def hashes_of(path: Path) -> Iterator[str]:
+    """The hashes that the catalog may know a file's content by: today's, then that of the whole file, as all were once.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    yield (today := hash_file(path))
+    if not content.is_whole(today):
+        yield hash_file(path, whole=True)
 
 
 def decode(source: bytes, *, min_side: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Decoded:

@@ -74,3 +74,5 @@ def _settle(connection: Connection, root_id: int, moves: Sequence[Move]) -> None
         for item in moves
     ]
     connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), rows)
+    for chunk in in_chunks([item.photo_id for item in moves if item.renamed]):
+        connection.execute(update(PhotoRow).where(PhotoRow.id.in_(chunk)).values(sidecar=None))

@@ -97,6 +97,13 @@ def photo_at(connection: Connection, path: Path) -> PhotoRecord | None:
     return None
 
 
+def copies_of(connection: Connection, photo_id: int) -> list[PhotoRecord]:
+    """Give the other sound photos with the content of this one, in the order of their paths."""
+    content = select(PhotoRow.content_hash).where(PhotoRow.id == photo_id).scalar_subquery()
+    same = (PhotoRow.content_hash == content) & (PhotoRow.state == "ok") & (PhotoRow.id != photo_id)
+    return sorted(_records(connection, same), key=lambda photo: photo.path)
+
+
 def failures(connection: Connection, limit: int | None) -> list[PhotoRecord]:
     """Give the photos that failed, the latest first, at most `limit`."""
     newest = select(PhotoRow.id).where(PhotoRow.state == "failed").order_by(PhotoRow.indexed_at.desc(), PhotoRow.id)

@@ -15,8 +15,8 @@ from indexer import embedding_store
 from indexer.database import in_chunks
 from indexer.description_store import COLUMNS, columns_of, keywords_of, put_keywords
 from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, Touch, storable_ns
-from indexer.root_store import folder_ids, made_folder_ids, prune_folders
-from indexer.tables import PhotoRow
+from indexer.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
+from indexer.tables import FolderRow, PhotoRow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,16 +59,22 @@ def store(
 
 
 def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPhoto], now: datetime) -> list[int]:
-    """Insert or update photos as copies of others: metadata and embeddings come from there."""
+    """Insert or update photos as copies of others: embeddings come from there, and metadata where theirs is unread."""
     sources = _sources(connection, copies)
     # Read before anything is dropped: a source may itself become a copy in this call.
     vectors = embedding_store.vectors_of(connection, sources.keys())
     keywords = keywords_of(connection, list(sources))
     present = locate(connection, root_id, [copy.path for copy in copies])
     touched = embedding_store.drop(connection, _replaced(present, copies))
-    values = {copy.path: {**sources[copy.source_id], **_stamp(copy), **_fresh(now)} for copy in copies}
+    own = {copy.path: copy.metadata for copy in copies if copy.metadata is not None}
+    said = dict(zip(own, columns_of(connection, own.values()), strict=True))
+    values = {c.path: sources[c.source_id] | said.get(c.path, {}) | _stamp(c) | _fresh(now) for c in copies}
     ids = _write(connection, root_id, present, values, len(copies))
-    put_keywords(connection, {i: keywords.get(copy.source_id, ()) for i, copy in zip(ids, copies, strict=True)})
+    words = {
+        photo_id: keywords.get(copy.source_id, ()) if copy.metadata is None else copy.metadata.keywords
+        for photo_id, copy in zip(ids, copies, strict=True)
+    }
+    put_keywords(connection, words)
     embedding_store.bump(connection, touched | vectors.keys())
     for model_id, by_photo in vectors.items():
         given = {
@@ -117,6 +123,15 @@ def remove(connection: Connection, photo_ids: Sequence[int]) -> list[str]:
         connection.execute(delete(PhotoRow).where(PhotoRow.id.in_(chunk)))
     prune_folders(connection, folders)
     return unused(connection, hashes)
+
+
+def forget(connection: Connection, root_id: int) -> tuple[int, list[str]]:
+    """Delete a root and its photos; gives how many there were, and the content hashes that no photo has any more."""
+    of_root = select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
+    ids = list(connection.execute(of_root.where(FolderRow.root_id == root_id)).scalars())
+    unused = remove(connection, ids)
+    remove_root(connection, root_id)
+    return len(ids), unused
 
 
 def mark(connection: Connection, photo_ids: Sequence[int], missing_since: datetime | None) -> None:

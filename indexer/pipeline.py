@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from indexer import images, vector_file
 from indexer.decoding import JOBS_A_WORKER, Decoder, Result, decode_all
 from indexer.embedder import Embedder
+from indexer.ignoring import NOTHING_MORE, Ignoring
 from indexer.isolation import WorkerPool
 from indexer.library import Library
 from indexer.recipe import Recipe
@@ -91,6 +93,7 @@ def sync(
     on_progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
     pool: WorkerPool | None = None,
+    ignoring: Ignoring = NOTHING_MORE,
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -105,6 +108,7 @@ def sync(
         on_progress: told how far the run is.
         stop: asked several times a second; True ends the run early, with everything done so far saved.
         pool: the processes that decode, kept by the caller between runs; None starts them for this run.
+        ignoring: what is passed over, beside the defaults and what `.picsiftignore` files say.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -123,7 +127,11 @@ def sync(
         new = library.catalog.generation(model.id) == 0
         tell(Progress("scan"))
         settled = reconcile(
-            library, folders, model.id, workers=workers, allow_mass_removal=allow_mass_removal, stop=stopped
+            *(library, folders, model.id),
+            workers=workers,
+            allow_mass_removal=allow_mass_removal,
+            ignoring=ignoring,
+            stop=stopped,
         )
         storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
         if settled.jobs and not stopped():
@@ -132,11 +140,10 @@ def sync(
             workers = min(workers, -(-len(settled.jobs) // JOBS_A_WORKER))
             with nullcontext(pool) if pool else WorkerPool() as processes:
                 decoder = _decoder(library, embedder, model, max_pixels, processes)
-                results = decode_all(settled.jobs, decoder, workers=workers, ahead=AHEAD * batch_size, stop=stopped)
-                _store(storing, results, len(settled.jobs), tell, stopped)
-                no_copies = replace(decoder, sizes=frozenset[int]())
-                results = decode_all(storing.again, no_copies, workers=workers, ahead=batch_size, stop=stopped)
-                _store(storing, results, 0, tell, stopped)
+                decode = partial(decode_all, workers=workers, ahead=AHEAD * batch_size, stop=stopped)
+                _store(storing, decode(settled.jobs, decoder), len(settled.jobs), tell, stopped)
+                without_copies = replace(decoder, sizes=frozenset[int]())
+                _store(storing, decode(storing.again, without_copies), 0, tell, stopped)
         messages = settled.messages + _finish(library, model, settled, complete=not stopped(), new=new)
         if killed:  # the run before this one did not get to its end, where it would have cleaned up
             _drop_thumbnails(library, library.thumbnails.hashes())
@@ -147,7 +154,7 @@ def sync(
         updated=storing.updated,
         moved=settled.moved,
         removed=settled.removed,
-        unchanged=settled.unchanged,
+        unchanged=settled.unchanged + storing.unchanged,
         failed=len(storing.failures),
         seconds=round(time.monotonic() - begun, 3),
         failures=storing.failures,

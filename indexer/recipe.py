@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer import describing, images
+from indexer.found import FoundFile
 from indexer.metadata import PhotoMetadata
 from indexer.records import NewPhoto
 from indexer.rereading import reread
-from indexer.scanner import FoundFile
 from indexer.sidecar import name_in
 from indexer.thumbnails import ThumbnailStore
 
@@ -38,13 +38,18 @@ class Recipe:
     min_side: int
     max_pixels: int
 
-    def __call__(self, path: Path, file: FoundFile) -> tuple[NewPhoto, NDArray[np.uint8], bytes]:
+    def __call__(
+        self, path: Path, file: FoundFile, content: str | None = None
+    ) -> tuple[NewPhoto, NDArray[np.uint8], bytes]:
         """Read, hash, decode and prepare the file at `path`, which the scan found as `file`.
+
+        `content` is the hash that the catalog has for what is in it, where it is known to be that still.
 
         Raises:
             ImageError: it cannot be made a photo of.
         """
-        loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels)
+        like = [content] if content else []
+        loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels, like=like)
         decoded = loaded.decoded
         thumbnail = b"" if self.thumbnails.exists(loaded.content_hash) else self.thumbnails.make(decoded.image)
         photo = NewPhoto(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,22 +16,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer import images
-from indexer.comparison import Changes, compare
+from indexer.comparison import ChangedFile
+from indexer.content import is_whole
 from indexer.decoding import Job
-from indexer.errors import ImageError, RootError
+from indexer.errors import ImageError
+from indexer.ignoring import NOTHING_MORE, Ignoring
 from indexer.library import Library
-from indexer.records import KnownPhoto, Move, Root, Touch
-from indexer.scanner import FoundFile, Scan, StoppedError, scan
+from indexer.looking import Look, Looked
+from indexer.moving import Gone, Place, is_renamed, of_equal_size, of_other_size, pair, respelled
+from indexer.records import Move
+from indexer.scanner import StoppedError
 
 LARGEST_SHARE = 0.5  # of a root's photos that a run removes without being told to
-
-
-@dataclass(frozen=True)
-class Looked:
-    """One folder, looked at: its root and how it differs from the catalog."""
-
-    root: Root
-    changes: Changes
 
 
 @dataclass
@@ -39,11 +35,16 @@ class Settled:
     """What was settled, and what is left to decode."""
 
     jobs: list[Job] = field(default_factory=list)
-    moved: int = 0
+    moved_ids: set[int] = field(default_factory=set)
     removed: int = 0
     unchanged: int = 0
     messages: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)  # content hashes that no photo has any more
+
+    @property
+    def moved(self) -> int:
+        """How many photos have another path now."""
+        return len(self.moved_ids)
 
 
 def reconcile(
@@ -53,6 +54,7 @@ def reconcile(
     *,
     workers: int,
     allow_mass_removal: bool,
+    ignoring: Ignoring = NOTHING_MORE,
     stop: Callable[[], bool] = lambda: False,
 ) -> Settled:
     """Look at the folders and settle all that needs no decoding.
@@ -63,6 +65,7 @@ def reconcile(
         model_id: photos that lack this model's embedding become jobs.
         workers: threads that hash.
         allow_mass_removal: remove even more than half of a root's photos, or all of an empty one.
+        ignoring: what is passed over.
         stop: asked for each folder and each file; True leaves what is not settled by then to the next run.
 
     Raises:
@@ -70,9 +73,7 @@ def reconcile(
     """
     settled = Settled()
     with suppress(StoppedError):
-        looked = [
-            _look(library, *place, model_id, settled, allow_mass_removal, stop) for place in _places(library, folders)
-        ]
+        looked = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, stop).at(folders)
         with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
             hashes = _Hashes(pool, stop)
             _settle_moves(library, looked, settled, hashes)
@@ -83,145 +84,116 @@ def reconcile(
     return settled
 
 
-def _places(library: Library, folders: Sequence[Path]) -> list[tuple[Root, str]]:
-    """The roots and subfolders to look at, none of them inside another."""
-    known = {root.path for root in library.catalog.roots()}
-    for folder in folders:
-        if folder.is_dir() or folder.resolve() in known:
-            continue
-        if folder.exists():
-            raise RootError(f"{folder} is a file. Name the folder that holds it.")
-        raise RootError(f"{folder} does not exist. Check its name, or connect its drive.")
-    for folder in folders:  # all of them first: a root named last may take over one named before
-        library.catalog.add_root(folder)
-    places = dict.fromkeys((root.id, below) for root, below in map(library.catalog.add_root, folders))
-    roots = {root.id: root for root in library.catalog.roots()}
-    return [(roots[i], below) for i, below in places if not any(_covers(i, below, *other) for other in places)]
-
-
-def _covers(root: int, below: str, other_root: int, other: str) -> bool:
-    """Whether another place holds this one."""
-    return root == other_root and below != other and (not other or below.startswith(f"{other}/"))
-
-
-def _look(
-    library: Library,
-    root: Root,
-    below: str,
-    model_id: int,
-    settled: Settled,
-    allow_mass_removal: bool,
-    stop: Callable[[], bool],
-) -> Looked:
-    found = scan(root.path, below, exclude=library.folder, stop=stop)
-    known = library.catalog.known(root.id, below, model_id=model_id)
-    problem = found.problem
-    if problem and _has_nothing(root.path / below) and (allow_mass_removal or not known):
-        found = Scan({})
-        problem = None
-        if not known:
-            settled.messages.append(f"{root.path / below} holds no files.")
-    library.catalog.note_scan(root.id, problem)
-    if problem:
-        absent = [photo.id for photo in known.values()]
-        library.catalog.mark_missing(absent, datetime.now(UTC))
-        settled.messages.append(f"{problem}. Its {len(absent):,} photos are kept.")
-    for folder in found.unreadable:
-        settled.messages.append(f"{root.path / folder} could not be read in full; what is known of it is kept.")
-    return Looked(root, compare(known, found))
-
-
-def _has_nothing(folder: Path) -> bool:
-    """Whether a folder is empty or absent, rather than one that cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is None
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-
-
 class _Hashes:
     """Content hashes of files, several at a time; None for a file that cannot be read now."""
 
     def __init__(self, pool: ThreadPoolExecutor, stop: Callable[[], bool]) -> None:
         self._pool, self._stop = pool, stop
 
-    def __call__(self, paths: Iterable[Path]) -> list[str | None]:
-        return list(self._pool.map(self._hash, paths))
+    def __call__(self, paths: Iterable[Path], like: Iterable[Collection[str]]) -> list[str | None]:
+        return list(self._pool.map(self._hash, paths, like))
 
-    def _hash(self, path: Path) -> str | None:
+    def _hash(self, path: Path, like: Collection[str]) -> str | None:
         if self._stop():
             raise StoppedError
-        return _hash(path)
+        return _hash(path, like)
 
 
-def _hash(path: Path) -> str | None:
+def _hash(path: Path, like: Collection[str]) -> str | None:
     try:
-        return images.hash_file(path)
+        return images.hash_file(path, like=like)
     except ImageError:
         return None  # the decoder will meet it again and say why
 
 
 def _settle_moves(library: Library, looked: Sequence[Looked], settled: Settled, hashes: _Hashes) -> None:
-    """Files that are new here and have the bytes of a photo that is gone there: the photo has moved."""
-    gone: dict[str, list[KnownPhoto]] = defaultdict(list)
-    for one in looked:
-        for lost in one.changes.missing:
-            if lost.state == "ok" and lost.content_hash:
-                gone[lost.content_hash].append(lost)
-    sizes = {lost.size for photos in gone.values() for lost in photos}
-    candidates = [(one, file) for one in looked for file in one.changes.added if file.size in sizes]
-    contents = hashes(one.root.path / file.path for one, file in candidates)
-    moves: list[Move] = []
-    for (one, file), content in zip(candidates, contents, strict=True):
-        if photo := _take(gone.get(content or "", []), file):
-            moves.append(Move(photo.id, one.root.id, file.path, file.size, file.mtime_ns))
-            if not photo.embedded:
-                settled.jobs.append(Job(one.root.id, one.root.path, file, known=True, same=True))
+    """Files that are new here and show a photo that is gone there: the photo has moved."""
+    roots = {one.root.id: one.root.path for one in looked}
+    gone = [Gone(one.root.id, photo) for one in looked for photo in one.changes.missing]
+    added = [Place(one.root.id, file) for one in looked for file in one.changes.added]
+    if not gone or not added:
+        return
+    pairs = respelled(gone, added, lambda root, old, new: _is_same_file(roots[root] / old, roots[root] / new))
+    for choose in (of_equal_size, of_other_size):  # the likely ones first: hashing reads the whole file
+        moved = {one.photo.id for one, _ in pairs}
+        taken = {(place.root_id, place.file.path) for _, place in pairs}
+        left = [one for one in gone if one.photo.id not in moved and one.photo.state == "ok" and one.photo.content_hash]
+        files = choose(left, [place for place in added if (place.root_id, place.file.path) not in taken])
+        like = _old_hashes(left)
+        contents = hashes(
+            (roots[place.root_id] / place.file.path for place in files), (like.get(p.file.size, ()) for p in files)
+        )
+        pairs += pair(left, zip(files, contents, strict=True))
+    _move(library, looked, settled, pairs)
+
+
+def _old_hashes(gone: Iterable[Gone]) -> dict[int, set[str]]:
+    """Hashes of whole files, as all were once, by the size of the file: only a file of that size can have one."""
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    for one in gone:
+        if one.photo.content_hash and is_whole(one.photo.content_hash):
+            found[one.photo.size].add(one.photo.content_hash)
+    return found
+
+
+def _is_same_file(old: Path, new: Path) -> bool:
+    try:
+        return old.samefile(new)
+    except OSError:
+        return False
+
+
+def _move(library: Library, looked: Sequence[Looked], settled: Settled, pairs: Sequence[tuple[Gone, Place]]) -> None:
+    """Write the moves; a file with another stamp keeps the old one until its metadata has been read again."""
+    by_root = {one.root.id: one for one in looked}
+    moves = [
+        Move(one.photo.id, to.root_id, to.file.path, one.photo.size, one.photo.mtime_ns, is_renamed(one, to))
+        for one, to in pairs
+    ]
     settled.unused += library.catalog.move(moves)
-    settled.moved += len(moves)
+    settled.moved_ids |= {move.photo_id for move in moves}
+    for one, to in pairs:
+        changes = by_root[to.root_id].changes
+        photo = one.photo._replace(path=to.file.path, missing=False)
+        if (photo.size, photo.mtime_ns) != (to.file.size, to.file.mtime_ns):
+            changes.changed.append(ChangedFile(to.file, photo))
+        elif photo.state == "ok" and not photo.embedded:
+            changes.to_embed.append(ChangedFile(to.file, photo))
+        elif photo.state == "ok" and (photo.sidecar != to.file.sidecar or is_renamed(one, to)):
+            changes.to_describe.append(ChangedFile(to.file, photo))
     moved, places = {move.photo_id for move in moves}, {(move.root_id, move.path) for move in moves}
-    for one in looked:
-        one.changes.added = [file for file in one.changes.added if (one.root.id, file.path) not in places]
-        one.changes.missing = [photo for photo in one.changes.missing if photo.id not in moved]
-
-
-def _take(photos: list[KnownPhoto], file: FoundFile) -> KnownPhoto | None:
-    """The photo among those with a file's bytes that the file most likely was: one of the same name, if any."""
-    if not photos:
-        return None
-    name = file.path.rpartition("/")[2]
-    best = next((photo for photo in photos if photo.path.rpartition("/")[2] == name), photos[0])
-    photos.remove(best)
-    return best
+    for looked_at in looked:
+        changes = looked_at.changes
+        changes.added = [file for file in changes.added if (looked_at.root.id, file.path) not in places]
+        changes.missing = [photo for photo in changes.missing if photo.id not in moved]
 
 
 def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: _Hashes) -> None:
-    """What is new or has a new stamp; where the bytes are the same, the stamp is all that changes."""
+    """What is new or has a new stamp; where the picture is the same, only the metadata is read again."""
     root, changes = one.root, one.changes
     library.catalog.mark_found([photo.id for photo in changes.found_again])
-    same_size = [c for c in changes.changed if c.known.state == "ok" and c.known.size == c.file.size]
-    contents = hashes(root.path / change.file.path for change in same_size)
-    touched = [
-        change
-        for change, content in zip(same_size, contents, strict=True)
-        if content is not None and content == change.known.content_hash
-    ]
-    library.catalog.touch([Touch(change.known.id, change.file.size, change.file.mtime_ns) for change in touched])
-    same = {change.known.id for change in touched}
-    to_describe = changes.to_describe + [c for c in touched if c.known.embedded and c.known.sidecar != c.file.sidecar]
-    settled.unchanged += changes.unchanged + sum(
-        c.known.embedded and c.known.sidecar == c.file.sidecar for c in touched
-    )
+    sound = [c for c in changes.changed if c.known.state == "ok" and c.known.content_hash]
+    like = [[c.known.content_hash] if c.known.content_hash else [] for c in sound]
+    contents = hashes((root.path / change.file.path for change in sound), like)
+    same = {c.known.id for c, content in zip(sound, contents, strict=True) if content == c.known.content_hash}
+    same |= {change.known.id for change in [*changes.to_describe, *changes.to_embed]}
+    settled.unchanged += changes.unchanged
     settled.jobs += [Job(root.id, root.path, file, known=False) for file in changes.added]
     settled.unused += [c.known.content_hash for c in changes.changed if c.known.id not in same and c.known.content_hash]
-    again = [c for c in changes.changed if c.known.id not in same or not c.known.embedded]
-    settled.jobs += [Job(root.id, root.path, c.file, known=True, same=c.known.id in same) for c in again]
-    lacking = [FoundFile(photo.path, photo.size, photo.mtime_ns, photo.sidecar or "") for photo in changes.to_embed]
-    settled.jobs += [Job(root.id, root.path, file, known=True, same=True) for file in lacking]
-    settled.jobs += [Job(root.id, root.path, c.file, known=True, same=True, describe=c.known.id) for c in to_describe]
+    for file, photo in [*changes.changed, *changes.to_describe, *changes.to_embed]:
+        is_same = photo.id in same
+        settled.jobs.append(
+            Job(
+                root.id,
+                root.path,
+                file,
+                known=True,
+                same=is_same,
+                describe=photo.id if is_same and photo.embedded else 0,
+                content=photo.content_hash if is_same else None,
+                moved=photo.id in settled.moved_ids,
+            )
+        )
     if changes.unchanged_failed:
         settled.messages.append(
             f"{changes.unchanged_failed:,} files in {root.path} failed before and have not changed since; "
@@ -230,16 +202,21 @@ def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: _Has
 
 
 def _settle_absences(library: Library, one: Looked, model_id: int, settled: Settled, allow_mass_removal: bool) -> None:
-    gone = [photo.id for photo in one.changes.missing]
+    now, root = datetime.now(UTC), one.root
+    library.catalog.mark_missing([photo.id for photo in one.changes.unreachable], now)
+    gone = one.changes.missing
     if not gone:
         return
-    total = len(library.catalog.known(one.root.id, model_id=model_id))
+    total = len(library.catalog.known(root.id, model_id=model_id))
     if len(gone) > LARGEST_SHARE * total and not allow_mass_removal:
-        library.catalog.mark_missing(gone, datetime.now(UTC))
+        absent = [photo.id for photo in gone if not os.path.lexists(root.path / photo.path)]
+        library.catalog.mark_missing(absent, now)
+        ignored = len(gone) - len(absent)
+        because = f" ({ignored:,} of them are passed over by ignore rules, or found under another root)"
         settled.messages.append(
-            f"{len(gone):,} of the {total:,} photos of {one.root.path} are not there. Nothing was removed. If they are "
-            "gone for good, run again with --allow-mass-removal."
+            f"{len(gone):,} of the {total:,} photos of {root.path} are not there{because if ignored else ''}. Nothing "
+            "was removed. If they are gone for good, run again with --allow-mass-removal."
         )
         return
-    settled.unused += library.catalog.remove(gone)
+    settled.unused += library.catalog.remove([photo.id for photo in gone])
     settled.removed += len(gone)

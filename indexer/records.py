@@ -112,18 +112,20 @@ class NewPhoto:
 
 @dataclass(frozen=True)
 class DescribedPhoto:
-    """A photo of known pixels whose metadata was read again."""
+    """A photo of a known picture whose metadata was read again, with the stamps that its files have now."""
 
     photo_id: int
     metadata: PhotoMetadata
+    size: int
+    mtime_ns: int
     sidecar: str
 
 
 @dataclass(frozen=True)
 class CopiedPhoto:
-    """A file with the bytes of photo `source_id`: it takes that photo's metadata and embeddings, undecoded.
+    """A file with the picture of photo `source_id`: it takes that photo's embeddings, undecoded.
 
-    With a `sidecar` of None its own metadata is read by the next run.
+    Its own `metadata`, where it has been read; else that of the source.
     """
 
     path: str
@@ -131,6 +133,7 @@ class CopiedPhoto:
     mtime_ns: int
     content_hash: str
     source_id: int
+    metadata: PhotoMetadata | None = None
     sidecar: str | None = ""
 
 
@@ -146,13 +149,17 @@ class FailedPhoto:
 
 @dataclass(frozen=True)
 class Move:
-    """A photo that now lies at `path` under `root_id`; its embeddings go with it."""
+    """A photo that now lies at `path` under `root_id`; its embeddings go with it.
+
+    `renamed` says that its file has another name, in which a date may stand: what is said of it has to be read again.
+    """
 
     photo_id: int
     root_id: int
     path: str
     size: int
     mtime_ns: int
+    renamed: bool = False
 
 
 class Touch(NamedTuple):

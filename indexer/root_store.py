@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from indexer.database import in_chunks
+from indexer.ignoring import Ignoring
 from indexer.records import Root
-from indexer.scanner import is_skipped
 from indexer.tables import FolderRow, PhotoRow, RootRow
 
 if TYPE_CHECKING:
@@ -45,28 +45,28 @@ def root_paths(connection: Connection) -> dict[int, Path]:
     return {row.id: Path(row.path) for row in connection.execute(select(RootRow.id, RootRow.path))}
 
 
-def add_root(connection: Connection, folder: Path) -> tuple[int, str]:
+def add_root(connection: Connection, folder: Path, ignoring: Ignoring) -> tuple[int, str]:
     """Give the root that `folder` belongs to, and where below it; a new root takes over those that lie inside it.
 
-    A root is never joined with one that a scan from it would not reach, such as a hidden folder below it.
+    A root is never joined with one that a scan from it would not reach, such as a hidden or ignored folder below it.
     """
     known = root_paths(connection)
     for root_id, path in sorted(known.items(), key=lambda item: len(item[1].parts), reverse=True):
-        if (below := _reached(folder, path)) is not None:
+        if (below := _reached(folder, path, ignoring)) is not None:
             return root_id, below
     new = connection.execute(insert(RootRow).values(path=str(folder)).returning(RootRow.id)).scalar_one()
     for root_id, path in known.items():
-        if (below := _reached(path, folder)) is not None:
+        if (below := _reached(path, folder, ignoring)) is not None:
             _take_over(connection, new, root_id, below)
     return new, ""
 
 
-def _reached(folder: Path, root: Path) -> str | None:
+def _reached(folder: Path, root: Path, ignoring: Ignoring) -> str | None:
     """Give the path from root to folder, "" for the root itself; None where a scan of the root would not come by."""
     if not folder.is_relative_to(root):
         return None
-    below = folder.relative_to(root)
-    return None if any(is_skipped(name) for name in below.parts) else "/".join(below.parts)
+    below = "/".join(folder.relative_to(root).parts)
+    return None if below and ignoring.is_ignored(root, below, is_dir=True) else below
 
 
 def _take_over(connection: Connection, new: int, old: int, below: str) -> None:
@@ -79,6 +79,17 @@ def _take_over(connection: Connection, new: int, old: int, below: str) -> None:
         rewrite = update(FolderRow).where(FolderRow.id == bindparam("folder"))
         connection.execute(rewrite.values(root_id=new, path=bindparam("new_path")), moved)
     connection.execute(delete(RootRow).where(RootRow.id == old))
+
+
+def rename_root(connection: Connection, root_id: int, folder: Path) -> None:
+    """Let a root be another folder, with the same photos below it."""
+    connection.execute(update(RootRow).where(RootRow.id == root_id).values(path=str(folder), problem=None))
+
+
+def remove_root(connection: Connection, root_id: int) -> None:
+    """Forget a root and its folders; no photo may lie there any more."""
+    connection.execute(delete(FolderRow).where(FolderRow.root_id == root_id))
+    connection.execute(delete(RootRow).where(RootRow.id == root_id))
 
 
 def note_scan(connection: Connection, root_id: int, problem: str | None, now: datetime) -> None:

@@ -5,23 +5,22 @@ Opens no file and knows no catalog. What cannot be listed is named, so that nobo
 
 from __future__ import annotations
 
+import bisect
 import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from indexer import sidecar
+from indexer.found import FoundFile, Scan
+from indexer.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
+from indexer.ignoring import is_skipped as is_skipped
 from indexer.images import SUFFIXES
 from indexer.records import storable_ns
-
-_SKIPPED = frozenset(
-    ("@eadir", "#recycle", "#snapshot", "@recycle", "lost+found", "$recycle.bin", "system volume information")
-)
-"""Folders that systems and photo programs keep for themselves, in lower case; so do all that begin with a dot."""
-_SKIPPED_END = ".lrdata"  # Lightroom's previews
 
 _Identity = tuple[int, int]  # device and inode
 
@@ -30,45 +29,30 @@ class StoppedError(Exception):
     """A scan was told to stop before it had seen everything."""
 
 
-class FoundFile(NamedTuple):
-    """A file that looks like a photo; `path` is relative to the root, `sidecar` the stamp of its XMP file or ""."""
+class _Folder(NamedTuple):
+    """A folder to visit: its path on disk, the prefix of its files' relative paths, the rules and device around it."""
 
     path: str
-    size: int
-    mtime_ns: int
-    sidecar: str = ""
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What lies in a root, or in one of its subfolders.
-
-    Attributes:
-        files: by path, in an order that is the same for the same files.
-        unreadable: subfolders that could not be listed in full; what is below them is unknown, not absent.
-        broken_links: links, not named like photos, that lead nowhere: perhaps to a drive that is not connected.
-        problem: why nothing at all could be seen (absent, no permission, no folder, empty); None where all is well.
-    """
-
-    files: dict[str, FoundFile]
-    unreadable: tuple[str, ...] = ()
-    broken_links: tuple[str, ...] = ()
-    problem: str | None = None
+    prefix: str
+    chain: Chain
+    device: int | None
 
 
 @dataclass
 class _Walk:
-    """The state of one scan. Folders are kept as (path on disk, prefix of the relative path)."""
+    """The state of one scan."""
 
     suffixes: Collection[str]
     root: str
-    exclude: Path | None
-    exclude_identity: _Identity | None
+    ignoring: Ignoring
+    excluded: dict[_Identity, str]  # folders to stay out of, by identity, with their real paths
     stop: Callable[[], bool]
     files: dict[str, FoundFile] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     broken_links: list[str] = field(default_factory=list)
-    links: list[tuple[str, str]] = field(default_factory=list)
+    mounts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    links: list[_Folder] = field(default_factory=list)
 
 
 def scan(
@@ -77,19 +61,22 @@ def scan(
     *,
     suffixes: Collection[str] = SUFFIXES,
     exclude: Path | None = None,
+    roots: Collection[Path] = (),
+    ignoring: Ignoring = NOTHING_MORE,
     stop: Callable[[], bool] = lambda: False,
 ) -> Scan:
     """List the photos of a root, or of one of its subfolders.
 
-    Hidden files and folders, and those that systems keep for themselves, are passed over. Links to files are followed,
-    and so are links to folders outside the root, each folder once; what a link inside the root shows is found where
-    it is.
+    Links to files are followed, and so are links to folders outside the root, each folder once; what a link inside the
+    root shows is found where it is, and what belongs to another root is found there.
 
     Args:
         root: an absolute folder.
         subfolder: relative to the root, posix; "" for all of it.
         suffixes: in lower case, with the dot.
         exclude: a folder that is not entered: the library's own.
+        roots: the other roots, which are not entered either.
+        ignoring: what is passed over, beside what `.picsiftignore` files say.
         stop: asked for each folder.
 
     Raises:
@@ -99,38 +86,40 @@ def scan(
     problem = _problem(top)
     if problem is not None:
         return Scan({}, problem=problem)
-    walk = _Walk(suffixes, os.path.realpath(root), exclude, _identity(exclude), stop)
+    try:
+        chain = ignoring.chain_in(root, subfolder.rpartition("/")[0]) if subfolder else ignoring.chain
+    except IgnoreFileError as error:
+        return Scan({}, problem=str(error))
+    excluded = [folder for folder in (exclude, *roots) if folder is not None]
+    identities = {identity: os.path.realpath(folder) for folder in excluded if (identity := _identity(folder))}
+    walk = _Walk(suffixes, os.path.realpath(root), ignoring, identities, stop)
     seen: set[_Identity] = set()
-    _walk_tree(walk, (str(top), f"{subfolder}/" if subfolder else ""), seen, linked=False)
+    _walk_tree(walk, _Folder(str(top), f"{subfolder}/" if subfolder else "", chain, None), seen, linked=False)
     while walk.links:  # grows while it is worked off: links behind links
-        pending, walk.links = sorted(walk.links, key=lambda link: link[1]), []
+        pending, walk.links = sorted(walk.links, key=lambda link: link.prefix), []
         for link in pending:
             _walk_tree(walk, link, seen, linked=True)
-    return Scan(walk.files, tuple(sorted(set(walk.unreadable))), tuple(sorted(walk.broken_links)))
-
-
-def is_skipped(name: str) -> bool:
-    """Whether a file or folder of this name is passed over."""
-    return name.startswith(".") or (lower := name.lower()) in _SKIPPED or lower.endswith(_SKIPPED_END)
+    return Scan(
+        walk.files,
+        unreadable=tuple(sorted(set(walk.unreadable))),
+        broken_links=tuple(sorted(walk.broken_links)),
+        mounts=tuple(walk.mounts),
+        notes=tuple(walk.notes),
+    )
 
 
 def _is_photo_name(name: str, suffixes: Collection[str]) -> bool:
     return os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122
 
 
-def _identity(folder: Path | None) -> _Identity | None:
-    try:
-        status = None if folder is None else folder.stat()
-    except OSError:
-        return None
-    return None if status is None else (status.st_dev, status.st_ino)
+def _identity(folder: Path) -> _Identity | None:
+    with suppress(OSError):
+        return (status := folder.stat()).st_dev, status.st_ino
+    return None
 
 
 def _is_excluded(walk: _Walk, folder: str, identity: _Identity) -> bool:
-    """Whether this is the folder to stay out of; the cheap comparison first."""
-    if walk.exclude is None or identity != walk.exclude_identity:
-        return False
-    return os.path.realpath(folder) == os.path.realpath(walk.exclude)
+    return identity in walk.excluded and os.path.realpath(folder) == walk.excluded[identity]
 
 
 def _problem(folder: Path) -> str | None:
@@ -150,7 +139,7 @@ def _problem(folder: Path) -> str | None:
     return None
 
 
-def _walk_tree(walk: _Walk, top: tuple[str, str], seen: set[_Identity], *, linked: bool) -> None:
+def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool) -> None:
     """Visit a folder and what lies below it, in the order of names.
 
     Folders behind links are visited once. A real folder is always visited, so that nothing is lost on file systems
@@ -160,38 +149,55 @@ def _walk_tree(walk: _Walk, top: tuple[str, str], seen: set[_Identity], *, linke
     while stack:
         if walk.stop():
             raise StoppedError
-        folder, prefix = stack.pop()
+        folder = stack.pop()
         try:
-            here = os.stat(folder)  # noqa: PTH116  (a Path for each folder would cost as much as listing it)
+            here = os.stat(folder.path)  # noqa: PTH116  (a Path for each folder would cost as much as listing it)
             identity = (here.st_dev, here.st_ino)
-            if (linked and identity in seen) or _is_excluded(walk, folder, identity):
+            if (linked and identity in seen) or _is_excluded(walk, folder.path, identity):
                 continue
             seen.add(identity)
-            with os.scandir(folder) as listing:
+            with os.scandir(folder.path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
+            chain = _chain(folder, entries)
         except FileNotFoundError:  # gone since its parent was listed
             continue
-        except OSError:
-            walk.unreadable.append(prefix.rstrip("/"))
+        except (OSError, IgnoreFileError) as error:
+            walk.unreadable.append(folder.prefix.rstrip("/"))
+            if isinstance(error, IgnoreFileError):
+                walk.notes.append(f"{error}. Until then nothing new is taken from its folder.")
             continue
-        below = list(_visit(walk, entries, prefix))
+        if folder.device not in (None, here.st_dev):
+            walk.mounts.append(folder.prefix.rstrip("/"))
+        below = list(_visit(walk, entries, folder._replace(chain=chain, device=here.st_dev)))
         stack.extend(reversed(below))
 
 
-def _visit(walk: _Walk, entries: list[os.DirEntry[str]], prefix: str) -> Iterator[tuple[str, str]]:
+def _chain(folder: _Folder, entries: list[os.DirEntry[str]]) -> Chain:
+    """The rules that hold in a folder: those around it, after its own ignore file's if it has one."""
+    at = bisect.bisect_left(entries, FILE_NAME, key=lambda entry: entry.name)
+    if at == len(entries) or entries[at].name != FILE_NAME or not entries[at].is_file():
+        return folder.chain
+    return (read_rules(Path(entries[at].path), folder.prefix), *folder.chain)
+
+
+def _visit(walk: _Walk, entries: list[os.DirEntry[str]], folder: _Folder) -> Iterator[_Folder]:
     """Note the photos and links among a folder's entries; gives its subfolders."""
     suffixes, files = walk.suffixes, walk.files
     beside = {name.lower(): name for name in (entry.name for entry in entries) if name[-4:].lower() == sidecar.SUFFIX}
+    prefix, chain, ignoring = folder.prefix, folder.chain, walk.ignoring
+    by_default = ignoring.by_default if ignoring.hidden else is_skipped
     for entry in entries:
         name = entry.name
-        if is_skipped(name):
+        if not chain and by_default(name):
             continue
         path = prefix + name
         try:
-            if entry.is_dir(follow_symlinks=False):
-                yield entry.path, f"{path}/"
+            if chain and ignoring.ignores(chain, path, is_dir=entry.is_dir()):
                 continue
-            if entry.is_symlink() and _is_folder_link(walk, entry, path):
+            if entry.is_dir(follow_symlinks=False):
+                yield folder._replace(path=entry.path, prefix=f"{path}/")
+                continue
+            if entry.is_symlink() and _is_folder_link(walk, entry, folder):
                 continue
             if not _is_photo_name(name, suffixes):
                 continue
@@ -208,14 +214,24 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], prefix: str) -> Iterato
             files[path] = FoundFile(path, status.st_size, storable_ns(status.st_mtime_ns), stamp)
 
 
-def _is_folder_link(walk: _Walk, entry: os.DirEntry[str], path: str) -> bool:
-    """Whether a link is not one to a file; a link to a folder outside the root is kept to be followed."""
+def _is_folder_link(walk: _Walk, entry: os.DirEntry[str], folder: _Folder) -> bool:
+    """Whether a link is not one to a file; a link to a folder outside every root is kept to be followed."""
+    path = folder.prefix + entry.name
     if entry.is_dir():
         target = os.path.realpath(entry.path)
-        if target != walk.root and not target.startswith(walk.root.rstrip("/") + "/"):
-            walk.links.append((entry.path, f"{path}/"))
+        if not _lies_in(target, walk.root) and not any(_is_listed(target, root) for root in walk.excluded.values()):
+            walk.links.append(_Folder(entry.path, f"{path}/", folder.chain, None))
         return True
     if _is_photo_name(entry.name, walk.suffixes) or os.path.exists(entry.path):  # noqa: PTH110
         return False
     walk.broken_links.append(path)
     return True
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _is_listed(path: str, root: str) -> bool:
+    """Whether another root's scan comes by a folder, as far as names tell."""
+    return _lies_in(path, root) and not any(map(is_skipped, path[len(root) :].split("/")))

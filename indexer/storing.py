@@ -28,7 +28,8 @@ class Storing:
 
     Attributes:
         added: photos stored that the catalog did not have.
-        updated: photos stored that it had, those among them of which only the metadata was read again.
+        updated: photos stored that it had, those among them of which only the metadata is new.
+        unchanged: photos whose metadata was read again and is the same.
         failures: absolute path and reason of each file that failed.
         again: copies whose original changed before they were written; they have to be decoded after all.
     """
@@ -43,7 +44,7 @@ class Storing:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Write to `library`, whose writer lock the caller holds; `stop` is asked while the model loads."""
-        self.added = self.updated = 0
+        self.added = self.updated = self.unchanged = 0
         self.failures: list[tuple[str, str]] = []
         self.again: list[Job] = []
         self._library, self._embedder, self._model, self._batch_size = library, embedder, model, batch_size
@@ -52,7 +53,7 @@ class Storing:
         self._embedded: list[tuple[Result, NewPhoto, NDArray[np.float16]]] = []
         self._copies: list[tuple[Job, CopiedPhoto]] = []
         self._failed: list[tuple[Job, FailedPhoto]] = []
-        self._described: list[DescribedPhoto] = []
+        self._described: list[tuple[Job, DescribedPhoto]] = []
         self._last_commit = time.monotonic()
 
     def take(self, result: Result) -> None:
@@ -60,10 +61,11 @@ class Storing:
         match result.photo:
             case FailedPhoto() as photo:
                 self._fail(result.job, photo, keep=result.unread)
-            case CopiedPhoto() as photo:
-                self._copies.append((result.job, photo))
+            case CopiedPhoto(metadata=metadata) as photo:
+                own = metadata and placed(metadata)
+                self._copies.append((result.job, replace(photo, metadata=own)))
             case DescribedPhoto(metadata=metadata) as photo:
-                self._described.append(replace(photo, metadata=placed(metadata)))
+                self._described.append((result.job, replace(photo, metadata=placed(metadata))))
             case NewPhoto(metadata=metadata) as photo:
                 self._waiting.append(replace(result, photo=replace(photo, metadata=placed(metadata))))
         if len(self._waiting) >= self._batch_size:
@@ -87,10 +89,35 @@ class Storing:
         if not self._waiting or not self._embedder.load(self._stop):
             return
         batch, self._waiting = self._waiting, []
-        try:
-            self._keep(batch, self._vectors(batch))
-        except ValueError:  # one of them has no direction: find out which
-            for result in batch:
+        known = self._known_vectors(batch)
+        new = {result.photo.content_hash: result for result in batch if isinstance(result.photo, NewPhoto)}
+        fresh = [result for content, result in new.items() if content not in known]
+        if fresh:
+            try:
+                self._keep(fresh, self._vectors(fresh))
+            except ValueError:  # one of them has no direction: find out which
+                for result in fresh:
+                    self._embed_one(result)
+        taken = {id(result) for result in fresh}
+        self._keep_copies([result for result in batch if id(result) not in taken])
+
+    def _known_vectors(self, batch: list[Result]) -> dict[str, NDArray[np.float16]]:
+        """The vectors of those pictures that the model has embedded already, whatever the metadata beside them."""
+        contents = {result.photo.content_hash for result in batch if isinstance(result.photo, NewPhoto)}
+        known = {photo.content_hash: vector for _, photo, vector in self._embedded if photo.content_hash in contents}
+        catalog = self._library.catalog
+        for content, photo_id in catalog.by_content(contents - known.keys(), model_id=self._model.id).items():
+            if (vector := catalog.embedding_of(photo_id, self._model.id)) is not None:
+                known[content] = vector
+        return known
+
+    def _keep_copies(self, copies: list[Result]) -> None:
+        """Give pictures that are there already, or came earlier in the batch, the vector of the first."""
+        known = self._known_vectors(copies) if copies else {}
+        for result in copies:
+            if isinstance(result.photo, NewPhoto) and result.photo.content_hash in known:
+                self._keep([result], known[result.photo.content_hash][None])
+            else:  # the first of them had none
                 self._embed_one(result)
 
     def _embed_one(self, result: Result) -> None:
@@ -119,13 +146,11 @@ class Storing:
         for root_id, failed in _by_root(self._failed).items():
             catalog.fail(root_id, failed)
         if self._described:
-            catalog.describe(self._described)
-            self.updated += len(self._described)
-        for (
-            result,
-            photo,
-            _,
-        ) in self._embedded:  # after the commit: a kill in between costs a thumbnail, and leaves none
+            new = catalog.describe([photo for _, photo in self._described])
+            counted = [photo.photo_id in new for job, photo in self._described if not job.moved]
+            self.updated += sum(counted)
+            self.unchanged += len(counted) - sum(counted)
+        for result, photo, _ in self._embedded:  # after the commit: a kill in between costs a thumbnail, leaves none
             if result.thumbnail:
                 self._library.thumbnails.keep(photo.content_hash, result.thumbnail)
         for job in [result.job for result, *_ in self._embedded]:

@@ -331,12 +331,12 @@ def test_an_interrupt_before_anything_is_embedded_ends_it_within_seconds(photos,
     slow = "[time.sleep(0.1) for _ in range(600) if not stop()]" if moment == "Looking" else "None"
     code = (
         "import sys, time, signal, threading; from app import cli\n"
-        "from indexer import scanner, embedder, reconcile\n"
+        "from indexer import scanner, embedder, looking\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "scan = scanner.scan\n"
         f"def slow_scan(*a, stop, **k): sys.stderr.write('at it\\n'); {slow}; return scan(*a, stop=stop, **k)\n"
         f"def slow_load(self): sys.stderr.write('at it\\n'); {late}\n"
-        + ("reconcile.scan = slow_scan\n" if moment == "Looking" else "embedder.Embedder._ready = slow_load\n")
+        + ("looking.scan = slow_scan\n" if moment == "Looking" else "embedder.Embedder._ready = slow_load\n")
         + f"sys.argv = ['picsift', 'index', {str(photos)!r}]; cli.main()"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE)

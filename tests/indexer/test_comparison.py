@@ -1,8 +1,8 @@
 """Comparing a scan with the catalog: every file is counted once, and nothing unseen is called missing."""
 
 from indexer.comparison import ChangedFile, compare
+from indexer.found import FoundFile, Scan
 from indexer.records import KnownPhoto
-from indexer.scanner import FoundFile, Scan
 
 
 def photo(path: str, size: int = 1, mtime_ns: int = 1, **other: object) -> KnownPhoto:
@@ -44,7 +44,7 @@ def test_a_failed_photo_is_tried_again_only_when_its_file_changed():
 def test_a_photo_without_the_models_vector_is_to_be_embedded():
     bare = photo("a.jpg", embedded=False)
     changes = compare(known(bare), found("a.jpg"))
-    assert (changes.to_embed, changes.unchanged) == ([bare], 0)
+    assert (changes.to_embed, changes.unchanged) == ([(found("a.jpg").files["a.jpg"], bare)], 0)
 
 
 def test_a_photo_that_is_back_is_found_again_and_still_counted():

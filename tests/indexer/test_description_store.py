@@ -82,7 +82,10 @@ def test_storing_again_replaces_keywords(catalog, root, model):
 def test_describing_leaves_the_vector_and_its_generation_alone(catalog, root, model):
     [number] = catalog.store(root.id, [new("a.jpg", "A", **SAID)], model, vectors(1))
     before = catalog.photo(number)
-    catalog.describe([DescribedPhoto(number, PhotoMetadata(title="Cat", keywords=(Keyword("cat", "xmp"),)), "stamp")])
+    said = DescribedPhoto(number, PhotoMetadata(title="Cat", keywords=(Keyword("cat", "xmp"),)), 5, 6, "stamp")
+    assert catalog.describe([said]) == {number}
+    assert catalog.describe([said]) == set()
+    assert (catalog.photo(number).size, catalog.photo(number).mtime_ns) == (5, 6)
     after = catalog.photo(number)
     assert (after.title, after.keywords, after.rating, after.city, after.lens) == ("Cat", ("cat",), None, None, None)
     assert (after.content_hash, after.width, after.indexed_at) == ("A", before.width, before.indexed_at)

@@ -1,0 +1,149 @@
+"""What makes the picture in files of boxes: HEIF and AVIF by their items, JPEG XL by its codestream.
+
+Each function takes a whole file and gives its parts that count. It raises ValueError, IndexError or struct.error where
+the file is not built as it should be, or is more than one still picture. Nothing is decoded.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+from indexer.content_chunks import MOST_PARTS, bounded
+from indexer.content_orientation import orientation
+
+Parts = list[bytes | memoryview]
+_Box = tuple[bytes, memoryview]
+
+_TIFF_START = re.compile(rb"II\*\0|MM\0\*")
+_MOVING = frozenset((b"moov", b"moof"))
+
+
+def heif(source: memoryview) -> Parts:
+    """The data and kind of every item but EXIF and XMP, their properties (colour, turn, size, tiles) and relations."""
+    top = list(_boxes(source))
+    meta = [body for kind, body in top if kind == b"meta"]
+    if len(meta) != 1 or any(kind in _MOVING for kind, _ in top):
+        raise ValueError("not one still picture")
+    inside = dict(_boxes(meta[0][4:]))
+    kinds = _item_kinds(inside[b"iinf"]) if b"iinf" in inside else {}
+    places = _item_places(inside[b"iloc"]) if b"iloc" in inside else {}
+    kept: Parts = [inside.get(b"pitm", b""), inside.get(b"iprp", b"")]
+    pictures = {number: kind for number, kind in sorted(kinds.items()) if kind not in (b"Exif", b"mime")}
+    if not pictures:
+        raise ValueError("there is no picture")
+    for number, kind in pictures.items():
+        method, extents = places.get(number, (0, []))
+        data = {0: source, 1: inside.get(b"idat", memoryview(b""))}[method] if method in (0, 1) else None
+        if data is None:
+            raise ValueError("data that is made of other items' data")
+        kept.append(struct.pack(">I4s", number, kind))
+        for start, length in extents:
+            if length == 0 or start + length > len(data):
+                raise ValueError("an item ends outside the file")
+            kept.append(bounded(data[start : start + length], kept))
+    return kept + [part for number, part in _references(inside.get(b"iref")) if number in pictures]
+
+
+def jxl(source: memoryview) -> Parts:
+    """The codestream, in a box or bare, what a JPEG is rebuilt from, and the orientation that EXIF names."""
+    if bytes(source[:2]) == b"\xff\x0a":
+        return [orientation(None, None), source]
+    kept: Parts = []
+    rebuilt: Parts = []
+    exif = None
+    for kind, body in _boxes(source):
+        if kind == b"Exif" and (found := _TIFF_START.search(body, 0, 64)):
+            exif = bytes(body[found.start() :])
+        elif kind == b"brob" and bytes(body[:4]) == b"Exif":
+            raise ValueError("EXIF is compressed, and may name an orientation")
+        elif kind == b"jxlc":
+            kept.append(body)
+        elif kind == b"jxlp":
+            kept.append(body[4:])
+        elif kind == b"jbrd":
+            rebuilt.append(body)
+    if not kept:
+        raise ValueError("there is no codestream")
+    return [orientation(exif, None), b"".join(kept), *rebuilt]
+
+
+def _boxes(source: memoryview) -> Iterator[_Box]:
+    at = number = 0
+    while at + 8 <= len(source):
+        number += 1
+        size, kind = struct.unpack_from(">I4s", source, at)
+        start = at + 8
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", source, start)
+            start += 8
+        end = len(source) if size == 0 else at + size
+        if end < start or end > len(source) or number > MOST_PARTS:
+            raise ValueError("a box ends outside the file, or there are too many")
+        yield kind, source[start:end]
+        at = end
+
+
+class _Fields:
+    """Reads numbers of given widths one after the other."""
+
+    def __init__(self, body: memoryview) -> None:
+        self.version = body[0]
+        self._body, self._at = body, 4
+
+    def take(self, width: int) -> int:
+        end = self._at + width
+        if end > len(self._body):
+            raise ValueError("a box ends too early")
+        value = int.from_bytes(self._body[self._at : end], "big")
+        self._at = end
+        return value
+
+    @property
+    def rest(self) -> memoryview:
+        return self._body[self._at :]
+
+
+def _item_kinds(body: memoryview) -> dict[int, bytes]:
+    fields = _Fields(body)
+    fields.take(2 if fields.version == 0 else 4)
+    kinds: dict[int, bytes] = {}
+    for kind, entry in _boxes(fields.rest):
+        one = _Fields(entry)
+        if kind != b"infe" or one.version < 2:
+            raise ValueError("items of an unknown version")
+        number = one.take(2 if one.version == 2 else 4)
+        one.take(2)  # protection
+        kinds[number] = one.take(4).to_bytes(4, "big")
+    return kinds
+
+
+def _item_places(body: memoryview) -> dict[int, tuple[int, list[tuple[int, int]]]]:
+    """Where each item's data lies: how it is addressed (0: the file, 1: `idat`), and its pieces' starts and lengths."""
+    fields = _Fields(body)
+    version, sizes = fields.version, fields.take(2)
+    offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
+    index_size = sizes & 15 if version else 0
+    places = {}
+    for _ in range(fields.take(4 if version == 2 else 2)):
+        number = fields.take(4 if version == 2 else 2)
+        method = fields.take(2) & 15 if version else 0
+        fields.take(2)  # which file: this one
+        base = fields.take(base_size)
+        extents = []
+        for _ in range(fields.take(2)):
+            fields.take(index_size)
+            start = base + fields.take(offset_size)
+            extents.append((start, fields.take(length_size)))
+        places[number] = (method, extents)
+    return places
+
+
+def _references(body: memoryview | None) -> Iterator[tuple[int, bytes]]:
+    """Which item each relation starts from, and the relation: tiles of a grid, alpha of a picture, thumbnails."""
+    if body is None:
+        return
+    width = 4 if body[0] else 2
+    for kind, entry in _boxes(body[4:]):
+        yield int.from_bytes(entry[:width], "big"), kind + bytes(entry)

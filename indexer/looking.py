@@ -1,0 +1,189 @@
+"""Looks at folders and says how they differ from the catalog; what cannot be seen is noted, and never taken for gone.
+
+It knows which root a folder belongs to, which roots have been renamed, and where drives used to be. It settles nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from indexer import images
+from indexer.comparison import Changes, compare
+from indexer.errors import ImageError, RootError
+from indexer.found import Scan
+from indexer.ignoring import Ignoring
+from indexer.library import Library
+from indexer.moving import folded
+from indexer.records import KnownPhoto, Root
+from indexer.scanner import scan
+
+RENAMED_SHARE = 0.5  # of an absent root's photos that another folder has to hold to be that root under a new name
+SAMPLED = 8  # of those, whose content is compared
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One folder, looked at: its root and how it differs from the catalog."""
+
+    root: Root
+    changes: Changes
+
+
+@dataclass(frozen=True)
+class Look:
+    """How folders are looked at.
+
+    Attributes:
+        library: whose writer lock the caller holds.
+        model_id: the model whose embeddings are asked about.
+        ignoring: what is passed over.
+        allow_mass_removal: take what is empty or absent for gone after all.
+        messages: grows by a sentence for each thing that a person should know.
+        stop: asked for each folder; a scan then raises StoppedError.
+    """
+
+    library: Library
+    model_id: int
+    ignoring: Ignoring
+    allow_mass_removal: bool
+    messages: list[str]
+    stop: Callable[[], bool] = lambda: False
+
+    def at(self, folders: Sequence[Path]) -> list[Looked]:
+        """Look at folders: roots, old or new, or folders below them.
+
+        Raises:
+            RootError: a folder is not there and is not a known root, or is a file.
+        """
+        return [self._look(root, below) for root, below in self._places(folders)]
+
+    def _places(self, folders: Sequence[Path]) -> list[tuple[Root, str]]:
+        """The roots and subfolders to look at, none of them inside another."""
+        catalog = self.library.catalog
+        known = {root.path for root in catalog.roots()}
+        folders = [as_known(folder, known) for folder in folders]
+        for folder in folders:
+            if os.path.isdir(folder) or folder.resolve() in known:  # noqa: PTH112  (Path.is_dir raises where a share fails)
+                continue
+            if os.path.lexists(folder):
+                raise RootError(f"{folder} is a file, or cannot be reached. Name a folder, or connect its drive.")
+            raise RootError(f"{folder} does not exist. Check its name, or connect its drive.")
+        self._follow_renamed(folders)
+        for folder in folders:  # all of them first: a root named last may take over one named before
+            catalog.add_root(folder, self.ignoring)
+        places = dict.fromkeys((r.id, below) for r, below in (catalog.add_root(f, self.ignoring) for f in folders))
+        roots = {root.id: root for root in catalog.roots()}
+        return [(roots[i], below) for i, below in places if not any(_covers(i, below, *other) for other in places)]
+
+    def _follow_renamed(self, folders: Sequence[Path]) -> None:
+        """A new folder that holds the photos of a root that is gone, and was not named, is that root."""
+        catalog = self.library.catalog
+        roots = catalog.roots()
+        named = {folder.resolve() for folder in folders}
+        gone = [root for root in roots if root.photos and root.path not in named and has_nothing(root.path)]
+        new = [folder for folder in named if not any(folder.is_relative_to(root.path) for root in roots)]
+        for folder in sorted(new) if gone else []:
+            found = scan(folder, exclude=self.library.folder, ignoring=self.ignoring, stop=self.stop)
+            for root in gone:
+                known = catalog.known(root.id, model_id=self.model_id)
+                if not _is_renamed(known, found, folder):
+                    continue
+                catalog.rename_root(root.id, folder)
+                gone.remove(root)
+                self.messages.append(f"{root.path} is gone, and {folder} holds its photos: it is followed there now.")
+                break
+
+    def _look(self, root: Root, below: str) -> Looked:
+        catalog, folder = self.library.catalog, root.path / below
+        others = [other.path for other in catalog.roots() if other.id != root.id]
+        found = scan(
+            root.path, below, exclude=self.library.folder, roots=others, ignoring=self.ignoring, stop=self.stop
+        )
+        known = catalog.known(root.id, below, model_id=self.model_id)
+        problem = found.problem
+        if problem and has_nothing(folder) and (self.allow_mass_removal or not known):
+            found, problem = Scan({}), None
+            if not known:
+                self.messages.append(f"{folder} holds no files.")
+        catalog.note_scan(root.id, problem)
+        if problem:
+            absent = [photo.id for photo in known.values()]
+            catalog.mark_missing(absent, datetime.now(UTC))
+            self.messages.append(f"{problem}. Its {len(absent):,} photos are kept.")
+        self.messages.extend(found.notes)
+        for path in found.unreadable:
+            self.messages.append(f"{root.path / path} could not be read in full; what is known of it is kept.")
+        if not problem:
+            found = self._without_drives(root, below, found)
+        return Looked(root, compare(known, found))
+
+    def _without_drives(self, root: Root, below: str, found: Scan) -> Scan:
+        """Take folders where a drive or share was mounted at the last look, and is not now, for unreadable."""
+        catalog, key = self.library.catalog, f"mounts {root.id}"
+        before = set(json.loads(catalog.setting(key) or "[]"))
+        looked_at = {path for path in before if not below or path == below or path.startswith(f"{below}/")}
+        lost = set() if self.allow_mass_removal else looked_at - set(found.mounts)
+        after = (before - looked_at) | set(found.mounts) | lost
+        if after != before:
+            catalog.set_setting(key, json.dumps(sorted(after)))
+        for path in sorted(lost):
+            self.messages.append(
+                f"{root.path / path} was a drive or share, and is none now. Its photos are kept; connect it, "
+                "or if it is gone for good, run again with --allow-mass-removal."
+            )
+        return replace(found, unreadable=(*found.unreadable, *sorted(lost)))
+
+
+def as_known(folder: Path, roots: Collection[Path]) -> Path:
+    """The folder as a known root spells it, where the file system tells no case, and both name the same one."""
+    resolved = folder.resolve()
+    for root in roots:
+        depth = len(root.parts)
+        top = Path(*resolved.parts[:depth])
+        if top != root and folded(str(top)) == folded(str(root)) and _is_same(top, root):
+            return root.joinpath(*resolved.parts[depth:])
+    return folder
+
+
+def has_nothing(folder: Path) -> bool:
+    """Whether a folder is empty or absent, rather than one that cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def _covers(root: int, below: str, other_root: int, other: str) -> bool:
+    """Whether another place holds this one."""
+    return root == other_root and below != other and (not other or below.startswith(f"{other}/"))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _is_renamed(known: dict[str, KnownPhoto], found: Scan, folder: Path) -> bool:
+    """Whether a scan shows a root's photos at their paths, with their sizes and, in a sample, their content."""
+    same = [p for p in known.values() if (file := found.files.get(p.path)) and file.size == p.size and p.content_hash]
+    if not same or len(same) < RENAMED_SHARE * len(known):
+        return False
+    sample = same[:: -(-len(same) // SAMPLED)]
+    return all(_has_content(folder / photo.path, photo.content_hash or "") for photo in sample)
+
+
+def _has_content(path: Path, content: str) -> bool:
+    try:
+        return images.hash_file(path, like=[content]) == content
+    except ImageError:
+        return False

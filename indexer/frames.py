@@ -1,0 +1,30 @@
+"""Which picture of a file with several is its photo: the first that is not blank."""
+
+from PIL import Image
+
+_ANIMATED = frozenset(("GIF", "PNG", "WEBP", "AVIF"))
+_FRAMES_TRIED = 8
+
+
+def first_shown(name: str, image: Image.Image) -> Image.Image:
+    """The loaded frame, or where an animation starts blank the first of the next few that is not."""
+    may_move = name in _ANIMATED and (name == "GIF" or getattr(image, "is_animated", False))
+    if not may_move or not _is_blank(image):
+        return image
+    first = image.copy()
+    for number in range(1, _FRAMES_TRIED + 1):
+        try:
+            image.seek(number)
+            image.load()
+        except (EOFError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            break
+        if not _is_blank(image):
+            return image
+    return first
+
+
+def _is_blank(image: Image.Image) -> bool:
+    extrema = image.getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    transparent = image.mode in ("RGBA", "LA") and bands[-1] == (0, 0)
+    return transparent or all(low == high for low, high in bands)

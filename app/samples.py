@@ -20,6 +20,10 @@ _WRITTEN_BY_PILLOW = {
     "BMP": "BMP",
     "TIFF": "TIFF",
     "JPEG 2000": "JPEG2000",
+    "TGA": "TGA",
+    "QOI": "QOI",
+    "PCX": "PCX",
+    "SGI": "SGI",
 }
 _KEPT = {
     "AVIF": (

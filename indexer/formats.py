@@ -29,6 +29,12 @@ _FORMATS = {
     "JXL": ("pillow_jxl:Decoder", "jxl"),
     "JPEG2000": ("PIL.Jpeg2KImagePlugin:Jpeg2KImageFile", "jp2 j2k j2c jpc jpf jpx"),
     "PPM": ("PIL.PpmImagePlugin:PpmImageFile", "pnm pbm pgm ppm pfm"),
+    "TGA": ("PIL.TgaImagePlugin:TgaImageFile", "tga"),
+    "PSD": ("PIL.PsdImagePlugin:PsdImageFile", "psd"),
+    "QOI": ("PIL.QoiImagePlugin:QoiImageFile", "qoi"),
+    "PCX": ("PIL.PcxImagePlugin:PcxImageFile", "pcx"),
+    "SGI": ("PIL.SgiImagePlugin:SgiImageFile", "sgi rgb bw"),
+    "PCD": ("PIL.PcdImagePlugin:PcdImageFile", "pcd"),
 }
 PICTURE_SUFFIXES = frozenset(f".{name}" for _, names in _FORMATS.values() for name in names.split())
 SUFFIXES: frozenset[str] = PICTURE_SUFFIXES | raw_header.SUFFIXES
@@ -50,7 +56,13 @@ _SIGNATURES = (
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
     (b"\xff\x4f\xff\x51", "JPEG2000"),
+    (b"8BPS\0\1", "PSD"),
+    (b"qoif", "QOI"),
+    (b"\x01\xda\0", "SGI"),
+    (b"\x01\xda\1", "SGI"),
+    *((bytes((10, version, 1)), "PCX") for version in (0, 2, 3, 5)),
 )
+_TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
 
 # Pillow warns about damaged metadata, once a file, on standard error. Filters belong to the process and are not safe to
@@ -64,7 +76,7 @@ def sniff(source: bytes, suffix: str = "") -> str | None:
 
     Args:
         source: the whole file.
-        suffix: of its name, in lower case; it decides only between TIFF and RAW, and only where the file does not.
+        suffix: of its name, in lower case; it is asked only where the bytes leave a doubt: RAW or TIFF, an old TGA.
     """
     if raw_header.is_raw(source, suffix):
         return "RAW"
@@ -77,10 +89,12 @@ def sniff(source: bytes, suffix: str = "") -> str | None:
         return _iso_format(source)
     if source[:1] == b"P" and source[1:2] in b"123456f" and source[2:3].isspace():
         return "PPM"
-    return None
+    if source.startswith(b"PCD_", 2048):
+        return "PCD"
+    return "TGA" if source.endswith(_TGA_FOOTER) or (suffix == ".tga" and _is_tga_head(source)) else None
 
 
-def open_picture(source: bytes, *, max_pixels: int) -> tuple[str, Image.Image]:
+def open_picture(source: bytes, *, max_pixels: int, suffix: str = "") -> tuple[str, Image.Image]:
     """Parse the header of any format but RAW, and hold its size against the bound before any pixels are decoded.
 
     Returns:
@@ -92,9 +106,12 @@ def open_picture(source: bytes, *, max_pixels: int) -> tuple[str, Image.Image]:
     """
     if _QUIET not in warnings.filters:
         warnings.filterwarnings("ignore", category=UserWarning, module=_QUIET_MODULES.pattern)
-    name = sniff(source)
+    name = sniff(source, suffix)
+    if name == "RAW":
+        name = "TIFF"  # under a RAW's name, and no RAW
     if name is None:
         raise ImageError(_what_else(source))
+    source = truncation.without_trailer(name, source)
     decoder = _decoder(name)
     if name == "JXL":
         check_size(*jpegxl.read_header(source)[:2], max_pixels)
@@ -105,9 +122,15 @@ def open_picture(source: bytes, *, max_pixels: int) -> tuple[str, Image.Image]:
         image = _parse(name, source)
     except Exception:
         _refuse_cut(name, source)  # says more than the decoder does
+        if name == "HEIF" and b"meta" not in (kind for kind, _ in truncation.boxes(source)):
+            raise ImageError(
+                "a HEIF sequence without a still picture: that is a video, and videos are left out"
+            ) from None
         raise
     check_size(*image.size, max_pixels)
     _refuse_cut(name, source)
+    if name == "TIFF" and (reason := _unread_tiff(image)):
+        raise ImageError(reason)
     if name == "TIFF" and Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         # TiffImageFile alone asks Pillow's own limit again, unless its memory is there already.
         image.im = Image.core.new(image.mode, getattr(image, "_tile_size"))  # type: ignore[attr-defined]  # noqa: B009
@@ -158,6 +181,23 @@ def _iso_format(source: bytes) -> str | None:
     if brands & {b"avif", b"avis"}:
         return "AVIF"
     return "HEIF" if brands & _HEIF_BRANDS else None
+
+
+def _unread_tiff(image: Image.Image) -> str | None:
+    """Why a TIFF would be read in wrong colours: Pillow mixes up deep channels that stand one after the other."""
+    tags = getattr(image, "tag_v2", {})
+    deep, channels, apart = max(tags.get(258, (8,))) > 8, tags.get(277, 1), tags.get(284, 1) == 2
+    if not (deep and channels > 1 and apart):
+        return None
+    return "a TIFF with more than 8 bits in separate planes is not read; save it with interleaved channels"
+
+
+def _is_tga_head(source: bytes) -> bool:
+    """Whether this may be a Targa of before 1989, which has no mark of its own."""
+    if len(source) < 18:
+        return False
+    sides = int.from_bytes(source[12:14], "little") * int.from_bytes(source[14:16], "little")
+    return source[1] < 2 and source[2] in (1, 2, 3, 9, 10, 11) and source[16] in (8, 15, 16, 24, 32) and sides > 0
 
 
 def _what_else(source: bytes) -> str:

@@ -4,6 +4,7 @@ from PIL import Image
 
 _ANIMATED = frozenset(("GIF", "PNG", "WEBP", "AVIF"))
 _FRAMES_TRIED = 8
+_NOISE = 6  # of 255: compression leaves no flat frame quite flat
 
 
 def first_shown(name: str, image: Image.Image) -> Image.Image:
@@ -27,4 +28,5 @@ def _is_blank(image: Image.Image) -> bool:
     extrema = image.getextrema()
     bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
     transparent = image.mode in ("RGBA", "LA") and bands[-1] == (0, 0)
-    return transparent or all(low == high for low, high in bands)
+    noise = 0 if image.mode in ("P", "PA", "1") else _NOISE  # neighbours in a palette are other colours
+    return transparent or all(high - low <= noise for low, high in bands)

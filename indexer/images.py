@@ -126,7 +126,7 @@ def _decode(source: bytes, min_side: int, max_pixels: int, suffix: str) -> Decod
         except raw.NotRawError:
             if formats.sniff(source) == "RAW":
                 raise  # else a TIFF with a RAW's name
-    name, image = formats.open_picture(source, max_pixels=max_pixels)
+    name, image = formats.open_picture(source, max_pixels=max_pixels, suffix=suffix)
     size, scale = image.size, _spare_scale(image.size, min_side)
     drafted = _draft(image, scale)
     metadata = exif.metadata_of(image) if name == "TIFF" else None  # TIFF drops its directory while it loads
@@ -203,6 +203,8 @@ def _reason(error: Exception, name: str) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory to decode this {name}; lower max_pixels or the number of workers"
     message = str(error).strip() or type(error).__name__
+    if message == "unknown pixel mode":
+        return f"a kind of {name} that Pillow does not read, such as floating-point colours; save it with 8 or 16 bits"
     if isinstance(error, EOFError) or any(sign in message.lower() for sign in _SIGNS_OF_TRUNCATION):
         return truncation.reason(name)
     return f"damaged {name}: {message[:200]}"

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 _ZERO_TAIL = 1024  # bytes; no sound compressed picture ends in so many zeros
 
+_BOXES = frozenset(b"ftyp meta mdat moov moof mfra idat free skip uuid jumb".split())
+"""Those that HEIF and AVIF are made of: one that goes on behind the end of the file is cut short, not foreign."""
+
 
 def reason(name: str) -> str:
     """The reason kept with a photo whose file ends too early, or goes on in zeros."""
@@ -15,7 +18,7 @@ def reason(name: str) -> str:
 def is_cut_short(name: str, source: bytes) -> bool:
     """Whether a file of this format ends before its picture does.
 
-    What may follow a picture (the video of a motion photo, a phone's own trailer, a copy's padding) does not count.
+    What follows a picture does not count: see without_trailer().
     """
     if name == "JPEG":
         return source.endswith(bytes(16)) and source.find(b"\xff\xd9", _jpeg_scan_start(source)) < 0
@@ -56,6 +59,23 @@ def _is_png_damaged(source: bytes) -> bool:
 
 def _u32(source: bytes, at: int) -> int:
     return int.from_bytes(source[at : at + 4], "big")
+
+
+def without_trailer(name: str, source: bytes) -> bytes:
+    """The picture alone: without the video of a motion photo, a phone's own trailer, or a copy's padding behind it.
+
+    Decoders of HEIF and AVIF take such bytes for boxes of the picture that are damaged; others stop at its end.
+    """
+    if name not in ("HEIF", "AVIF"):
+        return source
+    at = 0
+    for kind, end in boxes(source):
+        again = kind == b"ftyp" and at > 0
+        foreign = kind not in _BOXES and (end > len(source) or not kind.isalnum())
+        if again or foreign or kind == b"mpvd":
+            return source[:at]
+        at = end
+    return source
 
 
 def boxes(source: bytes) -> Iterator[tuple[bytes, int]]:

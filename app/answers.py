@@ -28,6 +28,7 @@ class HitAnswer(BaseModel):
     taken_at: datetime | None = Field(description="Local time where it was taken.")
     width: int | None
     height: int | None
+    companions: list[PathText] = Field(description="RAW files of the same shot beside it.")
 
     @classmethod
     def of(cls, hit: Hit) -> "HitAnswer":
@@ -41,6 +42,7 @@ class HitAnswer(BaseModel):
             taken_at=photo.taken_at,
             width=photo.width,
             height=photo.height,
+            companions=[str(path) for path in photo.companions],
         )
 
 
@@ -87,6 +89,7 @@ class PhotoAnswer(BaseModel):
     camera_model: str | None
     lens: str | None
     indexed_at: datetime | None
+    companions: list[PathText] = Field(description="RAW files of the same shot beside it.")
 
     @classmethod
     def of(cls, photo: PhotoRecord) -> "PhotoAnswer":

@@ -6,12 +6,12 @@ The one class that others use; the work is in the stores, a noun each. Every met
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from indexer import embedding_store, photo_moves, photo_queries, photo_store, root_store, setting_store
+from indexer import companion_store, embedding_store, photo_moves, photo_queries, photo_store, root_store, setting_store
 from indexer.database import reading, writing
 from indexer.errors import RootError
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Root,
         Touch,
     )
+    from indexer.scanner import FoundFile
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -114,6 +115,12 @@ class Catalog:
             The content hashes that no photo has any more.
         """
         return self._write(photo_moves.move, moves)
+
+    def keep_companions(
+        self, root_id: int, seen: Container[str], companions: Mapping[str, Sequence[FoundFile]]
+    ) -> None:
+        """Note which RAWs lie beside the photos at the paths `seen`."""
+        self._write(companion_store.keep, root_id, seen, companions)
 
     def touch(self, updates: Sequence[Touch]) -> None:
         """Write new sizes and times for photos whose content is the same."""

@@ -6,6 +6,7 @@ Functions on one connection. Nothing is written here, and no file is opened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import ColumnElement, Select, exists, func, select
 
+from indexer import companion_store
 from indexer.database import IN_LIMIT, fetch_ids, in_chunks
 from indexer.embedding_store import embedding_ids
 from indexer.folder_filter import matching
@@ -77,6 +79,9 @@ def photos(connection: Connection, ids: Sequence[int]) -> list[PhotoRecord]:
     found: dict[int, PhotoRecord] = {}
     for chunk in in_chunks(sorted({int(number) for number in ids})):
         found.update((photo.id, photo) for photo in _records(connection, PhotoRow.id.in_(chunk)))
+    for number, names in companion_store.names(connection, list(found)).items():
+        folder = found[number].path.parent
+        found[number] = replace(found[number], companions=tuple(folder / name for name in names))
     return [found[number] for number in map(int, ids) if number in found]
 
 

@@ -127,6 +127,8 @@ def sync(
             _store(storing, results, len(settled.jobs), tell, stopped)
             no_copies = replace(decoder, sizes=frozenset[int]())
             _store(storing, decode_all(storing.again, no_copies, workers=workers, ahead=batch_size), 0, tell, stopped)
+        for root_id, paired in settled.companions:
+            library.catalog.keep_companions(root_id, paired.scan.files, paired.companions)
         messages = settled.messages + _finish(library, model, settled, complete=not stopped(), new=new)
         if killed:  # the run before this one did not get to its end, where it would have cleaned up
             _drop_thumbnails(library, library.thumbnails.hashes())

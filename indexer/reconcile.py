@@ -19,6 +19,7 @@ from indexer.comparison import Changes, compare
 from indexer.decoding import Job
 from indexer.errors import ImageError, RootError
 from indexer.library import Library
+from indexer.pairing import NEVER, Paired, absorb, pair, take_over
 from indexer.records import KnownPhoto, Move, Root, Touch
 from indexer.scanner import FoundFile, Scan, scan
 
@@ -31,6 +32,7 @@ class Looked:
 
     root: Root
     changes: Changes
+    paired: Paired
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Settled:
     unchanged: int = 0
     messages: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)  # content hashes that no photo has any more
+    companions: list[tuple[int, Paired]] = field(default_factory=list)  # of each root, to be kept with the photos
 
 
 def reconcile(
@@ -65,6 +68,8 @@ def reconcile(
     with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
         hashes = _Hashes(pool)
         _settle_moves(library, looked, settled, hashes)
+        for one in looked:
+            _settle_pairs(library, one, settled)
         for one in looked:
             _settle_stamps(library, one, settled, hashes)
     for one in looked:
@@ -111,7 +116,8 @@ def _look(
         settled.messages.append(f"{problem}. Its {len(absent):,} photos are kept.")
     for folder in found.unreadable:
         settled.messages.append(f"{root.path / folder} could not be read in full; what is known of it is kept.")
-    return Looked(root, compare(known, found))
+    paired = pair(found, {path for path, photo in known.items() if photo.state == "failed"})
+    return Looked(root, compare(known, paired.scan), paired)
 
 
 def _has_nothing(folder: Path) -> bool:
@@ -164,6 +170,18 @@ def _settle_moves(library: Library, looked: Sequence[Looked], settled: Settled, 
     for one in looked:
         one.changes.added = [file for file in one.changes.added if (one.root.id, file.path) not in places]
         one.changes.missing = [photo for photo in one.changes.missing if photo.id not in moved]
+
+
+def _settle_pairs(library: Library, one: Looked, settled: Settled) -> None:
+    """Photos of which the other file of a pair is the one to decode now, and RAWs that are no photos any more."""
+    taken = take_over(one.changes)
+    moves = [Move(photo.id, one.root.id, file.path, file.size, NEVER) for photo, file in taken]
+    settled.unused += library.catalog.move(moves)
+    absorbed = absorb(one.changes, one.paired.companions)
+    settled.unused += library.catalog.remove([photo.id for photo in absorbed])
+    if absorbed:
+        settled.messages.append(f"{len(absorbed):,} RAW files belong to the pictures beside them now.")
+    settled.companions.append((one.root.id, one.paired))
 
 
 def _take(photos: list[KnownPhoto], file: FoundFile) -> KnownPhoto | None:

@@ -54,7 +54,10 @@ class KnownPhoto(NamedTuple):
 
 @dataclass(frozen=True)
 class PhotoRecord:
-    """Everything the catalog knows about one photo. `reason` says why a failed one failed."""
+    """Everything the catalog knows about one photo.
+
+    `reason` says why a failed one failed; `companions` are the RAWs of the same shot beside it.
+    """
 
     id: int
     root_id: int
@@ -79,6 +82,7 @@ class PhotoRecord:
     camera_model: str | None
     lens: str | None
     indexed_at: datetime
+    companions: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

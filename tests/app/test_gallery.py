@@ -60,6 +60,11 @@ def test_no_name_becomes_markup(render):
     assert page.all("img")[0]["alt"].startswith('"><script>')
 
 
+def test_the_raw_beside_a_photo_is_shown():
+    assert "RAW" not in Elements(viewer.viewer(photo())).text
+    assert "IMG_<1>.CR2" in Elements(viewer.viewer(photo(companions=(Path("/photos/IMG_<1>.CR2"),)))).text
+
+
 def test_a_name_that_is_no_text_is_shown_all_the_same():
     page = viewer.viewer(photo(path=Path(os.fsdecode(b"/photos/\xff.jpg"))))
     assert "\ufffd.jpg" in page.encode("utf-8").decode()

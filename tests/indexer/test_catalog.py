@@ -132,7 +132,7 @@ def test_everything_about_a_photo_is_read_back(catalog, root, model):
     expected = {"id": number, "root_id": root.id, "path": root.path / "sub" / "a.jpg", "size": 10, "mtime_ns": 20}
     expected |= {"content_hash": "h", "state": "ok", "reason": None, "missing_since": None}
     expected |= {"width": 40, "height": 30, "format": "JPEG", "taken_at": taken}
-    expected |= dataclasses.asdict(metadata(taken)) | {"indexed_at": photo.indexed_at}
+    expected |= dataclasses.asdict(metadata(taken)) | {"indexed_at": photo.indexed_at, "companions": ()}
     assert dataclasses.asdict(photo) == expected
     assert abs((photo.indexed_at - datetime.now(UTC)).total_seconds()) < 60
     assert catalog.photo_at(root.path / "sub" / "a.jpg") == photo

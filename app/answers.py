@@ -29,6 +29,7 @@ class HitAnswer(BaseModel):
     taken_at: datetime | None = Field(description="Local time where it was taken.")
     width: int | None
     height: int | None
+    companions: list[PathText] = Field(description="RAW files of the same shot beside it.")
 
     @classmethod
     def of(cls, hit: Hit) -> "HitAnswer":
@@ -42,6 +43,7 @@ class HitAnswer(BaseModel):
             taken_at=photo.taken_at,
             width=photo.width,
             height=photo.height,
+            companions=[str(path) for path in photo.companions],
         )
 
 
@@ -100,6 +102,7 @@ class PhotoAnswer(BaseModel):
     country: str | None
     keywords: list[str] = Field(description="Levels of a hierarchy are parted by | or / as its program wrote them.")
     indexed_at: datetime | None
+    companions: list[PathText] = Field(description="RAW files of the same shot beside it.")
 
     @classmethod
     def of(cls, photo: PhotoRecord) -> "PhotoAnswer":

@@ -82,4 +82,5 @@ def _hit(hit: Hit) -> Document:
         "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
         "width": photo.width,
         "height": photo.height,
+        "companions": [str(path) for path in photo.companions],
     }

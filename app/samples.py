@@ -1,10 +1,11 @@
 """Tiny pictures, red on the left and blue on the right, in each format that picsift reads: for `picsift doctor`.
 
-Formats that Pillow surely writes are made when asked for; the three that it may not are kept here as bytes.
+Formats that Pillow surely writes are made when asked for; those that it may not are kept here as bytes.
 """
 
 import base64
 import io
+import zlib
 
 from PIL import Image
 
@@ -19,6 +20,10 @@ _WRITTEN_BY_PILLOW = {
     "BMP": "BMP",
     "TIFF": "TIFF",
     "JPEG 2000": "JPEG2000",
+    "TGA": "TGA",
+    "QOI": "QOI",
+    "PCX": "PCX",
+    "SGI": "SGI",
 }
 _KEPT = {
     "AVIF": (
@@ -43,7 +48,18 @@ _KEPT = {
         "MhxgAA=="
     ),
 }
-FORMATS = (*_WRITTEN_BY_PILLOW, *_KEPT)
+_PACKED = {
+    "RAW": (
+        "eNrtl79OwlAUh09v/YNMQEATExOMMSjG5LZiTDqILiS46OxqGPERTMPgpmFyZfFNTPoQPoOjgxN4yr1DFycGjH7fyeH+aA/lft1uv9+W"
+        "kojUZSorEogncPkij4VsgnCeK9qhz3mv+byXilT9vDRFaoWZRiFvFp65VZh/GoVi8v/Reh4FuqP5Bkwtc1lHpZ4Z2dA81d7O/G/1Y8fn"
+        "tCuym5XnMyW9cJCtSqj5RvNt5vbQ8JqXd8NB8/p+IPLyoFYtkc+32SxfHz/c2np3a6/v7k8Ctx4bt5a+3P2rQ/f9pwYAAAAAAABYJqGE"
+        "Y6Onf5G2Huqrmtc1n2vuvBopa+5V3GRs4yixZ4ntNCObRFESxXJk48Raf44+OR0OeaEAAAAAAAAAv5DJ/jhYpJdfixngjz/++OOPP/74"
+        "448//vjjjz/++OOPP/7444//X/RPuxRFURRF/bf6BraHkaM="
+    ),
+}
+"""Packed by zlib: a DNG without a preview, so that the sensor's data have to be developed."""
+
+FORMATS = (*_WRITTEN_BY_PILLOW, *_KEPT, *_PACKED)
 
 
 def sample(name: str) -> bytes:
@@ -52,6 +68,8 @@ def sample(name: str) -> bytes:
     Raises:
         OSError: Pillow was built without that format.
     """
+    if name in _PACKED:
+        return zlib.decompress(base64.b64decode(_PACKED[name]))
     if name in _KEPT:
         return base64.b64decode(_KEPT[name])
     image = Image.new("RGB", SIZE, RED)

@@ -44,6 +44,7 @@ def facts(photo: PhotoRecord) -> str:
         "Lens": safe(photo.lens or ""),
         "Exposure": safe(exposure(photo)),
         "Picture": safe(measures(photo)),
+        "RAW": ", ".join(safe(shown_path(Path(path.name))) for path in photo.companions),
         "File": f'<span class="path">{safe(shown_path(photo.path))}</span>',
     }
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows.items() if value)

@@ -6,12 +6,13 @@ The one class that others use; the work is in the stores, a noun each. Every met
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from indexer import (
+    companion_store,
     description_store,
     embedding_store,
     photo_moves,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
+    from indexer.found import FoundFile
     from indexer.records import (
         CopiedPhoto,
         Counts,
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
         PhotoFilter,
         PhotoRecord,
         Root,
-        Touch,
     )
 
 _P = ParamSpec("_P")
@@ -137,9 +138,11 @@ class Catalog:
         """
         return self._write(photo_moves.move, moves)
 
-    def touch(self, updates: Sequence[Touch]) -> None:
-        """Write new sizes and times for photos whose content is the same."""
-        self._write(photo_store.touch, updates)
+    def keep_companions(
+        self, root_id: int, seen: Container[str], companions: Mapping[str, Sequence[FoundFile]]
+    ) -> None:
+        """Note which RAWs lie beside the photos at the paths `seen`."""
+        self._write(companion_store.keep, root_id, seen, companions)
 
     def remove(self, photo_ids: Sequence[int]) -> list[str]:
         """Delete photos and their embeddings; gives the content hashes that no photo has any more."""

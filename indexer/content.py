@@ -31,6 +31,7 @@ _PARTS: dict[str, Callable[[memoryview], list[bytes | memoryview]]] = {
     "AVIF": content_boxes.heif,
     "JXL": content_boxes.jxl,
     "TIFF": content_tiff.tiff,
+    "RAW": content_tiff.tiff,
 }
 
 

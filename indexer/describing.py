@@ -8,11 +8,13 @@ from pathlib import Path
 from PIL import Image
 
 from .dates import Taken, first_sound, of_file_time, of_name
-from .exif import exif_of
+from .exif import exif_of, read_metadata
 from .iptc import iptc_of
 from .metadata import PhotoMetadata, inside, overlay
 from .sidecar import read_sidecar
 from .xmp import read_xmp
+
+_XMP = 700  # the tag of a TIFF
 
 
 def metadata_of(image: Image.Image) -> PhotoMetadata:
@@ -22,6 +24,13 @@ def metadata_of(image: Image.Image) -> PhotoMetadata:
         packet = packet.encode(errors="replace")
     xmp = read_xmp(packet) if isinstance(packet, bytes) else PhotoMetadata()
     return inside(exif_of(image), iptc_of(image), xmp)
+
+
+def metadata_in(exif: Image.Exif) -> PhotoMetadata:
+    """What the directory of a TIFF says, where no picture is open: EXIF, and the XMP packet in it."""
+    packet = exif.get(_XMP)
+    xmp = read_xmp(packet) if isinstance(packet, bytes) else PhotoMetadata()
+    return inside(read_metadata(exif), PhotoMetadata(), xmp)
 
 
 def complete(written: PhotoMetadata, path: Path, *, sidecar: str, mtime_ns: int) -> PhotoMetadata:

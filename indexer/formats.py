@@ -6,16 +6,14 @@ A decoder is imported when the first picture needs it. What a decoder has to say
 
 import importlib
 import re
-import struct
 import warnings
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, cast
 
 from PIL import Image, features
 
-from . import jpegxl
+from . import jpegxl, raw, raw_header, truncation
 from .errors import ImageError, TooLargeError
 
 # Pillow's name: its module and class (JPEG: the base class, so that an MPO is the JPEG it starts with), the suffixes.
@@ -31,8 +29,15 @@ _FORMATS = {
     "JXL": ("pillow_jxl:Decoder", "jxl"),
     "JPEG2000": ("PIL.Jpeg2KImagePlugin:Jpeg2KImageFile", "jp2 j2k j2c jpc jpf jpx"),
     "PPM": ("PIL.PpmImagePlugin:PpmImageFile", "pnm pbm pgm ppm pfm"),
+    "TGA": ("PIL.TgaImagePlugin:TgaImageFile", "tga"),
+    "PSD": ("PIL.PsdImagePlugin:PsdImageFile", "psd"),
+    "QOI": ("PIL.QoiImagePlugin:QoiImageFile", "qoi"),
+    "PCX": ("PIL.PcxImagePlugin:PcxImageFile", "pcx"),
+    "SGI": ("PIL.SgiImagePlugin:SgiImageFile", "sgi rgb bw"),
+    "PCD": ("PIL.PcdImagePlugin:PcdImageFile", "pcd"),
 }
-SUFFIXES: frozenset[str] = frozenset(f".{name}" for _, names in _FORMATS.values() for name in names.split())
+PICTURE_SUFFIXES = frozenset(f".{name}" for _, names in _FORMATS.values() for name in names.split())
+SUFFIXES: frozenset[str] = PICTURE_SUFFIXES | raw_header.SUFFIXES
 
 _PACKAGES = {"pi_heif": "pi-heif", "pillow_jxl": "pillow-jxl-plugin", "PIL": "pillow"}
 _PILLOW_FEATURES = {"JPEG": "jpg", "WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}
@@ -51,10 +56,14 @@ _SIGNATURES = (
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
     (b"\xff\x4f\xff\x51", "JPEG2000"),
+    (b"8BPS\0\1", "PSD"),
+    (b"qoif", "QOI"),
+    (b"\x01\xda\0", "SGI"),
+    (b"\x01\xda\1", "SGI"),
+    *((bytes((10, version, 1)), "PCX") for version in (0, 2, 3, 5)),
 )
+_TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
-_ZERO_TAIL = 1024  # bytes; no sound compressed picture ends in so many zeros
-
 
 # Pillow warns about damaged metadata, once a file, on standard error. Filters belong to the process and are not safe to
 # change for a moment among threads, so that this one, added whenever it is not there, stays.
@@ -62,8 +71,15 @@ _QUIET_MODULES = re.compile(r"PIL\.\w+Plugin")
 _QUIET = ("ignore", None, UserWarning, _QUIET_MODULES, 0)
 
 
-def sniff(source: bytes) -> str | None:
-    """Pillow's name of the format these bytes start with, None where picsift reads no such format."""
+def sniff(source: bytes, suffix: str = "") -> str | None:
+    """Pillow's name of the format of these bytes, or RAW; None where picsift reads no such format.
+
+    Args:
+        source: the whole file.
+        suffix: of its name, in lower case; it is asked only where the bytes leave a doubt: RAW or TIFF, an old TGA.
+    """
+    if raw_header.is_raw(source, suffix):
+        return "RAW"
     for signature, name in _SIGNATURES:
         if source.startswith(signature):
             return name
@@ -73,11 +89,13 @@ def sniff(source: bytes) -> str | None:
         return _iso_format(source)
     if source[:1] == b"P" and source[1:2] in b"123456f" and source[2:3].isspace():
         return "PPM"
-    return None
+    if source.startswith(b"PCD_", 2048):
+        return "PCD"
+    return "TGA" if source.endswith(_TGA_FOOTER) or (suffix == ".tga" and _is_tga_head(source)) else None
 
 
-def open_picture(source: bytes, *, max_pixels: int) -> tuple[str, Image.Image]:
-    """Parse the header, and hold the picture against the bound before any of its pixels are decoded.
+def open_picture(source: bytes, *, max_pixels: int, suffix: str = "") -> tuple[str, Image.Image]:
+    """Parse the header of any format but RAW, and hold its size against the bound before any pixels are decoded.
 
     Returns:
         The format, and the picture: lazy, except for JPEG XL.
@@ -88,12 +106,15 @@ def open_picture(source: bytes, *, max_pixels: int) -> tuple[str, Image.Image]:
     """
     if _QUIET not in warnings.filters:
         warnings.filterwarnings("ignore", category=UserWarning, module=_QUIET_MODULES.pattern)
-    name = sniff(source)
+    name = sniff(source, suffix)
+    if name == "RAW":
+        name = "TIFF"  # under a RAW's name, and no RAW
     if name is None:
         raise ImageError(_what_else(source))
+    source = truncation.without_trailer(name, source)
     decoder = _decoder(name)
     if name == "JXL":
-        _check_size(*jpegxl.read_header(source)[:2], max_pixels)
+        check_size(*jpegxl.read_header(source)[:2], max_pixels)
     if name == "JXL":
         _refuse_cut(name, source)
         return name, jpegxl.read_pixels(source, decoder, lambda jpeg: _parse("JPEG", jpeg))
@@ -101,9 +122,15 @@ def open_picture(source: bytes, *, max_pixels: int) -> tuple[str, Image.Image]:
         image = _parse(name, source)
     except Exception:
         _refuse_cut(name, source)  # says more than the decoder does
+        if name == "HEIF" and b"meta" not in (kind for kind, _ in truncation.boxes(source)):
+            raise ImageError(
+                "a HEIF sequence without a still picture: that is a video, and videos are left out"
+            ) from None
         raise
-    _check_size(*image.size, max_pixels)
+    check_size(*image.size, max_pixels)
     _refuse_cut(name, source)
+    if name == "TIFF" and (reason := _unread_tiff(image)):
+        raise ImageError(reason)
     if name == "TIFF" and Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         # TiffImageFile alone asks Pillow's own limit again, unless its memory is there already.
         image.im = Image.core.new(image.mode, getattr(image, "_tile_size"))  # type: ignore[attr-defined]  # noqa: B009
@@ -112,12 +139,7 @@ def open_picture(source: bytes, *, max_pixels: int) -> tuple[str, Image.Image]:
 
 def check_formats() -> dict[str, str | None]:
     """Every format with None, or with the reason why this machine cannot read it."""
-    return {name: _problem(name) for name in _FORMATS}
-
-
-def truncated(name: str) -> str:
-    """The reason kept with a photo whose file ends too early, or goes on in zeros."""
-    return f"truncated or overwritten: the {name} file ends before its picture does"
+    return {name: _problem(name) for name in (*_FORMATS, "RAW")}
 
 
 def _parse(name: str, source: bytes) -> Image.Image:
@@ -135,7 +157,8 @@ def _decoder(name: str) -> Callable[..., Any]:
         raise ImageError(f"{name} pictures need the package {package}: pip install {package} ({error})") from error
 
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise a TooLargeError that names the size and the bound."""
     if width * height > max_pixels:
         raise TooLargeError(
             f"{width} x {height} pixels ({width * height / 1e6:,.0f} million) are more than the bound of "
@@ -145,7 +168,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 
 def _problem(name: str) -> str | None:
     try:
-        _decoder(name)
+        raw.check_decoder() if name == "RAW" else _decoder(name)
     except ImageError as error:
         return str(error)
     return None
@@ -158,6 +181,23 @@ def _iso_format(source: bytes) -> str | None:
     if brands & {b"avif", b"avis"}:
         return "AVIF"
     return "HEIF" if brands & _HEIF_BRANDS else None
+
+
+def _unread_tiff(image: Image.Image) -> str | None:
+    """Why a TIFF would be read in wrong colours: Pillow mixes up deep channels that stand one after the other."""
+    tags = getattr(image, "tag_v2", {})
+    deep, channels, apart = max(tags.get(258, (8,))) > 8, tags.get(277, 1), tags.get(284, 1) == 2
+    if not (deep and channels > 1 and apart):
+        return None
+    return "a TIFF with more than 8 bits in separate planes is not read; save it with interleaved channels"
+
+
+def _is_tga_head(source: bytes) -> bool:
+    """Whether this may be a Targa of before 1989, which has no mark of its own."""
+    if len(source) < 18:
+        return False
+    sides = int.from_bytes(source[12:14], "little") * int.from_bytes(source[14:16], "little")
+    return source[1] < 2 and source[2] in (1, 2, 3, 9, 10, 11) and source[16] in (8, 15, 16, 24, 32) and sides > 0
 
 
 def _what_else(source: bytes) -> str:
@@ -174,63 +214,5 @@ def _what_else(source: bytes) -> str:
 
 
 def _refuse_cut(name: str, source: bytes) -> None:
-    if _is_cut_short(name, source):
-        raise ImageError(truncated(name))
-
-
-def _is_cut_short(name: str, source: bytes) -> bool:
-    """Whether a file ends too early in a way that its decoder lets pass, greying the rest of the picture."""
-    if name == "JPEG":
-        return source.endswith(bytes(16)) and source.find(b"\xff\xd9", _jpeg_scan_start(source)) < 0
-    if name == "PNG":
-        return _is_png_damaged(source)
-    if name == "WEBP":
-        # A flat picture may end in zeros by a twentieth of its size.
-        zeros = source.endswith(bytes(max(_ZERO_TAIL, len(source) // 10)))
-        return zeros or int.from_bytes(source[4:8], "little") + 8 > len(source) + 1
-    if name in ("HEIF", "AVIF") or (name == "JXL" and source[:1] == b"\0"):
-        boxes = list(_boxes(source))
-        zeros = bool(boxes) and boxes[-1][0] == b"mdat" and source.endswith(bytes(_ZERO_TAIL))
-        return zeros or any(end > len(source) for _, end in boxes)
-    return False
-
-
-def _jpeg_scan_start(source: bytes) -> int:
-    """Where the compressed pixels start, past thumbnails in the metadata that hold markers of their own."""
-    at = 2
-    while at + 4 <= len(source) and source[at] == 0xFF and source[at + 1] != 0xDA:
-        at += 1 if source[at + 1] == 0xFF else 2 + int.from_bytes(source[at + 2 : at + 4], "big")
-    return at
-
-
-def _is_png_damaged(source: bytes) -> bool:
-    """Whether pixels are missing or fail their checksum, which Pillow does not look at."""
-    at = 8
-    while at + 12 <= len(source):
-        size, kind = struct.unpack_from(">I4s", source, at)
-        end = at + 12 + size
-        if kind == b"IEND":
-            return False
-        if kind == b"IDAT" and (end > len(source) or zlib.crc32(source[at + 4 : end - 4]) != _u32(source, end - 4)):
-            return True
-        at = end
-    return True
-
-
-def _u32(source: bytes, at: int) -> int:
-    return int.from_bytes(source[at : at + 4], "big")
-
-
-def _boxes(source: bytes) -> Iterator[tuple[bytes, int]]:
-    """The outermost boxes of an ISO base media file: type, and where the box says it ends."""
-    at = 0
-    while at + 8 <= len(source):
-        size, kind = struct.unpack_from(">I4s", source, at)
-        header = 8
-        if size == 1 and at + 16 <= len(source):
-            size, header = int.from_bytes(source[at + 8 : at + 16], "big"), 16
-        end = len(source) if size == 0 else at + size
-        yield kind, end
-        if end < at + header:
-            return
-        at = end
+    if truncation.is_cut_short(name, source):
+        raise ImageError(truncation.reason(name))

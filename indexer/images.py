@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from . import colour, content, describing, formats, jpegxl
+from . import colour, content, describing, formats, frames, jpegxl, raw, truncation
 from .content import hash_bytes as content_hash
 from .errors import ImageError
 from .formats import SUFFIXES as SUFFIXES
@@ -23,8 +23,6 @@ DEFAULT_MAX_BYTES = 2 << 30
 THUMBNAIL_SIDE = 384  # the long side stays at least this large, for the thumbnail made of the same decode
 MAX_ASPECT = 32  # a longer strip is cut to its middle: scaled by its short side it would fill the memory
 
-_ANIMATED = frozenset(("GIF", "PNG", "WEBP", "AVIF"))
-_FRAMES_TRIED = 8
 _TURNED_BY_DECODER = frozenset(("TIFF", "HEIF"))
 _SIGNS_OF_TRUNCATION = ("truncated", "end of file", "broken data stream", "not enough image data", "too early")
 _TURNS = {
@@ -46,7 +44,7 @@ class Decoded:
         image: RGB, upright, sRGB, on white; at least twice the asked side where the original has it.
         width: of the full picture, upright, in pixels.
         height: likewise.
-        format: Pillow's name, "JPEG", "HEIF", ...
+        format: Pillow's name, "JPEG", "HEIF", ..., or "RAW" for those of all makers.
         metadata: what is written inside the file.
     """
 
@@ -81,7 +79,7 @@ def load(
         ImageError: it cannot be read, changed meanwhile, is larger than max_bytes, or decode() refuses it.
     """
     source, before = _read(path, max_bytes)
-    decoded = decode(source, min_side=min_side, max_pixels=max_pixels)
+    decoded = decode(source, min_side=min_side, max_pixels=max_pixels, suffix=path.suffix.lower())
     return LoadedPhoto(decoded, content_hash(source, like=like), before.st_size, before.st_mtime_ns)
 
 
@@ -109,27 +107,34 @@ def hashes_of(path: Path) -> Iterator[str]:
         yield hash_file(path, whole=True)
 
 
-def decode(source: bytes, *, min_side: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Decoded:
+def decode(source: bytes, *, min_side: int, max_pixels: int = DEFAULT_MAX_PIXELS, suffix: str = "") -> Decoded:
     """Decode a picture of any format in formats.py.
 
     Args:
         source: the whole file.
         min_side: the short side in pixels that the caller will scale to; the picture keeps twice that.
         max_pixels: a picture with more is refused before its pixels are decoded.
+        suffix: of the file's name, in lower case; tells a RAW that looks like any TIFF.
 
     Raises:
         ImageError: anything that is wrong with it.
     """
     try:
-        return _decode(source, min_side, max_pixels)
+        return _decode(source, min_side, max_pixels, suffix)
     except ImageError:
         raise
     except Exception as error:  # the per-photo boundary: decoders raise whatever they like
-        raise ImageError(_reason(error, formats.sniff(source) or "picture")) from error
+        raise ImageError(_reason(error, formats.sniff(source, suffix) or "picture")) from error
 
 
-def _decode(source: bytes, min_side: int, max_pixels: int) -> Decoded:
-    name, image = formats.open_picture(source, max_pixels=max_pixels)
+def _decode(source: bytes, min_side: int, max_pixels: int, suffix: str) -> Decoded:
+    if formats.sniff(source, suffix) == "RAW":
+        try:
+            return _decode_raw(source, min_side, max_pixels)
+        except raw.NotRawError:
+            if formats.sniff(source) == "RAW":
+                raise  # else a TIFF with a RAW's name
+    name, image = formats.open_picture(source, max_pixels=max_pixels, suffix=suffix)
     size, scale = image.size, _spare_scale(image.size, min_side)
     drafted = _draft(image, scale)
     metadata = describing.metadata_of(image) if name == "TIFF" else None  # TIFF drops its directory while it loads
@@ -141,16 +146,39 @@ def _decode(source: bytes, min_side: int, max_pixels: int) -> Decoded:
     if name == "HEIF":
         metadata = replace(metadata, orientation=image.info.get("original_orientation") or 1)
 
-    image = colour.to_base_mode(_first_picture(name, image), bits=_sample_bits(image))
+    image = _finished(frames.first_shown(name, image), profile, turn, min_side)
+    if turn is not None:
+        size = size[::-1] if metadata.orientation >= 5 else size
+    return Decoded(image, size[0], size[1], name, metadata)
+
+
+def _decode_raw(source: bytes, min_side: int, max_pixels: int) -> Decoded:
+    def check_size(width: int, height: int) -> None:
+        formats.check_size(width, height, max_pixels)
+
+    def enough(size: tuple[int, int]) -> bool:
+        return min(size) >= 2 * min_side and max(size) >= THUMBNAIL_SIDE
+
+    found = raw.read(source, enough=enough, check_size=check_size)
+    try:
+        _draft(found.image, _spare_scale(found.image.size, min_side))
+        found.image.load()
+    except OSError:  # the preview is damaged; the sensor's data may be sound
+        found = raw.read(source, enough=lambda _: False, check_size=check_size)
+    image = _finished(found.image, found.image.info.get("icc_profile"), _TURNS.get(found.orientation), min_side)
+    return Decoded(image, *found.size, "RAW", found.metadata)
+
+
+def _finished(image: Image.Image, profile: bytes | None, turn: Image.Transpose | None, min_side: int) -> Image.Image:
+    """A loaded picture, no larger than it has to be, as upright sRGB."""
+    image = colour.to_base_mode(image, bits=_sample_bits(image))
     if (factor := _spare_scale(image.size, min_side)) > 1:
         image = image.reduce(factor)
     image = colour.to_srgb(_within_aspect(image), profile)
     if turn is not None:
         image = image.transpose(turn)
-        size = size[::-1] if metadata.orientation >= 5 else size
     image.info = {}  # its EXIF block would have the next reader turn it again; a copy forgets what was parsed of it
-    image = image.copy()
-    return Decoded(image, size[0], size[1], name, metadata)
+    return image.copy()
 
 
 def _spare_scale(size: tuple[int, int], min_side: int) -> int:
@@ -162,30 +190,6 @@ def _draft(image: Image.Image, scale: int) -> bool:
     """Have a JPEG decoded at 1/2, 1/4 or 1/8 inside libjpeg: 2 to 3 times faster than in full, 0.4 of 255 off."""
     step = next((step for step in (8, 4, 2) if step <= scale), 1)
     return step > 1 and image.draft(None, (image.width // step, image.height // step)) is not None
-
-
-def _first_picture(name: str, image: Image.Image) -> Image.Image:
-    """The loaded frame, or where an animation starts blank the first of the next few that is not."""
-    may_move = name in _ANIMATED and (name == "GIF" or getattr(image, "is_animated", False))
-    if not may_move or not _is_blank(image):
-        return image
-    first = image.copy()
-    for number in range(1, _FRAMES_TRIED + 1):
-        try:
-            image.seek(number)
-            image.load()
-        except (EOFError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            break
-        if not _is_blank(image):
-            return image
-    return first
-
-
-def _is_blank(image: Image.Image) -> bool:
-    extrema = image.getextrema()
-    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
-    transparent = image.mode in ("RGBA", "LA") and bands[-1] == (0, 0)
-    return transparent or all(low == high for low, high in bands)
 
 
 def _within_aspect(image: Image.Image) -> Image.Image:
@@ -207,8 +211,10 @@ def _reason(error: Exception, name: str) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory to decode this {name}; lower max_pixels or the number of workers"
     message = str(error).strip() or type(error).__name__
+    if message == "unknown pixel mode":
+        return f"a kind of {name} that Pillow does not read, such as floating-point colours; save it with 8 or 16 bits"
     if isinstance(error, EOFError) or any(sign in message.lower() for sign in _SIGNS_OF_TRUNCATION):
-        return formats.truncated(name)
+        return truncation.reason(name)
     return f"damaged {name}: {message[:200]}"
 
 

@@ -19,6 +19,7 @@ from indexer.found import Scan
 from indexer.ignoring import Ignoring
 from indexer.library import Library
 from indexer.moving import folded
+from indexer.pairing import Paired, pair
 from indexer.records import KnownPhoto, Root
 from indexer.scanner import scan
 
@@ -32,6 +33,7 @@ class Looked:
 
     root: Root
     changes: Changes
+    paired: Paired
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ class Look:
             self.messages.append(f"{root.path / path} could not be read in full; what is known of it is kept.")
         if not problem:
             found = self._without_drives(root, below, found)
-        return Looked(root, compare(known, found))
+        paired = pair(found, {path for path, photo in known.items() if photo.state == "failed"})
+        return Looked(root, compare(known, paired.scan), paired)
 
     def _without_drives(self, root: Root, below: str, found: Scan) -> Scan:
         """Take folders where a drive or share was mounted at the last look, and is not now, for unreadable."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import ColumnElement, Select, exists, func, select
 
-from indexer import place_filter
+from indexer import companion_store, place_filter
 from indexer.database import IN_LIMIT, fetch_ids, in_chunks
 from indexer.description_store import keywords_of
 from indexer.embedding_store import embedding_ids
@@ -84,6 +84,9 @@ def photos(connection: Connection, ids: Sequence[int]) -> list[PhotoRecord]:
         found.update((photo.id, photo) for photo in _records(connection, PhotoRow.id.in_(chunk)))
     for number, words in keywords_of(connection, list(found)).items():
         found[number] = replace(found[number], keywords=tuple(word.text for word in words))
+    for number, names in companion_store.names(connection, list(found)).items():
+        folder = found[number].path.parent
+        found[number] = replace(found[number], companions=tuple(folder / name for name in names))
     return [found[number] for number in map(int, ids) if number in found]
 
 

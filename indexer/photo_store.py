@@ -1,4 +1,4 @@
-"""Writes of photos: sound, copied, failed, moved, touched, missing, removed, and what each means for embeddings.
+"""Writes of photos: sound, copied, failed, moved, missing, removed, and what each means for embeddings.
 
 Functions on one connection, inside the caller's transaction; each bumps the generation of the models it touches.
 """
@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from indexer import embedding_store
 from indexer.database import in_chunks
 from indexer.description_store import COLUMNS, columns_of, keywords_of, put_keywords
-from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, Touch, storable_ns
+from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, storable_ns
 from indexer.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
 from indexer.tables import FolderRow, PhotoRow
 
@@ -99,14 +99,6 @@ def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], 
     put_keywords(connection, dict.fromkeys(ids, ()))
     embedding_store.bump(connection, touched)
     return ids
-
-
-def touch(connection: Connection, updates: Sequence[Touch]) -> None:
-    """Write new stamps for photos whose content is the same."""
-    rows = [{"photo": photo_id, "new_size": size, "new_ns": storable_ns(ns)} for photo_id, size, ns in updates]
-    if rows:
-        changed = update(PhotoRow).where(PhotoRow.id == bindparam("photo"))
-        connection.execute(changed.values(size=bindparam("new_size"), mtime_ns=bindparam("new_ns")), rows)
 
 
 def remove(connection: Connection, photo_ids: Sequence[int]) -> list[str]:

@@ -9,24 +9,23 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from indexer import images, vector_file
-from indexer.decoding import JOBS_A_WORKER, Decoder, Result, decode_all
+from indexer import images
+from indexer.decoding import JOBS_A_WORKER, Decoder, Job, Result, decode_all
 from indexer.embedder import Embedder
+from indexer.finishing import drop_thumbnails, finish
 from indexer.ignoring import NOTHING_MORE, Ignoring
 from indexer.isolation import WorkerPool
 from indexer.library import Library
 from indexer.recipe import Recipe
-from indexer.reconcile import Settled, reconcile
+from indexer.reconcile import reconcile
 from indexer.records import ModelRecord
-from indexer.repair import refresh
 from indexer.storing import Storing
-from indexer.vector_index import VectorIndex
 
 logger = logging.getLogger(__name__)
 
@@ -138,15 +137,15 @@ def sync(
             if library.catalog.active_model() is None:  # the first: what it has embedded so far can be searched
                 library.catalog.activate(model.id)
             workers = min(workers, -(-len(settled.jobs) // JOBS_A_WORKER))
+            decode = partial(decode_all, workers=workers, ahead=AHEAD * batch_size, stop=stopped)
             with nullcontext(pool) if pool else WorkerPool() as processes:
                 decoder = _decoder(library, embedder, model, max_pixels, processes)
-                decode = partial(decode_all, workers=workers, ahead=AHEAD * batch_size, stop=stopped)
-                _store(storing, decode(settled.jobs, decoder), len(settled.jobs), tell, stopped)
-                without_copies = replace(decoder, sizes=frozenset[int]())
-                _store(storing, decode(storing.again, without_copies), 0, tell, stopped)
-        messages = settled.messages + _finish(library, model, settled, complete=not stopped(), new=new)
+                _work_off(settled.jobs, decoder, decode, storing, tell, stopped)
+        for root_id, paired in settled.companions:
+            library.catalog.keep_companions(root_id, paired.scan.files, paired.companions)
+        messages = settled.messages + finish(library, model, settled, complete=not stopped(), new=new)
         if killed:  # the run before this one did not get to its end, where it would have cleaned up
-            _drop_thumbnails(library, library.thumbnails.hashes())
+            drop_thumbnails(library, library.thumbnails.hashes())
         library.catalog.set_setting(RUNNING, "0")
     tell(Progress("done", len(settled.jobs), len(settled.jobs), len(storing.failures), time.monotonic() - begun))
     return SyncReport(
@@ -170,6 +169,20 @@ def _decoder(library: Library, embedder: Embedder, model: ModelRecord, max_pixel
     return Decoder(recipe, pool, copy_of, frozenset(library.catalog.known_sizes()), embedder.warm)
 
 
+def _work_off(
+    jobs: Sequence[Job],
+    decoder: Decoder,
+    decode: Callable[[Sequence[Job], Decoder], Iterator[Result]],
+    storing: Storing,
+    tell: Callable[[Progress], None],
+    stopped: Callable[[], bool],
+) -> None:
+    """Decode, embed and store; then decode the copies whose original changed meanwhile."""
+    _store(storing, decode(jobs, decoder), len(jobs), tell, stopped)
+    without_copies = replace(decoder, sizes=frozenset[int]())
+    _store(storing, decode(storing.again, without_copies), 0, tell, stopped)
+
+
 def _store(
     storing: Storing,
     results: Iterator[Result],
@@ -187,60 +200,3 @@ def _store(
             if stopped():
                 break
     storing.commit()
-
-
-def _finish(library: Library, model: ModelRecord, settled: Settled, *, complete: bool, new: bool) -> list[str]:
-    """Let the model answer if it has everything, bring the index in step, drop thumbnails that no photo needs.
-
-    The first index of a model is built, not repaired: nothing is said of it.
-    """
-    messages = []
-    if complete and (said := _activate(library, model)):
-        messages.append(said)
-    if (said := update_index(library, model)) and not new:
-        messages.append(said)
-    _drop_thumbnails(library, settled.unused)
-    return messages
-
-
-def _drop_thumbnails(library: Library, contents: Iterable[str]) -> None:
-    """Delete the thumbnails of those contents that no photo has any more."""
-    for content in library.catalog.unused(contents):
-        library.thumbnails.remove(content)
-
-
-def _activate(library: Library, model: ModelRecord) -> str | None:
-    """Another model takes over the answers once it has embedded every photo; until then the old one answers."""
-    active = library.catalog.active_model()
-    if active is not None and active.id == model.id:
-        return None
-    lacking = len(library.catalog.lacking(model.id))
-    if active is not None and lacking:
-        return (
-            f"{lacking:,} photos are not embedded by the model {model.name!r} yet, so {active.name!r} goes on "
-            f"answering. Run 'picsift index --model {model.name}' to embed them."
-        )
-    library.catalog.activate(model.id)
-    return f"Searches are answered by the model {model.name!r} from now on." if active is not None else None
-
-
-def update_index(library: Library, model: ModelRecord) -> str | None:
-    """Bring the index file of a model in step with the catalog; a sentence where it had to be rebuilt."""
-    folder, generation = library.index_folder(model), library.catalog.generation(model.id)
-    if _is_current(folder, model, generation):
-        return None
-    index = VectorIndex.open(folder, dim=model.dim, fingerprint=model.fingerprint, device="cpu")
-    said = refresh(index, library.catalog, model.id)
-    if index.generation or len(index):
-        index.save(index.generation)
-    return said
-
-
-def _is_current(folder: Path, model: ModelRecord, generation: int) -> bool:
-    """Whether the saved index is that of this generation, told by its pointer alone: reading it all takes seconds."""
-    try:
-        pointer = vector_file.read_pointer(folder)
-        size = (folder / pointer.file).stat().st_size
-    except (vector_file.UnusableFileError, OSError):
-        return False
-    return (pointer.generation, pointer.fingerprint, pointer.bytes) == (generation, model.fingerprint, size)

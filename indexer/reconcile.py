@@ -24,6 +24,7 @@ from indexer.ignoring import NOTHING_MORE, Ignoring
 from indexer.library import Library
 from indexer.looking import Look, Looked
 from indexer.moving import Gone, Place, is_renamed, of_equal_size, of_other_size, pair, respelled
+from indexer.pairing import NEVER, Paired, absorb, take_over
 from indexer.records import Move
 from indexer.scanner import StoppedError
 
@@ -40,6 +41,8 @@ class Settled:
     unchanged: int = 0
     messages: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)  # content hashes that no photo has any more
+
+    companions: list[tuple[int, Paired]] = field(default_factory=list)  # of each root, to be kept with the photos
 
     @property
     def moved(self) -> int:
@@ -78,6 +81,7 @@ def reconcile(
             hashes = _Hashes(pool, stop)
             _settle_moves(library, looked, settled, hashes)
             for one in looked:
+                _settle_pairs(library, one, settled)
                 _settle_stamps(library, one, settled, hashes)
         for one in looked:
             _settle_absences(library, one, model_id, settled, allow_mass_removal)
@@ -166,6 +170,18 @@ def _move(library: Library, looked: Sequence[Looked], settled: Settled, pairs: S
         changes = looked_at.changes
         changes.added = [file for file in changes.added if (looked_at.root.id, file.path) not in places]
         changes.missing = [photo for photo in changes.missing if photo.id not in moved]
+
+
+def _settle_pairs(library: Library, one: Looked, settled: Settled) -> None:
+    """Photos of which the other file of a pair is the one to decode now, and RAWs that are no photos any more."""
+    taken = take_over(one.changes)
+    moves = [Move(photo.id, one.root.id, file.path, file.size, NEVER) for photo, file in taken]
+    settled.unused += library.catalog.move(moves)
+    absorbed = absorb(one.changes, one.paired.companions)
+    settled.unused += library.catalog.remove([photo.id for photo in absorbed])
+    if absorbed:
+        settled.messages.append(f"{len(absorbed):,} RAW files belong to the pictures beside them now.")
+    settled.companions.append((one.root.id, one.paired))
 
 
 def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: _Hashes) -> None:

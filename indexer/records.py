@@ -56,7 +56,10 @@ class KnownPhoto(NamedTuple):
 
 @dataclass(frozen=True)
 class PhotoRecord:
-    """Everything the catalog knows about one photo. `reason` says why a failed one failed; see PhotoMetadata."""
+    """Everything the catalog knows about one photo; see PhotoMetadata.
+
+    `reason` says why a failed one failed; `companions` are the RAWs of the same shot beside it.
+    """
 
     id: int
     root_id: int
@@ -93,6 +96,7 @@ class PhotoRecord:
     region: str | None
     country: str | None
     keywords: tuple[str, ...] = ()
+    companions: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,14 +164,6 @@ class Move:
     size: int
     mtime_ns: int
     renamed: bool = False
-
-
-class Touch(NamedTuple):
-    """A new stamp for a photo whose content is the same."""
-
-    photo_id: int
-    size: int
-    mtime_ns: int
 
 
 @dataclass(frozen=True)

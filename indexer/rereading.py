@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from . import describing, formats
+from . import describing, formats, raw
 from .errors import ImageError
 from .metadata import PhotoMetadata
 
@@ -26,14 +26,25 @@ def reread(path: Path, *, sidecar: str, mtime_ns: int, max_pixels: int, max_byte
     try:
         if path.stat().st_size > max_bytes:
             raise ImageError(f"the file is larger than the bound of {max_bytes:,} bytes")
-        name, image = formats.open_picture(path.read_bytes(), max_pixels=max_pixels)
-        if name == "PNG":
-            image.load()  # what follows the pixels is read with them
-        written = describing.metadata_of(image)
+        written = _written(path.read_bytes(), path.suffix.lower(), max_pixels)
     except ImageError:
         raise
     except Exception as error:  # as in images.decode(): decoders raise whatever they like
         raise ImageError(f"its metadata cannot be read again: {str(error)[:200]}") from error
-    if name == "HEIF":
-        written = replace(written, orientation=image.info.get("original_orientation") or 1)
     return describing.complete(written, path, sidecar=sidecar, mtime_ns=mtime_ns)
+
+
+def _written(source: bytes, suffix: str, max_pixels: int) -> PhotoMetadata:
+    if formats.sniff(source, suffix) == "RAW":
+        try:
+            return raw.read_metadata(source)
+        except raw.NotRawError:
+            if formats.sniff(source) == "RAW":
+                raise  # else a TIFF with a RAW's name
+    name, image = formats.open_picture(source, max_pixels=max_pixels, suffix=suffix)
+    if name == "PNG":
+        image.load()  # what follows the pixels is read with them
+    written = describing.metadata_of(image)
+    if name == "HEIF":
+        return replace(written, orientation=image.info.get("original_orientation") or 1)
+    return written

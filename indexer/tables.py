@@ -213,6 +213,17 @@ class EmbeddingRow(Base):
     generation: Mapped[int] = mapped_column(BigInteger)
 
 
+class CompanionRow(Base):
+    """A RAW in the folder of a photo that is the same shot."""
+
+    __tablename__ = "companions"
+
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(ExactText, primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+
+
 class SettingRow(Base):
     """A value that belongs to the library rather than to a person or a machine."""
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from app.api import build_api
 from app.security import Gate
+from indexer.scanner import FoundFile
 
 PROBLEM = "application/problem+json"
 
@@ -32,7 +33,7 @@ def test_a_search_answers_as_the_contract_says(client):
     assert set(body) == {"query", "model", "total", "took_ms", "hits"}
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
-    assert set(first) == {"id", "path", "score", "relevance", "taken_at", "width", "height"}
+    assert set(first) == {"id", "path", "score", "relevance", "taken_at", "width", "height", "companions"}
     assert first["path"].endswith("/trip/yellow.jpg")
     assert (first["taken_at"], first["width"], first["height"]) == ("2021-07-04T10:11:12", 32, 24)
     assert first["relevance"] is None
@@ -118,6 +119,12 @@ def test_a_photo_tells_all_that_is_known_of_it(client, services):
     assert body["path"].endswith("/trip/yellow.jpg")
     assert (body["format"], body["taken_at"], body["state"]) == ("JPEG", "2021-07-04T10:11:12", "ok")
     assert body["latitude"] is None
+    assert body["companions"] == []
+    path = services.library.catalog.photo(number).path
+    beside = FoundFile("trip/yellow.CR2", 1, 1)
+    root = services.library.catalog.photo(number).root_id
+    services.library.catalog.keep_companions(root, {"trip/yellow.jpg"}, {"trip/yellow.jpg": [beside]})
+    assert client.get(f"/api/v1/photos/{number}").json()["companions"] == [str(path.with_suffix(".CR2"))]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from clip_model.model import CLIP
 
 COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue.jpg": (20, 20, 230)}
 SEARCH_KEYS = {"query", "model", "total", "took_ms", "hits"}
-HIT_KEYS = {"path", "score", "relevance", "taken_at", "width", "height"}
+HIT_KEYS = {"path", "score", "relevance", "taken_at", "width", "height", "companions"}
 REPORT_KEYS = {"added", "updated", "moved", "removed", "unchanged", "failed", "seconds", "failures"}
 STATUS_KEYS = {"photos", "failed", "missing", "roots", "model", "device", "precision", "index", "library"}
 
@@ -119,6 +119,12 @@ def test_index_then_search_then_similar_then_status(picsift, photos, environment
     assert first.keys() == HIT_KEYS
     assert (first["relevance"], first["width"], first["height"]) == (None, 64, 48)
     assert found.document["hits"][0]["score"] >= found.document["hits"][1]["score"]
+
+    assert [hit["companions"] for hit in found.document["hits"]] == [[], []]
+    (photos / "red.dng").write_bytes(b"a RAW beside it, which is not opened")
+    assert picsift("index", photos, "--json").document["added"] == 0
+    hits = {hit["path"]: hit["companions"] for hit in picsift("search", "red", "--json").document["hits"]}
+    assert hits[str(photos / "red.png")] == [str(photos / "red.dng")]
 
     like = picsift("similar", photos / "red.png", "--json").document
     assert {Path(hit["path"]).name for hit in like["hits"]} == {"green.png", "blue.jpg"}

@@ -19,7 +19,7 @@ HOSTILE = '"><script>alert(1)</script>{{x}}${y}`.jpg'
 def photo(**known):
     values = dict.fromkeys(PhotoRecord.__dataclass_fields__)
     values |= {"id": 7, "root_id": 1, "path": Path("/photos/a.jpg"), "size": 3_400_000, "content_hash": "ab" * 16}
-    values |= {"state": "ok", "width": 4000, "height": 3000, "format": "JPEG"}
+    values |= {"keywords": (), "companions": (), "state": "ok", "width": 4000, "height": 3000, "format": "JPEG"}
     return PhotoRecord(**(values | known))
 
 
@@ -58,6 +58,11 @@ def test_no_name_becomes_markup(render):
     assert not page.all("script")
     assert not page.all("b")
     assert page.all("img")[0]["alt"].startswith('"><script>')
+
+
+def test_the_raw_beside_a_photo_is_shown():
+    assert "RAW" not in Elements(viewer.viewer(photo())).text
+    assert "IMG_<1>.CR2" in Elements(viewer.viewer(photo(companions=(Path("/photos/IMG_<1>.CR2"),)))).text
 
 
 def test_a_name_that_is_no_text_is_shown_all_the_same():

@@ -19,7 +19,7 @@ from indexer import photo_queries
 from indexer.catalog import Catalog
 from indexer.database import open_database
 from indexer.errors import ModelError, RootError
-from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter, Touch
+from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
@@ -124,7 +124,7 @@ def test_everything_about_a_photo_is_read_back(catalog, root, model):
     expected = {"id": number, "root_id": root.id, "path": root.path / "sub" / "a.jpg", "size": 10, "mtime_ns": 20}
     expected |= {"content_hash": "h", "state": "ok", "reason": None, "missing_since": None}
     expected |= {"width": 40, "height": 30, "format": "JPEG", "taken_at": taken}
-    expected |= dataclasses.asdict(metadata(taken)) | {"indexed_at": photo.indexed_at}
+    expected |= dataclasses.asdict(metadata(taken)) | {"indexed_at": photo.indexed_at, "companions": ()}
     assert dataclasses.asdict(photo) == expected
     assert abs((photo.indexed_at - datetime.now(UTC)).total_seconds()) < 60
     assert catalog.photo_at(root.path / "sub" / "a.jpg") == photo
@@ -195,7 +195,6 @@ def test_writes_of_nothing_change_nothing(catalog, root, model):
     assert catalog.store(root.id, [], model, vectors(0)) == []
     assert (catalog.fail(root.id, []), catalog.store_copies(root.id, []), catalog.remove([])) == ([], [], [])
     assert catalog.move([]) == []
-    catalog.touch([])
     catalog.mark_missing([], NOW)
     catalog.mark_found([])
     assert catalog.generation(model) == 0
@@ -254,7 +253,6 @@ def test_a_generation_grows_with_each_transaction_that_changes_vectors_and_no_ot
     assert now() == (1, 0)
     catalog.store(root.id, [new("a.jpg", "A")], other_model, vectors(1))
     assert now() == (1, 1)
-    catalog.touch([Touch(ids[0], 5, 6)])
     catalog.mark_missing(ids, NOW)
     catalog.mark_found(ids)
     catalog.move([Move(ids[0], root.id, "c.jpg", 1, 1)])
@@ -407,13 +405,6 @@ def test_a_move_of_one_to_two_or_two_to_one_is_refused(catalog, root, model):
     for wrong in ([(a, "x"), (a, "y")], [(a, "x"), (b, "x")]):
         with pytest.raises(ValueError, match="one path"):
             catalog.move([Move(number, root.id, path, 1, 1) for number, path in wrong])
-
-
-def test_a_touch_changes_the_stamp_alone(catalog, root, model):
-    [number] = catalog.store(root.id, [new("a.jpg")], model, vectors(1))
-    before = catalog.photo(number)
-    catalog.touch([Touch(number, 5, 2**70)])
-    assert catalog.photo(number) == dataclasses.replace(before, size=5, mtime_ns=2**63 - 1)
 
 
 def test_removal_tells_which_content_is_gone_and_forgets_empty_folders(catalog, root, model, tmp_path):

@@ -62,6 +62,11 @@ WRITTEN = {
     "jp2": ("JPEG2000", {}),
     "j2k": ("JPEG2000", {"no_jp2": True}),
     "ppm": ("PPM", {}),
+    "tga": ("TGA", {}),
+    "tga-rle": ("TGA", {"compression": "tga_rle"}),
+    "qoi": ("QOI", {}),
+    "pcx": ("PCX", {}),
+    "sgi": ("SGI", {}),
 }
 
 

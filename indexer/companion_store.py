@@ -1,0 +1,74 @@
+"""Companions: the RAWs that lie beside photos. Functions on one connection, inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, tuple_
+
+from indexer.database import in_chunks
+from indexer.photo_store import locate, split
+from indexer.records import storable_ns
+from indexer.tables import CompanionRow, FolderRow, PhotoRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from indexer.found import FoundFile
+
+_PAIR_LIMIT = 5_000  # two parameters for each
+
+
+def keep(
+    connection: Connection, root_id: int, seen: Container[str], companions: Mapping[str, Sequence[FoundFile]]
+) -> None:
+    """Write which companions the photos of a root have.
+
+    Args:
+        connection: in a transaction.
+        root_id: the photos' root.
+        seen: paths of photos that were found now; what is known of others stays.
+        companions: by the path of their photo.
+    """
+    present = {path: row.id for path, row in locate(connection, root_id, list(companions)).items()}
+    wanted = {
+        (present[path], split(file.path)[1]): (file.size, storable_ns(file.mtime_ns))
+        for path, files in companions.items()
+        if path in present
+        for file in files
+    }
+    known = _known(connection, root_id, seen)
+    outdated = [key for key, stamp in known.items() if wanted.get(key) != stamp]
+    for chunk in in_chunks(outdated, _PAIR_LIMIT):
+        gone = tuple_(CompanionRow.photo_id, CompanionRow.name).in_(chunk)
+        connection.execute(delete(CompanionRow).where(gone))
+    rows = [
+        {"photo_id": photo_id, "name": name, "size": size, "mtime_ns": mtime_ns}
+        for (photo_id, name), (size, mtime_ns) in wanted.items()
+        if known.get((photo_id, name)) != (size, mtime_ns)
+    ]
+    if rows:
+        connection.execute(insert(CompanionRow), rows)
+
+
+def names(connection: Connection, photo_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Give the names of the files beside photos, for those that have any."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for chunk in in_chunks(photo_ids):
+        query = select(CompanionRow.photo_id, CompanionRow.name).where(CompanionRow.photo_id.in_(chunk))
+        for photo_id, name in connection.execute(query.order_by(CompanionRow.name)):
+            found[photo_id].append(name)
+    return found
+
+
+def _known(connection: Connection, root_id: int, seen: Container[str]) -> dict[tuple[int, str], tuple[int, int]]:
+    query = select(CompanionRow.photo_id, CompanionRow.name, CompanionRow.size, CompanionRow.mtime_ns)
+    placed = query.add_columns(FolderRow.path, PhotoRow.name).join(PhotoRow, CompanionRow.photo_id == PhotoRow.id)
+    rows = connection.execute(placed.join(FolderRow).where(FolderRow.root_id == root_id))
+    return {
+        (photo_id, name): (size, mtime_ns)
+        for photo_id, name, size, mtime_ns, folder, photo in rows
+        if (f"{folder}/{photo}" if folder else photo) in seen
+    }

@@ -1,0 +1,70 @@
+"""The end of a run: which model answers, the index file in step, thumbnails that no photo needs dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from indexer import vector_file
+from indexer.library import Library
+from indexer.reconcile import Settled
+from indexer.records import ModelRecord
+from indexer.repair import refresh
+from indexer.vector_index import VectorIndex
+
+
+def finish(library: Library, model: ModelRecord, settled: Settled, *, complete: bool, new: bool) -> list[str]:
+    """Let the model answer if it has everything, bring the index in step, drop thumbnails that no photo needs.
+
+    The first index of a model is built, not repaired: nothing is said of it.
+    """
+    messages = []
+    if complete and (said := _activate(library, model)):
+        messages.append(said)
+    if (said := update_index(library, model)) and not new:
+        messages.append(said)
+    drop_thumbnails(library, settled.unused)
+    return messages
+
+
+def drop_thumbnails(library: Library, contents: Iterable[str]) -> None:
+    """Delete the thumbnails of those contents that no photo has any more."""
+    for content in library.catalog.unused(contents):
+        library.thumbnails.remove(content)
+
+
+def _activate(library: Library, model: ModelRecord) -> str | None:
+    """Another model takes over the answers once it has embedded every photo; until then the old one answers."""
+    active = library.catalog.active_model()
+    if active is not None and active.id == model.id:
+        return None
+    lacking = len(library.catalog.lacking(model.id))
+    if active is not None and lacking:
+        return (
+            f"{lacking:,} photos are not embedded by the model {model.name!r} yet, so {active.name!r} goes on "
+            f"answering. Run 'picsift index --model {model.name}' to embed them."
+        )
+    library.catalog.activate(model.id)
+    return f"Searches are answered by the model {model.name!r} from now on." if active is not None else None
+
+
+def update_index(library: Library, model: ModelRecord) -> str | None:
+    """Bring the index file of a model in step with the catalog; a sentence where it had to be rebuilt."""
+    folder, generation = library.index_folder(model), library.catalog.generation(model.id)
+    if _is_current(folder, model, generation):
+        return None
+    index = VectorIndex.open(folder, dim=model.dim, fingerprint=model.fingerprint, device="cpu")
+    said = refresh(index, library.catalog, model.id)
+    if index.generation or len(index):
+        index.save(index.generation)
+    return said
+
+
+def _is_current(folder: Path, model: ModelRecord, generation: int) -> bool:
+    """Whether the saved index is that of this generation, told by its pointer alone: reading it all takes seconds."""
+    try:
+        pointer = vector_file.read_pointer(folder)
+        size = (folder / pointer.file).stat().st_size
+    except (vector_file.UnusableFileError, OSError):
+        return False
+    return (pointer.generation, pointer.fingerprint, pointer.bytes) == (generation, model.fingerprint, size)

@@ -1,0 +1,32 @@
+"""Which picture of a file with several is its photo: the first that is not blank."""
+
+from PIL import Image
+
+_ANIMATED = frozenset(("GIF", "PNG", "WEBP", "AVIF"))
+_FRAMES_TRIED = 8
+_NOISE = 6  # of 255: compression leaves no flat frame quite flat
+
+
+def first_shown(name: str, image: Image.Image) -> Image.Image:
+    """The loaded frame, or where an animation starts blank the first of the next few that is not."""
+    may_move = name in _ANIMATED and (name == "GIF" or getattr(image, "is_animated", False))
+    if not may_move or not _is_blank(image):
+        return image
+    first = image.copy()
+    for number in range(1, _FRAMES_TRIED + 1):
+        try:
+            image.seek(number)
+            image.load()
+        except (EOFError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            break
+        if not _is_blank(image):
+            return image
+    return first
+
+
+def _is_blank(image: Image.Image) -> bool:
+    extrema = image.getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    transparent = image.mode in ("RGBA", "LA") and bands[-1] == (0, 0)
+    noise = 0 if image.mode in ("P", "PA", "1") else _NOISE  # neighbours in a palette are other colours
+    return transparent or all(high - low <= noise for low, high in bands)

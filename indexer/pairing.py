@@ -1,0 +1,104 @@
+"""A RAW with its picture beside it is one photo with two files: the picture is the photo, the RAW its companion. Pure.
+
+Beside it is: in the same folder and of the same name but for the suffix, upper and lower case being the same. A picture
+may also carry the RAW's whole name (`IMG_1.CR2.jpg`), and Pixel phones' names of the two count as the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from indexer.comparison import ChangedFile, Changes
+from indexer.found import FoundFile, Scan
+from indexer.raw_header import SUFFIXES as RAW_SUFFIXES
+from indexer.records import KnownPhoto
+
+NEVER = -1  # a modification time that no file has: what carries it is looked at again
+_BY_CAMERAS = ("jpg", "jpeg", "heic", "heif", "hif")  # which picture of several the camera most likely wrote
+_PIXEL = re.compile(r"\.raw-\d\d(\.mp)?\.(cover|original)$")  # PXL_20210704_101112345.RAW-01.COVER.jpg
+
+
+class Paired(NamedTuple):
+    """A scan without the companions, and these by the path of the picture that they belong to."""
+
+    scan: Scan
+    companions: dict[str, list[FoundFile]]
+
+
+def pair(scan: Scan, failed: Collection[str] = ()) -> Paired:
+    """Take the RAWs that lie beside a picture out of a scan.
+
+    Args:
+        scan: of a root, or of a folder below it.
+        failed: pictures that cannot be read; beside one of them a RAW stays a photo of its own.
+    """
+    raws = [path for path in scan.files if is_raw_name(path)]
+    if not raws:
+        return Paired(scan, {})
+    wanted = {key for path in raws for key in (_key(path), path.casefold())}
+    pictures: dict[str, str] = {}
+    for path in sorted((p for p in scan.files if not is_raw_name(p) and p not in failed), key=_rank):
+        if (key := _key(path)) in wanted:
+            pictures.setdefault(key, path)
+    companions: defaultdict[str, list[FoundFile]] = defaultdict(list)
+    for path in raws:
+        if picture := pictures.get(_key(path)) or pictures.get(path.casefold()):
+            companions[picture].append(scan.files[path])
+    beside = {file.path for files in companions.values() for file in files}
+    files = {path: file for path, file in scan.files.items() if path not in beside}
+    return Paired(replace(scan, files=files), dict(companions))
+
+
+def take_over(changes: Changes) -> list[tuple[KnownPhoto, FoundFile]]:
+    """Give a photo that lost its file to the other file of its pair, where that is new here.
+
+    A picture that comes to lie beside a RAW becomes the RAW's photo, and a RAW whose picture is deleted becomes the
+    picture's: the photo stays, and only what it looks like is decoded again. `changes` is brought up to date.
+
+    Returns:
+        Each such photo, and the file that it has now.
+    """
+    new: defaultdict[tuple[str, bool], list[FoundFile]] = defaultdict(list)
+    for file in changes.added if changes.missing else ():
+        new[_key(file.path), is_raw_name(file.path)].append(file)
+    taken = [
+        (photo, candidates.pop(0))
+        for photo in changes.missing
+        if (candidates := new.get((_key(photo.path), not is_raw_name(photo.path))))
+    ]
+    photos, files = {photo.id for photo, _ in taken}, {file.path for _, file in taken}
+    changes.missing = [photo for photo in changes.missing if photo.id not in photos]
+    changes.added = [file for file in changes.added if file.path not in files]
+    changes.changed += [
+        ChangedFile(file, photo._replace(path=file.path, size=file.size, mtime_ns=NEVER, missing=False))
+        for photo, file in taken
+    ]
+    return taken
+
+
+def absorb(changes: Changes, companions: Mapping[str, Iterable[FoundFile]]) -> list[KnownPhoto]:
+    """Take the photos out of `changes.missing` whose files are companions now: those of RAWs that were photos."""
+    beside = {file.path for files in companions.values() for file in files}
+    absorbed = [photo for photo in changes.missing if photo.path in beside]
+    changes.missing = [photo for photo in changes.missing if photo.path not in beside]
+    return absorbed
+
+
+def is_raw_name(path: str) -> bool:
+    """Whether a file is named like a camera RAW."""
+    return path[path.rfind(".") :].lower() in RAW_SUFFIXES
+
+
+def _key(path: str) -> str:
+    """What the two files of a pair have in common."""
+    stem = path[: path.rfind(".")].casefold()
+    return _PIXEL.sub("", stem) if ".raw-" in stem else stem
+
+
+def _rank(path: str) -> tuple[int, str]:
+    suffix = path[path.rfind(".") + 1 :].lower()
+    return _BY_CAMERAS.index(suffix) if suffix in _BY_CAMERAS else len(_BY_CAMERAS), path

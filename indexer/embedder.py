@@ -82,6 +82,11 @@ class Embedder:
         """The number format it runs in; loads it."""
         return self._ready().precision
 
+    def unload(self) -> None:
+        """Give the model's memory back; it is loaded again when it is next needed."""
+        with self._lock:
+            self.__dict__.pop("_encoder", None)
+
     def plan(self) -> tuple[str, str]:
         """Device and precision that a load would choose, found out by trying the device, not the model.
 

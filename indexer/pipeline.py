@@ -64,6 +64,7 @@ class SyncReport:
         seconds: of wall time.
         failures: path and reason of each failed file.
         messages: a sentence for each thing that a person should know.
+        temporary: those of the failed whose failure may pass: they could not be read, or memory ran out.
     """
 
     added: int = 0
@@ -75,6 +76,7 @@ class SyncReport:
     seconds: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    temporary: list[str] = field(default_factory=list)
 
 
 def sync(
@@ -88,6 +90,7 @@ def sync(
     allow_mass_removal: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    leave: Callable[[str], bool] | None = None,
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -101,6 +104,7 @@ def sync(
         allow_mass_removal: remove even more than half of a root's photos.
         on_progress: told how far the run is.
         stop: asked between photos; True ends the run early, with everything done so far saved.
+        leave: absolute path -> whether a new or changed file is left for a later run: it is still being written.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -117,7 +121,9 @@ def sync(
         model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
         new = library.catalog.generation(model.id) == 0
         tell(Progress("scan"))
-        settled = reconcile(library, folders, model.id, workers=workers, allow_mass_removal=allow_mass_removal)
+        settled = reconcile(
+            library, folders, model.id, workers=workers, allow_mass_removal=allow_mass_removal, leave=leave
+        )
         storing = Storing(library, embedder, model, batch_size=batch_size)
         if settled.jobs:
             if library.catalog.active_model() is None:  # the first: what it has embedded so far can be searched
@@ -142,6 +148,7 @@ def sync(
         seconds=round(time.monotonic() - begun, 3),
         failures=storing.failures,
         messages=messages,
+        temporary=storing.temporary,
     )
 
 

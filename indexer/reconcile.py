@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,7 +46,13 @@ class Settled:
 
 
 def reconcile(
-    library: Library, folders: Sequence[Path], model_id: int, *, workers: int, allow_mass_removal: bool
+    library: Library,
+    folders: Sequence[Path],
+    model_id: int,
+    *,
+    workers: int,
+    allow_mass_removal: bool,
+    leave: Callable[[str], bool] | None = None,
 ) -> Settled:
     """Look at the folders and settle all that needs no decoding.
 
@@ -56,12 +62,15 @@ def reconcile(
         model_id: photos that lack this model's embedding become jobs.
         workers: threads that hash.
         allow_mass_removal: remove even more than half of a root's photos, or all of an empty one.
+        leave: absolute path -> whether a new or changed file stays as the catalog knows it for now.
 
     Raises:
         RootError: a folder is not there and is not a known root, or is a file.
     """
     settled = Settled()
     looked = [_look(library, *place, model_id, settled, allow_mass_removal) for place in _places(library, folders)]
+    if leave is not None:
+        _leave_alone(looked, leave)
     with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
         hashes = _Hashes(pool)
         _settle_moves(library, looked, settled, hashes)
@@ -112,6 +121,14 @@ def _look(
     for folder in found.unreadable:
         settled.messages.append(f"{root.path / folder} could not be read in full; what is known of it is kept.")
     return Looked(root, compare(known, found))
+
+
+def _leave_alone(looked: Iterable[Looked], leave: Callable[[str], bool]) -> None:
+    """Pass over new and changed files that are still being written."""
+    for one in looked:
+        root, changes = one.root.path, one.changes
+        changes.added = [file for file in changes.added if not leave(str(root / file.path))]
+        changes.changed = [change for change in changes.changed if not leave(str(root / change.file.path))]
 
 
 def _has_nothing(folder: Path) -> bool:

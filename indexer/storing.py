@@ -28,6 +28,7 @@ class Storing:
         added: photos stored that the catalog did not have.
         updated: photos stored that it had.
         failures: absolute path and reason of each file that failed.
+        temporary: paths of those whose failure may pass.
         again: copies whose original changed before they were written; they have to be decoded after all.
     """
 
@@ -35,6 +36,7 @@ class Storing:
         """Write to `library`, whose writer lock the caller holds."""
         self.added = self.updated = 0
         self.failures: list[tuple[str, str]] = []
+        self.temporary: list[str] = []
         self.again: list[Job] = []
         self._library, self._embedder, self._model, self._batch_size = library, embedder, model, batch_size
         self._waiting: list[Result] = []  # decoded, to be embedded
@@ -48,6 +50,8 @@ class Storing:
         match result.photo:
             case FailedPhoto() as photo:
                 self._fail(result.job, photo, keep=result.unread)
+                if result.unread or "memory" in photo.reason:
+                    self.temporary.append(str(result.job.root / photo.path))
             case CopiedPhoto() as photo:
                 self._copies.append((result.job, photo))
             case NewPhoto():

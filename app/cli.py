@@ -4,14 +4,14 @@ Rendering lives in `output.py` and `documents.py`, exit statuses in `exits.py`, 
 """
 
 import importlib.metadata
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app import exits, indexing, output
+from app import exits, indexing, output, watching
 from app.bootstrap import Services, build_services
+from app.logs import begin as _begin
 from app.options import (
     AfterOption,
     BeforeOption,
@@ -26,7 +26,6 @@ from app.options import (
     VerboseOption,
 )
 from app.query import Query, make_filter, merge, parse
-from app.settings import Settings, load_settings
 
 app = typer.Typer(
     name="picsift",
@@ -79,6 +78,9 @@ def index_command(
     if interrupted:
         output.say("interrupted; what is done is saved. The same command goes on from here.")
         raise SystemExit(exits.INTERRUPTED)
+
+
+app.command("watch")(watching.watch_command)
 
 
 @app.command("search")
@@ -150,10 +152,21 @@ def similar_command(
 
 @app.command("status")
 @exits.reported
-def status_command(library: LibraryOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
+def status_command(
+    follow: Annotated[bool, typer.Option("--follow", help="Show what is being indexed, as it is done.")] = False,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
     """Say what is in the library, on which device, in what health."""
+    from app import live_status
     from app.status import read_status
 
+    if follow:
+        settings = _begin(verbose, library=library)
+        with exits.stop_on_signal(quiet=True) as stop:
+            live_status.follow(settings.library, json=json, stop=stop)
+        return
     output.show_status(read_status(build_services(_begin(verbose, library=library))), json=json)
 
 
@@ -162,13 +175,15 @@ def status_command(library: LibraryOption = None, json: JsonOption = False, verb
 def serve_command(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")] = None,
     port: PortOption = None,
+    watch: watching.WatchOption = False,
     library: LibraryOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Serve the page and the HTTP API until stopped. Beyond this machine only with PICSIFT_PASSWORD set."""
     settings = _begin(verbose, library=library, host=host, port=port)
     services = build_services(settings, create=True)
-    _serve(services)
+    with watching.alongside(services, wanted=watch):
+        _serve(services)
 
 
 @app.command("demo")
@@ -220,11 +235,6 @@ def main() -> None:
     """Run the command line; the console script."""
     output.prepare_streams()
     app()
-
-
-def _begin(verbose: bool, **options: object) -> Settings:
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="picsift: %(message)s", force=True)
-    return load_settings(**options)
 
 
 def _serve(services: Services) -> None:

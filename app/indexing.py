@@ -12,9 +12,10 @@ from app.bootstrap import Services, build_services
 from app.exits import stop_on_signal
 from app.progress import index_progress
 from app.settings import Settings
+from indexer.activity import ActivityLog
 from indexer.errors import RootError
 from indexer.library import CATALOG
-from indexer.pipeline import SyncReport, sync
+from indexer.pipeline import Progress, SyncReport, sync
 
 
 def check_folders(folders: Sequence[Path], known: Collection[Path] = ()) -> list[Path]:
@@ -59,7 +60,14 @@ def bring_in_step(
         quiet: show no progress.
     """
     settings = services.settings
-    with stop_on_signal() as stop, index_progress(quiet=quiet) as on_progress:
+    activity = ActivityLog(services.library.folder, "index")
+
+    def tell(progress: Progress) -> None:
+        activity.progress(progress)
+        if show is not None:
+            show(progress)
+
+    with closing(activity), stop_on_signal() as stop, index_progress(quiet=quiet) as show:
         report = sync(
             services.library,
             services.embedder,
@@ -68,7 +76,7 @@ def bring_in_step(
             batch_size=settings.batch_size,
             max_pixels=settings.max_pixels,
             allow_mass_removal=allow_mass_removal,
-            on_progress=on_progress,
+            on_progress=tell,
             stop=stop.is_set,
         )
     return report, stop.is_set()

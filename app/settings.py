@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         host: address the page listens on.
         port: TCP port of the page.
         password: asked of everyone when the host is not loopback.
+        settle_ms: milliseconds after which a file that nobody writes to counts as whole, for the daemon.
+        idle_unload_s: seconds without work after which `watch` lets the model leave the memory; 0 keeps it.
+        max_cpu: percent of all processors that the daemon uses at most, on average.
     """
 
     model_config = SettingsConfigDict(
@@ -57,6 +60,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=7860, ge=0, le=65535)
     password: SecretStr | None = None
+    settle_ms: int = Field(default=2000, ge=10, le=600_000)
+    idle_unload_s: float = Field(default=300, ge=0)
+    max_cpu: int = Field(default=100, ge=1, le=100)
 
     @field_validator("library")
     @classmethod

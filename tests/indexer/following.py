@@ -41,6 +41,7 @@ class Followed:
 
     def wait_for(self, **wanted):
         """Until the sums over all batches are these."""
+
         def reached():
             if self.error is not None:
                 raise self.error

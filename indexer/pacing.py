@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 NICENESS = 10
 LONGEST_NAP_S = 0.25  # between two looks at whether to stop
+SHORTEST_NAP_S = 0.001
 FORGOTTEN_S = 10.0  # what was not used longer ago than this cannot be used now
 
 
@@ -46,7 +47,7 @@ class Pacer:
         while not self._free and not stopped():
             passed, used = self._now_s() - self._since, self._cpu_s() - self._used_from
             ahead_s = used / self._allowed - passed
-            if ahead_s <= 0:
+            if ahead_s < SHORTEST_NAP_S:
                 if passed > FORGOTTEN_S:
                     self._used_from, self._since = self._cpu_s(), self._now_s()
                 return

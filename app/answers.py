@@ -143,6 +143,30 @@ class IndexAnswer(BaseModel):
     bytes: int
 
 
+class ActivityErrorAnswer(BaseModel):
+    """A photo that failed, and why."""
+
+    path: PathText
+    reason: str
+
+
+class ActivityAnswer(BaseModel):
+    """What a process that works on the library is doing."""
+
+    pid: int
+    command: str
+    state: Literal["starting", "scanning", "indexing", "idle", "waiting"]
+    detail: str = Field(description="What it waits for.")
+    queue: int = Field(description="Photos still to be dealt with; while idle, changes that have not settled yet.")
+    done: int
+    total: int
+    failed: int
+    photos_per_s: float | None
+    remaining_s: float | None = Field(description="Seconds until this run is done.")
+    errors: list[ActivityErrorAnswer]
+    at: datetime
+
+
 class StatusAnswer(BaseModel):
     """What is in the library, on which device, in what health."""
 
@@ -155,6 +179,7 @@ class StatusAnswer(BaseModel):
     precision: str
     index: IndexAnswer
     library: PathText
+    activity: ActivityAnswer | None = Field(description="Null while nobody works on the library.")
 
     @classmethod
     def of(cls, status: Status) -> "StatusAnswer":

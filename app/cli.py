@@ -4,30 +4,15 @@ Rendering lives in `output.py` and `documents.py`, exit statuses in `exits.py`, 
 """
 
 import importlib.metadata
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app import exits, indexing, output
+from app import exits, indexing, output, searching, watching
 from app.bootstrap import Services, build_services
-from app.options import (
-    AfterOption,
-    BeforeOption,
-    FolderOption,
-    JsonOption,
-    LibraryOption,
-    LimitOption,
-    OffsetOption,
-    PlaceOption,
-    PortOption,
-    Sort,
-    SortOption,
-    VerboseOption,
-)
-from app.query import Query, make_filter, merge, parse
-from app.settings import Settings, load_settings
+from app.logs import begin as _begin
+from app.options import JsonOption, LibraryOption, PortOption, VerboseOption
 
 app = typer.Typer(
     name="picsift",
@@ -85,81 +70,29 @@ def index_command(
         raise SystemExit(exits.INTERRUPTED)
 
 
-@app.command("search")
-@exits.reported
-def search_command(
-    query: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="QUERY",
-            help='What to look for; after:2021, before:2021-06-30, folder:Trip, place:"New York" may stand among it.',
-            show_default=False,
-        ),
-    ] = None,
-    image: Annotated[
-        Path | None, typer.Option("--image", metavar="FILE", help="A picture to look for, alone or with words.")
-    ] = None,
-    image_weight: Annotated[
-        float, typer.Option("--image-weight", min=0, max=1, help="Share of the picture when there are words too.")
-    ] = 0.5,
-    limit: LimitOption = 20,
-    offset: OffsetOption = 0,
-    sort: SortOption = Sort.relevance,
-    after: AfterOption = None,
-    before: BeforeOption = None,
-    folder: FolderOption = None,
-    place: PlaceOption = None,
-    library: LibraryOption = None,
-    json: JsonOption = False,
-    verbose: VerboseOption = False,
-) -> None:
-    """Find photos by words, by a picture, or by both.
-
-    In a pipe it prints a line for each photo: its score, a tab, its path.
-    """
-    settings = _begin(verbose, library=library)
-    text, among = parse(" ".join(query or []))
-    wanted = Query(
-        text=text,
-        image=image,
-        filter=merge(among, make_filter(after, before, folder, place)),
-        limit=limit,
-        offset=offset,
-        sort=sort.value,
-        image_weight=image_weight,
-    )
-    result = build_services(settings).search.search(wanted)
-    output.show_hits(result, json=json, first_rank=offset + 1)
-
-
-@app.command("similar")
-@exits.reported
-def similar_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A photo of the library, or any other picture.")],
-    limit: LimitOption = 20,
-    offset: OffsetOption = 0,
-    sort: SortOption = Sort.relevance,
-    after: AfterOption = None,
-    before: BeforeOption = None,
-    folder: FolderOption = None,
-    place: PlaceOption = None,
-    library: LibraryOption = None,
-    json: JsonOption = False,
-    verbose: VerboseOption = False,
-) -> None:
-    """Find photos like this one."""
-    settings = _begin(verbose, library=library)
-    wanted = make_filter(after, before, folder, place)
-    result = build_services(settings).search.similar(file, limit=limit, offset=offset, filter=wanted, sort=sort.value)
-    output.show_hits(result, json=json, first_rank=offset + 1)
+app.command("watch")(watching.watch_command)
+app.command("forget")(indexing.forget_command)
+app.command("search")(searching.search_command)
+app.command("similar")(searching.similar_command)
 
 
 @app.command("status")
 @exits.reported
-def status_command(library: LibraryOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
+def status_command(
+    follow: Annotated[bool, typer.Option("--follow", help="Show what is being indexed, as it is done.")] = False,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
     """Say what is in the library, on which device, in what health."""
+    from app import live_status
     from app.status import read_status
 
+    if follow:
+        settings = _begin(verbose, library=library)
+        with exits.stop_on_signal(quiet=True) as stop:
+            live_status.follow(settings.library, json=json, stop=stop)
+        return
     output.show_status(read_status(build_services(_begin(verbose, library=library))), json=json)
 
 
@@ -168,13 +101,15 @@ def status_command(library: LibraryOption = None, json: JsonOption = False, verb
 def serve_command(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")] = None,
     port: PortOption = None,
+    watch: watching.WatchOption = False,
     library: LibraryOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Serve the page and the HTTP API until stopped. Beyond this machine only with PICSIFT_PASSWORD set."""
     settings = _begin(verbose, library=library, host=host, port=port)
     services = build_services(settings, create=True)
-    _serve(services)
+    with watching.alongside(services, wanted=watch):
+        _serve(services)
 
 
 @app.command("demo")
@@ -226,11 +161,6 @@ def main() -> None:
     """Run the command line; the console script."""
     output.prepare_streams()
     app()
-
-
-def _begin(verbose: bool, **options: object) -> Settings:
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="picsift: %(message)s", force=True)
-    return load_settings(**options)
 
 
 def _serve(services: Services) -> None:

@@ -6,6 +6,7 @@ Paths are text in which bytes that are no UTF-8 stand as lone surrogates, so tha
 from collections.abc import Sequence
 from typing import Any
 
+from app.activities import document as activity_document
 from app.doctor import Check
 from app.search import Hit, SearchResult
 from app.status import Status
@@ -65,6 +66,7 @@ def status_document(status: Status) -> Document:
             "bytes": status.index.bytes,
         },
         "library": str(status.library),
+        "activity": activity_document(status.activity) if status.activity else None,
     }
 
 

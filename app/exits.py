@@ -54,10 +54,10 @@ def usage(message: str) -> NoReturn:
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
+def stop_on_signal(*, quiet: bool = False) -> Iterator[threading.Event]:
     """An event that the first Ctrl-C or SIGTERM sets, for work that ends at its next safe point.
 
-    A second one interrupts at once. Outside the main thread signals stay as they are.
+    A second one interrupts at once. Outside the main thread signals stay as they are. `quiet` says nothing of it.
     """
     stop = threading.Event()
 
@@ -65,7 +65,8 @@ def stop_on_signal() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        say("stopping; what is under way is being saved.")
+        if not quiet:
+            say("stopping; what is under way is being saved.")
 
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -5,10 +5,12 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from app.activities import sentence
 from app.browsing import Shown
 from app.markup import safe
 from app.pictures import shown_path
 from app.search import Hit
+from indexer.activity import Activity
 from indexer.records import PhotoRecord
 
 NARROWEST, WIDEST = 0.6, 2.4  # width by height of a tile; what lies beyond is cropped
@@ -48,6 +50,14 @@ def welcome(photos: int, library: Path) -> str:
     hint = "Describe what is in the picture, or add one to find others like it: choose, paste or drop it here."
     ready = f"{_count(photos)} {'is' if photos == 1 else 'are'} ready to be searched"
     return _notice(ready, f'<p>{hint}</p><div class="examples">{examples}</div>')
+
+
+def activity_line(activity: Activity | None) -> str:
+    """A line while photos are being indexed, or why they are not; "" else."""
+    if activity is None or activity.state not in ("scanning", "indexing", "waiting"):
+        return ""
+    told = sentence(activity)
+    return f'<p class="now" role="status">{safe(told[:1].upper() + told[1:])}</p>'
 
 
 def asked_picture(shown: Shown) -> str:

@@ -7,15 +7,23 @@ import os
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from app.bootstrap import Services, build_services
-from app.exits import stop_on_signal
+from app.exits import reported, stop_on_signal
+from app.logs import begin
+from app.options import LibraryOption, VerboseOption
+from app.output import printable, say
 from app.progress import index_progress
 from app.settings import Settings
+from indexer.activity import ActivityLog
 from indexer.errors import RootError
+from indexer.forgetting import forget
 from indexer.isolation import WorkerPool
 from indexer.library import CATALOG
-from indexer.pipeline import SyncReport, sync
+from indexer.pipeline import Progress, SyncReport, sync
 
 
 def check_folders(folders: Sequence[Path], known: Collection[Path] = ()) -> list[Path]:
@@ -48,6 +56,23 @@ def known_roots(settings: Settings) -> set[Path]:
         return {root.path for root in services.library.catalog.roots()}
 
 
+@reported
+def forget_command(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that was indexed.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    library: LibraryOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Take a folder out of the library, with what is known of its photos. The files stay as they are."""
+    services = build_services(begin(verbose, library=library))
+    path = Path(os.path.abspath(os.path.expanduser(folder)))  # noqa: PTH100, PTH111 - a folder that may be gone
+    if not yes:
+        question = f"Forget {printable(path)} and all that is known of its photos? The files stay as they are."
+        typer.confirm(question, abort=True, err=True)
+    photos = forget(services.library, path)
+    say(f"{printable(path)} is forgotten: {photos:,} photos have left the library. No file was touched.")
+
+
 def bring_in_step(
     services: Services, folders: Sequence[Path], *, allow_mass_removal: bool = False, quiet: bool = False
 ) -> tuple[SyncReport, bool]:
@@ -60,8 +85,15 @@ def bring_in_step(
         quiet: show no progress.
     """
     settings = services.settings
+    activity = ActivityLog(services.library.folder, "index")
     pool = WorkerPool(timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb)
-    with stop_on_signal() as stop, index_progress(quiet=quiet) as on_progress, pool:
+
+    def tell(progress: Progress) -> None:
+        activity.progress(progress)
+        if show is not None:
+            show(progress)
+
+    with closing(activity), stop_on_signal() as stop, index_progress(quiet=quiet) as show, pool:
         report = sync(
             services.library,
             services.embedder,
@@ -70,8 +102,9 @@ def bring_in_step(
             batch_size=settings.batch_size,
             max_pixels=settings.max_pixels,
             allow_mass_removal=allow_mass_removal,
-            on_progress=on_progress,
+            on_progress=tell,
             stop=stop.is_set,
             pool=pool,
+            ignoring=settings.ignoring,
         )
     return report, stop.is_set()

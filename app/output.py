@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from app.activities import sentence
 from app.doctor import Check
 from app.documents import checks_document, report_document, search_document, status_document
 from app.search import SearchResult
@@ -109,6 +110,8 @@ def _write_status(status: Status) -> None:
     for root in status.roots:
         scanned = f"last scan {root.last_scan_at:%Y-%m-%d %H:%M}" if root.last_scan_at else "never scanned"
         lines.append(("folder", f"{printable(root.path)} ({root.photos:,} photos, {scanned})"))
+    if status.activity is not None:
+        lines.append(("now", f"{status.activity.command}: {printable(sentence(status.activity))}"))
     lines += [("problem", printable(problem)) for problem in status.problems]
     for name, value in lines:
         print(f"{name:<9}{value}")  # noqa: T201

@@ -8,13 +8,14 @@ import logging
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from indexer.errors import PicsiftError
+from indexer.ignoring import Ignoring, parse
 from indexer.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S
 
 APP_NAME = "picsift"
@@ -41,9 +42,14 @@ class Settings(BaseSettings):
         max_pixels: a larger picture is not decoded.
         decode_timeout_s: seconds that the decoding of one picture may take.
         decode_memory_mb: mebibytes that the decoding of one picture may need.
+        ignore: patterns of files and folders to pass over, as in `.gitignore`; the environment separates them by lines.
+        hidden: take files and folders whose names begin with a dot after all.
         host: address the page listens on.
         port: TCP port of the page.
         password: asked of everyone when the host is not loopback.
+        settle_ms: milliseconds after which a file that nobody writes to counts as whole, for the daemon.
+        idle_unload_s: seconds without work after which `watch` lets the model leave the memory; 0 keeps it.
+        max_cpu: percent of all processors that the daemon uses at most, on average.
     """
 
     model_config = SettingsConfigDict(
@@ -59,14 +65,31 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=250_000_000, ge=1)
     decode_timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, ge=1)
     decode_memory_mb: int = Field(default=DEFAULT_MEMORY_MB, ge=64)
+    ignore: Annotated[tuple[str, ...], NoDecode] = ()
+    hidden: bool = False
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=7860, ge=0, le=65535)
     password: SecretStr | None = None
+    settle_ms: int = Field(default=2000, ge=10, le=600_000)
+    idle_unload_s: float = Field(default=300, ge=0)
+    max_cpu: int = Field(default=100, ge=1, le=100)
 
     @field_validator("library")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111 - resolve() would follow a link to a drive
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _patterns(cls, value: Any) -> Any:
+        lines = tuple(value.splitlines() if isinstance(value, str) else value)
+        parse(line for line in lines if isinstance(line, str))  # raises ValueError where a line is no pattern
+        return lines
+
+    @property
+    def ignoring(self) -> Ignoring:
+        """What a scan passes over."""
+        return Ignoring(self.ignore, self.hidden)
 
     @classmethod
     def settings_customise_sources(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.bootstrap import Services
+from indexer.activity import Activity, read_activity
 from indexer.errors import ModelError
 from indexer.records import ModelRecord, Root
 
@@ -45,6 +46,7 @@ class Status:
         library: the library's folder.
         failures: path and reason of the failed, at most LISTED_FAILURES.
         problems: a sentence for each thing to look after.
+        activity: what a process that works on the library is doing; None where there is none.
     """
 
     photos: int
@@ -58,6 +60,7 @@ class Status:
     library: Path
     failures: list[tuple[Path, str]]
     problems: list[str]
+    activity: Activity | None = None
 
 
 def read_status(services: Services) -> Status:
@@ -80,6 +83,7 @@ def read_status(services: Services) -> Status:
         library=services.library.folder,
         failures=[(photo.path, photo.reason or "unknown") for photo in catalog.failures(LISTED_FAILURES)],
         problems=problems,
+        activity=read_activity(services.library.folder),
     )
 
 

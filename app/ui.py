@@ -22,6 +22,7 @@ from app.markup import safe
 from app.security import MAX_BODY_BYTES
 from app.theme import THEME
 from app.viewer import viewer
+from indexer.activity import read_activity
 from indexer.errors import PicsiftError
 
 P = ParamSpec("P")
@@ -31,6 +32,7 @@ Typed = str | None  # what stands in a field
 
 ASSETS = Path(__file__).parent / "assets"
 UPLOADS_KEPT_S = 3600
+LOOKED_AT_S = 3.0  # between two looks at what is being indexed
 HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 # Each runs in its component's element and tells Python which photo or which button was meant.
@@ -56,6 +58,8 @@ class Parts:
     more: gr.Button
     large: gr.HTML
     shown: gr.State
+    now: gr.HTML
+    clock: gr.Timer
 
 
 def build_ui(services: Services) -> gr.Blocks:
@@ -150,6 +154,10 @@ class Actions:
         """Add the next page of hits."""
         return self._render(browsing.ask_more(self.services, shown))
 
+    def now(self) -> str:
+        """What is being indexed at this moment."""
+        return gallery.activity_line(read_activity(self.services.library.folder))
+
     @explained
     def enlarge(self, event: gr.EventData) -> str:
         """Open one photo."""
@@ -183,13 +191,16 @@ def lay_out() -> Parts:
             before = _textbox("Taken before", "2022", elem_id="before", show_label=True)
             folder = _textbox("Folder", "Holiday/Beach", elem_id="folder", show_label=True)
             place = _textbox("Place", "Lisbon, Portugal", elem_id="place", show_label=True)
+    now = gr.HTML(elem_id="now", apply_default_css=False)
     asked = gr.HTML(js_on_load=ASKED_JS, elem_id="asked", apply_default_css=False)
     summary = gr.HTML(elem_id="summary", apply_default_css=False)
     grid = gr.HTML(js_on_load=GRID_JS, elem_id="grid", apply_default_css=False)
     more = gr.Button("More results", visible=False, elem_id="more")
     large = gr.HTML(js_on_load=VIEWER_JS, elem_id="large", apply_default_css=False)
     shown = gr.State(None, time_to_live=24 * UPLOADS_KEPT_S)
-    return Parts(words, picture, search, after, before, folder, place, asked, summary, grid, more, large, shown)
+    clock = gr.Timer(LOOKED_AT_S)
+    searched = (words, picture, search, after, before, folder, place)
+    return Parts(*searched, asked, summary, grid, more, large, shown, now, clock)
 
 
 def _textbox(label: str, placeholder: str, *, show_label: bool = False, **kwargs: Any) -> gr.Textbox:
@@ -211,6 +222,7 @@ def _connect(page: gr.Blocks, parts: Parts, actions: Actions) -> None:
     waiting = {**HIDDEN, "show_progress": "full", "show_progress_on": parts.summary}
     results = [parts.shown, parts.asked, parts.summary, parts.grid, parts.more]
     page.load(actions.start, None, results, **HIDDEN)
+    gr.on([page.load, parts.clock.tick], actions.now, None, parts.now, **HIDDEN)
     gr.on(
         [box.submit for box in (parts.words, *beside)] + [parts.search.click],
         actions.search,

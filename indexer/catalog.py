@@ -22,7 +22,6 @@ from indexer import (
     setting_store,
 )
 from indexer.database import reading, writing
-from indexer.errors import RootError
 from indexer.ignoring import NOTHING_MORE, Ignoring
 
 if TYPE_CHECKING:
@@ -67,11 +66,7 @@ class Catalog:
 
         A new root that holds known ones takes them over, photos and all. RootError where the folder's links go round.
         """
-        try:
-            resolved = folder.resolve()
-        except (OSError, RuntimeError) as error:
-            raise RootError(f"{folder} cannot be indexed: its links lead in a circle. Name the real folder.") from error
-        root_id, below = self._write(root_store.add_root, resolved, ignoring)
+        root_id, below = self._write(root_store.add_root, root_store.real(folder), ignoring)
         return next(root for root in self.roots() if root.id == root_id), below
 
     def roots(self) -> list[Root]:
@@ -85,6 +80,10 @@ class Catalog:
     def forget(self, root_id: int) -> tuple[int, list[str]]:
         """Drop a root with its photos; gives how many, and the content hashes that no photo has any more."""
         return self._write(photo_store.forget, root_id)
+
+    def root_folders(self) -> list[Path]:
+        """Give the folders of the roots alone, which is quick."""
+        return sorted(self._read(root_store.root_paths).values())
 
     def note_scan(self, root_id: int, problem: str | None) -> None:
         """Keep that a root was looked at now, and what was wrong with it."""

@@ -57,6 +57,7 @@ class Result:
     """What became of a job: a photo with its pixels and thumbnail, a copy of a known one, metadata, or a failure.
 
     `unread` says of a failure that the file could not be read, or changed meanwhile: nothing is known of its content.
+    `temporary` says that it may pass by itself: that, or memory that ran out elsewhere.
     """
 
     job: Job
@@ -64,6 +65,7 @@ class Result:
     pixels: NDArray[np.uint8] | None = None
     thumbnail: bytes = b""
     unread: bool = False
+    temporary: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,10 @@ class Decoder:
             return Result(job, copy) if copy else self._new(job, path)
         except ImageError as error:
             unread = bool(job.describe) or not _is_as_found(path, job.file)
-            again = (
-                unread or isinstance(error, TooLargeError) or (isinstance(error, DecoderLostError) and error.temporary)
-            )
-            stamp = NEVER if again else job.file.mtime_ns
-            return Result(job, FailedPhoto(job.file.path, job.file.size, stamp, str(error)), unread=unread)
+            temporary = unread or (isinstance(error, DecoderLostError) and error.temporary)
+            stamp = NEVER if temporary or isinstance(error, TooLargeError) else job.file.mtime_ns
+            failed = FailedPhoto(job.file.path, job.file.size, stamp, str(error))
+            return Result(job, failed, unread=unread, temporary=temporary)
 
     def _copy(self, path: Path, file: FoundFile, *, known: bool) -> CopiedPhoto | None:
         if known or file.size not in self.sizes:

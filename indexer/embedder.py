@@ -7,9 +7,12 @@ Legend: n items, s image size, d dimension of the embeddings.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -89,6 +92,15 @@ class Embedder:
     def precision(self) -> str:
         """The number format it runs in; loads it."""
         return self._ready().precision
+
+    def unload(self) -> None:
+        """Give the model's memory back; it is loaded again when it is next needed."""
+        with self._starting, self._lock:
+            self._loading = None
+            self.__dict__.pop("_encoder", None)
+        gc.collect()
+        with suppress(OSError, AttributeError):  # glibc keeps what was freed, unless it is told to give it back
+            ctypes.CDLL(None).malloc_trim(0)
 
     def plan(self) -> tuple[str, str]:
         """Device and precision that a load would choose, found out by trying the device, not the model.

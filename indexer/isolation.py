@@ -59,6 +59,7 @@ class _Worker:
         except OSError as error:
             raise DecoderStartError(str(error)) from error
         self._ready = False
+        self.cpu_s = 0.0
 
     def ask(self, request: bytes) -> bytes:
         """Hand over a call and wait for its answer.
@@ -108,6 +109,7 @@ class WorkerPool:
             memory_mb: for one call, above what the process has when it starts, in mebibytes.
         """
         self.timeout_s, self.memory_mb = timeout_s, memory_mb
+        self.cpu_s = 0.0  # that the processes have used so far
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
@@ -149,7 +151,7 @@ class WorkerPool:
         while True:
             worker = self._take()
             try:
-                done, value = pickle.loads(worker.ask(request))
+                done, value, cpu_s = pickle.loads(worker.ask(request))
             except _LostError as lost:
                 status = self._see_off(worker)
                 if lost.begun and (killed or status != _KILLED):
@@ -159,7 +161,13 @@ class WorkerPool:
             except BaseException:
                 self._see_off(worker)
                 raise
+            self._count(worker, cpu_s)
             return cast(_T, self._settle(worker, done, value))
+
+    def _count(self, worker: _Worker, cpu_s: float) -> None:
+        with self._lock:
+            self.cpu_s += cpu_s - worker.cpu_s
+            worker.cpu_s = cpu_s
 
     def _take(self) -> _Worker:
         with self._lock:

@@ -23,7 +23,7 @@ from indexer.ignoring import NOTHING_MORE, Ignoring
 from indexer.isolation import WorkerPool
 from indexer.library import Library
 from indexer.recipe import Recipe
-from indexer.reconcile import reconcile
+from indexer.reconcile import Settled, reconcile
 from indexer.records import ModelRecord
 from indexer.storing import Storing
 
@@ -67,6 +67,7 @@ class SyncReport:
         seconds: of wall time.
         failures: path and reason of each failed file.
         messages: a sentence for each thing that a person should know.
+        temporary: those of the failed whose failure may pass: they could not be read, or memory ran out.
     """
 
     added: int = 0
@@ -78,6 +79,7 @@ class SyncReport:
     seconds: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    temporary: list[str] = field(default_factory=list)
 
 
 def sync(
@@ -93,6 +95,7 @@ def sync(
     stop: Callable[[], bool] | None = None,
     pool: WorkerPool | None = None,
     ignoring: Ignoring = NOTHING_MORE,
+    leave: Callable[[str], bool] | None = None,
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -108,6 +111,7 @@ def sync(
         stop: asked several times a second; True ends the run early, with everything done so far saved.
         pool: the processes that decode, kept by the caller between runs; None starts them for this run.
         ignoring: what is passed over, beside the defaults and what `.picsiftignore` files say.
+        leave: absolute path -> whether a new or changed file is left for a later run: it is still being written.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -130,6 +134,7 @@ def sync(
             workers=workers,
             allow_mass_removal=allow_mass_removal,
             ignoring=ignoring,
+            leave=leave,
             stop=stopped,
         )
         storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
@@ -148,6 +153,10 @@ def sync(
             drop_thumbnails(library, library.thumbnails.hashes())
         library.catalog.set_setting(RUNNING, "0")
     tell(Progress("done", len(settled.jobs), len(settled.jobs), len(storing.failures), time.monotonic() - begun))
+    return _report(settled, storing, messages, time.monotonic() - begun)
+
+
+def _report(settled: Settled, storing: Storing, messages: list[str], seconds: float) -> SyncReport:
     return SyncReport(
         added=storing.added,
         updated=storing.updated,
@@ -155,9 +164,10 @@ def sync(
         removed=settled.removed,
         unchanged=settled.unchanged + storing.unchanged,
         failed=len(storing.failures),
-        seconds=round(time.monotonic() - begun, 3),
+        seconds=round(seconds, 3),
         failures=storing.failures,
         messages=messages,
+        temporary=storing.temporary,
     )
 
 

@@ -24,7 +24,8 @@ def matching(wanted: str, places: Iterable[tuple[int, str, str, str]]) -> Iterat
 
 def folded(text: str) -> _Words:
     """Give the words of a name in the form in which they are compared."""
-    apart = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN))
+    plain = unicodedata.normalize("NFKD", text).casefold().translate(_PLAIN)
+    apart = unicodedata.normalize("NFKD", plain).casefold()  # folding can leave what comes apart again
     letters = "".join(letter for letter in apart if not unicodedata.combining(letter))
     return tuple("".join(letter if letter.isalnum() else " " for letter in letters).split())
 

@@ -58,6 +58,7 @@ def reconcile(
     workers: int,
     allow_mass_removal: bool,
     ignoring: Ignoring = NOTHING_MORE,
+    leave: Callable[[str], bool] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Settled:
     """Look at the folders and settle all that needs no decoding.
@@ -69,6 +70,7 @@ def reconcile(
         workers: threads that hash.
         allow_mass_removal: remove even more than half of a root's photos, or all of an empty one.
         ignoring: what is passed over.
+        leave: absolute path -> whether a new or changed file stays as the catalog knows it for now.
         stop: asked for each folder and each file; True leaves what is not settled by then to the next run.
 
     Raises:
@@ -77,6 +79,8 @@ def reconcile(
     settled = Settled()
     with suppress(StoppedError):
         looked = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, stop).at(folders)
+        if leave is not None:
+            _leave_alone(looked, leave)
         with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
             hashes = _Hashes(pool, stop)
             _settle_moves(library, looked, settled, hashes)
@@ -86,6 +90,14 @@ def reconcile(
         for one in looked:
             _settle_absences(library, one, model_id, settled, allow_mass_removal)
     return settled
+
+
+def _leave_alone(looked: Iterable[Looked], leave: Callable[[str], bool]) -> None:
+    """Pass over new and changed files that are still being written."""
+    for one in looked:
+        root, changes = one.root.path, one.changes
+        changes.added = [file for file in changes.added if not leave(str(root / file.path))]
+        changes.changed = [change for change in changes.changed if not leave(str(root / change.file.path))]
 
 
 class _Hashes:

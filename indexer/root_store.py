@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from indexer.database import in_chunks
+from indexer.errors import RootError
 from indexer.ignoring import Ignoring
 from indexer.records import Root
 from indexer.tables import FolderRow, PhotoRow, RootRow
@@ -43,6 +44,14 @@ def _photos_by_root(connection: Connection, only_failed: bool) -> dict[int, int]
 def root_paths(connection: Connection) -> dict[int, Path]:
     """Give each root's folder by its number."""
     return {row.id: Path(row.path) for row in connection.execute(select(RootRow.id, RootRow.path))}
+
+
+def real(folder: Path) -> Path:
+    """Give the folder without links. RootError where they go round."""
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError) as error:
+        raise RootError(f"{folder} cannot be indexed: its links lead in a circle. Name the real folder.") from error
 
 
 def add_root(connection: Connection, folder: Path, ignoring: Ignoring) -> tuple[int, str]:

@@ -31,6 +31,7 @@ class Storing:
         updated: photos stored that it had, those among them of which only the metadata is new.
         unchanged: photos whose metadata was read again and is the same.
         failures: absolute path and reason of each file that failed.
+        temporary: paths of those whose failure may pass.
         again: copies whose original changed before they were written; they have to be decoded after all.
     """
 
@@ -46,6 +47,7 @@ class Storing:
         """Write to `library`, whose writer lock the caller holds; `stop` is asked while the model loads."""
         self.added = self.updated = self.unchanged = 0
         self.failures: list[tuple[str, str]] = []
+        self.temporary: list[str] = []
         self.again: list[Job] = []
         self._library, self._embedder, self._model, self._batch_size = library, embedder, model, batch_size
         self._stop = stop
@@ -61,6 +63,8 @@ class Storing:
         match result.photo:
             case FailedPhoto() as photo:
                 self._fail(result.job, photo, keep=result.unread)
+                if result.temporary:
+                    self.temporary.append(str(result.job.root / photo.path))
             case CopiedPhoto(metadata=metadata) as photo:
                 own = metadata and placed(metadata)
                 self._copies.append((result.job, replace(photo, metadata=own)))

@@ -13,6 +13,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,11 +62,12 @@ def main(timeout_s: float, memory_mb: int) -> None:
 
 
 def _answer(request: bytes, timeout_s: float) -> bytes:
-    """Call what was asked for: (True, what it returned) or (False, what it raised), pickled."""
+    """Call what was asked for: (True, what it returned) or (False, what it raised), and CPU seconds so far."""
     _alarm(timeout_s)
     try:
         function, arguments = pickle.loads(request)
-        return pickle.dumps((True, function(*arguments)), pickle.HIGHEST_PROTOCOL)
+        value = function(*arguments)
+        return pickle.dumps((True, value, time.process_time()), pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # raised again in the parent
         return _failure(error)
     finally:
@@ -76,9 +78,10 @@ def _failure(error: Exception) -> bytes:
     if _is_of_memory(error):
         error = MemoryBoundError()
     try:
-        return pickle.dumps((False, error), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((False, error, time.process_time()), pickle.HIGHEST_PROTOCOL)
     except Exception:  # an exception that holds what cannot be pickled
-        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+        reported = RuntimeError(f"{type(error).__name__}: {error}")
+        return pickle.dumps((False, reported, time.process_time()))
 
 
 def _is_of_memory(error: BaseException | None) -> bool:

@@ -21,7 +21,7 @@ COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue
 SEARCH_KEYS = {"query", "model", "total", "took_ms", "hits"}
 HIT_KEYS = {"path", "score", "relevance", "taken_at", "width", "height", "companions"}
 REPORT_KEYS = {"added", "updated", "moved", "removed", "unchanged", "failed", "seconds", "failures"}
-STATUS_KEYS = {"photos", "failed", "missing", "roots", "model", "device", "precision", "index", "library"}
+STATUS_KEYS = {"photos", "failed", "missing", "roots", "model", "device", "precision", "index", "library", "activity"}
 
 
 @pytest.fixture(scope="session")

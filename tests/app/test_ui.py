@@ -26,7 +26,7 @@ def event(number):
 def test_building_the_page_connects_every_action(services):
     page = in_loop(build_ui, services)
     connected = {function.fn.__name__ for function in page.fns.values() if function.fn}
-    assert connected == {"start", "search", "drop", "clear", "like", "more", "enlarge"}
+    assert connected == {"start", "search", "drop", "clear", "like", "more", "enlarge", "now"}
     assert all(function.api_visibility == "private" for function in page.fns.values())
 
 

@@ -1,7 +1,7 @@
 """Which places a filter means."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from indexer.place_filter import folded, matching
@@ -32,6 +32,7 @@ def test_words_that_stand_together_in_a_name(wanted, expected):
 
 
 @given(st.text(max_size=30))
+@example("ℕ")
 def test_folding_twice_is_folding_once_and_a_name_means_itself(text):
     assert folded(" ".join(folded(text))) == folded(text)
     assert list(matching(text.replace(",", " "), [(1, text, "", "")])) == (

@@ -1,0 +1,168 @@
+"""`picsift watch`, and the daemon beside the server: which folders, how batches are shown, how it ends.
+
+The work itself is `indexer/daemon.py`'s.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import exits, indexing, service_unit
+from app.bootstrap import Services, build_services
+from app.documents import report_document
+from app.logs import begin_service
+from app.options import LibraryOption, VerboseOption
+from app.output import printable, say
+from indexer.errors import PicsiftError
+from indexer.pipeline import SyncReport
+
+log = logging.getLogger(__name__)
+
+NO_FOLDER = "no folder is named, and the library knows none yet. Name one: picsift watch FOLDER"
+LONGEST_STOP_S = 10.0
+SHOWN_FAILURES = 10
+
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Also follow the library's folders, as 'picsift watch' does.")
+]
+
+
+@exits.reported
+def watch_command(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folders of photos to add to those that are followed.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="Model to embed with. [default: the library's own]")
+    ] = None,
+    max_cpu: Annotated[
+        int | None,
+        typer.Option("--max-cpu", min=1, max=100, metavar="PERCENT", help="Of all processors, on average."),
+    ] = None,
+    install_service: Annotated[
+        bool, typer.Option("--install-service", help="Write a systemd user unit or a launchd agent that runs this.")
+    ] = False,
+    print_only: Annotated[bool, typer.Option("--print", help="Print that file instead of writing it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace that file if there is one.")] = False,
+    library: LibraryOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document on a line for each batch.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Write the log as JSON lines.")] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Index, then follow changes of the folders until stopped."""
+    if (print_only or force) and not install_service:
+        exits.usage("--print and --force belong to --install-service.")
+    settings = begin_service(verbose, log_json=log_json, library=library, model=model, max_cpu=max_cpu)
+    wanted = indexing.check_folders(folders or [], indexing.known_roots(settings))
+    if install_service:
+        service_unit.install(settings, wanted, model=model, max_cpu=max_cpu, print_only=print_only, force=force)
+        return
+    if not wanted and not settings.library.exists():
+        exits.usage(NO_FOLDER)
+    with closing(build_services(settings, create=bool(wanted))) as services:
+        for folder in wanted:
+            services.library.catalog.add_root(folder, settings.ignoring)
+        roots = services.library.catalog.root_folders()
+        if not roots:
+            exits.usage(NO_FOLDER)
+        log.info("following %s", ", ".join(map(printable, roots)))
+        with exits.stop_on_signal() as stop:
+            follow(services, stop, command="watch", on_batch=_show_json if json else _show)
+        if services.embedder.loading:  # Python would wait for it, or crash on it
+            services.close()
+            exits.leave(0)
+
+
+def follow(services: Services, stop: threading.Event, *, command: str, on_batch: Callable[[SyncReport], None]) -> None:
+    """Run the daemon in this thread, with a low priority, until `stop` is set.
+
+    Args:
+        services: what it shares with whoever else is in this process.
+        stop: ends it at the next safe point.
+        command: what it is said to be run by; a server's model stays loaded, for its searches.
+        on_batch: told of each batch.
+    """
+    from indexer.activity import ActivityLog
+    from indexer.daemon import Daemon
+    from indexer.isolation import WorkerPool
+    from indexer.pacing import lower_priority
+
+    settings = services.settings
+    if command == "watch" or sys.platform == "linux":  # elsewhere it would slow the server's answers down
+        lower_priority()
+    with closing(ActivityLog(services.library.folder, command)) as activity:
+        Daemon(
+            services.library,
+            services.embedder,
+            activity,
+            settle_ms=settings.settle_ms,
+            idle_unload_s=settings.idle_unload_s if command == "watch" else 0,
+            max_cpu=settings.max_cpu,
+            workers=settings.workers,
+            batch_size=settings.batch_size,
+            max_pixels=settings.max_pixels,
+            pool=WorkerPool(timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb),
+            ignoring=settings.ignoring,
+            on_batch=on_batch,
+        ).run(stop)
+
+
+@contextmanager
+def alongside(services: Services, *, wanted: bool) -> Iterator[None]:
+    """The daemon in a thread for as long as the block runs, if it is wanted."""
+    if not wanted:
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=_follow_quietly, args=(services, stop), name="watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(LONGEST_STOP_S)
+
+
+def _follow_quietly(services: Services, stop: threading.Event) -> None:
+    try:
+        follow(services, stop, command="serve", on_batch=lambda report: log.info("%s", line(report)))
+    except PicsiftError as error:
+        log.error("the folders are not followed any more: %s", error)
+
+
+def line(report: SyncReport) -> str:
+    """One batch as a person reads it."""
+    counts = [(getattr(report, name), name) for name in ("added", "updated", "moved", "removed", "failed")]
+    told = ", ".join(f"{count:,} {name}" for count, name in counts if count) or "everything is in step"
+    return f"{told}; {report.seconds:.1f} s"
+
+
+def _show(report: SyncReport) -> None:
+    _print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {line(report)}")
+    for path, reason in report.failures[:SHOWN_FAILURES]:
+        _print(f"{'':19}  failed {printable(path)}: {printable(reason)}")
+
+
+def _show_json(report: SyncReport) -> None:
+    _print(dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **report_document(report)}))
+
+
+def _print(text: str) -> None:
+    """A line on standard output; where nobody reads it any more, the folders are followed nevertheless."""
+    try:
+        print(text, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        say("nobody reads the output any more.")

@@ -1,0 +1,143 @@
+"""Merges a burst of file events into the folders that must be looked at, and knows which files are still being written.
+
+Pure: it touches no disk and has no clock; times are given in seconds of any clock that only goes forward.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from indexer.ignoring import FILE_NAME, is_skipped
+from indexer.images import SUFFIXES
+
+MEANINGFUL = SUFFIXES | {".xmp"}
+TEMPORARY_STARTS = ("~$", ".~lock", ".syncthing.", "~syncthing~")
+TEMPORARY_ENDS = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".filepart", ".swp", "~")
+MANY_FOLDERS = 24  # in one root; beyond that the folder that holds them all is looked at as a whole
+
+
+class Kind(Enum):
+    """What happened to a path.
+
+    Attributes:
+        WRITTEN: a file is being written; it is whole when it is closed, or when nothing comes for the settle time.
+        SEEN: a look found a file new or changed; only another look can tell that it is whole.
+        DONE: a file is whole: closed, renamed into place, or the same in two looks.
+        GONE: a file is not there any more.
+        FOLDER: a folder came, went or changed, with all that is below it.
+    """
+
+    WRITTEN = "written"
+    SEEN = "seen"
+    DONE = "done"
+    GONE = "gone"
+    FOLDER = "folder"
+
+
+@dataclass
+class Changes:
+    """Events, gathered until they make a batch.
+
+    A batch is due when nothing has come for `settle_s` and no file is being written, and at the latest `patience_s`
+    after its first event; files that are still being written then stay for the next one.
+    """
+
+    settle_s: float
+    patience_s: float
+    _folders: set[str] = field(default_factory=set)
+    _growing: dict[str, float] = field(default_factory=dict)  # path -> when it counts as whole, unless more comes
+    _first: float | None = None
+    _last: float = -math.inf
+
+    def note(self, kind: Kind, path: str, now: float) -> None:
+        """Take in one event at an absolute path."""
+        if kind is Kind.WRITTEN:
+            self._growing[path] = now + self.settle_s
+        elif kind is Kind.SEEN:
+            self._growing[path] = math.inf
+        else:
+            self._growing.pop(path, None)
+            self._folders.add(path if kind is Kind.FOLDER else os.path.dirname(path))  # noqa: PTH120
+        self._first = now if self._first is None else self._first
+        self._last = now
+
+    def due_at(self) -> float | None:
+        """When the next batch can be taken, if no more events come; None where there is nothing to take."""
+        if self._first is None:
+            return None
+        whole = max(self._growing.values(), default=-math.inf)
+        return min(max(self._last + self.settle_s, whole), self._first + self.patience_s)
+
+    def take(self, now: float) -> set[str]:
+        """The folders of the batch that is due, whether they exist or not; empty where none is."""
+        due = self.due_at()
+        if due is None or now < due:
+            return set()
+        whole = [path for path, moment in self._growing.items() if moment <= now]
+        folders = self._folders | {os.path.dirname(path) for path in whole}  # noqa: PTH120
+        self._folders = set()
+        for path in whole:
+            del self._growing[path]
+        self._first = now if self._growing else None
+        return folders
+
+    def is_growing(self, path: str, now: float) -> bool:
+        """Whether a file is still being written."""
+        return self._growing.get(path, -math.inf) > now
+
+    @property
+    def waiting(self) -> int:
+        """How many folders and files wait for a batch."""
+        return len(self._folders) + len(self._growing)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether an editor, a browser or a sync client gives this name to what it has not finished."""
+    lower = name.lower()
+    return lower.startswith(TEMPORARY_STARTS) or lower.endswith(TEMPORARY_ENDS)
+
+
+def matters(name: str, skips: Callable[[str], bool] = is_skipped) -> bool:
+    """Whether a change of a file of this name can change the library; `skips` says which names are passed over."""
+    if name == FILE_NAME:
+        return True
+    return os.path.splitext(name)[1].lower() in MEANINGFUL and not skips(name) and not is_temporary(name)  # noqa: PTH122
+
+
+def cover(folders: Iterable[str], roots: Collection[str], usable: Callable[[str], bool]) -> list[str]:
+    """The smallest set of folders to look at so that all changes are seen.
+
+    Args:
+        folders: absolute; those below no root are left out.
+        roots: absolute folders.
+        usable: whether a folder can be looked at by itself; else its nearest usable parent is, at last the root.
+    """
+    by_root: dict[str, set[str]] = {}
+    for folder in folders:
+        root = max((root for root in roots if _holds(root, folder)), key=len, default=None)
+        if root is None:
+            continue
+        while folder != root and not usable(folder):
+            folder = os.path.dirname(folder)  # noqa: PTH120
+        by_root.setdefault(root, set()).add(folder)
+    return sorted(folder for root, wanted in by_root.items() for folder in _outermost(root, wanted))
+
+
+def _outermost(root: str, folders: set[str]) -> Iterable[str]:
+    """Those that lie in no other; the one that holds them all where they are many."""
+    kept: list[str] = []
+    for folder in sorted(folders, key=lambda folder: folder.rstrip(os.sep) + os.sep):
+        if not kept or not _holds(kept[-1], folder):
+            kept.append(folder)
+    if len(kept) <= MANY_FOLDERS:
+        return kept
+    common = os.path.commonpath(kept)
+    return [common if _holds(root, common) else root]
+
+
+def _holds(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -1,0 +1,241 @@
+"""The daemon: brings every root in step once, then follows changes until it is stopped.
+
+It holds no truth of its own: what it forgets by being killed, the next start's first run finds. What looks at folders
+is `sync()`; what happened to them comes from `watcher.py` through `changes.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from indexer import images
+from indexer.activity import ActivityLog
+from indexer.changes import Changes, Kind, cover, is_temporary
+from indexer.embedder import Embedder
+from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError, RootError
+from indexer.ignoring import NOTHING_MORE, Ignoring
+from indexer.isolation import WorkerPool
+from indexer.library import Library
+from indexer.pacing import Pacer, workers_for
+from indexer.pipeline import Progress, SyncReport, sync
+from indexer.retrying import Pauses, Retries
+from indexer.watcher import Mode, Watcher, usable
+
+logger = logging.getLogger(__name__)
+
+SETTLE_MS = 2000
+PATIENCE_S = 120.0  # a batch is taken at the latest this long after its first change
+FULL_SCAN_H = 6.0
+UNLOAD_S = 300.0
+TICK_S = 0.5
+CHECK_S = 10.0  # between two looks at whether roots came or went
+CLOCK_JUMP_S = 60.0
+
+
+class Daemon:
+    """Follows the library's roots; `run` works in the thread that calls it."""
+
+    def __init__(
+        self,
+        library: Library,
+        embedder: Embedder,
+        activity: ActivityLog,
+        *,
+        mode: Mode = "auto",
+        settle_ms: int = SETTLE_MS,
+        full_scan_h: float = FULL_SCAN_H,
+        idle_unload_s: float = UNLOAD_S,
+        max_cpu: int = 100,
+        workers: int = 0,
+        batch_size: int = 0,
+        max_pixels: int = images.DEFAULT_MAX_PIXELS,
+        check_s: float = CHECK_S,
+        on_batch: Callable[[SyncReport], None] = lambda report: None,
+        ignoring: Ignoring = NOTHING_MORE,
+        pool: WorkerPool | None = None,
+        retries: Retries | None = None,
+        pauses: Pauses | None = None,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            library: what is kept in step.
+            embedder: the model that photos are embedded with.
+            activity: where this process says what it does.
+            mode: "auto", or "native" or "polling" for all roots.
+            settle_ms: milliseconds after which a file that nobody writes to counts as whole, and a burst as over.
+            full_scan_h: hours between two looks at everything, for what no event told of.
+            idle_unload_s: seconds without work after which the model leaves the memory; 0 keeps it.
+            max_cpu: percent of all processors.
+            workers: as for `sync`.
+            batch_size: as for `sync`.
+            max_pixels: as for `sync`.
+            check_s: seconds between two looks at whether roots came or went.
+            on_batch: told of every run that changed something, and of the first.
+            ignoring: as for `sync`.
+            pool: decodes; its processes end after each run, so that they take no memory while nothing happens.
+            retries: when failed photos are tried again.
+            pauses: how long to wait when the library cannot be written.
+        """
+        self._library, self._embedder, self._activity = library, embedder, activity
+        self._settle_s, self._full_scan_s, self._unload_s = settle_ms / 1000, full_scan_h * 3600, idle_unload_s
+        self._check_s, self._on_batch, self._ignoring = check_s, on_batch, ignoring
+        pool = self._pool = pool or WorkerPool()
+        self._pacer = Pacer(max_cpu, cpu_s=lambda: time.process_time() + pool.cpu_s)
+        self._workers, self._batch_size, self._max_pixels = workers_for(max_cpu, workers), batch_size, max_pixels
+        self._retries, self._pauses = retries or Retries(), pauses or Pauses()
+        self._changes = Changes(self._settle_s, PATIENCE_S)
+        self._lock = threading.Lock()  # of the changes: events come from other threads
+        self._watcher = Watcher(
+            self._note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring, mode=mode
+        )
+        self._roots: list[Path] = []
+        self._owed: set[str] = set()  # folders that a run has to look at
+        self._said: set[str] = set()
+        self._batches = 0
+        self._last_work = self._last_full = self._last_check = time.monotonic()
+        self._clocks = time.time() - time.monotonic()
+        self._not_before = 0.0
+        self.stopped = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        """Bring everything in step, then follow changes until `stop` is set.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+            NewerLibraryError: a newer picsift has upgraded the library meanwhile.
+        """
+        self.stopped = stop
+        try:
+            self._follow()
+            self._owe_everything()
+            while not stop.is_set():
+                self._tick()
+                stop.wait(min(TICK_S, self._settle_s / 2))
+        finally:
+            self._watcher.close()
+
+    def ways(self) -> dict[Path, str]:
+        """How each root is followed: "native" or "polling"."""
+        return self._watcher.ways()
+
+    def _note(self, kind: Kind, path: str) -> None:
+        with self._lock:
+            self._changes.note(kind, path, time.monotonic())
+
+    def _leave(self, path: str) -> bool:
+        """Whether a file is still being written, asked by `sync` of each file that is new or changed."""
+        if is_temporary(os.path.basename(path)):  # noqa: PTH119
+            return True
+        with self._lock:
+            return self._changes.is_growing(path, time.monotonic())
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self._look_at_clocks(now)
+        if now - self._last_check >= self._check_s:
+            self._last_check = now
+            self._follow()
+            self._owed.update(map(str, self._watcher.check()))
+        if now - self._last_full >= self._full_scan_s:
+            self._owe_everything()
+        with self._lock:
+            self._owed |= self._changes.take(now)
+            waiting = self._changes.waiting
+        self._owed |= {os.path.dirname(path) for path in self._retries.due(now)}  # noqa: PTH120
+        if self._owed and now >= self._not_before:
+            self._work()
+        elif not self._owed:
+            self._activity.state("idle", queue=waiting)
+            self._maybe_unload(now)
+
+    def _look_at_clocks(self, now: float) -> None:
+        """After a suspend, or when the clock was set, events may be missing and times may lie: look at everything."""
+        clocks = time.time() - now
+        if abs(clocks - self._clocks) > CLOCK_JUMP_S:
+            logger.info("the clock jumped, or the machine slept: everything is looked at")
+            self._owe_everything()
+        self._clocks = clocks
+
+    def _follow(self) -> None:
+        """Follow the roots that the library knows by now; another process may have added some."""
+        try:
+            self._roots = self._library.catalog.root_folders()
+        except LibraryLockedError:  # the next look will tell
+            return
+        self._owed.update(map(str, self._watcher.follow(self._roots)))
+
+    def _owe_everything(self) -> None:
+        self._last_full = time.monotonic()
+        self._said.clear()
+        self._owed.update(map(str, self._roots))
+
+    def _work(self) -> None:
+        """One run over all that is owed. What cannot be done now stays owed."""
+        targets = cover(self._owed, [str(root) for root in self._roots], usable)
+        if not targets:  # of roots that are followed no more
+            self._owed.clear()
+            return
+        try:
+            report = self._sync([Path(folder) for folder in targets])
+        except NewerLibraryError:
+            raise
+        except RootError as error:  # a folder went between the look and the run: its parent comes next
+            self._wait(str(error), self._settle_s)
+        except LibraryLockedError as error:
+            self._wait(f"waiting: {error}", self._pauses.locked())
+        except (LibraryError, OSError, MemoryError) as error:
+            self._wait(f"work stops for now: {error or type(error).__name__}", self._pauses.broken())
+        else:
+            self._pauses.over()
+            if not self.stopped.is_set():
+                self._owed.clear()
+            self._take_in(report)
+        self._last_work = time.monotonic()
+
+    def _sync(self, folders: Sequence[Path]) -> SyncReport:
+        with self._pool:
+            return sync(
+                *(self._library, self._embedder, folders),
+                workers=self._workers,
+                batch_size=self._batch_size,
+                max_pixels=self._max_pixels,
+                on_progress=self._on_progress,
+                stop=self.stopped.is_set,
+                pool=self._pool,
+                ignoring=self._ignoring,
+                leave=self._leave,
+            )
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._activity.progress(progress)
+        self._pacer.rest(self.stopped.is_set)
+
+    def _wait(self, reason: str, pause_s: float) -> None:
+        """Say once why nothing goes on, and try again after a pause."""
+        if self._activity.now.detail != reason:
+            logger.warning("%s", reason)
+        self._activity.state("waiting", reason)
+        self._not_before = time.monotonic() + pause_s
+
+    def _take_in(self, report: SyncReport) -> None:
+        self._activity.report(report)
+        self._retries.take_in([path for path, _ in report.failures], report.temporary, time.monotonic())
+        for message in report.messages:
+            if message not in self._said:
+                self._said.add(message)
+                logger.warning("%s", message)
+        self._batches += 1
+        changed = report.added + report.updated + report.moved + report.removed + report.failed
+        if changed or self._batches == 1:
+            self._on_batch(report)
+
+    def _maybe_unload(self, now: float) -> None:
+        if self._unload_s and self._embedder.loaded and now - self._last_work >= self._unload_s:
+            self._embedder.unload()
+            logger.info("the model has left the memory until it is needed again")

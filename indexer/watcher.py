@@ -1,0 +1,205 @@
+"""Follows roots: native events where the file system gives them, polling where it does not or a limit is reached.
+
+It attaches anew to a root that went away and came back. What an event means is `changes.py`'s business.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from indexer import mounts
+from indexer.changes import Kind
+from indexer.ignoring import NOTHING_MORE, Ignoring
+from indexer.polling import SLOWEST_S, Poller
+
+logger = logging.getLogger(__name__)
+
+Mode = Literal["auto", "native", "polling"]
+Note = Callable[[Kind, str], None]
+LIMIT_FILE = Path("/proc/sys/fs/inotify/max_user_watches")
+
+
+class Tree(Protocol):
+    """What gives native events: `inotify.py` or `observing.py`."""
+
+    lost: set[str]
+    full: set[str]
+
+    def add(self, root: str) -> None:
+        """Watch a root with all its folders."""
+
+    def remove(self, root: str) -> None:
+        """Watch a root no longer."""
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+
+
+@dataclass
+class _Followed:
+    """A root: how it is followed, and which folder that was (device and inode; None while it is not there)."""
+
+    path: Path
+    how: Literal["native", "polling"]
+    identity: tuple[int, int] | None
+
+
+class Watcher:
+    """Follows any number of roots; `note` is called from threads of its own."""
+
+    def __init__(
+        self,
+        note: Note,
+        *,
+        library: Path,
+        settle_s: float,
+        slowest_s: float = SLOWEST_S,
+        ignoring: Ignoring = NOTHING_MORE,
+        mode: Mode = "auto",
+    ) -> None:
+        """Follow nothing yet.
+
+        Args:
+            note: told of each change.
+            library: the library's folder, which is never watched.
+            settle_s: seconds after which a file that is not written to counts as whole.
+            slowest_s: the longest pause between two looks at a folder that is polled.
+            ignoring: what is passed over; patterns count in polls alone, and events may tell too much.
+            mode: "auto", or one way for all roots.
+        """
+        self._note, self._mode, self._ignoring = note, mode, ignoring
+        self._library = os.path.realpath(library)
+        self._poller = Poller(note, library=library, settle_s=settle_s, slowest_s=slowest_s, ignoring=ignoring)
+        self._roots: dict[Path, _Followed] = {}
+        self._polled_points: set[str] = set()
+        self._tree: Tree | None = None
+        if mode != "polling":
+            self._tree = self._native_events()
+
+    def follow(self, roots: Iterable[Path]) -> list[Path]:
+        """Follow exactly these roots; gives those that are new."""
+        wanted = list(roots)
+        for gone in [path for path in self._roots if path not in wanted]:
+            self._let_go(self._roots.pop(gone))
+        new = [path for path in wanted if path not in self._roots]
+        for path in new:
+            self._attach(path)
+        return new
+
+    def check(self) -> list[Path]:
+        """Attach to roots that came, came back or were lost from sight; gives those to be looked at as a whole."""
+        again = []
+        for root in list(self._roots.values()):
+            lost = self._tree is not None and str(root.path) in self._tree.lost and root.how == "native"
+            if _identity(root.path) != root.identity or lost:
+                full = self._tree is not None and str(root.path) in self._tree.full
+                self._let_go(root)
+                self._attach(root.path, limit_reached=full)
+                again.append(root.path)
+        return again
+
+    def ways(self) -> dict[Path, str]:
+        """How each root is followed: "native" or "polling"."""
+        return {root.path: root.how for root in self._roots.values()}
+
+    def close(self) -> None:
+        """Follow nothing any more."""
+        self._poller.close()
+        if self._tree is not None:
+            self._tree.close()
+
+    def _native_events(self) -> Tree | None:
+        if sys.platform == "linux":
+            from indexer.inotify import InotifyTree as NativeTree
+        else:
+            from indexer.observing import ObserverTree as NativeTree
+        try:
+            return NativeTree(self._note, self._enters, self._ignoring.by_default)
+        except OSError as error:
+            logger.warning(
+                "this system gives no more file events (%s), so folders are polled. On Linux, close other programs "
+                "that watch files, or raise the limit: sudo sysctl fs.inotify.max_user_instances=1024",
+                error.strerror,
+            )
+            return None
+
+    def _attach(self, path: Path, *, limit_reached: bool = False) -> None:
+        root = self._roots[path] = _Followed(path, "native", _identity(path))
+        table = mounts.read() if self._mode == "auto" else []
+        mount = mounts.mount_of(str(path), table)
+        if self._tree is None or limit_reached or (mount is not None and mount.silent):
+            if limit_reached:
+                self._say_limit(path)
+            self._poll(root)
+            return
+        if root.identity is None:  # not there; `check` sees it come
+            return
+        for point in mounts.silent_below(str(path), table):
+            self._polled_points.add(point)
+            self._poller.add(path, os.path.relpath(point, path))
+        try:
+            self._tree.add(str(path))
+        except FileNotFoundError:
+            root.identity = None
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                self._say_limit(path)
+            else:
+                logger.warning("%s gives no file events (%s), so it is polled.", path, error.strerror)
+            self._tree.remove(str(path))
+            self._poll(root)
+
+    def _poll(self, root: _Followed) -> None:
+        root.how = "polling"
+        logger.info("%s is polled: it is looked at again and again for changes", root.path)
+        self._poller.add(root.path)
+
+    def _let_go(self, root: _Followed) -> None:
+        self._poller.remove(root.path)
+        if self._tree is not None:
+            self._tree.remove(str(root.path))
+
+    def _enters(self, folder: str) -> bool:
+        return folder not in self._polled_points and os.path.realpath(folder) != self._library
+
+    def _say_limit(self, path: Path) -> None:
+        try:
+            limit = int(LIMIT_FILE.read_text())
+        except (OSError, ValueError):
+            limit = 65_536
+        logger.warning(
+            "%s has more folders than the system lets one person watch (%s for all programs), so it is polled. "
+            "To raise the limit: sudo sysctl fs.inotify.max_user_watches=%d, and the same line without 'sudo sysctl' "
+            "in /etc/sysctl.d/60-picsift.conf to keep it. Then start picsift again.",
+            path,
+            f"{limit:,}",
+            max(4 * limit, 524_288),
+        )
+
+
+def usable(folder: str) -> bool:
+    """Whether a folder can be looked at by itself: it is there, holds something, and is where it says it is.
+
+    What an empty folder held is only known to be gone, not out of reach, by a look at its parent. A folder behind a
+    link would be taken for a root of its own.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None and os.path.realpath(folder) == folder
+    except OSError:
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,124 @@
+"""Merging of file events, with times as given: no disk, no clock."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.changes import MANY_FOLDERS, Changes, Kind, cover, is_temporary, matters
+
+
+def gathered(*events, settle=2.0, patience=60.0):
+    changes = Changes(settle, patience)
+    for now, kind, path in events:
+        changes.note(kind, path, now)
+    return changes
+
+
+@pytest.mark.parametrize(
+    ("events", "due", "folders"),
+    [
+        ([(0, Kind.DONE, "/p/a.jpg")], 2, {"/p"}),
+        ([(0, Kind.WRITTEN, "/p/a.jpg")], 2, {"/p"}),
+        ([(0, Kind.WRITTEN, "/p/a.jpg"), (1, Kind.DONE, "/p/a.jpg")], 3, {"/p"}),
+        ([(0, Kind.GONE, "/p/a.jpg"), (1, Kind.DONE, "/q/a.jpg")], 3, {"/p", "/q"}),
+        ([(0, Kind.FOLDER, "/p/new")], 2, {"/p/new"}),
+        ([(float(t), Kind.DONE, f"/p/{t}.jpg") for t in range(10)], 11, {"/p"}),
+        ([(0, Kind.SEEN, "/p/a.jpg")], 60, set()),
+        ([(0, Kind.SEEN, "/p/a.jpg"), (5, Kind.DONE, "/p/a.jpg")], 7, {"/p"}),
+    ],
+)
+def test_a_batch_is_due_when_all_is_still(events, due, folders):
+    changes = gathered(*events)
+    assert changes.due_at() == due
+    assert changes.take(due - 0.001) == set()
+    assert changes.take(due) == folders
+
+
+def test_nothing_is_due_where_nothing_happened():
+    assert Changes(2, 60).due_at() is None
+    assert Changes(2, 60).take(1e9) == set()
+
+
+def test_a_batch_is_taken_once():
+    changes = gathered((0, Kind.DONE, "/p/a.jpg"))
+    assert changes.take(2) == {"/p"}
+    assert changes.due_at() is None
+
+
+def test_a_stream_that_never_ends_is_taken_when_patience_does_and_what_grows_waits():
+    changes = Changes(2, 10)
+    changes.note(Kind.DONE, "/p/done.jpg", 0)
+    for now in range(11):
+        changes.note(Kind.WRITTEN, "/q/growing.jpg", now)
+    assert changes.take(10) == {"/p"}
+    assert changes.is_growing("/q/growing.jpg", 10)
+    assert not changes.is_growing("/p/done.jpg", 10)
+    assert changes.due_at() == 12
+    assert changes.take(12) == {"/q"}
+    assert changes.waiting == 0
+
+
+def test_a_file_that_is_polled_grows_until_two_looks_agree():
+    changes = gathered((0, Kind.SEEN, "/p/a.jpg"))
+    assert changes.take(60) == set()
+    assert changes.is_growing("/p/a.jpg", 1e9)
+    changes.note(Kind.DONE, "/p/a.jpg", 61)
+    assert not changes.is_growing("/p/a.jpg", 61)
+    assert changes.take(63) == {"/p"}
+
+
+events = st.lists(
+    st.tuples(st.floats(0, 5), st.sampled_from(Kind), st.sampled_from(["/p/a", "/p/b", "/q/c"])), max_size=30
+)
+
+
+@given(events)
+def test_no_change_is_ever_forgotten(steps):
+    """Whatever comes in whichever order, each folder with a change is in some batch once all is closed."""
+    changes, now, taken, wanted = Changes(2, 10), 0.0, set(), set()
+    for pause, kind, path in steps:
+        now += pause
+        taken |= changes.take(now)
+        changes.note(kind, path, now)
+        wanted.add(path if kind is Kind.FOLDER else path[:2])
+        if kind is Kind.SEEN:
+            changes.note(Kind.DONE, path, now)
+    while (due := changes.due_at()) is not None:
+        taken |= changes.take(due)
+    assert taken == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("a.jpg", True), ("A.HEIC", True), ("a.xmp", True), (".picsiftignore", True), ("a.txt", False),
+        (".a.jpg", False), ("~$a.jpg", False), ("a.jpg.part", False), ("a.jpg.crdownload", False),
+        (".syncthing.a.jpg.tmp", False), ("~syncthing~a.jpg", False), (".~lock.a.jpg#", False), ("a.jpg~", False),
+    ],
+)  # fmt: skip
+def test_names_that_count(name, counts):
+    assert matters(name) is counts
+
+
+def test_temporary_names():
+    assert all(map(is_temporary, ("a.part", "a.jpg.TMP", "~$a.jpg", "a.crdownload", ".syncthing.a.jpg.tmp")))
+    assert not any(map(is_temporary, ("a.jpg", "part.jpg", "tmp.jpg", "~a.jpg")))
+
+
+@pytest.mark.parametrize(
+    ("folders", "there", "covering"),
+    [
+        (["/r/a"], ["/r/a"], ["/r/a"]),
+        (["/r/a", "/r/a/b", "/r/a/b/c"], ["/r/a", "/r/a/b", "/r/a/b/c"], ["/r/a"]),
+        (["/r/a", "/r/ab"], ["/r/a", "/r/ab"], ["/r/a", "/r/ab"]),
+        (["/r/a-b", "/r/a", "/r/a/c"], ["/r/a-b", "/r/a", "/r/a/c"], ["/r/a", "/r/a-b"]),
+        (["/r/gone/deep"], ["/r"], ["/r"]),
+        (["/r/x/gone"], ["/r", "/r/x"], ["/r/x"]),
+        (["/r"], [], ["/r"]),
+        (["/elsewhere/a"], ["/elsewhere/a"], []),
+        (["/r/.inner/a", "/r/b"], ["/r/.inner/a", "/r/b"], ["/r/.inner/a", "/r/b"]),
+        ([f"/r/x/{i}" for i in range(MANY_FOLDERS + 1)], [f"/r/x/{i}" for i in range(99)], ["/r/x"]),
+    ],
+)
+def test_the_smallest_set_of_folders_that_covers(folders, there, covering):
+    assert cover(folders, ["/r", "/r/.inner"], lambda folder: folder in there) == covering

@@ -1,0 +1,309 @@
+"""The daemon on a real folder, with native events and with polling: what people do to photos, and what befalls it."""
+
+import os
+import shutil
+import time
+
+import pytest
+from filelock import FileLock
+from following import following, wait_until
+from worlds import draw
+
+from indexer.errors import ImageError
+from indexer.isolation import WorkerPool
+from indexer.retrying import Pauses, Retries
+
+pytestmark = pytest.mark.usefixtures("world")
+
+
+@pytest.fixture(params=["native", "polling"])
+def mode(request):
+    return request.param
+
+
+def test_a_new_photo_is_taken_and_an_old_one_stays(world, mode):
+    world.write("old.png", 1)
+    with following(world, mode=mode) as daemon:
+        assert (daemon.total("added"), set(daemon.daemon.ways().values())) == (1, {mode})
+        world.write("new.png", 2)
+        daemon.wait_for(added=2)
+    assert world.names() == ["new.png", "old.png"]
+    world.assert_agreement()
+
+
+def test_a_file_that_is_written_slowly_is_taken_once_and_whole(world, mode):
+    whole = world.photos.parent / "whole.png"
+    draw(5, (300, 200)).save(whole)
+    content = whole.read_bytes()
+    world.write("old.png", 1)
+    with following(world, mode=mode, settle_ms=400) as daemon:
+        with (world.photos / "slow.png").open("wb") as file:
+            for start in range(0, len(content), len(content) // 8):
+                file.write(content[start : start + len(content) // 8])
+                file.flush()
+                time.sleep(0.1)
+        daemon.wait_for(added=2)
+        assert (daemon.total("failed"), daemon.total("updated")) == (0, 0)
+    world.assert_agreement()
+
+
+def test_a_file_that_grows_is_left_while_its_neighbour_is_taken(world, monkeypatch):
+    monkeypatch.setattr("indexer.daemon.PATIENCE_S", 0.5)
+    world.write("old.png", 1)
+    with following(world, mode="native", settle_ms=400) as daemon:
+        with (world.photos / "growing.png").open("wb") as file:
+            world.write("neighbour.png", 2)
+            deadline = time.monotonic() + 30
+            while daemon.total("added") < 2 and time.monotonic() < deadline:
+                file.write(b"x")
+                file.flush()
+                time.sleep(0.02)
+            assert (daemon.total("added"), daemon.total("failed")) == (2, 0)
+        daemon.wait_for(failed=1)
+    assert world.names() == ["neighbour.png", "old.png"]
+
+
+def test_moves_within_and_across_folders_keep_the_vector(world, mode):
+    for name in ("a/one.png", "a/two.png", "b/three.png"):
+        world.write(name, len(name) + ord(name[2]))
+    with following(world, mode=mode) as daemon:
+        (world.photos / "a/one.png").rename(world.photos / "a/uno.png")
+        (world.photos / "a/two.png").rename(world.photos / "b/two.png")
+        daemon.wait_for(moved=2, added=3, removed=0)
+    assert world.names() == ["a/uno.png", "b/three.png", "b/two.png"]
+
+
+def test_a_folder_that_moves_takes_its_photos_along_and_is_still_followed(world, mode):
+    for seed in range(4):
+        world.write(f"deep/er/{seed}.png", seed)
+    with following(world, mode=mode) as daemon:
+        (world.photos / "deep").rename(world.photos / "elsewhere")
+        daemon.wait_for(moved=4, removed=0)
+        world.write("elsewhere/er/new.png", 9)
+        daemon.wait_for(added=5)
+    assert "elsewhere/er/new.png" in world.names()
+
+
+def test_an_editor_that_writes_by_rename_updates_the_photo(world, mode):
+    photo = world.write("photo.png", 1)
+    with following(world, mode=mode) as daemon:
+        temporary = world.photos / "photo.png.tmp"
+        draw(2).save(temporary, "PNG")
+        temporary.replace(photo)
+        daemon.wait_for(updated=1, added=1, removed=0, failed=0)
+    assert world.nearest(2) == "photo.png"
+    world.assert_agreement()
+
+
+def test_a_sync_client_that_writes_by_temporary_name_adds_one_photo(world, mode):
+    world.write("old.png", 1)
+    with following(world, mode=mode) as daemon:
+        temporary = world.write("~syncthing~new.png", 2)
+        world.write(".syncthing.other.png.tmp.png", 3)
+        time.sleep(0.4)
+        assert daemon.total("added") == 1
+        temporary.rename(world.photos / "new.png")
+        daemon.wait_for(added=2, moved=0)
+    assert world.names() == ["new.png", "old.png"]
+
+
+def test_deleted_photos_and_folders_leave_the_library(world, mode):
+    for seed in range(6):
+        world.write(f"kept/{seed}.png", seed)
+    world.write("kept/gone.png", 10)
+    world.write("gone/one.png", 11)
+    world.write("emptied/two.png", 12)
+    with following(world, mode=mode) as daemon:
+        (world.photos / "kept/gone.png").unlink()
+        shutil.rmtree(world.photos / "gone")
+        (world.photos / "emptied/two.png").unlink()
+        daemon.wait_for(removed=3)
+    assert world.names() == [f"kept/{seed}.png" for seed in range(6)]
+    world.assert_agreement()
+
+
+def test_a_new_folder_with_files_is_taken_with_all_below(world, mode):
+    world.write("old.png", 1)
+    outside = world.photos.parent / "outside"
+    for seed in range(2, 5):
+        (outside / "sub").mkdir(parents=True, exist_ok=True)
+        draw(seed).save(outside / "sub" / f"{seed}.png")
+    with following(world, mode=mode) as daemon:
+        outside.rename(world.photos / "inside")
+        world.write("fresh/er/5.png", 5)
+        daemon.wait_for(added=5)
+        world.write("inside/sub/later.png", 6)
+        world.write("fresh/er/later.png", 7)
+        daemon.wait_for(added=7)
+    world.assert_agreement()
+
+
+def test_a_burst_is_one_batch(world, mode):
+    world.write("old.png", 1)
+    ready = world.photos.parent / "ready"
+    ready.mkdir()
+    for seed in range(300):
+        draw(1000 + seed, (24, 18)).save(ready / f"{seed:03}.png")
+    with following(world, mode=mode, settle_ms=1500) as daemon:
+        for seed in range(300):
+            (world.photos / f"{seed % 3}").mkdir(exist_ok=True)
+            shutil.copy(ready / f"{seed:03}.png", world.photos / f"{seed % 3}")
+        daemon.wait_for(added=301)
+        assert [report.added for report in daemon.reports] == [1, 300]
+
+
+def test_what_happens_during_the_first_run_is_seen_too(world, mode):
+    for seed in range(40):
+        world.write(f"{seed}.png", seed)
+    world.library.catalog.add_root(world.photos)
+    with following(world, mode=mode) as daemon:
+        world.write("late.png", 100)
+        daemon.wait_for(added=41)
+
+
+def test_hidden_folders_and_the_library_are_not_followed(world, tmp_path):
+    world.write("old.png", 1)
+    (world.photos / ".thumbnails").mkdir()
+    with following(world, mode="native") as daemon:
+        world.write(".thumbnails/small.png", 2)
+        world.write("@eaDir/small.png", 3)
+        time.sleep(0.4)
+        assert daemon.activity.now.queue == 0
+        assert len(daemon.reports) == 1
+
+
+def test_a_root_that_goes_away_keeps_its_photos_and_is_followed_again_when_it_is_back(world, mode):
+    for seed in range(3):
+        world.write(f"{seed}.png", seed)
+    with following(world, mode=mode) as daemon:
+        away = world.photos.with_name("away")
+        world.photos.rename(away)
+        wait_until(lambda: world.library.catalog.counts().missing == 3, "the photos are marked as missing")
+        assert world.library.catalog.counts().photos == 3
+        away.rename(world.photos)
+        wait_until(lambda: world.library.catalog.counts().missing == 0, "the photos are back")
+        world.write("new.png", 9)
+        daemon.wait_for(added=4, removed=0)
+
+
+def test_another_writer_is_waited_for(world):
+    world.write("old.png", 1)
+    with following(world, pauses=Pauses(first_s=0.05)) as daemon:
+        with FileLock(world.library.folder / "writer.lock"):
+            world.write("new.png", 2)
+            wait_until(lambda: daemon.activity.now.state == "waiting", "it waits")
+            assert "another picsift is writing" in daemon.activity.now.detail
+            assert daemon.total("added") == 1
+        daemon.wait_for(added=2)
+        daemon.wait_idle()
+
+
+def test_a_full_disk_stops_the_work_and_it_goes_on_by_itself(world, caplog):
+    world.write("old.png", 1)
+    with following(world, pauses=Pauses(first_s=0.05)) as daemon:
+        engine = world.library.catalog.engine
+        with engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        full = [pages]  # SQLite's own bound on the file makes it say what it says of a full disk
+        from sqlalchemy import event
+
+        def bound(connection, _record, _proxy):
+            connection.execute(f"PRAGMA max_page_count = {full[0]}")
+
+        event.listen(engine, "checkout", bound)
+        for seed in range(400):
+            draw(2000 + seed, (20, 14)).save(world.photos / f"{seed}-{'x' * 150}.png")
+        wait_until(lambda: daemon.activity.now.state == "waiting", "it says that the disk is full")
+        assert "is full" in daemon.activity.now.detail
+        full[0] = 1_000_000
+        wait_until(lambda: len(world.names()) == 401, "it goes on")
+        daemon.wait_idle()
+    world.assert_agreement()
+
+
+def test_a_photo_that_cannot_be_read_now_is_tried_again(world, monkeypatch):
+    """Root may read every file, so the answers of the system are those that others get."""
+    world.write("old.png", 1)
+    blocked = [True]
+    as_it_is = os.access
+
+    def access(path, mode, **options):
+        return not (blocked[0] and str(path).endswith("new.png")) and as_it_is(path, mode, **options)
+
+    run = WorkerPool.run
+
+    def run_if_allowed(pool, recipe, path, *rest):
+        if blocked[0] and path.name == "new.png":
+            raise ImageError(f"{path} cannot be read: permission denied")
+        return run(pool, recipe, path, *rest)
+
+    monkeypatch.setattr(os, "access", access)
+    monkeypatch.setattr(WorkerPool, "run", run_if_allowed)
+    with following(world, retries=Retries((0.2, 0.2, 0.2))) as daemon:
+        world.write("new.png", 2)
+        daemon.wait_for(failed=1)
+        wait_until(lambda: daemon.total("failed") >= 2, "it is tried again")
+        blocked[0] = False
+        daemon.wait_for(updated=1)
+    assert world.names() == ["new.png", "old.png"]
+
+
+def test_a_broken_photo_is_tried_again_when_it_changes(world, mode):
+    world.write("old.png", 1)
+    with following(world, mode=mode) as daemon:
+        world.write("bad.png", b"no picture at all")
+        daemon.wait_for(failed=1)
+        world.write("bad.png", 2)
+        daemon.wait_for(updated=1)
+    assert world.names() == ["bad.png", "old.png"]
+
+
+def test_a_root_that_another_process_adds_is_followed(world, tmp_path):
+    world.write("old.png", 1)
+    more = tmp_path / "more"
+    more.mkdir()
+    draw(7).save(more / "seven.png")
+    with following(world) as daemon:
+        world.library.catalog.add_root(more)
+        daemon.wait_for(added=2)
+        draw(8).save(more / "eight.png")
+        daemon.wait_for(added=3)
+
+
+def test_a_jump_of_the_clock_looks_at_everything(world, monkeypatch):
+    world.write("old.png", 1)
+    with following(world, mode="native") as daemon:
+        before = world.library.catalog.roots()[0].last_scan_at
+        now = time.time
+        monkeypatch.setattr(time, "time", lambda: now() + 86_400)
+        wait_until(lambda: world.library.catalog.roots()[0].last_scan_at > before, "a new look at the root")
+        daemon.wait_idle()
+
+
+def test_the_model_leaves_the_memory_and_comes_back(world):
+    world.write("old.png", 1)
+    with following(world, idle_unload_s=0.2) as daemon:
+        wait_until(lambda: not world.embedder.loaded, "the model is unloaded")
+        world.write("new.png", 2)
+        daemon.wait_for(added=2)
+
+
+def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world):
+    for seed in range(300):
+        draw(3000 + seed, (640, 480)).save(world.photos / f"{seed}.png")
+    world.library.catalog.add_root(world.photos)
+    from following import Followed
+
+    daemon = Followed(world)
+    daemon.thread.start()
+    wait_until(lambda: daemon.activity.now.done >= 5, "some photos are done")
+    begun = time.monotonic()
+    daemon.stop.set()
+    daemon.thread.join(30)
+    assert not daemon.thread.is_alive()
+    assert daemon.error is None
+    took, done = time.monotonic() - begun, len(world.names())
+    assert took < 10
+    assert 5 <= done < 300
+    report = world.sync()
+    assert (report.unchanged, report.added) == (done, 300 - done)

@@ -39,6 +39,7 @@ class Job:
         same: whether that photo has the content of the file, and lacks only the model's embedding.
         describe: its id, where it has that too, and only its metadata is to be read again; 0 otherwise.
         content: its content hash, where that is the content of the file.
+        replaces: its content hash, where that is not; "" where there is no photo, or it had none.
         moved: whether it is counted as moved, and so not as updated or unchanged.
     """
 
@@ -49,6 +50,7 @@ class Job:
     same: bool = False
     describe: int = 0
     content: str | None = None
+    replaces: str = ""
     moved: bool = False
 
 

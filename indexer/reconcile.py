@@ -7,25 +7,21 @@ from a folder that cannot be seen, and no large share of a root at once. It open
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer import images
-from indexer.comparison import ChangedFile
-from indexer.content import is_whole
 from indexer.decoding import Job
-from indexer.errors import ImageError
+from indexer.hashing import Hashes
 from indexer.ignoring import NOTHING_MORE, Ignoring
 from indexer.library import Library
 from indexer.looking import Look, Looked
-from indexer.moving import Gone, Place, is_renamed, of_equal_size, of_other_size, pair, respelled
 from indexer.pairing import NEVER, Paired, absorb, take_over
 from indexer.records import Move
+from indexer.relocating import settle_moves
 from indexer.scanner import StoppedError
 
 LARGEST_SHARE = 0.5  # of a root's photos that a run removes without being told to
@@ -82,8 +78,9 @@ def reconcile(
         if leave is not None:
             _leave_alone(looked, leave)
         with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
-            hashes = _Hashes(pool, stop)
-            _settle_moves(library, looked, settled, hashes)
+            hashes = Hashes(pool, stop)
+            settled.moved_ids, unused = settle_moves(library, looked, hashes)
+            settled.unused += unused
             for one in looked:
                 _settle_pairs(library, one, settled)
                 _settle_stamps(library, one, settled, hashes)
@@ -100,90 +97,6 @@ def _leave_alone(looked: Iterable[Looked], leave: Callable[[str], bool]) -> None
         changes.changed = [change for change in changes.changed if not leave(str(root / change.file.path))]
 
 
-class _Hashes:
-    """Content hashes of files, several at a time; None for a file that cannot be read now."""
-
-    def __init__(self, pool: ThreadPoolExecutor, stop: Callable[[], bool]) -> None:
-        self._pool, self._stop = pool, stop
-
-    def __call__(self, paths: Iterable[Path], like: Iterable[Collection[str]]) -> list[str | None]:
-        return list(self._pool.map(self._hash, paths, like))
-
-    def _hash(self, path: Path, like: Collection[str]) -> str | None:
-        if self._stop():
-            raise StoppedError
-        return _hash(path, like)
-
-
-def _hash(path: Path, like: Collection[str]) -> str | None:
-    try:
-        return images.hash_file(path, like=like)
-    except ImageError:
-        return None  # the decoder will meet it again and say why
-
-
-def _settle_moves(library: Library, looked: Sequence[Looked], settled: Settled, hashes: _Hashes) -> None:
-    """Files that are new here and show a photo that is gone there: the photo has moved."""
-    roots = {one.root.id: one.root.path for one in looked}
-    gone = [Gone(one.root.id, photo) for one in looked for photo in one.changes.missing]
-    added = [Place(one.root.id, file) for one in looked for file in one.changes.added]
-    if not gone or not added:
-        return
-    pairs = respelled(gone, added, lambda root, old, new: _is_same_file(roots[root] / old, roots[root] / new))
-    for choose in (of_equal_size, of_other_size):  # the likely ones first: hashing reads the whole file
-        moved = {one.photo.id for one, _ in pairs}
-        taken = {(place.root_id, place.file.path) for _, place in pairs}
-        left = [one for one in gone if one.photo.id not in moved and one.photo.state == "ok" and one.photo.content_hash]
-        files = choose(left, [place for place in added if (place.root_id, place.file.path) not in taken])
-        like = _old_hashes(left)
-        contents = hashes(
-            (roots[place.root_id] / place.file.path for place in files), (like.get(p.file.size, ()) for p in files)
-        )
-        pairs += pair(left, zip(files, contents, strict=True))
-    _move(library, looked, settled, pairs)
-
-
-def _old_hashes(gone: Iterable[Gone]) -> dict[int, set[str]]:
-    """Hashes of whole files, as all were once, by the size of the file: only a file of that size can have one."""
-    found: defaultdict[int, set[str]] = defaultdict(set)
-    for one in gone:
-        if one.photo.content_hash and is_whole(one.photo.content_hash):
-            found[one.photo.size].add(one.photo.content_hash)
-    return found
-
-
-def _is_same_file(old: Path, new: Path) -> bool:
-    try:
-        return old.samefile(new)
-    except OSError:
-        return False
-
-
-def _move(library: Library, looked: Sequence[Looked], settled: Settled, pairs: Sequence[tuple[Gone, Place]]) -> None:
-    """Write the moves; a file with another stamp keeps the old one until its metadata has been read again."""
-    by_root = {one.root.id: one for one in looked}
-    moves = [
-        Move(one.photo.id, to.root_id, to.file.path, one.photo.size, one.photo.mtime_ns, is_renamed(one, to))
-        for one, to in pairs
-    ]
-    settled.unused += library.catalog.move(moves)
-    settled.moved_ids |= {move.photo_id for move in moves}
-    for one, to in pairs:
-        changes = by_root[to.root_id].changes
-        photo = one.photo._replace(path=to.file.path, missing=False)
-        if (photo.size, photo.mtime_ns) != (to.file.size, to.file.mtime_ns):
-            changes.changed.append(ChangedFile(to.file, photo))
-        elif photo.state == "ok" and not photo.embedded:
-            changes.to_embed.append(ChangedFile(to.file, photo))
-        elif photo.state == "ok" and (photo.sidecar != to.file.sidecar or is_renamed(one, to)):
-            changes.to_describe.append(ChangedFile(to.file, photo))
-    moved, places = {move.photo_id for move in moves}, {(move.root_id, move.path) for move in moves}
-    for looked_at in looked:
-        changes = looked_at.changes
-        changes.added = [file for file in changes.added if (looked_at.root.id, file.path) not in places]
-        changes.missing = [photo for photo in changes.missing if photo.id not in moved]
-
-
 def _settle_pairs(library: Library, one: Looked, settled: Settled) -> None:
     """Photos of which the other file of a pair is the one to decode now, and RAWs that are no photos any more."""
     taken = take_over(one.changes)
@@ -196,13 +109,13 @@ def _settle_pairs(library: Library, one: Looked, settled: Settled) -> None:
     settled.companions.append((one.root.id, one.paired))
 
 
-def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: _Hashes) -> None:
+def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: Hashes) -> None:
     """What is new or has a new stamp; where the picture is the same, only the metadata is read again."""
     root, changes = one.root, one.changes
     library.catalog.mark_found([photo.id for photo in changes.found_again])
     sound = [c for c in changes.changed if c.known.state == "ok" and c.known.content_hash]
-    like = [[c.known.content_hash] if c.known.content_hash else [] for c in sound]
-    contents = hashes((root.path / change.file.path for change in sound), like)
+    like = [[c.known.content_hash or ""] for c in sound]
+    contents = hashes([root.path / change.file.path for change in sound], like)
     same = {c.known.id for c, content in zip(sound, contents, strict=True) if content == c.known.content_hash}
     same |= {change.known.id for change in [*changes.to_describe, *changes.to_embed]}
     settled.unchanged += changes.unchanged
@@ -219,6 +132,7 @@ def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: _Has
                 same=is_same,
                 describe=photo.id if is_same and photo.embedded else 0,
                 content=photo.content_hash if is_same else None,
+                replaces="" if is_same else photo.content_hash or "",
                 moved=photo.id in settled.moved_ids,
             )
         )

@@ -19,6 +19,7 @@ from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, ModelRecor
 
 COMMIT_PHOTOS = 256
 COMMIT_SECONDS = 5.0
+RETIRED = 4096  # vectors of pictures that were replaced in this run, kept in case they turn up elsewhere
 
 _T = TypeVar("_T")
 
@@ -56,6 +57,7 @@ class Storing:
         self._copies: list[tuple[Job, CopiedPhoto]] = []
         self._failed: list[tuple[Job, FailedPhoto]] = []
         self._described: list[tuple[Job, DescribedPhoto]] = []
+        self._retired: dict[str, NDArray[np.float16]] = {}
         self._last_commit = time.monotonic()
 
     def take(self, result: Result) -> None:
@@ -108,7 +110,8 @@ class Storing:
     def _known_vectors(self, batch: list[Result]) -> dict[str, NDArray[np.float16]]:
         """The vectors of those pictures that the model has embedded already, whatever the metadata beside them."""
         contents = {result.photo.content_hash for result in batch if isinstance(result.photo, NewPhoto)}
-        known = {photo.content_hash: vector for _, photo, vector in self._embedded if photo.content_hash in contents}
+        known = {content: vector for content, vector in self._retired.items() if content in contents}
+        known |= {photo.content_hash: vector for _, photo, vector in self._embedded if photo.content_hash in contents}
         catalog = self._library.catalog
         for content, photo_id in catalog.by_content(contents - known.keys(), model_id=self._model.id).items():
             if (vector := catalog.embedding_of(photo_id, self._model.id)) is not None:
@@ -142,6 +145,7 @@ class Storing:
 
     def _write(self) -> None:
         catalog = self._library.catalog
+        self._retire()
         for root_id, copies in _by_root([(job, (job, copy)) for job, copy in self._copies]).items():
             self._write_copies(root_id, copies)  # first: what is stored next may be their originals
         for root_id, stored in _by_root([(r.job, (photo, vector)) for r, photo, vector in self._embedded]).items():
@@ -162,6 +166,17 @@ class Storing:
             self.added += not job.known
         self._embedded, self._copies, self._failed, self._described = [], [], [], []
         self._last_commit = time.monotonic()
+
+    def _retire(self) -> None:
+        """Remember the vectors that the next commit drops: of two files that changed places, one comes second."""
+        catalog = self._library.catalog
+        replaced = {result.job.replaces for result, *_ in self._embedded if result.job.replaces}
+        held = catalog.by_content(replaced, model_id=self._model.id) if replaced else {}
+        for content, photo_id in held.items():
+            if (vector := catalog.embedding_of(photo_id, self._model.id)) is not None:
+                self._retired[content] = vector
+        while len(self._retired) > RETIRED:
+            del self._retired[next(iter(self._retired))]
 
     def _write_copies(self, root_id: int, copies: list[tuple[Job, CopiedPhoto]]) -> None:
         """Store the copies whose original is still what it was when they were compared; the others go to `again`."""

@@ -55,9 +55,10 @@ class Followed:
 
 
 @contextmanager
-def following(world, **options):
-    """A daemon that has done its first run."""
-    world.library.catalog.add_root(world.photos)
+def following(world, *, folders=(), **options):
+    """A daemon that has done its first run over the photos, or over those folders."""
+    for folder in folders or [world.photos]:
+        world.library.catalog.add_root(folder)
     running = Followed(world, **options)
     running.thread.start()
     try:

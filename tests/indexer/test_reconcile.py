@@ -223,3 +223,41 @@ def test_a_link_from_one_root_into_another_shows_nothing_twice(world, tmp_path):
     assert world.names() == ["one/a.jpg", "two/sub/b.jpg"]
     (tmp_path / "alias").symlink_to(world.photos / "one")
     assert counts(world.sync(tmp_path / "alias")) == (0, 0, 0, 0, 1, 0)
+
+
+def test_a_photo_moved_onto_another_takes_its_place(world, idle):
+    for seed in range(4):
+        world.write(f"{seed}.jpg", seed)
+    world.sync()
+    before = photo(world, "1.jpg")
+    (world.photos / "1.jpg").replace(world.photos / "2.jpg")
+    assert counts(world.sync(embedder=idle)) == (0, 0, 1, 0, 2, 0)
+    assert photo(world, "2.jpg").id == before.id
+    assert world.names() == ["0.jpg", "2.jpg", "3.jpg"]
+    world.assert_agreement()
+
+
+def test_a_photo_moved_onto_one_that_failed_takes_its_place(world, idle):
+    world.write("1.jpg", 1)
+    world.write("2.jpg", b"\xff\xd8\xff nothing")
+    world.sync()
+    before = photo(world, "1.jpg")
+    (world.photos / "1.jpg").replace(world.photos / "2.jpg")
+    assert counts(world.sync(embedder=idle, allow_mass_removal=True)) == (0, 0, 1, 0, 0, 0)
+    assert photo(world, "2.jpg").id == before.id
+    world.assert_agreement()
+
+
+def test_photos_that_change_places_are_not_embedded_again(world, idle):
+    """A photo is its place: its row stays there, and only the vectors change hands."""
+    for seed in range(3):
+        world.write(f"{seed}.jpg", seed)
+    world.sync()
+    ids = [photo(world, f"{seed}.jpg").id for seed in range(3)]
+    (world.photos / "0.jpg").rename(world.photos / "aside")
+    (world.photos / "1.jpg").rename(world.photos / "0.jpg")
+    (world.photos / "aside").rename(world.photos / "1.jpg")
+    assert counts(world.sync(embedder=idle, batch_size=1)) == (0, 2, 0, 0, 1, 0)
+    assert [photo(world, f"{seed}.jpg").id for seed in range(3)] == ids
+    assert (world.nearest(0), world.nearest(1)) == ("1.jpg", "0.jpg")
+    world.assert_agreement()

@@ -1,0 +1,107 @@
+"""Photos that lie somewhere else now: new files, and files that replaced others, which show a photo that is gone.
+
+Moves are written to the catalog here, and the changes brought up to date; moving.py decides which file is which photo.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from indexer.comparison import ChangedFile
+from indexer.content import is_whole
+from indexer.hashing import Hashes
+from indexer.library import Library
+from indexer.looking import Looked
+from indexer.moving import Gone, Place, is_renamed, of_equal_size, of_other_size, pair, respelled
+from indexer.records import Move
+
+_Pairs = list[tuple[Gone, Place]]
+
+
+def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> tuple[set[int], list[str]]:
+    """Give photos that are gone the files that show them now.
+
+    Returns:
+        The ids of the photos that moved, and the content hashes that no photo has any more.
+    """
+    roots = {one.root.id: one.root.path for one in looked}
+    gone = [Gone(one.root.id, photo) for one in looked for photo in one.changes.missing]
+    if not gone:
+        return set(), []
+    added = [Place(one.root.id, file) for one in looked for file in one.changes.added]
+    failed = [Place(o.root.id, c.file) for o in looked for c in o.changes.changed if not c.known.content_hash]
+    pairs = respelled(gone, added, lambda root, old, new: _is_same_file(roots[root] / old, roots[root] / new))
+    pairs += pair(_left(gone, pairs), _replaced(looked, hashes))
+    for choose in (of_equal_size, of_other_size):  # the likely ones first: hashing reads the whole file
+        left, taken = _left(gone, pairs), {(place.root_id, place.file.path) for _, place in pairs}
+        files = choose(left, [place for place in added + failed if (place.root_id, place.file.path) not in taken])
+        like = _old_hashes(left)
+        paths = [roots[place.root_id] / place.file.path for place in files]
+        contents = hashes(paths, [like.get(place.file.size, ()) for place in files])
+        pairs += pair(left, zip(files, contents, strict=True))
+    return _move(library, looked, pairs) if pairs else (set(), [])
+
+
+def _left(gone: Iterable[Gone], pairs: _Pairs) -> list[Gone]:
+    """The photos whose file is still to be found."""
+    moved = {one.photo.id for one, _ in pairs}
+    return [one for one in gone if one.photo.id not in moved and one.photo.state == "ok" and one.photo.content_hash]
+
+
+def _replaced(looked: Iterable[Looked], hashes: Hashes) -> list[tuple[Place, str | None]]:
+    """Files that show another picture than before, with its hash: a photo may have been moved onto them."""
+    found: list[tuple[Place, str | None]] = []
+    for one in looked:
+        changed = [change for change in one.changes.changed if change.known.content_hash]
+        known = [change.known.content_hash or "" for change in changed]
+        contents = hashes([one.root.path / change.file.path for change in changed], [[content] for content in known])
+        found += [
+            (Place(one.root.id, change.file), content)
+            for change, before, content in zip(changed, known, contents, strict=True)
+            if content != before
+        ]
+    return found
+
+
+def _old_hashes(gone: Iterable[Gone]) -> dict[int, set[str]]:
+    """Hashes of whole files, as all were once, by the size of the file: only a file of that size can have one."""
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    for one in gone:
+        if one.photo.content_hash and is_whole(one.photo.content_hash):
+            found[one.photo.size].add(one.photo.content_hash)
+    return found
+
+
+def _is_same_file(old: Path, new: Path) -> bool:
+    try:
+        return old.samefile(new)
+    except OSError:
+        return False
+
+
+def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[set[int], list[str]]:
+    """Write the moves; a file with another stamp keeps the old one until its metadata has been read again."""
+    moves = [
+        Move(one.photo.id, to.root_id, to.file.path, one.photo.size, one.photo.mtime_ns, is_renamed(one, to))
+        for one, to in pairs
+    ]
+    unused = library.catalog.move(moves)
+    moved, places = {move.photo_id for move in moves}, {(move.root_id, move.path) for move in moves}
+    for looked_at in looked:
+        changes, root = looked_at.changes, looked_at.root.id
+        changes.added = [file for file in changes.added if (root, file.path) not in places]
+        changes.changed = [change for change in changes.changed if (root, change.file.path) not in places]
+        changes.missing = [photo for photo in changes.missing if photo.id not in moved]
+    by_root = {one.root.id: one.changes for one in looked}
+    for one, to in pairs:
+        changes = by_root[to.root_id]
+        change = ChangedFile(to.file, one.photo._replace(path=to.file.path, missing=False))
+        if (change.known.size, change.known.mtime_ns) != (to.file.size, to.file.mtime_ns):
+            changes.changed.append(change)
+        elif change.known.state == "ok" and not change.known.embedded:
+            changes.to_embed.append(change)
+        elif change.known.state == "ok" and (change.known.sidecar != to.file.sidecar or is_renamed(one, to)):
+            changes.to_describe.append(change)
+    return moved, unused

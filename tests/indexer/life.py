@@ -1,0 +1,149 @@
+"""What people and other programs do to folders of photos, on real folders, with a memory of what lies where."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from worlds import World, draw
+
+ROOTS = ("one", "two")
+NAMES = tuple(f"{folder}{name}.jpg" for folder in ("", "x/", "x/y/") for name in "abc")
+_DESCRIPTION, _ORIGINAL = 0x010E, 0x9003
+
+
+class Life:
+    """Two roots and a library over them.
+
+    Attributes:
+        world: the library; its photos are those of both roots.
+        files: what lies in the roots, also in those that are away: (root, name) -> seed of the picture, its caption.
+        away: roots that are unmounted.
+    """
+
+    def __init__(self, model: Path):
+        self.folder = Path(tempfile.mkdtemp())
+        self.world = World(self.folder, model)
+        self.files: dict[tuple[str, str], tuple[int, str]] = {}
+        self.away: set[str] = set()
+        self._clock = 1_600_000_000
+        self._vectors: dict[int, np.ndarray] = {}
+        for number, root in enumerate(ROOTS):
+            (self.world.photos / root).mkdir()
+            for name in ("first.jpg", "second.jpg"):  # a root with nothing in it is a case of its own
+                self.put((root, name), 100 + number, "")
+
+    def close(self):
+        self.world.library.catalog.close()
+        shutil.rmtree(self.folder)
+
+    def path(self, place):
+        """Where a file lies now: a root that is away lies elsewhere."""
+        root, name = place
+        return (self.folder / f"away-{root}" if root in self.away else self.world.photos / root) / name
+
+    @property
+    def roots(self):
+        return [self.world.photos / root for root in ROOTS]
+
+    @property
+    def here(self):
+        return {place: what for place, what in self.files.items() if place[0] not in self.away}
+
+    def put(self, place, seed, caption):
+        path = self.path(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._save(path, seed, caption)
+        self.files[place] = (seed, caption)
+
+    def tag(self, place, caption):
+        """Metadata written by another program: into a file beside it, which then takes its name."""
+        path, seed = self.path(place), self.files[place][0]
+        self._save(path.with_name("writing.tmp"), seed, caption)
+        path.with_name("writing.tmp").replace(path)
+        self.files[place] = (seed, caption)
+
+    def move(self, source, target):
+        path = self.path(target)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path(source).replace(path)
+        self.files[target] = self.files.pop(source)
+
+    def copy(self, source, target):
+        path = self.path(target)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.path(source), path)
+        self._stamp(path)
+        self.files[target] = self.files[source]
+
+    def delete(self, place):
+        self.path(place).unlink()
+        del self.files[place]
+
+    def touch(self, place):
+        self._stamp(self.path(place))
+
+    def unmount(self, root, *, leaves_mount_point):
+        (self.world.photos / root).rename(self.folder / f"away-{root}")
+        self.away.add(root)
+        if leaves_mount_point:
+            (self.world.photos / root).mkdir()
+
+    def mount(self, root):
+        here = self.world.photos / root
+        if here.exists():
+            here.rmdir()
+        (self.folder / f"away-{root}").rename(here)
+        self.away.discard(root)
+
+    def photos(self):
+        """The sound photos of the catalog, by place."""
+        catalog, model = self.world.library.catalog, self.world.active
+        photos = catalog.photos(catalog.embedding_ids(model.id).tolist()) if model is not None else []
+        return {self.place_of(photo): photo for photo in photos}
+
+    def place_of(self, photo):
+        root, _, name = photo.path.relative_to(self.world.photos).as_posix().partition("/")
+        return root, name
+
+    def assert_catalog(self):
+        """What can be seen is there, as it is; what cannot be seen is marked; what is gone is gone, or marked."""
+        photos, here = self.photos(), self.here
+        assert here.keys() <= photos.keys()
+        for place, photo in photos.items():
+            assert (photo.missing_since is None) == (place in here), place
+        for place, (_, caption) in here.items():
+            assert (photos[place].description or "") == caption, place
+
+    def assert_index(self):
+        """Every photo of the catalog has its vector, that of its picture."""
+        photos, index = self.photos(), self.world.index()
+        assert index.problem is None
+        assert index.ids().tolist() == sorted(photo.id for photo in photos.values())
+        for place, (seed, _) in self.here.items():
+            found = index.vector(photos[place].id).astype(np.float32)
+            np.testing.assert_allclose(found, self.vector(seed), atol=2e-3)
+
+    def vector(self, seed):
+        """What the model makes of a picture."""
+        if seed not in self._vectors:
+            path = self.folder / "one.jpg"
+            self._save(path, seed, "")
+            with Image.open(path) as image:
+                self._vectors[seed] = self.world.embedder.embed_images([image.convert("RGB")])[0]
+        return self._vectors[seed]
+
+    def _save(self, path, seed, caption):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[_ORIGINAL] = "2021:07:04 10:11:12"  # else the file's time would date it
+        if caption:
+            exif[_DESCRIPTION] = caption
+        draw(seed).save(path, "JPEG", quality=90, exif=exif)
+        self._stamp(path)
+
+    def _stamp(self, path):
+        """A time of its own for each write, as on disks that tell time finely."""
+        self._clock += 10
+        os.utime(path, (self._clock, self._clock))

@@ -1,0 +1,260 @@
+"""Random sequences of what people and machines do to folders, after which catalog, index and folders agree.
+
+Roots are unmounted and emptied, files tagged, moved and copied, runs cut short, the library opened again: no vector and
+no caption of a photo whose file is there, or out of reach, is lost, and no picture is embedded twice.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from following import following
+from hypothesis import HealthCheck, assume, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from life import NAMES, ROOTS, Life
+
+from indexer.isolation import WorkerPool
+from indexer.library import open_library
+
+PLACES = st.tuples(st.sampled_from(ROOTS), st.sampled_from(NAMES))
+SEEDS = st.integers(0, 11)
+CAPTIONS = st.sampled_from(["", "a dog", "a cat on a wall", "x" * 300])
+KINDS = ("put", "put", "tag", "tag", "move", "move", "copy", "copy", "delete", "touch", "unmount", "mount")
+SOAK_MINUTES = float(os.environ.get("PICSIFT_SOAK_MINUTES", "30"))
+
+
+class Cut(BaseException):
+    """Ends a run in the middle, as a kill would, without its clean-up."""
+
+
+class LifeMachine(RuleBasedStateMachine):
+    """Runs `sync()` between what happens to the folders."""
+
+    model: Path
+    pool: WorkerPool
+
+    @initialize()
+    def begin(self):
+        self.life = Life(self.model)
+        self.embedded: list[int] = []
+        self.sync_and_compare()
+
+    def teardown(self):
+        if hasattr(self, "life"):
+            self.life.close()
+
+    @rule(place=PLACES, seed=SEEDS, caption=CAPTIONS)
+    def write(self, place, seed, caption):
+        self.life.put(place, seed, caption)
+
+    @rule(data=st.data(), caption=CAPTIONS)
+    def tag(self, data, caption):
+        self.life.tag(self._one(data), caption)
+
+    @rule(data=st.data(), to=PLACES)
+    def move(self, data, to):
+        self._move(self._one(data), to)
+
+    @rule(data=st.data(), to=PLACES, caption=CAPTIONS)
+    def move_and_tag(self, data, to, caption):
+        self._move(self._one(data), to)
+        self.life.tag(to, caption)
+
+    @rule(data=st.data(), to=PLACES)
+    def copy(self, data, to):
+        source = self._one(data)
+        assume(source != to)
+        self.life.copy(source, to)
+
+    @rule(data=st.data())
+    def delete(self, data):
+        self.life.delete(self._one(data))
+
+    @rule(data=st.data())
+    def touch(self, data):
+        self.life.touch(self._one(data))
+
+    @rule(root=st.sampled_from(ROOTS), leaves_mount_point=st.booleans())
+    def unmount(self, root, leaves_mount_point):
+        assume(root not in self.life.away)
+        self.life.unmount(root, leaves_mount_point=leaves_mount_point)
+
+    @rule(root=st.sampled_from(ROOTS))
+    def mount(self, root):
+        assume(root in self.life.away)
+        self.life.mount(root)
+
+    @rule()
+    def restart(self):
+        world = self.life.world
+        world.library.catalog.close()
+        world.library = open_library(world.library_folder, create=False)
+
+    @rule(after=st.integers(0, 4), hard=st.booleans())
+    def sync_cut_short(self, after, hard):
+        seen = []
+
+        def on_progress(progress):
+            seen.append(progress)
+            if hard and len(seen) > after:
+                raise Cut
+
+        kept = self._out_of_reach()
+        try:
+            self._run(on_progress=on_progress, stop=lambda: len(seen) > after)
+        except Cut:
+            self.restart()
+        assert self._out_of_reach() >= kept
+
+    @rule()
+    def sync_and_compare(self):
+        life, kept = self.life, self._out_of_reach()
+        known = {photo.content_hash for photo in life.photos().values()}
+        self.embedded.clear()
+        self._run(allow_mass_removal=not life.away)
+        assert self._out_of_reach() >= kept
+        life.assert_catalog()
+        life.assert_index()
+        photos = life.photos()
+        if not life.away:
+            assert photos.keys() == life.here.keys()
+        new = {photos[place].content_hash for place in life.here} - known
+        assert sum(self.embedded) == len(new)  # each picture once, and none that was known
+
+    def _one(self, data):
+        assume(self.life.files)
+        return data.draw(st.sampled_from(sorted(self.life.files)))
+
+    def _move(self, source, to):
+        assume(source != to)
+        self.life.move(source, to)
+
+    def _run(self, **options):
+        embedder = self.life.world.embedder
+        embed = embedder.embed_prepared
+
+        def counting(pixels):
+            self.embedded.append(len(pixels))
+            return embed(pixels)
+
+        embedder.embed_prepared = counting
+        try:
+            return self.life.world.sync(*self.life.roots, workers=1, pool=self.pool, **options)
+        finally:
+            del embedder.embed_prepared
+
+    def _out_of_reach(self):
+        return {place for place in self.life.photos() if place[0] in self.life.away}
+
+
+def live(model, examples, steps):
+    """Run the machine; worker processes are kept over all examples."""
+    with WorkerPool() as pool:
+        machine = type("Machine", (LifeMachine,), {"model": model, "pool": pool})
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+            ),
+        )
+
+
+@pytest.mark.timeout(900)
+def test_life_leaves_catalog_index_and_folders_in_agreement(tiny_model_path):
+    live(tiny_model_path, examples=20, steps=25)
+
+
+def act(life, chance):
+    """One thing that happens to the folders, by chance."""
+    place = (chance.choice(ROOTS), chance.choice(NAMES))
+    one = chance.choice(sorted(life.files)) if life.files else place
+    kind = chance.choice(
+        ["put", "put", "tag", "tag", "move", "move", "copy", "copy", "delete", "touch", "unmount", "mount"]
+    )
+    if kind == "put" or not life.files:
+        life.put(place, chance.randrange(12), chance.choice(["", "a dog"]))
+    elif kind == "tag":
+        life.tag(one, chance.choice(["", "a cat", "x" * 300]))
+    elif kind in ("move", "copy") and one != place:
+        getattr(life, kind)(one, place)
+    elif kind in ("delete", "touch"):
+        getattr(life, kind)(one)
+    elif kind == "unmount" and place[0] not in life.away:
+        life.unmount(place[0], leaves_mount_point=chance.random() < 0.5)
+    elif kind == "mount" and place[0] in life.away:
+        life.mount(place[0])
+
+
+def wait_for_agreement(life, still_runs, seconds=120):
+    """Until what the daemon has written is what lies in the folders."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            life.assert_catalog()
+            life.assert_index()
+            return
+        except AssertionError:
+            assert still_runs()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def burst(life, chance):
+    for _ in range(chance.randrange(1, 30)):
+        act(life, chance)
+        if chance.random() < 0.2:
+            time.sleep(chance.random() / 2)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("mode", ["native", "polling"])
+def test_soak_of_a_daemon(tiny_model_path, mode):
+    life, chance, end = Life(tiny_model_path), random.Random(), time.monotonic() + SOAK_MINUTES * 60 / 4
+    while time.monotonic() < end:
+        with following(life.world, folders=life.roots, mode=mode) as daemon:
+            for _ in range(10):
+                burst(life, chance)
+                wait_for_agreement(life, lambda daemon=daemon: daemon.thread.is_alive())
+    life.close()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
+def test_soak_of_a_process_that_is_killed(tiny_model_path):
+    life, chance, end = Life(tiny_model_path), random.Random(), time.monotonic() + SOAK_MINUTES * 60 / 4
+    command = [sys.executable, "-m", "app.launch", "watch", "--library", str(life.world.library_folder)]
+    command += ["--model", str(tiny_model_path), *map(str, life.roots)]
+    env = {**os.environ, "PICSIFT_SETTLE_MS": "200", "PICSIFT_DEVICE": "cpu", "PICSIFT_PRECISION": "fp32"}
+    while time.monotonic() < end:
+        process = subprocess.Popen(
+            command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2]
+        )
+        burst(life, chance)
+        if chance.random() < 0.7:
+            time.sleep(chance.random() * 5)
+        else:
+            wait_for_agreement(life, lambda process=process: process.poll() is None)
+        process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
+        process.wait(30)
+    life.close()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_soak_of_runs_that_are_cut_short(tiny_model_path):
+    end = time.monotonic() + SOAK_MINUTES * 60 / 4
+    while time.monotonic() < end:
+        live(tiny_model_path, examples=20, steps=50)

@@ -171,7 +171,7 @@ def live(model, examples, steps):
 
 @pytest.mark.timeout(900)
 def test_life_leaves_catalog_index_and_folders_in_agreement(tiny_model_path):
-    live(tiny_model_path, examples=20, steps=25)
+    live(tiny_model_path, examples=50, steps=25)
 
 
 def act(life, chance):

@@ -1,5 +1,6 @@
 """What the HTTP API answers, as models that /openapi.json describes. It fetches nothing."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -30,6 +31,7 @@ class HitAnswer(BaseModel):
     width: int | None
     height: int | None
     companions: list[PathText] = Field(description="RAW files of the same shot beside it.")
+    reachable: bool = Field(description="Whether its file was there at the last look.")
 
     @classmethod
     def of(cls, hit: Hit) -> "HitAnswer":
@@ -44,6 +46,7 @@ class HitAnswer(BaseModel):
             width=photo.width,
             height=photo.height,
             companions=[str(path) for path in photo.companions],
+            reachable=photo.missing_since is None,
         )
 
 
@@ -66,6 +69,13 @@ class SearchAnswer(BaseModel):
             took_ms=round(result.took_ms, 1),
             hits=[HitAnswer.of(hit) for hit in result.hits],
         )
+
+
+class CopyAnswer(BaseModel):
+    """Another file with the same picture."""
+
+    id: int
+    path: PathText
 
 
 class PhotoAnswer(BaseModel):
@@ -103,12 +113,14 @@ class PhotoAnswer(BaseModel):
     keywords: list[str] = Field(description="Levels of a hierarchy are parted by | or / as its program wrote them.")
     indexed_at: datetime | None
     companions: list[PathText] = Field(description="RAW files of the same shot beside it.")
+    copies: list[CopyAnswer] = Field(description="Other files with the same picture, whatever their metadata.")
 
     @classmethod
-    def of(cls, photo: PhotoRecord) -> "PhotoAnswer":
+    def of(cls, photo: PhotoRecord, copies: Sequence[PhotoRecord]) -> "PhotoAnswer":
         """The answer for one photo."""
-        known = {name: getattr(photo, name) for name in cls.model_fields if name != "path"}
-        return cls(path=str(photo.path), **known)
+        known = {name: getattr(photo, name) for name in cls.model_fields if name not in ("path", "copies")}
+        others = [CopyAnswer(id=copy.id, path=str(copy.path)) for copy in copies]
+        return cls(path=str(photo.path), copies=others, **known)
 
 
 class HealthAnswer(BaseModel):

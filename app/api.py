@@ -101,9 +101,9 @@ def search_by_picture(
 
 
 @router.get("/photos/{photo_id}", responses={404: REFUSALS[404]})
-def photo(found: PhotoDep) -> PhotoAnswer:
+def photo(services: ServicesDep, found: PhotoDep) -> PhotoAnswer:
     """What the library knows of one photo."""
-    return PhotoAnswer.of(found)
+    return PhotoAnswer.of(found, services.library.catalog.copies_of(found.id))
 
 
 @router.get("/photos/{photo_id}/similar", responses={key: REFUSALS[key] for key in (404, 422, 503)})

@@ -85,4 +85,5 @@ def _hit(hit: Hit) -> Document:
         "width": photo.width,
         "height": photo.height,
         "companions": [str(path) for path in photo.companions],
+        "reachable": photo.missing_since is None,
     }

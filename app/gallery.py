@@ -14,6 +14,7 @@ from indexer.activity import Activity
 from indexer.records import PhotoRecord
 
 NARROWEST, WIDEST = 0.6, 2.4  # width by height of a tile; what lies beyond is cropped
+_BADGE = '<span class="badge" title="Its file cannot be reached at the moment">not reachable</span>'
 EXAMPLES = ("two dogs on a beach", "birthday cake with candles", "mountains in the snow", "red bicycle")
 
 
@@ -82,11 +83,11 @@ def _tile(hit: Hit) -> str:
     photo = hit.photo
     name = safe(shown_path(Path(photo.path.name)))
     ratio = min(max((photo.width or 4) / (photo.height or 3), NARROWEST), WIDEST)
-    missing = " missing" if photo.missing_since else ""
+    missing, badge = ("", "") if photo.missing_since is None else (" missing", _BADGE)
     return (
         f'<li class="tile{missing}" style="--ratio:{ratio:.3f}">'
         f'<button type="button" data-id="{photo.id}" title="{name}">'
-        f'<img src="{photo_url(photo, "thumbnail")}" alt="{name}" loading="lazy" decoding="async">'
+        f'<img src="{photo_url(photo, "thumbnail")}" alt="{name}" loading="lazy" decoding="async">{badge}'
         f'<span class="score" title="Score: how near the photo is to what was asked, at most 1">{hit.score:.2f}</span>'
         "</button></li>"
     )

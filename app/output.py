@@ -86,7 +86,8 @@ def _write_table(result: SearchResult, first_rank: int) -> None:
     for rank, hit in enumerate(result.hits, first_rank):
         taken = f"{hit.photo.taken_at:%Y-%m-%d %H:%M}" if hit.photo.taken_at else "–"
         path = printable(hit.photo.path)
-        console.print(Text.assemble((f"{rank:>4}", "dim"), f"  {hit.score:>6.3f}  {taken:<16}  {path}"))
+        away = ("", "") if hit.photo.missing_since is None else ("  (not reachable)", "yellow")
+        console.print(Text.assemble((f"{rank:>4}", "dim"), f"  {hit.score:>6.3f}  {taken:<16}  {path}", away))
     more = "; --offset shows more" if result.has_more else ""
     found = f"{len(result.hits)} of {result.total:,} photos in {result.took_ms:.0f} ms, by {result.model}{more}"
     console.print(Text(printable(found), style="dim"))

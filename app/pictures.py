@@ -131,7 +131,7 @@ def safe_filename(path: Path) -> str:
 def _load(photo: PhotoRecord, catalog: Catalog, min_side: int, max_pixels: int) -> LoadedPhoto:
     path = original(photo, catalog).path
     with _decoding:
-        return load(path, min_side=min_side, max_pixels=max_pixels)
+        return load(path, min_side=min_side, max_pixels=max_pixels, like=[photo.content_hash or ""])
 
 
 def _webp(image: Image.Image) -> bytes:

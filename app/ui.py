@@ -37,7 +37,10 @@ HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"
 
 # Each runs in its component's element and tells Python which photo or which button was meant.
 GRID_JS = "window.picsift.grid(element, (id) => trigger('select', {photo_id: id}));"
-VIEWER_JS = "window.picsift.viewer(element, props, watch, (id) => trigger('select', {photo_id: id}));"
+VIEWER_JS = (
+    "const tell = (what) => (id) => trigger(what, {photo_id: id});"
+    "window.picsift.viewer(element, props, watch, tell('select'), tell('expand'));"
+)
 ASKED_JS = "element.addEventListener('click', (event) => event.target.closest('[data-clear]') && trigger('clear'));"
 
 
@@ -161,7 +164,8 @@ class Actions:
     @explained
     def enlarge(self, event: gr.EventData) -> str:
         """Open one photo."""
-        return viewer(browsing.find(self.services, event.photo_id))
+        photo = browsing.find(self.services, event.photo_id)
+        return viewer(photo, self.services.library.catalog.copies_of(photo.id))
 
     def _render(self, shown: Shown) -> Updates:
         parts = self.parts
@@ -234,6 +238,7 @@ def _connect(page: gr.Blocks, parts: Parts, actions: Actions) -> None:
     parts.asked.clear(actions.clear, fields, results, **HIDDEN)
     parts.more.click(actions.more, parts.shown, results, **HIDDEN)
     parts.grid.select(actions.enlarge, None, parts.large, **HIDDEN)
+    parts.large.expand(actions.enlarge, None, parts.large, **HIDDEN)
     parts.large.select(actions.like, beside, [*results, parts.words], **waiting)
 
 

@@ -1,5 +1,6 @@
 """One photo, large, with what its file says of it, as HTML. Pure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.gallery import photo_url
@@ -8,6 +9,7 @@ from app.pictures import shown_path
 from indexer.records import PhotoRecord
 
 NOT_RECORDED = '<span class="absent">Not recorded</span>'
+SHOWN_COPIES = 20
 DATE_SOURCES = {
     "digitized": "when it was digitised",
     "gps": "from its GPS",
@@ -20,19 +22,21 @@ DATE_SOURCES = {
 }
 
 
-def viewer(photo: PhotoRecord) -> str:
-    """The photo with its facts, its actions, and the way to its neighbours."""
+def viewer(photo: PhotoRecord, copies: Sequence[PhotoRecord] = ()) -> str:
+    """The photo with its facts, its actions, and the way to its neighbours and to its copies."""
     name = safe(_name(photo))
+    picture = "preview" if photo.missing_since is None else "thumbnail"  # a preview is made of the file
     return (
         f'<div class="viewer" role="dialog" aria-modal="true" aria-label="{name}" data-photo="{photo.id}"'
         ' tabindex="-1">'
-        f'<figure><img src="{photo_url(photo, "preview")}" alt="{name}"></figure>'
-        f"{_steps()}<aside><h2>{name}</h2>{_warning(photo)}{_actions(photo)}{facts(photo)}</aside></div>"
+        f'<figure><img src="{photo_url(photo, picture)}" alt="{name}"'
+        f' data-instead="{photo_url(photo, "thumbnail")}"></figure>'
+        f"{_steps()}<aside><h2>{name}</h2>{_warning(photo)}{_actions(photo)}{facts(photo, copies)}</aside></div>"
     )
 
 
-def facts(photo: PhotoRecord) -> str:
-    """What it shows, date, place, camera, size and path."""
+def facts(photo: PhotoRecord, copies: Sequence[PhotoRecord] = ()) -> str:
+    """What it shows, date, place, camera, size and path, and where else the same picture lies."""
     rows = {
         "Title": safe(photo.title or ""),
         "Description": safe(photo.description or ""),
@@ -46,6 +50,7 @@ def facts(photo: PhotoRecord) -> str:
         "Picture": safe(measures(photo)),
         "RAW": ", ".join(safe(shown_path(Path(path.name))) for path in photo.companions),
         "File": f'<span class="path">{safe(shown_path(photo.path))}</span>',
+        "Copies": _copies(copies),
     }
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows.items() if value)
     return f"<dl>{listed}</dl>"
@@ -139,7 +144,19 @@ def _steps() -> str:
 def _warning(photo: PhotoRecord) -> str:
     if photo.missing_since is None:
         return ""
-    return f'<p class="warning">Its file has not been found since {photo.missing_since:%Y-%m-%d}.</p>'
+    return (
+        f'<p class="warning">Its file has not been reachable since {photo.missing_since:%Y-%m-%d}. '
+        "It comes back by itself when its drive is connected, or its folder may be read again.</p>"
+    )
+
+
+def _copies(copies: Sequence[PhotoRecord]) -> str:
+    shown = "".join(
+        f'<li><button type="button" data-open="{copy.id}">{safe(shown_path(copy.path))}</button></li>'
+        for copy in copies[:SHOWN_COPIES]
+    )
+    more = len(copies) - SHOWN_COPIES
+    return f'<ul class="copies">{shown}{f"<li>and {more:,} more</li>" if more > 0 else ""}</ul>' if copies else ""
 
 
 def _name(photo: PhotoRecord) -> str:

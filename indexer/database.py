@@ -37,7 +37,7 @@ _PRAGMAS = (
     # FULL, not NORMAL: losing the last commits with the power would leave a vector index that is ahead of its truth.
     # It costs one fsync for each step of a few hundred photos.
     "PRAGMA synchronous = FULL",
-    "PRAGMA cache_size = -65536",
+    "PRAGMA cache_size = -8192",
     "PRAGMA temp_store = MEMORY",
 )
 

@@ -27,7 +27,7 @@ JOBS_A_WORKER = 4  # a process starts in a tenth of a second of computing, in wh
 NEVER = -1  # a modification time that no file has: what may not fail the next time is tried again by every run
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there is one for each photo of a first run
 class Job:
     """A file to make a photo of.
 

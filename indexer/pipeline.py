@@ -137,6 +137,7 @@ def sync(
             leave=leave,
             stop=stopped,
         )
+        total = len(settled.jobs)
         storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
         if settled.jobs and not stopped():
             if library.catalog.active_model() is None:  # the first: what it has embedded so far can be searched
@@ -146,13 +147,14 @@ def sync(
             with nullcontext(pool) if pool else WorkerPool() as processes:
                 decoder = _decoder(library, embedder, model, max_pixels, processes)
                 _work_off(settled.jobs, decoder, decode, storing, tell, stopped)
+        settled.jobs.clear()  # a first run has one for each photo, and what follows needs memory too
         for root_id, paired in settled.companions:
             library.catalog.keep_companions(root_id, paired.scan.files, paired.companions)
         messages = settled.messages + finish(library, model, settled, complete=not stopped(), new=new)
         if killed:  # the run before this one did not get to its end, where it would have cleaned up
             drop_thumbnails(library, library.thumbnails.hashes())
         library.catalog.set_setting(RUNNING, "0")
-    tell(Progress("done", len(settled.jobs), len(settled.jobs), len(storing.failures), time.monotonic() - begun))
+    tell(Progress("done", total, total, len(storing.failures), time.monotonic() - begun))
     return _report(settled, storing, messages, time.monotonic() - begun)
 
 

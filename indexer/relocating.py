@@ -6,8 +6,9 @@ Moves are written to the catalog here, and the changes brought up to date; movin
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, Self
 
 from indexer.comparison import ChangedFile
 from indexer.content import is_whole
@@ -26,14 +27,46 @@ def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> 
     Returns:
         The ids of the photos that moved, and the content hashes that no photo has any more.
     """
-    roots = {one.root.id: one.root.path for one in looked}
     gone = [Gone(one.root.id, photo) for one in looked for photo in one.changes.missing]
-    if not gone:
-        return set(), []
-    added = [Place(one.root.id, file) for one in looked for file in one.changes.added]
-    failed = [Place(o.root.id, c.file) for o in looked for c in o.changes.changed if not c.known.content_hash]
+    candidates, pairs = _Candidates.among(looked, hashes) if gone else _Candidates([], [], []), _Pairs()
+    while gone:
+        found = _found(gone, candidates.without(pairs), {one.root.id: one.root.path for one in looked}, hashes)
+        pairs += found
+        gone = _displaced(looked, found)
+    return _move(library, looked, pairs) if pairs else (set(), [])
+
+
+class _Candidates(NamedTuple):
+    """Files that may show a photo that is gone: new ones, those that failed, those that show another picture now."""
+
+    added: list[Place]
+    failed: list[Place]
+    replaced: list[tuple[Place, str | None]]
+
+    @classmethod
+    def among(cls, looked: Sequence[Looked], hashes: Hashes) -> Self:
+        """Those that a look found; what was replaced is hashed."""
+        return cls(
+            [Place(one.root.id, file) for one in looked for file in one.changes.added],
+            [Place(o.root.id, change.file) for o in looked for change in o.changes.changed if _is_bare(change)],
+            _replaced(looked, hashes),
+        )
+
+    def without(self, pairs: _Pairs) -> _Candidates:
+        """Those that no photo has taken."""
+        taken = {(place.root_id, place.file.path) for _, place in pairs}
+        return _Candidates(
+            [place for place in self.added if (place.root_id, place.file.path) not in taken],
+            [place for place in self.failed if (place.root_id, place.file.path) not in taken],
+            [(place, content) for place, content in self.replaced if (place.root_id, place.file.path) not in taken],
+        )
+
+
+def _found(gone: list[Gone], candidates: _Candidates, roots: Mapping[int, Path], hashes: Hashes) -> _Pairs:
+    """The files that show photos that are gone."""
+    added, failed, replaced = candidates
     pairs = respelled(gone, added, lambda root, old, new: _is_same_file(roots[root] / old, roots[root] / new))
-    pairs += pair(_left(gone, pairs), _replaced(looked, hashes))
+    pairs += pair(_left(gone, pairs), replaced)
     for choose in (of_equal_size, of_other_size):  # the likely ones first: hashing reads the whole file
         left, taken = _left(gone, pairs), {(place.root_id, place.file.path) for _, place in pairs}
         files = choose(left, [place for place in added + failed if (place.root_id, place.file.path) not in taken])
@@ -41,7 +74,22 @@ def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> 
         paths = [roots[place.root_id] / place.file.path for place in files]
         contents = hashes(paths, [like.get(place.file.size, ()) for place in files])
         pairs += pair(left, zip(files, contents, strict=True))
-    return _move(library, looked, pairs) if pairs else (set(), [])
+    return pairs
+
+
+def _displaced(looked: Iterable[Looked], pairs: _Pairs) -> list[Gone]:
+    """The photos whose files others were moved onto: they may have been moved before that."""
+    taken = {(place.root_id, place.file.path) for _, place in pairs}
+    return [
+        Gone(one.root.id, change.known)
+        for one in looked
+        for change in one.changes.changed
+        if (one.root.id, change.file.path) in taken
+    ]
+
+
+def _is_bare(change: ChangedFile) -> bool:
+    return not change.known.content_hash
 
 
 def _left(gone: Iterable[Gone], pairs: _Pairs) -> list[Gone]:

@@ -20,7 +20,7 @@ window.picsift = (() => {
     });
   };
 
-  const viewer = (element, props, watch, like) => {
+  const viewer = (element, props, watch, like, open) => {
     const shown = () => element.querySelector(".viewer");
     const tileOf = (id) => document.querySelector(`#grid [data-id="${id}"]`);
     let opener = null;
@@ -48,6 +48,7 @@ window.picsift = (() => {
     window.addEventListener("popstate", hide); // a phone's back button closes the photo, not the page
     element.addEventListener("click", (event) => {
       if (event.target.closest("[data-close]") || event.target.matches("figure")) close();
+      else if (event.target.closest("[data-open]")) open(Number(event.target.closest("[data-open]").dataset.open));
       else if (event.target.closest("[data-step]")) step(Number(event.target.closest("[data-step]").dataset.step));
       else if (event.target.closest("[data-like]")) {
         like(Number(shown().dataset.photo));
@@ -55,6 +56,11 @@ window.picsift = (() => {
         window.scrollTo({ top: 0 });
       }
     });
+    element.addEventListener("error", ({ target }) => { // the file cannot be read now: the thumbnail is there still
+      const { instead } = target.dataset;
+      delete target.dataset.instead;
+      if (instead) target.src = instead;
+    }, true);
     document.addEventListener("keydown", (event) => {
       if (!shown()) return;
       if (event.key === "Escape") close();

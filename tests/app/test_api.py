@@ -33,7 +33,7 @@ def test_a_search_answers_as_the_contract_says(client):
     assert set(body) == {"query", "model", "total", "took_ms", "hits"}
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
-    assert set(first) == {"id", "path", "score", "relevance", "taken_at", "width", "height", "companions"}
+    assert set(first) == {"id", "path", "score", "relevance", "taken_at", "width", "height", "companions", "reachable"}
     assert first["path"].endswith("/trip/yellow.jpg")
     assert (first["taken_at"], first["width"], first["height"]) == ("2021-07-04T10:11:12", 32, 24)
     assert first["relevance"] is None

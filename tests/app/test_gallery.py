@@ -113,7 +113,7 @@ def test_an_empty_library_names_the_command():
         ({"camera_make": "NIKON", "camera_model": "Z 6"}, ["NIKON Z 6"]),
         ({}, ["4,000 × 3,000 (12.0 MP) · 3.4 MB · JPEG", "/photos/a.jpg"]),
         ({"width": None, "height": None, "size": 900, "format": None}, ["900 bytes"]),
-        ({"missing_since": datetime(2024, 2, 3, tzinfo=UTC)}, ["not been found since 2024-02-03"]),
+        ({"missing_since": datetime(2024, 2, 3, tzinfo=UTC)}, ["not been reachable since 2024-02-03"]),
     ],
 )
 def test_the_facts_of_a_photo(known, said):

@@ -262,3 +262,16 @@ def test_photos_that_change_places_are_not_embedded_again(world, idle, monkeypat
     assert [photo(world, f"{seed}.jpg").id for seed in range(3)] == ids
     assert (world.nearest(0), world.nearest(1)) == ("1.jpg", "0.jpg")
     world.assert_agreement()
+
+
+def test_photos_that_move_up_one_by_one_all_move(world, idle):
+    """As a program that numbers photos anew does: 1 becomes 0, 2 becomes 1, 3 becomes 2."""
+    for seed in range(5):
+        world.write(f"{seed}.jpg", seed)
+    world.sync()
+    ids = [photo(world, f"{seed}.jpg").id for seed in range(5)]
+    for seed in range(1, 4):
+        (world.photos / f"{seed}.jpg").replace(world.photos / f"{seed - 1}.jpg")
+    assert counts(world.sync(embedder=idle)) == (0, 0, 3, 0, 1, 0)
+    assert [photo(world, name).id for name in ("0.jpg", "1.jpg", "2.jpg", "4.jpg")] == ids[1:]
+    world.assert_agreement()

@@ -8,6 +8,10 @@ the other, then the network computes the batch, here ONNX Runtime in fp32 on all
 picsift's way is `sync()` as people run it, with metadata, thumbnails, catalog and index. So that the ratio does not
 only say that threads help, a third way gives rclip's work what its loop lacks: decoding on all threads beside the
 network, and batches of 32.
+
+Then the two stages of picsift alone, each with all cores: decoding in its workers, and the network in batches. Where
+both run at once on the same cores neither can have them all, so that the bound of the two together is 1 / (1/decode +
+1/network); the bound of the slower alone holds where decoding has cores (or a GPU) of its own.
 """
 
 from __future__ import annotations
@@ -26,8 +30,12 @@ import torch
 from PIL import Image
 
 from clip_model import CLIP, PRESETS, save_model
-from clip_model.transforms import ImageTransform
+from clip_model.inference import load_encoder
+from clip_model.transforms import ImageTransform, normalize
 from indexer import Embedder, open_library, sync
+from indexer.found import FoundFile
+from indexer.isolation import WorkerPool
+from indexer.recipe import Recipe
 
 SIDE = (4000, 3000)
 BATCH = 32
@@ -109,6 +117,25 @@ def picsift_way(folder: Path, model: Path, library: Path, threads: int) -> tuple
     return time.perf_counter() - begun, precision
 
 
+def stages(photos: list[Path], model: Path, library: Path, threads: int) -> tuple[float, float]:
+    """Photos a second that decoding alone, and the network alone, get through with all cores."""
+    embedder = Embedder(str(model), device="cpu")
+    embedder.load()
+    recipe = Recipe(embedder.prepare, open_library(library, create=True).thumbnails, embedder.image_size, 10**9)
+    files = [FoundFile(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in photos]
+    with WorkerPool() as pool, ThreadPoolExecutor(threads) as callers:
+        list(callers.map(lambda _: pool.run(os.getpid), range(threads)))  # the workers are there
+        begun = time.perf_counter()
+        decoded = list(callers.map(lambda path, file: pool.run(recipe, path, file), photos, files))
+        decoding = len(photos) / (time.perf_counter() - begun)
+    squares = [square for _, square, _ in decoded]
+    encoder = load_encoder(model, device="cpu")
+    begun = time.perf_counter()
+    for start in range(0, len(squares), BATCH):
+        encoder.encode_pixels([normalize(square) for square in squares[start : start + BATCH]])
+    return decoding, len(squares) / (time.perf_counter() - begun)
+
+
 def main() -> None:
     """Measure all, twice in turn, and print the better of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -135,6 +162,7 @@ def main() -> None:
                 folder / "photos", folder / "model.safetensors", folder / f"lib{run}", args.threads
             )
             times.setdefault(f"picsift index, {precision}", []).append(seconds)
+        decoding, network = stages(photos, folder / "model.safetensors", folder / "stages", args.threads)
     print(
         f"{platform.processor() or platform.machine()}, {args.threads} threads; {args.photos} JPEGs of 12 megapixels, "
         f"{size / args.photos / 1e6:.1f} MB each; ViT-B/32, batch {BATCH}; the best of {args.runs} runs\n"
@@ -144,6 +172,10 @@ def main() -> None:
     for name, seconds in best.items():
         ratios = f"{best[SERIAL] / seconds:.2f} | {best[OVERLAPPED] / seconds:.2f}"
         print(f"| {name} | {args.photos / seconds:.1f} | {ratios} |")
+    rate, together = args.photos / list(best.values())[-1], 1 / (1 / decoding + 1 / network)
+    print("\n| picsift's stages, each alone with all cores | photos/s | indexing reaches |\n|---|---|---|")
+    print(f"| decoding | {decoding:.1f} | {rate / decoding:.0%} |\n| network | {network:.1f} | {rate / network:.0%} |")
+    print(f"| both on the same cores, at best | {together:.1f} | {rate / together:.0%} |")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,9 @@ _FORMATS = {
     "SGI": ("PIL.SgiImagePlugin:SgiImageFile", "sgi rgb bw"),
     "PCD": ("PIL.PcdImagePlugin:PcdImageFile", "pcd"),
 }
+_VIDEOS = "mp4 m4v mov avi mkv webm mpg mpeg mts m2ts 3gp 3g2 wmv flv ogv vob"
+VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEOS.split())
+"""Named like videos, which picsift leaves out, and says so."""
 PICTURE_SUFFIXES = frozenset(f".{name}" for _, names in _FORMATS.values() for name in names.split())
 SUFFIXES: frozenset[str] = PICTURE_SUFFIXES | raw_header.SUFFIXES
 

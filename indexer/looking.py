@@ -118,6 +118,8 @@ class Look:
             catalog.mark_missing(absent, datetime.now(UTC))
             self.messages.append(f"{problem}. Its {len(absent):,} photos are kept.")
         self.messages.extend(found.notes)
+        if found.videos and not below:
+            self.messages.append(f"{found.videos:,} videos in {folder} are left out: only photos are searched.")
         for path in found.unreadable:
             self.messages.append(f"{root.path / path} could not be read in full; what is known of it is kept.")
         if not problem:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer import sidecar
+from indexer.formats import VIDEO_SUFFIXES
 from indexer.found import FoundFile, Scan
 from indexer.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.ignoring import is_skipped as is_skipped
@@ -53,6 +54,7 @@ class _Walk:
     mounts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     links: list[_Folder] = field(default_factory=list)
+    videos: int = 0
 
 
 def scan(
@@ -105,6 +107,7 @@ def scan(
         broken_links=tuple(sorted(walk.broken_links)),
         mounts=tuple(walk.mounts),
         notes=tuple(walk.notes),
+        videos=walk.videos,
     )
 
 
@@ -200,6 +203,7 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], folder: _Folder) -> Ite
             if entry.is_symlink() and _is_folder_link(walk, entry, folder):
                 continue
             if not _is_photo_name(name, suffixes):
+                walk.videos += _is_photo_name(name, VIDEO_SUFFIXES)
                 continue
             status = entry.stat()
         except FileNotFoundError:  # gone since, or a link to nothing

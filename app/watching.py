@@ -4,6 +4,7 @@ The work itself is `indexer/daemon.py`'s.
 """
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -98,9 +99,13 @@ def follow(services: Services, stop: threading.Event, *, command: str, on_batch:
     from indexer.activity import ActivityLog
     from indexer.daemon import Daemon
     from indexer.isolation import WorkerPool
-    from indexer.pacing import lower_priority
+    from indexer.pacing import give_memory_back, lower_priority
 
+    # The network's libraries keep code for every size of batch that they met; a daemon meets all of them.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
     settings = services.settings
+    if command == "watch":
+        give_memory_back()
     if command == "watch" or sys.platform == "linux":  # elsewhere it would slow the server's answers down
         lower_priority()
     with closing(ActivityLog(services.library.folder, command)) as activity:

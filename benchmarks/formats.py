@@ -48,7 +48,7 @@ def write(folder: Path) -> list[Path]:
     image.save(folder / "drawn.jpg", quality=90)
     image.save(folder / "drawn.avif", quality=70)
     (folder / "without preview.dng").write_bytes(dng(image))
-    (folder / "with preview.dng").write_bytes(dng(image, preview=image))
+    (folder / "with preview.dng").write_bytes(dng(image, preview=(folder / "drawn.jpg").read_bytes()))
     return sorted(folder.iterdir())
 
 

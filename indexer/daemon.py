@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from indexer import images
+from indexer import images, places
 from indexer.activity import ActivityLog
 from indexer.changes import Changes, Kind, cover, is_temporary
 from indexer.embedder import Embedder
@@ -237,5 +237,6 @@ class Daemon:
 
     def _maybe_unload(self, now: float) -> None:
         if self._unload_s and self._embedder.loaded and now - self._last_work >= self._unload_s:
+            places.unload()
             self._embedder.unload()
             logger.info("the model has left the memory until it is needed again")

@@ -79,6 +79,11 @@ def place_of(latitude: float, longitude: float) -> Place:
     return place._replace(city="") if beyond[nearest] <= COUNTRY_KM else Place()
 
 
+def unload() -> None:
+    """Give the names' memory back; they are read again when the next position asks for them."""
+    _gazetteer.cache_clear()
+
+
 @cache
 def _gazetteer() -> _Gazetteer:
     """Load the package's places, without importing it."""

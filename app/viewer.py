@@ -127,9 +127,10 @@ def _bytes(size: int) -> str:
 
 
 def _actions(photo: PhotoRecord) -> str:
+    original = f'<a href="{photo_url(photo, "original")}" target="_blank" rel="noopener">Original file</a>'
     return (
         '<p class="actions"><button type="button" class="like" data-like>More like this</button>'
-        f'<a href="{photo_url(photo, "original")}" target="_blank" rel="noopener">Original file</a></p>'
+        f"{original if photo.missing_since is None else ''}</p>"
     )
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+from datetime import UTC, datetime
 
 import pytest
 from colours import World
@@ -11,7 +12,8 @@ from starlette.testclient import TestClient
 
 from app.api import build_api
 from app.security import Gate
-from indexer.scanner import FoundFile
+from indexer.found import FoundFile
+from indexer.records import CopiedPhoto
 
 PROBLEM = "application/problem+json"
 
@@ -125,6 +127,21 @@ def test_a_photo_tells_all_that_is_known_of_it(client, services):
     root = services.library.catalog.photo(number).root_id
     services.library.catalog.keep_companions(root, {"trip/yellow.jpg"}, {"trip/yellow.jpg": [beside]})
     assert client.get(f"/api/v1/photos/{number}").json()["companions"] == [str(path.with_suffix(".CR2"))]
+
+
+def test_copies_of_a_photo_and_whether_it_can_be_reached_are_told(client, services):
+    catalog = services.library.catalog
+    number = photo_id(services, "yellow.jpg")
+    photo = catalog.photo(number)
+    assert client.get(f"/api/v1/photos/{number}").json()["copies"] == []
+    copy = CopiedPhoto("elsewhere.jpg", photo.size, photo.mtime_ns, photo.content_hash, number)
+    (made,) = catalog.store_copies(photo.root_id, [copy])
+    catalog.mark_missing([number], datetime(2024, 2, 3, tzinfo=UTC))
+    [other] = client.get(f"/api/v1/photos/{number}").json()["copies"]
+    assert other["id"] == made
+    assert other["path"].endswith("/elsewhere.jpg")
+    hits = client.get("/api/v1/search", params={"q": "yellow"}).json()["hits"]
+    assert {hit["id"]: hit["reachable"] for hit in hits if hit["id"] in (number, made)} == {number: False, made: True}
 
 
 @pytest.fixture

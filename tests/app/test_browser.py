@@ -26,7 +26,7 @@ pytestmark = [
 ]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
-PHOTOS = len(find_photos()) + 42  # the demo's, one of a hostile name, a turned one, forty plain ones
+PHOTOS = len(find_photos()) + 43  # the demo's, one of a hostile name, a turned one, forty plain ones, a copy
 HOSTILE = '"><img src=x onerror=alert(1)>{{x}}${y}.jpg'
 
 
@@ -41,6 +41,7 @@ def library(tmp_path_factory, tiny_model_path):
     Image.new("RGB", (900, 600), "orange").save(folder / "photos" / "turned.tif", exif=turned)
     for number in range(40):
         Image.new("RGB", (90, 60 + number), (6 * number, 90, 200)).save(folder / "photos" / f"plain{number:02}.png")
+    shutil.copyfile(folder / "photos" / "plain07.png", folder / "photos" / "another.png")
     settings = Settings(library=folder / "library", model=str(tiny_model_path), device="cpu")
     services = build_services(settings, create=True)
     sync(services.library, services.embedder, [folder / "photos"], workers=1, batch_size=16, max_pixels=50_000_000)
@@ -213,6 +214,16 @@ def test_back_closes_the_photo_and_not_the_page(page):
     page.go_back()
     page.wait_for_selector(".viewer", state="detached")
     assert page.locator(".tile").count() == 48
+
+
+def test_a_copy_is_opened_from_its_original(page):
+    search(page, "anything")
+    page.click("#more")
+    page.locator('[title="plain07.png"]').click()
+    page.locator(".viewer .copies button", has_text="another.png").click()
+    page.wait_for_selector('.viewer[aria-label="another.png"]')
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".viewer", state="detached")
 
 
 @pytest.mark.parametrize("name", [HOSTILE, "turned.tif"])

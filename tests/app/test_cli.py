@@ -367,7 +367,9 @@ def test_the_version_is_printed(picsift):
     assert picsift("--version").out.strip()
 
 
-@pytest.mark.parametrize("command", ["index", "search", "similar", "status", "serve", "demo", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["index", "watch", "search", "similar", "status", "serve", "forget", "demo", "doctor"]
+)
 def test_every_command_has_help(picsift, command):
     ended = picsift(command, "--help")
     assert ended.status == 0
@@ -392,3 +394,23 @@ def test_no_password_means_no_listening_beyond_this_machine(picsift):
     ended = picsift("serve", "--host", "0.0.0.0", "--port", "0")
     assert ended.status == 1
     assert "password" in ended.err.lower()
+
+
+def test_a_folder_is_forgotten_after_a_question_and_its_files_stay(picsift, photos):
+    picsift("index", photos)
+    refused = picsift("forget", photos)  # nobody answers
+    assert refused.status == 1
+    assert picsift("status", "--json").document["photos"] == 3
+    forgotten = picsift("forget", photos, "--yes")
+    assert (forgotten.status, forgotten.out) == (0, "")
+    assert "3 photos have left the library" in forgotten.err
+    assert picsift("status", "--json").document["photos"] == 0
+    assert len([path for path in photos.rglob("*") if path.is_file()]) >= 3
+    unknown = picsift("forget", photos, "--yes")
+    assert unknown.status == 1
+    assert "It follows: none." in unknown.err
+
+
+def test_patterns_of_the_settings_are_passed_over(picsift, photos, monkeypatch):
+    monkeypatch.setenv("PICSIFT_IGNORE", "red*")
+    assert picsift("index", photos, "--json").document["added"] == 2

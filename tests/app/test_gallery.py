@@ -65,6 +65,25 @@ def test_the_raw_beside_a_photo_is_shown():
     assert "IMG_<1>.CR2" in Elements(viewer.viewer(photo(companions=(Path("/photos/IMG_<1>.CR2"),)))).text
 
 
+def test_a_photo_that_cannot_be_reached_is_marked_and_offers_only_what_is_there():
+    away = photo(missing_since=datetime(2024, 2, 3, tzinfo=UTC))
+    assert "not reachable" in Elements(gallery.tiles([Hit(away, 0.5)])).text
+    assert "not reachable" not in Elements(gallery.tiles([Hit(photo(), 0.5)])).text
+    page = Elements(viewer.viewer(away))
+    assert "/thumbnail?" in page.all("img")[0]["src"]
+    assert not page.all("a")  # no original to open
+    assert "/original?" in Elements(viewer.viewer(photo())).all("a")[0]["href"]
+
+
+def test_the_other_places_of_a_picture_are_listed_and_can_be_opened():
+    copies = [photo(id=8, path=Path("/photos/<b>.jpg")), *(photo(id=n, path=Path(f"/{n}.jpg")) for n in range(9, 40))]
+    page = Elements(viewer.viewer(photo(), copies))
+    assert "/photos/<b>.jpg" in page.text
+    assert next(button["data-open"] for button in page.all("button") if "data-open" in button) == "8"
+    assert "and 12 more" in page.text
+    assert "Copies" not in Elements(viewer.viewer(photo())).text
+
+
 def test_a_name_that_is_no_text_is_shown_all_the_same():
     page = viewer.viewer(photo(path=Path(os.fsdecode(b"/photos/\xff.jpg"))))
     assert "\ufffd.jpg" in page.encode("utf-8").decode()

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.settings import Settings, SettingsError, config_path, load_settings
+from indexer.ignoring import Ignoring
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +137,16 @@ def test_a_misspelt_variable_is_warned_of_with_the_right_one(monkeypatch, caplog
     with caplog.at_level(logging.WARNING):
         load_settings()
     assert "PICSIFT_LIBARY is no setting and is ignored; did you mean PICSIFT_LIBRARY?" in caplog.text
+
+
+def test_what_is_passed_over_is_a_list_in_the_file_and_lines_in_a_variable(config, monkeypatch):
+    config.write_text('ignore = ["*.tif", "!keep.tif"]\nhidden = true\n')
+    assert load_settings().ignoring == Ignoring(("*.tif", "!keep.tif"), hidden=True)
+    monkeypatch.setenv("PICSIFT_IGNORE", "raw/\n*.bmp")
+    assert load_settings().ignoring == Ignoring(("raw/", "*.bmp"), hidden=True)
+
+
+def test_a_pattern_that_is_none_is_named(config):
+    config.write_text('ignore = ["a\\\\"]\n')
+    with pytest.raises(SettingsError, match="ignore in"):
+        load_settings()

@@ -79,7 +79,7 @@ def coded_parts(source: bytes) -> list[bytes | memoryview] | None:
         return None
     try:
         parts = take(memoryview(source))
-    except (ValueError, IndexError, struct.error, OverflowError, RecursionError):
+    except (ValueError, LookupError, struct.error, OverflowError, RecursionError):
         return None
     return [take.__name__.encode(), *parts]
 

@@ -30,7 +30,9 @@ _Entry = tuple[int, int, memoryview]  # type, count, values as bytes
 
 def tiff(source: memoryview) -> Parts:
     """The structural tags and the coded data of every picture in the file, sub-pictures among them."""
-    order = {b"II": "<", b"MM": ">"}[bytes(source[:2])]
+    order = {b"II": "<", b"MM": ">"}.get(bytes(source[:2]))
+    if order is None:  # a RAW of another build
+        raise ValueError("not a TIFF")
     (magic,) = struct.unpack_from(f"{order}H", source, 2)
     if magic not in (42, 43):
         raise ValueError("not a TIFF")

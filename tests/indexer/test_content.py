@@ -10,10 +10,12 @@ import zlib
 
 import pytest
 from heic_sample import HEIC
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from worlds import draw
 
-from indexer import content, images
+from indexer import content, content_chunks, images
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 FORMATS = {
@@ -249,3 +251,37 @@ def test_a_tag_written_by_exiftool_keeps_the_hash(tmp_path, suffix):
     assert path.stat().st_size != size
     assert not content.is_whole(before)
     assert content.hash_file(path) == before
+
+
+HEADS = (
+    *(
+        b"FUJIFILMCCD-RAW",
+        b"\0\0\0\x18ftypcrx \0\0\0\1",
+        b"FOVb",
+        b"IIU\0",
+        b"IIRO",
+        b"\0MRM",
+        b"II*\0\x08\0\0\0CR\2\0",
+    ),
+    *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBP", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0"),
+    *(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", b"\xff\x0a"),
+    b"\0\0\0\x0cJXL \r\n\x87\n",
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.sampled_from(HEADS), st.binary(max_size=400))
+@example(HEADS[0], bytes(200))
+@example(HEADS[1], bytes(200))
+def test_whatever_follows_a_head_there_is_a_hash_of_it(head, rest):
+    source = head + rest
+    digits = len(content.hash_bytes(source))
+    assert digits == 34 if content.coded_parts(source) else digits == 32
+
+
+def test_a_file_of_very_many_parts_is_hashed_as_a_whole(monkeypatch):
+    monkeypatch.setattr(content_chunks, "MOST_PARTS", 1000)
+    quantisation = b"\xff\xdb\0\x02"
+    body = encoded("jpg")
+    assert content.coded_parts(body[:2] + quantisation * 900 + body[2:])
+    assert content.coded_parts(body[:2] + quantisation * 1100 + body[2:]) is None

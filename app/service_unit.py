@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.output import say
-from app.settings import CONFIG_VARIABLE, Settings
+from app.settings import ENV_PREFIX, Settings
 from indexer.errors import PicsiftError
 
 NAME = "picsift-watch"
@@ -114,8 +114,7 @@ def watch_command(library: Path, folders: Sequence[Path], *, model: str | None, 
 
 def systemd_unit(command: Sequence[str], library: Path) -> str:
     """The unit's text."""
-    config = os.environ.get(CONFIG_VARIABLE)
-    environment = f"Environment={_quoted(f'{CONFIG_VARIABLE}={config}')}\n" if config else ""
+    environment = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in _variables().items())
     line = " ".join(_quoted(part).replace("$", "$$") for part in command)
     return UNIT.format(command=line, environment=environment, library=_quoted(str(library)))
 
@@ -123,7 +122,7 @@ def systemd_unit(command: Sequence[str], library: Path) -> str:
 def launchd_agent(command: Sequence[str]) -> str:
     """The agent's property list."""
     log = str(Path.home() / "Library/Logs/picsift.log")
-    config = os.environ.get(CONFIG_VARIABLE)
+    variables = _variables()
     agent = {
         "Label": LABEL,
         "ProgramArguments": list(command),
@@ -136,9 +135,16 @@ def launchd_agent(command: Sequence[str]) -> str:
         "Umask": 0o077,
         "StandardOutPath": log,
         "StandardErrorPath": log,
-        **({"EnvironmentVariables": {CONFIG_VARIABLE: config}} if config else {}),
+        **({"EnvironmentVariables": variables} if variables else {}),
     }
     return plistlib.dumps(agent).decode()
+
+
+def _variables() -> dict[str, str]:
+    """The settings that stand in variables now, so that the service has them too; a password is not among them."""
+    left_out = {f"{ENV_PREFIX}LIBRARY", f"{ENV_PREFIX}PASSWORD"}  # the library stands in the command
+    found = {name: value for name, value in os.environ.items() if name.startswith(ENV_PREFIX) and value}
+    return {name: found[name] for name in sorted(found.keys() - left_out)}
 
 
 def unit_path() -> Path:

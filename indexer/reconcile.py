@@ -79,7 +79,7 @@ def reconcile(
             _leave_alone(looked, leave)
         with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
             hashes = Hashes(pool, stop)
-            settled.moved_ids, unused = settle_moves(library, looked, hashes)
+            settled.moved_ids, unused, settled.removed = settle_moves(library, looked, hashes)
             settled.unused += unused
             for one in looked:
                 _settle_pairs(library, one, settled)

@@ -21,11 +21,12 @@ from indexer.records import Move
 _Pairs = list[tuple[Gone, Place]]
 
 
-def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> tuple[set[int], list[str]]:
+def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> tuple[set[int], list[str], int]:
     """Give photos that are gone the files that show them now.
 
     Returns:
-        The ids of the photos that moved, and the content hashes that no photo has any more.
+        The ids of the photos that moved, the content hashes that no photo has any more, and how many sound photos are
+        gone because others were moved onto them.
     """
     gone = [Gone(one.root.id, photo) for one in looked for photo in one.changes.missing]
     candidates, pairs = _Candidates.among(looked, hashes) if gone else _Candidates([], [], []), _Pairs()
@@ -33,7 +34,7 @@ def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> 
         found = _found(gone, candidates.without(pairs), {one.root.id: one.root.path for one in looked}, hashes)
         pairs += found
         gone = _displaced(looked, found)
-    return _move(library, looked, pairs) if pairs else (set(), [])
+    return _move(library, looked, pairs) if pairs else (set(), [], 0)
 
 
 class _Candidates(NamedTuple):
@@ -129,7 +130,7 @@ def _is_same_file(old: Path, new: Path) -> bool:
         return False
 
 
-def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[set[int], list[str]]:
+def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[set[int], list[str], int]:
     """Write the moves; a file with another stamp keeps the old one until its metadata has been read again."""
     moves = [
         Move(one.photo.id, to.root_id, to.file.path, one.photo.size, one.photo.mtime_ns, is_renamed(one, to))
@@ -137,6 +138,7 @@ def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[se
     ]
     unused = library.catalog.move(moves)
     moved, places = {move.photo_id for move in moves}, {(move.root_id, move.path) for move in moves}
+    replaced = [one.photo for one in _displaced(looked, pairs) if one.photo.id not in moved]
     for looked_at in looked:
         changes, root = looked_at.changes, looked_at.root.id
         changes.added = [file for file in changes.added if (root, file.path) not in places]
@@ -152,4 +154,4 @@ def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[se
             changes.to_embed.append(change)
         elif change.known.state == "ok" and (change.known.sidecar != to.file.sidecar or is_renamed(one, to)):
             changes.to_describe.append(change)
-    return moved, unused
+    return moved, unused, sum(photo.state == "ok" for photo in replaced)

@@ -1,9 +1,11 @@
 """The service definitions, read by what will read them."""
 
+import os
 import plistlib
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,8 @@ from app.settings import Settings
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("PICSIFT_CONFIG", raising=False)
+    for name in [name for name in os.environ if name.startswith("PICSIFT_")]:
+        monkeypatch.delenv(name)
     return tmp_path
 
 
@@ -78,6 +81,16 @@ def test_the_agent_is_a_property_list_with_the_command(home, monkeypatch):
     assert agent["ProgramArguments"] == ["/bin/picsift", "watch", "--library", "/a & b"]
     assert (agent["KeepAlive"], agent["LowPriorityIO"], agent["Nice"]) == ({"SuccessfulExit": False}, True, 10)
     assert agent["EnvironmentVariables"] == {"PICSIFT_CONFIG": "/a/config.toml"}
+    monkeypatch.setenv("PICSIFT_IGNORE", "raw/\n*.bmp")
+    monkeypatch.setenv("PICSIFT_PASSWORD", "secret")
+    text = service_unit.launchd_agent(["picsift", "watch"])
+    assert plistlib.loads(text.encode())["EnvironmentVariables"] == {
+        "PICSIFT_CONFIG": "/a/config.toml",
+        "PICSIFT_IGNORE": "raw/\n*.bmp",
+    }
+    unit = service_unit.systemd_unit(["picsift", "watch"], Path("/library"))
+    assert 'Environment="PICSIFT_IGNORE=raw/\\n*.bmp"\n' in unit
+    assert "secret" not in text + unit
 
 
 def test_on_a_mac_the_agent_goes_where_launchd_looks(home, monkeypatch, capsys):

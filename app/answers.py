@@ -20,6 +20,9 @@ PathText = Annotated[
 ]
 
 
+COMPANIONS = "Files of the same shot beside it: RAWs, and the video of a live photo."
+
+
 class HitAnswer(BaseModel):
     """One photo that was found."""
 
@@ -30,7 +33,10 @@ class HitAnswer(BaseModel):
     taken_at: datetime | None = Field(description="Local time where it was taken.")
     width: int | None
     height: int | None
-    companions: list[PathText] = Field(description="RAW files of the same shot beside it.")
+    duration_s: float | None = Field(description="Length in seconds of a video; null for a photo.")
+    moment_s: float | None = Field(description="When the video's best frame is shown, in seconds; null for a photo.")
+    frame: int = Field(description="Which frame that is, for its thumbnail; 0 is the one that stands for the video.")
+    companions: list[PathText] = Field(description=COMPANIONS)
     reachable: bool = Field(description="Whether its file was there at the last look.")
 
     @classmethod
@@ -45,6 +51,9 @@ class HitAnswer(BaseModel):
             taken_at=photo.taken_at,
             width=photo.width,
             height=photo.height,
+            duration_s=photo.duration_s,
+            moment_s=None if hit.moment_s is None else round(hit.moment_s, 3),
+            frame=hit.frame,
             companions=[str(path) for path in photo.companions],
             reachable=photo.missing_since is None,
         )
@@ -111,8 +120,10 @@ class PhotoAnswer(BaseModel):
     region: str | None
     country: str | None
     keywords: list[str] = Field(description="Levels of a hierarchy are parted by | or / as its program wrote them.")
+    duration_s: float | None = Field(description="Length in seconds of a video; null for a photo.")
+    poster_s: float | None = Field(description="When the frame that stands for a video is shown, in seconds.")
     indexed_at: datetime | None
-    companions: list[PathText] = Field(description="RAW files of the same shot beside it.")
+    companions: list[PathText] = Field(description=COMPANIONS)
     copies: list[CopyAnswer] = Field(description="Other files with the same picture, whatever their metadata.")
 
     @classmethod

@@ -4,63 +4,35 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, FastAPI, File, Form, Query, Request, UploadFile
 from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
 from app import pictures, problems, query
 from app.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer
 from app.bootstrap import Services
+from app.dependencies import REFUSALS, PhotoDep, ServicesDep
 from app.status import read_status
+from app.tag_api import router as tag_router
 from indexer.errors import ImageError
 from indexer.records import PhotoRecord
+from indexer.video_frames import MAX_FRAMES
 
 PREFIX = "/api/v1"
 DEFAULT_LIMIT = 20
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}, "description": meaning}
-    for code, meaning in {
-        400: "The query cannot be understood.",
-        404: "No such photo.",
-        410: "The photo's file is gone.",
-        413: "The upload is too large.",
-        415: "The picture cannot be read.",
-        422: "A parameter is out of its bounds.",
-        503: "The library or the model cannot be used now.",
-    }.items()
-}
-
 router = APIRouter(prefix=PREFIX)
 
 
-def services_of(request: Request) -> Services:
-    """The services that this application was built with."""
-    services: Services = request.app.state.services
-    return services
-
-
-def photo_of(photo_id: int, services: Annotated[Services, Depends(services_of)]) -> PhotoRecord:
-    """The photo that a path names.
-
-    Raises:
-        HTTPException: 404.
-    """
-    # SQLite's integers end at 2**63; beyond that the id names nothing either.
-    photo = services.library.catalog.photo(photo_id) if abs(photo_id) < 2**63 else None
-    if photo is None:
-        raise HTTPException(404, f"the library has no photo with the id {photo_id}.")
-    return photo
-
-
-ServicesDep = Annotated[Services, Depends(services_of)]
-PhotoDep = Annotated[PhotoRecord, Depends(photo_of)]
 Limit = Annotated[int, Query(ge=1, le=query.MAX_LIMIT, description="Hits wanted.")]
 Offset = Annotated[int, Query(ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")]
-Words = Annotated[str, Query(description="Words; after:, before:, folder: and place: filters may stand among them.")]
+Words = Annotated[
+    str, Query(description="Words; after:, before:, folder:, place: and tag: filters may stand among them.")
+]
 After = Annotated[str | None, Query(description="Taken in or after this year, month or day, such as 2021-06.")]
 Before = Annotated[str | None, Query(description="Taken before this year, month or day.")]
 Folder = Annotated[str | None, Query(description="An absolute folder, or names of folders such as Holiday/Beach.")]
 
+Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame, as in a hit.")]
 Place = Annotated[str | None, Query(description="A city, region or country, such as Lisbon or New York.")]
 
 
@@ -113,21 +85,25 @@ def similar(services: ServicesDep, found: PhotoDep, limit: Limit = DEFAULT_LIMIT
 
 
 @router.get("/photos/{photo_id}/thumbnail", responses={key: REFUSALS[key] for key in (404, 410, 415)})
-def thumbnail(request: Request, services: ServicesDep, found: PhotoDep) -> Response:
-    """A small WebP of the photo, upright."""
+def thumbnail(request: Request, services: ServicesDep, found: PhotoDep, frame: Frame = 0) -> Response:
+    """A small WebP of the photo, or of a video's frame, upright."""
     library = services.library
     return _cached(
         request,
         found,
-        lambda: pictures.thumbnail(found, library.catalog, library.thumbnails, services.settings.max_pixels),
+        frame,
+        lambda: pictures.thumbnail(found, library.catalog, library.thumbnails, services.settings.max_pixels, frame),
     )
 
 
 @router.get("/photos/{photo_id}/preview", responses={key: REFUSALS[key] for key in (404, 410, 415)})
-def preview(request: Request, services: ServicesDep, found: PhotoDep) -> Response:
-    """A WebP of the photo as large as a screen, upright, whatever the format of its file."""
+def preview(request: Request, services: ServicesDep, found: PhotoDep, frame: Frame = 0) -> Response:
+    """A WebP of the photo, or of a video's frame, as large as a screen, upright, whatever the format of its file."""
     return _cached(
-        request, found, lambda: pictures.preview(found, services.library.catalog, services.settings.max_pixels)
+        request,
+        found,
+        frame,
+        lambda: pictures.preview(found, services.library.catalog, services.settings.max_pixels, frame),
     )
 
 
@@ -171,19 +147,20 @@ def build_api(services: Services) -> FastAPI:
     api = FastAPI(title="picsift", version=version("picsift"), docs_url=None, redoc_url=None)  # those load from a CDN
     api.state.services = services
     problems.install(api)
+    api.include_router(tag_router, prefix=PREFIX)  # first: the other one ends with what answers everything else
     api.include_router(router)
     return api
 
 
-def _asked(q: str, *beside: str | None) -> dict[str, Any]:
+def _asked(q: str, after: str | None, before: str | None, folder: str | None, place: str | None) -> dict[str, Any]:
     """The words and the filter: what stands among the words and what stands beside them both hold."""
     words, among = query.parse(q)
-    return {"text": words, "filter": query.merge(among, query.make_filter(*beside))}
+    return {"text": words, "filter": query.merge(among, query.make_filter(after, before, folder, place))}
 
 
-def _cached(request: Request, photo: PhotoRecord, render: Callable[[], bytes]) -> Response:
+def _cached(request: Request, photo: PhotoRecord, frame: int, render: Callable[[], bytes]) -> Response:
     """A WebP that a browser may keep for as long as the photo's content stays the same."""
-    tag = f'"{photo.content_hash}"'
+    tag = f'"{photo.content_hash}-{frame}"'
     named = request.query_params.get("v") == photo.content_hash
     headers = {"ETag": tag, "Cache-Control": "private, max-age=31536000, immutable" if named else "private, no-cache"}
     if tag in request.headers.get("if-none-match", ""):

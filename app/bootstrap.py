@@ -7,8 +7,10 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.export import ExportService
 from app.search import SearchService
 from app.settings import Settings
+from app.tagging import TaggingService
 from indexer.embedder import Embedder
 from indexer.library import Library, open_library
 
@@ -23,12 +25,16 @@ class Services:
         settings: what the person set.
         library: the opened library.
         search: answers queries with the library's active model.
+        tagging: suggests tags, and learns from what becomes of them.
+        exports: writes tags beside the photos, and takes them back.
         embedder_for: model name -> embedder, one for each name.
     """
 
     settings: Settings
     library: Library
     search: SearchService
+    tagging: TaggingService
+    exports: ExportService
     embedder_for: Callable[[str], Embedder]
 
     @property
@@ -61,4 +67,11 @@ def build_services(
         return new_embedder(name, device=settings.device, precision=settings.precision)
 
     search = SearchService(library, embedder_for, device=settings.device, max_pixels=settings.max_pixels)
-    return Services(settings=settings, library=library, search=search, embedder_for=embedder_for)
+    return Services(
+        settings=settings,
+        library=library,
+        search=search,
+        tagging=TaggingService(library, search.live, embedder_for),
+        exports=ExportService(library),
+        embedder_for=embedder_for,
+    )

@@ -8,6 +8,7 @@ from app.query import MAX_OFFSET, Query, make_filter, merge, parse
 from app.search import Hit, SearchResult
 from indexer.errors import ImageError, QueryError
 from indexer.records import PhotoFilter, PhotoRecord
+from indexer.tag_records import PhotoTag
 
 PAGE_SIZE = 48  # hits; a screen and a half at 1280 px
 
@@ -123,8 +124,23 @@ def find(services: Services, photo_id: object) -> PhotoRecord:
     return photo
 
 
+def around(services: Services, photo: PhotoRecord) -> tuple[list[PhotoRecord], tuple[PhotoTag, ...]]:
+    """The copies of a photo, and its tags."""
+    catalog = services.library.catalog
+    return catalog.copies_of(photo.id), catalog.tags.of([photo.id]).get(photo.id, ())
+
+
+def frame_of(shown: Shown | None, photo: PhotoRecord) -> tuple[int, float | None]:
+    """Number and moment of the frame that a video was found by; of its poster where it was not found."""
+    for hit in shown.hits if shown else ():
+        if hit.photo.id == photo.id:
+            return hit.frame, hit.moment_s
+    return 0, photo.poster_s
+
+
 def _asked(fields: Fields) -> tuple[str, PhotoFilter]:
     """The words, and the filter that the words and the fields beside them make together."""
     words, among = parse(fields.words or "")
-    beside = [(text or "").strip() or None for text in (fields.after, fields.before, fields.folder, fields.place)]
-    return words, merge(among, make_filter(*beside))
+    beside = ((text or "").strip() or None for text in (fields.after, fields.before, fields.folder, fields.place))
+    after, before, folder, place = beside
+    return words, merge(among, make_filter(after, before, folder, place))

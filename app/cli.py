@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from app import exits, indexing, output, searching, watching
+from app import exits, exporting, importing, indexing, output, searching, tag_commands, tag_editing, watching
 from app.bootstrap import Services, build_services
 from app.logs import begin as _begin
-from app.options import JsonOption, LibraryOption, PortOption, VerboseOption
+from app.options import JsonOption, LibraryOption, PortOption, VerboseOption, VideosOption
 
 app = typer.Typer(
     name="picsift",
@@ -47,12 +47,13 @@ def index_command(
     allow_mass_removal: Annotated[
         bool, typer.Option("--allow-mass-removal", help="Also when more than half of a folder's photos are gone.")
     ] = False,
+    videos: VideosOption = None,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Bring the library in step with folders of photos."""
-    settings = _begin(verbose, library=library, model=model, workers=workers, batch_size=batch_size)
+    settings = _begin(verbose, library=library, model=model, workers=workers, batch_size=batch_size, videos=videos)
     wanted = indexing.check_folders(folders or [], indexing.known_roots(settings))
     if not wanted and not settings.library.exists():
         exits.usage(NO_FOLDER)
@@ -74,6 +75,10 @@ app.command("watch")(watching.watch_command)
 app.command("forget")(indexing.forget_command)
 app.command("search")(searching.search_command)
 app.command("similar")(searching.similar_command)
+app.command("tag")(tag_commands.tag_command)
+app.command("import")(importing.import_command)
+app.command("export")(exporting.export_command)
+app.add_typer(tag_editing.tags_app, name="tags")
 
 
 @app.command("status")
@@ -102,11 +107,12 @@ def serve_command(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")] = None,
     port: PortOption = None,
     watch: watching.WatchOption = False,
+    videos: VideosOption = None,
     library: LibraryOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Serve the page and the HTTP API until stopped. Beyond this machine only with PICSIFT_PASSWORD set."""
-    settings = _begin(verbose, library=library, host=host, port=port)
+    settings = _begin(verbose, library=library, host=host, port=port, videos=videos)
     services = build_services(settings, create=True)
     with watching.alongside(services, wanted=watch):
         _serve(services)

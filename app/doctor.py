@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from app.bootstrap import DEFAULT_MODEL, build_services
-from app.samples import BLUE, FORMATS, RED, sample
+from app.samples import BLUE, FORMATS, RED, sample, sample_video
 from app.settings import Settings, config_path
 from app.status import read_status
 from indexer import images
 from indexer.embedder import Embedder
 from indexer.errors import ImageError, PicsiftError
 from indexer.vector_index import VectorIndex
+from indexer.video_frames import open_video
 
 ESSENTIAL_FORMATS = frozenset({"JPEG", "PNG"})
 WANTED_FREE = 1_000_000_000  # bytes
@@ -52,6 +54,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _tried("faiss", lambda: _faiss(settings.device), essential=True)
     for name in FORMATS:
         yield _tried(f"format {name}", lambda name=name: _format(name), essential=name in ESSENTIAL_FORMATS)  # type: ignore[misc]
+    yield _tried("format video", _video)
     yield _tried("file events", _file_events)
     yield _tried("disk space", lambda: _disk_space(settings.library))
     yield _tried("library", lambda: _library(settings), essential=True)
@@ -123,9 +126,22 @@ def _faiss(device: str) -> tuple[bool, str]:
 def _format(name: str) -> tuple[bool, str]:
     """Decode a tiny picture and look at its colours."""
     try:
-        image = images.decode(sample(name), min_side=1).image
+        return _coloured(images.decode(sample(name), min_side=1).image)
     except (ImageError, OSError) as error:
         return False, f"cannot be read: {error}"
+
+
+def _video() -> tuple[bool, str]:
+    """Decode the frame of a tiny video."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sample.mp4"
+        path.write_bytes(sample_video())
+        with open_video(path) as video:
+            return _coloured(next(video.frames()).picture)
+
+
+def _coloured(image: Image.Image) -> tuple[bool, str]:
+    """Whether a sample has come out in its colours."""
     pixels = np.asarray(image)
     left, right = pixels[8, image.width // 4].tolist(), pixels[8, image.width * 3 // 4].tolist()
     right_colours = np.allclose(left, RED, atol=24) and np.allclose(right, BLUE, atol=24)

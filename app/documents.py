@@ -84,6 +84,8 @@ def _hit(hit: Hit) -> Document:
         "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
         "width": photo.width,
         "height": photo.height,
+        "duration_s": photo.duration_s,
+        "moment_s": hit.moment_s,
         "companions": [str(path) for path in photo.companions],
         "reachable": photo.missing_since is None,
     }

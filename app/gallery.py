@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.activities import sentence
 from app.browsing import Shown
+from app.clock import clock
 from app.markup import safe
 from app.pictures import shown_path
 from app.search import Hit
@@ -18,9 +19,10 @@ _BADGE = '<span class="badge" title="Its file cannot be reached at the moment">n
 EXAMPLES = ("two dogs on a beach", "birthday cake with candles", "mountains in the snow", "red bicycle")
 
 
-def photo_url(photo: PhotoRecord, kind: str) -> str:
-    """Where the HTTP API serves a photo's thumbnail, preview or original, relative to the page."""
-    return f"api/v1/photos/{photo.id}/{kind}?v={photo.content_hash}"
+def photo_url(photo: PhotoRecord, kind: str, frame: int = 0) -> str:
+    """Where the HTTP API serves a photo's, or a frame's, thumbnail, preview or original, relative to the page."""
+    which = f"&amp;frame={frame}" if frame else ""
+    return f"api/v1/photos/{photo.id}/{kind}?v={photo.content_hash}{which}"
 
 
 def tiles(hits: Iterable[Hit]) -> str:
@@ -87,10 +89,18 @@ def _tile(hit: Hit) -> str:
     return (
         f'<li class="tile{missing}" style="--ratio:{ratio:.3f}">'
         f'<button type="button" data-id="{photo.id}" title="{name}">'
-        f'<img src="{photo_url(photo, "thumbnail")}" alt="{name}" loading="lazy" decoding="async">{badge}'
+        f'<img src="{photo_url(photo, "thumbnail", hit.frame)}" alt="{name}" loading="lazy" decoding="async">{badge}'
+        f"{_moment(hit)}"
         f'<span class="score" title="Score: how near the photo is to what was asked, at most 1">{hit.score:.2f}</span>'
         "</button></li>"
     )
+
+
+def _moment(hit: Hit) -> str:
+    if hit.moment_s is None or hit.photo.duration_s is None:
+        return ""
+    title = f"A video of {clock(hit.photo.duration_s)}; this is at {clock(hit.moment_s)}"
+    return f'<span class="moment" title="{title}">▶ {clock(hit.moment_s)}</span>'
 
 
 def _empty_library(library: Path) -> str:

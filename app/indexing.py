@@ -3,8 +3,9 @@
 The work itself is `indexer/pipeline.py`'s.
 """
 
+import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -19,11 +20,13 @@ from app.output import printable, say
 from app.progress import index_progress
 from app.settings import Settings
 from indexer.activity import ActivityLog
-from indexer.errors import RootError
+from indexer.errors import PicsiftError, RootError
 from indexer.forgetting import forget
 from indexer.isolation import WorkerPool
 from indexer.library import CATALOG
 from indexer.pipeline import Progress, SyncReport, sync
+
+log = logging.getLogger(__name__)
 
 
 def check_folders(folders: Sequence[Path], known: Collection[Path] = ()) -> list[Path]:
@@ -106,5 +109,19 @@ def bring_in_step(
             stop=stop.is_set,
             pool=pool,
             ignoring=settings.ignoring,
+            videos=settings.videos,
         )
+        if not stop.is_set():
+            tag_new(services, stop.is_set)
     return report, stop.is_set()
+
+
+def tag_new(services: Services, stop: Callable[[], bool]) -> None:
+    """Tag what a run brought, where that is switched on; what goes wrong is said, and the run has succeeded still."""
+    try:
+        done = services.tagging.run_if_automatic(stop)
+    except PicsiftError as error:
+        log.warning("the new photos are indexed, but not tagged: %s", error)
+        return
+    if done is not None and done.photos:
+        log.info("tagged %d photos, %d suggestions", done.photos, done.suggestions)

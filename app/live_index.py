@@ -6,7 +6,11 @@ It neither embeds nor ranks. A repair is said in the log.
 import logging
 import threading
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.errors import PicsiftError
+from indexer.frame_ids import FIRST_FRAME
 from indexer.library import Library
 from indexer.records import ModelRecord
 from indexer.repair import refresh
@@ -28,6 +32,7 @@ class LiveIndex:
         self._lock = threading.Lock()
         self._fingerprint: str | None = None
         self._index: VectorIndex | None = None
+        self._frames: tuple[VectorIndex, int, NDArray[np.int64]] | None = None
 
     def model(self) -> ModelRecord:
         """The model whose vectors answer.
@@ -55,6 +60,14 @@ class LiveIndex:
             if repaired:
                 log.warning("%s", repaired)
             return self._index
+
+    def frames(self, index: VectorIndex) -> NDArray[np.int64]:
+        """The ids of the videos' frames in that index, posters aside: (f,), ascending."""
+        known = self._frames
+        if known is None or known[0] is not index or known[1] != index.generation:
+            generation, ids = index.generation, index.ids()
+            known = self._frames = (index, generation, ids[np.searchsorted(ids, FIRST_FRAME) :])
+        return known[2]
 
     def _open(self, model: ModelRecord) -> VectorIndex:
         return VectorIndex.open(

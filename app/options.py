@@ -21,6 +21,14 @@ LibraryOption = Annotated[
     Path | None,
     typer.Option("--library", metavar="DIR", help="The library's folder. [env: PICSIFT_LIBRARY]", show_default=False),
 ]
+VideosOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--videos/--no-videos",
+        help="Take new videos in, by a frame every two seconds, from now on; or no more.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and no progress.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say on standard error what is being done.")]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_LIMIT, help="How many photos to list.")]

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from app.activities import sentence
+from app.clock import clock
 from app.doctor import Check
 from app.documents import checks_document, report_document, search_document, status_document
 from app.search import SearchResult
@@ -41,7 +42,7 @@ def say(message: str) -> None:
 def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
     """What `search` and `similar` found: JSON, a table on a terminal, or a line for each hit in a pipe."""
     if json:
-        _write_json(search_document(result))
+        write_json(search_document(result))
     elif sys.stdout.isatty():
         _write_table(result, first_rank)
     else:
@@ -54,7 +55,7 @@ def show_report(report: SyncReport, *, json: bool) -> None:
     for message in report.messages:
         say(printable(message))
     if json:
-        _write_json(report_document(report))
+        write_json(report_document(report))
     else:
         _write_report(report)
 
@@ -62,7 +63,7 @@ def show_report(report: SyncReport, *, json: bool) -> None:
 def show_status(status: Status, *, json: bool) -> None:
     """What is in the library."""
     if json:
-        _write_json(status_document(status))
+        write_json(status_document(status))
     else:
         _write_status(status)
 
@@ -70,12 +71,13 @@ def show_status(status: Status, *, json: bool) -> None:
 def show_checks(checks: Sequence[Check], *, json: bool) -> None:
     """What works and what does not."""
     if json:
-        _write_json(checks_document(checks))
+        write_json(checks_document(checks))
     else:
         _write_checks(checks)
 
 
-def _write_json(document: Any) -> None:
+def write_json(document: Any) -> None:
+    """One JSON document on standard output."""
     print(dumps(document, indent=2, allow_nan=False))  # noqa: T201
 
 
@@ -86,8 +88,9 @@ def _write_table(result: SearchResult, first_rank: int) -> None:
     for rank, hit in enumerate(result.hits, first_rank):
         taken = f"{hit.photo.taken_at:%Y-%m-%d %H:%M}" if hit.photo.taken_at else "–"
         path = printable(hit.photo.path)
+        moment = "" if hit.moment_s is None else f"  (at {clock(hit.moment_s)})"
         away = ("", "") if hit.photo.missing_since is None else ("  (not reachable)", "yellow")
-        console.print(Text.assemble((f"{rank:>4}", "dim"), f"  {hit.score:>6.3f}  {taken:<16}  {path}", away))
+        console.print(Text.assemble((f"{rank:>4}", "dim"), f"  {hit.score:>6.3f}  {taken:<16}  {path}{moment}", away))
     more = "; --offset shows more" if result.has_more else ""
     found = f"{len(result.hits)} of {result.total:,} photos in {result.took_ms:.0f} ms, by {result.model}{more}"
     console.print(Text(printable(found), style="dim"))

@@ -14,9 +14,11 @@ from PIL import Image
 
 from indexer.catalog import Catalog
 from indexer.errors import ImageError
-from indexer.images import DEFAULT_MAX_PIXELS, LoadedPhoto, decode, load
+from indexer.frame_ids import frame_id
+from indexer.images import DEFAULT_MAX_PIXELS, decode, hash_file, load
 from indexer.records import PhotoRecord
 from indexer.thumbnails import ThumbnailStore
+from indexer.videos import frame_at
 
 PREVIEW_SIDE = 1600  # pixels on the longer side
 PREVIEW_QUALITY = 85
@@ -32,6 +34,10 @@ SHOWN_INLINE = {
     "MPO": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
+    "MP4": "video/mp4",
+    "MOV": "video/mp4",  # under its own name browsers do not play what they could
+    "MKV": "video/webm",
+    "OGG": "video/ogg",
 }
 
 
@@ -52,9 +58,9 @@ class Original:
 
 
 def thumbnail(
-    photo: PhotoRecord, catalog: Catalog, store: ThumbnailStore, max_pixels: int = DEFAULT_MAX_PIXELS
+    photo: PhotoRecord, catalog: Catalog, store: ThumbnailStore, max_pixels: int = DEFAULT_MAX_PIXELS, frame: int = 0
 ) -> bytes:
-    """The stored thumbnail (WebP), made again from the original where it is missing.
+    """The stored thumbnail (WebP) of a photo or of a video's frame, made again from the original where it is missing.
 
     Raises:
         PictureGoneError: there is neither a thumbnail nor an original.
@@ -62,24 +68,22 @@ def thumbnail(
     """
     if photo.content_hash is None:
         raise ImageError(photo.reason or NO_REASON)
-    path = store.path(photo.content_hash)
+    path = store.path(photo.content_hash, frame)
     if not path.is_file() or not path.stat().st_size:
-        loaded = _load(photo, catalog, store.side, max_pixels)
-        if loaded.content_hash != photo.content_hash:
-            raise PictureGoneError(_changed(photo))
-        path = store.write(photo.content_hash, loaded.decoded.image)
+        image = _frame(photo, catalog, frame, store.side, max_pixels, like=photo.content_hash)
+        path = store.keep(photo.content_hash, store.make(image), frame)
     return path.read_bytes()
 
 
-def preview(photo: PhotoRecord, catalog: Catalog, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
-    """The photo upright, as WebP with at most PREVIEW_SIDE pixels on its longer side, made from the original.
+def preview(photo: PhotoRecord, catalog: Catalog, max_pixels: int = DEFAULT_MAX_PIXELS, frame: int = 0) -> bytes:
+    """The photo, or a frame, upright, as WebP with at most PREVIEW_SIDE pixels on its longer side, from the original.
 
     Raises:
         PictureGoneError: the original is gone.
         ImageError: it cannot be decoded.
     """
     short, long = sorted((photo.width or 1, photo.height or 1))
-    image = _load(photo, catalog, max(1, PREVIEW_SIDE * short // long), max_pixels).decoded.image
+    image = _frame(photo, catalog, frame, max(1, PREVIEW_SIDE * short // long), max_pixels)
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
     return _webp(image)
 
@@ -128,10 +132,32 @@ def safe_filename(path: Path) -> str:
     return re.sub(r'[\x00-\x1f\x7f"\\/;]+', "_", shown_path(path).rpartition("/")[2])
 
 
-def _load(photo: PhotoRecord, catalog: Catalog, min_side: int, max_pixels: int) -> LoadedPhoto:
+def _frame(
+    photo: PhotoRecord, catalog: Catalog, frame: int, min_side: int, max_pixels: int, like: str | None = None
+) -> Image.Image:
+    """The picture of a photo's file, or of a frame of it; `like` is the hash that the file then has to have."""
     path = original(photo, catalog).path
     with _decoding:
-        return load(path, min_side=min_side, max_pixels=max_pixels, like=[photo.content_hash or ""])
+        if photo.duration_s is not None or frame:  # a photo has no frames, and that is said
+            if like is not None and hash_file(path, like=[like]) != like:
+                raise PictureGoneError(_changed(photo))
+            return frame_at(path, _moment(photo, catalog, frame), min_side=min_side, max_pixels=max_pixels)
+        loaded = load(path, min_side=min_side, max_pixels=max_pixels, like=[photo.content_hash or ""])
+    if like is not None and loaded.content_hash != like:
+        raise PictureGoneError(_changed(photo))
+    return loaded.decoded.image
+
+
+def _moment(photo: PhotoRecord, catalog: Catalog, frame: int) -> float:
+    """When a frame is shown."""
+    if not frame:
+        return photo.poster_s or 0.0
+    model = catalog.active_model()
+    index_id = frame_id(photo.id, frame)
+    known = catalog.moments(model.id, [index_id]) if model else {}
+    if index_id not in known:
+        raise PictureGoneError(f"{shown_path(photo.path)} has no frame {frame} any more. Search again.")
+    return known[index_id]
 
 
 def _webp(image: Image.Image) -> bytes:

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from app.pictures import PictureGoneError
-from indexer.errors import ImageError, PicsiftError, QueryError
+from indexer.errors import ImageError, PicsiftError, QueryError, TagError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -32,7 +32,7 @@ def status_of(error: PicsiftError) -> int:
     """The HTTP status of an error: 400 what was asked, 415 what was sent, 503 what the server cannot do now."""
     if isinstance(error, ImageError) or isinstance(error.__cause__, ImageError):
         return 415
-    return 400 if isinstance(error, QueryError) else 503
+    return 400 if isinstance(error, QueryError | TagError) else 503
 
 
 def install(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ It shows what it is told; it counts nothing itself.
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
@@ -72,6 +72,17 @@ def index_progress(*, quiet: bool) -> Iterator[IndexProgress | None]:
     bar = _bar() if sys.stderr.isatty() else None
     with bar if bar is not None else nullcontext():
         yield IndexProgress(bar)
+
+
+@contextmanager
+def counting(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """What to tell how many of how many (0: nobody knows) are done; it shows a bar on a terminal, unless `quiet`."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with Bar(TextColumn(what), BarColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 def _bar() -> Bar:

@@ -1,9 +1,10 @@
-"""The query language: words with after:, before:, folder: and place: filters among them. Pure.
+"""The query language: words with after:, before:, folder:, place: and tag: filters among them. Pure.
 
 It asks no catalog and embeds nothing; `app/search.py` does.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Literal
 
 from PIL import Image
 
+from app.tag_path import parse_path
 from indexer.errors import QueryError
 from indexer.records import PhotoFilter
 
@@ -21,11 +23,12 @@ MAX_OFFSET = 100_000  # hits skipped before it
 Picture = Image.Image | bytes | Path
 """A picture to search by: a file, the bytes of one, or a decoded one (RGB, upright)."""
 
-_FILTER = re.compile(r'(?<!\S)(after|before|folder|place):("[^"]*"|“[^”]*”|\S*)', re.IGNORECASE)
+_FILTER = re.compile(r'(?<!\S)(after|before|folder|place|tag):("[^"]*"|“[^”]*”|\S*)', re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 _EXAMPLES = {
     "folder": 'folder:Holiday or folder:"Summer 2021"',
     "place": 'place:Lisbon or place:"New York"',
+    "tag": 'tag:dog or tag:"golden hour"',
 }
 
 
@@ -56,7 +59,7 @@ def parse(text: str) -> tuple[str, PhotoFilter]:
     """Split what a person typed into the words to look for and the filters.
 
     `after:` is inclusive and `before:` exclusive, each with a year, a month or a day (2021, 2021-06, 2021-06-30).
-    Any other word with a colon in it stays a word.
+    Any other word with a colon in it stays a word. `tag:` may come several times: a photo has all of them.
 
     Raises:
         QueryError: the text is too long, a date is none, or a filter has no value or comes twice.
@@ -64,27 +67,39 @@ def parse(text: str) -> tuple[str, PhotoFilter]:
     if len(text) > MAX_TEXT:
         raise QueryError(f"the query has {len(text):,} characters; at most {MAX_TEXT:,} are taken. Shorten it.")
     found: dict[str, str] = {}
+    tags: list[str] = []
     for match in _FILTER.finditer(text):
         key = match[1].lower()
+        if key == "tag":
+            tags.append(_value(key, match[2]))
+            continue
         if key in found:
             raise QueryError(f"{key}: stands twice in the query. Leave one.")
         found[key] = _value(key, match[2])
     words = " ".join(_FILTER.sub(" ", text).split())
     words = words.encode("utf-8", "replace").decode()  # an argument's bytes that are no UTF-8
-    return words, make_filter(**found)
+    return words, make_filter(**found, tags=tags)
 
 
 def make_filter(
-    after: str | None = None, before: str | None = None, folder: str | None = None, place: str | None = None
+    after: str | None = None,
+    before: str | None = None,
+    folder: str | None = None,
+    place: str | None = None,
+    tags: Sequence[str] = (),
 ) -> PhotoFilter:
     """The filter that these texts describe.
 
     Raises:
-        QueryError: a date is none, or no date can pass.
+        QueryError: a date is none, no date can pass, or a tag is none.
     """
     start = None if after is None else parse_date(after, "after")
     end = None if before is None else parse_date(before, "before")
-    return _possible(PhotoFilter(after=start, before=end, folder=folder or None, place=place or None))
+    try:
+        paths = tuple(dict.fromkeys(parse_path(tag) for tag in tags))
+    except ValueError as error:
+        raise QueryError(f"tag: {error}") from None
+    return _possible(PhotoFilter(start, end, folder or None, place or None, paths))
 
 
 def merge(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
@@ -105,6 +120,7 @@ def merge(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
             before=min(ends, default=None),
             folder=first.folder or second.folder,
             place=first.place or second.place,
+            tags=tuple(dict.fromkeys(first.tags + second.tags)),
         )
     )
 

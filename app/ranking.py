@@ -1,4 +1,4 @@
-"""Which hits stand on a page: by score with ties by path, or by date among the best. Pure.
+"""Which hits stand on a page: one for each photo, by score with ties by path, or by date among the best. Pure.
 
 It is handed the index's candidates and a way to look photos up; it opens neither index nor catalog.
 """
@@ -11,12 +11,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.frame_ids import number_of, photo_of
 from indexer.records import PhotoRecord
 
 DATE_POOL = 200  # best matches among which `sort="date"` orders; beyond them a photo no longer matches the words
 
 Nearest = Callable[[int], tuple[NDArray[np.int64], NDArray[np.float32]]]
-"""k -> the ids and scores of the k nearest photos, best first; fewer when there are no more."""
+"""k -> the ids and scores of the k nearest in the index, best first; fewer when there are no more."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,15 @@ class Hit:
         photo: what the catalog knows of it.
         score: cosine with the query, -1 to 1.
         relevance: calibrated, 0 to 1; None where no calibration exists.
+        frame: the number of a video's best frame; 0 for its poster, and for a photo.
+        moment_s: when that frame is shown, in seconds from the start; None for a photo.
     """
 
     photo: PhotoRecord
     score: float
     relevance: float | None = None
+    frame: int = 0
+    moment_s: float | None = None
 
 
 def page(
@@ -55,16 +60,32 @@ def _by_score(
     nearest: Nearest, photos: Callable[[list[int]], Sequence[PhotoRecord]], start: int, stop: int
 ) -> list[Hit]:
     """Places `start` to `stop` of the order by score, then path."""
-    ids, scores = _whole_ties(nearest, stop)
+    ids, scores = _whole_ties(one_each(nearest), stop)
     if start >= len(ids):
         return []
     last = min(stop, len(ids)) - 1
     first = int(np.argmax(scores == scores[start]))  # the tie that `start` stands in begins here
     end = len(scores) - int(np.argmax(scores[::-1] == scores[last]))
-    score_of = dict(zip(ids[first:end].tolist(), scores[first:end].tolist(), strict=True))
-    hits = [Hit(photo, score_of[photo.id]) for photo in photos(list(score_of))]
+    found = zip(ids[first:end].tolist(), scores[first:end].tolist(), strict=True)
+    best = {photo_of(index_id): (score, number_of(index_id)) for index_id, score in found}
+    hits = [Hit(photo, best[photo.id][0], frame=best[photo.id][1]) for photo in photos(list(best))]
     hits.sort(key=lambda hit: (-hit.score, str(hit.photo.path)))
     return hits[start - first : stop - first]
+
+
+def one_each(nearest: Nearest) -> Nearest:
+    """The same with the best frame alone of each video; fewer than asked for only when there are no more photos."""
+
+    def found(k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        wanted = k
+        while True:
+            ids, scores = nearest(wanted)
+            first = np.sort(np.unique(photo_of(ids), return_index=True)[1])[:k]
+            if len(first) == k or len(ids) < wanted:
+                return ids[first], scores[first]
+            wanted *= 4
+
+    return found
 
 
 def _whole_ties(nearest: Nearest, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

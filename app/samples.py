@@ -1,6 +1,6 @@
 """Tiny pictures, red on the left and blue on the right, in each format that picsift reads: for `picsift doctor`.
 
-Formats that Pillow surely writes are made when asked for; those that it may not are kept here as bytes.
+Formats that Pillow surely writes are made when asked for; those that it may not, and a video, are kept here as bytes.
 """
 
 import base64
@@ -59,7 +59,21 @@ _PACKED = {
 }
 """Packed by zlib: a DNG without a preview, so that the sensor's data have to be developed."""
 
+_VIDEO = (
+    "eNp9UztLA0EQns3hCwQtUojEEEMEERUTxFKDiqSwEdFCLLxk98jhrXfcbQ4UFEV7BVFsBFttbPwDgpV/wk4EC8VGBeWc3STmEh/DzM7s"
+    "zrczczN7ABAzxLpjejYHiIDUKBnujKYBoNVwGUM9wKkuUMf7yeXwY4QEjxd3L7udry9bE++n75tzzUFyvHt/G0Cb4bbtI9LifpFCHWkP"
+    "SghIrhGpRzXus/AvRZAd4eqraC+LVZVT+xlN5v4/z695s98FpBgVHuoYszxRu1GJq+6SB05NHY0Ep43fXg60cKM2Q0VquVWPb1IWRi7i"
+    "3s7pa9RiEkMOublmoBH1uQoaLjNFy74YdZkR+oz2kmslyjaZ90TeQvvJEx4NYe6KzE//0QpZaxZyqHN/IhqpKwhwLRX9whQhK2geqOP4"
+    "M3x8vr0BdGgJjNKVJe0kCCRAkwhNcvzopK0Xnf2ThDR4zhI7TceLZur2flu+LlDLXhLBLdPk2r1KysZG88KtzIR0VsvxhJpXtXhSGWQM"
+    "21CoP/+WKPo2Kr5k7axgh/CDKPkSFXLOS5wpLak3PFN8B67uOFa4P0Nm+eH0nQtbBuzBP0qvdnZW942xzHAaeSTzBemQgN8="
+)
+
 FORMATS = (*_WRITTEN_BY_PILLOW, *_KEPT, *_PACKED)
+
+
+def sample_video() -> bytes:
+    """A video of one second, coded in HEVC as telephones do."""
+    return zlib.decompress(base64.b64decode(_VIDEO))
 
 
 def sample(name: str) -> bytes:

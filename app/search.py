@@ -5,7 +5,7 @@ It parses no text (`query.py`), embeds nothing (`query_embedder.py`) and orders 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,7 @@ from app.ranking import Hit, page
 from indexer import images
 from indexer.embedder import Embedder
 from indexer.errors import QueryError
+from indexer.frame_ids import frame_id, photo_of
 from indexer.library import Library
 from indexer.records import ModelRecord, PhotoFilter
 from indexer.vector_index import VectorIndex
@@ -79,6 +80,7 @@ class SearchService:
             ModelError: the library's model cannot be loaded.
         """
         started = time.perf_counter()
+        query = _with_words(query)
         _check(query)
         model = self.live.model()
         name = query.text or _name(query.image)
@@ -124,21 +126,33 @@ class SearchService:
     def _answer(
         self, name: str, vector: Vector, model: ModelRecord, query: Query, started: float, leave_out: int | None
     ) -> SearchResult:
-        allowed = None
+        catalog, index = self._library.catalog, self.live.index(model)
+        frames = self.live.frames(index)
+        allowed = within = None
         if query.filter:
-            allowed = self._library.catalog.allowed_ids(model.id, query.filter)
+            allowed = catalog.allowed_ids(model.id, query.filter)
             allowed = allowed[allowed != leave_out] if leave_out is not None else allowed
-        index = self.live.index(model)
+            within = np.concatenate([allowed, frames[np.isin(photo_of(frames), allowed)]])
+        own = 0 if leave_out is None else 1 + int(np.count_nonzero(photo_of(frames) == leave_out))
         hits, has_more = page(
-            lambda k: _nearest(index, vector, k, allowed, leave_out),
-            self._library.catalog.photos,
+            lambda k: _nearest(index, vector, k, within, leave_out, own),
+            catalog.photos,
             limit=query.limit,
             offset=query.offset,
             sort=query.sort,
         )
-        total = len(index) - (leave_out is not None) if allowed is None else len(allowed)
+        hits = self._with_moments(hits, model)
+        total = len(index) - len(frames) - (leave_out is not None) if allowed is None else len(allowed)
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(name, model.name, total, took_ms, hits, has_more)
+
+    def _with_moments(self, hits: list[Hit], model: ModelRecord) -> list[Hit]:
+        """The hits, those that are videos with the moment of their frame."""
+        ids = {hit.photo.id: frame_id(hit.photo.id, hit.frame) for hit in hits if hit.frame}
+        moments = self._library.catalog.moments(model.id, ids.values()) if ids else {}
+        return [
+            replace(hit, moment_s=moments.get(ids[hit.photo.id]) if hit.frame else hit.photo.poster_s) for hit in hits
+        ]
 
     def _id_of(self, picture: Picture) -> int | None:
         photo = self._library.catalog.photo_at(picture) if isinstance(picture, Path) else None
@@ -152,13 +166,19 @@ class SearchService:
 
 
 def _nearest(
-    index: VectorIndex, vector: Vector, k: int, allowed: NDArray[np.int64] | None, leave_out: int | None
+    index: VectorIndex, vector: Vector, k: int, within: NDArray[np.int64] | None, leave_out: int | None, own: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k nearest without `leave_out`."""
-    extra = 0 if leave_out is None else 1
-    ids, scores = index.search(vector[None], k + extra, allowed)[0]
-    kept = slice(k) if leave_out is None else np.flatnonzero(ids != leave_out)[:k]
+    """The k nearest without the photo `leave_out`, which has `own` vectors."""
+    ids, scores = index.search(vector[None], k + own, within)[0]
+    kept = slice(k) if leave_out is None else np.flatnonzero(photo_of(ids) != leave_out)[:k]
     return ids[kept], scores[kept]
+
+
+def _with_words(query: Query) -> Query:
+    """Tags alone are words too: the photos that have them, those first that look most like them."""
+    if query.text.strip() or query.image is not None or not query.filter.tags:
+        return query
+    return replace(query, text=" ".join(path[-1] for path in query.filter.tags))
 
 
 def _check(query: Query) -> None:

@@ -64,9 +64,8 @@ class ServiceError(PicsiftError):
 def install(
     settings: Settings,
     folders: Sequence[Path],
+    options: Sequence[str],
     *,
-    model: str | None,
-    max_cpu: int | None,
     print_only: bool,
     force: bool,
 ) -> None:
@@ -75,15 +74,14 @@ def install(
     Args:
         settings: which library it is for.
         folders: what the service is told to follow beside what the library knows.
-        model: as given on the command line.
-        max_cpu: as given on the command line.
+        options: of `watch`, as given on the command line.
         print_only: print it, and write nothing.
         force: replace a file that is there.
 
     Raises:
         ServiceError: there is one already, it cannot be written, or this system has neither systemd nor launchd.
     """
-    command = watch_command(settings.library, folders, model=model, max_cpu=max_cpu)
+    command = watch_command(settings.library, folders, options)
     mac = sys.platform == "darwin"
     text = launchd_agent(command) if mac else systemd_unit(command, settings.library)
     if print_only:
@@ -102,14 +100,11 @@ def install(
     print(enable)  # noqa: T201
 
 
-def watch_command(library: Path, folders: Sequence[Path], *, model: str | None, max_cpu: int | None) -> list[str]:
+def watch_command(library: Path, folders: Sequence[Path], options: Sequence[str]) -> list[str]:
     """The command that the service runs, as absolute as the service needs it."""
     program = shutil.which("picsift")
     command = [os.path.abspath(program)] if program else [sys.executable, "-m", "app.launch"]  # noqa: PTH100
-    command += ["watch", "--library", str(library)]
-    command += ["--model", model] if model else []
-    command += ["--max-cpu", str(max_cpu)] if max_cpu else []
-    return [*command, *map(str, folders)]
+    return [*command, "watch", "--library", str(library), *options, *map(str, folders)]
 
 
 def systemd_unit(command: Sequence[str], library: Path) -> str:

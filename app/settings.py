@@ -44,6 +44,7 @@ class Settings(BaseSettings):
         decode_memory_mb: mebibytes that the decoding of one picture may need.
         ignore: patterns of files and folders to pass over, as in `.gitignore`; the environment separates them by lines.
         hidden: take files and folders whose names begin with a dot after all.
+        videos: take new videos in, by their frames; None means as the library was last told.
         host: address the page listens on.
         port: TCP port of the page.
         password: asked of everyone when the host is not loopback.
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     decode_memory_mb: int = Field(default=DEFAULT_MEMORY_MB, ge=64)
     ignore: Annotated[tuple[str, ...], NoDecode] = ()
     hidden: bool = False
+    videos: bool | None = None
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=7860, ge=0, le=65535)
     password: SecretStr | None = None

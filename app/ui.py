@@ -162,10 +162,11 @@ class Actions:
         return gallery.activity_line(read_activity(self.services.library.folder))
 
     @explained
-    def enlarge(self, event: gr.EventData) -> str:
-        """Open one photo."""
+    def enlarge(self, shown: Shown | None, event: gr.EventData) -> str:
+        """Open one photo, or a video at the moment that was found."""
         photo = browsing.find(self.services, event.photo_id)
-        return viewer(photo, self.services.library.catalog.copies_of(photo.id))
+        frame, moment_s = browsing.frame_of(shown, photo)
+        return viewer(photo, *browsing.around(self.services, photo), frame=frame, moment_s=moment_s)
 
     def _render(self, shown: Shown) -> Updates:
         parts = self.parts
@@ -237,8 +238,8 @@ def _connect(page: gr.Blocks, parts: Parts, actions: Actions) -> None:
     parts.picture.upload(actions.drop, [*fields, parts.picture], results, **waiting)
     parts.asked.clear(actions.clear, fields, results, **HIDDEN)
     parts.more.click(actions.more, parts.shown, results, **HIDDEN)
-    parts.grid.select(actions.enlarge, None, parts.large, **HIDDEN)
-    parts.large.expand(actions.enlarge, None, parts.large, **HIDDEN)
+    parts.grid.select(actions.enlarge, parts.shown, parts.large, **HIDDEN)
+    parts.large.expand(actions.enlarge, parts.shown, parts.large, **HIDDEN)
     parts.large.select(actions.like, beside, [*results, parts.words], **waiting)
 
 

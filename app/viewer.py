@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.clock import clock
 from app.gallery import photo_url
 from app.markup import safe
 from app.pictures import shown_path
 from indexer.records import PhotoRecord
+from indexer.tag_records import PhotoTag
 
 NOT_RECORDED = '<span class="absent">Not recorded</span>'
 SHOWN_COPIES = 20
@@ -17,43 +19,73 @@ DATE_SOURCES = {
     "xmp": "from its XMP fields",
     "sidecar": "from the XMP file beside it",
     "name": "from the file's name",
+    "container": "from the video's header, in UTC",
     "modified": "when it was last edited",
     "file": "when the file was last written",
 }
 
 
-def viewer(photo: PhotoRecord, copies: Sequence[PhotoRecord] = ()) -> str:
-    """The photo with its facts, its actions, and the way to its neighbours and to its copies."""
+def viewer(
+    photo: PhotoRecord,
+    copies: Sequence[PhotoRecord] = (),
+    tags: Sequence[PhotoTag] = (),
+    *,
+    frame: int = 0,
+    moment_s: float | None = None,
+) -> str:
+    """The photo with its facts, its actions, and the way to its neighbours and to its copies; a video at a moment."""
     name = safe(_name(photo))
-    picture = "preview" if photo.missing_since is None else "thumbnail"  # a preview is made of the file
     return (
         f'<div class="viewer" role="dialog" aria-modal="true" aria-label="{name}" data-photo="{photo.id}"'
         ' tabindex="-1">'
-        f'<figure><img src="{photo_url(photo, picture)}" alt="{name}"'
-        f' data-instead="{photo_url(photo, "thumbnail")}"></figure>'
-        f"{_steps()}<aside><h2>{name}</h2>{_warning(photo)}{_actions(photo)}{facts(photo, copies)}</aside></div>"
+        f"<figure>{_picture(photo, frame, moment_s)}</figure>"
+        f"{_steps()}<aside><h2>{name}</h2>{_warning(photo)}{_actions(photo)}{facts(photo, copies, tags)}</aside></div>"
     )
 
 
-def facts(photo: PhotoRecord, copies: Sequence[PhotoRecord] = ()) -> str:
+def _picture(photo: PhotoRecord, frame: int, moment_s: float | None) -> str:
+    """A photo, or a player; for a video that the browser cannot play, the frame that was found."""
+    name = safe(_name(photo))
+    small = photo_url(photo, "thumbnail", frame)
+    large = small if photo.missing_since is not None else photo_url(photo, "preview", frame)  # made of the file
+    if photo.duration_s is None or photo.missing_since is not None:
+        return f'<img src="{large}" alt="{name}" data-instead="{small}">'
+    start = f"#t={moment_s or 0:.2f}"
+    return (
+        f'<video controls preload="metadata" src="{photo_url(photo, "original")}{start}" poster="{small}"'
+        f' aria-label="{name}" data-still="{large}" data-instead="{small}"></video>'
+    )
+
+
+def facts(photo: PhotoRecord, copies: Sequence[PhotoRecord] = (), tags: Sequence[PhotoTag] = ()) -> str:
     """What it shows, date, place, camera, size and path, and where else the same picture lies."""
     rows = {
         "Title": safe(photo.title or ""),
         "Description": safe(photo.description or ""),
         "Rating": stars(photo),
         "Keywords": safe(", ".join(photo.keywords or ())),
+        "Tags": tagged(tags),
         "Taken": when(photo) or NOT_RECORDED,
         "Place": where(photo) or NOT_RECORDED,
         "Camera": safe(camera(photo)),
         "Lens": safe(photo.lens or ""),
         "Exposure": safe(exposure(photo)),
         "Picture": safe(measures(photo)),
-        "RAW": ", ".join(safe(shown_path(Path(path.name))) for path in photo.companions),
+        "Length": "" if photo.duration_s is None else clock(photo.duration_s),
+        "Same shot": ", ".join(safe(shown_path(Path(path.name))) for path in photo.companions),
         "File": f'<span class="path">{safe(shown_path(photo.path))}</span>',
         "Copies": _copies(copies),
     }
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows.items() if value)
     return f"<dl>{listed}</dl>"
+
+
+def tagged(tags: Sequence[PhotoTag]) -> str:
+    """The accepted tags, and, smaller, the suggested ones with how sure the model is; "" without any."""
+    accepted = safe(", ".join(tag.path[-1] for tag in tags if tag.state == "accepted"))
+    sure = sorted((tag for tag in tags if tag.state == "suggested"), key=lambda tag: -(tag.confidence or 0))
+    guessed = " · ".join(f"{safe(tag.path[-1])} {tag.confidence or 0:.0%}" for tag in sure)
+    return accepted + (f"<small>Suggested: {guessed}</small>" if guessed else "")
 
 
 def when(photo: PhotoRecord) -> str:

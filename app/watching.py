@@ -20,7 +20,7 @@ from app import exits, indexing, service_unit
 from app.bootstrap import Services, build_services
 from app.documents import report_document
 from app.logs import begin_service
-from app.options import LibraryOption, VerboseOption
+from app.options import LibraryOption, VerboseOption, VideosOption
 from app.output import printable, say
 from indexer.errors import PicsiftError
 from indexer.pipeline import SyncReport
@@ -58,6 +58,7 @@ def watch_command(
     ] = False,
     print_only: Annotated[bool, typer.Option("--print", help="Print that file instead of writing it.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace that file if there is one.")] = False,
+    videos: VideosOption = None,
     library: LibraryOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document on a line for each batch.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Write the log as JSON lines.")] = False,
@@ -66,10 +67,13 @@ def watch_command(
     """Index, then follow changes of the folders until stopped."""
     if (print_only or force) and not install_service:
         exits.usage("--print and --force belong to --install-service.")
-    settings = begin_service(verbose, log_json=log_json, library=library, model=model, max_cpu=max_cpu)
+    settings = begin_service(verbose, log_json=log_json, library=library, model=model, max_cpu=max_cpu, videos=videos)
     wanted = indexing.check_folders(folders or [], indexing.known_roots(settings))
     if install_service:
-        service_unit.install(settings, wanted, model=model, max_cpu=max_cpu, print_only=print_only, force=force)
+        options = ["--model", model] if model else []
+        options += ["--max-cpu", str(max_cpu)] if max_cpu else []
+        options += [] if videos is None else ["--videos" if videos else "--no-videos"]
+        service_unit.install(settings, wanted, options, print_only=print_only, force=force)
         return
     if not wanted and not settings.library.exists():
         exits.usage(NO_FOLDER)
@@ -104,6 +108,12 @@ def follow(services: Services, stop: threading.Event, *, command: str, on_batch:
     # The network's libraries keep code for every size of batch that they met; a daemon meets all of them.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
     settings = services.settings
+
+    def told(report: SyncReport) -> None:
+        on_batch(report)
+        if report.added or report.updated:
+            indexing.tag_new(services, stop.is_set)
+
     if command == "watch":
         give_memory_back()
     if command == "watch" or sys.platform == "linux":  # elsewhere it would slow the server's answers down
@@ -121,7 +131,8 @@ def follow(services: Services, stop: threading.Event, *, command: str, on_batch:
             max_pixels=settings.max_pixels,
             pool=WorkerPool(timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb),
             ignoring=settings.ignoring,
-            on_batch=on_batch,
+            videos=settings.videos,
+            on_batch=told,
         ).run(stop)
 
 

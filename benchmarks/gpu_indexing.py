@@ -140,7 +140,7 @@ def _workers(photos: list[Path], folder: Path, workers: int) -> tuple[list[torch
         begun = time.perf_counter()
         decoded = list(callers.map(lambda path, file: pool.run(recipe, path, file), photos, files))
         rate = len(photos) / (time.perf_counter() - begun)
-    return [normalize(square) for _, square, _ in decoded[:GPU_BATCH]], rate
+    return [normalize(made.pixels[0]) for made in decoded[:GPU_BATCH]], rate
 
 
 def _network(model: Path, squares: list[torch.Tensor], device: str) -> float:

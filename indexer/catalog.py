@@ -6,28 +6,26 @@ The one class that others use; the work is in the stores, a noun each. Every met
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 from indexer import (
     companion_store,
     description_store,
-    embedding_store,
     photo_moves,
     photo_queries,
     photo_store,
     root_store,
     setting_store,
 )
-from indexer.database import reading, writing
+from indexer.catalog_models import ModelCatalog
 from indexer.ignoring import NOTHING_MORE, Ignoring
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from sqlalchemy import Connection, Engine
 
     from indexer.found import FoundFile
     from indexer.records import (
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
         DescribedPhoto,
         FailedPhoto,
         KnownPhoto,
-        ModelRecord,
         Move,
         NewPhoto,
         PhotoFilter,
@@ -44,20 +41,9 @@ if TYPE_CHECKING:
         Root,
     )
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
-
-class Catalog:
+class Catalog(ModelCatalog):
     """The truth about a library. Methods may be called from several threads; a path in a root is relative and posix."""
-
-    def __init__(self, engine: Engine) -> None:
-        """Work on an open database (`indexer.database.open_database`)."""
-        self.engine = engine
-
-    def close(self) -> None:
-        """Let go of the database; a later call opens it again."""
-        self.engine.dispose()
 
     # Roots
 
@@ -106,16 +92,22 @@ class Catalog:
     # Writes
 
     def store(
-        self, root_id: int, photos: Sequence[NewPhoto], model_id: int, embeddings: NDArray[np.float16]
+        self,
+        root_id: int,
+        photos: Sequence[NewPhoto],
+        model_id: int,
+        embeddings: NDArray[np.float16],
+        frames: Mapping[str, NDArray[np.float16]] | None = None,
     ) -> list[int]:
         """Insert or update photos by their path, with (n, dim) unit float16 embeddings; gives their ids.
 
-        A photo whose content is another one loses the embeddings of other models.
+        A photo whose content is another one loses the embeddings of other models. `frames` holds those of the moments
+        (f, dim) of each video among the photos, by its path.
 
         Raises:
             ValueError: embeddings of a wrong shape, type or length, or a path that occurs twice.
         """
-        return self._write(photo_store.store, root_id, photos, model_id, embeddings, datetime.now(UTC))
+        return self._write(photo_store.store, root_id, photos, model_id, embeddings, datetime.now(UTC), frames or {})
 
     def store_copies(self, root_id: int, copies: Sequence[CopiedPhoto]) -> list[int]:
         """Insert or update photos that have another photo's bytes: its metadata and all its embeddings are theirs."""
@@ -159,47 +151,6 @@ class Catalog:
         """Give those content hashes that no photo has: their thumbnails can go."""
         return self._read(photo_store.unused, hashes)
 
-    # Models and vectors
-
-    def model(self, name: str, fingerprint: str, dim: int) -> ModelRecord:
-        """Give the model with this fingerprint, entered if it is new. ModelError where its dimension is another one."""
-        return self._write(embedding_store.model, name, fingerprint, dim)
-
-    def active_model(self) -> ModelRecord | None:
-        """Give the model that answers searches."""
-        return self._read(embedding_store.active_model)
-
-    def activate(self, model_id: int) -> None:
-        """Let this model answer searches from now on."""
-        self._write(embedding_store.activate, model_id)
-
-    def generation(self, model_id: int) -> int:
-        """Give the number of transactions that added, replaced or dropped embeddings of a model."""
-        return self._read(embedding_store.generation, model_id)
-
-    def embedding_count(self, model_id: int) -> int:
-        """Count the photos that a model has embedded."""
-        return self._read(embedding_store.embedding_count, model_id)
-
-    def embedding_ids(self, model_id: int) -> NDArray[np.int64]:
-        """Give the ids of the photos that a model has embedded: (n,), sorted."""
-        return self._read(embedding_store.embedding_ids, model_id)
-
-    def embeddings(
-        self, model_id: int, *, since: int = 0, batch_size: int = 4096
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-        """Stream the ids (n,) and vectors (n, dim) written after generation `since`: one snapshot, in order of ids."""
-        with reading(self.engine) as connection:
-            yield from embedding_store.embeddings(connection, model_id, since, batch_size)
-
-    def embedding_of(self, photo_id: int, model_id: int) -> NDArray[np.float16] | None:
-        """Give one photo's vector (dim,), or None."""
-        return self._read(embedding_store.embedding_of, photo_id, model_id)
-
-    def lacking(self, model_id: int) -> NDArray[np.int64]:
-        """Give the ids (n,) of sound photos, not missing, that a model has yet to embed, sorted."""
-        return self._read(embedding_store.lacking, model_id)
-
     # Reading
 
     def photo(self, photo_id: int) -> PhotoRecord | None:
@@ -238,11 +189,3 @@ class Catalog:
     def set_setting(self, key: str, value: str) -> None:
         """Keep a value for the library."""
         self._write(setting_store.set_setting, key, value)
-
-    def _read(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with reading(self.engine) as connection:
-            return work(connection, *args, **kwargs)
-
-    def _write(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with writing(self.engine) as connection:
-            return work(connection, *args, **kwargs)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from indexer.formats import SUFFIXES, VIDEO_SUFFIXES
 from indexer.ignoring import FILE_NAME, is_skipped
-from indexer.images import SUFFIXES
 
-MEANINGFUL = SUFFIXES | {".xmp"}
+MEANINGFUL = SUFFIXES | VIDEO_SUFFIXES | {".xmp"}
 TEMPORARY_STARTS = ("~$", ".~lock", ".syncthing.", "~syncthing~")
 TEMPORARY_ENDS = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".download", ".filepart", ".swp", "~")
 MANY_FOLDERS = 24  # in one root; beyond that the folder that holds them all is looked at as a whole
@@ -60,8 +60,11 @@ class Changes:
         elif kind is Kind.SEEN:
             self._growing[path] = math.inf
         else:
-            self._growing.pop(path, None)
-            self._folders.add(path if kind is Kind.FOLDER else os.path.dirname(path))  # noqa: PTH120
+            was_growing = self._growing.pop(path, None) is not None
+            if kind is Kind.FOLDER:
+                self._folders.add(path)
+            if kind is not Kind.FOLDER or was_growing:  # a file whose name a folder has taken is missed in its parent
+                self._folders.add(os.path.dirname(path))  # noqa: PTH120
         self._first = now if self._first is None else self._first
         self._last = now
 

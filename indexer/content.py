@@ -22,6 +22,7 @@ _SCHEME = "c1"
 _WHOLE_DIGITS = 32
 _PIECE = 1 << 20
 
+_MP4_STARTS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _PARTS: dict[str, Callable[[memoryview], list[bytes | memoryview]]] = {
     "JPEG": content_chunks.jpeg,
     "PNG": content_chunks.png,
@@ -74,7 +75,10 @@ def is_whole(content_hash: str) -> bool:
 
 def coded_parts(source: bytes) -> list[bytes | memoryview] | None:
     """What of a file makes the picture, in order; None where only the whole file will do."""
-    take = _PARTS.get(sniff(source) or "") if len(source) <= LARGEST else None
+    if len(source) > LARGEST:
+        return None
+    name = sniff(source)
+    take = _PARTS.get(name) if name else content_boxes.mp4 if source[4:8] in _MP4_STARTS else None
     if take is None:
         return None
     try:

@@ -1,7 +1,7 @@
-"""What makes the picture in files of boxes: HEIF and AVIF by their items, JPEG XL by its codestream.
+"""What makes the picture in files of boxes: HEIF and AVIF by items, JPEG XL by its codestream, MP4 by its tracks.
 
 Each function takes a whole file and gives its parts that count. It raises ValueError, IndexError or struct.error where
-the file is not built as it should be, or is more than one still picture. Nothing is decoded.
+the file is not built as it should be, or is more than what it is taken for. Nothing is decoded.
 """
 
 from __future__ import annotations
@@ -67,6 +67,28 @@ def jxl(source: memoryview) -> Parts:
     if not kept:
         raise ValueError("there is no codestream")
     return [orientation(exif, None), b"".join(kept), *rebuilt]
+
+
+def mp4(source: memoryview) -> Parts:
+    """The media data of an MP4 or QuickTime file, and of each track how it is coded, timed, cut and turned."""
+    kept: Parts = []
+    tracks: list[memoryview] = []
+    for kind, body in _boxes(source):
+        if kind == b"mdat":
+            kept.append(body)
+        elif kind == b"moov":
+            tracks += [inside for track, inside in _boxes(body) if track == b"trak"]
+        elif kind == b"moof":
+            raise ValueError("in fragments")
+    if not kept or not tracks:
+        raise ValueError("there is no media data, or nothing that says what it is")
+    for track in tracks:
+        boxes = dict(_boxes(track))
+        kept += [boxes[b"tkhd"][-44:], boxes.get(b"edts", b"")]  # the matrix and the size at the end; dates before
+        table = dict(_boxes(dict(_boxes(dict(_boxes(boxes[b"mdia"]))[b"minf"]))[b"stbl"]))
+        # Where the data lies in the file is another place once there are more tags before it.
+        kept += [part for kind, part in sorted(table.items()) if kind not in (b"stco", b"co64")]
+    return kept
 
 
 def _boxes(source: memoryview) -> Iterator[_Box]:

@@ -57,6 +57,7 @@ class Daemon:
         check_s: float = CHECK_S,
         on_batch: Callable[[SyncReport], None] = lambda report: None,
         ignoring: Ignoring = NOTHING_MORE,
+        videos: bool | None = None,
         pool: WorkerPool | None = None,
         retries: Retries | None = None,
         pauses: Pauses | None = None,
@@ -78,13 +79,14 @@ class Daemon:
             check_s: seconds between two looks at whether roots came or went.
             on_batch: told of every run that changed something, and of the first.
             ignoring: as for `sync`.
+            videos: as for `sync`.
             pool: decodes; its processes end after each run, so that they take no memory while nothing happens.
             retries: when failed photos are tried again.
             pauses: how long to wait when the library cannot be written.
         """
         self._library, self._embedder, self._activity = library, embedder, activity
         self._settle_s, self._full_scan_s, self._unload_s = settle_ms / 1000, full_scan_h * 3600, idle_unload_s
-        self._check_s, self._on_batch, self._ignoring = check_s, on_batch, ignoring
+        self._check_s, self._on_batch, self._ignoring, self._videos = check_s, on_batch, ignoring, videos
         pool = self._pool = pool or WorkerPool()
         self._pacer = Pacer(max_cpu, cpu_s=lambda: time.process_time() + pool.cpu_s)
         self._workers, self._batch_size, self._max_pixels = workers_for(max_cpu, workers), batch_size, max_pixels
@@ -210,6 +212,7 @@ class Daemon:
                 pool=self._pool,
                 ignoring=self._ignoring,
                 leave=self._leave,
+                videos=self._videos,
             )
 
     def _on_progress(self, progress: Progress) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 FIRST_YEAR, LAST_YEAR = 1826, 2100  # from the oldest photograph on
-SOURCES = ("original", "digitized", "gps", "iptc", "sidecar", "xmp", "name", "modified", "file")
+SOURCES = ("original", "digitized", "gps", "iptc", "sidecar", "xmp", "name", "container", "modified", "file")
 RANK = {source: rank for rank, source in enumerate(SOURCES)}
 """The fields a date may come from, the most trusted first: 0, 1, ..."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from indexer.found import FoundFile
 from indexer.isolation import WorkerPool
 from indexer.recipe import Recipe
 from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, NewPhoto, storable_ns
+from indexer.videos import is_video_name
 
 JOBS_A_WORKER = 4  # a process starts in a tenth of a second of computing, in which it decodes this many photos
 NEVER = -1  # a modification time that no file has: what may not fail the next time is tried again by every run
@@ -56,8 +57,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a job: a photo with its pixels and thumbnail, a copy of a known one, metadata, or a failure.
+    """What became of a job: a photo with its pixels and thumbnails, a copy of a known one, metadata, or a failure.
 
+    `pixels` are (f, s, s, 3): of a photo one picture, of a video its poster and then its other frames.
     `unread` says of a failure that the file could not be read, or changed meanwhile: nothing is known of its content.
     `temporary` says that it may pass by itself: that, or memory that ran out elsewhere.
     """
@@ -65,7 +67,7 @@ class Result:
     job: Job
     photo: NewPhoto | CopiedPhoto | DescribedPhoto | FailedPhoto
     pixels: NDArray[np.uint8] | None = None
-    thumbnail: bytes = b""
+    thumbnails: tuple[bytes, ...] = ()
     unread: bool = False
     temporary: bool = False
 
@@ -121,9 +123,9 @@ class Decoder:
     def _new(self, job: Job, path: Path) -> Result:
         if job.same or not job.known:  # else it may have failed before: no model is loaded to see it fail again
             self.warm()
-        photo, pixels, thumbnail = self.pool.run(self.recipe, path, job.file, job.content)
+        made = self.pool.run(self.recipe, path, job.file, job.content)
         self.warm()
-        return Result(job, photo, pixels, thumbnail)
+        return Result(job, *made)
 
 
 def _is_as_found(path: Path, file: FoundFile) -> bool:
@@ -133,6 +135,26 @@ def _is_as_found(path: Path, file: FoundFile) -> bool:
     except OSError:
         return False
     return os.access(path, os.R_OK) and (status.st_size, storable_ns(status.st_mtime_ns)) == (file.size, file.mtime_ns)
+
+
+def workers_for(jobs: Sequence[Job], most: int) -> int:
+    """How many processes are worth starting."""
+    videos = sum(is_video_name(job.file.path) for job in jobs)
+    return min(most, videos + -(-(len(jobs) - videos) // JOBS_A_WORKER))
+
+
+def decode_in_turn(
+    jobs: Sequence[Job], decoder: Decoder, *, workers: int, ahead: int, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Result]:
+    """Results of the photos, in the order of the jobs, then those of the videos; as decode_all().
+
+    A video's frames take a hundred times the memory of a photo, so that no more of them wait than are being decoded.
+    """
+    videos = [job for job in jobs if is_video_name(job.file.path)]
+    photos = [job for job in jobs if not is_video_name(job.file.path)] if videos else jobs
+    yield from decode_all(photos, decoder, workers=workers, ahead=ahead, stop=stop)
+    if videos and not stop():
+        yield from decode_all(videos, decoder, workers=workers, ahead=workers, stop=stop)
 
 
 def decode_all(

@@ -65,6 +65,11 @@ def keywords_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, t
     return {photo_id: tuple(words) for photo_id, words in found.items()}
 
 
+def with_keywords(connection: Connection) -> list[int]:
+    """Give the photos whose files name keywords, sorted."""
+    return list(connection.execute(select(KeywordRow.photo_id).distinct().order_by(KeywordRow.photo_id)).scalars())
+
+
 def describe(connection: Connection, photos: Sequence[DescribedPhoto]) -> set[int]:
     """Write the metadata of photos anew, and the stamps of what was read; gives those that say something new."""
     before = _said(connection, [photo.photo_id for photo in photos])

@@ -1,5 +1,6 @@
 """Models and their embeddings: which there are, what each photo's vector is, and what changed since when.
 
+The frames of videos, which frame_store.py keeps, count among the embeddings wherever the search index is spoken of.
 Functions on one connection, inside the caller's transaction. A vector is stored as it came: unit length, float16.
 Legend: n photos, dim the model's embedding size.
 """
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import delete, exists, func, insert, select, update
 
+from indexer import frame_store, suggestion_store
 from indexer.database import fetch_ids, in_chunks
 from indexer.errors import ModelError
 from indexer.records import ModelRecord
@@ -82,8 +84,9 @@ def put(connection: Connection, model_id: int, photo_ids: Sequence[int], vectors
 
 
 def drop(connection: Connection, photo_ids: Sequence[int]) -> set[int]:
-    """Delete every embedding of these photos; gives the models that lost some, whose generation is to be bumped."""
-    touched: set[int] = set()
+    """Delete what was made of these photos' pictures; gives the models that lost embeddings, to be bumped."""
+    suggestion_store.drop(connection, photo_ids)
+    touched = frame_store.drop(connection, photo_ids)
     for chunk in in_chunks(photo_ids):
         of_photos = EmbeddingRow.photo_id.in_(chunk)
         touched.update(connection.execute(select(EmbeddingRow.model_id).distinct().where(of_photos)).scalars())
@@ -102,13 +105,18 @@ def vectors_of(connection: Connection, photo_ids: Collection[int]) -> dict[int, 
 
 
 def embedding_count(connection: Connection, model_id: int) -> int:
-    """Count the photos that this model has embedded."""
+    """Count the photos and frames that this model has embedded."""
     query = select(func.count()).select_from(EmbeddingRow).where(EmbeddingRow.model_id == model_id)
-    return connection.execute(query).scalar_one()
+    return connection.execute(query).scalar_one() + frame_store.count(connection, model_id)
 
 
 def embedding_ids(connection: Connection, model_id: int) -> NDArray[np.int64]:
-    """Give the ids of the photos that this model has embedded: (n,) int64, sorted."""
+    """Give the ids of the photos and frames that this model has embedded: (n,) int64, sorted."""
+    return np.concatenate([photo_ids(connection, model_id), frame_store.ids(connection, model_id)])
+
+
+def photo_ids(connection: Connection, model_id: int) -> NDArray[np.int64]:
+    """Give the ids of the photos, videos among them, that this model has embedded: (n,) int64, sorted."""
     return fetch_ids(connection, select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == model_id))
 
 
@@ -123,6 +131,8 @@ def embeddings(
     for batch in rows.partitions():
         ids, vectors = zip(*batch, strict=True)
         yield np.array(ids, dtype=np.int64), _unpacked(b"".join(vectors), len(ids))
+    for frames, packed in frame_store.vectors(connection, model_id, since, batch_size):
+        yield np.array(frames, dtype=np.int64), _unpacked(b"".join(packed), len(frames))
 
 
 def embedding_of(connection: Connection, photo_id: int, model_id: int) -> NDArray[np.float16] | None:

@@ -11,6 +11,7 @@ PicsiftError
 │   └── DecoderLostError    the process that decoded it crashed, or took too long
 ├── DecoderStartError       no process that decodes can be started
 ├── QueryError              a search that cannot be understood
+├── TagError                a tag that is not there, or cannot be what it is asked to be
 └── FaissMissingError       neither faiss-cpu nor faiss-gpu is installed
 
 app adds three next to what raises them: SettingsError, EmptyLibraryError and ServerError.
@@ -71,6 +72,10 @@ class DecoderStartError(PicsiftError):
 
 class QueryError(PicsiftError):
     """A search cannot be understood."""
+
+
+class TagError(PicsiftError):
+    """A tag is not there, or cannot become what is asked for."""
 
 
 class FaissMissingError(PicsiftError):

@@ -25,7 +25,6 @@ class Scan:
         broken_links: links, not named like photos, that lead nowhere: perhaps to a drive that is not connected.
         mounts: subfolders that lie on another device than the folder that holds them.
         notes: a sentence for each ignore file that cannot be read; its folder is among the unreadable ones.
-        videos: how many files are named like videos, which are left out.
         problem: why nothing at all could be seen (absent, no permission, no folder, empty); None where all is well.
     """
 
@@ -34,5 +33,4 @@ class Scan:
     broken_links: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    videos: int = 0
     problem: str | None = None

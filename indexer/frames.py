@@ -10,7 +10,7 @@ _NOISE = 6  # of 255: compression leaves no flat frame quite flat
 def first_shown(name: str, image: Image.Image) -> Image.Image:
     """The loaded frame, or where an animation starts blank the first of the next few that is not."""
     may_move = name in _ANIMATED and (name == "GIF" or getattr(image, "is_animated", False))
-    if not may_move or not _is_blank(image):
+    if not may_move or not is_blank(image):
         return image
     first = image.copy()
     for number in range(1, _FRAMES_TRIED + 1):
@@ -19,12 +19,13 @@ def first_shown(name: str, image: Image.Image) -> Image.Image:
             image.load()
         except (EOFError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             break
-        if not _is_blank(image):
+        if not is_blank(image):
             return image
     return first
 
 
-def _is_blank(image: Image.Image) -> bool:
+def is_blank(image: Image.Image) -> bool:
+    """Whether it shows nothing but one colour, or nothing at all."""
     extrema = image.getextrema()
     bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
     transparent = image.mode in ("RGBA", "LA") and bands[-1] == (0, 0)

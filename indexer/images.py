@@ -21,6 +21,7 @@ from .metadata import PhotoMetadata
 DEFAULT_MAX_PIXELS = 250_000_000
 DEFAULT_MAX_BYTES = 2 << 30
 THUMBNAIL_SIDE = 384  # the long side stays at least this large, for the thumbnail made of the same decode
+CHANGED = "the file changed while it was read; it is tried again when it is complete"
 MAX_ASPECT = 32  # a longer strip is cut to its middle: scaled by its short side it would fill the memory
 
 _TURNED_BY_DECODER = frozenset(("TIFF", "HEIF"))
@@ -93,7 +94,7 @@ def hash_file(path: Path, *, like: Collection[str] = (), whole: bool = False) ->
         _require_file(path.stat())
         return content.hash_file(path, like=like, whole=whole)
     except (OSError, ValueError, MemoryError) as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
 def hashes_of(path: Path) -> Iterator[str]:
@@ -135,8 +136,7 @@ def _decode(source: bytes, min_side: int, max_pixels: int, suffix: str) -> Decod
             if formats.sniff(source) == "RAW":
                 raise  # else a TIFF with a RAW's name
     name, image = formats.open_picture(source, max_pixels=max_pixels, suffix=suffix)
-    size, scale = image.size, _spare_scale(image.size, min_side)
-    drafted = _draft(image, scale)
+    size, drafted = image.size, _draft(image, spare_scale(image.size, min_side))
     metadata = describing.metadata_of(image) if name == "TIFF" else None  # TIFF drops its directory while it loads
     image.load()
     metadata = metadata or describing.metadata_of(image)
@@ -145,7 +145,6 @@ def _decode(source: bytes, min_side: int, max_pixels: int, suffix: str) -> Decod
     turn = None if name in _TURNED_BY_DECODER or image.info.get(jpegxl.UPRIGHT) else _TURNS.get(metadata.orientation)
     if name == "HEIF":
         metadata = replace(metadata, orientation=image.info.get("original_orientation") or 1)
-
     image = _finished(frames.first_shown(name, image), profile, turn, min_side)
     if turn is not None:
         size = size[::-1] if metadata.orientation >= 5 else size
@@ -161,7 +160,7 @@ def _decode_raw(source: bytes, min_side: int, max_pixels: int) -> Decoded:
 
     found = raw.read(source, enough=enough, check_size=check_size)
     try:
-        _draft(found.image, _spare_scale(found.image.size, min_side))
+        _draft(found.image, spare_scale(found.image.size, min_side))
         found.image.load()
     except OSError:  # the preview is damaged; the sensor's data may be sound
         found = raw.read(source, enough=lambda _: False, check_size=check_size)
@@ -172,7 +171,7 @@ def _decode_raw(source: bytes, min_side: int, max_pixels: int) -> Decoded:
 def _finished(image: Image.Image, profile: bytes | None, turn: Image.Transpose | None, min_side: int) -> Image.Image:
     """A loaded picture, no larger than it has to be, as upright sRGB."""
     image = colour.to_base_mode(image, bits=_sample_bits(image))
-    if (factor := _spare_scale(image.size, min_side)) > 1:
+    if (factor := spare_scale(image.size, min_side)) > 1:
         image = image.reduce(factor)
     image = colour.to_srgb(_within_aspect(image), profile)
     if turn is not None:
@@ -181,7 +180,7 @@ def _finished(image: Image.Image, profile: bytes | None, turn: Image.Transpose |
     return image.copy()
 
 
-def _spare_scale(size: tuple[int, int], min_side: int) -> int:
+def spare_scale(size: tuple[int, int], min_side: int) -> int:
     """By how much a picture may shrink and still hold twice min_side, and a thumbnail."""
     return max(1, min(min(size) // (2 * max(min_side, 1)), max(size) // THUMBNAIL_SIDE))
 
@@ -229,13 +228,14 @@ def _read(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
             source = file.read(before.st_size + 1)
         after = path.stat()
     except (OSError, ValueError, MemoryError) as error:
-        raise _unreadable(error) from error
-    if len(source) != before.st_size or _stamp(before) != _stamp(after):
-        raise ImageError("the file changed while it was read; it is tried again when it is complete")
+        raise unreadable(error) from error
+    if len(source) != before.st_size or stamp(before) != stamp(after):
+        raise ImageError(CHANGED)
     return source, before
 
 
-def _stamp(found: os.stat_result) -> tuple[int, int, int, int]:
+def stamp(found: os.stat_result) -> tuple[int, int, int, int]:
+    """What changes where a file becomes another one."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
@@ -244,6 +244,7 @@ def _require_file(found: os.stat_result) -> None:
         raise ImageError("not a regular file")  # a pipe would wait for ever
 
 
-def _unreadable(error: Exception) -> ImageError:
+def unreadable(error: Exception) -> ImageError:
+    """What is said of a file that the system does not give."""
     reason = "not enough memory" if isinstance(error, MemoryError) else getattr(error, "strerror", None) or str(error)
     return ImageError(f"the file cannot be read: {reason}")

@@ -29,11 +29,12 @@ SAMPLED = 8  # of those, whose content is compared
 
 @dataclass(frozen=True)
 class Looked:
-    """One folder, looked at: its root and how it differs from the catalog."""
+    """One folder, looked at: its root, how it differs from the catalog, and where in the root it lies."""
 
     root: Root
     changes: Changes
     paired: Paired
+    below: str
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,12 @@ class Look:
             catalog.mark_missing(absent, datetime.now(UTC))
             self.messages.append(f"{problem}. Its {len(absent):,} photos are kept.")
         self.messages.extend(found.notes)
-        if found.videos and not below:
-            self.messages.append(f"{found.videos:,} videos in {folder} are left out: only photos are searched.")
         for path in found.unreadable:
             self.messages.append(f"{root.path / path} could not be read in full; what is known of it is kept.")
         if not problem:
             found = self._without_drives(root, below, found)
         paired = pair(found, {path for path, photo in known.items() if photo.state == "failed"})
-        return Looked(root, compare(known, paired.scan), paired)
+        return Looked(root, compare(known, paired.scan), paired, below)
 
     def _without_drives(self, root: Root, below: str, found: Scan) -> Scan:
         """Take folders where a drive or share was mounted at the last look, and is not now, for unreadable."""

@@ -32,7 +32,8 @@ class PhotoMetadata:
     """What a photo's files say about it.
 
     Attributes:
-        taken_at: naive, the wall clock where it was taken; of GPS, and of a Pixel's file name, UTC's.
+        taken_at: naive, the wall clock where it was taken; of GPS, of a video's
+            container and of a Pixel's file name, UTC's.
         taken_offset_min: minutes that clock was ahead of UTC.
         taken_source: which field the date is from, a key of `dates.RANK`.
         latitude: degrees, north positive.

@@ -1,4 +1,4 @@
-"""A RAW with its picture beside it is one photo with two files: the picture is the photo, the RAW its companion. Pure.
+"""A picture with its RAW, or a live photo's video, beside it is one photo: the others are its companions. Pure.
 
 Beside it is: in the same folder and of the same name but for the suffix, upper and lower case being the same. A picture
 may also carry the RAW's whole name (`IMG_1.CR2.jpg`), and Pixel phones' names of the two count as the same.
@@ -16,9 +16,11 @@ from indexer.comparison import ChangedFile, Changes
 from indexer.found import FoundFile, Scan
 from indexer.raw_header import SUFFIXES as RAW_SUFFIXES
 from indexer.records import KnownPhoto
+from indexer.videos import is_video_name
 
 NEVER = -1  # a modification time that no file has: what carries it is looked at again
 _BY_CAMERAS = ("jpg", "jpeg", "heic", "heif", "hif")  # which picture of several the camera most likely wrote
+_LIVE = ("heic", "heif", "jpg", "jpeg")  # stills beside which phones write a live photo's .mov
 _PIXEL = re.compile(r"\.raw-\d\d(\.mp)?\.(cover|original)$")  # PXL_20210704_101112345.RAW-01.COVER.jpg
 
 
@@ -30,23 +32,24 @@ class Paired(NamedTuple):
 
 
 def pair(scan: Scan, failed: Collection[str] = ()) -> Paired:
-    """Take the RAWs that lie beside a picture out of a scan.
+    """Take the RAWs and live photos' videos that lie beside a picture out of a scan.
 
     Args:
         scan: of a root, or of a folder below it.
         failed: pictures that cannot be read; beside one of them a RAW stays a photo of its own.
     """
-    raws = [path for path in scan.files if is_raw_name(path)]
-    if not raws:
+    seconds = [path for path in scan.files if is_second_name(path)]
+    if not seconds:
         return Paired(scan, {})
-    wanted = {key for path in raws for key in (_key(path), path.casefold())}
+    wanted = {key for path in seconds for key in (_key(path), path.casefold())}
     pictures: dict[str, str] = {}
-    for path in sorted((p for p in scan.files if not is_raw_name(p) and p not in failed), key=_rank):
+    for path in sorted((p for p in scan.files if _is_picture(p) and p not in failed), key=_rank):
         if (key := _key(path)) in wanted:
             pictures.setdefault(key, path)
     companions: defaultdict[str, list[FoundFile]] = defaultdict(list)
-    for path in raws:
-        if picture := pictures.get(_key(path)) or pictures.get(path.casefold()):
+    for path in seconds:
+        picture = pictures.get(_key(path)) or pictures.get(path.casefold())
+        if picture and (is_raw_name(path) or _suffix(picture) in _LIVE):
             companions[picture].append(scan.files[path])
     beside = {file.path for files in companions.values() for file in files}
     files = {path: file for path, file in scan.files.items() if path not in beside}
@@ -57,18 +60,19 @@ def take_over(changes: Changes) -> list[tuple[KnownPhoto, FoundFile]]:
     """Give a photo that lost its file to the other file of its pair, where that is new here.
 
     A picture that comes to lie beside a RAW becomes the RAW's photo, and a RAW whose picture is deleted becomes the
-    picture's: the photo stays, and only what it looks like is decoded again. `changes` is brought up to date.
+    picture's: the photo stays, and only what it looks like is decoded again. So it is with the video of a live photo.
+    `changes` is brought up to date.
 
     Returns:
         Each such photo, and the file that it has now.
     """
     new: defaultdict[tuple[str, bool], list[FoundFile]] = defaultdict(list)
     for file in changes.added if changes.missing else ():
-        new[_key(file.path), is_raw_name(file.path)].append(file)
+        new[_key(file.path), is_second_name(file.path)].append(file)
     taken = [
         (photo, candidates.pop(0))
         for photo in changes.missing
-        if (candidates := new.get((_key(photo.path), not is_raw_name(photo.path))))
+        if (candidates := new.get((_key(photo.path), not is_second_name(photo.path))))
     ]
     photos, files = {photo.id for photo, _ in taken}, {file.path for _, file in taken}
     changes.missing = [photo for photo in changes.missing if photo.id not in photos]
@@ -81,7 +85,7 @@ def take_over(changes: Changes) -> list[tuple[KnownPhoto, FoundFile]]:
 
 
 def absorb(changes: Changes, companions: Mapping[str, Iterable[FoundFile]]) -> list[KnownPhoto]:
-    """Take the photos out of `changes.missing` whose files are companions now: those of RAWs that were photos."""
+    """Take the photos out of `changes.missing` whose files are companions now, and were photos of their own."""
     beside = {file.path for files in companions.values() for file in files}
     absorbed = [photo for photo in changes.missing if photo.path in beside]
     changes.missing = [photo for photo in changes.missing if photo.path not in beside]
@@ -93,6 +97,19 @@ def is_raw_name(path: str) -> bool:
     return path[path.rfind(".") :].lower() in RAW_SUFFIXES
 
 
+def is_second_name(path: str) -> bool:
+    """Whether a file is named like one that may lie beside its picture: a RAW, or the video of a live photo."""
+    return is_raw_name(path) or _suffix(path) == "mov"
+
+
+def _is_picture(path: str) -> bool:
+    return not is_raw_name(path) and not is_video_name(path)
+
+
+def _suffix(path: str) -> str:
+    return path[path.rfind(".") + 1 :].lower()
+
+
 def _key(path: str) -> str:
     """What the two files of a pair have in common."""
     stem = path[: path.rfind(".")].casefold()
@@ -100,5 +117,5 @@ def _key(path: str) -> str:
 
 
 def _rank(path: str) -> tuple[int, str]:
-    suffix = path[path.rfind(".") + 1 :].lower()
+    suffix = _suffix(path)
     return _BY_CAMERAS.index(suffix) if suffix in _BY_CAMERAS else len(_BY_CAMERAS), path

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import ColumnElement, Select, exists, func, select
 
-from indexer import companion_store, place_filter
+from indexer import companion_store, place_filter, suggestion_store, tag_filter, tag_store
 from indexer.database import IN_LIMIT, fetch_ids, in_chunks
 from indexer.description_store import keywords_of
-from indexer.embedding_store import embedding_ids
+from indexer.embedding_store import photo_ids
 from indexer.folder_filter import matching
 from indexer.photo_store import locate
 from indexer.records import Counts, KnownPhoto, PhotoFilter, PhotoRecord
@@ -32,7 +32,7 @@ _RECORD = (
     *("size", "mtime_ns", "content_hash", "state", "reason", "missing_since", "width", "height", "format"),
     *("orientation", "taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),
     *("camera_make", "camera_model", "lens", "exposure_s", "f_number", "iso", "focal_mm", "focal_35mm_mm"),
-    *("rating", "title", "description", "indexed_at"),
+    *("rating", "title", "description", "duration_s", "poster_s", "indexed_at"),
 )
 
 
@@ -125,7 +125,7 @@ def counts(connection: Connection) -> Counts:
 def allowed_ids(connection: Connection, model_id: int, wanted: PhotoFilter) -> NDArray[np.int64]:
     """Give the ids of the photos that the model has embedded and that pass the filter: (n,) int64, sorted."""
     if not wanted:
-        return embedding_ids(connection, model_id)
+        return photo_ids(connection, model_id)
     query = select(PhotoRow.id).where(*_taken(wanted))
     parts = [
         fetch_ids(connection, narrowed)
@@ -133,9 +133,14 @@ def allowed_ids(connection: Connection, model_id: int, wanted: PhotoFilter) -> N
         for narrowed in _in_folders(connection, there, wanted.folder)
     ]
     passing = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
+    if wanted.tags:
+        tags = tag_store.paths(connection)
+        for path in wanted.tags:
+            held = suggestion_store.photos_with(connection, tag_filter.matching(path, tags))
+            passing = np.intersect1d(passing, held, assume_unique=True)
     # Only sound photos have embeddings, so that their state need not be asked.
     if len(passing) > IN_LIMIT:
-        return np.intersect1d(passing, embedding_ids(connection, model_id), assume_unique=True)
+        return np.intersect1d(passing, photo_ids(connection, model_id), assume_unique=True)
     embedded = select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == model_id)
     return fetch_ids(connection, embedded.where(EmbeddingRow.photo_id.in_(passing.tolist())))
 

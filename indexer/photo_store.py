@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
-from indexer import embedding_store
+from indexer import embedding_store, frame_store, suggestion_store
 from indexer.database import in_chunks
 from indexer.description_store import COLUMNS, columns_of, keywords_of, put_keywords
 from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, storable_ns
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection
 
-_PICTURE = ("width", "height", "format")
+_PICTURE = ("width", "height", "format", "duration_s", "poster_s")
 _METADATA = (*COLUMNS, "place_id")
 _LOCATE_LIMIT = 5_000  # two parameters for each path
 
@@ -42,9 +42,13 @@ def store(
     model_id: int,
     embeddings: NDArray[np.float16],
     now: datetime,
+    frames: Mapping[str, NDArray[np.float16]],
 ) -> list[int]:
     """Insert or update photos and their embeddings (n, dim); other models keep theirs where the content is the same."""
     vectors = embedding_store.packed(connection, model_id, embeddings, len(photos))
+    shown = {
+        photo.path: _frames(connection, model_id, photo, frames[photo.path]) for photo in photos if photo.path in frames
+    }
     if not photos:
         return []
     present = locate(connection, root_id, [photo.path for photo in photos])
@@ -55,14 +59,25 @@ def store(
     put_keywords(connection, {photo_id: photo.metadata.keywords for photo_id, photo in zip(ids, photos, strict=True)})
     embedding_store.bump(connection, touched | {model_id})
     embedding_store.put(connection, model_id, ids, vectors)
+    videos = {photo_id: shown[path] for path, photo_id in zip(values, ids, strict=True) if path in shown}
+    frame_store.put(connection, model_id, videos, embedding_store.generation(connection, model_id))
     return ids
+
+
+def _frames(
+    connection: Connection, model_id: int, video: NewPhoto, vectors: NDArray[np.float16]
+) -> list[frame_store.Frame]:
+    packed = embedding_store.packed(connection, model_id, vectors, len(video.moments))
+    return [
+        frame_store.Frame(number, *frame) for number, frame in enumerate(zip(video.moments, packed, strict=True), 1)
+    ]
 
 
 def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPhoto], now: datetime) -> list[int]:
     """Insert or update photos as copies of others: embeddings come from there, and metadata where theirs is unread."""
     sources = _sources(connection, copies)
     # Read before anything is dropped: a source may itself become a copy in this call.
-    vectors = embedding_store.vectors_of(connection, sources.keys())
+    vectors, frames = embedding_store.vectors_of(connection, sources.keys()), frame_store.of(connection, sources.keys())
     keywords = keywords_of(connection, list(sources))
     present = locate(connection, root_id, [copy.path for copy in copies])
     touched = embedding_store.drop(connection, _replaced(present, copies))
@@ -83,7 +98,18 @@ def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPh
             if copy.source_id in by_photo
         }
         embedding_store.put(connection, model_id, list(given), given.values())
+    originals = {i: copy.source_id for i, copy in zip(ids, copies, strict=True)}
+    _copy_frames(connection, originals, frames)
+    suggestion_store.copy_decisions(connection, originals)
     return ids
+
+
+def _copy_frames(
+    connection: Connection, sources: Mapping[int, int], frames: Mapping[int, Mapping[int, Sequence[frame_store.Frame]]]
+) -> None:
+    for model_id, by_video in frames.items():
+        copied = {photo_id: by_video[source] for photo_id, source in sources.items() if source in by_video}
+        frame_store.put(connection, model_id, copied, embedding_store.generation(connection, model_id))
 
 
 def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], now: datetime) -> list[int]:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from indexer import images
-from indexer.decoding import JOBS_A_WORKER, Decoder, Job, Result, decode_all
+from indexer.decoding import Decoder, Job, Result, decode_in_turn, workers_for
 from indexer.embedder import Embedder
 from indexer.finishing import drop_thumbnails, finish
 from indexer.ignoring import NOTHING_MORE, Ignoring
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_BATCH = 32
 RUNNING = "sync running"  # a setting of the library: "1" while a run is under way, and after one that was killed
+VIDEOS = "videos"  # a setting of the library: "1" where videos are taken in
 AHEAD = 3  # batches of decoded photos that may wait for the network
 
 
@@ -96,6 +97,7 @@ def sync(
     pool: WorkerPool | None = None,
     ignoring: Ignoring = NOTHING_MORE,
     leave: Callable[[str], bool] | None = None,
+    videos: bool | None = None,
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -112,6 +114,7 @@ def sync(
         pool: the processes that decode, kept by the caller between runs; None starts them for this run.
         ignoring: what is passed over, beside the defaults and what `.picsiftignore` files say.
         leave: absolute path -> whether a new or changed file is left for a later run: it is still being written.
+        videos: whether new videos are taken in, from now on; None is as the library was last told. Known ones stay.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -128,6 +131,8 @@ def sync(
         library.thumbnails.remove_leftovers()
         model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
         new = library.catalog.generation(model.id) == 0
+        if videos is not None:
+            library.catalog.set_setting(VIDEOS, str(int(videos)))
         tell(Progress("scan"))
         settled = reconcile(
             *(library, folders, model.id),
@@ -136,14 +141,15 @@ def sync(
             ignoring=ignoring,
             leave=leave,
             stop=stopped,
+            videos=library.catalog.setting(VIDEOS) == "1",
         )
         total = len(settled.jobs)
         storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
         if settled.jobs and not stopped():
             if library.catalog.active_model() is None:  # the first: what it has embedded so far can be searched
                 library.catalog.activate(model.id)
-            workers = min(workers, -(-len(settled.jobs) // JOBS_A_WORKER))
-            decode = partial(decode_all, workers=workers, ahead=AHEAD * batch_size, stop=stopped)
+            workers = workers_for(settled.jobs, workers)
+            decode = partial(decode_in_turn, workers=workers, ahead=AHEAD * batch_size, stop=stopped)
             with nullcontext(pool) if pool else WorkerPool() as processes:
                 decoder = _decoder(library, embedder, model, max_pixels, processes)
                 _work_off(settled.jobs, decoder, decode, storing, tell, stopped)

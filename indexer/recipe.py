@@ -8,18 +8,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer import describing, images
+from indexer import describing, images, videos
 from indexer.found import FoundFile
 from indexer.metadata import PhotoMetadata
 from indexer.records import NewPhoto
 from indexer.rereading import reread
 from indexer.sidecar import name_in
 from indexer.thumbnails import ThumbnailStore
+from indexer.videos import is_video_name
+
+
+class Made(NamedTuple):
+    """What was made of a file.
+
+    Attributes:
+        photo: to be stored.
+        pixels: what the network sees of it, (f, s, s, 3) bytes: of a photo one, of a video its poster and other frames.
+        thumbnails: likewise; b"" where there is one already.
+    """
+
+    photo: NewPhoto
+    pixels: NDArray[np.uint8]
+    thumbnails: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -38,9 +54,7 @@ class Recipe:
     min_side: int
     max_pixels: int
 
-    def __call__(
-        self, path: Path, file: FoundFile, content: str | None = None
-    ) -> tuple[NewPhoto, NDArray[np.uint8], bytes]:
+    def __call__(self, path: Path, file: FoundFile, content: str | None = None) -> Made:
         """Read, hash, decode and prepare the file at `path`, which the scan found as `file`.
 
         `content` is the hash that the catalog has for what is in it, where it is known to be that still.
@@ -49,6 +63,9 @@ class Recipe:
             ImageError: it cannot be made a photo of.
         """
         like = [content] if content else []
+        return self._video(path, file, like) if is_video_name(path) else self._photo(path, file, like)
+
+    def _photo(self, path: Path, file: FoundFile, like: list[str]) -> Made:
         loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels, like=like)
         decoded = loaded.decoded
         thumbnail = b"" if self.thumbnails.exists(loaded.content_hash) else self.thumbnails.make(decoded.image)
@@ -65,7 +82,34 @@ class Recipe:
             ),
             sidecar=file.sidecar,
         )
-        return photo, self.prepare(decoded.image), thumbnail
+        return Made(photo, self.prepare(decoded.image)[None], (thumbnail,))
+
+    def _video(self, path: Path, file: FoundFile, like: list[str]) -> Made:
+        loaded = videos.load(
+            path,
+            prepare=self.prepare,
+            thumbnail=self.thumbnails.make,
+            min_side=self.min_side,
+            max_pixels=self.max_pixels,
+            like=like,
+        )
+        photo = NewPhoto(
+            path=file.path,
+            size=loaded.size,
+            mtime_ns=loaded.mtime_ns,
+            content_hash=loaded.content_hash,
+            width=loaded.width,
+            height=loaded.height,
+            format=loaded.format,
+            metadata=describing.complete(
+                loaded.metadata, path, sidecar=name_in(file.sidecar), mtime_ns=loaded.mtime_ns
+            ),
+            sidecar=file.sidecar,
+            duration_s=loaded.duration_s,
+            poster_s=loaded.poster_s,
+            moments=loaded.moments,
+        )
+        return Made(photo, loaded.pixels, loaded.thumbnails)
 
     def describe(self, path: Path, file: FoundFile) -> PhotoMetadata:
         """Read a known photo's metadata again, from its file and its sidecar.

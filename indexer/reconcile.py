@@ -23,6 +23,7 @@ from indexer.pairing import NEVER, Paired, absorb, take_over
 from indexer.records import Move
 from indexer.relocating import settle_moves
 from indexer.scanner import StoppedError
+from indexer.videos import is_video_name
 
 LARGEST_SHARE = 0.5  # of a root's photos that a run removes without being told to
 
@@ -56,6 +57,7 @@ def reconcile(
     ignoring: Ignoring = NOTHING_MORE,
     leave: Callable[[str], bool] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    videos: bool = False,
 ) -> Settled:
     """Look at the folders and settle all that needs no decoding.
 
@@ -68,6 +70,7 @@ def reconcile(
         ignoring: what is passed over.
         leave: absolute path -> whether a new or changed file stays as the catalog knows it for now.
         stop: asked for each folder and each file; True leaves what is not settled by then to the next run.
+        videos: take new videos in; those that are known are followed in any case.
 
     Raises:
         RootError: a folder is not there and is not a known root, or is a file.
@@ -81,6 +84,8 @@ def reconcile(
             hashes = Hashes(pool, stop)
             settled.moved_ids, unused, settled.removed = settle_moves(library, looked, hashes)
             settled.unused += unused
+            if not videos:
+                _leave_videos_out(looked, settled.messages)
             for one in looked:
                 _settle_pairs(library, one, settled)
                 _settle_stamps(library, one, settled, hashes)
@@ -97,6 +102,16 @@ def _leave_alone(looked: Iterable[Looked], leave: Callable[[str], bool]) -> None
         changes.changed = [change for change in changes.changed if not leave(str(root / change.file.path))]
 
 
+def _leave_videos_out(looked: Iterable[Looked], messages: list[str]) -> None:
+    """Pass over new videos, and say so where a whole root was looked at."""
+    for one in looked:
+        photos = [file for file in one.changes.added if not is_video_name(file.path)]
+        left_out = len(one.changes.added) - len(photos)
+        one.changes.added = photos
+        if left_out and not one.below:
+            messages.append(f"Videos left out of {one.root.path}: {left_out:,}. --videos takes them in.")
+
+
 def _settle_pairs(library: Library, one: Looked, settled: Settled) -> None:
     """Photos of which the other file of a pair is the one to decode now, and RAWs that are no photos any more."""
     taken = take_over(one.changes)
@@ -105,7 +120,9 @@ def _settle_pairs(library: Library, one: Looked, settled: Settled) -> None:
     absorbed = absorb(one.changes, one.paired.companions)
     settled.unused += library.catalog.remove([photo.id for photo in absorbed])
     if absorbed:
-        settled.messages.append(f"{len(absorbed):,} RAW files belong to the pictures beside them now.")
+        settled.messages.append(
+            f"Files that belong to the pictures beside them now (RAWs, live photos' videos): {len(absorbed):,}."
+        )
     settled.companions.append((one.root.id, one.paired))
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from indexer.metadata import PhotoMetadata
+    from indexer.tag_records import TagPath
 
 State = Literal["ok", "failed"]
 
@@ -58,7 +59,9 @@ class KnownPhoto(NamedTuple):
 class PhotoRecord:
     """Everything the catalog knows about one photo; see PhotoMetadata.
 
-    `reason` says why a failed one failed; `companions` are the RAWs of the same shot beside it.
+    `reason` says why a failed one failed; `companions` are the other files of the same shot beside it: RAWs, and the
+    video of a live photo. `duration_s` is a video's length in seconds, None for a photo; `poster_s` is when the frame
+    that stands for it is shown.
     """
 
     id: int
@@ -91,6 +94,8 @@ class PhotoRecord:
     rating: int | None
     title: str | None
     description: str | None
+    duration_s: float | None
+    poster_s: float | None
     indexed_at: datetime
     city: str | None
     region: str | None
@@ -101,7 +106,10 @@ class PhotoRecord:
 
 @dataclass(frozen=True)
 class NewPhoto:
-    """A decoded photo to be written; `path` is relative to its root, `sidecar` the stamp of what was read beside it."""
+    """A decoded photo to be written; `path` is relative to its root, `sidecar` the stamp of what was read beside it.
+
+    A video has a length, in seconds, the moment of its poster, and the `moments` of its other frames.
+    """
 
     path: str
     size: int
@@ -112,6 +120,9 @@ class NewPhoto:
     format: str
     metadata: PhotoMetadata
     sidecar: str = ""
+    duration_s: float | None = None
+    poster_s: float | None = None
+    moments: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,16 +198,19 @@ class PhotoFilter:
             anywhere in a photo's folder ("Holiday/Beach"). Upper and lower case are the same.
         place: words that stand together in the name of a photo's city, region or country ("new york"). Upper and
             lower case, and letters with and without accents, are the same.
+        tags: each the names of a tag as they follow each other in its path; a photo has all of them, or what lies
+            under them, suggested or accepted.
     """
 
     after: datetime | None = None
     before: datetime | None = None
     folder: str | None = None
     place: str | None = None
+    tags: tuple[TagPath, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether this filter asks for anything at all."""
-        return self.after is not None or self.before is not None or bool(self.folder or self.place)
+        return self.after is not None or self.before is not None or bool(self.folder or self.place or self.tags)
 
 
 @dataclass(frozen=True)

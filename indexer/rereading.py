@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from . import describing, formats, raw
+from . import describing, formats, raw, videos
 from .errors import ImageError
 from .metadata import PhotoMetadata
+from .videos import is_video_name
 
 
 def reread(path: Path, *, sidecar: str, mtime_ns: int, max_pixels: int, max_bytes: int) -> PhotoMetadata:
@@ -23,6 +24,8 @@ def reread(path: Path, *, sidecar: str, mtime_ns: int, max_pixels: int, max_byte
     Raises:
         ImageError: its file cannot be read.
     """
+    if is_video_name(path):
+        return describing.complete(videos.read_metadata(path), path, sidecar=sidecar, mtime_ns=mtime_ns)
     try:
         if path.stat().st_size > max_bytes:
             raise ImageError(f"the file is larger than the bound of {max_bytes:,} bytes")

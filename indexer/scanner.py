@@ -54,20 +54,19 @@ class _Walk:
     mounts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     links: list[_Folder] = field(default_factory=list)
-    videos: int = 0
 
 
 def scan(
     root: Path,
     subfolder: str = "",
     *,
-    suffixes: Collection[str] = SUFFIXES,
+    suffixes: Collection[str] = SUFFIXES | VIDEO_SUFFIXES,
     exclude: Path | None = None,
     roots: Collection[Path] = (),
     ignoring: Ignoring = NOTHING_MORE,
     stop: Callable[[], bool] = lambda: False,
 ) -> Scan:
-    """List the photos of a root, or of one of its subfolders.
+    """List the photos and videos of a root, or of one of its subfolders.
 
     Links to files are followed, and so are links to folders outside the root, each folder once; what a link inside the
     root shows is found where it is, and what belongs to another root is found there.
@@ -107,7 +106,6 @@ def scan(
         broken_links=tuple(sorted(walk.broken_links)),
         mounts=tuple(walk.mounts),
         notes=tuple(walk.notes),
-        videos=walk.videos,
     )
 
 
@@ -203,7 +201,6 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], folder: _Folder) -> Ite
             if entry.is_symlink() and _is_folder_link(walk, entry, folder):
                 continue
             if not _is_photo_name(name, suffixes):
-                walk.videos += _is_photo_name(name, VIDEO_SUFFIXES)
                 continue
             status = entry.stat()
         except FileNotFoundError:  # gone since, or a link to nothing

@@ -21,6 +21,7 @@ COMMIT_PHOTOS = 256
 COMMIT_SECONDS = 5.0
 RETIRED = 4096  # vectors of pictures that were replaced in this run, kept in case they turn up elsewhere
 
+Vectors = NDArray[np.float16]
 _T = TypeVar("_T")
 
 
@@ -53,11 +54,11 @@ class Storing:
         self._library, self._embedder, self._model, self._batch_size = library, embedder, model, batch_size
         self._stop = stop
         self._waiting: list[Result] = []  # decoded, to be embedded
-        self._embedded: list[tuple[Result, NewPhoto, NDArray[np.float16]]] = []
+        self._embedded: list[tuple[Result, NewPhoto, Vectors]] = []
         self._copies: list[tuple[Job, CopiedPhoto]] = []
         self._failed: list[tuple[Job, FailedPhoto]] = []
         self._described: list[tuple[Job, DescribedPhoto]] = []
-        self._retired: dict[str, NDArray[np.float16]] = {}
+        self._retired: dict[str, Vectors] = {}
         self._last_commit = time.monotonic()
 
     def take(self, result: Result) -> None:
@@ -74,7 +75,7 @@ class Storing:
                 self._described.append((result.job, replace(photo, metadata=placed(metadata))))
             case NewPhoto(metadata=metadata) as photo:
                 self._waiting.append(replace(result, photo=replace(photo, metadata=placed(metadata))))
-        if len(self._waiting) >= self._batch_size:
+        if sum(map(_pictures, self._waiting)) >= self._batch_size:
             self._embed()
         held = len(self._embedded) + len(self._copies) + len(self._failed) + len(self._described)
         if held >= COMMIT_PHOTOS or (held and time.monotonic() - self._last_commit >= COMMIT_SECONDS):
@@ -94,7 +95,11 @@ class Storing:
     def _embed(self) -> None:
         if not self._waiting or not self._embedder.load(self._stop):
             return
-        batch, self._waiting = self._waiting, []
+        batch = [result for result in self._waiting if _pictures(result) == 1]
+        videos = [result for result in self._waiting if _pictures(result) > 1]
+        self._waiting = []
+        for result in videos:
+            self._embed_video(result)
         known = self._known_vectors(batch)
         new = {result.photo.content_hash: result for result in batch if isinstance(result.photo, NewPhoto)}
         fresh = [result for content, result in new.items() if content not in known]
@@ -107,11 +112,11 @@ class Storing:
         taken = {id(result) for result in fresh}
         self._keep_copies([result for result in batch if id(result) not in taken])
 
-    def _known_vectors(self, batch: list[Result]) -> dict[str, NDArray[np.float16]]:
+    def _known_vectors(self, batch: list[Result]) -> dict[str, Vectors]:
         """The vectors of those pictures that the model has embedded already, whatever the metadata beside them."""
         contents = {result.photo.content_hash for result in batch if isinstance(result.photo, NewPhoto)}
         known = {content: vector for content, vector in self._retired.items() if content in contents}
-        known |= {photo.content_hash: vector for _, photo, vector in self._embedded if photo.content_hash in contents}
+        known |= {photo.content_hash: made[0] for _, photo, made in self._embedded if photo.content_hash in contents}
         catalog = self._library.catalog
         for content, photo_id in catalog.by_content(contents - known.keys(), model_id=self._model.id).items():
             if (vector := catalog.embedding_of(photo_id, self._model.id)) is not None:
@@ -131,26 +136,51 @@ class Storing:
         try:
             self._keep([result], self._vectors([result]))
         except ValueError:
-            file = result.job.file
-            reason = "the model finds nothing in this picture: its features are zero or not finite"
-            self._fail(result.job, FailedPhoto(file.path, file.size, file.mtime_ns, reason), keep=result.job.same)
+            self._nothing_found(result)
 
-    def _vectors(self, batch: list[Result]) -> NDArray[np.float16]:
-        return self._embedder.embed_prepared([result.pixels for result in batch if result.pixels is not None])
+    def _nothing_found(self, result: Result) -> None:
+        file = result.job.file
+        reason = "the model finds nothing in this picture: its features are zero or not finite"
+        self._fail(result.job, FailedPhoto(file.path, file.size, file.mtime_ns, reason), keep=result.job.same)
 
-    def _keep(self, batch: list[Result], vectors: NDArray[np.float16]) -> None:
+    def _embed_video(self, result: Result) -> None:
+        """Embed the poster and the other frames, unless another file has the same ones."""
+        assert isinstance(result.photo, NewPhoto) and result.pixels is not None
+        photo, content = result.photo, result.photo.content_hash
+        source = self._library.catalog.by_content([content], model_id=self._model.id).get(content)
+        if source is not None:
+            stamps = (photo.path, photo.size, photo.mtime_ns, content)
+            self._copies.append((result.job, CopiedPhoto(*stamps, source, photo.metadata, photo.sidecar)))
+            return
+        made = next((made for _, other, made in self._embedded if other.content_hash == content), None)
+        try:
+            made = self._frames(result.pixels) if made is None else made
+        except ValueError:
+            self._nothing_found(result)
+        else:
+            self._embedded.append((replace(result, pixels=None), photo, made))
+
+    def _frames(self, pixels: NDArray[np.uint8]) -> Vectors:
+        starts = range(0, len(pixels), self._batch_size)
+        return np.concatenate([self._embedder.embed_prepared([*pixels[i : i + self._batch_size]]) for i in starts])
+
+    def _vectors(self, batch: list[Result]) -> Vectors:
+        return self._embedder.embed_prepared([result.pixels[0] for result in batch if result.pixels is not None])
+
+    def _keep(self, batch: list[Result], vectors: Vectors) -> None:
         for result, vector in zip(batch, vectors, strict=True):
             if isinstance(result.photo, NewPhoto):
-                self._embedded.append((replace(result, pixels=None), result.photo, vector))
+                self._embedded.append((replace(result, pixels=None), result.photo, vector[None]))
 
     def _write(self) -> None:
         catalog = self._library.catalog
         self._retire()
         for root_id, copies in _by_root([(job, (job, copy)) for job, copy in self._copies]).items():
             self._write_copies(root_id, copies)  # first: what is stored next may be their originals
-        for root_id, stored in _by_root([(r.job, (photo, vector)) for r, photo, vector in self._embedded]).items():
-            vectors = np.stack([vector for _, vector in stored])
-            catalog.store(root_id, [photo for photo, _ in stored], self._model.id, vectors)
+        for root_id, stored in _by_root([(r.job, (photo, made)) for r, photo, made in self._embedded]).items():
+            vectors = np.stack([made[0] for _, made in stored])
+            frames = {photo.path: made[1:] for photo, made in stored if photo.duration_s is not None}
+            catalog.store(root_id, [photo for photo, _ in stored], self._model.id, vectors, frames)
         for root_id, failed in _by_root(self._failed).items():
             catalog.fail(root_id, failed)
         if self._described:
@@ -159,8 +189,9 @@ class Storing:
             self.updated += sum(counted)
             self.unchanged += len(counted) - sum(counted)
         for result, photo, _ in self._embedded:  # after the commit: a kill in between costs a thumbnail, leaves none
-            if result.thumbnail:
-                self._library.thumbnails.keep(photo.content_hash, result.thumbnail)
+            for frame, thumbnail in enumerate(result.thumbnails):
+                if thumbnail:
+                    self._library.thumbnails.keep(photo.content_hash, thumbnail, frame)
         for job in [result.job for result, *_ in self._embedded]:
             self.updated += job.known
             self.added += not job.known
@@ -189,6 +220,11 @@ class Storing:
         )
         self.updated += sum(job.known for job, _ in true)
         self.added += sum(not job.known for job, _ in true)
+
+
+def _pictures(result: Result) -> int:
+    """How many the network has to see: one of a photo, of a video its poster and its other frames."""
+    return 0 if result.pixels is None else len(result.pixels)
 
 
 def _by_root(items: list[tuple[Job, _T]]) -> dict[int, list[_T]]:

@@ -163,6 +163,8 @@ class PhotoRow(Base):
     place_id: Mapped[int | None] = mapped_column(Integer, index=True)  # in places, of which none is ever deleted
     # Size, time and name of the XMP file beside it, "" for none; NULL where nobody has looked.
     sidecar: Mapped[str | None] = mapped_column(ExactText)
+    duration_s: Mapped[float | None]  # of a video
+    poster_s: Mapped[float | None]  # and when the frame that stands for it is shown
 
 
 class PlaceRow(Base):
@@ -213,8 +215,22 @@ class EmbeddingRow(Base):
     generation: Mapped[int] = mapped_column(BigInteger)
 
 
+class FrameRow(Base):
+    """A frame of a video, its poster aside: when it is shown, and a vector as in `embeddings`."""
+
+    __tablename__ = "frames"
+    __table_args__ = (Index("ix_frames_generation", "model_id", "generation"),)
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, index=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    moment_s: Mapped[float]
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    generation: Mapped[int] = mapped_column(BigInteger)
+
+
 class CompanionRow(Base):
-    """A RAW in the folder of a photo that is the same shot."""
+    """A RAW, or the video of a live photo, in the folder of a photo that is the same shot."""
 
     __tablename__ = "companions"
 

@@ -1,4 +1,4 @@
-"""Thumbnails: one small WebP for each content, in the library folder, so that copies and moves share it.
+"""Thumbnails: a small WebP for each content, and each frame of a video, in the library; copies and moves share them.
 
 They are a cache that a decode makes again: written by rename, so that nobody sees half of one, and never synced.
 """
@@ -6,6 +6,7 @@ They are a cache that a decode makes again: written by rename, so that nobody se
 import errno
 import os
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,7 +26,7 @@ _HASH = re.compile(r"[0-9a-f]{16,128}")
 
 
 class ThumbnailStore:
-    """The thumbnails of one library: folder/ab/abcdef....webp."""
+    """The thumbnails of one library: folder/ab/abcdef....webp, and of a video's frame folder/ab/abcdef.../12.webp."""
 
     def __init__(self, folder: Path, side: int = DEFAULT_SIDE) -> None:
         """Name the folder; it is made when the first thumbnail is written.
@@ -37,15 +38,16 @@ class ThumbnailStore:
         self.folder = folder
         self.side = side
 
-    def path(self, content_hash: str) -> Path:
-        """Where the thumbnail of a content lies, whether it exists or not.
+    def path(self, content_hash: str, frame: int = 0) -> Path:
+        """Where the thumbnail of a content, or of a frame of it, lies, whether it exists or not.
 
         Raises:
             ValueError: it is no hexadecimal hash, and might lead out of the folder.
         """
         if not _HASH.fullmatch(content_hash):
             raise ValueError(f"not a content hash: {content_hash!r}; expected 16 to 128 hexadecimal digits")
-        return self.folder / content_hash[:2] / f"{content_hash}.webp"
+        own = self.folder / content_hash[:2] / content_hash
+        return own / f"{frame}.webp" if frame else own.with_suffix(".webp")
 
     def exists(self, content_hash: str) -> bool:
         """Whether there is a thumbnail; an empty file, as a power cut leaves, is none."""
@@ -64,13 +66,13 @@ class ThumbnailStore:
         """The thumbnail of an RGB picture, for `keep`."""
         return encode(shrink(image, self.side))
 
-    def keep(self, content_hash: str, content: bytes) -> Path:
-        """Write what `make` gave.
+    def keep(self, content_hash: str, content: bytes, frame: int = 0) -> Path:
+        """Write what `make` gave, of a content or of a frame of it.
 
         Raises:
             LibraryError: the folder cannot be written, or the disk is full.
         """
-        target = self.path(content_hash)
+        target = self.path(content_hash, frame)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._replace(target, content)
@@ -79,12 +81,14 @@ class ThumbnailStore:
         return target
 
     def remove(self, content_hash: str) -> None:
-        """Delete a thumbnail; one that is not there is fine.
+        """Delete the thumbnails of a content; those that are not there are fine.
 
         Raises:
             LibraryError: the folder cannot be written.
         """
         try:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                shutil.rmtree(self.path(content_hash, 1).parent)
             self.path(content_hash).unlink(missing_ok=True)
         except OSError as error:
             raise _unwritable(self.folder, error) from error

@@ -22,6 +22,9 @@ _LENGTH = struct.Struct("<Q")
 READY = b"ready"
 
 
+_bound_s = 0.0  # of time for a call; 0 outside of a worker
+
+
 class MemoryBoundError(Exception):
     """A call needed more memory than the worker may have."""
 
@@ -49,6 +52,8 @@ def main(timeout_s: float, memory_mb: int) -> None:
         timeout_s: a call that takes longer ends the process by SIGALRM, where the system has it.
         memory_mb: what a call may need above what the process has when it starts, where the system bounds it.
     """
+    global _bound_s
+    _bound_s = timeout_s
     requests, answers = _own_streams()
     _defy_signals()
     _stand_back()
@@ -59,6 +64,12 @@ def main(timeout_s: float, memory_mb: int) -> None:
         send(answers, READY)
         while True:
             send(answers, _answer(inbox.get(), timeout_s))
+
+
+def still_at_it() -> None:
+    """For a call of many parts: each that it begins with this has the whole bound of time."""
+    if _bound_s:
+        _alarm(_bound_s)
 
 
 def _answer(request: bytes, timeout_s: float) -> bytes:

@@ -118,3 +118,9 @@ def test_every_command_stands_in_the_readme_and_has_help():
     for name, command in commands.items():
         assert f"picsift {name}" in readme
         assert command.help
+
+
+def test_no_two_test_modules_share_a_name():
+    """Test folders are no packages: pytest imports each module by its bare name, and a second one breaks the run."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("conftest.py", "__init__.py")]
+    assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)

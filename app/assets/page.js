@@ -57,7 +57,13 @@ window.picsift = (() => {
       }
     });
     element.addEventListener("error", ({ target }) => { // the file cannot be read now: the thumbnail is there still
-      const { instead } = target.dataset;
+      const { instead, still } = target.dataset;
+      if (still) { // a video that this browser cannot play
+        const image = Object.assign(new Image(), { alt: target.ariaLabel, src: still });
+        image.dataset.instead = instead;
+        target.replaceWith(image);
+        return;
+      }
       delete target.dataset.instead;
       if (instead) target.src = instead;
     }, true);
@@ -71,7 +77,7 @@ window.picsift = (() => {
   };
 
   const keepFocus = (event, dialog) => {
-    const stops = [...dialog.querySelectorAll("button, a")];
+    const stops = [...dialog.querySelectorAll("button, a, video")];
     const at = stops.indexOf(document.activeElement);
     const to = event.shiftKey ? at - 1 : at + 1;
     event.preventDefault();

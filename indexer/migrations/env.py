@@ -6,6 +6,7 @@ grows with it. A test compares what the steps build with what `indexer.tables` d
 
 from alembic import context
 
+from indexer import tag_tables  # noqa: F401 - the tables of tags, which stand apart
 from indexer.tables import Base
 
 context.configure(

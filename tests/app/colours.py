@@ -114,7 +114,7 @@ class World:
     def services(self, *, create: bool = True) -> Services:
         return build_services(self.settings, create=create, new_embedder=self._new_embedder)
 
-    def index(self, model: str | None = None) -> SyncReport:
+    def index(self, model: str | None = None, *, videos: bool | None = None) -> SyncReport:
         services = self.services()
         return sync(
             services.library,
@@ -123,6 +123,7 @@ class World:
             workers=1,
             batch_size=8,
             max_pixels=10_000_000,
+            videos=videos,
         )
 
     def _new_embedder(self, name: str, **_: str) -> ColourEmbedder:

@@ -35,7 +35,9 @@ def test_a_search_answers_as_the_contract_says(client):
     assert set(body) == {"query", "model", "total", "took_ms", "hits"}
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
-    assert set(first) == {"id", "path", "score", "relevance", "taken_at", "width", "height", "companions", "reachable"}
+    known = {"id", "path", "score", "relevance", "taken_at", "width", "height", "companions", "reachable"}
+    assert set(first) == known | {"duration_s", "moment_s", "frame"}
+    assert (first["duration_s"], first["moment_s"], first["frame"]) == (None, None, 0)
     assert first["path"].endswith("/trip/yellow.jpg")
     assert (first["taken_at"], first["width"], first["height"]) == ("2021-07-04T10:11:12", 32, 24)
     assert first["relevance"] is None
@@ -205,7 +207,7 @@ def test_a_thumbnail_is_served_kept_and_made_again_when_missing(client, services
     number = photo_id(services, "blue.png")
     first = client.get(f"/api/v1/photos/{number}/thumbnail")
     tag = services.library.catalog.photo(number).content_hash
-    assert (first.headers["content-type"], first.headers["etag"]) == ("image/webp", f'"{tag}"')
+    assert (first.headers["content-type"], first.headers["etag"]) == ("image/webp", f'"{tag}-0"')
     assert "no-cache" in first.headers["cache-control"]
     again = client.get(f"/api/v1/photos/{number}/thumbnail", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -316,7 +318,8 @@ def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(clie
     paths = client.get("/openapi.json").json()["paths"]
     photo = "/api/v1/photos/{photo_id}"
     kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar")}
-    assert set(paths) == {"/api/v1/search", "/api/v1/status", "/api/v1/health", photo} | kinds
+    tags = {"/api/v1/tags", f"{photo}/tags"}
+    assert set(paths) == {"/api/v1/search", "/api/v1/status", "/api/v1/health", photo} | kinds | tags
     assert set(paths["/api/v1/search"]) == {"get", "post"}
     assert PROBLEM in paths["/api/v1/search"]["get"]["responses"]["400"]["content"]
     assert client.get("/docs").status_code == 404

@@ -27,7 +27,7 @@ def checks(settings, monkeypatch):
 
 
 def test_every_format_that_is_promised_is_decoded_here(checks):
-    assert {name for name in checks if name.startswith("format ")} == {f"format {name}" for name in FORMATS}
+    assert {name for name in checks if name.startswith("format ")} == {f"format {name}" for name in (*FORMATS, "video")}
     assert [check for name, check in checks.items() if name.startswith("format ") and not check.ok] == []
 
 
@@ -74,6 +74,12 @@ def test_a_format_that_does_not_decode_is_found(monkeypatch):
 def test_a_decoder_that_swaps_colours_is_found(monkeypatch):
     monkeypatch.setattr(doctor, "RED", (30, 30, 200))
     assert doctor._format("PNG")[0] is False
+
+
+def test_the_sample_video_is_looked_at_too(monkeypatch):
+    monkeypatch.setattr(doctor, "sample_video", lambda: b"not a video")
+    check = doctor._tried("format video", doctor._video)
+    assert not check.ok and "video cannot be decoded" in check.detail
 
 
 def test_whatever_a_check_raises_is_its_finding():

@@ -25,20 +25,20 @@ def home(tmp_path, monkeypatch):
 
 def install(home, **options):
     settings = Settings(library=home / "my library 100%")
-    given = {"model": None, "max_cpu": None, "print_only": False, "force": False, **options}
+    given = {"options": [], "print_only": False, "force": False, **options}
     service_unit.install(settings, [home / "photos"], **given)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
 def test_the_unit_is_written_and_the_command_that_enables_it_said(home, capsys):
-    install(home, max_cpu=40)
+    install(home, options=["--max-cpu", "40", "--videos"])
     out, err = capsys.readouterr()
     assert out == "systemctl --user enable --now picsift-watch\n"
     unit = home / "config/systemd/user/picsift-watch.service"
     assert str(unit) in err
     text = unit.read_text()
     assert f'ReadWritePaths="{home}/my library 100%%"\n' in text
-    assert f'"watch" "--library" "{home}/my library 100%%" "--max-cpu" "40" "{home}/photos"' in text
+    assert f'"watch" "--library" "{home}/my library 100%%" "--max-cpu" "40" "--videos" "{home}/photos"' in text
     for line in ("ProtectSystem=strict", "ProtectHome=read-only", "NoNewPrivileges=yes", "Restart=on-failure"):
         assert line in text.splitlines()
     assert (home / "my library 100%").is_dir()

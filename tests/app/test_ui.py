@@ -60,13 +60,13 @@ def test_likes_replace_words_and_picture(actions, services):
 
 
 def test_a_photo_opens(actions, services):
-    assert 'aria-label="yellow.jpg"' in actions.enlarge(event(photo_id(services, "yellow.jpg")))
+    assert 'aria-label="yellow.jpg"' in actions.enlarge(None, event(photo_id(services, "yellow.jpg")))
 
 
 @pytest.mark.parametrize("number", [999, -1, 2**70, "1", None, 1.5, {"a": 1}])
 def test_an_id_that_a_client_made_up_opens_nothing(actions, number):
     with pytest.raises(gr.Error):
-        actions.enlarge(event(number))
+        actions.enlarge(None, event(number))
 
 
 @pytest.mark.parametrize(

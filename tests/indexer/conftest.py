@@ -3,6 +3,9 @@
 import pytest
 from worlds import World
 
+from clip_model.checkpoint import save_model
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.model import CLIP
 from indexer.embedder import Embedder
 
 
@@ -19,3 +22,15 @@ def idle(world, monkeypatch):
     monkeypatch.setattr(embedder, "embed_prepared", lambda pixels: asked.append(len(pixels)))
     yield embedder
     assert asked == []
+
+
+@pytest.fixture
+def other_model(tmp_path):
+    path = tmp_path / "other.safetensors"
+    config = CLIPConfig(
+        embed_dim=24,
+        vision=VisionConfig(image_size=32, layers=1, width=32, patch_size=16, head_width=16),
+        text=TextConfig(width=16, heads=2, layers=1),
+    )
+    save_model(CLIP(config), path)
+    return Embedder(str(path), device="cpu", precision="fp32")

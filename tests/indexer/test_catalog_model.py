@@ -1,5 +1,6 @@
 """The catalog against a model of it made of plain dictionaries, through random sequences of writes."""
 
+import dataclasses
 import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -13,12 +14,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from indexer.catalog import Catalog
 from indexer.database import open_database
+from indexer.frame_ids import FIRST_FRAME, frame_id
 from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
 
 NAMES = ["a.jpg", "b.jpg", "c_%.jpg", "\udce9.jpg"]
 FOLDERS = ["", "x/", "x/y/", "X_%/"]
 PATHS = st.sampled_from([folder + name for folder in FOLDERS for name in NAMES])
 CONTENTS = st.sampled_from("PQRS")
+FRAMES = {"P": 0, "Q": 0, "R": 1, "S": 3}  # R and S are videos with so many frames beside the poster
 START = datetime(2020, 1, 1)
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -34,6 +37,7 @@ class CatalogModel(RuleBasedStateMachine):
         self.models = [self.catalog.model(name, name, DIM).id for name in ("m", "n")]
         self.rows: dict[int, dict[str, object]] = {}
         self.embedded: dict[int, dict[int, np.ndarray]] = {model: {} for model in self.models}
+        self.frames: dict[int, dict[int, np.ndarray]] = {model: {} for model in self.models}
         self.generations = dict.fromkeys(self.models, 0)
         self.seed = 0
 
@@ -46,6 +50,9 @@ class CatalogModel(RuleBasedStateMachine):
 
     def drop(self, *ids):
         """Forget embeddings; gives the models that had some."""
+        for model in self.models:
+            for number in ids:
+                self.frames[model].pop(number, None)
         return {model for model in self.models for number in ids if self.embedded[model].pop(number, None) is not None}
 
     def bump(self, models):
@@ -72,12 +79,23 @@ class CatalogModel(RuleBasedStateMachine):
         self.seed += 1
         made = vectors(len(paths), self.seed)
         photos = [
-            new(path, content, taken_at=START + timedelta(days=day))
+            dataclasses.replace(
+                new(path, content, taken_at=START + timedelta(days=day)),
+                moments=tuple(2.0 * number for number in range(FRAMES[content])),
+            )
             for path, content in zip(paths, contents, strict=True)
         ]
-        ids = self.catalog.store(self.roots[root].id, photos, self.models[model], made)
+        frames = {
+            path: vectors(FRAMES[content], 1000 + self.seed)
+            for path, content in zip(paths, contents, strict=True)
+            if FRAMES[content]
+        }
+        ids = self.catalog.store(self.roots[root].id, photos, self.models[model], made, frames)
         touched = self.put(ids, root, paths, contents, day)
         self.embedded[self.models[model]].update(zip(ids, made, strict=True))
+        self.frames[self.models[model]].update(
+            (n, frames[path]) for n, path in zip(ids, paths, strict=True) if path in frames
+        )
         self.bump(touched | {self.models[model]})
 
     @rule(root=st.integers(0, 1), paths=st.lists(PATHS, min_size=1, max_size=3, unique=True))
@@ -92,6 +110,7 @@ class CatalogModel(RuleBasedStateMachine):
         sources = [data.draw(st.sampled_from(sound)) for _ in paths]
         before = {n: dict(self.rows[n]) for n in sources}
         lent = {model: {n: self.embedded[model].get(n) for n in sources} for model in self.models}
+        shown = {model: {n: self.frames[model].get(n) for n in sources} for model in self.models}
         contents = [before[source]["content"] for source in sources]
         copies = [CopiedPhoto(p, 10, 1, c, s) for p, c, s in zip(paths, contents, sources, strict=True)]
         ids = self.catalog.store_copies(self.roots[root].id, copies)
@@ -101,6 +120,8 @@ class CatalogModel(RuleBasedStateMachine):
             for model in self.models:
                 if lent[model][source] is not None:
                     self.embedded[model][number] = lent[model][source]
+                    if shown[model][source] is not None:
+                        self.frames[model][number] = shown[model][source]
                     touched.add(model)
         self.bump(touched)
 
@@ -170,10 +191,15 @@ class CatalogModel(RuleBasedStateMachine):
                 for ids, part in self.catalog.embeddings(model)
                 for n, vector in zip(ids, part, strict=True)
             }
-            expected = self.embedded[model]
+            expected = dict(self.embedded[model])
+            for video, frames in self.frames[model].items():
+                expected |= {frame_id(video, number): frame for number, frame in enumerate(frames, start=1)}
             assert stored.keys() == expected.keys()
             assert all(np.array_equal(stored[n], expected[n]) for n in stored)
             assert list(self.catalog.embedding_ids(model)) == sorted(expected)
+            assert self.catalog.embedding_count(model) == len(expected)
+            moments = self.catalog.moments(model, expected)
+            assert moments == {n: 2.0 * (n // FIRST_FRAME - 1) for n in expected if n >= FIRST_FRAME}
             assert self.catalog.generation(model) == self.generations[model]
             lacking = {n for n, row in self.rows.items() if row["content"] and not row["missing"]} - expected.keys()
             assert list(self.catalog.lacking(model)) == sorted(lacking)

@@ -67,12 +67,18 @@ def test_a_file_that_is_polled_grows_until_two_looks_agree():
     assert changes.take(63) == {"/p"}
 
 
+def test_a_folder_that_takes_the_name_of_a_growing_file_is_looked_for_in_its_parent_too():
+    changes = gathered((0, Kind.WRITTEN, "/p/a"), (0, Kind.FOLDER, "/p/a"))
+    assert changes.take(60) == {"/p", "/p/a"}
+
+
 events = st.lists(
     st.tuples(st.floats(0, 5), st.sampled_from(Kind), st.sampled_from(["/p/a", "/p/b", "/q/c"])), max_size=30
 )
 
 
 @given(events)
+@example([(0.0, Kind.WRITTEN, "/p/a"), (0.0, Kind.FOLDER, "/p/a")])
 def test_no_change_is_ever_forgotten(steps):
     """Whatever comes in whichever order, each folder with a change is in some batch once all is closed."""
     changes, now, taken, wanted = Changes(2, 10), 0.0, set(), set()

@@ -271,6 +271,27 @@ def test_a_kill_during_the_first_migration_leaves_a_file_that_opens(tmp_path):
         assert schema_version(connection) == database.SCHEMA_VERSION
 
 
+@pytest.mark.parametrize("version", range(1, database.SCHEMA_VERSION))
+def test_a_library_of_every_older_schema_is_brought_up_to_date_with_its_photos(tmp_path, version):
+    engine = database._engine(tmp_path / "catalog.db")
+    with writing(engine) as connection:
+        migrations.upgrade(connection, f"{version:04}")
+        connection.execute(text("INSERT INTO roots (id, path) VALUES (1, '/p')"))
+        connection.execute(text("INSERT INTO folders (id, root_id, path) VALUES (1, 1, 'a')"))
+        connection.execute(
+            text(
+                "INSERT INTO photos (id, folder_id, name, size, mtime_ns, content_hash, state, indexed_at) "
+                "VALUES (7, 1, 'x.jpg', 1, 1, 'ab', 'ok', '2026-01-01')"
+            )
+        )
+    engine.dispose()
+    with reading(open_database(tmp_path)) as connection:
+        assert schema_version(connection) == database.SCHEMA_VERSION
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        row = connection.execute(text("SELECT name, content_hash, duration_s, poster_s FROM photos")).one()
+        assert tuple(row) == ("x.jpg", "ab", None, None)
+
+
 def test_rows_that_point_nowhere_stop_an_upgrade(tmp_path, monkeypatch):
     done = migrations.upgrade
 

@@ -45,8 +45,8 @@ def test_results_come_in_the_order_of_the_jobs(tmp_path, decoder):
     kinds = {type(result.photo) for result in results[:5]}
     assert kinds == {NewPhoto}
     assert isinstance(results[5].photo, FailedPhoto)
-    assert results[0].pixels.shape == (4, 4, 3)
-    assert results[0].thumbnail.startswith(b"RIFF")
+    assert results[0].pixels.shape == (1, 4, 4, 3)
+    assert results[0].thumbnails[0].startswith(b"RIFF")
 
 
 def test_no_more_than_asked_are_taken_up_before_their_turn(tmp_path, decoder):

@@ -36,6 +36,10 @@ def companions(*paths, failed=()):
             ["PXL_2021.RAW-01.MP.COVER.jpg", "PXL_2021.RAW-02.ORIGINAL.dng"],
             {"PXL_2021.RAW-01.MP.COVER.jpg": ["PXL_2021.RAW-02.ORIGINAL.dng"]},
         ),
+        (["IMG_1.HEIC", "IMG_1.MOV"], {"IMG_1.HEIC": ["IMG_1.MOV"]}),
+        (["IMG_1.HEIC", "IMG_1.DNG", "IMG_1.mov"], {"IMG_1.HEIC": ["IMG_1.DNG", "IMG_1.mov"]}),
+        (["IMG_1.HEIC", "IMG_1.mp4", "b/IMG_1.mov", "IMG_2.mov"], {}),
+        (["IMG_1.png", "IMG_1.mov"], {}),
         (["a/IMG_1.CR2", "b/IMG_1.JPG"], {}),
         (["IMG_1.CR2", "IMG_10.JPG", "IMG_1-edit.JPG"], {}),
         (["IMG_1.CR2", "IMG_1.DNG"], {}),
@@ -171,7 +175,7 @@ def test_beside_a_broken_picture_the_raw_is_found_by_the_next_run(world):
     world.write("x.jpg", 1)
     world.sync()
     report = world.sync()
-    assert "1 RAW files belong to the pictures beside them" in report.messages[0]
+    assert "belong to the pictures beside them now (RAWs, live photos' videos): 1." in report.messages[0]
     assert next(iter(photos(world).values()))[1] == ["x.dng"]
     assert counts(world.sync()) == (0, 0, 0, 0, 1, 0)
     world.assert_agreement()

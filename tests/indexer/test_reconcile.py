@@ -275,13 +275,3 @@ def test_photos_that_move_up_one_by_one_all_move(world, idle):
     assert counts(world.sync(embedder=idle)) == (0, 0, 3, 1, 1, 0)
     assert [photo(world, name).id for name in ("0.jpg", "1.jpg", "2.jpg", "4.jpg")] == ids[1:]
     world.assert_agreement()
-
-
-def test_videos_are_left_out_and_that_is_said(world):
-    world.write("a.jpg", 1)
-    world.write("film.MP4", b"\0\0\0\x18ftypmp42")
-    world.write("sub/other.mov", b"\0\0\0\x14ftypqt  ")
-    report = world.sync()
-    assert counts(report)[:1] == (1,)
-    assert [message for message in report.messages if "2 videos" in message and "left out" in message]
-    assert world.names() == ["a.jpg"]

@@ -39,6 +39,17 @@ def test_a_thumbnail_is_a_small_webp_under_its_hash(store):
     assert files_below(store.folder) == [f"ab/{HASH}.webp"]
 
 
+def test_a_videos_frames_lie_beside_its_poster_and_go_with_it(store):
+    paths = [store.write(HASH, picture()), store.keep(HASH, store.make(picture()), 1), store.keep(HASH, b"x", 12)]
+    assert paths[1:] == [store.path(HASH, number) for number in (1, 12)]
+    assert files_below(store.folder) == [f"ab/{HASH}.webp", f"ab/{HASH}/1.webp", f"ab/{HASH}/12.webp"]
+    other = HASH[:-1] + "f"
+    store.write(other, picture())
+    store.remove(HASH)
+    assert files_below(store.folder) == [f"ab/{other}.webp"]
+    assert not (store.folder / "ab" / HASH).exists()
+
+
 @pytest.mark.parametrize(
     ("size", "expected"),
     [

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from indexer.embedder import Embedder
+from indexer.frame_ids import FIRST_FRAME, number_of, photo_of
 from indexer.library import open_library
 from indexer.pipeline import sync
 from indexer.records import PhotoFilter
@@ -78,8 +79,13 @@ class World:
         for ids, vectors in catalog.embeddings(model.id):
             for photo_id, vector in zip(ids, vectors, strict=True):
                 np.testing.assert_array_equal(index.vector(int(photo_id)), vector)
-        photos = catalog.photos(catalog.embedding_ids(model.id).tolist())
-        kept = {path.stem for path in self.library.thumbnails.folder.rglob("*.webp")}
-        needed = {photo.content_hash for photo in photos}
+        photos = catalog.photos([number for number in index.ids().tolist() if number < FIRST_FRAME])
+        assert {photo.id for photo in photos} == set(photo_of(index.ids()).tolist())
+        thumbnails = self.library.thumbnails
+        kept = set(thumbnails.folder.rglob("*.webp"))
+        needed = {thumbnails.path(photo.content_hash) for photo in photos}
+        of_photo = {photo.id: photo.content_hash for photo in photos}
+        for number in index.ids().tolist():
+            needed.add(thumbnails.path(of_photo[photo_of(number)], number_of(number)))
         assert kept <= needed if kills else kept == needed
         assert all(photo.path.is_file() for photo in photos)

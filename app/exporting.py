@@ -1,0 +1,150 @@
+"""`picsift export`: from options to the exports, from what they did or would do to what is printed."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app import exits, output, table_export
+from app.bootstrap import Services, build_services
+from app.export import ExportReport
+from app.logs import begin
+from app.options import JsonOption, LibraryOption, VerboseOption
+from app.output import printable, say
+from app.progress import counting
+from app.sidecar_plan import Naming, Outcome, Planned, Refused
+from app.table_export import Table
+from app.tag_path import path_text
+from indexer.export_store import Export
+
+SHOWN_REFUSALS = 20
+
+
+@exits.reported
+def export_command(
+    naming: Annotated[
+        Naming, typer.Option("--naming", help="What new sidecars are called; auto is as most are already.")
+    ] = Naming.auto,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change, file by file.")] = False,
+    undo: Annotated[
+        int | None, typer.Option("--undo", metavar="ID", help="Put the files of an export back as they were.")
+    ] = None,
+    history: Annotated[bool, typer.Option("--history", help="List the exports and their ids.")] = False,
+    table: Annotated[
+        Table | None, typer.Option("--table", help="Write a table of all tags, in every state, instead.")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Where the table goes. [default: standard output]")
+    ] = None,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write accepted tags to XMP files beside the photos, for other programs to read. The photos stay as they are."""
+    if sum((dry_run, undo is not None, history, table is not None)) > 1:
+        exits.usage("--dry-run, --undo, --history and --table exclude each other.")
+    if target is not None and table is None:
+        exits.usage("--output belongs to --table.")
+    services = build_services(begin(verbose, library=library))
+    exports = services.exports
+    if table is not None:
+        _write_table(services, table, target)
+    elif history:
+        _show_history(exports.history(), json=json)
+    elif dry_run:
+        _show_preview(exports.preview(naming), json=json)
+    elif undo is not None:
+        with exits.stop_on_signal() as stop:
+            _end(exports.undo(undo, stop=stop.is_set), json=json, verb="put back")
+    else:
+        with exits.stop_on_signal() as stop, counting("Writing tags", quiet=json) as show:
+            report = exports.run(naming, on_progress=show, stop=stop.is_set)
+        _end(report, json=json, verb="written")
+
+
+def _write_table(services: Services, table: Table, target: Path | None) -> None:
+    if target is None:
+        table_export.stream(services.library, table, sys.stdout)
+        return
+    with counting("Writing tags", quiet=False) as show:
+        count = table_export.write(services.library, table, target.absolute(), show)
+    say(f"the tags of {count:,} photos are in {printable(target)}.")
+
+
+def _show_history(exports: list[Export], *, json: bool) -> None:
+    if json:
+        output.write_json([_entry(export) for export in exports])
+        return
+    for export in exports:
+        end = "undone" if export.undone_at else "interrupted" if export.finished_at is None else "done"
+        when = f"{export.started_at.astimezone():%Y-%m-%d %H:%M}"
+        print(f"{export.id:>4}  {when}  {export.kind}  {export.files:,} files  {end}")  # noqa: T201
+    if not exports:
+        say("nothing was exported yet.")
+
+
+def _entry(export: Export) -> dict[str, Any]:
+    moments = {"started_at": export.started_at, "finished_at": export.finished_at, "undone_at": export.undone_at}
+    shown = {name: None if moment is None else moment.isoformat() for name, moment in moments.items()}
+    return {"id": export.id, "kind": export.kind, "files": export.files, **shown}
+
+
+def _show_preview(outcomes: Iterable[Outcome], *, json: bool) -> None:
+    if json:
+        output.write_json([_document(outcome) for outcome in outcomes])
+        return
+    counts = {"new": 0, "changed": 0, "left alone": 0, "as they should be": 0}
+    for outcome in outcomes:
+        if isinstance(outcome, Planned):
+            counts["new" if outcome.before is None else "changed"] += 1
+            signs = [f"+{path_text(tag)}" for tag in outcome.added] + [f"-{path_text(tag)}" for tag in outcome.removed]
+            kind = "new    " if outcome.before is None else "change "
+            print(f"{kind} {printable(outcome.path)}  {printable(', '.join(signs))}")  # noqa: T201
+        elif isinstance(outcome, Refused):
+            counts["left alone"] += 1
+            print(f"leave   {printable(outcome.path)}  {printable(outcome.reason)}")  # noqa: T201
+        else:
+            counts["as they should be"] += 1
+    say("nothing was written. " + ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) + ".")
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    found = {"photo": str(outcome.photo.path), "file": str(outcome.path), "outcome": type(outcome).__name__.lower()}
+    if isinstance(outcome, Refused):
+        return found | {"reason": outcome.reason}
+    if isinstance(outcome, Planned):
+        added, removed = ([path_text(tag) for tag in tags] for tags in (outcome.added, outcome.removed))
+        return found | {"new": outcome.before is None, "added": added, "removed": removed}
+    return found
+
+
+def _end(report: ExportReport, *, json: bool, verb: str) -> None:
+    """Print what was done; exit status 1 where files were left alone, 130 where it was stopped."""
+    if json:
+        refused = [{"file": str(path), "reason": reason} for path, reason in report.refused]
+        output.write_json(
+            {
+                **{"export": report.export, "written": report.written, "unchanged": report.unchanged},
+                **{"refused": refused, "complete": report.complete},
+            }
+        )
+    else:
+        _show_end(report, verb)
+    if not report.complete:
+        raise SystemExit(exits.INTERRUPTED)
+    if report.refused:
+        raise SystemExit(exits.FAILED)
+
+
+def _show_end(report: ExportReport, verb: str) -> None:
+    for path, reason in report.refused[:SHOWN_REFUSALS]:
+        say(f"left alone {printable(path)}: {printable(reason)}")
+    if len(report.refused) > SHOWN_REFUSALS:
+        say(f"and {len(report.refused) - SHOWN_REFUSALS:,} more; --json lists them all.")
+    print(f"{report.written:,} files {verb}, {report.unchanged:,} unchanged, {len(report.refused):,} left alone")  # noqa: T201
+    if report.export is not None and verb == "written":
+        say(f"to put them back as they were: picsift export --undo {report.export}")
+    if not report.complete:
+        say("interrupted; what is done is in the journal. The same command goes on from here.")

@@ -1,0 +1,56 @@
+"""`picsift import`: from options to what comes in, and what is said of it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import exits, output, tag_import
+from app.bootstrap import build_services
+from app.logs import begin
+from app.options import JsonOption, LibraryOption, VerboseOption
+from app.output import printable, say
+from app.progress import counting
+from app.tag_import import ImportReport
+
+SHOWN = 10
+
+
+@exits.reported
+def import_command(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="A table with the columns path and tag: .csv, .tsv, .jsonl or .parquet."),
+    ] = None,
+    keywords: Annotated[
+        bool, typer.Option("--keywords", help="Take the keywords of the photos' own files and sidecars.")
+    ] = False,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Take tags in, accepted, with where they came from. What was decided here before stays."""
+    if (file is None) != keywords:
+        exits.usage("name a file, or say --keywords.")
+    services = build_services(begin(verbose, library=library))
+    with counting("Reading tags", quiet=json) as show:
+        if file is None:
+            report = tag_import.from_keywords(services.library, show)
+        else:
+            report = tag_import.from_table(services.library, file, show)
+    if json:
+        output.write_json(asdict(report))
+    else:
+        _show(report)
+    if report.refused or report.unknown:
+        raise SystemExit(exits.FAILED)
+
+
+def _show(report: ImportReport) -> None:
+    for path in dict.fromkeys(report.unknown[:SHOWN]):
+        say(f"no photo of the library: {printable(path)}")
+    for where, reason in report.refused[:SHOWN]:
+        say(f"{where} is left out: {printable(reason)}")
+    left = len(report.unknown) + len(report.refused)
+    print(f"{report.read:,} tags read, {report.changed:,} new, {left:,} left out")  # noqa: T201

@@ -1,0 +1,191 @@
+"""What an export would write beside each photo: which XMP file, with which bytes. It reads, and writes nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from app.xmp_merge import SidecarError, Wanted, described, merged
+from indexer.library import Library
+from indexer.records import PhotoRecord
+from indexer.sidecar import SUFFIX, sidecar_name
+from indexer.tag_records import PhotoTag, TagPath
+from indexer.xmp import MAX_BYTES
+
+ALBUM = "album"  # tags under this one are albums, which have a field of their own beside the keywords
+
+
+class Naming(StrEnum):
+    """How a new sidecar of photo.jpg is called."""
+
+    auto = "auto"
+    full = "photo.jpg.xmp"
+    short = "photo.xmp"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One file that an export would write.
+
+    Attributes:
+        photo: whose tags it holds.
+        path: of the sidecar.
+        before: its bytes now, None where there is none.
+        after: its bytes then.
+        added: tags that it does not hold yet.
+        removed: tags that an export added, and that the photo has no more.
+        mode: its permissions now, None where there is none.
+        mtime_ns: its time now.
+    """
+
+    photo: PhotoRecord
+    path: Path
+    before: bytes | None
+    after: bytes
+    added: tuple[TagPath, ...]
+    removed: tuple[TagPath, ...]
+    mode: int | None
+    mtime_ns: int | None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A photo whose tags cannot be written, and why; they stay in the catalog."""
+
+    photo: PhotoRecord
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A photo whose sidecar holds everything already."""
+
+    photo: PhotoRecord
+    path: Path
+
+
+Outcome = Planned | Refused | Unchanged
+
+
+class Folders:
+    """What lies in the folders of photos: their sidecars, and whether they can be written. Each is read once."""
+
+    def __init__(self) -> None:
+        self._names: dict[Path, dict[str, str]] = {}
+
+    def sidecars(self, folder: Path) -> Mapping[str, str]:
+        """The names of a folder's sidecars, by the same in lower case. OSError where it cannot be read."""
+        if folder not in self._names:
+            names = [name for name in os.listdir(folder) if name.lower().endswith(SUFFIX)]  # noqa: PTH208
+            self._names[folder] = {name.lower(): name for name in names}
+        return self._names[folder]
+
+
+def habit(library: Library) -> Naming:
+    """What most sidecars of the library are called; `photo.jpg.xmp` where it has none."""
+    kinds = library.catalog.exports.sidecar_kinds()
+    return Naming.short if kinds["short"] > kinds["full"] else Naming.full
+
+
+def plan(
+    library: Library, photos: Sequence[PhotoRecord], tags: Mapping[int, Sequence[PhotoTag]], naming: Naming
+) -> Iterator[Outcome]:
+    """What becomes of each photo's sidecar.
+
+    Args:
+        library: whose journal says which tags earlier exports wrote.
+        photos: those that have tags, or had.
+        tags: what each has, in every state.
+        naming: of new sidecars, not `auto`.
+    """
+    folders, edits = Folders(), library.catalog.tags.edits([photo.id for photo in photos])
+    places = [(photo, _place(photo, folders, naming)) for photo in photos]
+    earlier = library.catalog.exports.written([str(path) for _, path in places if isinstance(path, Path)])
+    shared = Counter(path for _, path in places if isinstance(path, Path))
+    for photo, path in places:
+        if isinstance(path, str):
+            yield Refused(photo, photo.path.parent, path)
+        elif shared[path] > 1 and photo.path.with_name(path.stem).suffix == "":
+            yield from _outcome(photo, photo.path.with_name(photo.path.name + SUFFIX), tags, earlier, edits)
+        else:
+            yield from _outcome(photo, path, tags, earlier, edits)
+
+
+def _outcome(
+    photo: PhotoRecord,
+    path: Path,
+    tags: Mapping[int, Sequence[PhotoTag]],
+    earlier: Mapping[str, Collection[TagPath]],
+    edits: Mapping[int, Mapping[str, str]],
+) -> Iterator[Outcome]:
+    accepted = tuple(tag.path for tag in tags.get(photo.id, ()) if tag.state == "accepted")
+    gone = tuple(sorted(set(earlier.get(str(path), ())) - set(accepted)))
+    if not accepted and not gone and photo.id not in edits:
+        return
+    try:
+        before, mode, mtime_ns = _read(path)
+        held = set(described(before).tags) if before is not None else set()
+        rating, title, description = _words(photo, edits.get(photo.id, {}), fresh=before is None)
+        albums = tuple(" / ".join(tag[1:]) for tag in accepted if tag[0] == ALBUM and len(tag) > 1)
+        after = merged(before, Wanted(accepted, gone, rating, title, description, albums))
+        if before == after:
+            yield Unchanged(photo, path)
+        elif reason := _unwritable(path, exists=before is not None):
+            yield Refused(photo, path, reason)
+        else:
+            added = tuple(tag for tag in accepted if tag not in held)
+            yield Planned(photo, path, before, after, added, tuple(t for t in gone if t in held), mode, mtime_ns)
+    except SidecarError as error:
+        yield Refused(photo, path, str(error))
+    except OSError as error:
+        yield Refused(photo, path, f"it cannot be read: {error.strerror}.")
+
+
+def _words(photo: PhotoRecord, edits: Mapping[str, str], *, fresh: bool) -> tuple[int | None, str | None, str | None]:
+    """Rating, title and description: what was edited, and, in a new sidecar, what is known."""
+    rating = int(edits["rating"]) if "rating" in edits else photo.rating if fresh else None
+    title, description = (
+        edits.get(name, known if fresh else None)
+        for name, known in (("title", photo.title), ("description", photo.description))
+    )
+    return rating, title, description
+
+
+def _place(photo: PhotoRecord, folders: Folders, naming: Naming) -> Path | str:
+    """The sidecar of a photo: the one that it has, else a new one; a sentence where there can be none."""
+    if photo.missing_since is not None:
+        return "the photo is not reachable now."
+    try:
+        beside = folders.sidecars(photo.path.parent)
+    except OSError as error:
+        return f"its folder cannot be read: {error.strerror}."
+    if found := sidecar_name(photo.path.name, beside):
+        return photo.path.with_name(found)
+    name = photo.path.stem if naming is Naming.short else photo.path.name
+    return photo.path.with_name(name + SUFFIX)
+
+
+def _read(path: Path) -> tuple[bytes | None, int | None, int | None]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None, None, None
+    if not stat.S_ISREG(status.st_mode):
+        raise SidecarError("it is no ordinary file. Move it away.")
+    if status.st_size > MAX_BYTES:
+        raise SidecarError(f"it has {status.st_size:,} bytes; a sidecar may have {MAX_BYTES:,}. Look at it by hand.")
+    return path.read_bytes(), stat.S_IMODE(status.st_mode), status.st_mtime_ns
+
+
+def _unwritable(path: Path, *, exists: bool) -> str | None:
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return f"the folder {path.parent} is read-only. The tags stay in the library."
+    if exists and not os.access(path, os.W_OK):
+        return "the file is read-only. The tags stay in the library."
+    return None

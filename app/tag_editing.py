@@ -1,0 +1,125 @@
+"""`picsift tags accept`, `reject`, `rename` and so on: what a person says of tags."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import exits, output, tag_lookup
+from app.bootstrap import Services, build_services
+from app.logs import begin
+from app.options import LibraryOption, VerboseOption
+from app.tag_lookup import FilesArgument, TagArgument
+from app.tag_path import path_text
+from indexer.tag_records import Decision, TagState
+
+tags_app = typer.Typer(
+    help="List tags, and accept, reject, rename, merge and delete them.", no_args_is_help=True, add_completion=False
+)
+
+
+class Answer(StrEnum):
+    """Whether a classifier may answer."""
+
+    on = "on"
+    off = "off"
+
+
+@tags_app.command("accept")
+@exits.reported
+def accept_command(
+    tag: TagArgument, files: FilesArgument, library: LibraryOption = None, verbose: VerboseOption = False
+) -> None:
+    """Say that photos have a tag. It is made if there is none of that name."""
+    _decide(build_services(begin(verbose, library=library)), tag, files, "accepted")
+
+
+@tags_app.command("reject")
+@exits.reported
+def reject_command(
+    tag: TagArgument, files: FilesArgument, library: LibraryOption = None, verbose: VerboseOption = False
+) -> None:
+    """Say that photos do not have a tag: it is not suggested for them again."""
+    _decide(build_services(begin(verbose, library=library)), tag, files, "rejected")
+
+
+@tags_app.command("undecide")
+@exits.reported
+def undecide_command(
+    tag: TagArgument, files: FilesArgument, library: LibraryOption = None, verbose: VerboseOption = False
+) -> None:
+    """Take back what was said of a tag on photos."""
+    services = build_services(begin(verbose, library=library))
+    path = tag_lookup.find(services, tag)
+    number = services.library.catalog.tags.make([path])[path]
+    count = services.library.catalog.tags.undecide(list(tag_lookup.photo_ids(services, files).values()), number)
+    output.say(f"{path_text(path)}: {count:,} taken back.")
+
+
+@tags_app.command("rename")
+@exits.reported
+def rename_command(
+    old: TagArgument,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new path, such as pet/dog.")],
+    library: LibraryOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Give a tag, with what lies under it, another path."""
+    services = build_services(begin(verbose, library=library))
+    path, target = tag_lookup.find(services, old), tag_lookup.parsed(new)
+    count = services.library.catalog.tags.rename(path, target)
+    output.say(f"{path_text(path)} is {path_text(target)} now; {count:,} tags have new paths.")
+
+
+@tags_app.command("merge")
+@exits.reported
+def merge_command(
+    old: TagArgument,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The tag that stays.")],
+    library: LibraryOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Let one tag become part of another. A decision goes before a suggestion, and the later of two decisions."""
+    services = build_services(begin(verbose, library=library))
+    path, target = tag_lookup.find(services, old), tag_lookup.find(services, into)
+    count = services.library.catalog.tags.merge(path, target)
+    output.say(f"{path_text(path)} is part of {path_text(target)} now; {count:,} photos' tags went over.")
+
+
+@tags_app.command("delete")
+@exits.reported
+def delete_command(
+    tag: TagArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    library: LibraryOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Delete a tag with what lies under it, and what was decided of it."""
+    services = build_services(begin(verbose, library=library))
+    path = tag_lookup.find(services, tag)
+    if not yes:
+        typer.confirm(f"Delete {path_text(path)} and what lies under it, decisions and all?", abort=True, err=True)
+    output.say(f"{path_text(path)} is deleted; {services.library.catalog.tags.remove(path):,} photos had it.")
+
+
+@tags_app.command("classifier")
+@exits.reported
+def classifier_command(
+    tag: TagArgument,
+    answer: Annotated[Answer, typer.Argument(metavar="on|off")],
+    library: LibraryOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Let a tag's classifier answer where it is better than the words alone, or never."""
+    services = build_services(begin(verbose, library=library))
+    path = tag_lookup.find(services, tag)
+    services.tagging.classify(path, answer is Answer.on)
+    output.say(f"{path_text(path)}: the classifier is {answer.value} from the next 'picsift tag' on.")
+
+
+def _decide(services: Services, tag: str, files: list[Path], state: TagState) -> None:
+    ids = tag_lookup.photo_ids(services, files)
+    path = tag_lookup.find_or_make(services, tag, make=state == "accepted")
+    changed = services.library.catalog.tags.decide([Decision(number, path, state) for number in ids.values()])
+    output.say(f"{output.printable(path_text(path))}: {state} for {len(ids):,} photos, {changed:,} of them new.")

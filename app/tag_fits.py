@@ -1,0 +1,50 @@
+"""What decisions taught of each tag of a library: fitted, kept in its catalog, shown, and switched off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from app.tag_learning import Fit, learn
+from app.tag_scores import Learned, Scorer
+from indexer.catalog import Catalog
+from indexer.records import ModelRecord
+from indexer.tag_records import TagPath
+
+
+def learn_all(scorer: Scorer, catalog: Catalog, model: ModelRecord) -> dict[int, Learned]:
+    """Fit every tag that was decided for on some photo, and keep what comes out; gives it by the tag's place."""
+    decided = {count.path: count.id for count in catalog.tags.counts() if count.accepted or count.rejected}
+    known, found = catalog.tags.fits(model.id), dict[int, Learned]()
+    for place, path in enumerate(scorer.paths):
+        if path not in decided:
+            continue
+        number = decided[path]
+        said = catalog.tags.decided(number)
+        stored = {photo: catalog.embedding_of(photo, model.id) for photo in said}
+        vectors = {photo: vector for photo, vector in stored.items() if vector is not None}
+        if not vectors:
+            continue
+        x = np.stack(list(vectors.values())).astype(np.float32)
+        odds = scorer.log_odds(x)[2][:, place].astype(np.float64)
+        wanted = Fit.of(known[number][0]).wanted if number in known else True
+        accepted = np.array([said[photo] for photo in vectors])
+        fit, direction = learn(odds, (x - scorer.lie.mean).astype(np.float64), accepted, wanted=wanted)
+        catalog.tags.put_fit(model.id, number, fit.text(), direction)
+        found[place] = (fit, direction)
+    return found
+
+
+def classify(catalog: Catalog, model: ModelRecord, path: TagPath, wanted: bool) -> None:
+    """Let a tag's classifier answer where it is better, or never, from the next run on."""
+    number = catalog.tags.make([path])[path]
+    known = catalog.tags.fits(model.id).get(number)
+    fit = Fit.of(known[0]) if known else Fit()
+    catalog.tags.put_fit(model.id, number, replace(fit, wanted=wanted, classifier=False).text(), None)
+
+
+def fits(catalog: Catalog, model: ModelRecord) -> dict[TagPath, Fit]:
+    """What was learned of tags under a model."""
+    paths = catalog.tags.paths()
+    return {paths[number]: Fit.of(text) for number, (text, _) in catalog.tags.fits(model.id).items()}

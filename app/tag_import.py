@@ -1,0 +1,169 @@
+"""Tags that come in: from the keywords of photos' own files, and from tables. What was decided here stays as it is."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from json import loads
+from pathlib import Path
+from typing import Any, cast
+
+from app.tag_path import clean_path, parse_path
+from indexer.errors import PicsiftError
+from indexer.library import Library
+from indexer.metadata import Keyword
+from indexer.tag_records import Decision, TagPath, TagState
+
+AT_A_TIME = 1_000
+TABLE = "table"  # the origin of rows that name none
+_DECIDED = ("accepted", "rejected")
+
+
+class TableError(PicsiftError):
+    """A file of tags cannot be read."""
+
+
+@dataclass
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        read: tags that were found, each on one photo.
+        changed: those that were new here.
+        unknown: paths of no photo of the library.
+        refused: where, and why, of what could not be read.
+    """
+
+    read: int = 0
+    changed: int = 0
+    unknown: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def from_keywords(library: Library, on_progress: Callable[[int, int], None]) -> ImportReport:
+    """Accept the keywords that photos' files and sidecars name, as the last run of the indexer read them.
+
+    Levels are parted by | (Lightroom) or by / (digiKam); a plain word that is a level of one of them says nothing new.
+    """
+    report, catalog = ImportReport(), library.catalog
+    ids = catalog.tags.with_keywords()
+    for start in range(0, len(ids), AT_A_TIME):
+        part = ids[start : start + AT_A_TIME]
+        decisions = []
+        for photo_id, words in catalog.tags.keywords(part).items():
+            decisions += [Decision(photo_id, path, "accepted", origin) for path, origin in paths_of(words).items()]
+        report.read += len(decisions)
+        report.changed += catalog.tags.decide(decisions, firm=False)
+        on_progress(start + len(part), len(ids))
+    return report
+
+
+def paths_of(words: Iterable[Keyword]) -> dict[TagPath, str]:
+    """The tags that keywords mean, with where each came from; what can be no tag is left out."""
+    found: dict[TagPath, str] = {}
+    for word in words:
+        mark = "|" if "|" in word.text else "/"
+        levels = [level for level in (level.strip() for level in word.text.split(mark)) if level]
+        try:
+            found.setdefault(clean_path(levels), word.source)
+        except ValueError:
+            continue
+    levels_of = {level for path in found if len(path) > 1 for level in path}
+    return {path: origin for path, origin in found.items() if len(path) > 1 or path[0] not in levels_of}
+
+
+def from_table(library: Library, file: Path, on_progress: Callable[[int, int], None]) -> ImportReport:
+    """Take the decisions of a table that `picsift export --table` wrote, or any with the columns path and tag.
+
+    `state` is accepted where there is no such column; suggestions are a model's, and are left out.
+
+    Raises:
+        TableError: the file is no such table or cannot be read.
+    """
+    report, done = ImportReport(), 0
+    try:
+        rows = iter(_rows(file))
+        while part := list(islice(rows, AT_A_TIME)):
+            _take(library, part, report, done)
+            done += len(part)
+            on_progress(done, 0)
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TableError(f"{file} cannot be read as a table of tags: {said}.") from error
+    return report
+
+
+def _take(library: Library, rows: list[dict[str, Any]], report: ImportReport, before: int) -> None:
+    photos = {
+        path: library.catalog.photo_at(Path(path)) for path in {str(row.get("path") or "") for row in rows} if path
+    }
+    decisions: dict[tuple[int, TagPath], Decision] = {}
+    for number, row in enumerate(rows, start=before + 1):
+        state = str(row.get("state") or "accepted")
+        if state not in _DECIDED:
+            if state != "suggested":
+                report.refused.append((f"row {number}", f"{state!r} is no state; accepted and rejected are"))
+            continue
+        photo = photos.get(str(row.get("path") or ""))
+        if photo is None:
+            report.unknown.append(str(row.get("path") or ""))
+            continue
+        try:
+            path = parse_path(str(row.get("tag") or ""))
+        except ValueError as error:
+            report.refused.append((f"row {number}", str(error)))
+            continue
+        report.read += 1
+        origin = str(row.get("origin") or TABLE)
+        decisions[photo.id, path] = Decision(photo.id, path, cast(TagState, state), origin)
+    report.changed += library.catalog.tags.decide(list(decisions.values()), firm=False)
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    """A row for each tag, whatever the format."""
+    match file.suffix.lower():
+        case ".csv" | ".tsv":
+            yield from _csv(file)
+        case ".jsonl" | ".ndjson":
+            yield from _lines(file)
+        case ".parquet":
+            yield from _parquet(file)
+        case other:
+            raise ValueError(f"{other or 'no suffix'!r} is no format of a table; .csv, .tsv, .jsonl and .parquet are")
+
+
+def _csv(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+        reader = csv.DictReader(text, delimiter="\t" if file.suffix.lower() == ".tsv" else ",", strict=True)
+        _require(reader.fieldnames or ())
+        yield from reader
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8") as text:
+        for number, line in enumerate(text, start=1):
+            if not line.strip():
+                continue
+            photo = loads(line)
+            if not isinstance(photo, dict) or not isinstance(photo.get("tags"), list):
+                raise ValueError(f"line {number} is no photo with a list of tags")
+            for tag in photo["tags"]:
+                yield {"path": photo.get("path"), **(tag if isinstance(tag, dict) else {"tag": tag})}
+
+
+def _parquet(file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ValueError("Parquet needs pyarrow, which is not installed; pip install pyarrow") from error
+    table = parquet.ParquetFile(file)
+    _require(table.schema_arrow.names)
+    for part in table.iter_batches(AT_A_TIME):
+        yield from part.to_pylist()
+
+
+def _require(columns: Iterable[str]) -> None:
+    if missing := {"path", "tag"}.difference(columns):
+        raise ValueError(f"it has no column {' and none '.join(sorted(missing))}")

@@ -1,0 +1,87 @@
+"""Which tag and which photos a person means on the command line, in a query, or on the page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.bootstrap import Services
+from app.tag_path import parse_path, path_text
+from indexer import tag_filter
+from indexer.errors import QueryError, TagError
+from indexer.tag_records import TagPath
+
+TagArgument = Annotated[
+    str, typer.Argument(metavar="TAG", help="Such as dog, or animal/dog where several have that name.")
+]
+FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE", help="Photos of the library.")]
+
+SHOWN = 5  # tags that a message lists
+
+
+def parsed(text: str) -> TagPath:
+    """The levels that a person wrote.
+
+    Raises:
+        TagError: they are none.
+    """
+    try:
+        return parse_path(text)
+    except ValueError as error:
+        raise TagError(f"{error}") from None
+
+
+def candidates(services: Services, text: str) -> list[TagPath]:
+    """The tags that these words can mean, of the library and of its vocabulary: one where they are a whole path."""
+    wanted = parsed(text)
+    known = dict(enumerate(services.library.catalog.tags.paths().values()))
+    if wanted in known.values():
+        return [wanted]
+    # Those that end in what was written; what lies under them is meant too, but is not them.
+    ending = [known[number] for number in tag_filter.matching(wanted, known) if _ends(known[number], wanted)]
+    if ending:
+        return sorted(ending)
+    return sorted({tag.path for tag in services.tagging.vocabulary().find(text)})
+
+
+def find(services: Services, text: str) -> TagPath:
+    """The one tag that is meant.
+
+    Raises:
+        TagError: there is none, or there are several.
+    """
+    found = candidates(services, text)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise TagError(f"there is no tag {text!r}. 'picsift tags list --all' lists those that there are.")
+    named = ", ".join(path_text(path) for path in found[:SHOWN])
+    raise TagError(f"{text!r} can mean several tags: {named}{', …' if len(found) > SHOWN else ''}. Name one in full.")
+
+
+def find_or_make(services: Services, text: str, *, make: bool) -> TagPath:
+    """The one tag that is meant; with `make`, a new one where there is none.
+
+    Raises:
+        TagError: there are several, or there is none and none is to be made.
+    """
+    return find(services, text) if not make or candidates(services, text) else parsed(text)
+
+
+def photo_ids(services: Services, files: Sequence[Path]) -> dict[Path, int]:
+    """The photos that lie at these paths.
+
+    Raises:
+        QueryError: at one there is none.
+    """
+    found = {file: services.library.catalog.photo_at(file) for file in files}
+    for file, photo in found.items():
+        if photo is None:
+            raise QueryError(f"{file} is no photo of the library. Index its folder first: picsift index {file.parent}")
+    return {file: photo.id for file, photo in found.items() if photo is not None}
+
+
+def _ends(path: TagPath, wanted: TagPath) -> bool:
+    tail = dict(enumerate([path[-len(wanted) :]]))
+    return bool(tag_filter.matching(wanted, tail))

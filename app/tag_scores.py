@@ -1,0 +1,111 @@
+"""One model's opinion of tags on photos: relevance, what decisions taught, groups, thresholds. Pure arithmetic.
+
+`tagging.py` brings the vectors and writes down what comes out. Legend: n photos, t tags, d dimension of the embeddings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app import relevance
+from app.relevance import Statistics
+from app.tag_learning import Fit
+from indexer.tag_records import TagPath
+
+Floats = NDArray[np.float32]
+Learned = tuple[Fit, Floats | None]
+
+SAME = 0.95  # cosine of two tags that mean the same
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores embeddings against a fixed set of tags.
+
+    Attributes:
+        paths: of the tags.
+        vectors: (t, d) unit length.
+        background: (b, d) of the vocabulary that tags are compared with.
+        lie: how the library's embeddings lie.
+        learned: what decisions taught, by the tag's place; a classifier's direction (d,) with it.
+        groups: places of tags that exclude each other.
+        threshold: the least confidence of a suggestion, 0 to 1.
+    """
+
+    paths: Sequence[TagPath]
+    vectors: Floats
+    background: Floats
+    lie: Statistics
+    learned: Mapping[int, Learned]
+    groups: Sequence[Sequence[int]]
+    threshold: float = relevance.DEFAULT_THRESHOLD
+
+    def log_odds(self, embeddings: Floats) -> tuple[Floats, Floats, Floats]:
+        """Cosines, standings and zero-shot log odds, each (n, t), of embeddings (n, d)."""
+        cosines = embeddings @ self.vectors.T
+        standing = relevance.standings(cosines, *self._lie)
+        own = masses = relevance.masses(standing)
+        if self.background is not self.vectors:
+            other = relevance.standings(embeddings @ self.background.T, *self.lie.of_tags(self.background))
+            masses = relevance.masses(other)
+        rest = np.repeat(masses.sum(axis=1, keepdims=True), len(self.paths), axis=1)
+        for place, alike in enumerate(self._alike):  # what means the same is no rival
+            if len(alike):
+                rest[:, place] -= masses[:, alike].sum(axis=1)
+        whole = own.copy()
+        for parent, below in self._families:
+            whole[:, parent] += own[:, below].sum(axis=1)
+        return cosines, standing, relevance.log_odds(whole, rest)
+
+    def confidences(self, embeddings: Floats) -> tuple[Floats, Floats]:
+        """Cosines and confidences (n, t): calibrated relevance, and shares within groups."""
+        cosines, standing, odds = self.log_odds(embeddings)
+        for place, (fit, direction) in self.learned.items():
+            odds[:, place] = fit.scaled(odds[:, place])
+            if direction is not None:
+                odds[:, place] += (embeddings - self.lie.mean) @ direction
+        confidence = relevance.probability(odds)
+        for group in self.groups:
+            members = [place for place in group if place not in self.learned]  # a person's word goes before the group's
+            if len(members) > 1:
+                shares = relevance.shares(standing[:, members])
+                confidence[:, members] = np.where(standing[:, members] > 0, shares, 0)
+        return cosines, confidence
+
+    def chosen(self, confidence: Floats) -> NDArray[np.bool_]:
+        """Which of the confidences (n, t) are suggestions; what a suggested child implies is not suggested itself."""
+        least = np.full(len(self.paths), self.threshold, dtype=np.float32)
+        for group in self.groups:
+            least[list(group)] = max(relevance.GROUP_THRESHOLD, self.threshold)
+        kept = confidence >= least
+        for parent, below in self._families:
+            kept[:, parent] &= ~kept[:, below].any(axis=1)
+        return kept
+
+    @cached_property
+    def _lie(self) -> tuple[Floats, Floats]:
+        return self.lie.of_tags(self.vectors)
+
+    @cached_property
+    def _alike(self) -> list[NDArray[np.int64]]:
+        """For each tag the places of those of the background that mean it, or what lies under it."""
+        near = self.vectors @ self.background.T >= SAME
+        for parent, below in self._families:
+            near[parent] |= near[below].any(axis=0)
+        return [np.flatnonzero(row) for row in near]
+
+    @cached_property
+    def _families(self) -> list[tuple[int, list[int]]]:
+        """Each tag that has tags under it, with the places of those."""
+        place = {path: number for number, path in enumerate(self.paths)}
+        found: dict[int, list[int]] = {}
+        for number, path in enumerate(self.paths):
+            for length in range(1, len(path)):
+                if path[:length] in place:
+                    found.setdefault(place[path[:length]], []).append(number)
+        return list(found.items())

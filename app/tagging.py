@@ -1,0 +1,239 @@
+"""TaggingService: suggests tags for the photos of a library from their stored embeddings, and learns from decisions.
+
+No photo is opened. How a score becomes a confidence is `tag_scores.py`'s; what a person decided is never written over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from json import dumps, loads
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app import relevance, tag_fits
+from app.live_index import LiveIndex
+from app.tag_fits import learn_all
+from app.tag_learning import Fit
+from app.tag_scores import Scorer
+from app.tag_vectors import key_of, tag_vectors
+from app.vocabulary import Vocabulary, load_vocabulary
+from indexer.embedder import Embedder
+from indexer.frame_ids import FIRST_FRAME
+from indexer.library import Library
+from indexer.records import ModelRecord
+from indexer.tag_records import Suggestion, TagPath
+
+TAGGED = "tagged"  # a setting of the library: up to which generation of which model's embeddings, with which words
+VOCABULARY = "vocabulary"  # the same: the file that it is tagged with, "" for the built-in one
+THRESHOLD = "tag threshold"  # the same: the least confidence of a suggestion
+AUTOMATIC = "tag new photos"  # the same: "1" where runs of the indexer are followed by tagging what is new
+SAMPLE = 20_000  # photos that the statistics are taken from
+BATCH = 4096
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TaggingReport:
+    """What a run of tagging did.
+
+    Attributes:
+        model: whose opinion it is.
+        vocabulary: the words' name.
+        tags: how many they are.
+        photos: that were looked at, by their stored vectors.
+        suggestions: that stand now for those.
+        learned: tags whose decisions count, each with its fit.
+        seconds: of wall time.
+        complete: False where the run was stopped before its end.
+    """
+
+    model: str
+    vocabulary: str
+    tags: int
+    photos: int
+    suggestions: int
+    learned: dict[TagPath, Fit]
+    seconds: float
+    complete: bool = True
+
+
+class TaggingService:
+    """Tags one library with its active model."""
+
+    def __init__(self, library: Library, live: LiveIndex, embedder_for: Callable[[str], Embedder]):
+        """Open nothing yet; `embedder_for` is asked when words have to be embedded that never were."""
+        self._library = library
+        self._live = live
+        self._embedder_for = embedder_for
+
+    def vocabulary(self) -> Vocabulary:
+        """The words that the library is tagged with.
+
+        Raises:
+            VocabularyError: their file is gone, or holds what cannot be used.
+        """
+        named = self._library.catalog.setting(VOCABULARY)
+        return load_vocabulary(Path(named) if named else None)
+
+    def use(self, vocabulary: Path | None) -> Vocabulary:
+        """Tag with the words of this file, or the built-in ones, from now on. VocabularyError where that cannot be."""
+        words = load_vocabulary(vocabulary)
+        self._library.catalog.set_setting(VOCABULARY, str(vocabulary.absolute()) if vocabulary else "")
+        return words
+
+    @property
+    def automatic(self) -> bool:
+        """Whether new photos are tagged as they are indexed."""
+        return self._library.catalog.setting(AUTOMATIC) == "1"
+
+    @automatic.setter
+    def automatic(self, wanted: bool) -> None:
+        self._library.catalog.set_setting(AUTOMATIC, str(int(wanted)))
+
+    def run(
+        self,
+        *,
+        only_new: bool = False,
+        threshold: float | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> TaggingReport:
+        """Suggest tags for every photo, or for those that changed since the last run with the same words and model.
+
+        Args:
+            only_new: leave what was tagged already, unless words, model or threshold are others now.
+            threshold: the least confidence of a suggestion, 0 to 1, from now on; None is what it was.
+            on_progress: told how many photos of how many are done.
+            stop: asked several times a second; what is done by then is kept.
+
+        Raises:
+            EmptyLibraryError: nothing is indexed.
+            ModelError: the model cannot be loaded.
+            VocabularyError: the words cannot be used.
+        """
+        begun, catalog = time.monotonic(), self._library.catalog
+        model, words = self._live.model(), self.vocabulary()
+        if threshold is not None:
+            catalog.set_setting(THRESHOLD, str(threshold))
+        least = float(catalog.setting(THRESHOLD) or relevance.DEFAULT_THRESHOLD)
+        generation, digest = catalog.generation(model.id), _digest(words, model, least)
+        since = self._tagged(digest) if only_new else 0
+        scorer = None if since == generation else self._scorer(model, words, least, stop)
+        photos = suggestions = 0
+        if scorer is not None:
+            tag_ids = catalog.tags.make([tag.path for tag in words.tags])
+            numbers = np.array([tag_ids[tag.path] for tag in words.tags])
+            implied = self._implied(scorer.paths)
+            total = catalog.embedding_count(model.id) if since == 0 else 0
+            for ids, embeddings in self._photos(model, since):
+                if stop():
+                    break
+                suggestions += self._suggest(scorer, model, numbers, ids, embeddings, implied)
+                photos += len(ids)
+                on_progress(photos, total)
+            else:
+                catalog.set_setting(TAGGED, dumps({"digest": digest, "generation": generation}))
+        learned = {} if scorer is None else {scorer.paths[place]: fit for place, (fit, _) in scorer.learned.items()}
+        seconds = round(time.monotonic() - begun, 3)
+        return TaggingReport(model.name, words.name, len(words.tags), photos, suggestions, learned, seconds, not stop())
+
+    def run_if_automatic(self, stop: Callable[[], bool] = lambda: False) -> TaggingReport | None:
+        """Tag what is new where that is switched on; for after a run of the indexer."""
+        if not self.automatic or self._library.catalog.active_model() is None:
+            return None
+        return self.run(only_new=True, stop=stop)
+
+    def classify(self, path: TagPath, wanted: bool) -> None:
+        """Let a tag's classifier answer where it is better, or never, from the next run on."""
+        tag_fits.classify(self._library.catalog, self._live.model(), path, wanted)
+
+    def fits(self) -> dict[TagPath, Fit]:
+        """What was learned of tags under the active model."""
+        return tag_fits.fits(self._library.catalog, self._live.model())
+
+    def _scorer(
+        self, model: ModelRecord, words: Vocabulary, threshold: float, stop: Callable[[], bool]
+    ) -> Scorer | None:
+        def embedder() -> Embedder:
+            return self._embedder_for(model.name)
+
+        tags = self._library.catalog.tags
+        vectors = tag_vectors(words.tags, model, tags, embedder, stop)
+        builtin = load_vocabulary()
+        same = builtin.tags == words.tags
+        background = vectors if same else tag_vectors(builtin.tags, model, tags, embedder, stop)
+        if vectors is None or background is None:
+            return None
+        sample = self._sample(model)
+        if not len(sample):
+            return None
+        paths = [tag.path for tag in words.tags]
+        groups = [[n for n, path in enumerate(paths) if path[:-1] == parent] for parent in sorted(words.exclusive)]
+        scorer = Scorer(paths, vectors, background, relevance.statistics(sample), {}, groups, threshold)
+        learned = learn_all(scorer, self._library.catalog, model)
+        return Scorer(paths, vectors, background, scorer.lie, learned, groups, threshold)
+
+    def _sample(self, model: ModelRecord) -> Floats:
+        """Embeddings (n, d) of photos, at most SAMPLE, spread over the library."""
+        step = max(1, self._library.catalog.embedding_count(model.id) // SAMPLE)
+        parts = [vectors[::step].astype(np.float32) for _, vectors in self._photos(model, 0)]
+        return np.concatenate(parts) if parts else np.empty((0, model.dim), dtype=np.float32)
+
+    def _photos(self, model: ModelRecord, since: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+        """Ids (n,) and embeddings (n, d) written after a generation; a video counts by its poster."""
+        for ids, vectors in self._library.catalog.embeddings(model.id, since=since, batch_size=BATCH):
+            photos = ids < FIRST_FRAME
+            if photos.any():
+                yield ids[photos], vectors[photos]
+
+    def _implied(self, paths: Sequence[TagPath]) -> dict[int, list[int]]:
+        """For each photo with accepted tags the places of those above them."""
+        catalog = self._library.catalog.tags
+        known, place = catalog.paths(), {path: number for number, path in enumerate(paths)}
+        above = {
+            number: [place[path[:k]] for k in range(1, len(path)) if path[:k] in place]
+            for number, path in known.items()
+        }
+        return {photo: [one for tag in tags for one in above[tag]] for photo, tags in catalog.accepted().items()}
+
+    def _suggest(
+        self,
+        scorer: Scorer,
+        model: ModelRecord,
+        numbers: NDArray[np.int64],
+        ids: NDArray[np.int64],
+        vectors: NDArray[np.float16],
+        implied: Mapping[int, list[int]],
+    ) -> int:
+        cosines, confidence = scorer.confidences(vectors.astype(np.float32))
+        kept = scorer.chosen(confidence)
+        for row, photo in enumerate(ids.tolist()):  # what an accepted tag implies is not suggested beside it
+            if photo in implied:
+                kept[row, implied[photo]] = False
+        rows, places = np.nonzero(kept)
+        found = map(
+            Suggestion,
+            ids[rows].tolist(),
+            numbers[places].tolist(),
+            cosines[rows, places].round(5).tolist(),
+            confidence[rows, places].round(4).tolist(),
+        )
+        self._library.catalog.tags.suggest(model.id, ids.tolist(), numbers.tolist(), list(found))
+        return len(rows)
+
+    def _tagged(self, digest: str) -> int:
+        kept = loads(self._library.catalog.setting(TAGGED) or "{}")
+        return int(kept["generation"]) if kept.get("digest") == digest else 0
+
+
+def _digest(words: Vocabulary, model: ModelRecord, threshold: float) -> str:
+    """What a run depends on beside the photos."""
+    tags = [[*tag.path, key_of(tag.prompts)] for tag in words.tags]
+    said: Sequence[object] = [model.fingerprint, threshold, tags, sorted(words.exclusive)]
+    return hashlib.sha256(dumps(said).encode()).hexdigest()

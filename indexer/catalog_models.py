@@ -1,0 +1,90 @@
+"""The part of the catalog that knows models and vectors, on the database that the whole catalog works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from indexer import embedding_store, frame_store
+from indexer.database import reading, writing
+from indexer.export_catalog import ExportCatalog
+from indexer.tag_catalog import TagCatalog
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection, Engine
+
+    from indexer.records import ModelRecord
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class ModelCatalog:
+    """Models, their embeddings of photos and of videos' frames, and which of them answers."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Work on an open database (`indexer.database.open_database`)."""
+        self.engine = engine
+        self.tags = TagCatalog(engine)
+        self.exports = ExportCatalog(engine)
+
+    def close(self) -> None:
+        """Let go of the database; a later call opens it again."""
+        self.engine.dispose()
+
+    def model(self, name: str, fingerprint: str, dim: int) -> ModelRecord:
+        """Give the model with this fingerprint, entered if it is new. ModelError where its dimension is another one."""
+        return self._write(embedding_store.model, name, fingerprint, dim)
+
+    def active_model(self) -> ModelRecord | None:
+        """Give the model that answers searches."""
+        return self._read(embedding_store.active_model)
+
+    def activate(self, model_id: int) -> None:
+        """Let this model answer searches from now on."""
+        self._write(embedding_store.activate, model_id)
+
+    def generation(self, model_id: int) -> int:
+        """Give the number of transactions that added, replaced or dropped embeddings of a model."""
+        return self._read(embedding_store.generation, model_id)
+
+    def embedding_count(self, model_id: int) -> int:
+        """Count the photos and frames that a model has embedded."""
+        return self._read(embedding_store.embedding_count, model_id)
+
+    def embedding_ids(self, model_id: int) -> NDArray[np.int64]:
+        """Give the ids of the photos and frames that a model has embedded: (n,), sorted."""
+        return self._read(embedding_store.embedding_ids, model_id)
+
+    def frame_ids(self, model_id: int) -> NDArray[np.int64]:
+        """Give the ids of the videos' frames, posters aside, that a model has embedded: (f,), sorted."""
+        return self._read(frame_store.ids, model_id)
+
+    def moments(self, model_id: int, index_ids: Iterable[int]) -> dict[int, float]:
+        """Give when those of these that are frames are shown, in seconds from the start of their video."""
+        return self._read(frame_store.moments, model_id, index_ids)
+
+    def embeddings(
+        self, model_id: int, *, since: int = 0, batch_size: int = 4096
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+        """Stream the ids (n,) and vectors (n, dim) written after generation `since`: one snapshot, in order of ids."""
+        with reading(self.engine) as connection:
+            yield from embedding_store.embeddings(connection, model_id, since, batch_size)
+
+    def embedding_of(self, photo_id: int, model_id: int) -> NDArray[np.float16] | None:
+        """Give one photo's vector (dim,), or None."""
+        return self._read(embedding_store.embedding_of, photo_id, model_id)
+
+    def lacking(self, model_id: int) -> NDArray[np.int64]:
+        """Give the ids (n,) of sound photos, not missing, that a model has yet to embed, sorted."""
+        return self._read(embedding_store.lacking, model_id)
+
+    def _read(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with reading(self.engine) as connection:
+            return work(connection, *args, **kwargs)
+
+    def _write(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with writing(self.engine) as connection:
+            return work(connection, *args, **kwargs)

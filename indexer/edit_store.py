@@ -1,0 +1,51 @@
+"""Titles, descriptions and ratings that a person or an import gave to photos; they stand before what the files say.
+
+Functions on one connection, inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select
+
+from indexer.database import in_chunks
+from indexer.tables import PhotoRow
+from indexer.tag_records import Edit
+from indexer.tag_tables import EditRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def edits(connection: Connection, photo_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Give what was given to photos, by field; photos without any are left out."""
+    found: defaultdict[int, dict[str, str]] = defaultdict(dict)
+    for chunk in in_chunks(photo_ids):
+        query = select(EditRow.photo_id, EditRow.field, EditRow.value).where(EditRow.photo_id.in_(chunk))
+        for photo_id, field, value in connection.execute(query):
+            found[photo_id][field] = value
+    return dict(found)
+
+
+def edit(connection: Connection, changes: Sequence[Edit], now: datetime, *, firm: bool = True) -> int:
+    """Write edits; gives how many changed something. Without `firm`, an earlier edit of the same field stays."""
+    ids = sorted({change.photo_id for change in changes})
+    known, present = edits(connection, ids), set[int]()
+    for chunk in in_chunks(ids):
+        present.update(connection.execute(select(PhotoRow.id).where(PhotoRow.id.in_(chunk))).scalars())
+    count = 0
+    for change in changes:
+        before = known.get(change.photo_id, {}).get(change.field)
+        if change.photo_id not in present or before == change.value or (before is not None and not firm):
+            continue
+        one = (EditRow.photo_id == change.photo_id, EditRow.field == change.field)
+        connection.execute(delete(EditRow).where(*one))
+        values = {"photo_id": change.photo_id, "field": change.field, "value": change.value, "origin": change.origin}
+        connection.execute(insert(EditRow).values(**values, changed_at=now))
+        known.setdefault(change.photo_id, {})[change.field] = change.value
+        count += 1
+    return count

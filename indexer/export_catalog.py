@@ -1,0 +1,69 @@
+"""The part of the catalog that keeps the journal of exports; the work is in `export_store.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from indexer import export_store
+from indexer.database import reading, writing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from indexer.export_store import Export, Step, StepState
+    from indexer.tag_records import TagPath
+
+
+class ExportCatalog:
+    """What was exported, file by file, with the way back. Every method may raise LibraryError."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Work on an open database."""
+        self._engine = engine
+
+    def begin(self, kind: str) -> int:
+        """Enter an export; gives its id."""
+        with writing(self._engine) as connection:
+            return export_store.begin(connection, kind, datetime.now(UTC))
+
+    def plan(self, export_id: int, steps: Sequence[Step]) -> list[int]:
+        """Write down files that are about to be written, in one transaction; gives their numbers."""
+        with writing(self._engine) as connection:
+            return export_store.plan(connection, export_id, steps)
+
+    def settle(self, export_id: int, numbers: Sequence[int], state: StepState, reason: str | None = None) -> None:
+        """Note what became of files."""
+        with writing(self._engine) as connection:
+            export_store.settle(connection, export_id, numbers, state, reason)
+
+    def finish(self, export_id: int, *, undone: bool = False) -> None:
+        """Note that an export, or its undoing, has come to its end."""
+        with writing(self._engine) as connection:
+            export_store.finish(connection, export_id, datetime.now(UTC), undone=undone)
+
+    def all(self) -> list[Export]:
+        """Give every export, the latest first."""
+        with reading(self._engine) as connection:
+            return export_store.exports(connection)
+
+    def steps(self, export_id: int, state: StepState) -> list[Step]:
+        """Give the files of an export that are in a state."""
+        with reading(self._engine) as connection:
+            return export_store.steps(connection, export_id, state)
+
+    def written(self, paths: Sequence[str]) -> dict[str, set[TagPath]]:
+        """Give the tags that exports added to these files and nobody took back."""
+        with reading(self._engine) as connection:
+            return export_store.written(connection, paths)
+
+    def exportable(self) -> list[int]:
+        """Give the photos that have something to say: accepted tags, edits, or what an export wrote; sorted."""
+        with reading(self._engine) as connection:
+            return export_store.exportable(connection)
+
+    def sidecar_kinds(self) -> dict[str, int]:
+        """Count the sidecars that are called as the photo with its suffix, "full", and without it, "short"."""
+        with reading(self._engine) as connection:
+            return export_store.sidecar_kinds(connection)

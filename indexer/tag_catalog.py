@@ -1,0 +1,140 @@
+"""The part of the catalog that knows tags: each read one snapshot, each write one transaction.
+
+The work is in `tag_store.py`, `suggestion_store.py` and `edit_store.py`. Every method may raise LibraryError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from indexer import description_store, edit_store, suggestion_store, tag_store
+from indexer.database import reading, writing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlalchemy import Connection, Engine
+
+    from indexer.metadata import Keyword
+    from indexer.tag_records import Decision, Edit, PhotoTag, Suggestion, TagCounts, TagPath
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class TagCatalog:
+    """Tags, suggestions, decisions, and what was learned from them."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Work on an open database."""
+        self._engine = engine
+
+    # Tags
+
+    def paths(self) -> dict[int, TagPath]:
+        """Give every tag by its id, in the order of paths."""
+        return self._read(tag_store.paths)
+
+    def counts(self) -> list[TagCounts]:
+        """Give every tag with how many photos have it in each state, in the order of paths."""
+        return self._read(tag_store.counts)
+
+    def make(self, paths: Iterable[TagPath]) -> dict[TagPath, int]:
+        """Give the id of each tag, made if it is new."""
+        return self._write(tag_store.made_ids, list(paths))
+
+    def rename(self, old: TagPath, new: TagPath) -> int:
+        """Give a tag and what lies under it another path; gives how many there were. TagError where it cannot be."""
+        return self._write(tag_store.rename, old, new)
+
+    def merge(self, old: TagPath, new: TagPath) -> int:
+        """Let a tag become part of another; gives how many photos' tags went over. TagError where it cannot be."""
+        return self._write(tag_store.merge, old, new, datetime.now(UTC))
+
+    def remove(self, path: TagPath) -> int:
+        """Delete a tag with what lies under it; gives how many photos had one. TagError where there is none."""
+        return self._write(tag_store.remove, path)
+
+    # Photos and their tags
+
+    def of(self, photo_ids: Sequence[int]) -> dict[int, tuple[PhotoTag, ...]]:
+        """Give the tags of photos, in every state; photos without any are left out."""
+        return self._read(tag_store.tags_of, photo_ids)
+
+    def decide(self, decisions: Sequence[Decision], *, firm: bool = True) -> int:
+        """Accept and reject; gives how many changed something. Without `firm`, what was decided before stays."""
+        return self._write(tag_store.decide, decisions, datetime.now(UTC), firm=firm)
+
+    def undecide(self, photo_ids: Sequence[int], tag_id: int) -> int:
+        """Take decisions back; gives how many."""
+        return self._write(tag_store.undecide, photo_ids, tag_id, datetime.now(UTC))
+
+    def decided(self, tag_id: int) -> dict[int, bool]:
+        """Give the photos that a tag was decided for, and whether it was accepted."""
+        return self._read(suggestion_store.decided, tag_id)
+
+    def with_keywords(self) -> list[int]:
+        """Give the photos whose files name keywords, sorted."""
+        return self._read(description_store.with_keywords)
+
+    def keywords(self, photo_ids: Sequence[int]) -> dict[int, tuple[Keyword, ...]]:
+        """Give the keywords that photos' files name, with which of them does."""
+        return self._read(description_store.keywords_of, photo_ids)
+
+    def tagged(self) -> list[int]:
+        """Give the photos that have a tag in any state, sorted."""
+        return self._read(suggestion_store.tagged)
+
+    def accepted(self) -> dict[int, list[int]]:
+        """Give the ids of the tags that were accepted for each photo that has one."""
+        return self._read(suggestion_store.accepted)
+
+    def edits(self, photo_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+        """Give the titles, descriptions and ratings that were given to photos, by field."""
+        return self._read(edit_store.edits, photo_ids)
+
+    def edit(self, edits: Sequence[Edit], *, firm: bool = True) -> int:
+        """Write edits; gives how many changed something. Without `firm`, an earlier edit stays."""
+        return self._write(edit_store.edit, edits, datetime.now(UTC), firm=firm)
+
+    # Models
+
+    def suggest(
+        self, model_id: int, photo_ids: Sequence[int], tag_ids: Sequence[int], found: Iterable[Suggestion]
+    ) -> None:
+        """Let these be the suggestions of these tags on these photos; decisions stay."""
+        self._write(suggestion_store.replace, model_id, photo_ids, tag_ids, found, datetime.now(UTC))
+
+    def clear_suggestions(self) -> int:
+        """Take every suggestion away; gives how many there were."""
+        return self._write(suggestion_store.drop_all)
+
+    def fits(self, model_id: int) -> dict[int, tuple[str, NDArray[np.float32] | None]]:
+        """Give what was learned of each tag under a model: JSON, and a classifier's vector (dim,) if there is one."""
+        return self._read(suggestion_store.fits, model_id)
+
+    def put_fit(self, model_id: int, tag_id: int, fit: str, vector: NDArray[np.float32] | None) -> None:
+        """Keep what was learned of a tag."""
+        self._write(suggestion_store.put_fit, model_id, tag_id, fit, vector, datetime.now(UTC))
+
+    def drop_fit(self, model_id: int, tag_id: int) -> None:
+        """Forget what was learned of a tag."""
+        self._write(suggestion_store.drop_fit, model_id, tag_id)
+
+    def prompt_vectors(self, model_id: int, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Give those of these prompt vectors (dim,) that are kept."""
+        return self._read(suggestion_store.prompt_vectors, model_id, keys)
+
+    def put_prompt_vectors(self, model_id: int, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Keep prompt vectors (dim,) by their keys."""
+        self._write(suggestion_store.put_prompt_vectors, model_id, vectors)
+
+    def _read(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with reading(self._engine) as connection:
+            return work(connection, *args, **kwargs)
+
+    def _write(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with writing(self._engine) as connection:
+            return work(connection, *args, **kwargs)

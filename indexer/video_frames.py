@@ -1,0 +1,247 @@
+"""Frames of a video about every two seconds, upright and in square pixels, read through PyAV; and what its header says.
+
+It embeds and stores nothing. PyAV is imported at the first video and not before. Only containers that hold pictures
+themselves are opened: playlists and the like, which name other files and hosts, are no videos here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+EVERY_S = 2.0
+MAX_FRAMES = 300  # of a film longer than ten minutes: evenly spread over the whole of it
+MOST_DECODED = 20_000  # pictures decoded on the way from key frames; beyond them key frames alone are taken
+_HD_HEIGHT = 720  # from here on an untagged video is BT.709, below it BT.601: the players' rule
+_BT709, _UNTAGGED = 1, 2
+_ROUNDING_S = 0.001
+_OPTIONS = {"format_whitelist": "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,asf,flv,ogg", "protocol_whitelist": "file"}
+_COVER = 0x400  # AV_DISPOSITION_ATTACHED_PIC
+_FORMATS = {"QuickTime": "MOV", "mov": "MP4", "matroska": "MKV", "mpegts": "MPEG-TS", "asf": "WMV"}
+_FORMATS |= {"mpegvideo": "MPEG", "m4v": "MPEG"}
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """One frame: when it is shown, in seconds from the start, and its RGB picture."""
+
+    moment_s: float
+    picture: Image.Image
+
+
+@dataclass(frozen=True)
+class Video:
+    """An open video.
+
+    Attributes:
+        format: of its container, such as "MP4".
+        width: upright, in square pixels.
+        height: likewise.
+        duration_s: 0 where its header does not say.
+        header: what the container says of it, by the names that FFmpeg uses.
+        frames: reads the frames.
+        frame_at: reads the one that is shown at a moment in seconds, or the last before it.
+    """
+
+    format: str
+    width: int
+    height: int
+    duration_s: float
+    header: Mapping[str, str]
+    frames: Callable[[], Iterator[VideoFrame]]
+    frame_at: Callable[[float], Image.Image]
+
+
+def moments(duration_s: float) -> list[float]:
+    """The moments to look at: the middle of each of equal parts of about EVERY_S, at most MAX_FRAMES of them.
+
+    Where the length is not known, as many as there may be.
+    """
+    if duration_s <= 0:
+        return [EVERY_S * (part + 0.5) for part in range(MAX_FRAMES)]
+    count = min(MAX_FRAMES, max(1, round(duration_s / EVERY_S)))
+    return [duration_s * (part + 0.5) / count for part in range(count)]
+
+
+@contextmanager
+def open_video(
+    path: Path,
+    *,
+    scale: Callable[[tuple[int, int]], int] = lambda size: 1,
+    check_size: Callable[[int, int], None] = lambda width, height: None,
+) -> Iterator[Video]:
+    """Open a video for as long as the block runs.
+
+    Args:
+        path: of the file.
+        scale: width and height -> by how much the frames may shrink.
+        check_size: raises an ImageError where the frames are too large to be decoded.
+
+    Raises:
+        ImageError: PyAV is not installed, or the file is no video, has no picture, or cannot be decoded.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise ImageError(f"videos need PyAV: pip install av ({error})") from error
+    try:
+        with path.open("rb") as file, av.open(file, options=_OPTIONS, metadata_errors="replace") as container:
+            stream = _stream(container)
+            check_size(stream.codec_context.width, stream.codec_context.height)
+            yield _opened(container, stream, scale, av.FFmpegError)
+    except ImageError:
+        raise
+    except Exception as error:  # as in images.decode(): decoders raise whatever they like
+        raise ImageError(f"the video cannot be decoded: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _stream(container: Any) -> Any:
+    streams = [stream for stream in container.streams.video if not int(stream.disposition) & _COVER]
+    if not streams:
+        only_sound = bool(container.streams.audio)
+        raise ImageError("it has no picture, only sound" if only_sound else "it is cut short or holds nothing")
+    if streams[0].codec_context is None:
+        raise ImageError("it is cut short, or coded in a way that is not known")
+    streams[0].codec_context.thread_count = 1  # there is a worker for each core
+    return streams[0]
+
+
+def _opened(container: Any, stream: Any, scale: Callable[[tuple[int, int]], int], broken: type[Exception]) -> Video:
+    first = _first(container, stream, broken)
+    factor = scale(_size(first, stream))
+    name = container.format.name.partition(",")[0]
+    turned = first.rotation % 180 != 0
+    width, height = _size(first, stream)[:: -1 if turned else 1]
+    if name == "mov" and container.metadata.get("major_brand", "qt").strip() == "qt":
+        name = "QuickTime"
+    header = {**stream.metadata, **container.metadata}
+    frames = partial(_frames, container, stream, factor, broken)
+    frame_at = partial(_frame_at, container, stream, factor, broken)
+    return Video(
+        _FORMATS.get(name, name.upper()), width, height, _duration_s(container, stream), header, frames, frame_at
+    )
+
+
+def _first(container: Any, stream: Any, broken: type[Exception]) -> Any:
+    try:
+        return next(container.decode(stream))
+    except (StopIteration, broken) as error:
+        reason = getattr(error, "strerror", None)
+        raise ImageError("the video has no frame that can be decoded" + (f": {reason}" if reason else "")) from error
+
+
+def _frames(container: Any, stream: Any, factor: int, broken: type[Exception]) -> Iterator[VideoFrame]:
+    """One frame of each part."""
+    reader = _Reader(container, stream, broken)
+    wanted = moments(_duration_s(container, stream))
+    reach = wanted[0]  # half the distance between two
+    last = -1.0
+    for moment in wanted:
+        frame = reader.at(moment, reach)
+        if frame is None:
+            break
+        at = reader.time(frame)
+        if at > last:
+            last = at
+            yield VideoFrame(at, _picture(frame, stream, factor))
+
+
+def _frame_at(container: Any, stream: Any, factor: int, broken: type[Exception], moment_s: float) -> Image.Image:
+    frame = _Reader(container, stream, broken).at(moment_s, _ROUNDING_S)
+    if frame is None:
+        raise ImageError("the video has no frame that can be decoded")
+    return _picture(frame, stream, factor)
+
+
+class _Reader:
+    """Goes through a video from moment to moment: by seeking where key frames are near, else picture by picture."""
+
+    def __init__(self, container: Any, stream: Any, broken: type[Exception]) -> None:
+        self._container, self._stream, self._broken = container, stream, broken
+        self._start_s = float((stream.start_time or 0) * stream.time_base)
+        self._pictures: Iterator[Any] | None = None
+        self._known_length = _duration_s(container, stream) > 0
+        self._decoded = 0
+        self._sparse = not self._known_length  # key frames lie further apart than the moments
+        self._last: Any = None
+
+    def time(self, frame: Any) -> float:
+        """When a frame is shown, in seconds from the start."""
+        return max(0.0, (frame.time or 0.0) - self._start_s)
+
+    def at(self, moment_s: float, reach_s: float) -> Any:
+        """A frame near a moment; the last before it where none follows, None where the video is known to be over.
+
+        Of the frames from `reach_s` before the moment on, a key frame where seeking finds one, else the first.
+        """
+        earliest = moment_s - reach_s
+        if self._last is not None and self.time(self._last) >= earliest:
+            return self._last
+        sought = self._pictures is None or not self._sparse or self._decoded > MOST_DECODED
+        if sought:
+            self._seek(moment_s)
+        found = None
+        for frame in self._decode():
+            if found is None and sought and self._last is not None and self.time(frame) <= self.time(self._last):
+                self._sparse = True  # to go on from there would have been shorter
+            found = frame
+            if self.time(frame) >= earliest or self._decoded > MOST_DECODED:
+                break
+        else:
+            if not self._known_length:
+                return None
+        self._last = found or self._last
+        return self._last
+
+    def _seek(self, moment_s: float) -> None:
+        """To the last key frame before a moment, where the container can."""
+        try:
+            self._container.seek(int((self._start_s + moment_s) / self._stream.time_base), stream=self._stream)
+        except self._broken:
+            self._sparse = True
+            if self._pictures is not None:
+                return
+        self._pictures = self._container.decode(self._stream)
+
+    def _decode(self) -> Iterator[Any]:
+        assert self._pictures is not None
+        while True:
+            try:
+                frame = next(self._pictures)
+            except StopIteration:
+                return
+            except self._broken:  # damage: what was decoded before it, and what follows, is shown
+                self._sparse = False
+                return
+            self._decoded += 1
+            yield frame
+
+
+def _duration_s(container: Any, stream: Any) -> float:
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return float(container.duration or 0) / 1_000_000
+
+
+def _size(frame: Any, stream: Any) -> tuple[int, int]:
+    """In square pixels, as it is stored: perhaps lying on its side."""
+    return max(1, round(frame.width * float(stream.sample_aspect_ratio or 1))), frame.height
+
+
+def _picture(frame: Any, stream: Any, factor: int) -> Image.Image:
+    """The frame as RGB, in square pixels, then turned as its display matrix says."""
+    assume = _BT709 if frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT else None
+    width, height = (max(1, side // factor) for side in _size(frame, stream))
+    area = "AREA" if factor > 1 else None
+    small = frame.reformat(width, height, "rgb24", src_colorspace=assume, interpolation=area)
+    picture: Image.Image = small.to_image()
+    return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture

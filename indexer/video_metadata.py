@@ -1,0 +1,65 @@
+"""What a video's header says, as the metadata of a photo: date, position, camera, words. Pure.
+
+The names are those that FFmpeg gives to the boxes of MP4 and QuickTime and to the tags of other containers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from .dates import Taken, first_sound, parse_date
+from .exif import without_make
+from .metadata import PhotoMetadata
+from .metadata_values import line, paragraph
+
+_APPLE = "com.apple.quicktime."
+_POSITION = re.compile(r"([+-]\d{2}(?:\.\d+)?)([+-]\d{3}(?:\.\d+)?)([+-]\d+(?:\.\d+)?)?", re.ASCII)
+"""ISO 6709 in degrees, as phones write it: +52.5200+013.4050+034.000/"""
+
+
+def read_header(header: Mapping[str, str]) -> PhotoMetadata:
+    """What the header says; what is not sound in it is left out."""
+    low = {key.lower(): value for key, value in header.items()}
+    taken = first_sound(_dates(low))
+    latitude, longitude, altitude = _position(low)
+    make = line(_first(low, f"{_APPLE}make", "make", "com.android.manufacturer"))
+    model = line(_first(low, f"{_APPLE}model", "model", "com.android.model"))
+    return replace(
+        PhotoMetadata(),
+        taken_at=taken.at,
+        taken_offset_min=taken.offset_min,
+        taken_source=taken.source,
+        latitude=latitude,
+        longitude=longitude,
+        altitude=altitude,
+        camera_make=make,
+        camera_model=without_make(make, model),
+        title=line(_first(low, f"{_APPLE}title", "title")),
+        description=paragraph(_first(low, f"{_APPLE}description", "description", "synopsis", "comment")),
+    )
+
+
+def _dates(header: Mapping[str, str]) -> Iterator[Taken]:
+    """The clock of the place first: Apple's, then that of old cameras; the header's own is UTC's."""
+    for key in (f"{_APPLE}creationdate", "date-eng", "date", "date_recorded"):
+        if len(text := header.get(key, "")) > len("2021-07"):  # a year is the year of a film
+            yield Taken(*parse_date(text), "original")
+    at, offset_min = parse_date(header.get("creation_time", ""))
+    yield Taken(at, offset_min or 0, "container")
+
+
+def _position(header: Mapping[str, str]) -> tuple[float | None, float | None, float | None]:
+    written = _first(header, f"{_APPLE}location.iso6709", "location", "location-eng")
+    found = _POSITION.match(written.strip()) if written else None
+    if found is None:
+        return None, None, None
+    latitude, longitude = float(found[1]), float(found[2])
+    if abs(latitude) > 90 or abs(longitude) > 180 or (latitude == 0 and longitude == 0):
+        return None, None, None
+    return latitude, longitude, float(found[3]) if found[3] else None
+
+
+def _first(header: Mapping[str, str], *keys: str) -> str | None:
+    return next((header[key] for key in keys if header.get(key, "").strip()), None)

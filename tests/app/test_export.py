@@ -1,0 +1,292 @@
+"""Exports: previewed, written, undone byte for byte, taken up after a kill, refused where nothing may be written."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from colours import World
+from serving import photo_id
+from test_xmp_merge import LIGHTROOM
+from typer.testing import CliRunner
+
+from app import cli, safe_write
+from app.export import ExportError
+from app.sidecar_plan import Naming, Planned, Refused
+from app.xmp_merge import described
+from indexer.errors import LibraryLockedError
+from indexer.tag_records import Decision, Edit
+
+DOG, SEA = ("animal", "dog"), ("sea",)
+
+
+@pytest.fixture
+def tagged(services):
+    for name, path in (("red.png", DOG), ("red.png", SEA), ("blue.png", SEA)):
+        services.library.catalog.tags.decide([Decision(photo_id(services, name), path, "accepted")])
+    return services
+
+
+def tags(path):
+    return set(described(path.read_bytes()).tags)
+
+
+def files(world):
+    """Everything in the photos' folder: bytes, permissions and times."""
+    return {
+        str(path): (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns)
+        for path in sorted(world.photos.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_accepted_tags_are_written_beside_their_photos_and_the_photos_stay(world, tagged):
+    before = files(world)
+    report = tagged.exports.run()
+    assert (report.written, report.unchanged, report.refused) == (2, 0, [])
+    assert tags(world.photos / "red.png.xmp") == {DOG, SEA}
+    assert tags(world.photos / "blue.png.xmp") == {SEA}
+    assert {path: kept for path, kept in files(world).items() if not path.endswith(".xmp")} == before
+
+
+def test_a_preview_writes_nothing_and_says_what_would_be(world, tagged):
+    before = files(world)
+    outcomes = {outcome.path.name: outcome for outcome in tagged.exports.preview()}
+    assert {name: set(outcome.added) for name, outcome in outcomes.items()} == {
+        "red.png.xmp": {DOG, SEA},
+        "blue.png.xmp": {SEA},
+    }
+    assert all(isinstance(outcome, Planned) and outcome.before is None for outcome in outcomes.values())
+    assert files(world) == before
+    assert tagged.exports.history() == []
+
+
+def test_a_second_export_finds_everything_as_it_should_be(world, tagged):
+    tagged.exports.run()
+    before = files(world)
+    again = tagged.exports.run()
+    assert (again.export, again.written, again.unchanged) == (None, 0, 2)
+    assert files(world) == before
+
+
+def test_undo_puts_everything_back_with_its_times(world, tagged):
+    sidecar = world.photos / "red.png.xmp"
+    sidecar.write_bytes(LIGHTROOM.encode())
+    sidecar.chmod(0o640)
+    os.utime(sidecar, ns=(10**18, 10**18 + 7))
+    before = files(world)
+    report = tagged.exports.run()
+    assert {DOG, SEA} < tags(sidecar)
+    assert sidecar.stat().st_mode & 0o777 == 0o640
+    assert tagged.exports.undo(report.export).written == 2
+    assert files(world) == before
+    assert tagged.exports.undo(report.export).written == 0
+
+
+def test_undo_leaves_alone_what_was_changed_since(world, tagged):
+    report = tagged.exports.run()
+    sidecar = world.photos / "red.png.xmp"
+    sidecar.write_bytes(sidecar.read_bytes() + b"\n")
+    undone = tagged.exports.undo(report.export)
+    assert [path for path, _ in undone.refused] == [sidecar]
+    assert sidecar.exists()
+    assert not (world.photos / "blue.png.xmp").exists()
+    with pytest.raises(ExportError, match="there is no export 99"):
+        tagged.exports.undo(99)
+
+
+def test_a_tag_that_was_taken_back_is_taken_out_again_and_a_foreign_one_is_not(world, tagged):
+    sidecar = world.photos / "red.png.xmp"
+    sidecar.write_bytes(LIGHTROOM.encode())
+    tagged.exports.run()
+    number = photo_id(tagged, "red.png")
+    tagged.library.catalog.tags.decide([Decision(number, DOG, "rejected")])
+    [planned] = [outcome for outcome in tagged.exports.preview() if isinstance(outcome, Planned)]
+    assert (planned.added, planned.removed) == ((), (DOG,))
+    tagged.exports.run()
+    assert tags(sidecar) == {SEA, *described(LIGHTROOM.encode()).tags}
+
+
+def test_suggestions_are_not_written(world, services):
+    services.tagging.run(threshold=0.01)
+    assert services.exports.run().written == 0
+
+
+def test_a_damaged_sidecar_is_left_alone_with_a_reason(world, tagged):
+    sidecar = world.photos / "red.png.xmp"
+    sidecar.write_bytes(b"<x:xmpmeta")
+    report = tagged.exports.run()
+    assert (report.written, [path for path, _ in report.refused]) == (1, [sidecar])
+    assert "damaged" in report.refused[0][1]
+    assert sidecar.read_bytes() == b"<x:xmpmeta"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_noticed_before_anything_is_written(world, tagged):
+    world.photos.chmod(0o555)
+    try:
+        outcomes = list(tagged.exports.preview())
+    finally:
+        world.photos.chmod(0o755)
+    assert all(isinstance(outcome, Refused) and "read-only" in outcome.reason for outcome in outcomes)
+
+
+def test_a_folder_that_may_not_be_written_is_reported(world, tagged, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    report = tagged.exports.run()
+    assert report.written == 0
+    assert all("read-only" in reason for _, reason in report.refused)
+    assert len(report.refused) == 2
+
+
+def test_a_full_disk_costs_the_file_and_not_the_run(world, tagged, monkeypatch):
+    real = safe_write.replace
+
+    def full(path, content, **kwargs):
+        if path.name == "red.png.xmp":
+            raise OSError(28, "No space left on device")
+        real(path, content, **kwargs)
+
+    monkeypatch.setattr(safe_write, "replace", full)
+    report = tagged.exports.run()
+    assert (report.written, len(report.refused)) == (1, 1)
+    assert "No space left" in report.refused[0][1]
+    assert not list(world.photos.rglob(".picsift-*"))
+
+
+@pytest.mark.parametrize("naming", [Naming.full, Naming.short])
+def test_sidecars_are_called_as_they_are_wanted(world, tagged, naming):
+    tagged.exports.run(naming)
+    assert (world.photos / ("red.png.xmp" if naming is Naming.full else "red.xmp")).exists()
+
+
+def test_the_librarys_habit_names_new_sidecars(world, tagged):
+    (world.photos / "green.xmp").write_bytes(LIGHTROOM.encode())
+    world.index()
+    tagged.exports.run()
+    assert (world.photos / "red.xmp").exists()
+
+
+def test_two_photos_do_not_share_a_short_name(world, tagged):
+    world.write("red.jpg", "red")
+    world.index()
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.jpg"), SEA, "accepted")])
+    tagged.exports.run(Naming.short)
+    assert tags(world.photos / "red.png.xmp") == {DOG, SEA}
+    assert tags(world.photos / "red.jpg.xmp") == {SEA}
+
+
+def test_edits_are_written_over_what_a_sidecar_says(world, tagged):
+    number = photo_id(tagged, "red.png")
+    tagged.library.catalog.tags.edit([Edit(number, "title", "New", "person"), Edit(number, "rating", "2", "person")])
+    (world.photos / "red.png.xmp").write_bytes(LIGHTROOM.encode())
+    tagged.exports.run()
+    said = described((world.photos / "red.png.xmp").read_bytes())
+    assert (said.title, said.rating) == ("New", 2)
+
+
+def test_albums_are_collections_too(world, tagged):
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), ("album", "Trip"), "accepted")])
+    tagged.exports.run()
+    assert described((world.photos / "red.png.xmp").read_bytes()).albums == ("Trip",)
+
+
+def test_two_writers_do_not_meet(tagged):
+    with tagged.library.writer_lock(), pytest.raises(LibraryLockedError):
+        tagged.exports.run()
+
+
+def test_what_was_exported_is_read_by_the_next_run_without_embedding_anything(world, tagged):
+    tagged.exports.run()
+    images = world.embedder.images
+    report = world.index()
+    assert (report.added, report.failed, world.embedder.images) == (0, 0, images)
+    assert set(tagged.library.catalog.photo(photo_id(tagged, "blue.png")).keywords) == {"sea"}
+
+
+@pytest.mark.parametrize("killed_at", ["before", "between", "after"])
+def test_a_kill_in_the_middle_is_settled_and_can_be_undone(world, tagged, killed_at):
+    before = files(world)
+    code = f"""
+    import os, signal, sys
+    sys.path[:0] = [{str(Path(__file__).parent)!r}]
+    from pathlib import Path
+    from app import safe_write
+    from app.export import ExportService
+    from indexer.library import open_library
+    real, seen = safe_write.replace, []
+    def replace(path, content, **kwargs):
+        seen.append(path)
+        if len(seen) == 2 and {killed_at!r} == "before": os.kill(os.getpid(), signal.SIGKILL)
+        if len(seen) == 2 and {killed_at!r} == "between":
+            os.rename = os.replace = None
+            Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        real(path, content, **kwargs)
+        if len(seen) == 2: os.kill(os.getpid(), signal.SIGKILL)
+    safe_write.replace = replace
+    ExportService(open_library(Path(sys.argv[1]), create=False)).run()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(world.settings.library)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    report = tagged.exports.run()
+    assert report.written + report.unchanged == 2
+    assert tags(world.photos / "red.png.xmp") == {DOG, SEA}
+    assert not list(world.photos.rglob(".picsift-*"))
+    for export in tagged.exports.history():
+        tagged.exports.undo(export.id)
+    assert files(world) == before
+
+
+# The command line
+
+
+@pytest.fixture
+def run(tagged, world, monkeypatch):
+    monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
+
+    def run(*arguments):
+        done = CliRunner().invoke(cli.app, ["export", *map(str, arguments)])
+        return done.exit_code, done.stdout, done.stderr
+
+    return run
+
+
+def test_the_command_previews_writes_lists_and_undoes(run, world):
+    status, out, err = run("--dry-run")
+    assert status == 0
+    assert "red.png.xmp  +animal/dog, +sea" in out
+    assert "nothing was written. 2 new" in err
+    status, out, err = run()
+    assert (status, out) == (0, "2 files written, 0 unchanged, 0 left alone\n")
+    assert "picsift export --undo 1" in err
+    assert "2 files  done" in run("--history")[1]
+    assert json.loads(run("--undo", 1, "--json")[1])["written"] == 2
+    assert "undone" in run("--history")[1]
+    assert not list(world.photos.rglob("*.xmp"))
+
+
+def test_files_that_are_left_alone_are_named_and_the_status_says_so(run, world):
+    (world.photos / "red.png.xmp").write_text("nonsense")
+    status, out, err = run()
+    assert status == 1
+    assert "1 files written, 0 unchanged, 1 left alone" in out
+    assert "left alone" in err
+    assert "red.png.xmp" in err
+
+
+def test_two_wishes_at_once_are_wrong_usage(run):
+    assert run("--dry-run", "--history")[0] == 2
+
+
+def test_names_that_are_no_text_are_written_too(tmp_path):
+    world = World(tmp_path)
+    world.write(os.fsdecode(b"caf\xe9.png"), "red")
+    world.index()
+    services = world.services()
+    services.library.catalog.tags.decide([Decision(1, SEA, "accepted")])
+    assert services.exports.run().written == 1
+    assert tags(world.photos / os.fsdecode(b"caf\xe9.png.xmp")) == {SEA}

@@ -1,0 +1,156 @@
+"""`picsift tag` and `picsift tags` as people meet them: what is printed, what is refused, and which tag is meant."""
+
+import json
+
+import pytest
+from colours import NAMES, World
+from typer.testing import CliRunner
+
+from app import bootstrap, cli, query
+from app.tag_lookup import candidates
+from indexer.errors import QueryError
+
+RED, BLUE = "colour/red", "colour/blue"
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    world = World(tmp_path)
+    for name in ("red", "green", "blue"):
+        world.write(f"{name}.png", name)
+    world.index()
+    (tmp_path / "words.txt").write_text("[colour]\n" + "".join(f"\t{name}\n" for name in NAMES))
+    monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
+    monkeypatch.setattr(bootstrap, "Embedder", world._new_embedder)
+    monkeypatch.setattr(
+        bootstrap.build_services, "__kwdefaults__", {"create": False, "new_embedder": world._new_embedder}
+    )
+    return world
+
+
+def run(*arguments):
+    done = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def as_json(*arguments):
+    status, out, err = run(*arguments, "--json")
+    assert status == 0, err
+    return json.loads(out)
+
+
+@pytest.fixture
+def tagged(world, tmp_path):
+    as_json("tag", "--vocabulary", tmp_path / "words.txt", "--threshold", 0.01)
+    return world
+
+
+def test_a_run_says_how_much_it_did(world, tmp_path):
+    status, out, _ = run("tag", "--vocabulary", tmp_path / "words.txt", "--threshold", 0.01)
+    assert status == 0
+    assert out.startswith("3 photos, 6 tags (words), ")
+    assert as_json("tag", "--new")["photos"] == 0
+
+
+def test_the_words_can_be_the_built_in_ones_again(tagged):
+    assert as_json("tag", "--builtin")["vocabulary"] == "everyday"
+
+
+def test_both_kinds_of_words_at_once_are_wrong_usage(tagged, tmp_path):
+    assert run("tag", "--builtin", "--vocabulary", tmp_path / "words.txt")[0] == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00rubbish", b"a/\n//"])
+def test_words_that_cannot_be_used_are_refused_and_the_old_ones_stay(tagged, tmp_path, content):
+    (tmp_path / "bad.txt").write_bytes(content)
+    status, _, err = run("tag", "--vocabulary", tmp_path / "bad.txt")
+    assert status == 1
+    assert "bad.txt" in err
+    assert as_json("tag")["vocabulary"] == "words"
+
+
+def test_accepting_and_rejecting_shows_in_list_show_and_search(tagged):
+    red = tagged.photos / "red.png"
+    assert run("tags", "accept", "red", red)[0] == 0
+    assert run("tags", "reject", "BLUE", red)[0] == 0
+    [shown] = as_json("tags", "show", red)
+    states = {tag["tag"]: tag["state"] for tag in shown["tags"]}
+    assert (states[RED], states[BLUE]) == ("accepted", "rejected")
+    counts = {count["tag"]: count for count in as_json("tags", "list")}
+    assert counts[RED]["accepted"] == counts[BLUE]["rejected"] == 1
+    paths = [hit["path"] for hit in as_json("search", "tag:red")["hits"]]
+    assert str(red) in paths
+    assert str(red) not in [hit["path"] for hit in as_json("search", "tag:colour/blue")["hits"]]
+    assert "1 accepted" in run("tags", "list", "colour")[1]
+    assert "accepted" in run("tags", "show", red)[1]
+
+
+def test_a_new_tag_is_made_by_accepting_and_not_by_rejecting(tagged):
+    red = tagged.photos / "red.png"
+    assert run("tags", "accept", "holiday/beach  house", red)[0] == 0
+    assert "holiday/beach house" in run("tags", "show", red)[1]
+    status, _, err = run("tags", "reject", "nonsense", red)
+    assert status == 1
+    assert "there is no tag 'nonsense'" in err
+
+
+def test_a_photo_that_is_not_of_the_library_is_refused(tagged, tmp_path):
+    status, _, err = run("tags", "accept", "red", tmp_path / "elsewhere.png")
+    assert status == 1
+    assert "no photo of the library" in err
+
+
+def test_a_name_that_several_tags_have_has_to_be_said_in_full(tagged):
+    red = tagged.photos / "red.png"
+    run("tags", "accept", "wine/red", red)
+    status, _, err = run("tags", "accept", "red", red)
+    assert status == 1
+    assert "colour/red, wine/red" in err
+    assert run("tags", "accept", "wine/red", red)[0] == 0
+
+
+def test_a_word_of_the_vocabulary_in_another_language_finds_its_tag(tagged):
+    as_json("tag", "--builtin")
+    assert candidates(tagged.services(), "Hund") == [("animal", "mammal", "dog")]
+
+
+def test_renaming_merging_deleting_and_taking_back(tagged):
+    red, blue = tagged.photos / "red.png", tagged.photos / "blue.png"
+    run("tags", "accept", "sea", red)
+    run("tags", "accept", "ocean", blue)
+    assert run("tags", "rename", "ocean", "water/ocean")[0] == 0
+    assert run("tags", "merge", "ocean", "sea")[0] == 0
+    assert {hit["path"] for hit in as_json("search", "tag:sea")["hits"]} == {str(red), str(blue)}
+    assert run("tags", "undecide", "sea", blue)[0] == 0
+    assert {hit["path"] for hit in as_json("search", "tag:sea")["hits"]} == {str(red)}
+    assert run("tags", "delete", "sea", "--yes")[0] == 0
+    assert run("tags", "delete", "sea", "--yes")[0] == 1
+
+
+def test_a_classifier_can_be_put_away(tagged):
+    assert run("tags", "classifier", "red", "off")[0] == 0
+    learned = {count["tag"]: count["learned"] for count in as_json("tags", "list", "--all")}
+    assert learned[RED]["wanted"] is False
+
+
+def test_new_photos_are_tagged_by_index_where_that_is_switched_on(tagged):
+    as_json("tag", "--auto")
+    new = tagged.write("new.png", "blue")
+    assert run("index", tagged.photos)[0] == 0
+    assert any(tag["origin"] == "model" for tag in as_json("tags", "show", new)[0]["tags"])
+    as_json("tag", "--no-auto")
+    late = tagged.write("late.png", "blue")
+    assert run("index", tagged.photos)[0] == 0
+    assert as_json("tags", "show", late)[0]["tags"] == []
+
+
+def test_several_tags_in_a_query_are_all_wanted():
+    words, found = query.parse('tag:dog old TAG:"golden hour" tag:animal/cat')
+    assert words == "old"
+    assert found.tags == (("dog",), ("golden hour",), ("animal", "cat"))
+
+
+@pytest.mark.parametrize("text", ["tag:", 'tag:""', "tag:/", "tag:a//b"])
+def test_a_tag_without_a_name_is_no_filter(text):
+    with pytest.raises(QueryError, match="tag:"):
+        query.parse(text)

@@ -1,0 +1,135 @@
+"""Tags that come in: exact round trips through every table, keywords of files, and decisions that stay."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from serving import photo_id
+from typer.testing import CliRunner
+
+from app import cli, table_export, tag_import
+from app.table_export import Table
+from app.tag_import import TableError, paths_of
+from app.xmp_merge import Wanted, merged
+from indexer.metadata import Keyword
+from indexer.tag_records import Decision
+
+ODD = ('a, "b"', "c/d|e\\", "名前")
+
+
+def ignore(done, total):
+    pass
+
+
+def states(services, name):
+    number = photo_id(services, name)
+    return {t.path: (t.state, t.origin) for t in services.library.catalog.tags.of([number]).get(number, ())}
+
+
+@pytest.mark.parametrize("kind", Table)
+def test_what_was_written_is_taken_in_exactly(services, tmp_path, kind):
+    catalog = services.library.catalog
+    red = photo_id(services, "red.png")
+    catalog.tags.decide([Decision(red, ODD, "accepted"), Decision(red, ("no",), "rejected", "lightroom")])
+    before = states(services, "red.png")
+    file = tmp_path / f"tags.{kind}"
+    table_export.write(services.library, kind, file, ignore)
+    for path in (ODD, ("no",)):
+        catalog.tags.remove(path)
+    report = tag_import.from_table(services.library, file, ignore)
+    assert (report.read, report.changed, report.unknown, report.refused) == (2, 2, [], [])
+    assert states(services, "red.png") == before
+    assert tag_import.from_table(services.library, file, ignore).changed == 0
+
+
+def test_what_was_decided_here_stays(services, world, tmp_path):
+    services.library.catalog.tags.decide([Decision(photo_id(services, "red.png"), ("sea",), "rejected")])
+    (tmp_path / "t.csv").write_text(f"path,tag\n{world.photos}/red.png,sea\n{world.photos}/blue.png,sea\n")
+    assert tag_import.from_table(services.library, tmp_path / "t.csv", ignore).changed == 1
+    assert states(services, "red.png") == {("sea",): ("rejected", "person")}
+    assert states(services, "blue.png") == {("sea",): ("accepted", "table")}
+
+
+def test_rows_that_mean_nothing_here_are_told_and_the_rest_is_taken(services, world, tmp_path):
+    rows = [
+        *("/elsewhere.png,sea,accepted", f"{world.photos}/red.png,,accepted", f"{world.photos}/red.png,sea,maybe"),
+        *(f"{world.photos}/red.png,dog,suggested", f"{world.photos}/red.png,cat,accepted", ",sea,accepted"),
+    ]
+    (tmp_path / "t.csv").write_text("path,tag,state\n" + "\n".join(rows))
+    report = tag_import.from_table(services.library, tmp_path / "t.csv", ignore)
+    assert (report.read, report.changed, report.unknown) == (1, 1, ["/elsewhere.png", ""])
+    assert [where for where, _ in report.refused] == ["row 2", "row 3"]
+    assert set(states(services, "red.png")) == {("cat",)}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", b"photo,word\na,b\n"),
+        ("t.csv", b'path,tag\n"a'),
+        ("t.csv", b"\x00\x01"),
+        ("t.jsonl", b"{"),
+        ("t.jsonl", b"[1]"),
+        ("t.jsonl", b"\xff"),
+        ("t.jsonl", b'{"tags": 1}'),
+        ("t.parquet", b"PAR1 nonsense"),
+        ("t.parquet", b""),
+        ("t.xls", b""),
+        ("gone.csv", None),
+    ],
+)
+def test_a_file_that_is_no_table_is_explained(services, tmp_path, name, content):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match="cannot be read as a table of tags"):
+        tag_import.from_table(services.library, tmp_path / name, ignore)
+    assert services.library.catalog.tags.counts() == []
+
+
+def test_keywords_of_sidecars_come_in_with_their_levels_and_their_origin(world):
+    world.write("a.png", "red")
+    (world.photos / "a.png.xmp").write_bytes(merged(None, Wanted(add=(("animal", "dog"), ("sea",)))))
+    world.index()
+    services = world.services()
+    report = tag_import.from_keywords(services.library, ignore)
+    assert states(services, "a.png") == {
+        ("animal", "dog"): ("accepted", "sidecar"),
+        ("sea",): ("accepted", "sidecar"),
+    }
+    assert (report.read, report.changed) == (2, 2)
+    assert services.exports.run().written == 0  # the sidecar says it all already
+
+
+@pytest.mark.parametrize(
+    ("words", "paths"),
+    [
+        (["animal|dog", "animal", "dog", "sea"], {("animal", "dog"), ("sea",)}),
+        (["Places/Lisbon", "Lisbon"], {("Places", "Lisbon")}),
+        (["a||b", "|", " ", "\x01"], {("a", "b")}),
+        (["x" * 300, "ok"], {("ok",)}),
+    ],
+)
+def test_levels_are_told_by_either_mark(words, paths):
+    assert set(paths_of(Keyword(word, "xmp") for word in words)) == paths
+
+
+@given(st.lists(st.text(max_size=8), max_size=5))
+def test_no_keyword_breaks_an_import(words):
+    for path in paths_of(Keyword(word, "iptc") for word in words):
+        assert all(path)
+
+
+def test_the_command_takes_in_and_says_what_it_left_out(services, world, tmp_path, monkeypatch):
+    monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
+
+    def run(*arguments):
+        done = CliRunner().invoke(cli.app, ["import", *map(str, arguments)])
+        return done.exit_code, done.stdout, done.stderr
+
+    (tmp_path / "t.csv").write_text(f"path,tag\n{world.photos}/red.png,sea\n/gone.png,sea\n")
+    status, out, err = run(tmp_path / "t.csv")
+    assert (status, out) == (1, "1 tags read, 1 new, 1 left out\n")
+    assert "no photo of the library: /gone.png" in err
+    assert json.loads(run("--keywords", "--json")[1])["read"] == 0
+    assert run()[0] == run(tmp_path / "t.csv", "--keywords")[0] == 2

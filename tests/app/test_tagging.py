@@ -1,0 +1,238 @@
+"""Tagging over a world of plain colours: what is suggested, what is left alone, what is learned, and what is cached."""
+
+import numpy as np
+import pytest
+from colours import NAMES, ColourEmbedder
+
+from app import tag_learning
+from app.tag_learning import Fit
+from app.tagging import TaggingService
+from app.vocabulary import load_vocabulary
+from indexer.tag_records import Decision
+
+RED, GREEN = ("colour", "red"), ("colour", "green")
+
+
+@pytest.fixture
+def words(tmp_path):
+    file = tmp_path / "words.txt"
+    file.write_text("[colour]\n" + "".join(f"\t{name}\n" for name in NAMES))
+    return file
+
+
+@pytest.fixture
+def tagging(services, words):
+    services.tagging.use(words)
+    return services.tagging
+
+
+def tags(services):
+    """The tags of each photo by its name, with their states."""
+    catalog = services.library.catalog
+    photos = catalog.photos(catalog.allowed_ids(catalog.active_model().id, _nothing()).tolist())
+    return {p.path.name: {t.path: t.state for t in catalog.tags.of([p.id]).get(p.id, ())} for p in photos}
+
+
+def _nothing():
+    from indexer.records import PhotoFilter
+
+    return PhotoFilter()
+
+
+def ids(services):
+    catalog = services.library.catalog
+    return {p.path.name: p.id for p in catalog.photos(catalog.allowed_ids(1, _nothing()).tolist())}
+
+
+def best(services, threshold=0.01):
+    """The surest tag of each photo."""
+    services.tagging.run(threshold=threshold)
+    catalog = services.library.catalog
+    found = {}
+    for name, number in ids(services).items():
+        known = catalog.tags.of([number]).get(number, ())
+        found[name] = max(known, key=lambda tag: tag.confidence).path if known else None
+    return found
+
+
+def test_the_surest_tag_of_a_photo_is_its_colour(services, tagging):
+    found = best(services)
+    assert {name: found[name][-1] for name in ("red.png", "green.png", "blue.png")} == {
+        **{"red.png": "red", "green.png": "green", "blue.png": "blue"}
+    }
+
+
+def test_no_photo_is_opened(services, tagging, world):
+    for photo in world.photos.rglob("*.*"):
+        photo.unlink()
+    assert tagging.run(threshold=0.01).photos == 5
+
+
+def test_words_are_embedded_once(services, tagging, world):
+    embedder = services.embedder_for("colours")
+    tagging.run()
+    asked = len(embedder.texts)
+    assert asked > len(load_vocabulary().tags)  # the background, and the words themselves
+    tagging.run(threshold=0.2)
+    assert len(embedder.texts) == asked
+
+
+def test_only_what_is_new_is_tagged_again(services, tagging, world):
+    assert tagging.run().photos == 5
+    assert tagging.run(only_new=True).photos == 0
+    world.write("new.png", "red")
+    world.index()
+    assert tagging.run(only_new=True).photos == 1
+    assert tagging.run(only_new=True, threshold=0.05).photos == 6  # another threshold is another question
+
+
+def test_a_run_that_was_stopped_is_taken_up_again(services, tagging):
+    report = tagging.run(stop=lambda: True)
+    assert (report.photos, report.complete) == (0, False)
+    assert tagging.run(only_new=True).photos == 5
+
+
+def test_new_photos_are_tagged_where_that_is_switched_on(services, tagging):
+    assert tagging.run_if_automatic() is None
+    tagging.automatic = True
+    assert tagging.run_if_automatic().photos == 5
+    assert tagging.run_if_automatic().photos == 0
+
+
+def test_decisions_stand_whatever_the_model_says(services, tagging):
+    number = ids(services)["red.png"]
+    catalog = services.library.catalog
+    catalog.tags.decide([Decision(number, RED, "rejected"), Decision(number, GREEN, "accepted")])
+    tagging.run(threshold=0.01)
+    known = tags(services)["red.png"]
+    assert (known[RED], known[GREEN]) == ("rejected", "accepted")
+
+
+def test_another_model_replaces_suggestions_and_keeps_decisions(tmp_path, words):
+    from colours import World
+
+    world = World(tmp_path, ColourEmbedder(), ColourEmbedder("other", "d1" * 32, turn=3))
+    for name in ("red", "green", "blue"):
+        world.write(f"{name}.png", name)
+    world.index()
+    services = world.services()
+    services.tagging.use(words)
+    services.tagging.run(threshold=0.01)
+    number = ids(services)["red.png"]
+    services.library.catalog.tags.decide([Decision(number, RED, "rejected")])
+    world.index("other")
+    services.tagging.run(threshold=0.01)
+    known = services.library.catalog.tags.of([number])[number]
+    assert {tag.model for tag in known if tag.state == "suggested"} <= {"other"}
+    assert [tag.state for tag in known if tag.path == RED] == ["rejected"]
+
+
+def test_a_parent_is_not_suggested_beside_its_child(services, tmp_path):
+    file = tmp_path / "nested.txt"
+    file.write_text("red\nred/red\n")
+    services.tagging.use(file)
+    services.tagging.run(threshold=0.01)
+    assert all(("red",) not in known for known in tags(services).values() if ("red", "red") in known)
+
+
+def test_decisions_move_a_tags_confidence(services, tagging):
+    catalog = services.library.catalog
+    tagging.run(threshold=0.01)
+    number = ids(services)["red.png"]
+
+    def confidence():
+        return next(tag.confidence for tag in catalog.tags.of([number])[number] if tag.path == RED)
+
+    before = confidence()
+    catalog.tags.decide([Decision(i, RED, "accepted") for name, i in ids(services).items() if name == "red.png"])
+    report = tagging.run(threshold=0.01)
+    assert report.learned[RED].accepted == 1
+    assert confidence() > before
+
+
+def test_the_fits_of_a_library_are_shown_and_can_be_switched_off(services, tagging):
+    number = ids(services)["red.png"]
+    services.library.catalog.tags.decide([Decision(number, RED, "accepted")])
+    tagging.run()
+    assert tagging.fits()[RED].wanted
+    tagging.classify(RED, wanted=False)
+    tagging.run()
+    assert not tagging.fits()[RED].wanted
+
+
+# What decisions teach
+
+
+def cloud(count, seed, along):
+    """Decisions over points whose first axis says what is right, and whose zero-shot score says `along` of it."""
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(count, 16))
+    accepted = points[:, 0] + 0.1 * rng.normal(size=count) > 0
+    return along * points[:, 0] + (1 - along) * rng.normal(size=count), points, accepted
+
+
+def test_a_classifier_takes_over_where_the_words_know_nothing():
+    odds, points, accepted = cloud(80, 0, along=0.0)
+    fit, direction = tag_learning.learn(odds, points, accepted)
+    assert fit.classifier
+    assert fit.classifier_loss < fit.scaled_loss
+    assert fit.classifier_right > 0.65 > fit.scaled_right
+    assert np.argmax(np.abs(direction)) == 0
+
+
+def test_a_classifier_stays_away_where_the_words_know_all():
+    odds, points, accepted = cloud(60, 1, along=1.0)
+    rng = np.random.default_rng(3)
+    fit, direction = tag_learning.learn(20 * odds, rng.normal(size=points.shape), accepted)
+    assert not fit.classifier
+    assert direction is None
+    assert fit.scaled_right > 0.9
+
+
+@pytest.mark.parametrize(("count", "accepted"), [(9, 5), (12, 2), (12, 10)])
+def test_few_decisions_or_of_one_kind_move_the_scale_alone(count, accepted):
+    odds, points, _ = cloud(count, 2, along=0.5)
+    fit, direction = tag_learning.learn(odds, points, np.arange(count) < accepted)
+    assert (fit.classifier, fit.scaled_loss, direction) == (False, None, None)
+    assert (fit.accepted, fit.rejected) == (accepted, count - accepted)
+
+
+def test_a_classifier_that_is_not_wanted_does_not_answer_and_its_numbers_are_shown():
+    odds, points, accepted = cloud(80, 0, along=0.0)
+    fit, direction = tag_learning.learn(odds, points, accepted, wanted=False)
+    assert (fit.classifier, direction) == (False, None)
+    assert fit.classifier_loss is not None
+
+
+def test_accepting_raises_the_scale_and_rejecting_lowers_it():
+    odds = np.full(6, -1.0)
+    up, _ = tag_learning.scale(odds, np.ones(6, dtype=bool))
+    down, slope = tag_learning.scale(odds, np.zeros(6, dtype=bool))
+    assert up > 0 > down
+    assert slope > 0
+
+
+def test_the_posterior_is_where_its_gradient_is_zero():
+    odds, points, accepted = cloud(30, 4, along=0.5)
+    shift, slope, direction = tag_learning.classifier(odds, points, accepted, 0.02)
+    left = accepted - 1 / (1 + np.exp(-(shift + slope * odds + points @ direction)))
+    spread = 0.02 * (2 + points.shape[1]) / points.var(axis=0).sum()
+    assert np.allclose(points.T @ left, direction / spread, atol=1e-6)
+    assert left.sum() == pytest.approx(shift / 4, abs=1e-6)
+    assert odds @ left == pytest.approx((slope - 1) / 0.25, abs=1e-6)
+
+
+def test_a_fit_is_read_back_as_it_was():
+    fit = Fit(0.5, 1.25, 3, 4, classifier=True, scaled_loss=0.25)
+    assert Fit.of(fit.text()) == fit
+
+
+def test_a_service_over_an_empty_library_says_so(tmp_path):
+    from app.bootstrap import build_services
+    from app.live_index import EmptyLibraryError
+    from app.settings import Settings
+
+    services = build_services(Settings(library=tmp_path / "empty"), create=True)
+    assert isinstance(services.tagging, TaggingService)
+    with pytest.raises(EmptyLibraryError):
+        services.tagging.run()

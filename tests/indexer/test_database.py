@@ -154,14 +154,16 @@ def make_old(folder, version):
     engine.dispose()
 
 
+@pytest.mark.parametrize("held", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE", "BEGIN; SELECT * FROM sqlite_master"])
 @pytest.mark.parametrize("version", range(database.SCHEMA_VERSION))
-def test_a_library_that_is_busy_is_waited_for(tmp_path, version):
-    """Also where SQLite itself waits for nothing: when the journal's mode changes."""
+def test_a_library_that_is_busy_is_waited_for(tmp_path, version, held):
+    """Also where SQLite itself waits for nothing: when another writes while the journal's mode is to change."""
     if version:
         make_old(tmp_path / "lib", version)
     (tmp_path / "lib").mkdir(exist_ok=True)
     other = sqlite3.connect(tmp_path / "lib" / "catalog.db", isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN EXCLUSIVE")
+    for statement in held.split("; "):
+        other.execute(statement).fetchall()
     freed = threading.Timer(0.5, lambda: other.execute("ROLLBACK"))
     freed.start()
     try:

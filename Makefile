@@ -1,5 +1,6 @@
 # make demo    set up, index sample photos, search them, serve the page   (DEMO_ARGS=--no-serve stops before the page)
 # make test    set up, run the tests                                      (TEST_ARGS='-k name' and so on)
+# make fuzz    set up, run the property tests with new examples, ten times as many
 # make soak    set up, let folders live for half an hour under the daemon  (SOAK_MINUTES=5 shortens it)
 # make check   set up, then ruff and mypy
 
@@ -10,13 +11,16 @@ BIN := $(VENV)/bin
 FAISS := $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test soak check clean
+.PHONY: demo test fuzz soak check clean
 
 demo: $(VENV)/.demo-$(FAISS)
 	$(BIN)/picsift demo $(DEMO_ARGS)
 
 test: $(VENV)/.dev-$(FAISS)
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+fuzz: $(VENV)/.dev-$(FAISS)
+	PICSIFT_FUZZ=1 $(BIN)/python -m pytest -m hypothesis --timeout 3600 $(TEST_ARGS)
 
 soak: $(VENV)/.dev-$(FAISS)
 	PICSIFT_SOAK_MINUTES=$(or $(SOAK_MINUTES),30) $(BIN)/python -m pytest -m soak -v $(TEST_ARGS)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from app.api import build_api
 from app.bootstrap import Services
+from app.page_door import PageDoor
 from app.security import LOOPBACK_NAMES, Gate, is_loopback
 from app.ui import build_ui, mount
 from indexer.errors import PicsiftError
@@ -73,7 +74,7 @@ def build_app(
         hosts: the names the server answers to; with a password it answers to any.
     """
     app = mount(build_api(services), build_ui(services))
-    return Gate(app, password=password, hosts=None if password else hosts)
+    return Gate(PageDoor(app), password=password, hosts=None if password else hosts)
 
 
 def _password(services: Services) -> str | None:

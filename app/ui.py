@@ -96,6 +96,7 @@ def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:
         head=f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>",
         favicon_path=str(ASSETS / "favicon.png"),
     )
+    page.has_launched = True  # else Gradio takes any path that a client names; `mount_gradio_app` leaves it unset
     return mounted
 
 

@@ -28,7 +28,8 @@ class Kind(Enum):
         SEEN: a look found a file new or changed; only another look can tell that it is whole.
         DONE: a file is whole: closed, renamed into place, or the same in two looks.
         GONE: a file is not there any more.
-        FOLDER: a folder came, went or changed, with all that is below it.
+        FOLDER: a folder came, went or changed, with all that is below it. Where a file was being written at the same
+            path, that file is gone, and its parent is looked at too.
     """
 
     WRITTEN = "written"
@@ -63,7 +64,7 @@ class Changes:
             was_growing = self._growing.pop(path, None) is not None
             if kind is Kind.FOLDER:
                 self._folders.add(path)
-            if kind is not Kind.FOLDER or was_growing:  # a file whose name a folder has taken is missed in its parent
+            if kind is not Kind.FOLDER or was_growing:  # a file that became a folder is missing from its parent
                 self._folders.add(os.path.dirname(path))  # noqa: PTH120
         self._first = now if self._first is None else self._first
         self._last = now

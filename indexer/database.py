@@ -5,7 +5,6 @@ The only module that knows it is an SQLite file. What is in the tables is the st
 
 from __future__ import annotations
 
-import errno
 import importlib.metadata
 import logging
 import sqlite3
@@ -18,7 +17,9 @@ import numpy as np
 from sqlalchemy import URL, NullPool, String, cast, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError
 
-from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
+from indexer import database_trouble
+from indexer.database_trouble import explained, explained_files, patiently
+from indexer.errors import LibraryError, NewerLibraryError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,6 @@ SCHEMA_VERSION = 5
 """The schema that this code reads and writes: the number of the last file in `migrations/versions`."""
 
 FILE_NAME = "catalog.db"
-BUSY_TIMEOUT_S = 30
 IN_LIMIT = 10_000
 """Values in one IN list; SQLite takes 32,766 parameters in a statement."""
 
@@ -54,12 +54,12 @@ def open_database(library: Path) -> Engine:
         LibraryError: it is no library, or cannot be read or written.
     """
     file = library / FILE_NAME
-    with _explained_files(library):
+    with explained_files(library):
         library.mkdir(parents=True, exist_ok=True)
     engine = _engine(file)
     try:
-        with _explained(library), engine.connect() as connection:
-            found = schema_version(connection)
+        with explained(file):
+            found = patiently(file, lambda: _found_version(engine))
         if found > SCHEMA_VERSION:
             raise NewerLibraryError(_newer_message(engine, library, found))
         if found < SCHEMA_VERSION:
@@ -74,14 +74,14 @@ def open_database(library: Path) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One snapshot of the database; other processes may write meanwhile. Raises LibraryError."""
-    with _explained(_library(engine)), engine.connect() as connection:
+    with explained(_file(engine)), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes: committed at the end, undone by any exception. Raises LibraryError."""
-    with _explained(_library(engine)), engine.execution_options(**{_WRITES: True}).begin() as connection:
+    with explained(_file(engine)), engine.execution_options(**{_WRITES: True}).begin() as connection:
         yield connection
 
 
@@ -114,11 +114,16 @@ def schema_version(connection: Connection) -> int:
     )
 
 
+def _found_version(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return schema_version(connection)
+
+
 def _engine(file: Path, *, foreign_keys: bool = True, **options: Any) -> Engine:
     """An engine whose transactions are those of SQLAlchemy: the driver's own are switched off."""
     engine = create_engine(
         URL.create("sqlite", database=str(file.absolute())),
-        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+        connect_args={"timeout": database_trouble.BUSY_TIMEOUT_S, "isolation_level": None},
         **options,
     )
 
@@ -131,8 +136,10 @@ def _engine(file: Path, *, foreign_keys: bool = True, **options: Any) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A transaction that reads first and writes later cannot wait for another writer; one that says so can.
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get(_WRITES, False):
+            patiently(file, lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
 
@@ -141,10 +148,8 @@ def _migrate(file: Path, library: Path) -> None:
     """Run the migrations that are due, all in one transaction: a kill leaves the old schema whole."""
     # Foreign keys are off, since a migration may have to make a table anew; they are checked before the commit.
     engine = _engine(file, foreign_keys=False, poolclass=NullPool)
-    with _explained(library), engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        driver.execute("PRAGMA journal_mode = WAL")  # lasts in the file; not possible inside a transaction
+    with explained(file):
+        patiently(file, lambda: _write_ahead(engine))
     with writing(engine) as connection:
         found = schema_version(connection)
         if found >= SCHEMA_VERSION:  # another process was faster
@@ -161,6 +166,14 @@ def _migrate(file: Path, library: Path) -> None:
             )
     if found:
         _log.info("upgraded the library at %s from schema %d to %d", library, found, SCHEMA_VERSION)
+
+
+def _write_ahead(engine: Engine) -> None:
+    """Switch the file to write-ahead logging, which lasts in the file; not possible inside a transaction."""
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("PRAGMA journal_mode = WAL")
 
 
 def _newer_message(engine: Engine, library: Path, found: int) -> str:
@@ -185,60 +198,5 @@ def own_version() -> str:
         return "an uninstalled picsift"
 
 
-def _library(engine: Engine) -> Path:
-    return Path(engine.url.database or "").parent
-
-
-@contextmanager
-def _explained_files(library: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise LibraryError(_full(library)) from error
-        reason = "a file is in the way" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
-        raise LibraryError(
-            f"the library folder {library} cannot be made: {reason}. Name another folder with --library."
-        ) from error
-
-
-@contextmanager
-def _explained(library: Path) -> Iterator[None]:
-    """Turn what SQLite says about the file into a sentence for its owner; what is our own mistake passes."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        kind = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-        if kind in _LOCKED:
-            raise LibraryLockedError(
-                f"the library at {library} has been busy with another process for {BUSY_TIMEOUT_S} seconds. "
-                "Try again when that process is done."
-            ) from error
-        if kind not in _MESSAGES:
-            raise
-        raise LibraryError(_MESSAGES[kind].format(library=library, file=library / FILE_NAME, cause=cause)) from error
-
-
-def _full(library: Path) -> str:
-    return _MESSAGES[sqlite3.SQLITE_FULL].format(library=library)
-
-
-_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_NO_ACCESS = (
-    "{file} cannot be opened for writing ({cause}). Give yourself permission to read and write the folder {library}, "
-    "or name another one with --library."
-)
-_MESSAGES = {
-    sqlite3.SQLITE_FULL: "the disk that holds the library at {library} is full; nothing that was stored before is "
-    "lost. Free some space and run the command again.",
-    sqlite3.SQLITE_NOTADB: "{file} is not a database, so {library} is not a picsift library. "
-    "Name another folder with --library, or move that file away.",
-    sqlite3.SQLITE_CORRUPT: "{file} is damaged ({cause}). Restore it from a backup, or move it away and index again.",
-    sqlite3.SQLITE_READONLY: _NO_ACCESS,
-    sqlite3.SQLITE_CANTOPEN: _NO_ACCESS,
-    sqlite3.SQLITE_PERM: _NO_ACCESS,
-    sqlite3.SQLITE_AUTH: _NO_ACCESS,
-    sqlite3.SQLITE_IOERR: "{file} could not be read or written ({cause}). Check that the disk of {library} is "
-    "connected, healthy and not full, then run the command again.",
-}
+def _file(engine: Engine) -> Path:
+    return Path(engine.url.database or "")

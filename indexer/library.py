@@ -87,6 +87,6 @@ def _require(folder: Path, create: bool) -> None:
         return
     if not create:
         raise LibraryError(f"there is no library at {folder} yet. Make one: picsift index FOLDER")
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()) and not catalog.exists():  # another process may have just made it
         raise LibraryError(f"{folder} is not empty and holds no library. Name an empty or new folder with --library.")
     folder.mkdir(parents=True, exist_ok=True)

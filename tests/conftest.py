@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzzing import load_profile
+
+load_profile()
+
 
 @pytest.fixture(scope="session")
 def tiny_model_path(tmp_path_factory):

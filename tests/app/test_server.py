@@ -108,7 +108,7 @@ def test_the_page_serves_neither_catalog_nor_photos_by_path(address, services, w
 
 def test_the_password_guards_page_streams_and_api_alike(services):
     with TestClient(in_loop(build_app, services, password="secret"), base_url="http://photos.lan") as client:
-        for path in ("/", "/api/v1/health", "/openapi.json", "/config", "/gradio_api/info", "/theme.css"):
+        for path in ("/", "/api/v1/health", "/openapi.json", "/config", "/gradio_api/app_id", "/theme.css"):
             assert client.get(path).status_code == 401, path
             assert client.get(path, auth=("me", "secret")).status_code == 200, path
 

@@ -5,11 +5,12 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from open_clip_reference import SimpleTokenizer
 
 from clip_model.tokenizer import EOT, SOT, VOCABULARY_SIZE, Tokenizer, clean, default_tokenizer, merge
+from tests.fuzzing import examples
 
 reference = SimpleTokenizer()
 
@@ -30,7 +31,7 @@ strings = st.one_of(
 )
 
 
-@settings(max_examples=6000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(6000))
 @given(strings)
 @example("")
 @example("<start_of_text>")
@@ -93,7 +94,7 @@ def rescan(ids, merges):
     return ids
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=examples(500))
 @given(st.data())
 def test_merging_by_heap_equals_rescanning(data):
     merges = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from catalog_samples import DIM, new, vectors
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -16,6 +16,7 @@ from indexer.catalog import Catalog
 from indexer.database import open_database
 from indexer.frame_ids import FIRST_FRAME, frame_id
 from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
+from tests.fuzzing import examples
 
 NAMES = ["a.jpg", "b.jpg", "c_%.jpg", "\udce9.jpg"]
 FOLDERS = ["", "x/", "x/y/", "X_%/"]
@@ -221,7 +222,5 @@ class CatalogModel(RuleBasedStateMachine):
         ]
 
 
-CatalogModel.TestCase.settings = settings(
-    max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
-)
+CatalogModel.TestCase.settings = settings(max_examples=examples(15), stateful_step_count=15)
 TestCatalogModel = CatalogModel.TestCase

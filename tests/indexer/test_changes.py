@@ -1,7 +1,7 @@
 """Merging of file events, with times as given: no disk, no clock."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from indexer.changes import MANY_FOLDERS, Changes, Kind, cover, is_temporary, matters
@@ -22,6 +22,7 @@ def gathered(*events, settle=2.0, patience=60.0):
         ([(0, Kind.WRITTEN, "/p/a.jpg"), (1, Kind.DONE, "/p/a.jpg")], 3, {"/p"}),
         ([(0, Kind.GONE, "/p/a.jpg"), (1, Kind.DONE, "/q/a.jpg")], 3, {"/p", "/q"}),
         ([(0, Kind.FOLDER, "/p/new")], 2, {"/p/new"}),
+        ([(0, Kind.WRITTEN, "/p/a"), (1, Kind.FOLDER, "/p/a")], 3, {"/p", "/p/a"}),
         ([(float(t), Kind.DONE, f"/p/{t}.jpg") for t in range(10)], 11, {"/p"}),
         ([(0, Kind.SEEN, "/p/a.jpg")], 60, set()),
         ([(0, Kind.SEEN, "/p/a.jpg"), (5, Kind.DONE, "/p/a.jpg")], 7, {"/p"}),
@@ -78,7 +79,8 @@ events = st.lists(
 
 
 @given(events)
-@example([(0.0, Kind.WRITTEN, "/p/a"), (0.0, Kind.FOLDER, "/p/a")])
+@example([(0.0, Kind.WRITTEN, "/p/a"), (0.0, Kind.FOLDER, "/p/a")])  # the file is gone from /p
+@example([(0.0, Kind.SEEN, "/p/a"), (0.0, Kind.FOLDER, "/p/a")])
 def test_no_change_is_ever_forgotten(steps):
     """Whatever comes in whichever order, each folder with a change is in some batch once all is closed."""
     changes, now, taken, wanted = Changes(2, 10), 0.0, set(), set()

@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 from worlds import draw
 
 from indexer import content, content_chunks, images
+from tests.fuzzing import examples
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 FORMATS = {
@@ -269,7 +270,7 @@ HEADS = (
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500))
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
 @example(HEADS[0], bytes(200))
 @example(HEADS[1], bytes(200))

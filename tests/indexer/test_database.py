@@ -1,12 +1,16 @@
 """Opening the library's database: made, upgraded, refused, and explained."""
 
 import os
+import re
 import resource
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +19,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
-from indexer import database, migrations
+from indexer import database, database_trouble, migrations
 from indexer.database import open_database, reading, schema_version, writing
 from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
 from indexer.tables import Base
@@ -97,10 +101,89 @@ def test_migrations_run_from_a_package_in_a_folder_with_a_percent_sign(tmp_path)
     assert done.stdout.strip().startswith(str(site))
 
 
-def test_two_processes_may_make_a_library_at_once(tmp_path):
-    code = "import sys; from pathlib import Path; from indexer.database import *\nopen_database(Path(sys.argv[1]))"
-    both = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "lib")], stderr=-1) for _ in range(4)]
-    assert [(child.communicate()[1], child.returncode) for child in both] == [(b"", 0)] * 4
+def open_at_once(folders, processes):
+    """Many processes open the same libraries in the same order; gives what each wrote to standard error."""
+    command = [sys.executable, "-c", OPEN, *map(str, folders)]
+    children = [subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True) for _ in range(processes)]
+    for child in children:
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    return [(child.communicate(timeout=120)[1], child.returncode) for child in children]
+
+
+OPEN = """
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from sqlalchemy import text
+import indexer.migrations  # what takes time is loaded before the race begins
+from indexer.database import writing
+from indexer.library import open_library
+print("ready", flush=True)
+sys.stdin.readline()
+for folder in sys.argv[1:]:
+    catalog = open_library(Path(folder), create=True).catalog
+    with writing(catalog.engine) as connection:
+        connection.execute(text("UPDATE settings SET value = value"))
+    catalog.close()
+"""
+
+
+@pytest.mark.parametrize("version", range(database.SCHEMA_VERSION))
+def test_processes_may_make_or_upgrade_a_library_at_once(tmp_path, version):
+    """Version 0 is a new library."""
+    folders = [tmp_path / f"library-{number}" for number in range(12)]
+    for folder in folders if version else ():
+        make_old(folder, version)
+    assert open_at_once(folders, processes=4) == [("", 0)] * 4
+    for folder in folders:
+        with reading(open_database(folder)) as connection:
+            assert schema_version(connection) == database.SCHEMA_VERSION
+
+
+def make_old(folder, version):
+    """A library as the picsift of that schema left it."""
+    folder.mkdir()
+    engine = database._engine(folder / database.FILE_NAME, foreign_keys=False)
+    with writing(engine) as connection:
+        migrations.upgrade(connection, f"{version:04}")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("held", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE", "BEGIN; SELECT * FROM sqlite_master"])
+@pytest.mark.parametrize("version", range(database.SCHEMA_VERSION))
+def test_a_library_that_is_busy_is_waited_for(tmp_path, version, held):
+    """Also where SQLite itself waits for nothing: when another writes while the journal's mode is to change."""
+    if version:
+        make_old(tmp_path / "lib", version)
+    (tmp_path / "lib").mkdir(exist_ok=True)
+    other = sqlite3.connect(tmp_path / "lib" / "catalog.db", isolation_level=None, check_same_thread=False)
+    for statement in held.split("; "):
+        other.execute(statement).fetchall()
+    freed = threading.Timer(0.5, lambda: other.execute("ROLLBACK"))
+    freed.start()
+    try:
+        open_database(tmp_path / "lib").dispose()
+        assert freed.finished.is_set()
+    finally:
+        freed.join()
+        other.close()
+
+
+def test_seconds_are_only_named_after_they_have_passed(tmp_path, monkeypatch):
+    monkeypatch.setattr(database_trouble, "BUSY_TIMEOUT_S", 2)
+    with closing(sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        begun = time.monotonic()
+        with pytest.raises(LibraryLockedError) as refused:
+            open_database(tmp_path)
+    named = re.search(r"busy with another process for (\d+) seconds", str(refused.value))
+    assert 2 <= int(named[1]) <= time.monotonic() - begun + 0.5
 
 
 def make_version(library: Path, version: str, written_by: str | None) -> None:
@@ -243,7 +326,7 @@ def test_a_transaction_that_fails_leaves_nothing_and_shows_its_own_error(tmp_pat
 
 
 def test_a_writer_waits_for_another_and_says_who_keeps_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(database_trouble, "BUSY_TIMEOUT_S", 0.1)
     engine = open_database(tmp_path)
     with sqlite3.connect(tmp_path / "catalog.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")

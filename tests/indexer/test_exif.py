@@ -17,6 +17,7 @@ from indexer.exif import exif_of as metadata_of
 from indexer.exif import read_metadata
 from indexer.formats import open_picture
 from indexer.metadata import PhotoMetadata
+from tests.fuzzing import examples
 
 PHOTOS = Path(__file__).resolve().parents[2].parent / "shared" / "photos"
 needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason=f"the real photos are not at {PHOTOS}")
@@ -190,13 +191,13 @@ def test_damaged_exif_costs_the_fields_behind_the_damage_only():
 @given(
     st.binary(max_size=300), st.sampled_from([b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"Exif\0\0II*\0\x08\0\0\0"])
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 def test_random_exif_never_raises(tail, head):
     assert isinstance(metadata_of(opened(jpeg(head + tail))), PhotoMetadata)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=10))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 def test_flipped_exif_never_raises_and_stays_sound(flips):
     sound = written(
         {271: "Acme", 272: "Acme One", 306: "2019:01:02 03:04:05", 274: 6}, {36867: "2021:06:30 12:34:56"}, NORTH
@@ -219,7 +220,7 @@ VALUES = st.one_of(
 @given(st.dictionaries(st.sampled_from([271, 272, 274, 306]), VALUES),
        st.dictionaries(st.sampled_from([36867, 36868, 37520, 37521, 36881, 42036]), VALUES),
        st.dictionaries(st.integers(1, 6), VALUES))  # fmt: skip
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 def test_values_of_any_type_never_raise(main, photo, gps):
     exif = Image.Exif()
     exif.update(main)

@@ -19,6 +19,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from indexer import colour, formats, images, jpegxl
 from indexer.errors import ImageError
+from tests.fuzzing import examples
 from tests.indexer.heic_sample import HEIC
 
 PHOTOS = Path(__file__).resolve().parents[2].parent / "shared" / "photos"
@@ -173,7 +174,7 @@ def test_a_large_jpeg_is_decoded_at_reduced_scale(size, min_side, expected):
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 512))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_what_is_kept_is_twice_the_side_and_enough_for_a_thumbnail(width, height, min_side):
     source = encoded(Image.new("L", (width, height)), "JPEG")
     found = images.decode(source, min_side=min_side)
@@ -557,7 +558,7 @@ HEADS += [b"RIFF\x40\0\0\0WEBPVP8 ", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif
 
 
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 def test_random_bytes_are_an_image_error_or_a_picture(head, tail):
     try:
         assert images.decode(head + tail, min_side=64, max_pixels=1_000_000).image.mode == "RGB"
@@ -569,7 +570,7 @@ def test_random_bytes_are_an_image_error_or_a_picture(head, tail):
     st.sampled_from([*WRITTEN, "heic"]),
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=12),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 def test_flipped_bytes_are_an_image_error_or_a_picture(files, name, flips):
     source = bytearray(files[name][1])
     for at, value in flips:

@@ -11,6 +11,7 @@ from written import iptc, jpeg
 
 from indexer.iptc import iptc_of
 from indexer.metadata import Keyword, PhotoMetadata
+from tests.fuzzing import examples
 
 
 def read(*fields):
@@ -55,7 +56,7 @@ def test_a_photo_without_a_block_and_other_formats_say_nothing():
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_a_damaged_block_never_raises(tail):
     source = jpeg(iptc((5, b"Dog")) + tail + b"\0")
     assert isinstance(iptc_of(Image.open(io.BytesIO(source))), PhotoMetadata)

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 from following import following
-from hypothesis import HealthCheck, assume, settings
+from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from life import NAMES, ROOTS, Life
 
 from indexer.isolation import WorkerPool
 from indexer.library import open_library
+from tests.fuzzing import FUZZING, examples
 
 PLACES = st.tuples(st.sampled_from(ROOTS), st.sampled_from(NAMES))
 SEEDS = st.integers(0, 11)
@@ -153,25 +154,20 @@ class LifeMachine(RuleBasedStateMachine):
         return {place for place in self.life.photos() if place[0] in self.life.away}
 
 
-def live(model, examples, steps):
+def live(model, number, steps, *, fresh=FUZZING):
     """Run the machine; worker processes are kept over all examples."""
     with WorkerPool() as pool:
         machine = type("Machine", (LifeMachine,), {"model": model, "pool": pool})
         run_state_machine_as_test(
             machine,
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=steps,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-                print_blob=True,
-            ),
+            settings=settings(max_examples=number, stateful_step_count=steps, derandomize=not fresh),
         )
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.hypothesis
+@pytest.mark.timeout(3600 if FUZZING else 900)
 def test_life_leaves_catalog_index_and_folders_in_agreement(tiny_model_path):
-    live(tiny_model_path, examples=50, steps=25)
+    live(tiny_model_path, examples(50), steps=25)
 
 
 def act(life, chance):
@@ -257,4 +253,4 @@ def test_soak_of_a_process_that_is_killed(tiny_model_path):
 def test_soak_of_runs_that_are_cut_short(tiny_model_path):
     end = time.monotonic() + SOAK_MINUTES * 60 / 4
     while time.monotonic() < end:
-        live(tiny_model_path, examples=20, steps=50)
+        live(tiny_model_path, 20, steps=50, fresh=True)

@@ -12,6 +12,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from indexer import exif, formats, images, raw, raw_header
 from indexer.errors import ImageError
 from indexer.metadata import PhotoMetadata
+from tests.fuzzing import examples
 from tests.indexer.dng_sample import dng
 from tests.indexer.test_images import corners, drawn, encoded, is_near, reason_of, turned
 
@@ -239,7 +240,7 @@ def test_directories_in_a_circle_end():
 
 
 @given(st.lists(st.tuples(st.integers(0, 8191), st.integers(0, 255)), min_size=1, max_size=8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_flipped_bytes_are_an_image_error_or_a_picture(plain, flips):
     source = bytearray(plain)
     for at, value in flips:

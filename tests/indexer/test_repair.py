@@ -17,6 +17,7 @@ from indexer.metadata import PhotoMetadata
 from indexer.records import FailedPhoto, NewPhoto
 from indexer.repair import refresh
 from indexer.vector_index import VectorIndex
+from tests.fuzzing import examples
 
 MODEL = "d" * 64
 
@@ -260,7 +261,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(steps=steps)
 def test_whatever_happened_a_refresh_ends_in_step(tmp_path_factory, steps):
     shelf = Shelf(tmp_path_factory.mktemp("shelf"))

@@ -14,6 +14,7 @@ from unit_vectors import DIM, assert_nearest, unit
 
 from indexer import gpu_mirror, vector_rows
 from indexer.vector_index import VectorIndex
+from tests.fuzzing import examples
 
 MODEL = "a" * 64
 
@@ -323,7 +324,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(steps=changes, k=st.integers(1, 30), seed=st.integers(0, 1000))
 @pytest.mark.parametrize("with_mirror", [False, True])
 def test_any_sequence_of_changes_equals_a_dictionary(tmp_path_factory, with_mirror, steps, k, seed):

@@ -11,6 +11,7 @@ from written import listed, packet
 from indexer.metadata import Keyword, PhotoMetadata
 from indexer.sidecar import read_sidecar
 from indexer.xmp import MAX_BYTES, read_xmp
+from tests.fuzzing import examples
 
 FILES = Path(__file__).resolve().parents[2].parent / "shared" / "photos" / "metadata"
 needs_files = pytest.mark.skipif(not FILES.is_dir(), reason=f"the real files are not at {FILES}")
@@ -149,7 +150,7 @@ def test_what_is_no_packet_says_nothing(source):
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_a_flipped_packet_never_raises(flips):
     source = bytearray(packet(listed("dc:subject", "red"), 'xmp:Rating="3" photoshop:DateCreated="1975-08"'))
     for at, value in flips:

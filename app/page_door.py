@@ -1,0 +1,119 @@
+"""The door between the gate and Gradio: the few routes that the page uses, through which no client names an address.
+
+Gradio also serves links to saved states, a proxy, recordings, an API of its own and files from its cache. What the page
+does not use is not there; so an upgrade of Gradio that adds a route adds none to this server.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.problems import problem_response
+
+OWN = ("/api/v1/", "/openapi.json")
+PAGE_FILES = ("/assets/", "/static/", "/svelte/")
+PAGE_ROUTES = {
+    "/": {"GET", "HEAD"},
+    "/config": {"GET"},
+    "/theme.css": {"GET"},
+    "/favicon.ico": {"GET"},
+    "/gradio_api/app_id": {"GET"},
+    "/gradio_api/queue/data": {"GET"},
+    "/gradio_api/queue/join": {"POST"},
+    "/gradio_api/upload": {"POST"},
+    "/gradio_api/upload_progress": {"GET"},
+    "/gradio_api/cancel": {"POST"},
+}
+HEARTBEAT = "/gradio_api/heartbeat/"
+EVENTS = "/gradio_api/queue/join"
+MAX_EVENT_BYTES = 1024 * 1024  # what an event carries is what stands in the page's fields
+
+
+@dataclass(frozen=True)
+class PageDoor:
+    """An ASGI application that hands on what the page and the API's clients ask for, and answers 404 to the rest."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or hand on."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "the page uses no web socket."})
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if not is_used(scope["method"], scope["path"], scope["query_string"].decode("latin-1")):
+            refusal = problem_response(404, f"nothing answers {scope['method']} {scope['path']}. See /openapi.json.")
+            await refusal(scope, receive, send)
+            return
+        if scope["path"].rstrip("/") == EVENTS:
+            body = await _read(receive, MAX_EVENT_BYTES)
+            event = checked_event(body) if body is not None else None
+            if event is None:
+                reason = f"an event of the page is JSON of at most {MAX_EVENT_BYTES} bytes that names no address."
+                await problem_response(400, reason)(scope, receive, send)
+                return
+            receive = _once(event, receive)
+        await self.app(scope, receive, send)
+
+
+def is_used(method: str, path: str, query: str) -> bool:
+    """Whether the page or the API has a use for a request; `path` is decoded, `query` is not."""
+    if path.startswith(OWN):
+        return True
+    if "deep_link" in parse_qs(query, keep_blank_values=True):
+        return False
+    if path.startswith((*PAGE_FILES, HEARTBEAT)):
+        return method in {"GET", "HEAD"}
+    return method in PAGE_ROUTES.get(path.rstrip("/") or "/", ())
+
+
+def checked_event(body: bytes) -> bytes | None:
+    """The event, written anew so that whoever reads it reads what was checked here; None for one that is refused.
+
+    It may name no address. A file that it names must be an upload: Gradio checks that, once `has_launched` is set.
+    """
+    try:
+        event = json.loads(body)
+        return None if _names_an_address(event) else json.dumps(event).encode()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _names_an_address(data: Any) -> bool:
+    if isinstance(data, dict):
+        path = data.get("path", "")
+        return not isinstance(path, str) or "://" in path or any(map(_names_an_address, data.values()))
+    return isinstance(data, list) and any(map(_names_an_address, data))
+
+
+async def _read(receive: Receive, most: int) -> bytes | None:
+    """The whole body; None where it is longer than `most` bytes or was broken off."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if len(body) > most:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """Give the body that was read already, then whatever comes."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

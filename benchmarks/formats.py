@@ -23,8 +23,8 @@ from PIL import Image
 
 from clip_model.squares import CenterSquare
 from indexer import formats
-from indexer.found import FoundFile
 from indexer.recipe import Recipe
+from indexer.records import FoundFile
 from indexer.thumbnails import ThumbnailStore
 
 SIDE = (4000, 3000)

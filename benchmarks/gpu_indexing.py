@@ -28,9 +28,9 @@ from clip_model import CLIP, PRESETS, save_model
 from clip_model.inference import load_encoder
 from clip_model.transforms import normalize
 from indexer import Embedder, open_library, sync
-from indexer.found import FoundFile
 from indexer.isolation import WorkerPool
 from indexer.recipe import Recipe
+from indexer.records import FoundFile
 
 DISTINCT = 64  # drawn photos; the others are copies under other names, told apart by bytes behind the picture
 SIZE = 224

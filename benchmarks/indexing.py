@@ -38,9 +38,9 @@ from clip_model import CLIP, PRESETS, save_model
 from clip_model.inference import load_encoder
 from clip_model.transforms import normalize
 from indexer import Embedder, open_library, sync
-from indexer.found import FoundFile
 from indexer.isolation import WorkerPool
 from indexer.recipe import Recipe
+from indexer.records import FoundFile
 
 SIDE = (4000, 3000)
 BATCH = 32

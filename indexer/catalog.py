@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from indexer.found import FoundFile
     from indexer.records import (
         CopiedPhoto,
         Counts,
         DescribedPhoto,
         FailedPhoto,
+        FoundFile,
         KnownPhoto,
         Move,
         NewPhoto,

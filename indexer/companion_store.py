@@ -16,7 +16,7 @@ from indexer.tables import CompanionRow, FolderRow, PhotoRow
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from indexer.found import FoundFile
+    from indexer.records import FoundFile
 
 _PAIR_LIMIT = 5_000  # two parameters for each
 

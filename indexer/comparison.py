@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from indexer.found import FoundFile, Scan
-from indexer.records import KnownPhoto
+from indexer.found import Scan
+from indexer.records import FoundFile, KnownPhoto
 
 
 class ChangedFile(NamedTuple):

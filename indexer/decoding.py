@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 
 from indexer import images
 from indexer.errors import DecoderLostError, ImageError, TooLargeError
-from indexer.found import FoundFile
 from indexer.isolation import WorkerPool
 from indexer.recipe import Recipe
-from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, NewPhoto, storable_ns
+from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, FoundFile, NewPhoto, storable_ns
 from indexer.videos import is_video_name
 
 JOBS_A_WORKER = 4  # a process starts in a tenth of a second of computing, in which it decodes this many photos

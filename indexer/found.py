@@ -1,18 +1,10 @@
-"""What a scan found: files that look like photos, and what could not be seen. Plain records."""
+"""What a scan found: files that look like photos, and what could not be seen. A plain record."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
-
-class FoundFile(NamedTuple):
-    """A file that looks like a photo; `path` is relative to the root, `sidecar` the stamp of its XMP file or ""."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    sidecar: str = ""
+from indexer.records import FoundFile
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from indexer.comparison import ChangedFile, Changes
-from indexer.found import FoundFile, Scan
+from indexer.found import Scan
 from indexer.raw_header import SUFFIXES as RAW_SUFFIXES
-from indexer.records import KnownPhoto
+from indexer.records import FoundFile, KnownPhoto
 from indexer.videos import is_video_name
 
 NEVER = -1  # a modification time that no file has: what carries it is looked at again

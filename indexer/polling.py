@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.changes import Kind
-from indexer.found import FoundFile
 from indexer.ignoring import NOTHING_MORE, Ignoring
+from indexer.records import FoundFile
 from indexer.scanner import scan
 
 logger = logging.getLogger(__name__)

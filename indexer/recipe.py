@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer import describing, images, videos
-from indexer.found import FoundFile
 from indexer.metadata import PhotoMetadata
-from indexer.records import NewPhoto
+from indexer.records import FoundFile, NewPhoto
 from indexer.rereading import reread
 from indexer.sidecar import name_in
 from indexer.thumbnails import ThumbnailStore

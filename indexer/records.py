@@ -1,4 +1,4 @@
-"""The rows that the catalog hands out and takes in, as plain frozen values.
+"""What the catalog hands out and takes in, as plain frozen values.
 
 Times of the catalog's own (scans, indexing, absence) are aware and in UTC; `taken_at` is the camera's wall
 clock, naive. No queries and no files here.
@@ -35,6 +35,15 @@ class Root:
     photos: int
     last_scan_at: datetime | None
     problem: str | None
+
+
+class FoundFile(NamedTuple):
+    """A file that a scan found; `path` is relative to the root, `sidecar` the stamp of its XMP file or ""."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    sidecar: str = ""
 
 
 class KnownPhoto(NamedTuple):

@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 
 from app.api import build_api
 from app.security import Gate
-from indexer.found import FoundFile
-from indexer.records import CopiedPhoto
+from indexer.records import CopiedPhoto, FoundFile
 
 PROBLEM = "application/problem+json"
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from worlds import draw
 
 from indexer.comparison import Changes
-from indexer.found import FoundFile, Scan
+from indexer.found import Scan
 from indexer.pairing import pair, take_over
-from indexer.records import KnownPhoto
+from indexer.records import FoundFile, KnownPhoto
 from tests.indexer.dng_sample import dng
 
 

@@ -6,7 +6,7 @@ from following import wait_until
 
 from indexer.changes import Kind
 from indexer.polling import Poller, differences, unseen
-from indexer.scanner import FoundFile
+from indexer.records import FoundFile
 
 
 def look(**sizes):

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from odd_names import ODD_NAMES
 
-from indexer.found import FoundFile
-from indexer.records import storable_ns
+from indexer.records import FoundFile, storable_ns
 from indexer.scanner import StoppedError, is_skipped, scan
 
 

@@ -79,7 +79,7 @@ def watch_command(
         exits.usage(NO_FOLDER)
     with closing(build_services(settings, create=bool(wanted))) as services:
         for folder in wanted:
-            services.library.catalog.add_root(folder, settings.ignoring)
+            services.library.catalog.add_root(folder, settings.ignoring.reaches)
         roots = services.library.catalog.root_folders()
         if not roots:
             exits.usage(NO_FOLDER)

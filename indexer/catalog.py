@@ -21,7 +21,7 @@ from indexer import (
     setting_store,
 )
 from indexer.catalog_models import ModelCatalog
-from indexer.ignoring import NOTHING_MORE, Ignoring
+from indexer.root_store import Reaches, everywhere
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,12 +47,13 @@ class Catalog(ModelCatalog):
 
     # Roots
 
-    def add_root(self, folder: Path, ignoring: Ignoring = NOTHING_MORE) -> tuple[Root, str]:
+    def add_root(self, folder: Path, reaches: Reaches = everywhere) -> tuple[Root, str]:
         """Give the root that a folder belongs to, made if need be, and where the folder lies below it ("" at its top).
 
-        A new root that holds known ones takes them over, photos and all. RootError where the folder's links go round.
+        A new root that holds known ones takes them over, photos and all, where a scan of it `reaches` them. RootError
+        where the folder's links go round.
         """
-        root_id, below = self._write(root_store.add_root, root_store.real(folder), ignoring)
+        root_id, below = self._write(root_store.add_root, root_store.real(folder), reaches)
         return next(root for root in self.roots() if root.id == root_id), below
 
     def roots(self) -> list[Root]:

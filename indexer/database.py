@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from sqlalchemy import URL, NullPool, String, cast, create_engine, event, func, select
+from sqlalchemy import URL, NullPool, String, cast, create_engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from indexer import database_trouble
@@ -33,6 +33,9 @@ IN_LIMIT = 10_000
 """Values in one IN list; SQLite takes 32,766 parameters in a statement."""
 
 _WRITES = "picsift_writes"
+_WRITTEN_BY = (
+    "INSERT INTO settings (key, value) VALUES ('written_by', :version) ON CONFLICT (key) DO UPDATE SET value = :version"
+)
 _PRAGMAS = (
     # FULL, not NORMAL: losing the last commits with the power would leave a vector index that is ahead of its truth.
     # It costs one fsync for each step of a few hundred photos.
@@ -157,6 +160,7 @@ def _migrate(file: Path, library: Path) -> None:
         from indexer.migrations import upgrade
 
         upgrade(connection)
+        connection.execute(text(_WRITTEN_BY), {"version": own_version()})
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
         if broken:
             raise LibraryError(

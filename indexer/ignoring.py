@@ -114,6 +114,10 @@ class Ignoring:
                 chain = (read_rules(root / prefix / FILE_NAME, prefix), *chain)
         return chain
 
+    def reaches(self, root: Path, folder: str) -> bool:
+        """Whether a scan of the root comes by a folder below it (relative, posix)."""
+        return not self.is_ignored(root, folder, is_dir=True)
+
     def is_ignored(self, root: Path, path: str, *, is_dir: bool = False) -> bool:
         """Whether a scan of the root would not come by a path (relative, posix), asking for each folder above it too.
 

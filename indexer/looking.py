@@ -78,8 +78,10 @@ class Look:
             raise RootError(f"{folder} does not exist. Check its name, or connect its drive.")
         self._follow_renamed(folders)
         for folder in folders:  # all of them first: a root named last may take over one named before
-            catalog.add_root(folder, self.ignoring)
-        places = dict.fromkeys((r.id, below) for r, below in (catalog.add_root(f, self.ignoring) for f in folders))
+            catalog.add_root(folder, self.ignoring.reaches)
+        places = dict.fromkeys(
+            (r.id, below) for r, below in (catalog.add_root(f, self.ignoring.reaches) for f in folders)
+        )
         roots = {root.id: root for root in catalog.roots()}
         return [(roots[i], below) for i, below in places if not any(_covers(i, below, *other) for other in places)]
 

@@ -21,6 +21,7 @@ from indexer.rereading import reread
 from indexer.sidecar import name_in
 from indexer.thumbnails import ThumbnailStore
 from indexer.videos import is_video_name
+from indexer.worker import still_at_it
 
 
 class Made(NamedTuple):
@@ -91,6 +92,7 @@ class Recipe:
             min_side=self.min_side,
             max_pixels=self.max_pixels,
             like=like,
+            on_frame=still_at_it,
         )
         photo = NewPhoto(
             path=file.path,
@@ -116,10 +118,5 @@ class Recipe:
         Raises:
             ImageError: its file cannot be read.
         """
-        return reread(
-            path,
-            sidecar=name_in(file.sidecar),
-            mtime_ns=file.mtime_ns,
-            max_pixels=self.max_pixels,
-            max_bytes=images.DEFAULT_MAX_BYTES,
-        )
+        written = reread(path, max_pixels=self.max_pixels, max_bytes=images.DEFAULT_MAX_BYTES)
+        return describing.complete(written, path, sidecar=name_in(file.sidecar), mtime_ns=file.mtime_ns)

@@ -1,4 +1,7 @@
-"""Reads a known photo's metadata again, from its file and its sidecar, without decoding its picture."""
+"""Reads what is written inside a known photo or video again, without decoding its picture.
+
+What its surroundings say of it (its sidecar, its name) is describing.py's business, as it is of a new photo.
+"""
 
 from __future__ import annotations
 
@@ -11,30 +14,27 @@ from .metadata import PhotoMetadata
 from .videos import is_video_name
 
 
-def reread(path: Path, *, sidecar: str, mtime_ns: int, max_pixels: int, max_bytes: int) -> PhotoMetadata:
-    """What a photo's files say now.
+def reread(path: Path, *, max_pixels: int, max_bytes: int) -> PhotoMetadata:
+    """What is written inside a photo's file now.
 
     Args:
-        path: of the photo's file.
-        sidecar: name of the sidecar beside it, "" for none.
-        mtime_ns: of the photo's file.
+        path: of the file.
         max_pixels: a larger picture is not opened.
         max_bytes: nor is a larger file.
 
     Raises:
-        ImageError: its file cannot be read.
+        ImageError: it cannot be read.
     """
     if is_video_name(path):
-        return describing.complete(videos.read_metadata(path), path, sidecar=sidecar, mtime_ns=mtime_ns)
+        return videos.read_metadata(path)
     try:
         if path.stat().st_size > max_bytes:
             raise ImageError(f"the file is larger than the bound of {max_bytes:,} bytes")
-        written = _written(path.read_bytes(), path.suffix.lower(), max_pixels)
+        return _written(path.read_bytes(), path.suffix.lower(), max_pixels)
     except ImageError:
         raise
     except Exception as error:  # as in images.decode(): decoders raise whatever they like
         raise ImageError(f"its metadata cannot be read again: {str(error)[:200]}") from error
-    return describing.complete(written, path, sidecar=sidecar, mtime_ns=mtime_ns)
 
 
 def _written(source: bytes, suffix: str, max_pixels: int) -> PhotoMetadata:

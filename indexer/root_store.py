@@ -5,7 +5,7 @@ Functions on one connection, inside the caller's transaction. Photos are not tou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +14,19 @@ from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from indexer.database import in_chunks
 from indexer.errors import RootError
-from indexer.ignoring import Ignoring
 from indexer.records import Root
 from indexer.tables import FolderRow, PhotoRow, RootRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+Reaches = Callable[[Path, str], bool]
+"""Whether a scan of a root comes by a folder below it (relative, posix)."""
+
+
+def everywhere(root: Path, folder: str) -> bool:
+    """A scan that passes nothing over."""
+    return True
 
 
 def roots(connection: Connection) -> list[Root]:
@@ -54,28 +61,29 @@ def real(folder: Path) -> Path:
         raise RootError(f"{folder} cannot be indexed: its links lead in a circle. Name the real folder.") from error
 
 
-def add_root(connection: Connection, folder: Path, ignoring: Ignoring) -> tuple[int, str]:
+def add_root(connection: Connection, folder: Path, reaches: Reaches) -> tuple[int, str]:
     """Give the root that `folder` belongs to, and where below it; a new root takes over those that lie inside it.
 
     A root is never joined with one that a scan from it would not reach, such as a hidden or ignored folder below it.
+    Which those are is the caller's to say.
     """
     known = root_paths(connection)
     for root_id, path in sorted(known.items(), key=lambda item: len(item[1].parts), reverse=True):
-        if (below := _reached(folder, path, ignoring)) is not None:
+        if (below := _reached(folder, path, reaches)) is not None:
             return root_id, below
     new = connection.execute(insert(RootRow).values(path=str(folder)).returning(RootRow.id)).scalar_one()
     for root_id, path in known.items():
-        if (below := _reached(path, folder, ignoring)) is not None:
+        if (below := _reached(path, folder, reaches)) is not None:
             _take_over(connection, new, root_id, below)
     return new, ""
 
 
-def _reached(folder: Path, root: Path, ignoring: Ignoring) -> str | None:
+def _reached(folder: Path, root: Path, reaches: Reaches) -> str | None:
     """Give the path from root to folder, "" for the root itself; None where a scan of the root would not come by."""
     if not folder.is_relative_to(root):
         return None
     below = "/".join(folder.relative_to(root).parts)
-    return None if below and ignoring.is_ignored(root, below, is_dir=True) else below
+    return below if not below or reaches(root, below) else None
 
 
 def _take_over(connection: Connection, new: int, old: int, below: str) -> None:

@@ -21,7 +21,6 @@ from indexer.frames import is_blank
 from indexer.metadata import PhotoMetadata
 from indexer.video_frames import Video, open_video
 from indexer.video_metadata import read_header
-from indexer.worker import still_at_it
 
 
 def is_video_name(path: str | Path) -> bool:
@@ -71,8 +70,9 @@ def load(
     min_side: int,
     max_pixels: int,
     like: Collection[str] = (),
+    on_frame: Callable[[], None] = lambda: None,
 ) -> LoadedVideo:
-    """Decode the frames of a video, each within the worker's bound of time.
+    """Decode the frames of a video.
 
     Args:
         path: of the file.
@@ -81,6 +81,7 @@ def load(
         min_side: the short side in pixels that `prepare` scales to; frames keep twice that.
         max_pixels: larger frames are refused.
         like: as for `images.load`.
+        on_frame: called before each frame is decoded, so that a bound of time can hold for one of them.
 
     Raises:
         ImageError: it cannot be decoded, or changed meanwhile.
@@ -89,13 +90,13 @@ def load(
     content = images.hash_file(path, like=like)
     pixels, thumbnails, moments, blank = [], [], [], []
     with _opened(path, min_side, max_pixels) as video:
-        still_at_it()
+        on_frame()
         for frame in video.frames():
             pixels.append(prepare(frame.picture))
             thumbnails.append(thumbnail(frame.picture))
             moments.append(frame.moment_s)
             blank.append(is_blank(frame.picture))
-            still_at_it()
+            on_frame()
     if not moments:
         raise ImageError("the video has no frame that can be decoded")
     if images.stamp(_stat(path)) != images.stamp(before):

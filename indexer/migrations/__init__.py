@@ -7,22 +7,15 @@ from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
-
-from indexer.database import own_version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring the schema to `revision` inside the transaction of `connection`, and note who did it."""
+    """Bring the schema to `revision` inside the transaction of `connection`."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
-    connection.execute(
-        text("INSERT INTO settings (key, value) VALUES ('written_by', :v) ON CONFLICT (key) DO UPDATE SET value = :v"),
-        {"v": own_version()},
-    )

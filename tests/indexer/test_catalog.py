@@ -19,6 +19,7 @@ from indexer import photo_queries
 from indexer.catalog import Catalog
 from indexer.database import open_database
 from indexer.errors import ModelError, RootError
+from indexer.ignoring import NOTHING_MORE
 from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -98,11 +99,12 @@ def test_a_wider_root_takes_over_those_inside_it(catalog, model, tmp_path):
 
 
 def test_a_hidden_folder_is_never_joined_with_a_root_that_does_not_reach_it(catalog, tmp_path):
-    hidden, _ = catalog.add_root(tmp_path / "home" / ".pictures")
-    home, _ = catalog.add_root(tmp_path / "home")
+    reaches = NOTHING_MORE.reaches
+    hidden, _ = catalog.add_root(tmp_path / "home" / ".pictures", reaches)
+    home, _ = catalog.add_root(tmp_path / "home", reaches)
     assert [root.id for root in catalog.roots()] == [home.id, hidden.id]
-    assert catalog.add_root(tmp_path / "home" / ".pictures" / "sub") == (hidden, "sub")
-    trash, below = catalog.add_root(tmp_path / "home" / "@eaDir" / "x")
+    assert catalog.add_root(tmp_path / "home" / ".pictures" / "sub", reaches) == (hidden, "sub")
+    trash, below = catalog.add_root(tmp_path / "home" / "@eaDir" / "x", reaches)
     assert trash.id not in (home.id, hidden.id) and below == ""
 
 

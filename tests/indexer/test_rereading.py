@@ -116,7 +116,7 @@ def test_reading_again_finds_what_decoding_found(world, suffix):
     Image.new("RGB", (32, 24), "red").save(path, exif=exif(main, photo).tobytes())
     decoded = load(path, min_side=16).decoded.metadata
     assert (decoded.camera_make, decoded.f_number) == ("Acme", 2.8)
-    assert reread(path, sidecar="", mtime_ns=0, max_pixels=10_000, max_bytes=10**6) == decoded
+    assert reread(path, max_pixels=10_000, max_bytes=10**6) == decoded
 
 
 def test_what_follows_a_pngs_pixels_is_read_too(tmp_path):
@@ -126,15 +126,15 @@ def test_what_follows_a_pngs_pixels_is_read_too(tmp_path):
     late = struct.pack(">I", len(text)) + b"iTXt" + text + struct.pack(">I", checksum)
     path.write_bytes(source[:-12] + late + source[-12:])
     assert load(path, min_side=16).decoded.metadata.title == "Dog"
-    assert reread(path, sidecar="", mtime_ns=0, max_pixels=10_000, max_bytes=10**6).title == "Dog"
+    assert reread(path, max_pixels=10_000, max_bytes=10**6).title == "Dog"
 
 
 def test_bounds_hold_and_what_is_wrong_is_said(tmp_path):
     path = tmp_path / "a.jpg"
     with pytest.raises(ImageError, match="cannot be read again"):
-        reread(path, sidecar="", mtime_ns=0, max_pixels=10**6, max_bytes=10**6)
+        reread(path, max_pixels=10**6, max_bytes=10**6)
     path.write_bytes(jpeg())
     with pytest.raises(ImageError, match="larger than the bound of 99"):
-        reread(path, sidecar="", mtime_ns=0, max_pixels=10**6, max_bytes=99)
+        reread(path, max_pixels=10**6, max_bytes=99)
     with pytest.raises(ImageError, match="more than the bound"):
-        reread(path, sidecar="", mtime_ns=0, max_pixels=99, max_bytes=10**6)
+        reread(path, max_pixels=99, max_bytes=10**6)

@@ -179,6 +179,20 @@ def test_frames_that_are_too_large_are_refused_before_they_are_decoded(world):
     assert report.failed == 1 and "max_pixels" in report.failures[0][1]
 
 
+def test_each_frame_is_told_of_before_it_is_decoded(tmp_path):
+    path, told = draw_video(tmp_path / "a.mp4", [picture(1)] * 6), []
+    loaded = videos.load(
+        path,
+        prepare=np.asarray,
+        thumbnail=lambda frame: told.append("made") or b"",
+        min_side=16,
+        max_pixels=10**6,
+        on_frame=lambda: told.append("next"),
+    )
+    assert len(loaded.pixels) == 3
+    assert told == ["next", "made", "next", "made", "next", "made", "next"]
+
+
 def test_the_poster_is_a_frame_that_shows_something(world):
     black = np.zeros((64, 96, 3), np.uint8)
     draw_video(world.photos / "a.mp4", [black] * 6 + [picture(1)] * 2)

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from app.documents import status_document
 from app.pictures import shown_path
 from app.search import Hit, SearchResult
 from app.status import Status
+from app.status import document as status_document
 from indexer.dates import SOURCES
 from indexer.records import PhotoRecord
 

@@ -6,10 +6,8 @@ Paths are text in which bytes that are no UTF-8 stand as lone surrogates, so tha
 from collections.abc import Sequence
 from typing import Any
 
-from app.activities import document as activity_document
 from app.doctor import Check
 from app.search import Hit, SearchResult
-from app.status import Status
 from indexer.pipeline import SyncReport
 
 Document = dict[str, Any]
@@ -37,36 +35,6 @@ def report_document(report: SyncReport) -> Document:
         "failed": report.failed,
         "seconds": round(report.seconds, 3),
         "failures": [{"path": str(path), "reason": reason} for path, reason in report.failures],
-    }
-
-
-def status_document(status: Status) -> Document:
-    """What `picsift status --json` prints."""
-    model = status.model
-    return {
-        "photos": status.photos,
-        "failed": status.failed,
-        "missing": status.missing,
-        "roots": [
-            {
-                "path": str(root.path),
-                "photos": root.photos,
-                "last_scan_at": root.last_scan_at.isoformat() if root.last_scan_at else None,
-                "problem": root.problem,
-            }
-            for root in status.roots
-        ],
-        "model": {"name": model.name, "dim": model.dim, "fingerprint": model.fingerprint} if model else None,
-        "device": status.device,
-        "precision": status.precision,
-        "index": {
-            "kind": status.index.kind,
-            "vectors": status.index.vectors,
-            "device": status.index.device,
-            "bytes": status.index.bytes,
-        },
-        "library": str(status.library),
-        "activity": activity_document(status.activity) if status.activity else None,
     }
 
 

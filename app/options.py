@@ -47,4 +47,8 @@ PlaceOption = Annotated[
     str | None,
     typer.Option("--place", metavar="NAME", help="Only photos from a city, region or country of this name."),
 ]
+TagArgument = Annotated[
+    str, typer.Argument(metavar="TAG", help="Such as dog, or animal/dog where several have that name.")
+]
+FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE", help="Photos of the library.")]
 PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="TCP port. [default: 7860]")]

@@ -17,9 +17,10 @@ from rich.text import Text
 from app.activities import sentence
 from app.clock import clock
 from app.doctor import Check
-from app.documents import checks_document, report_document, search_document, status_document
+from app.documents import checks_document, report_document, search_document
 from app.search import SearchResult
 from app.status import Status
+from app.status import document as status_document
 from indexer.pipeline import SyncReport
 
 SHOWN_FAILURES = 10

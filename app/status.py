@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from app import activities
 from app.bootstrap import Services
 from indexer.activity import Activity, read_activity
 from indexer.errors import ModelError
@@ -85,6 +87,36 @@ def read_status(services: Services) -> Status:
         problems=problems,
         activity=read_activity(services.library.folder),
     )
+
+
+def document(status: Status) -> dict[str, Any]:
+    """A reading as plain values for JSON."""
+    model = status.model
+    return {
+        "photos": status.photos,
+        "failed": status.failed,
+        "missing": status.missing,
+        "roots": [
+            {
+                "path": str(root.path),
+                "photos": root.photos,
+                "last_scan_at": root.last_scan_at.isoformat() if root.last_scan_at else None,
+                "problem": root.problem,
+            }
+            for root in status.roots
+        ],
+        "model": {"name": model.name, "dim": model.dim, "fingerprint": model.fingerprint} if model else None,
+        "device": status.device,
+        "precision": status.precision,
+        "index": {
+            "kind": status.index.kind,
+            "vectors": status.index.vectors,
+            "device": status.index.device,
+            "bytes": status.index.bytes,
+        },
+        "library": str(status.library),
+        "activity": activities.document(status.activity) if status.activity else None,
+    }
 
 
 def _model(services: Services, active: ModelRecord | None, problems: list[str]) -> tuple[ModelStatus | None, str, str]:

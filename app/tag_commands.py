@@ -8,10 +8,9 @@ import typer
 from app import exits, output, tag_documents, tag_lookup
 from app.bootstrap import build_services
 from app.logs import begin
-from app.options import JsonOption, LibraryOption, VerboseOption
+from app.options import FilesArgument, JsonOption, LibraryOption, VerboseOption
 from app.progress import counting
 from app.tag_editing import tags_app
-from app.tag_lookup import FilesArgument
 from app.tag_path import path_text
 from app.tagging import TaggingReport
 from indexer import tag_filter

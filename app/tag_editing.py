@@ -9,8 +9,7 @@ import typer
 from app import exits, output, tag_lookup
 from app.bootstrap import Services, build_services
 from app.logs import begin
-from app.options import LibraryOption, VerboseOption
-from app.tag_lookup import FilesArgument, TagArgument
+from app.options import FilesArgument, LibraryOption, TagArgument, VerboseOption
 from app.tag_path import path_text
 from indexer.tag_records import Decision, TagState
 

@@ -2,22 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Protocol
 
-import typer
-
-from app.bootstrap import Services
 from app.tag_path import parse_path, path_text
+from app.tagging import TaggingService
 from indexer import tag_filter
 from indexer.errors import QueryError, TagError
+from indexer.library import Library
 from indexer.tag_records import TagPath
 
-TagArgument = Annotated[
-    str, typer.Argument(metavar="TAG", help="Such as dog, or animal/dog where several have that name.")
-]
-FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE", help="Photos of the library.")]
-
 SHOWN = 5  # tags that a message lists
+
+
+class Services(Protocol):
+    """What is asked: of the composition root's services these two."""
+
+    @property
+    def library(self) -> Library:
+        """Which tags and photos there are."""
+
+    @property
+    def tagging(self) -> TaggingService:
+        """Which tags there could be."""
 
 
 def parsed(text: str) -> TagPath:

@@ -12,7 +12,7 @@ import typer
 from app import exits, exporting, importing, indexing, output, searching, tag_commands, tag_editing, watching
 from app.bootstrap import Services, build_services
 from app.logs import begin as _begin
-from app.options import JsonOption, LibraryOption, PortOption, VerboseOption, VideosOption
+from app.options import JsonOption, LibraryOption, ModelOption, PortOption, VerboseOption, VideosOption
 
 app = typer.Typer(
     name="picsift",
@@ -35,9 +35,7 @@ def index_command(
             metavar="FOLDER", help="Folders of photos; without any, all that are known.", show_default=False
         ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="Model to embed with. [default: the library's own]")
-    ] = None,
+    model: ModelOption = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=0, max=256, help="Decoding processes; 0: automatic.")
     ] = None,

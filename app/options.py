@@ -1,12 +1,17 @@
-"""The options that several commands share, with their bounds and their help. They do nothing."""
+"""The options that several commands share, with their bounds and their help."""
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from app.query import MAX_LIMIT, MAX_OFFSET
+from app.query import MAX_LIMIT, MAX_OFFSET, make_filter
+from indexer.records import PhotoFilter
 
 
 class Sort(StrEnum):
@@ -20,6 +25,9 @@ SortOption = Annotated[Sort, typer.Option("--sort", help="Best first, or the bes
 LibraryOption = Annotated[
     Path | None,
     typer.Option("--library", metavar="DIR", help="The library's folder. [env: PICSIFT_LIBRARY]", show_default=False),
+]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="Model to embed with. [default: the library's own]")
 ]
 VideosOption = Annotated[
     bool | None,
@@ -52,3 +60,41 @@ TagArgument = Annotated[
 ]
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE", help="Photos of the library.")]
 PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="TCP port. [default: 7860]")]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which photos a command lists, and in which order."""
+
+    limit: LimitOption = 20
+    offset: OffsetOption = 0
+    sort: SortOption = Sort.relevance
+    after: AfterOption = None
+    before: BeforeOption = None
+    folder: FolderOption = None
+    place: PlaceOption = None
+
+    @property
+    def filter(self) -> PhotoFilter:
+        """The photos that may be listed."""
+        return make_filter(self.after, self.before, self.folder, self.place)
+
+
+def with_listing(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command with a parameter `listing: Listing` an option for each of its fields.
+
+    Typer takes no groups of parameters: it is shown them one by one, where the command has the one.
+    """
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        listing = Listing(**{field.name: given.pop(field.name) for field in fields(Listing)})
+        command(listing=listing, **given)
+
+    shown: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        parts = inspect.signature(Listing).parameters.values() if parameter.annotation is Listing else [parameter]
+        shown += [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in parts]
+    setattr(run, "__signature__", inspect.Signature(shown))  # noqa: B010 - mypy knows no such attribute
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    return run

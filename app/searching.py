@@ -8,23 +8,14 @@ import typer
 from app import exits, output
 from app.bootstrap import build_services
 from app.logs import begin
-from app.options import (
-    AfterOption,
-    BeforeOption,
-    FolderOption,
-    JsonOption,
-    LibraryOption,
-    LimitOption,
-    OffsetOption,
-    PlaceOption,
-    Sort,
-    SortOption,
-    VerboseOption,
-)
-from app.query import Query, make_filter, merge, parse
+from app.options import JsonOption, LibraryOption, Listing, VerboseOption, with_listing
+from app.query import Query, merge, parse
+
+LISTING = Listing()
 
 
 @exits.reported
+@with_listing
 def search_command(
     query: Annotated[
         list[str] | None,
@@ -40,13 +31,7 @@ def search_command(
     image_weight: Annotated[
         float, typer.Option("--image-weight", min=0, max=1, help="Share of the picture when there are words too.")
     ] = 0.5,
-    limit: LimitOption = 20,
-    offset: OffsetOption = 0,
-    sort: SortOption = Sort.relevance,
-    after: AfterOption = None,
-    before: BeforeOption = None,
-    folder: FolderOption = None,
-    place: PlaceOption = None,
+    listing: Listing = LISTING,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -60,32 +45,28 @@ def search_command(
     wanted = Query(
         text=text,
         image=image,
-        filter=merge(among, make_filter(after, before, folder, place)),
-        limit=limit,
-        offset=offset,
-        sort=sort.value,
+        filter=merge(among, listing.filter),
+        limit=listing.limit,
+        offset=listing.offset,
+        sort=listing.sort.value,
         image_weight=image_weight,
     )
     result = build_services(settings).search.search(wanted)
-    output.show_hits(result, json=json, first_rank=offset + 1)
+    output.show_hits(result, json=json, first_rank=listing.offset + 1)
 
 
 @exits.reported
+@with_listing
 def similar_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A photo of the library, or any other picture.")],
-    limit: LimitOption = 20,
-    offset: OffsetOption = 0,
-    sort: SortOption = Sort.relevance,
-    after: AfterOption = None,
-    before: BeforeOption = None,
-    folder: FolderOption = None,
-    place: PlaceOption = None,
+    listing: Listing = LISTING,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Find photos like this one."""
     settings = begin(verbose, library=library)
-    wanted = make_filter(after, before, folder, place)
-    result = build_services(settings).search.similar(file, limit=limit, offset=offset, filter=wanted, sort=sort.value)
-    output.show_hits(result, json=json, first_rank=offset + 1)
+    result = build_services(settings).search.similar(
+        file, limit=listing.limit, offset=listing.offset, filter=listing.filter, sort=listing.sort.value
+    )
+    output.show_hits(result, json=json, first_rank=listing.offset + 1)

@@ -20,7 +20,7 @@ from app import exits, indexing, service_unit
 from app.bootstrap import Services, build_services
 from app.documents import report_document
 from app.logs import begin_service
-from app.options import LibraryOption, VerboseOption, VideosOption
+from app.options import LibraryOption, ModelOption, VerboseOption, VideosOption
 from app.output import printable, say
 from indexer.errors import PicsiftError
 from indexer.pipeline import SyncReport
@@ -46,9 +46,7 @@ def watch_command(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME", help="Model to embed with. [default: the library's own]")
-    ] = None,
+    model: ModelOption = None,
     max_cpu: Annotated[
         int | None,
         typer.Option("--max-cpu", min=1, max=100, metavar="PERCENT", help="Of all processors, on average."),

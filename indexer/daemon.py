@@ -23,6 +23,7 @@ from indexer.isolation import WorkerPool
 from indexer.library import Library
 from indexer.pacing import Pacer, workers_for
 from indexer.pipeline import Progress, SyncReport, sync
+from indexer.polling import Poller
 from indexer.retrying import Pauses, Retries
 from indexer.watcher import Mode, Watcher, usable
 
@@ -93,9 +94,8 @@ class Daemon:
         self._retries, self._pauses = retries or Retries(), pauses or Pauses()
         self._changes = Changes(self._settle_s, PATIENCE_S)
         self._lock = threading.Lock()  # of the changes: events come from other threads
-        self._watcher = Watcher(
-            self._note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring, mode=mode
-        )
+        poller = Poller(self._note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring)
+        self._watcher = Watcher(poller, mode=mode)
         self._roots: list[Path] = []
         self._owed: set[str] = set()  # folders that a run has to look at
         self._said: set[str] = set()

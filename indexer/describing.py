@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -10,7 +9,7 @@ from PIL import Image
 from .dates import Taken, first_sound, of_file_time, of_name
 from .exif import exif_of, read_metadata
 from .iptc import iptc_of
-from .metadata import PhotoMetadata, inside, overlay
+from .metadata import PhotoMetadata, inside, overlay, shot
 from .sidecar import read_sidecar
 from .xmp import read_xmp
 
@@ -48,5 +47,4 @@ def complete(written: PhotoMetadata, path: Path, *, sidecar: str, mtime_ns: int)
 
 
 def _dated(taken: Taken) -> PhotoMetadata:
-    taken = first_sound([taken])
-    return replace(PhotoMetadata(), taken_at=taken.at, taken_offset_min=taken.offset_min, taken_source=taken.source)
+    return shot(first_sound([taken]))

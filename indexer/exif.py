@@ -5,17 +5,28 @@ UTC. What else says something about a photo is read elsewhere: iptc.py, xmp.py.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from .dates import Taken, first_sound, parse_date, parse_offset
-from .metadata import Keyword, PhotoMetadata, merged
-from .metadata_values import line, number, paragraph, positive, rating_of_percent, whole
+from .metadata import Keyword, PhotoMetadata, merged, shot
+from .metadata_values import (
+    MAX_ALTITUDE_M,
+    MAX_EXPOSURE_S,
+    MAX_F_NUMBER,
+    MAX_FOCAL_MM,
+    MAX_ISO,
+    line,
+    number,
+    paragraph,
+    positive,
+    rating_of_percent,
+    whole,
+)
 
-MAX_ALTITUDE_M = 100_000
-MAX_EXPOSURE_S, MAX_F_NUMBER, MAX_FOCAL_MM, MAX_ISO = 1e6, 1e3, 1e5, 100_000_000
 _ISO_ELSEWHERE = 65535  # what a field of 16 bits says of an ISO that it cannot hold
 _PERCENT = 0x4749  # RatingPercent
 _COMMENT_ENCODINGS = {
@@ -47,19 +58,15 @@ def read_metadata(exif: Image.Exif) -> PhotoMetadata:
         exif: of `Image.getexif()`, or any.
     """
     photo, gps = _directory(exif, IFD.Exif), _directory(exif, IFD.GPSInfo)
-    taken = first_sound(_dates(exif, photo, gps))
-    latitude, longitude = _position(gps)
-    make = line(_value(exif, Base.Make))
     orientation = _value(exif, Base.Orientation)
-    return PhotoMetadata(
-        taken_at=taken.at,
-        taken_offset_min=taken.offset_min,
-        taken_source=taken.source,
-        latitude=latitude,
-        longitude=longitude,
-        altitude=None if latitude is None else _altitude(gps),
-        camera_make=make,
-        camera_model=without_make(make, line(_value(exif, Base.Model))),
+    return replace(
+        shot(
+            first_sound(_dates(exif, photo, gps)),
+            _position(gps),
+            _altitude(gps),
+            line(_value(exif, Base.Make)),
+            line(_value(exif, Base.Model)),
+        ),
         lens=line(_value(photo, Base.LensModel)),
         orientation=orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1,
         exposure_s=_exposure(photo),
@@ -72,14 +79,6 @@ def read_metadata(exif: Image.Exif) -> PhotoMetadata:
         description=_description(exif, photo),
         keywords=_keywords(exif),
     )
-
-
-def without_make(make: str | None, model: str | None) -> str | None:
-    """The model without the make, or the make's first word, that many cameras repeat in front of it."""
-    for prefix in (make, make.split()[0]) if make and model else ():
-        if model and model.casefold().startswith(prefix.casefold() + " "):
-            return model[len(prefix) :].strip() or model
-    return model
 
 
 def _dates(exif: Mapping[int, Any], photo: Mapping[int, Any], gps: Mapping[int, Any]) -> Iterator[Taken]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from indexer.dates import RANK
+from indexer.dates import RANK, Taken
+from indexer.metadata_values import without_make
 
 MAX_KEYWORDS = 500
 
@@ -79,6 +80,35 @@ class PhotoMetadata:
     region: str | None = None
     country: str | None = None
     keywords: tuple[Keyword, ...] = ()
+
+
+def shot(
+    taken: Taken,
+    position: tuple[float | None, float | None] = (None, None),
+    altitude: float | None = None,
+    make: str | None = None,
+    model: str | None = None,
+) -> PhotoMetadata:
+    """When, where and with which camera a photo was taken; what else is known goes into a copy.
+
+    Args:
+        taken: the date that is believed.
+        position: latitude and longitude in degrees.
+        altitude: metres above sea level; of no use without a position.
+        make: of the camera.
+        model: likewise, with or without the make in front.
+    """
+    latitude, longitude = position
+    return PhotoMetadata(
+        taken_at=taken.at,
+        taken_offset_min=taken.offset_min,
+        taken_source=taken.source,
+        latitude=latitude,
+        longitude=longitude,
+        altitude=None if latitude is None else altitude,
+        camera_make=make,
+        camera_model=without_make(make, model),
+    )
 
 
 _TECHNICAL = ("latitude", "camera_make", "lens", "exposure_s", "f_number", "iso", "focal_mm", "focal_35mm_mm")

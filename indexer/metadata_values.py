@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+MAX_ALTITUDE_M = 100_000
+MAX_EXPOSURE_S, MAX_F_NUMBER, MAX_FOCAL_MM, MAX_ISO = 1e6, 1e3, 1e5, 100_000_000
 MAX_LINE = 200
 MAX_PARAGRAPH = 5_000
 _PLACEHOLDERS = frozenset(("", "-", "--", "---", "----", "unknown", "none", "n/a", "default"))
@@ -48,6 +50,14 @@ def decoded(value: bytes) -> str:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return value.decode("latin-1")
+
+
+def without_make(make: str | None, model: str | None) -> str | None:
+    """The model without the make, or the make's first word, that many cameras repeat in front of it."""
+    for prefix in (make, make.split()[0]) if make and model else ():
+        if model and model.casefold().startswith(prefix.casefold() + " "):
+            return model[len(prefix) :].strip() or model
+    return model
 
 
 def number(value: Any) -> float | None:

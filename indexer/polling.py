@@ -63,7 +63,7 @@ class Poller:
             slowest_s: the longest pause between two looks at a folder that is looked at quickly.
             ignoring: what is passed over.
         """
-        self._note, self._library, self._ignoring = note, library, ignoring
+        self.note, self.library, self.ignoring = note, library, ignoring
         self._settle_s, self._slowest_s = settle_s, max(slowest_s, settle_s)
         self._places: dict[tuple[Path, str], Polled] = {}
         self._lock = threading.Lock()
@@ -76,7 +76,7 @@ class Poller:
         if (root, below) in self._places:
             return
         place = Polled(root, below, interval_s=self._settle_s)
-        found = scan(root, below, exclude=self._library, ignoring=self._ignoring)
+        found = scan(root, below, exclude=self.library, ignoring=self.ignoring)
         place.files, place.problem = found.files, found.problem is not None
         place.next_at = time.monotonic() + self._settle_s
         with self._lock:
@@ -93,7 +93,7 @@ class Poller:
             self._places = {key: place for key, place in self._places.items() if place.root != root}
         for place in gone:
             for path in sorted(place.moving):
-                self._note(Kind.DONE, str(place.root / path))
+                self.note(Kind.DONE, str(place.root / path))
 
     def close(self) -> None:
         """Stop; a look that is under way ends by itself."""
@@ -112,17 +112,17 @@ class Poller:
 
     def _look(self, place: Polled) -> None:
         begun = time.monotonic()
-        found = scan(place.root, place.below, exclude=self._library, ignoring=self._ignoring)
+        found = scan(place.root, place.below, exclude=self.library, ignoring=self.ignoring)
         took = time.monotonic() - begun
         if found.problem is not None or place.problem:
             if (found.problem is not None) != place.problem:  # it went, or came back: look at it as a whole
-                self._note(Kind.FOLDER, place.top)
+                self.note(Kind.FOLDER, place.top)
             place.problem = found.problem is not None
         if found.problem is None:
             now = dict(found.files)
             now.update(unseen(place.files, found.unreadable))
             for kind, path in differences(place.files, now, place.moving):
-                self._note(kind, str(place.root / path))
+                self.note(kind, str(place.root / path))
             place.files = now
         place.interval_s = self._pause(place, took)
         place.next_at = time.monotonic() + place.interval_s

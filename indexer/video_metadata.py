@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from .dates import Taken, first_sound, parse_date
-from .exif import without_make
-from .metadata import PhotoMetadata
+from .metadata import PhotoMetadata, shot
 from .metadata_values import line, paragraph
 
 _APPLE = "com.apple.quicktime."
@@ -22,20 +21,11 @@ _POSITION = re.compile(r"([+-]\d{2}(?:\.\d+)?)([+-]\d{3}(?:\.\d+)?)([+-]\d+(?:\.
 def read_header(header: Mapping[str, str]) -> PhotoMetadata:
     """What the header says; what is not sound in it is left out."""
     low = {key.lower(): value for key, value in header.items()}
-    taken = first_sound(_dates(low))
     latitude, longitude, altitude = _position(low)
     make = line(_first(low, f"{_APPLE}make", "make", "com.android.manufacturer"))
     model = line(_first(low, f"{_APPLE}model", "model", "com.android.model"))
     return replace(
-        PhotoMetadata(),
-        taken_at=taken.at,
-        taken_offset_min=taken.offset_min,
-        taken_source=taken.source,
-        latitude=latitude,
-        longitude=longitude,
-        altitude=altitude,
-        camera_make=make,
-        camera_model=without_make(make, model),
+        shot(first_sound(_dates(low)), (latitude, longitude), altitude, make, model),
         title=line(_first(low, f"{_APPLE}title", "title")),
         description=paragraph(_first(low, f"{_APPLE}description", "description", "synopsis", "comment")),
     )

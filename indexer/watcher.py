@@ -9,20 +9,17 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from indexer import mounts
-from indexer.changes import Kind
-from indexer.ignoring import NOTHING_MORE, Ignoring
-from indexer.polling import SLOWEST_S, Poller
+from indexer.polling import Poller
 
 logger = logging.getLogger(__name__)
 
 Mode = Literal["auto", "native", "polling"]
-Note = Callable[[Kind, str], None]
 LIMIT_FILE = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
@@ -52,31 +49,18 @@ class _Followed:
 
 
 class Watcher:
-    """Follows any number of roots; `note` is called from threads of its own."""
+    """Follows any number of roots; what the poller notes to is called from threads of its own."""
 
-    def __init__(
-        self,
-        note: Note,
-        *,
-        library: Path,
-        settle_s: float,
-        slowest_s: float = SLOWEST_S,
-        ignoring: Ignoring = NOTHING_MORE,
-        mode: Mode = "auto",
-    ) -> None:
+    def __init__(self, poller: Poller, *, mode: Mode = "auto") -> None:
         """Follow nothing yet.
 
         Args:
-            note: told of each change.
-            library: the library's folder, which is never watched.
-            settle_s: seconds after which a file that is not written to counts as whole.
-            slowest_s: the longest pause between two looks at a folder that is polled.
-            ignoring: what is passed over; patterns count in polls alone, and events may tell too much.
+            poller: looks where there are no events, and says for both ways who is told of changes, which folder is the
+                library's, and what is passed over; patterns count in polls alone, and events may tell too much.
             mode: "auto", or one way for all roots.
         """
-        self._note, self._mode, self._ignoring = note, mode, ignoring
-        self._library = os.path.realpath(library)
-        self._poller = Poller(note, library=library, settle_s=settle_s, slowest_s=slowest_s, ignoring=ignoring)
+        self._poller, self._mode = poller, mode
+        self._library = os.path.realpath(poller.library)
         self._roots: dict[Path, _Followed] = {}
         self._polled_points: set[str] = set()
         self._tree: Tree | None = None
@@ -121,7 +105,7 @@ class Watcher:
         else:
             from indexer.observing import ObserverTree as NativeTree
         try:
-            return NativeTree(self._note, self._enters, self._ignoring.by_default)
+            return NativeTree(self._poller.note, self._enters, self._poller.ignoring.by_default)
         except OSError as error:
             logger.warning(
                 "this system gives no more file events (%s), so folders are polled. On Linux, close other programs "

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from lxml import etree
 
 from .dates import FIRST_YEAR, LAST_YEAR, Taken, first_sound, parse_date
-from .exif import MAX_ALTITUDE_M, MAX_EXPOSURE_S, MAX_F_NUMBER, MAX_FOCAL_MM, MAX_ISO, without_make
-from .metadata import Keyword, PhotoMetadata, merged
-from .metadata_values import line, number, paragraph, positive, rating_of_percent, whole
+from .metadata import Keyword, PhotoMetadata, merged, shot
+from .metadata_values import (
+    MAX_ALTITUDE_M,
+    MAX_EXPOSURE_S,
+    MAX_F_NUMBER,
+    MAX_FOCAL_MM,
+    MAX_ISO,
+    line,
+    number,
+    paragraph,
+    positive,
+    rating_of_percent,
+    whole,
+)
 
 MAX_BYTES = 4 << 20
 _MAX_ITEMS = 2_000  # of one list
@@ -53,18 +65,14 @@ def read_xmp(packet: bytes, source: str = "xmp") -> PhotoMetadata:
         source: what its keywords and its date are said to be from: "xmp" or "sidecar".
     """
     found = _properties(packet)
-    taken = first_sound(_dates(found, source))
-    make = line(_first(found, _TIFF + "Make"))
-    latitude, longitude = _position(found)
-    return PhotoMetadata(
-        taken_at=taken.at,
-        taken_offset_min=taken.offset_min,
-        taken_source=taken.source,
-        latitude=latitude,
-        longitude=longitude,
-        altitude=None if latitude is None else _altitude(found),
-        camera_make=make,
-        camera_model=without_make(make, line(_first(found, _TIFF + "Model"))),
+    return replace(
+        shot(
+            first_sound(_dates(found, source)),
+            _position(found),
+            _altitude(found),
+            line(_first(found, _TIFF + "Make")),
+            line(_first(found, _TIFF + "Model")),
+        ),
         lens=line(_first(found, _EXIF_EX + "LensModel", _AUX + "Lens")),
         exposure_s=positive(_first(found, _EXIF + "ExposureTime"), MAX_EXPOSURE_S),
         f_number=positive(_first(found, _EXIF + "FNumber"), MAX_F_NUMBER),

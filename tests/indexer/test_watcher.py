@@ -12,6 +12,7 @@ from indexer.changes import Kind
 from indexer.inotify import InotifyTree
 from indexer.mounts import Mount
 from indexer.observing import ObserverTree
+from indexer.polling import Poller
 from indexer.watcher import Watcher
 
 
@@ -34,7 +35,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def watcher(noted, root):
-    watcher = Watcher(noted, library=root / "library", settle_s=0.05)
+    watcher = Watcher(Poller(noted, library=root / "library", settle_s=0.05))
     yield watcher
     watcher.close()
 
@@ -89,7 +90,7 @@ def test_without_any_inotify_instance_all_is_polled(noted, root, monkeypatch, ca
         raise OSError(errno.EMFILE, "inotify instance limit reached")
 
     monkeypatch.setattr("indexer.inotify.InotifyFD", refuse)
-    watcher = Watcher(noted, library=root / "library", settle_s=0.05)
+    watcher = Watcher(Poller(noted, library=root / "library", settle_s=0.05))
     watcher.follow([root])
     watcher.close()
     assert watcher.ways() == {root: "polling"}

@@ -3,8 +3,9 @@
 Imports indexer; nothing imports it. The names below are loaded when they are first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from app.bootstrap import Services, build_services
@@ -14,18 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Query", "SearchResult", "SearchService", "Services", "Settings", "build_services", "load_settings"]
 
-_HOME = {
-    "Query": "query",
-    "SearchResult": "search",
-    "SearchService": "search",
-    "Services": "bootstrap",
-    "Settings": "settings",
-    "build_services": "bootstrap",
-    "load_settings": "settings",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "bootstrap": ["Services", "build_services"],
+        "query": ["Query"],
+        "search": ["SearchResult", "SearchService"],
+        "settings": ["Settings", "load_settings"],
+    },
+)

@@ -4,8 +4,9 @@ Imports nothing of the other packages. The names below are loaded when they are 
 model's file or fingerprint does not import torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from clip_model.checkpoint import load_model, save_model
@@ -15,18 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CLIP", "PRESETS", "CLIPConfig", "Encoder", "load_encoder", "load_model", "save_model"]
 
-_HOME = {
-    "CLIP": "model",
-    "CLIPConfig": "config",
-    "Encoder": "inference",
-    "PRESETS": "config",
-    "load_encoder": "inference",
-    "load_model": "checkpoint",
-    "save_model": "checkpoint",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "checkpoint": ["load_model", "save_model"],
+        "config": ["PRESETS", "CLIPConfig"],
+        "inference": ["Encoder", "load_encoder"],
+        "model": ["CLIP"],
+    },
+)

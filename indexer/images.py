@@ -13,9 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from . import colour, content, describing, formats, frames, jpegxl, raw, truncation
-from .content import hash_bytes as content_hash
 from .errors import ImageError
-from .formats import SUFFIXES as SUFFIXES
 from .metadata import PhotoMetadata
 
 DEFAULT_MAX_PIXELS = 250_000_000
@@ -81,11 +79,11 @@ def load(
     """
     source, before = _read(path, max_bytes)
     decoded = decode(source, min_side=min_side, max_pixels=max_pixels, suffix=path.suffix.lower())
-    return LoadedPhoto(decoded, content_hash(source, like=like), before.st_size, before.st_mtime_ns)
+    return LoadedPhoto(decoded, content.hash_bytes(source, like=like), before.st_size, before.st_mtime_ns)
 
 
 def hash_file(path: Path, *, like: Collection[str] = (), whole: bool = False) -> str:
-    """The content_hash() of a file; a large one is read in pieces.
+    """The content hash of a file; a large one is read in pieces.
 
     Raises:
         ImageError: it cannot be read.

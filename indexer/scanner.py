@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer import sidecar
-from indexer.formats import VIDEO_SUFFIXES
+from indexer.formats import SUFFIXES, VIDEO_SUFFIXES
 from indexer.found import Scan
 from indexer.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.ignoring import is_skipped as is_skipped
-from indexer.images import SUFFIXES
 from indexer.records import FoundFile, storable_ns
 
 _Identity = tuple[int, int]  # device and inode

@@ -127,7 +127,7 @@ def test_an_old_targa_is_known_by_its_name_alone(tmp_path):
 
 
 def test_suffixes_of_the_rarer_formats_are_looked_for():
-    assert {".tga", ".psd", ".qoi", ".pcx", ".sgi", ".pcd"} <= images.SUFFIXES
+    assert {".tga", ".psd", ".qoi", ".pcx", ".sgi", ".pcd"} <= formats.SUFFIXES
 
 
 # deep and rare TIFFs

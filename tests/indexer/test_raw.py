@@ -85,7 +85,7 @@ def test_the_makers_signatures_are_known_and_a_damaged_file_is_a_reason(head):
 
 
 def test_raw_suffixes_are_looked_for():
-    assert {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw"} <= images.SUFFIXES
+    assert {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw"} <= formats.SUFFIXES
     assert not raw_header.SUFFIXES & formats.PICTURE_SUFFIXES
 
 

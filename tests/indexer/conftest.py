@@ -1,9 +1,13 @@
 """The world that the pipeline's tests work on."""
 
+from functools import partial
+
 import pytest
 from worlds import World
 
+from indexer import images
 from indexer.embedder import Embedder
+from indexer.isolation import WorkerPool
 
 
 @pytest.fixture
@@ -19,3 +23,10 @@ def idle(world, monkeypatch):
     monkeypatch.setattr(embedder, "embed_prepared", lambda pixels: asked.append(len(pixels)))
     yield embedder
     assert asked == []
+
+
+@pytest.fixture(scope="session")
+def apart():
+    """Decodes in a worker, as a run does: the libraries below Pillow may crash on what nobody ever wrote."""
+    with WorkerPool() as pool:
+        yield partial(pool.run, partial(images.decode, min_side=64, max_pixels=1_000_000))

@@ -25,7 +25,7 @@ def idle(world, monkeypatch):
     assert asked == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def apart():
     """Decodes in a worker, as a run does: the libraries below Pillow may crash on what nobody ever wrote."""
     with WorkerPool() as pool:

@@ -40,7 +40,7 @@ def other_model(tmp_path):
     return Embedder(str(path), device="cpu", precision="fp32")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def apart():
     """Decodes in a worker, as a run does: the libraries below Pillow may crash on what nobody ever wrote."""
     with WorkerPool() as pool:

@@ -5,7 +5,6 @@ import logging
 import os
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 
@@ -14,8 +13,10 @@ from starlette.types import ASGIApp
 
 from app.api import build_api
 from app.bootstrap import Services
+from app.exits import cleanup_on_sigterm
 from app.page_door import PageDoor
 from app.security import LOOPBACK_NAMES, Gate, is_loopback
+from app.temporary_folder import temporary_folder
 from app.ui import build_ui, mount
 from indexer.errors import PicsiftError
 
@@ -51,8 +52,8 @@ def serve(
     port = services.settings.port if port is None else port
     password = _password(services)
     local = _check_door(host, password)
-    with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="picsift-") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads  # dropped pictures; Gradio's own default is shared with other users
+    with cleanup_on_sigterm(), listen(host, port) as listening, temporary_folder() as folder:
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)  # Gradio's own default is shared with other users
         names = LOOPBACK_NAMES | {host.lower()} if local else None
         threading.Thread(target=_warm_up, args=(services,), name="warm-up", daemon=True).start()
         run = answer(

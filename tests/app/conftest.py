@@ -3,7 +3,15 @@
 from datetime import datetime
 
 import pytest
-from colours import World
+from colours import OPENED, World
+
+
+@pytest.fixture(autouse=True)
+def no_processes_left():
+    """End the processes that decode pictures for the services of a test."""
+    yield
+    while OPENED:
+        OPENED.pop().decoder.close()
 
 
 @pytest.fixture

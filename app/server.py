@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -61,7 +61,7 @@ def serve(
             listening,
             lambda _: (announce or _write)(address_of(host, listening)),
         )
-        asyncio.run(run)
+        asyncio.run(_closing(services, run))
 
 
 def build_app(
@@ -164,6 +164,14 @@ async def answer(
 def _is_no_cut_stream(record: logging.LogRecord) -> bool:
     cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     return not cancelled and "timeout graceful shutdown" not in str(record.msg)
+
+
+async def _closing(services: Services, run: Awaitable[None]) -> None:
+    """Have no picture that is being decoded hold up the end: its thread would be waited for."""
+    try:
+        await run
+    finally:
+        services.decoder.close()
 
 
 def _warm_up(services: Services) -> None:

@@ -8,10 +8,12 @@ from colours import OPENED, World
 
 @pytest.fixture(autouse=True)
 def no_processes_left():
-    """End the processes that decode pictures for the services of a test."""
+    """End the processes, and the timers, that the services of a test have started."""
     yield
     while OPENED:
-        OPENED.pop().decoder.close()
+        services = OPENED.pop()
+        services.decoder.close()
+        services.dropped.close()
 
 
 @pytest.fixture

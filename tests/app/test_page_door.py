@@ -103,7 +103,7 @@ def test_no_event_that_holds_a_file_comes_to_gradio_not_even_one_that_was_upload
     own.write_bytes(b"of another session")
     for index, inputs in functions(client):
         for value in (forged(own), [forged(own)], {"path": str(own)}, {"meta": {"_type": "gradio.FileData"}}):
-            assert "holds no file" in join(client, index, inputs, value)
+            assert "holds no file" in join(client, index, max(inputs, 1), value)
             assert "holds no file" in join(client, index, inputs, None, event_data={"token": value})
 
 

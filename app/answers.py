@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from app.documents import status_document
-from app.pictures import shown_path
+from app.names import shown_path
 from app.search import Hit, SearchResult
 from app.status import Status
 from indexer.dates import SOURCES

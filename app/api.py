@@ -1,17 +1,21 @@
 """The HTTP API under /api/v1. It turns requests into service calls; it searches nothing and opens no file itself."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, FastAPI, File, Form, Query, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
 from starlette.exceptions import HTTPException
 
-from app import pictures, problems, query
+from app import browsing, pictures, problems, query
 from app.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer
 from app.bootstrap import Services
-from app.dependencies import REFUSALS, PhotoDep, ServicesDep
+from app.dependencies import REFUSALS, PhotoDep, ServicesDep, opened_original
+from app.names import safe_filename
+from app.originals import Original
+from app.picture_turns import PictureTurns
 from app.status import read_status
 from app.tag_api import router as tag_router
 from indexer.errors import ImageError
@@ -52,8 +56,18 @@ def search(
     return SearchAnswer.of(services.search.search(wanted))
 
 
+@router.post("/pictures", include_in_schema=False)  # the page's own: what it answers is of use to the page alone
+async def take_in(request: Request, services: ServicesDep) -> dict[str, str]:
+    """Keep a picture, which is the whole body, for the page to search by; it is told the token."""
+    turns: PictureTurns = request.app.state.turns
+    async with turns.body():
+        picture = await turns.read(request)
+        return {"token": await turns.run(browsing.take_in, services, picture)}
+
+
 @router.post("/search", responses={key: REFUSALS[key] for key in (400, 413, 415, 422, 503)})
-def search_by_picture(
+async def search_by_picture(
+    request: Request,
     services: ServicesDep,
     file: Annotated[UploadFile, File(description="A picture in any format that is indexed; it is not kept.")],
     q: Annotated[str, Form(description="Words to mix in.")] = "",
@@ -65,11 +79,13 @@ def search_by_picture(
     place: Annotated[str | None, Form()] = None,
 ) -> SearchAnswer:
     """Photos like the picture; with words, photos that match both."""
-    picture = file.file.read()
-    if not picture:
-        raise ImageError(f"the uploaded file {file.filename!r} is empty. Send a picture.")
-    wanted = query.Query(image=picture, limit=limit, offset=offset, **_asked(q, after, before, folder, place))
-    return SearchAnswer.of(services.search.search(wanted))
+    turns: PictureTurns = request.app.state.turns
+    async with turns.body():
+        picture = await file.read()
+        if not picture:
+            raise ImageError(f"the uploaded file {file.filename!r} is empty. Send a picture.")
+        wanted = query.Query(image=picture, limit=limit, offset=offset, **_asked(q, after, before, folder, place))
+        return SearchAnswer.of(await turns.run(services.search.search, wanted))
 
 
 @router.get("/photos/{photo_id}", responses={404: REFUSALS[404]})
@@ -85,36 +101,39 @@ def similar(services: ServicesDep, found: PhotoDep, limit: Limit = DEFAULT_LIMIT
 
 
 @router.get("/photos/{photo_id}/thumbnail", responses={key: REFUSALS[key] for key in (404, 410, 415)})
-def thumbnail(request: Request, services: ServicesDep, found: PhotoDep, frame: Frame = 0) -> Response:
+async def thumbnail(request: Request, services: ServicesDep, found: PhotoDep, frame: Frame = 0) -> Response:
     """A small WebP of the photo, or of a video's frame, upright."""
-    library = services.library
-    return _cached(
-        request,
-        found,
-        frame,
-        lambda: pictures.thumbnail(found, library.catalog, library.thumbnails, services.settings.max_pixels, frame),
-    )
+    catalog, store, decoder = services.library.catalog, services.library.thumbnails, services.decoder
+
+    async def render() -> bytes:
+        if stored := await run_in_threadpool(pictures.stored_thumbnail, found, store, frame):
+            return stored
+        turns: PictureTurns = request.app.state.turns
+        return await turns.run(pictures.thumbnail, found, catalog, store, decoder, frame)
+
+    return await _cached(request, found, frame, render)
 
 
 @router.get("/photos/{photo_id}/preview", responses={key: REFUSALS[key] for key in (404, 410, 415)})
-def preview(request: Request, services: ServicesDep, found: PhotoDep, frame: Frame = 0) -> Response:
+async def preview(request: Request, services: ServicesDep, found: PhotoDep, frame: Frame = 0) -> Response:
     """A WebP of the photo, or of a video's frame, as large as a screen, upright, whatever the format of its file."""
-    return _cached(
+    turns: PictureTurns = request.app.state.turns
+    return await _cached(
         request,
         found,
         frame,
-        lambda: pictures.preview(found, services.library.catalog, services.settings.max_pixels, frame),
+        lambda: turns.run(pictures.preview, found, services.library.catalog, services.decoder, frame),
     )
 
 
 @router.get("/photos/{photo_id}/original", responses={key: REFUSALS[key] for key in (404, 410)})
-def original(services: ServicesDep, found: PhotoDep) -> FileResponse:
+def original(found: PhotoDep, served: Annotated[Original, Depends(opened_original)]) -> FileResponse:
     """The photo's file, byte for byte."""
-    served = pictures.original(found, services.library.catalog)
     return FileResponse(
-        served.path,
+        served.file.held,
+        stat_result=served.file.status,
         media_type=served.media_type,
-        filename=pictures.safe_filename(found.path),
+        filename=safe_filename(found.path),
         content_disposition_type="inline" if served.inline else "attachment",
         headers={"Cache-Control": "private, no-cache"},
     )
@@ -146,6 +165,7 @@ def build_api(services: Services) -> FastAPI:
     """The application that answers under /api/v1, described by /openapi.json; it serves no page of documentation."""
     api = FastAPI(title="picsift", version=version("picsift"), docs_url=None, redoc_url=None)  # those load from a CDN
     api.state.services = services
+    api.state.turns = PictureTurns()
     problems.install(api)
     api.include_router(tag_router, prefix=PREFIX)  # first: the other one ends with what answers everything else
     api.include_router(router)
@@ -158,11 +178,11 @@ def _asked(q: str, after: str | None, before: str | None, folder: str | None, pl
     return {"text": words, "filter": query.merge(among, query.make_filter(after, before, folder, place))}
 
 
-def _cached(request: Request, photo: PhotoRecord, frame: int, render: Callable[[], bytes]) -> Response:
+async def _cached(request: Request, photo: PhotoRecord, frame: int, render: Callable[[], Awaitable[bytes]]) -> Response:
     """A WebP that a browser may keep for as long as the photo's content stays the same."""
     tag = f'"{photo.content_hash}-{frame}"'
     named = request.query_params.get("v") == photo.content_hash
     headers = {"ETag": tag, "Cache-Control": "private, max-age=31536000, immutable" if named else "private, no-cache"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(render(), media_type="image/webp", headers=headers)
+    return Response(await render(), media_type="image/webp", headers=headers)

@@ -1,5 +1,6 @@
 """What the routes of the HTTP API are handed: the services, and the photo that a path names; and how they refuse."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -7,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from app import problems
 from app.bootstrap import Services
+from app.originals import Original, opened
 from indexer.records import PhotoRecord
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -40,6 +42,14 @@ def photo_of(photo_id: int, services: Annotated[Services, Depends(services_of)])
     if photo is None:
         raise HTTPException(404, f"the library has no photo with the id {photo_id}.")
     return photo
+
+
+def opened_original(
+    services: Annotated[Services, Depends(services_of)], photo: Annotated[PhotoRecord, Depends(photo_of)]
+) -> Iterator[Original]:
+    """The photo's file, open until the answer is sent."""
+    with opened(photo, services.library.catalog) as original:
+        yield original
 
 
 ServicesDep = Annotated[Services, Depends(services_of)]

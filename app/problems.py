@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from app.pictures import PictureGoneError
+from app.originals import PictureGoneError
 from indexer.errors import ImageError, PicsiftError, QueryError, TagError
 
 MEDIA_TYPE = "application/problem+json"

@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from app.tag_path import parse_path
@@ -20,8 +22,22 @@ MAX_TEXT = 10_000  # characters; far more than the text tower reads
 MAX_LIMIT = 1_000  # hits in one answer
 MAX_OFFSET = 100_000  # hits skipped before it
 
-Picture = Image.Image | bytes | Path
-"""A picture to search by: a file, the bytes of one, or a decoded one (RGB, upright)."""
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A picture as a network sees it, which is all that is kept of one that was dropped on the page.
+
+    Attributes:
+        side: of the network's square, in pixels.
+        pixels: (side, side, 3) bytes.
+    """
+
+    side: int
+    pixels: NDArray[np.uint8]
+
+
+Picture = Image.Image | bytes | Path | Prepared
+"""A picture to search by: a file, the bytes of one, a decoded one (RGB, upright), or a prepared one."""
 
 _FILTER = re.compile(r'(?<!\S)(after|before|folder|place|tag):("[^"]*"|“[^”]*”|\S*)', re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")

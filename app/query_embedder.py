@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.query import Picture, Query
-from indexer import images
-from indexer.embedder import Embedder
+from app.picture_decoder import PictureDecoder
+from app.query import Picture, Prepared, Query
+from indexer.embedder import Embedder, Pixels
 from indexer.errors import ImageError, ModelError, QueryError
 from indexer.records import ModelRecord
 
@@ -27,9 +27,9 @@ _REMEMBERED = 256  # texts
 class QueryEmbedder:
     """Embeds one query at a time; safe to call from many threads."""
 
-    def __init__(self, embedder_for: Callable[[str], Embedder], *, max_pixels: int):
+    def __init__(self, embedder_for: Callable[[str], Embedder], decoder: PictureDecoder):
         self._embedder_for = embedder_for
-        self._max_pixels = max_pixels
+        self._decoder = decoder
         self._lock = threading.Lock()
         self._texts: OrderedDict[tuple[str, str], Vector] = OrderedDict()
 
@@ -67,8 +67,9 @@ class QueryEmbedder:
     def _image_vector(self, picture: Picture, model: ModelRecord) -> Vector:
         with self._lock:
             embedder = self._embedder(model)
-            image = _decode(picture, embedder.image_size, self._max_pixels)
-            vector: Vector = embedder.embed_images([image])[0]
+        square = _prepared(picture, embedder, self._decoder)  # may take a minute, in which texts are embedded
+        with self._lock:
+            vector: Vector = embedder.embed_squares([square])[0]
             return vector
 
     def _embedder(self, model: ModelRecord) -> Embedder:
@@ -89,16 +90,18 @@ class QueryEmbedder:
         return embedder
 
 
-def _decode(picture: Picture, min_side: int, max_pixels: int) -> Image.Image:
-    """A query picture goes the way of every photo: upright, sRGB, guarded against its size."""
+def _prepared(picture: Picture, embedder: Embedder, decoder: PictureDecoder) -> Pixels:
+    """A query picture goes the way of every photo: decoded elsewhere, within bounds; upright, sRGB, a square."""
+    if isinstance(picture, Prepared):
+        if picture.side != embedder.image_size:
+            raise QueryError("the library has another model since this picture was added. Add it again.")
+        return picture.pixels
     if isinstance(picture, Image.Image):
-        return picture.convert("RGB")
+        return embedder.prepare(picture.convert("RGB"))
     if isinstance(picture, Path) and not picture.exists():
         raise QueryError(f"there is no picture {picture}. Check its name.")
     try:
-        if isinstance(picture, Path):
-            return images.load(picture, min_side=min_side, max_pixels=max_pixels).decoded.image
-        return images.decode(picture, min_side=min_side, max_pixels=max_pixels).image
+        return decoder.square(picture, embedder.prepare, embedder.image_size)
     except ImageError as error:
         named = picture if isinstance(picture, Path) else "the picture"
         raise QueryError(f"{named} cannot be searched by: {str(error).rstrip('.')}.") from error

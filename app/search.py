@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.live_index import LiveIndex
+from app.picture_decoder import PictureDecoder
 from app.query import MAX_LIMIT, MAX_OFFSET, MAX_TEXT, Picture, Query
 from app.query_embedder import NOTHING, QueryEmbedder, Vector
 from app.ranking import Hit, page
-from indexer import images
 from indexer.embedder import Embedder
 from indexer.errors import QueryError
 from indexer.frame_ids import frame_id, photo_of
@@ -55,21 +55,21 @@ class SearchService:
         self,
         library: Library,
         embedder_for: Callable[[str], Embedder],
+        decoder: PictureDecoder,
         *,
         device: str = "auto",
-        max_pixels: int = images.DEFAULT_MAX_PIXELS,
     ):
         """Open nothing yet.
 
         Args:
             library: where the photos are listed.
             embedder_for: model name -> embedder; asked when a query has to be embedded.
+            decoder: decodes query pictures.
             device: where the index shall live.
-            max_pixels: a larger query picture is refused.
         """
         self.live = LiveIndex(library, device=device)
         self._library = library
-        self._embedder = QueryEmbedder(embedder_for, max_pixels=max_pixels)
+        self._embedder = QueryEmbedder(embedder_for, decoder)
 
     def search(self, query: Query) -> SearchResult:
         """The photos nearest to the words, the picture, or both.

@@ -1,5 +1,6 @@
 """`picsift search` and `picsift similar`: from options to a query, from a result to what is printed."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -66,7 +67,8 @@ def search_command(
         sort=sort.value,
         image_weight=image_weight,
     )
-    result = build_services(settings).search.search(wanted)
+    with closing(build_services(settings)) as services:
+        result = services.search.search(wanted)
     output.show_hits(result, json=json, first_rank=offset + 1)
 
 
@@ -87,5 +89,6 @@ def similar_command(
     """Find photos like this one."""
     settings = begin(verbose, library=library)
     wanted = make_filter(after, before, folder, place)
-    result = build_services(settings).search.similar(file, limit=limit, offset=offset, filter=wanted, sort=sort.value)
+    with closing(build_services(settings)) as services:
+        result = services.search.similar(file, limit=limit, offset=offset, filter=wanted, sort=sort.value)
     output.show_hits(result, json=json, first_rank=offset + 1)

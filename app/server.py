@@ -5,17 +5,18 @@ import logging
 import os
 import socket
 import sys
-import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from app.api import build_api
 from app.bootstrap import Services
+from app.exits import cleanup_on_sigterm
 from app.page_door import PageDoor
 from app.security import LOOPBACK_NAMES, Gate, is_loopback
+from app.temporary_folder import temporary_folder
 from app.ui import build_ui, mount
 from indexer.errors import PicsiftError
 
@@ -51,8 +52,8 @@ def serve(
     port = services.settings.port if port is None else port
     password = _password(services)
     local = _check_door(host, password)
-    with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="picsift-") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads  # dropped pictures; Gradio's own default is shared with other users
+    with cleanup_on_sigterm(), listen(host, port) as listening, temporary_folder() as folder:
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)  # Gradio's own default is shared with other users
         names = LOOPBACK_NAMES | {host.lower()} if local else None
         threading.Thread(target=_warm_up, args=(services,), name="warm-up", daemon=True).start()
         run = answer(
@@ -60,7 +61,7 @@ def serve(
             listening,
             lambda _: (announce or _write)(address_of(host, listening)),
         )
-        asyncio.run(run)
+        asyncio.run(_closing(services, run))
 
 
 def build_app(
@@ -163,6 +164,14 @@ async def answer(
 def _is_no_cut_stream(record: logging.LogRecord) -> bool:
     cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     return not cancelled and "timeout graceful shutdown" not in str(record.msg)
+
+
+async def _closing(services: Services, run: Awaitable[None]) -> None:
+    """Have no picture that is being decoded hold up the end: its thread would be waited for."""
+    try:
+        await run
+    finally:
+        services.decoder.close()
 
 
 def _warm_up(services: Services) -> None:

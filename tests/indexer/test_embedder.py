@@ -42,6 +42,9 @@ def test_prepared_pictures_and_pictures_give_the_same(embedder):
     assert embedder.loaded
     assert prepared.dtype == np.float16
     np.testing.assert_allclose(prepared, embedder.embed_images(images), atol=2e-3)
+    searched = embedder.embed_squares([embedder.prepare(image) for image in images])
+    assert searched.dtype == np.float32
+    np.testing.assert_allclose(searched, embedder.embed_images(images), atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(prepared.astype(np.float32), axis=1), 1, atol=2e-3)
 
 

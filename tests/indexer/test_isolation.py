@@ -128,6 +128,22 @@ def test_closing_ends_what_is_under_way_and_the_pool_can_be_opened_again(pool, t
     assert pool.run(abs, -3) == 3
 
 
+def test_processes_with_nothing_to_do_can_be_ended_and_those_at_work_go_on(pool, tmp_path):
+    told = tmp_path / "pid"
+    idle = pool.run(os.getpid)
+    pool.rest()
+    assert not is_running(idle)
+    with ThreadPoolExecutor(1) as threads:
+        busy = threads.submit(pool.run, runaways.tell, str(told))
+        pid = int(wait_until(lambda: read(told)))
+        pool.rest()
+        assert is_running(pid)
+        pool.close()
+        with pytest.raises(DecoderLostError):
+            busy.result(60)
+    pool.open()
+
+
 @pytest.mark.parametrize("python", ["/no/such/python", "/bin/false"])
 def test_that_no_process_can_be_started_is_no_fault_of_a_photo(pool, monkeypatch, python):
     monkeypatch.setattr(isolation.sys, "executable", python)

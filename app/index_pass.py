@@ -41,7 +41,10 @@ class Look:
 
 
 def nearest_together(looks: Sequence[Look]) -> list[Found]:
-    """The k nearest of each, best first: one search for all that share."""
+    """The k nearest of each, best first, with cosines in [-1, 1]: one search for all that share.
+
+    Rounded to half a row may be longer than 1 by 2**-11 of it, and its products with it.
+    """
     found: list[Found | None] = [None] * len(looks)
     for place, look in enumerate(looks):
         if found[place] is not None:
@@ -50,7 +53,7 @@ def nearest_together(looks: Sequence[Look]) -> list[Found]:
         vectors = np.stack([looks[at].vector for at in same])
         most = max(looks[at].k for at in same)
         for at, (ids, scores) in zip(same, look.index.search(vectors, most, look.within), strict=True):
-            found[at] = ids[: looks[at].k], scores[: looks[at].k]
+            found[at] = ids[: looks[at].k], np.clip(scores[: looks[at].k], -1, 1)
     return [one for one in found if one is not None]
 
 

@@ -56,10 +56,19 @@ def test_what_is_shared_is_what_each_would_have_got_alone(index, numbers):
     for look, (ids, scores) in zip(looks, nearest_together(looks), strict=True):
         alone_ids, alone_scores = index.index.search(look.vector[None], look.k, look.within)[0]
         assert np.array_equal(ids, alone_ids)
-        assert np.array_equal(scores, alone_scores)
+        assert np.array_equal(scores, np.clip(alone_scores, -1, 1))
 
 
 def test_a_far_page_makes_no_other_fetch_as_much(index, numbers):
     first, far = (Look(index, vector, k) for vector, k in zip(unit(numbers, 2), (37, 400), strict=True))
     assert not first.shares_with(far)
     assert [len(ids) for ids, _ in nearest_together([first, far])] == [37, 400]
+
+
+def test_scores_are_cosines_though_rows_of_halves_are_too_long(index, numbers):
+    vectors = np.concatenate([index.index.vector(number)[None] for number in range(500)]).astype(np.float32)
+    longest = vectors[np.argmax(np.linalg.norm(vectors, axis=1))]
+    assert np.linalg.norm(longest) > 1
+    looks = [Look(index, sign * longest, 500) for sign in (1, -1)]
+    (_, most), (_, least) = nearest_together(looks)
+    assert (most.max(), least.min()) == (1, -1)

@@ -50,6 +50,11 @@ def test_words_after_a_dropped_picture_mix_with_it_until_it_is_taken_away(action
     assert actions.clear(" ", None, None, None, None)[parts.shown] is None
 
 
+def test_more_of_a_search_that_is_gone_says_so(actions):
+    with pytest.raises(gr.Error, match=r"^'This search is too old; search again\.'$"):
+        actions.more(None)
+
+
 def test_likes_replace_words_and_picture(actions, services):
     parts = actions.parts
     changed = actions.like(None, None, None, None, event(photo_id(services, "blue.png")))

@@ -107,12 +107,14 @@ def ask_like(services: Services, fields: Fields, photo_id: object) -> Shown:
     return Shown(Query(filter=wanted, limit=PAGE_SIZE), photo, None, result, tuple(result.hits))
 
 
-def ask_more(services: Services, shown: Shown) -> Shown:
+def ask_more(services: Services, shown: Shown | None) -> Shown:
     """The same with one more page of hits.
 
     Raises:
-        PicsiftError: as the search itself.
+        PicsiftError: as the search itself; the session that held the search is over.
     """
+    if shown is None:
+        raise QueryError("this search is too old; search again.")
     query = replace(shown.query, offset=shown.query.offset + PAGE_SIZE)
     if shown.like is None:
         result = services.search.search(_with_picture(services, query, shown.sample))

@@ -104,18 +104,19 @@ def make_filter(
     place: str | None = None,
     tags: Sequence[str] = (),
 ) -> PhotoFilter:
-    """The filter that these texts describe.
+    """The filter that these texts describe; one that is empty is none.
 
     Raises:
         QueryError: a date is none, no date can pass, or a tag is none.
     """
+    after, before, folder, place = map(_given, (after, before, folder, place))
     start = None if after is None else parse_date(after, "after")
     end = None if before is None else parse_date(before, "before")
     try:
         paths = tuple(dict.fromkeys(parse_path(tag) for tag in tags))
     except ValueError as error:
         raise QueryError(f"tag: {error}") from None
-    return _possible(PhotoFilter(start, end, folder or None, place or None, paths))
+    return _possible(PhotoFilter(start, end, folder, place, paths))
 
 
 def merge(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
@@ -160,12 +161,18 @@ def parse_date(text: str, name: str) -> datetime:
         ) from None
 
 
+def _given(text: str | None) -> str | None:
+    return text if text and text.strip() else None
+
+
 def _value(key: str, written: str) -> str:
     value = written[1:-1] if len(written) > 1 and written[0] in '"“' and written[-1] in '"”' else written
     if key in _EXAMPLES and not value.strip():
         raise QueryError(f"{key}: needs a name right behind it, such as {_EXAMPLES[key]}.")
     if value[:1] in ('"', "“"):
         raise QueryError(f"{key}:{value} opens a quotation mark that is never closed. Close it, or leave it out.")
+    if key not in _EXAMPLES:
+        parse_date(value, key)  # among the words an empty one is a mistake, which it is not beside them
     return value
 
 

@@ -5,13 +5,14 @@ It searches nothing. The vectors of the last texts are kept, so that paging embe
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.batching import Batcher
 from app.picture_decoder import PictureDecoder
 from app.query import Picture, Prepared, Query
 from indexer.embedder import Embedder, Pixels
@@ -25,13 +26,15 @@ _REMEMBERED = 256  # texts
 
 
 class QueryEmbedder:
-    """Embeds one query at a time; safe to call from many threads."""
+    """Embeds queries, texts that wait together at once; safe to call from many threads."""
 
     def __init__(self, embedder_for: Callable[[str], Embedder], decoder: PictureDecoder):
         self._embedder_for = embedder_for
         self._decoder = decoder
         self._lock = threading.Lock()
         self._texts: OrderedDict[tuple[str, str], Vector] = OrderedDict()
+        self._remembering = threading.Lock()
+        self._together = Batcher(self._embed_texts)
 
     def vector(self, query: Query, model: ModelRecord) -> Vector:
         """Words, picture, or their weighted sum: (dim,), unit length.
@@ -55,14 +58,35 @@ class QueryEmbedder:
         return mixed / np.float32(norm)
 
     def _text_vector(self, text: str, model: ModelRecord) -> Vector:
+        known = self._remembered(model, text)
+        return self._together((model, text)) if known is None else known
+
+    def _remembered(self, model: ModelRecord, text: str) -> Vector | None:
         key = (model.fingerprint, text)
-        with self._lock:
-            if key not in self._texts:
-                self._texts[key] = self._embedder(model).embed_texts([text])[0]
-            self._texts.move_to_end(key)
+        with self._remembering:
+            if key in self._texts:
+                self._texts.move_to_end(key)
+            return self._texts.get(key)
+
+    def _embed_texts(self, asked: Sequence[tuple[ModelRecord, str]]) -> list[Vector]:
+        """Vectors of texts that wait together: those of one model in one call, equal ones once."""
+        found: dict[tuple[str, str], Vector] = {}
+        for model in {model.fingerprint: model for model, _ in asked}.values():
+            texts = list(dict.fromkeys(text for other, text in asked if other.fingerprint == model.fingerprint))
+            known = {text: vector for text in texts if (vector := self._remembered(model, text)) is not None}
+            fresh = [text for text in texts if text not in known]
+            if fresh:
+                vectors = self._embedder(model).embed_texts(fresh)
+                known |= {text: vector.copy() for text, vector in zip(fresh, vectors, strict=True)}
+            found.update({(model.fingerprint, text): vector for text, vector in known.items()})
+        self._remember(found)
+        return [found[model.fingerprint, text] for model, text in asked]
+
+    def _remember(self, vectors: dict[tuple[str, str], Vector]) -> None:
+        with self._remembering:
+            self._texts.update(vectors)
             while len(self._texts) > _REMEMBERED:
                 self._texts.popitem(last=False)
-            return self._texts[key]
 
     def _image_vector(self, picture: Picture, model: ModelRecord) -> Vector:
         with self._lock:

@@ -116,7 +116,7 @@ def check_origin(headers: Headers) -> None:
         RefusedError: 403.
     """
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and _netloc(origin) != headers.get("host", "").lower():
         raise RefusedError(403, f"requests from pages of another site ({origin}) are not answered.")
 
 
@@ -159,6 +159,14 @@ async def _refuse(refusal: RefusedError, scope: Scope, receive: Receive, send: S
         await send({"type": "websocket.close", "code": 1008, "reason": str(refusal)})
         return
     await problem_response(refusal.status, str(refusal), refusal.headers)(scope, receive, send)
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port of an origin; None where it is no address, such as http://[::1."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _without_port(host: str) -> str:

@@ -155,7 +155,7 @@ class Actions:
         return self._render(browsing.ask_like(self.services, fields, event.photo_id)) | {self.parts.words: ""}
 
     @explained
-    def more(self, shown: Shown) -> Updates:
+    def more(self, shown: Shown | None) -> Updates:
         """Add the next page of hits."""
         return self._render(browsing.ask_more(self.services, shown))
 

@@ -95,6 +95,8 @@ def test_another_name_for_this_machine_is_not_answered(host, status):
         ("http://localhost:8000", 403),
         ("https://evil.example", 403),
         ("null", 403),
+        ("http://[::1", 403),
+        ("http://[localhost:7860", 403),
         ("", 403),
     ],
 )

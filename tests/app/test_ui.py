@@ -73,6 +73,11 @@ def test_a_picture_that_is_not_kept_any_more_is_asked_for_again_and_can_be_taken
     assert "red.png" in actions.clear("red", None, None, None, None)[parts.grid]
 
 
+def test_more_of_a_search_that_is_gone_says_so(actions):
+    with pytest.raises(gr.Error, match=r"^'This search is too old; search again\.'$"):
+        actions.more(None)
+
+
 def test_likes_replace_words_and_picture(actions, services):
     parts = actions.parts
     changed = actions.like(None, None, None, None, event(photo_id(services, "blue.png")))

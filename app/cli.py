@@ -113,6 +113,7 @@ def serve_command(
 ) -> None:
     """Serve the page and the HTTP API until stopped. Beyond this machine only with PICSIFT_PASSWORD set."""
     settings = _begin(verbose, library=library, host=host, port=port, videos=videos)
+    _give_memory_back()
     services = build_services(settings, create=True)
     with watching.alongside(services, wanted=watch):
         _serve(services)
@@ -129,6 +130,7 @@ def demo_command(
     from app import demo
 
     settings = _begin(verbose, port=port)
+    _give_memory_back()
     with exits.cleanup_on_sigterm(), demo.throw_away_library(settings) as services:
         if not demo.index_and_search(services):
             raise KeyboardInterrupt
@@ -167,6 +169,13 @@ def main() -> None:
     """Run the command line; the console script."""
     output.prepare_streams()
     app()
+
+
+def _give_memory_back() -> None:
+    """Of the pictures that people send; before the first model is loaded."""
+    from indexer.pacing import give_memory_back
+
+    give_memory_back()
 
 
 def _serve(services: Services) -> None:

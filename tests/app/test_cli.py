@@ -397,6 +397,16 @@ def test_no_password_means_no_listening_beyond_this_machine(picsift):
     assert "password" in ended.err.lower()
 
 
+@pytest.mark.parametrize("command", [["serve"], ["demo"]])
+def test_a_server_gives_memory_back_from_before_its_model_is_loaded(picsift, monkeypatch, command):
+    done = []
+    monkeypatch.setattr("indexer.pacing.give_memory_back", lambda: done.append("memory"))
+    monkeypatch.setattr("app.server.serve", lambda *_: done.append("serve"))
+    monkeypatch.setattr("app.demo.index_and_search", lambda _: done.append("index") or True)
+    assert picsift(*command).status == 0
+    assert done == (["memory", "serve"] if command == ["serve"] else ["memory", "index", "serve"])
+
+
 def test_a_folder_is_forgotten_after_a_question_and_its_files_stay(picsift, photos):
     picsift("index", photos)
     refused = picsift("forget", photos)  # nobody answers

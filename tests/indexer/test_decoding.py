@@ -20,7 +20,7 @@ from indexer.thumbnails import ThumbnailStore
 
 @pytest.fixture
 def pool():
-    with WorkerPool(timeout_s=30) as pool:
+    with WorkerPool(timeout_s=120) as pool:
         yield pool
 
 

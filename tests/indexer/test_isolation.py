@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @pytest.fixture
 def pool():
-    with WorkerPool(timeout_s=20, memory_mb=256) as pool:
+    with WorkerPool(timeout_s=120, memory_mb=256) as pool:
         yield pool
     assert workers_of(os.getpid()) == []
 

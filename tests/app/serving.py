@@ -49,7 +49,7 @@ def running(services, monkeypatch, tmp_path, **options):
             yield server_module.address_of("127.0.0.1", listening)
         finally:
             servers[0].should_exit = True
-            thread.join(10)
+            thread.join(60)
 
 
 def in_loop(function, *args, **kwargs):

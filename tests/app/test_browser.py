@@ -74,6 +74,7 @@ def page(request, browser, address):
         viewport={"width": width, "height": height}, has_touch=request.param == "phone", color_scheme="light"
     )
     page = context.new_page()
+    page.set_default_timeout(60_000)
     asked, errors, refused = [], [], []
     page.on("request", lambda sent: asked.append(sent.url))
     page.on("pageerror", lambda error: errors.append(str(error)))

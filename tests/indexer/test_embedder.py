@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -80,11 +79,10 @@ def test_a_device_that_is_not_there_is_said(tiny_model_path):
 
 
 def test_whoever_waits_for_the_model_may_stop_waiting(embedder, monkeypatch):
-    loaded = threading.Event()
-    monkeypatch.setattr(Embedder, "_ready", lambda self: loaded.wait(30))
-    begun = time.monotonic()
+    loaded, waited = threading.Event(), []
+    monkeypatch.setattr(Embedder, "_ready", lambda self: waited.append(loaded.wait(60)))
     assert embedder.load(lambda: True) is False
-    assert time.monotonic() - begun < 5
+    assert not waited
     assert embedder.loading
     loaded.set()
     assert embedder.load() is True

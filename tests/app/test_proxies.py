@@ -40,7 +40,6 @@ CADDY = """
 {{
     admin off
     auto_https off
-    persist_config off
 }}
 http://photos.lan:{port} {{
         bind 127.0.0.1

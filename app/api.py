@@ -167,7 +167,7 @@ def build_api(services: Services) -> FastAPI:
     api.include_router(tag_router, prefix=PREFIX)
     api.include_router(router)
     own = (f"{PREFIX}/", "/openapi.json")
-    unlisted = {own[1]: {"get": {}}, f"{PREFIX}/pictures": {"post": {}}}
+    unlisted: dict[str, dict[str, Any]] = {own[1]: {"get": {}}, f"{PREFIX}/pictures": {"post": {}}}
     api.add_middleware(Methods, paths=lambda: {**unlisted, **api.openapi()["paths"]}, own=own)
     return api
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.forwarding import path_below_root
 from app.problems import problem_response
 
 OWN = ("/api/v1/", "/openapi.json")
@@ -46,11 +47,12 @@ class PageDoor:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if not is_used(scope["method"], scope["path"], scope["query_string"].decode("latin-1")):
-            refusal = problem_response(404, f"nothing answers {scope['method']} {scope['path']}. See /openapi.json.")
+        path = path_below_root(scope)
+        if not is_used(scope["method"], path, scope["query_string"].decode("latin-1")):
+            refusal = problem_response(404, f"nothing answers {scope['method']} {path}. See /openapi.json.")
             await refusal(scope, receive, send)
             return
-        if scope["path"].rstrip("/") == EVENTS:
+        if path.rstrip("/") == EVENTS:
             body = await _read(receive, MAX_EVENT_BYTES)
             event = checked_event(body) if body is not None else None
             if event is None:

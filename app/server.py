@@ -16,6 +16,8 @@ from starlette.types import ASGIApp
 from app.api import build_api
 from app.bootstrap import Services
 from app.connections import Patience, protocol, raise_open_files, tell_once
+from app.doorkeeper import Doorkeeper
+from app.forwarding import Proxies, networks
 from app.page_door import PageDoor
 from app.security import LOOPBACK_NAMES, Gate, is_loopback
 from app.ui import build_ui, mount
@@ -54,10 +56,12 @@ def serve(
     port = services.settings.port if port is None else port
     password = _password(services)
     local = _check_door(host, password)
+    if services.settings.trusted_proxy and password is None:
+        log.warning("no password is set: whomever the proxy lets through can see your photos")
     raise_open_files()
+    names = LOOPBACK_NAMES | {host.lower(), *services.settings.allowed_host} if local else None
     with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="picsift-") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads  # dropped pictures; Gradio's own default is shared with other users
-        names = LOOPBACK_NAMES | {host.lower()} if local else None
         threading.Thread(target=_warm_up, args=(services,), name="warm-up", daemon=True).start()
         run = answer(
             lambda: build_app(services, password=password, hosts=names),
@@ -74,11 +78,17 @@ def build_app(
 
     Args:
         services: what answers.
-        password: asked of every request; None asks none of them.
+        password: or its argon2 hash; asked of every request. None asks none of them.
         hosts: the names the server answers to; with a password it answers to any.
     """
     app = mount(build_api(services), build_ui(services))
-    return Gate(PageDoor(app), password=password, hosts=None if password else hosts)
+    settings = services.settings
+    return Gate(
+        PageDoor(app),
+        keeper=Doorkeeper(password) if password else None,
+        hosts=None if password else hosts,
+        proxies=Proxies(networks(settings.trusted_proxy), settings.root_path),
+    )
 
 
 def _password(services: Services) -> str | None:
@@ -99,7 +109,7 @@ def _check_door(host: str, password: str | None) -> bool:
     if not local and password is None:
         raise ServerError(
             f"on {host} other machines could see your photos, and no password is set. "
-            "Set one in PICSIFT_PASSWORD, or serve on 127.0.0.1."
+            "Set one with 'picsift serve --set-password' or in PICSIFT_PASSWORD, or serve on 127.0.0.1."
         )
     return local
 

@@ -247,5 +247,4 @@ def _connect(page: gr.Blocks, parts: Parts, actions: Actions) -> None:
 def _sentence(error: PicsiftError) -> str:
     """The error's message as HTML, with a capital unless a filter's name comes first."""
     message = str(error)
-    named = message.partition(" ")[0].endswith(":")
-    return safe(message if named else message[:1].upper() + message[1:])
+    return safe(message if message.partition(" ")[0].endswith(":") else message[:1].upper() + message[1:])

@@ -18,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
+from colours import World
 from serving import picture, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")  # Gradio's queue asks pandas for it
@@ -47,6 +48,7 @@ http://photos.lan:{port} {{
 }}
 """
 SESSION = "behind-a-proxy"
+COLOURS = ("red", "green", "blue", "yellow", "purple")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -100,14 +102,21 @@ def proxy(kind, upstream, folder):
             process.wait(60)
 
 
-@pytest.fixture(params=["nginx", "nginx that keeps the path", "caddy"])
-def client(request, services, monkeypatch, tmp_path):
+@pytest.fixture(scope="module", params=["nginx", "nginx that keeps the path", "caddy"])
+def client(request, tmp_path_factory):
     """Sends to the proxy, by a name that only the proxy knows; its address is that of the page."""
+    folder = tmp_path_factory.mktemp("proxies")
+    world = World(folder)
+    for colour in COLOURS:
+        world.write(f"{colour}.png", colour)
+    world.index()
     behind = {"root_path": "/photos", "trusted_proxy": ("127.0.0.1",)}
+    services = world.services()
     services = dataclasses.replace(services, settings=services.settings.model_copy(update=behind))
     with (
-        running(services, monkeypatch, tmp_path) as address,
-        proxy(request.param, urlsplit(address).netloc, tmp_path / "proxy") as front,
+        pytest.MonkeyPatch.context() as patch,
+        running(services, patch, folder) as address,
+        proxy(request.param, urlsplit(address).netloc, folder / "proxy") as front,
     ):
         name = f"photos.lan:{front.rpartition(':')[2]}"
         headers = {"Host": name, "Origin": f"http://{name}"}
@@ -192,7 +201,7 @@ def test_a_search_goes_through_the_queue_and_its_thumbnails_load(client):
 
 
 def test_a_stream_arrives_before_it_ends(client):
-    with client.stream("GET", f"gradio_api/heartbeat/{SESSION}") as stream:
+    with client.stream("GET", "gradio_api/heartbeat/another") as stream:
         assert stream.status_code == 200
         assert next(stream.iter_raw())  # it never ends by itself
 

@@ -167,9 +167,15 @@ def build_api(services: Services) -> FastAPI:
     api.include_router(tag_router, prefix=PREFIX)
     api.include_router(router)
     own = (f"{PREFIX}/", "/openapi.json")
-    unlisted: dict[str, dict[str, Any]] = {own[1]: {"get": {}}, f"{PREFIX}/pictures": {"post": {}}}
-    api.add_middleware(Methods, paths=lambda: {**unlisted, **api.openapi()["paths"]}, own=own)
+    api.add_middleware(Methods, paths=lambda: _answered(api, own[1]), own=own)
     return api
+
+
+def _answered(api: FastAPI, description: str) -> dict[str, dict[str, Any]]:
+    """Every path that answers, with its methods, as /openapi.json has them, and what it leaves out."""
+    listed = api.openapi()["paths"]
+    api.openapi_schema = None  # FastAPI would keep it without the path that a proxy puts before all others
+    return {description: {"get": {}}, f"{PREFIX}/pictures": {"post": {}}, **listed}
 
 
 def _asked(q: str, after: str | None, before: str | None, folder: str | None, place: str | None) -> dict[str, Any]:

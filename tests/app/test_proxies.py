@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
-from colours import World
+from colours import OPENED, World
 from serving import picture, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")  # Gradio's queue asks pandas for it
@@ -112,6 +112,7 @@ def client(request, tmp_path_factory):
     world.index()
     behind = {"root_path": "/photos", "trusted_proxy": ("127.0.0.1",)}
     services = world.services()
+    OPENED.remove(services)  # it serves for the whole module
     services = dataclasses.replace(services, settings=services.settings.model_copy(update=behind))
     with (
         pytest.MonkeyPatch.context() as patch,

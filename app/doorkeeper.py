@@ -76,7 +76,7 @@ class Doorkeeper:
         """
         place = network_of(address)
         guesser = self._guessers.get(place)
-        if False and guesser is not None and guesser.waiting:
+        if self._waiting >= MOST_WAITING and guesser is not None and guesser.waiting:
             return Verdict.TOO_MANY  # comparing would tell a guesser who hangs up on every wrong answer what it was
         if self._is_known(given):
             return Verdict.RIGHT

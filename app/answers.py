@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from app.pictures import shown_path
+from app.names import shown_path
 from app.search import Hit, SearchResult
 from app.status import Status
 from app.status import document as status_document
@@ -20,6 +20,11 @@ PathText = Annotated[
 ]
 
 
+LocalTime = Annotated[
+    datetime,  # of no zone, so that it has not OpenAPI's format "date-time"
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?$"}),
+]
+
 COMPANIONS = "Files of the same shot beside it: RAWs, and the video of a live photo."
 
 
@@ -30,7 +35,7 @@ class HitAnswer(BaseModel):
     path: PathText
     score: float = Field(description="Cosine of query and photo, -1 to 1.")
     relevance: float | None = Field(description="Calibrated, 0 to 1; null where there is no calibration.")
-    taken_at: datetime | None = Field(description="Local time where it was taken.")
+    taken_at: LocalTime | None = Field(description="Local time where it was taken, without a zone.")
     width: int | None
     height: int | None
     duration_s: float | None = Field(description="Length in seconds of a video; null for a photo.")
@@ -99,7 +104,7 @@ class PhotoAnswer(BaseModel):
     format: str | None
     width: int | None
     height: int | None
-    taken_at: datetime | None = Field(description="Local time where it was taken.")
+    taken_at: LocalTime | None = Field(description="Local time where it was taken, without a zone.")
     taken_offset_min: int | None = Field(description="Minutes that this time is ahead of UTC, where the file says so.")
     taken_source: str | None = Field(description=f"Which field the date is from: {', '.join(SOURCES)}.")
     latitude: float | None

@@ -7,7 +7,9 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.dropped_pictures import DroppedPictures
 from app.export import ExportService
+from app.picture_decoder import PictureDecoder
 from app.search import SearchService
 from app.settings import Settings
 from app.tagging import TaggingService
@@ -28,6 +30,8 @@ class Services:
         tagging: suggests tags, and learns from what becomes of them.
         exports: writes tags beside the photos, and takes them back.
         embedder_for: model name -> embedder, one for each name.
+        decoder: decodes pictures that are searched by or looked at, in processes of its own.
+        dropped: pictures that were dropped on the page.
     """
 
     settings: Settings
@@ -36,6 +40,8 @@ class Services:
     tagging: TaggingService
     exports: ExportService
     embedder_for: Callable[[str], Embedder]
+    decoder: PictureDecoder
+    dropped: DroppedPictures
 
     @property
     def embedder(self) -> Embedder:
@@ -46,7 +52,9 @@ class Services:
         return self.embedder_for(DEFAULT_MODEL if active is None else active.name)
 
     def close(self) -> None:
-        """Let go of the library's files."""
+        """Let go of the library's files, of pictures and of the processes that decode them."""
+        self.dropped.close()
+        self.decoder.close()
         self.library.catalog.close()
 
 
@@ -66,7 +74,10 @@ def build_services(
     def embedder_for(name: str) -> Embedder:
         return new_embedder(name, device=settings.device, precision=settings.precision)
 
-    search = SearchService(library, embedder_for, device=settings.device, max_pixels=settings.max_pixels)
+    decoder = PictureDecoder(
+        max_pixels=settings.max_pixels, timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb
+    )
+    search = SearchService(library, embedder_for, decoder, device=settings.device)
     return Services(
         settings=settings,
         library=library,
@@ -74,4 +85,6 @@ def build_services(
         tagging=TaggingService(library, search.live, embedder_for),
         exports=ExportService(library),
         embedder_for=embedder_for,
+        decoder=decoder,
+        dropped=DroppedPictures(),
     )

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 
 from app.bootstrap import Services
-from app.pictures import small_picture
-from app.query import MAX_OFFSET, Query, make_filter, merge, parse
+from app.query import MAX_OFFSET, Prepared, Query, make_filter, merge, parse
 from app.search import Hit, SearchResult
 from indexer.errors import ImageError, QueryError
 from indexer.records import PhotoFilter, PhotoRecord
 from indexer.tag_records import PhotoTag
 
 PAGE_SIZE = 48  # hits; a screen and a half at 1280 px
+NOT_KEPT = "your picture is kept for an hour only, and was let go. Add it again."
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Fields:
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture that was dropped in: its bytes, and a small WebP of it to show."""
+    """A picture that was dropped in: its token, and a small WebP of it to show."""
 
-    picture: bytes
+    token: str
     small: bytes
 
 
@@ -63,23 +63,36 @@ def ask(services: Services, fields: Fields, sample: Sample | None = None) -> Sho
         PicsiftError: there is nothing to look for, or it cannot be understood or answered.
     """
     words, wanted = _asked(fields)
-    query = Query(text=words, image=sample.picture if sample else None, filter=wanted, limit=PAGE_SIZE)
-    result = services.search.search(query)
+    query = Query(text=words, filter=wanted, limit=PAGE_SIZE)
+    result = services.search.search(_with_picture(services, query, sample))
     return Shown(query, None, sample, result, tuple(result.hits))
 
 
-def ask_with(services: Services, fields: Fields, picture: bytes) -> Shown:
-    """Search for a picture that was dropped in, and the words if there are any.
+def take_in(services: Services, picture: bytes) -> str:
+    """Keep what a search needs of a picture that was dropped in; the token that `ask_with` knows it by.
 
     Raises:
-        PicsiftError: it is no picture, or as `ask`.
+        PicsiftError: it is no picture, or there is nothing to search yet.
     """
+    embedder = services.embedder_for(services.search.live.model().name)
     try:
-        small = small_picture(picture, services.settings.max_pixels)
+        pixels, small = services.decoder.square_and_small(picture, embedder.prepare, embedder.image_size)
     except ImageError as error:
         reason = str(error).rstrip(".")
         raise QueryError(f"this file cannot be searched by: {reason}. Take a photo, such as a JPEG or HEIC.") from error
-    return ask(services, fields, Sample(picture, small))
+    return services.dropped.keep(Prepared(embedder.image_size, pixels), small)
+
+
+def ask_with(services: Services, fields: Fields, token: object) -> Shown:
+    """Search for a picture that was taken in, and the words if there are any.
+
+    Raises:
+        PicsiftError: the picture is not kept any more, or as `ask`.
+    """
+    dropped = services.dropped.find(token)
+    if dropped is None:
+        raise QueryError(NOT_KEPT)
+    return ask(services, fields, Sample(dropped.token, dropped.small))
 
 
 def ask_like(services: Services, fields: Fields, photo_id: object) -> Shown:
@@ -94,15 +107,17 @@ def ask_like(services: Services, fields: Fields, photo_id: object) -> Shown:
     return Shown(Query(filter=wanted, limit=PAGE_SIZE), photo, None, result, tuple(result.hits))
 
 
-def ask_more(services: Services, shown: Shown) -> Shown:
+def ask_more(services: Services, shown: Shown | None) -> Shown:
     """The same with one more page of hits.
 
     Raises:
-        PicsiftError: as the search itself.
+        PicsiftError: as the search itself; the session that held the search is over.
     """
+    if shown is None:
+        raise QueryError("this search is too old; search again.")
     query = replace(shown.query, offset=shown.query.offset + PAGE_SIZE)
     if shown.like is None:
-        result = services.search.search(query)
+        result = services.search.search(_with_picture(services, query, shown.sample))
     else:
         result = services.search.similar(shown.like.id, limit=query.limit, offset=query.offset, filter=query.filter)
     known = {hit.photo.id for hit in shown.hits}  # photos indexed meanwhile push others onto the next page
@@ -136,6 +151,15 @@ def frame_of(shown: Shown | None, photo: PhotoRecord) -> tuple[int, float | None
         if hit.photo.id == photo.id:
             return hit.frame, hit.moment_s
     return 0, photo.poster_s
+
+
+def _with_picture(services: Services, query: Query, sample: Sample | None) -> Query:
+    if sample is None:
+        return query
+    dropped = services.dropped.find(sample.token)
+    if dropped is None:
+        raise QueryError(NOT_KEPT)
+    return replace(query, image=dropped.prepared)
 
 
 def _asked(fields: Fields) -> tuple[str, PhotoFilter]:

@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from app import exits, exporting, importing, indexing, output, searching, tag_commands, tag_editing, watching
+from app import (
+    exits,
+    exporting,
+    importing,
+    indexing,
+    output,
+    password_entry,
+    searching,
+    tag_commands,
+    tag_editing,
+    watching,
+)
 from app.bootstrap import Services, build_services
 from app.logs import begin as _begin
 from app.options import JsonOption, LibraryOption, ModelOption, PortOption, VerboseOption, VideosOption
@@ -104,13 +115,32 @@ def status_command(
 def serve_command(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")] = None,
     port: PortOption = None,
+    set_password: Annotated[
+        bool, typer.Option("--set-password", help="Ask for a password, store its hash, and serve nothing.")
+    ] = False,
+    root_path: Annotated[
+        str | None, typer.Option("--root-path", metavar="PATH", help="What a proxy serves this below, as /photos.")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option("--trusted-proxy", metavar="ADDRESS", help="A proxy whose X-Forwarded- headers are believed."),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option("--allowed-host", metavar="NAME", help="Another name to answer to, where there is no password."),
+    ] = None,
     watch: watching.WatchOption = False,
     videos: VideosOption = None,
     library: LibraryOption = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Serve the page and the HTTP API until stopped. Beyond this machine only with PICSIFT_PASSWORD set."""
-    settings = _begin(verbose, library=library, host=host, port=port, videos=videos)
+    """Serve the page and the HTTP API until stopped. Beyond this machine only with a password."""
+    proxied = {"root_path": root_path, "trusted_proxy": trusted_proxy or None, "allowed_host": allowed_host or None}
+    settings = _begin(verbose, library=library, host=host, port=port, videos=videos, **proxied)
+    if set_password:
+        password_entry.ask_and_store(settings)
+        return
+    _give_memory_back()
     services = build_services(settings, create=True)
     with watching.alongside(services, wanted=watch):
         _serve(services)
@@ -127,6 +157,7 @@ def demo_command(
     from app import demo
 
     settings = _begin(verbose, port=port)
+    _give_memory_back()
     with exits.cleanup_on_sigterm(), demo.throw_away_library(settings) as services:
         if not demo.index_and_search(services):
             raise KeyboardInterrupt
@@ -165,6 +196,13 @@ def main() -> None:
     """Run the command line; the console script."""
     output.prepare_streams()
     app()
+
+
+def _give_memory_back() -> None:
+    """Of the pictures that people send; before the first model is loaded."""
+    from indexer.pacing import give_memory_back
+
+    give_memory_back()
 
 
 def _serve(services: Services) -> None:

@@ -1,26 +1,17 @@
-"""What the routes of the HTTP API are handed: the services, and the photo that a path names; and how they refuse."""
+"""What the routes of the HTTP API are handed: the services, and the photo that a path names."""
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 
-from app import problems
 from app.bootstrap import Services
+from app.originals import Original, opened
 from indexer.records import PhotoRecord
-
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    code: {"model": problems.Problem, "content": {problems.MEDIA_TYPE: {}}, "description": meaning}
-    for code, meaning in {
-        400: "The query cannot be understood.",
-        404: "No such photo.",
-        410: "The photo's file is gone.",
-        413: "The upload is too large.",
-        415: "The picture cannot be read.",
-        422: "A parameter is out of its bounds.",
-        503: "The library or the model cannot be used now.",
-    }.items()
-}
 
 
 def services_of(request: Request) -> Services:
@@ -29,7 +20,21 @@ def services_of(request: Request) -> Services:
     return services
 
 
-def photo_of(photo_id: int, services: Annotated[Services, Depends(services_of)]) -> PhotoRecord:
+def _digits(written: Any) -> Any:
+    """Only the digits 0 to 9 name a photo; Python's int() also takes ' 1', '+1', '1_0' and other scripts' digits.
+
+    Raises:
+        PydanticCustomError: for anything else.
+    """
+    if isinstance(written, str) and not re.fullmatch(r"-?[0-9]+", written):
+        raise PydanticCustomError("photo_id", "an id has only the digits 0 to 9")
+    return written
+
+
+PhotoId = Annotated[int, BeforeValidator(_digits)]
+
+
+def photo_of(photo_id: PhotoId, services: Annotated[Services, Depends(services_of)]) -> PhotoRecord:
     """The photo that a path names.
 
     Raises:
@@ -40,6 +45,14 @@ def photo_of(photo_id: int, services: Annotated[Services, Depends(services_of)])
     if photo is None:
         raise HTTPException(404, f"the library has no photo with the id {photo_id}.")
     return photo
+
+
+def opened_original(
+    services: Annotated[Services, Depends(services_of)], photo: Annotated[PhotoRecord, Depends(photo_of)]
+) -> Iterator[Original]:
+    """The photo's file, open until the answer is sent."""
+    with opened(photo, services.library.catalog) as original:
+        yield original
 
 
 ServicesDep = Annotated[Services, Depends(services_of)]

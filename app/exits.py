@@ -14,6 +14,7 @@ from types import FrameType
 from typing import NoReturn, ParamSpec
 
 from app.output import say
+from app.printable import printable
 from indexer.errors import PicsiftError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -97,7 +98,7 @@ def cleanup_on_sigterm() -> Iterator[None]:
 
 
 def _end(message: str, status: int) -> NoReturn:
-    say(message)
+    say(printable(message))
     raise SystemExit(status)
 
 

@@ -12,7 +12,8 @@ from app.bootstrap import Services, build_services
 from app.export import ExportReport
 from app.logs import begin
 from app.options import JsonOption, LibraryOption, VerboseOption
-from app.output import printable, say
+from app.output import say
+from app.printable import printable
 from app.progress import counting
 from app.sidecar_plan import Naming, Outcome, Planned, Refused
 from app.table_export import Table

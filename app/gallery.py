@@ -9,7 +9,7 @@ from app.activities import sentence
 from app.browsing import Shown
 from app.clock import clock
 from app.markup import safe
-from app.pictures import shown_path
+from app.names import shown_path
 from app.search import Hit
 from indexer.activity import Activity
 from indexer.records import PhotoRecord
@@ -61,6 +61,11 @@ def activity_line(activity: Activity | None) -> str:
         return ""
     told = sentence(activity)
     return f'<p class="now" role="status">{safe(told[:1].upper() + told[1:])}</p>'
+
+
+def picture_button(most: int) -> str:
+    """The button that takes a picture to search by, of at most that many bytes."""
+    return f'<button type="button">Picture</button><input type="file" hidden data-most="{most}">'
 
 
 def asked_picture(shown: Shown) -> str:

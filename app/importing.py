@@ -10,7 +10,8 @@ from app import exits, output, tag_import
 from app.bootstrap import build_services
 from app.logs import begin
 from app.options import JsonOption, LibraryOption, VerboseOption
-from app.output import printable, say
+from app.output import say
+from app.printable import printable
 from app.progress import counting
 from app.tag_import import ImportReport
 

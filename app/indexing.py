@@ -16,7 +16,8 @@ from app.bootstrap import Services, build_services
 from app.exits import reported, stop_on_signal
 from app.logs import begin
 from app.options import LibraryOption, VerboseOption
-from app.output import printable, say
+from app.output import say
+from app.printable import printable
 from app.progress import index_progress
 from app.settings import Settings
 from indexer.activity import ActivityLog

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from app.activities import document, sentence
-from app.output import printable
+from app.printable import printable
 from indexer.activity import Activity, read_activity
 
 EVERY_S = 0.5

@@ -5,7 +5,6 @@ Results go to standard output, messages to standard error. It fetches nothing an
 
 import io
 import sys
-import unicodedata
 from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
@@ -18,13 +17,13 @@ from app.activities import sentence
 from app.clock import clock
 from app.doctor import Check
 from app.documents import checks_document, report_document, search_document
+from app.printable import printable
 from app.search import SearchResult
 from app.status import Status
 from app.status import document as status_document
 from indexer.pipeline import SyncReport
 
 SHOWN_FAILURES = 10
-_STEERING = frozenset(("Cc", "Zl", "Zp"))  # controls, and Unicode's own ends of line and paragraph
 
 
 def prepare_streams() -> None:
@@ -138,17 +137,6 @@ def field(path: Path) -> str:
     """
     text = str(path)
     return text if text == printable(text) else dumps(text)
-
-
-def printable(text: str | Path) -> str:
-    """The text with control characters escaped, so that a file name cannot steer the terminal."""
-    return "".join(
-        _escaped(character) if unicodedata.category(character) in _STEERING else character for character in str(text)
-    )
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _model_line(status: Status) -> str:

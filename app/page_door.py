@@ -1,4 +1,4 @@
-"""The door between the gate and Gradio: the few routes that the page uses, through which no client names an address.
+"""The door between the gate and Gradio: the few routes that the page uses, through which no client names a file.
 
 Gradio also serves links to saved states, a proxy, recordings, an API of its own and files from its cache. What the page
 does not use is not there; so an upgrade of Gradio that adds a route adds none to this server.
@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.forwarding import path_below_root
 from app.problems import problem_response
 
 OWN = ("/api/v1/", "/openapi.json")
@@ -23,8 +24,6 @@ PAGE_ROUTES = {
     "/gradio_api/app_id": {"GET"},
     "/gradio_api/queue/data": {"GET"},
     "/gradio_api/queue/join": {"POST"},
-    "/gradio_api/upload": {"POST"},
-    "/gradio_api/upload_progress": {"GET"},
     "/gradio_api/cancel": {"POST"},
 }
 HEARTBEAT = "/gradio_api/heartbeat/"
@@ -46,15 +45,16 @@ class PageDoor:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if not is_used(scope["method"], scope["path"], scope["query_string"].decode("latin-1")):
-            refusal = problem_response(404, f"nothing answers {scope['method']} {scope['path']}. See /openapi.json.")
+        path = path_below_root(scope)
+        if not is_used(scope["method"], path, scope["query_string"].decode("latin-1")):
+            refusal = problem_response(404, f"nothing answers {scope['method']} {path}. See /openapi.json.")
             await refusal(scope, receive, send)
             return
-        if scope["path"].rstrip("/") == EVENTS:
+        if path.rstrip("/") == EVENTS:
             body = await _read(receive, MAX_EVENT_BYTES)
             event = checked_event(body) if body is not None else None
             if event is None:
-                reason = f"an event of the page is JSON of at most {MAX_EVENT_BYTES} bytes that names no address."
+                reason = f"an event of the page is JSON of at most {MAX_EVENT_BYTES} bytes that holds no file."
                 await problem_response(400, reason)(scope, receive, send)
                 return
             receive = _once(event, receive)
@@ -75,20 +75,20 @@ def is_used(method: str, path: str, query: str) -> bool:
 def checked_event(body: bytes) -> bytes | None:
     """The event, written anew so that whoever reads it reads what was checked here; None for one that is refused.
 
-    It may name no address. A file that it names must be an upload: Gradio checks that, once `has_launched` is set.
+    It may hold no file, here or at an address, which is what Gradio takes a dictionary with a path for: pictures come
+    to `/api/v1/pictures`, and an event names them by a token.
     """
     try:
         event = json.loads(body)
-        return None if _names_an_address(event) else json.dumps(event).encode()
+        return None if _holds_a_file(event) else json.dumps(event).encode()
     except (ValueError, RecursionError):
         return None
 
 
-def _names_an_address(data: Any) -> bool:
+def _holds_a_file(data: Any) -> bool:
     if isinstance(data, dict):
-        path = data.get("path", "")
-        return not isinstance(path, str) or "://" in path or any(map(_names_an_address, data.values()))
-    return isinstance(data, list) and any(map(_names_an_address, data))
+        return "path" in data or "_type" in data or any(map(_holds_a_file, data.values()))
+    return isinstance(data, list) and any(map(_holds_a_file, data))
 
 
 async def _read(receive: Receive, most: int) -> bytes | None:

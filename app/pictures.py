@@ -1,151 +1,90 @@
-"""The pictures of one photo for a browser: thumbnail, upright preview, and the original as it is.
+"""The pictures of one photo for a browser: its thumbnail, and an upright preview; made in worker processes.
 
-It opens only files of photo rows that lie in the library's folders, and writes nothing but thumbnails.
+It reads only files of photo rows that `originals.py` lets out of the library, and writes nothing but thumbnails.
 """
 
-import io
-import os
-import re
-import threading
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 from PIL import Image
 
+from app.names import shown_path
+from app.originals import PictureGoneError, changed, opened
+from app.picture_decoder import PictureDecoder
 from indexer.catalog import Catalog
 from indexer.errors import ImageError
 from indexer.frame_ids import frame_id
-from indexer.images import DEFAULT_MAX_PIXELS, decode, hash_file, load
 from indexer.records import PhotoRecord
+from indexer.rendering import SCREEN_SIDE, for_a_screen
 from indexer.thumbnails import ThumbnailStore
-from indexer.videos import frame_at
 
-PREVIEW_SIDE = 1600  # pixels on the longer side
-PREVIEW_QUALITY = 85
-SMALL_SIDE = 96  # pixels
 NO_REASON = "it could not be read"
 
-# What browsers show without running anything in it; every other format is offered as a download.
-SHOWN_INLINE = {
-    "AVIF": "image/avif",
-    "BMP": "image/bmp",
-    "GIF": "image/gif",
-    "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "MP4": "video/mp4",
-    "MOV": "video/mp4",  # under its own name browsers do not play what they could
-    "MKV": "video/webm",
-    "OGG": "video/ogg",
-}
 
+def stored_thumbnail(photo: PhotoRecord, store: ThumbnailStore, frame: int = 0) -> bytes | None:
+    """The stored thumbnail (WebP) of a photo or of a video's frame; None where there is none at the moment.
 
-_decoding = threading.BoundedSemaphore(2)  # a picture at the pixel bound takes most of a gigabyte
-
-
-class PictureGoneError(Exception):
-    """The photo's file is no longer there, or no longer the one that was indexed; the message says which."""
-
-
-@dataclass(frozen=True)
-class Original:
-    """A photo's file, as it may be served."""
-
-    path: Path
-    media_type: str
-    inline: bool
+    Raises:
+        ImageError: the photo could not be read when it was indexed.
+    """
+    if photo.content_hash is None:
+        raise ImageError(photo.reason or NO_REASON)
+    try:
+        return store.path(photo.content_hash, frame).read_bytes() or None  # an empty one is what a power cut left
+    except OSError:
+        return None
 
 
 def thumbnail(
-    photo: PhotoRecord, catalog: Catalog, store: ThumbnailStore, max_pixels: int = DEFAULT_MAX_PIXELS, frame: int = 0
+    photo: PhotoRecord, catalog: Catalog, store: ThumbnailStore, decoder: PictureDecoder, frame: int = 0
 ) -> bytes:
-    """The stored thumbnail (WebP) of a photo or of a video's frame, made again from the original where it is missing.
+    """The thumbnail, made again from the original where none is stored.
 
     Raises:
         PictureGoneError: there is neither a thumbnail nor an original.
         ImageError: the original cannot be decoded.
     """
-    if photo.content_hash is None:
-        raise ImageError(photo.reason or NO_REASON)
-    path = store.path(photo.content_hash, frame)
-    if not path.is_file() or not path.stat().st_size:
-        image = _frame(photo, catalog, frame, store.side, max_pixels, like=photo.content_hash)
-        path = store.keep(photo.content_hash, store.make(image), frame)
-    return path.read_bytes()
+    if stored := stored_thumbnail(photo, store, frame):
+        return stored
+    content = photo.content_hash or ""
+    made, small = _render(photo, catalog, decoder, frame, store.side, store.make, exact=True)
+    if made != content:
+        raise changed(photo)
+    store.keep(content, small, frame)
+    return small
 
 
-def preview(photo: PhotoRecord, catalog: Catalog, max_pixels: int = DEFAULT_MAX_PIXELS, frame: int = 0) -> bytes:
-    """The photo, or a frame, upright, as WebP with at most PREVIEW_SIDE pixels on its longer side, from the original.
+def preview(photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, frame: int = 0) -> bytes:
+    """The photo, or a frame, upright, as WebP as large as a screen at most, from the original.
 
     Raises:
         PictureGoneError: the original is gone.
         ImageError: it cannot be decoded.
     """
     short, long = sorted((photo.width or 1, photo.height or 1))
-    image = _frame(photo, catalog, frame, max(1, PREVIEW_SIDE * short // long), max_pixels)
-    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-    return _webp(image)
+    min_side = max(1, SCREEN_SIDE * short // long)
+    return _render(photo, catalog, decoder, frame, min_side, for_a_screen, exact=False)[1]
 
 
-def original(photo: PhotoRecord, catalog: Catalog) -> Original:
-    """The photo's file, if it still lies in its root.
+def _render(
+    photo: PhotoRecord,
+    catalog: Catalog,
+    decoder: PictureDecoder,
+    frame: int,
+    min_side: int,
+    finish: Callable[[Image.Image], bytes],
+    *,
+    exact: bool,
+) -> tuple[str, bytes]:
+    """The content hash of a photo's file, and what `finish` makes of its picture, or of a frame of it.
 
-    A link inside a root may lead out of it, since the scanner follows links; the file at its end is served only
-    while it is the one that was indexed.
-
-    Raises:
-        PictureGoneError: it is gone, outside, or another file.
+    `exact` wants the hash of a video too, which costs a look at the whole file.
     """
-    path = _path_within_root(photo, catalog)
-    try:
-        target = path.resolve(strict=True)
-        seen = target.stat()
-    except (OSError, RuntimeError):  # RuntimeError: a loop of links
-        raise PictureGoneError(_gone(photo)) from None
-    same = (seen.st_size, seen.st_mtime_ns) == (photo.size, photo.mtime_ns)
-    if not target.is_file() or not (same or target.is_relative_to(_root(photo, catalog).resolve())):
-        raise PictureGoneError(_changed(photo))
-    media_type = SHOWN_INLINE.get(photo.format or "")
-    return Original(target, media_type or "application/octet-stream", inline=media_type is not None)
-
-
-def small_picture(source: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
-    """A small WebP of a picture that is no photo of the library.
-
-    Raises:
-        ImageError: it is no picture that can be read.
-    """
-    with _decoding:
-        image = decode(source, min_side=SMALL_SIDE, max_pixels=max_pixels).image
-    image.thumbnail((2 * SMALL_SIDE, 2 * SMALL_SIDE))
-    return _webp(image)
-
-
-def shown_path(path: Path) -> str:
-    """The path as text that is valid Unicode: bytes of a name that are none become U+FFFD."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def safe_filename(path: Path) -> str:
-    """The file's name for a header: no quotes, separators or control characters."""
-    return re.sub(r'[\x00-\x1f\x7f"\\/;]+', "_", shown_path(path).rpartition("/")[2])
-
-
-def _frame(
-    photo: PhotoRecord, catalog: Catalog, frame: int, min_side: int, max_pixels: int, like: str | None = None
-) -> Image.Image:
-    """The picture of a photo's file, or of a frame of it; `like` is the hash that the file then has to have."""
-    path = original(photo, catalog).path
-    with _decoding:
+    like = [photo.content_hash] if photo.content_hash else []
+    with opened(photo, catalog) as original:
         if photo.duration_s is not None or frame:  # a photo has no frames, and that is said
-            if like is not None and hash_file(path, like=[like]) != like:
-                raise PictureGoneError(_changed(photo))
-            return frame_at(path, _moment(photo, catalog, frame), min_side=min_side, max_pixels=max_pixels)
-        loaded = load(path, min_side=min_side, max_pixels=max_pixels, like=[photo.content_hash or ""])
-    if like is not None and loaded.content_hash != like:
-        raise PictureGoneError(_changed(photo))
-    return loaded.decoded.image
+            moment_s = _moment(photo, catalog, frame)
+            return decoder.frame(original.file, like if exact else [], moment_s, min_side, finish)
+        return decoder.photo(original.file, like, min_side, finish)
 
 
 def _moment(photo: PhotoRecord, catalog: Catalog, frame: int) -> float:
@@ -158,34 +97,3 @@ def _moment(photo: PhotoRecord, catalog: Catalog, frame: int) -> float:
     if index_id not in known:
         raise PictureGoneError(f"{shown_path(photo.path)} has no frame {frame} any more. Search again.")
     return known[index_id]
-
-
-def _webp(image: Image.Image) -> bytes:
-    target = io.BytesIO()
-    image.save(target, "WEBP", quality=PREVIEW_QUALITY, method=2)
-    return target.getvalue()
-
-
-def _root(photo: PhotoRecord, catalog: Catalog) -> Path:
-    for root in catalog.roots():
-        if root.id == photo.root_id:
-            return root.path
-    raise PictureGoneError(_gone(photo))
-
-
-def _path_within_root(photo: PhotoRecord, catalog: Catalog) -> Path:
-    path = Path(os.path.normpath(photo.path))
-    if not path.is_relative_to(_root(photo, catalog)):
-        raise PictureGoneError(f"{shown_path(photo.path)} lies outside the library's folders.")
-    return path
-
-
-def _gone(photo: PhotoRecord) -> str:
-    return (
-        f"{shown_path(photo.path)} cannot be read. If its drive is unplugged, plug it in; "
-        "if the file was moved or deleted, run: picsift index"
-    )
-
-
-def _changed(photo: PhotoRecord) -> str:
-    return f"{shown_path(photo.path)} has changed since it was indexed. Run: picsift index"

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from app.pictures import PictureGoneError
+from app.originals import PictureGoneError
+from app.printable import printable
 from indexer.errors import ImageError, PicsiftError, QueryError, TagError
 
 MEDIA_TYPE = "application/problem+json"
@@ -24,7 +25,8 @@ class Problem(BaseModel):
 
 def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """An answer that says what went wrong."""
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    shown = printable(detail.encode("utf-8", "replace").decode())  # it may quote a name, which may be anything
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=shown)
     return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
 
 

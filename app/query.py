@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from app.tag_path import parse_path
@@ -20,8 +22,22 @@ MAX_TEXT = 10_000  # characters; far more than the text tower reads
 MAX_LIMIT = 1_000  # hits in one answer
 MAX_OFFSET = 100_000  # hits skipped before it
 
-Picture = Image.Image | bytes | Path
-"""A picture to search by: a file, the bytes of one, or a decoded one (RGB, upright)."""
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A picture as a network sees it, which is all that is kept of one that was dropped on the page.
+
+    Attributes:
+        side: of the network's square, in pixels.
+        pixels: (side, side, 3) bytes.
+    """
+
+    side: int
+    pixels: NDArray[np.uint8]
+
+
+Picture = Image.Image | bytes | Path | Prepared
+"""A picture to search by: a file, the bytes of one, a decoded one (RGB, upright), or a prepared one."""
 
 _FILTER = re.compile(r'(?<!\S)(after|before|folder|place|tag):("[^"]*"|“[^”]*”|\S*)', re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
@@ -88,18 +104,19 @@ def make_filter(
     place: str | None = None,
     tags: Sequence[str] = (),
 ) -> PhotoFilter:
-    """The filter that these texts describe.
+    """The filter that these texts describe; one that is empty is none.
 
     Raises:
         QueryError: a date is none, no date can pass, or a tag is none.
     """
+    after, before, folder, place = map(_given, (after, before, folder, place))
     start = None if after is None else parse_date(after, "after")
     end = None if before is None else parse_date(before, "before")
     try:
         paths = tuple(dict.fromkeys(parse_path(tag) for tag in tags))
     except ValueError as error:
         raise QueryError(f"tag: {error}") from None
-    return _possible(PhotoFilter(start, end, folder or None, place or None, paths))
+    return _possible(PhotoFilter(start, end, folder, place, paths))
 
 
 def merge(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
@@ -144,12 +161,18 @@ def parse_date(text: str, name: str) -> datetime:
         ) from None
 
 
+def _given(text: str | None) -> str | None:
+    return text if text and text.strip() else None
+
+
 def _value(key: str, written: str) -> str:
     value = written[1:-1] if len(written) > 1 and written[0] in '"“' and written[-1] in '"”' else written
     if key in _EXAMPLES and not value.strip():
         raise QueryError(f"{key}: needs a name right behind it, such as {_EXAMPLES[key]}.")
     if value[:1] in ('"', "“"):
         raise QueryError(f"{key}:{value} opens a quotation mark that is never closed. Close it, or leave it out.")
+    if key not in _EXAMPLES:
+        parse_date(value, key)  # among the words an empty one is a mistake, which it is not beside them
     return value
 
 

@@ -5,16 +5,17 @@ It searches nothing. The vectors of the last texts are kept, so that paging embe
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.query import Picture, Query
-from indexer import images
-from indexer.embedder import Embedder
+from app.batching import Batcher
+from app.picture_decoder import PictureDecoder
+from app.query import Picture, Prepared, Query
+from indexer.embedder import Embedder, Pixels
 from indexer.errors import ImageError, ModelError, QueryError
 from indexer.records import ModelRecord
 
@@ -25,13 +26,15 @@ _REMEMBERED = 256  # texts
 
 
 class QueryEmbedder:
-    """Embeds one query at a time; safe to call from many threads."""
+    """Embeds queries, texts that wait together at once; safe to call from many threads."""
 
-    def __init__(self, embedder_for: Callable[[str], Embedder], *, max_pixels: int):
+    def __init__(self, embedder_for: Callable[[str], Embedder], decoder: PictureDecoder):
         self._embedder_for = embedder_for
-        self._max_pixels = max_pixels
+        self._decoder = decoder
         self._lock = threading.Lock()
         self._texts: OrderedDict[tuple[str, str], Vector] = OrderedDict()
+        self._remembering = threading.Lock()
+        self._together = Batcher(self._embed_texts)
 
     def vector(self, query: Query, model: ModelRecord) -> Vector:
         """Words, picture, or their weighted sum: (dim,), unit length.
@@ -55,20 +58,42 @@ class QueryEmbedder:
         return mixed / np.float32(norm)
 
     def _text_vector(self, text: str, model: ModelRecord) -> Vector:
+        known = self._remembered(model, text)
+        return self._together((model, text)) if known is None else known
+
+    def _remembered(self, model: ModelRecord, text: str) -> Vector | None:
         key = (model.fingerprint, text)
-        with self._lock:
-            if key not in self._texts:
-                self._texts[key] = self._embedder(model).embed_texts([text])[0]
-            self._texts.move_to_end(key)
+        with self._remembering:
+            if key in self._texts:
+                self._texts.move_to_end(key)
+            return self._texts.get(key)
+
+    def _embed_texts(self, asked: Sequence[tuple[ModelRecord, str]]) -> list[Vector]:
+        """Vectors of texts that wait together: those of one model in one call, equal ones once."""
+        found: dict[tuple[str, str], Vector] = {}
+        for model in {model.fingerprint: model for model, _ in asked}.values():
+            texts = list(dict.fromkeys(text for other, text in asked if other.fingerprint == model.fingerprint))
+            known = {text: vector for text in texts if (vector := self._remembered(model, text)) is not None}
+            fresh = [text for text in texts if text not in known]
+            if fresh:
+                vectors = self._embedder(model).embed_texts(fresh)
+                known |= {text: vector.copy() for text, vector in zip(fresh, vectors, strict=True)}
+            found.update({(model.fingerprint, text): vector for text, vector in known.items()})
+        self._remember(found)
+        return [found[model.fingerprint, text] for model, text in asked]
+
+    def _remember(self, vectors: dict[tuple[str, str], Vector]) -> None:
+        with self._remembering:
+            self._texts.update(vectors)
             while len(self._texts) > _REMEMBERED:
                 self._texts.popitem(last=False)
-            return self._texts[key]
 
     def _image_vector(self, picture: Picture, model: ModelRecord) -> Vector:
         with self._lock:
             embedder = self._embedder(model)
-            image = _decode(picture, embedder.image_size, self._max_pixels)
-            vector: Vector = embedder.embed_images([image])[0]
+        square = _prepared(picture, embedder, self._decoder)  # may take a minute, in which texts are embedded
+        with self._lock:
+            vector: Vector = embedder.embed_squares([square])[0]
             return vector
 
     def _embedder(self, model: ModelRecord) -> Embedder:
@@ -89,16 +114,18 @@ class QueryEmbedder:
         return embedder
 
 
-def _decode(picture: Picture, min_side: int, max_pixels: int) -> Image.Image:
-    """A query picture goes the way of every photo: upright, sRGB, guarded against its size."""
+def _prepared(picture: Picture, embedder: Embedder, decoder: PictureDecoder) -> Pixels:
+    """A query picture goes the way of every photo: decoded elsewhere, within bounds; upright, sRGB, a square."""
+    if isinstance(picture, Prepared):
+        if picture.side != embedder.image_size:
+            raise QueryError("the library has another model since this picture was added. Add it again.")
+        return picture.pixels
     if isinstance(picture, Image.Image):
-        return picture.convert("RGB")
+        return embedder.prepare(picture.convert("RGB"))
     if isinstance(picture, Path) and not picture.exists():
         raise QueryError(f"there is no picture {picture}. Check its name.")
     try:
-        if isinstance(picture, Path):
-            return images.load(picture, min_side=min_side, max_pixels=max_pixels).decoded.image
-        return images.decode(picture, min_side=min_side, max_pixels=max_pixels).image
+        return decoder.square(picture, embedder.prepare, embedder.image_size)
     except ImageError as error:
         named = picture if isinstance(picture, Path) else "the picture"
         raise QueryError(f"{named} cannot be searched by: {str(error).rstrip('.')}.") from error

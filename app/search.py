@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.batching import Batcher
+from app.index_pass import Found, Look, index_passes
 from app.live_index import LiveIndex
+from app.picture_decoder import PictureDecoder
 from app.query import MAX_LIMIT, MAX_OFFSET, MAX_TEXT, Picture, Query
 from app.query_embedder import NOTHING, QueryEmbedder, Vector
 from app.ranking import Hit, page
-from indexer import images
 from indexer.embedder import Embedder
 from indexer.errors import QueryError
 from indexer.frame_ids import frame_id, photo_of
 from indexer.library import Library
 from indexer.records import ModelRecord, PhotoFilter
-from indexer.vector_index import VectorIndex
 
 __all__ = ["Hit", "SearchResult", "SearchService"]
 
@@ -55,21 +55,22 @@ class SearchService:
         self,
         library: Library,
         embedder_for: Callable[[str], Embedder],
+        decoder: PictureDecoder,
         *,
         device: str = "auto",
-        max_pixels: int = images.DEFAULT_MAX_PIXELS,
     ):
         """Open nothing yet.
 
         Args:
             library: where the photos are listed.
             embedder_for: model name -> embedder; asked when a query has to be embedded.
+            decoder: decodes query pictures.
             device: where the index shall live.
-            max_pixels: a larger query picture is refused.
         """
         self.live = LiveIndex(library, device=device)
         self._library = library
-        self._embedder = QueryEmbedder(embedder_for, max_pixels=max_pixels)
+        self._embedder = QueryEmbedder(embedder_for, decoder)
+        self._passes = index_passes()
 
     def search(self, query: Query) -> SearchResult:
         """The photos nearest to the words, the picture, or both.
@@ -135,7 +136,7 @@ class SearchService:
             within = np.concatenate([allowed, frames[np.isin(photo_of(frames), allowed)]])
         own = 0 if leave_out is None else 1 + int(np.count_nonzero(photo_of(frames) == leave_out))
         hits, has_more = page(
-            lambda k: _nearest(index, vector, k, within, leave_out, own),
+            lambda k: _nearest(self._passes, Look(index, vector, k, within), leave_out, own),
             catalog.photos,
             limit=query.limit,
             offset=query.offset,
@@ -165,12 +166,10 @@ class SearchService:
         return None if vector is None else vector.astype(np.float32)
 
 
-def _nearest(
-    index: VectorIndex, vector: Vector, k: int, within: NDArray[np.int64] | None, leave_out: int | None, own: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k nearest without the photo `leave_out`, which has `own` vectors."""
-    ids, scores = index.search(vector[None], k + own, within)[0]
-    kept = slice(k) if leave_out is None else np.flatnonzero(photo_of(ids) != leave_out)[:k]
+def _nearest(passes: Batcher[Look, Found], look: Look, leave_out: int | None, own: int) -> Found:
+    """The nearest without the photo `leave_out`, which has `own` vectors."""
+    ids, scores = passes(replace(look, k=look.k + own))
+    kept = slice(look.k) if leave_out is None else np.flatnonzero(photo_of(ids) != leave_out)[: look.k]
     return ids[kept], scores[kept]
 
 

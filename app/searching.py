@@ -1,5 +1,6 @@
 """`picsift search` and `picsift similar`: from options to a query, from a result to what is printed."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,8 @@ def search_command(
         sort=listing.sort.value,
         image_weight=image_weight,
     )
-    result = build_services(settings).search.search(wanted)
+    with closing(build_services(settings)) as services:
+        result = services.search.search(wanted)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
 
 
@@ -66,7 +68,8 @@ def similar_command(
 ) -> None:
     """Find photos like this one."""
     settings = begin(verbose, library=library)
-    result = build_services(settings).search.similar(
-        file, limit=listing.limit, offset=listing.offset, filter=listing.filter, sort=listing.sort.value
-    )
+    with closing(build_services(settings)) as services:
+        result = services.search.similar(
+            file, limit=listing.limit, offset=listing.offset, filter=listing.filter, sort=listing.sort.value
+        )
     output.show_hits(result, json=json, first_rank=listing.offset + 1)

@@ -3,24 +3,26 @@
 It knows nothing of photos. It wraps the whole application, the page's event streams and web sockets included.
 """
 
-import asyncio
 import base64
 import binascii
-import hmac
 import ipaddress
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.doorkeeper import Doorkeeper, Verdict
+from app.forwarding import Proxies, sender_of
 from app.problems import problem_response
 
 MAX_BODY_BYTES = 50 * 1024 * 1024
-WRONG_PASSWORD_DELAY_S = 0.5
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+PORTS = {"http": 80, "https": 443}  # that an address need not name
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="picsift", charset="UTF-8"'}
 
 # Gradio compiles its templates in the page, hence 'unsafe-eval'; everything still comes from this server alone.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -63,15 +65,17 @@ class Gate:
 
     Attributes:
         app: what answers the requests that pass.
-        password: wanted in HTTP Basic with any user name; None asks for nothing.
+        keeper: knows the password, which is wanted in HTTP Basic with any user name; None asks for nothing.
         hosts: the Host headers (without port) that are answered; None answers any. They keep a page on the
             internet from reaching a server without a password by giving its own name this machine's address.
+        proxies: whose word is taken for what a request was before it came here.
         max_body: bytes of the largest request body.
     """
 
     app: ASGIApp
-    password: str | None = None
+    keeper: Doorkeeper | None = None
     hosts: frozenset[str] | None = LOOPBACK_NAMES
+    proxies: Proxies = field(default_factory=Proxies)
     max_body: int = MAX_BODY_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,23 +83,31 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        send = _with_headers(send)
         try:
-            await self._check(Headers(scope=scope))
+            if not self.proxies.stands_elsewhere(scope):
+                check_host(Headers(scope=scope), self.hosts)
+            scope = self.proxies.seen_from_outside(scope)
+            await self._check(Headers(scope=scope), sender_of(scope))
         except RefusedError as refusal:
-            await _refuse(refusal, scope, receive, _with_headers(send))
+            await _refuse(refusal, scope, receive, send)
             return
-        await self.app(scope, _bounded(receive, self.max_body), _with_headers(send))
+        if scope["path"] == scope.get("root_path") and scope["type"] == "http":
+            await RedirectResponse(scope["path"] + "/")(scope, receive, send)  # what is relative would be beside it
+            return
+        await self.app(scope, _bounded(receive, self.max_body), send)
 
-    async def _check(self, headers: Headers) -> None:
-        check_host(headers, self.hosts)
+    async def _check(self, headers: Headers, address: str) -> None:
         check_origin(headers)
         check_size(headers, self.max_body)
-        if self.password is not None and not has_password(headers, self.password):
-            if "authorization" in headers:
-                await asyncio.sleep(WRONG_PASSWORD_DELAY_S)  # makes guessing slow
-            raise RefusedError(
-                401, "a password is needed.", {"WWW-Authenticate": 'Basic realm="picsift", charset="UTF-8"'}
-            )
+        if self.keeper is None:
+            return
+        answer = given_password(headers)
+        verdict = Verdict.WRONG if answer is None else await self.keeper.check(answer, address)
+        if verdict is Verdict.TOO_MANY:
+            raise RefusedError(429, "too many wrong passwords came from your address. Wait.", {"Retry-After": "30"})
+        if verdict is Verdict.WRONG:
+            raise RefusedError(401, "a password is needed.", CHALLENGE)
 
 
 def check_host(headers: Headers, hosts: frozenset[str] | None) -> None:
@@ -106,7 +118,11 @@ def check_host(headers: Headers, hosts: frozenset[str] | None) -> None:
     """
     name = _without_port(headers.get("host", ""))
     if hosts is not None and name not in hosts:
-        raise RefusedError(400, f"this server does not answer to the name {name!r}. Open it as http://localhost.")
+        raise RefusedError(
+            400,
+            f"this server does not answer to the name {name!r}. Open it as http://localhost; or, if a proxy or a name "
+            "of yours leads here, start it with --allowed-host NAME, or with a password.",
+        )
 
 
 def check_origin(headers: Headers) -> None:
@@ -116,8 +132,24 @@ def check_origin(headers: Headers) -> None:
         RefusedError: 403.
     """
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-        raise RefusedError(403, f"requests from pages of another site ({origin}) are not answered.")
+    if origin is not None and not is_same_site(origin, headers.get("host", "")):
+        raise RefusedError(
+            403,
+            f"requests from pages of another site ({origin!r}) are not answered. If that is the address of a proxy "
+            "that leads here, start this with --trusted-proxy ADDRESS, and have the proxy send X-Forwarded-Host.",
+        )
+
+
+def is_same_site(origin: str, host: str) -> bool:
+    """Whether a page of `origin` came from `host`; the port that a scheme has of itself may be named or not."""
+    try:
+        page = urlsplit(origin)
+        server = urlsplit(f"{page.scheme}://{host}")
+        usual = PORTS.get(page.scheme, 0)
+        ports = (page.port or usual, server.port or usual)
+    except ValueError:  # no address at all
+        return False
+    return bool(page.hostname) and page.hostname == server.hostname and ports[0] == ports[1]
 
 
 def check_size(headers: Headers, max_body: int) -> None:
@@ -131,16 +163,18 @@ def check_size(headers: Headers, max_body: int) -> None:
         raise RefusedError(413, _too_large(max_body))
 
 
-def has_password(headers: Headers, password: str) -> bool:
-    """Whether the request carries the password, compared in constant time."""
+def given_password(headers: Headers) -> str | None:
+    """The password that the request carries; None where there is none."""
     scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    if not encoded:
+        return None
     if scheme.lower() != "basic":
-        return False
+        return ""  # an answer, and none that can be right
     try:
         given = base64.b64decode(encoded, validate=True).partition(b":")[2]
     except (binascii.Error, ValueError):
-        return False
-    return hmac.compare_digest(given, password.encode())
+        return ""
+    return given.decode("utf-8", "surrogateescape")
 
 
 def is_loopback(host: str) -> bool:
@@ -191,6 +225,8 @@ def _with_headers(send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+            if headers.get("content-type", "").startswith("text/event-stream"):
+                headers.setdefault("X-Accel-Buffering", "no")  # nginx keeps what is small until there is more of it
         await send(message)
 
     return with_headers

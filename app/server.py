@@ -2,24 +2,30 @@
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import sys
-import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from app.api import build_api
 from app.bootstrap import Services
+from app.connections import Patience, protocol, raise_open_files, tell_once
+from app.doorkeeper import Doorkeeper
+from app.exits import cleanup_on_sigterm
+from app.forwarding import Proxies, networks
 from app.page_door import PageDoor
 from app.security import LOOPBACK_NAMES, Gate, is_loopback
+from app.temporary_folder import temporary_folder
 from app.ui import build_ui, mount
 from indexer.errors import PicsiftError
 
 LONGEST_HEAD_BYTES = 256 * 1024  # of a request; a query of 100 kB shall get its sentence, not a bare 400
+ACCEPTED_AT_ONCE = 32  # connections; they count only after that, so that many would pass the limit of open files
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +57,19 @@ def serve(
     port = services.settings.port if port is None else port
     password = _password(services)
     local = _check_door(host, password)
-    with listen(host, port) as listening, tempfile.TemporaryDirectory(prefix="picsift-") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads  # dropped pictures; Gradio's own default is shared with other users
-        names = LOOPBACK_NAMES | {host.lower()} if local else None
+    if services.settings.trusted_proxy and password is None:
+        log.warning("no password is set: whomever the proxy lets through can see your photos")
+    raise_open_files()
+    names = LOOPBACK_NAMES | {host.lower(), *services.settings.allowed_host} if local else None
+    with cleanup_on_sigterm(), listen(host, port) as listening, temporary_folder() as folder:
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)  # Gradio's own default is shared with other users
         threading.Thread(target=_warm_up, args=(services,), name="warm-up", daemon=True).start()
         run = answer(
             lambda: build_app(services, password=password, hosts=names),
             listening,
             lambda _: (announce or _write)(address_of(host, listening)),
         )
-        asyncio.run(run)
+        asyncio.run(_closing(services, run))
 
 
 def build_app(
@@ -70,11 +79,17 @@ def build_app(
 
     Args:
         services: what answers.
-        password: asked of every request; None asks none of them.
+        password: or its argon2 hash; asked of every request. None asks none of them.
         hosts: the names the server answers to; with a password it answers to any.
     """
     app = mount(build_api(services), build_ui(services))
-    return Gate(PageDoor(app), password=password, hosts=None if password else hosts)
+    settings = services.settings
+    return Gate(
+        PageDoor(app),
+        keeper=Doorkeeper(password) if password else None,
+        hosts=None if password else hosts,
+        proxies=Proxies(networks(settings.trusted_proxy), settings.root_path),
+    )
 
 
 def _password(services: Services) -> str | None:
@@ -95,7 +110,7 @@ def _check_door(host: str, password: str | None) -> bool:
     if not local and password is None:
         raise ServerError(
             f"on {host} other machines could see your photos, and no password is set. "
-            "Set one in PICSIFT_PASSWORD, or serve on 127.0.0.1."
+            "Set one with 'picsift serve --set-password' or in PICSIFT_PASSWORD, or serve on 127.0.0.1."
         )
     return local
 
@@ -124,17 +139,21 @@ def address_of(host: str, listening: socket.socket) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
+def make_server(app: ASGIApp, patience: Patience) -> uvicorn.Server:
     """A server of `app` that leaves logging, and the sockets it answers on, to its caller.
 
-    An open page holds a stream that never ends by itself, so stopping waits for none and reports none.
+    An open page holds a stream that never ends by itself, so stopping waits for none and reports none. What proxies say
+    is not uvicorn's to believe, which would take the word of every program on this machine.
     """
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http="h11",
+            http=protocol(patience),  # type: ignore[arg-type]  # it asks for a class, and calls it
             ws="none",
+            proxy_headers=False,
+            backlog=ACCEPTED_AT_ONCE,
+            timeout_keep_alive=math.ceil(patience.head_s),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -145,13 +164,17 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
 
 
 async def answer(
-    build: Callable[[], ASGIApp], listening: socket.socket, started: Callable[[uvicorn.Server], None]
+    build: Callable[[], ASGIApp],
+    listening: socket.socket,
+    started: Callable[[uvicorn.Server], None],
+    patience: Patience | None = None,
 ) -> None:
     """Build the application, answer until told to stop, and call `started` once it answers.
 
     The application is built in the loop that runs it: outside of one Gradio makes loops that it never closes.
     """
-    server = make_server(build())
+    asyncio.get_running_loop().set_exception_handler(tell_once())
+    server = make_server(build(), patience or Patience())
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)
@@ -163,6 +186,14 @@ async def answer(
 def _is_no_cut_stream(record: logging.LogRecord) -> bool:
     cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     return not cancelled and "timeout graceful shutdown" not in str(record.msg)
+
+
+async def _closing(services: Services, run: Awaitable[None]) -> None:
+    """Have no picture that is being decoded hold up the end: its thread would be waited for."""
+    try:
+        await run
+    finally:
+        services.decoder.close()
 
 
 def _warm_up(services: Services) -> None:

@@ -14,6 +14,8 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.forwarding import checked_root, networks
+from app.password_hash import check_hash, is_hash
 from indexer.errors import PicsiftError
 from indexer.ignoring import Ignoring, parse
 from indexer.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S
@@ -47,7 +49,11 @@ class Settings(BaseSettings):
         videos: take new videos in, by their frames; None means as the library was last told.
         host: address the page listens on.
         port: TCP port of the page.
-        password: asked of everyone when the host is not loopback.
+        password: or its argon2 hash; asked of everyone once it is set, and needed when the host is not loopback.
+        root_path: path that everything is served below, such as /photos, behind a proxy.
+        trusted_proxy: addresses and networks of proxies whose X-Forwarded- and Forwarded headers are believed; the
+            environment separates them by commas or spaces.
+        allowed_host: names that the server answers to besides this machine's own, where there is no password.
         settle_ms: milliseconds after which a file that nobody writes to counts as whole, for the daemon.
         idle_unload_s: seconds without work after which `watch` lets the model leave the memory; 0 keeps it.
         max_cpu: percent of all processors that the daemon uses at most, on average.
@@ -72,6 +78,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=7860, ge=0, le=65535)
     password: SecretStr | None = None
+    root_path: str = ""
+    trusted_proxy: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_host: Annotated[tuple[str, ...], NoDecode] = ()
     settle_ms: int = Field(default=2000, ge=10, le=600_000)
     idle_unload_s: float = Field(default=300, ge=0)
     max_cpu: int = Field(default=100, ge=1, le=100)
@@ -87,6 +96,34 @@ class Settings(BaseSettings):
         lines = tuple(value.splitlines() if isinstance(value, str) else value)
         parse(line for line in lines if isinstance(line, str))  # raises ValueError where a line is no pattern
         return lines
+
+    @field_validator("password")
+    @classmethod
+    def _whole(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and is_hash(value.get_secret_value()):
+            check_hash(value.get_secret_value())
+        return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _root(cls, value: str) -> str:
+        return checked_root(value)
+
+    @field_validator("trusted_proxy", "allowed_host", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return tuple(value.replace(",", " ").split() if isinstance(value, str) else value)
+
+    @field_validator("trusted_proxy")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        networks(value)
+        return value
+
+    @field_validator("allowed_host")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name.lower() for name in value)
 
     @property
     def ignoring(self) -> Ignoring:
@@ -112,6 +149,11 @@ def config_path() -> Path:
     return Path(named) if named else Path(platformdirs.user_config_dir(APP_NAME, appauthor=False)) / "config.toml"
 
 
+def password_path() -> Path:
+    """The file beside the config file that holds the hash of the password, for its owner's eyes only."""
+    return config_path().with_name("password.hash")
+
+
 def load_settings(**options: Any) -> Settings:
     """Read the file and the environment; options that are not None override both.
 
@@ -120,7 +162,7 @@ def load_settings(**options: Any) -> Settings:
     """
     given = {name: value for name, value in options.items() if value is not None}
     path = config_path()
-    in_file = _read_file(path)
+    in_file = _read_password() | _read_file(path)
     _warn_of_unknown_variables()
     from_environment = {name for name in Settings.model_fields if os.environ.get(ENV_PREFIX + name.upper())}
     below = {name: value for name, value in in_file.items() if name not in from_environment}
@@ -146,6 +188,22 @@ def _read_file(path: Path) -> dict[str, Any]:
             known = ", ".join(sorted(Settings.model_fields))
             raise SettingsError(f"the config file {path} sets {name!r}, which is no setting. Known: {known}.")
     return values
+
+
+def _read_password() -> dict[str, Any]:
+    path = password_path()
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise SettingsError(f"the password in {path} cannot be read: {reason}. Remove it, then set it anew.") from None
+    try:
+        check_hash(text)
+    except ValueError as error:
+        raise SettingsError(f"{path} holds no password: {error}. Remove it, then set it anew.") from None
+    return {"password": text}
 
 
 def _warn_of_unknown_variables() -> None:

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from app import tag_lookup
-from app.dependencies import REFUSALS, PhotoDep, ServicesDep
+from app.dependencies import PhotoDep, ServicesDep
+from app.responses import refusals
 from app.tag_path import path_text
 from indexer.tag_records import Decision, PhotoTag, TagCounts
 
@@ -57,20 +58,20 @@ class DecisionRequest(BaseModel):
     state: Literal["accepted", "rejected"]
 
 
-@router.get("/tags", responses={503: REFUSALS[503]})
+@router.get("/tags", responses=refusals(503))
 def tags(services: ServicesDep) -> list[TagAnswer]:
     """Every tag that a photo has, in the order of paths."""
     counts = services.library.catalog.tags.counts()
     return [TagAnswer.of(count) for count in counts if count.accepted or count.suggested or count.rejected]
 
 
-@router.get("/photos/{photo_id}/tags", responses={404: REFUSALS[404]})
+@router.get("/photos/{photo_id}/tags", responses=refusals(404, 422, 503))
 def photo_tags(services: ServicesDep, found: PhotoDep) -> list[PhotoTagAnswer]:
     """The tags of one photo, in every state."""
     return _tags(services, found.id)
 
 
-@router.post("/photos/{photo_id}/tags", responses={key: REFUSALS[key] for key in (400, 404, 422)})
+@router.post("/photos/{photo_id}/tags", responses=refusals(400, 404, 422, 503))
 def decide(services: ServicesDep, found: PhotoDep, decision: DecisionRequest) -> list[PhotoTagAnswer]:
     """Accept a tag for a photo, or reject it."""
     path = tag_lookup.find_or_make(services, decision.tag, make=decision.state == "accepted")
@@ -78,7 +79,7 @@ def decide(services: ServicesDep, found: PhotoDep, decision: DecisionRequest) ->
     return _tags(services, found.id)
 
 
-@router.delete("/photos/{photo_id}/tags", responses={key: REFUSALS[key] for key in (400, 404, 422)})
+@router.delete("/photos/{photo_id}/tags", responses=refusals(400, 404, 422, 503))
 def undecide(services: ServicesDep, found: PhotoDep, tag: Tag) -> list[PhotoTagAnswer]:
     """Take back what was said of a tag on a photo."""
     path = tag_lookup.find(services, tag)

@@ -9,6 +9,7 @@ from app import exits, output, tag_documents, tag_lookup
 from app.bootstrap import build_services
 from app.logs import begin
 from app.options import FilesArgument, JsonOption, LibraryOption, VerboseOption
+from app.printable import printable
 from app.progress import counting
 from app.tag_editing import tags_app
 from app.tag_path import path_text
@@ -90,10 +91,10 @@ def show_command(
         output.write_json([tag_documents.tagged(file, found.get(number, ())) for file, number in ids.items()])
         return
     for file, photo_id in ids.items():
-        print(output.printable(file))  # noqa: T201
+        print(printable(file))  # noqa: T201
         for tag in found.get(photo_id, ()):
             sure = "" if tag.confidence is None else f"{tag.confidence:.0%}"
-            print(f"  {tag.state:<9} {sure:>4}  {output.printable(path_text(tag.path))}  ({tag.origin})")  # noqa: T201
+            print(f"  {tag.state:<9} {sure:>4}  {printable(path_text(tag.path))}  ({tag.origin})")  # noqa: T201
 
 
 def _show_report(report: TaggingReport, *, json: bool) -> None:
@@ -101,7 +102,7 @@ def _show_report(report: TaggingReport, *, json: bool) -> None:
         output.write_json(tag_documents.report(report))
         return
     for path, fit in sorted(report.learned.items()):
-        output.say(f"learned {output.printable(path_text(path))}: {tag_documents.learned(fit)}.")
+        output.say(f"learned {printable(path_text(path))}: {tag_documents.learned(fit)}.")
     if not report.complete:
         output.say("interrupted; what is done is saved. The same command goes on from here.")
     print(  # noqa: T201

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.output import printable
+from app.printable import printable
 from app.tag_learning import Fit
 from app.tag_path import path_text
 from app.tagging import TaggingReport

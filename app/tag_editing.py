@@ -10,6 +10,7 @@ from app import exits, output, tag_lookup
 from app.bootstrap import Services, build_services
 from app.logs import begin
 from app.options import FilesArgument, LibraryOption, TagArgument, VerboseOption
+from app.printable import printable
 from app.tag_path import path_text
 from indexer.tag_records import Decision, TagState
 
@@ -121,4 +122,4 @@ def _decide(services: Services, tag: str, files: list[Path], state: TagState) ->
     ids = tag_lookup.photo_ids(services, files)
     path = tag_lookup.find_or_make(services, tag, make=state == "accepted")
     changed = services.library.catalog.tags.decide([Decision(number, path, state) for number in ids.values()])
-    output.say(f"{output.printable(path_text(path))}: {state} for {len(ids):,} photos, {changed:,} of them new.")
+    output.say(f"{printable(path_text(path))}: {state} for {len(ids):,} photos, {changed:,} of them new.")

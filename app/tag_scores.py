@@ -75,7 +75,7 @@ class Scorer:
             if len(members) > 1:
                 shares = relevance.shares(standing[:, members])
                 confidence[:, members] = np.where(standing[:, members] > 0, shares, 0)
-        return cosines, confidence
+        return np.clip(cosines, -1, 1, out=cosines), confidence  # rows of halves may be a little too long
 
     def chosen(self, confidence: Floats) -> NDArray[np.bool_]:
         """Which of the confidences (n, t) are suggestions; what a suggested child implies is not suggested itself."""

@@ -31,7 +31,7 @@ Updates = dict[Any, Any]  # component -> its new value
 Typed = str | None  # what stands in a field
 
 ASSETS = Path(__file__).parent / "assets"
-UPLOADS_KEPT_S = 3600
+SHOWN_KEPT_S = 24 * 3600
 LOOKED_AT_S = 3.0  # between two looks at what is being indexed
 HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -41,6 +41,7 @@ VIEWER_JS = (
     "const tell = (what) => (id) => trigger(what, {photo_id: id});"
     "window.picsift.viewer(element, props, watch, tell('select'), tell('expand'));"
 )
+PICTURE_JS = "window.picsift.picture(element, (token) => trigger('upload', {token}));"
 ASKED_JS = "element.addEventListener('click', (event) => event.target.closest('[data-clear]') && trigger('clear'));"
 
 
@@ -49,7 +50,7 @@ class Parts:
     """The page's components, by name; `shown` holds a Shown or None."""
 
     words: gr.Textbox
-    picture: gr.UploadButton
+    picture: gr.HTML
     search: gr.Button
     after: gr.Textbox
     before: gr.Textbox
@@ -67,9 +68,7 @@ class Parts:
 
 def build_ui(services: Services) -> gr.Blocks:
     """The page over these services; `mount` serves it with its style and script."""
-    page = gr.Blocks(
-        title="picsift", analytics_enabled=False, fill_width=True, delete_cache=(UPLOADS_KEPT_S, UPLOADS_KEPT_S)
-    )
+    page = gr.Blocks(title="picsift", analytics_enabled=False, fill_width=True)
     with page:
         parts = lay_out()
         _connect(page, parts, Actions(services, parts))
@@ -77,7 +76,7 @@ def build_ui(services: Services) -> gr.Blocks:
 
 
 def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:
-    """The page at /, beside the API; it may serve no file but its own and what was dropped in."""
+    """The page at /, beside the API; it may serve no file but its own."""
     mounted: FastAPI = gr.mount_gradio_app(
         api,
         page,
@@ -90,7 +89,6 @@ def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:
         pwa=False,
         mcp_server=False,
         enable_monitoring=False,
-        max_file_size=MAX_BODY_BYTES,
         theme=THEME,
         css_paths=[ASSETS / "page.css"],
         head=f"<script>{(ASSETS / 'page.js').read_text(encoding='utf-8')}</script>",
@@ -136,9 +134,12 @@ class Actions:
         return self._render(browsing.ask(self.services, Fields(words, after, before, folder, place), sample))
 
     @explained
-    def drop(self, words: Typed, after: Typed, before: Typed, folder: Typed, place: Typed, picture: bytes) -> Updates:
-        """Search for a picture that was dropped in."""
-        return self._render(browsing.ask_with(self.services, Fields(words, after, before, folder, place), picture))
+    def drop(
+        self, words: Typed, after: Typed, before: Typed, folder: Typed, place: Typed, event: gr.EventData
+    ) -> Updates:
+        """Search for a picture that was dropped in, and is known by a token by now."""
+        fields, token = Fields(words, after, before, folder, place), getattr(event, "token", None)
+        return self._render(browsing.ask_with(self.services, fields, token))
 
     @explained
     def clear(self, words: Typed, after: Typed, before: Typed, folder: Typed, place: Typed) -> Updates:
@@ -154,7 +155,7 @@ class Actions:
         return self._render(browsing.ask_like(self.services, fields, event.photo_id)) | {self.parts.words: ""}
 
     @explained
-    def more(self, shown: Shown) -> Updates:
+    def more(self, shown: Shown | None) -> Updates:
         """Add the next page of hits."""
         return self._render(browsing.ask_more(self.services, shown))
 
@@ -190,7 +191,8 @@ def lay_out() -> Parts:
     with gr.Column(elem_id="ask"):
         with gr.Row(elem_id="bar"):
             words = _textbox("Search your photos", "Search your photos", elem_id="words", autofocus=True)
-            picture = gr.UploadButton("Picture", type="binary", elem_id="picture", min_width=0, scale=0)
+            button = gallery.picture_button(MAX_BODY_BYTES)
+            picture = gr.HTML(button, js_on_load=PICTURE_JS, elem_id="picture", apply_default_css=False, min_width=0)
             search = gr.Button("Search", variant="primary", elem_id="go", min_width=0, scale=0)
         with gr.Accordion("Filters", open=False, elem_id="filters"), gr.Row():
             after = _textbox("Taken from", "2021, 2021-06 or 2021-06-30", elem_id="after", show_label=True)
@@ -203,22 +205,15 @@ def lay_out() -> Parts:
     grid = gr.HTML(js_on_load=GRID_JS, elem_id="grid", apply_default_css=False)
     more = gr.Button("More results", visible=False, elem_id="more")
     large = gr.HTML(js_on_load=VIEWER_JS, elem_id="large", apply_default_css=False)
-    shown = gr.State(None, time_to_live=24 * UPLOADS_KEPT_S)
+    shown = gr.State(None, time_to_live=SHOWN_KEPT_S)
     clock = gr.Timer(LOOKED_AT_S)
     searched = (words, picture, search, after, before, folder, place)
     return Parts(*searched, asked, summary, grid, more, large, shown, now, clock)
 
 
 def _textbox(label: str, placeholder: str, *, show_label: bool = False, **kwargs: Any) -> gr.Textbox:
-    return gr.Textbox(
-        value="",
-        label=label,
-        placeholder=placeholder,
-        show_label=show_label,
-        container=show_label,
-        max_lines=1,
-        **kwargs,
-    )
+    frame: dict[str, Any] = {"show_label": show_label, "container": show_label}
+    return gr.Textbox(value="", label=label, placeholder=placeholder, max_lines=1, **frame, **kwargs)
 
 
 def _connect(page: gr.Blocks, parts: Parts, actions: Actions) -> None:
@@ -236,7 +231,7 @@ def _connect(page: gr.Blocks, parts: Parts, actions: Actions) -> None:
         results,
         **waiting,
     )
-    parts.picture.upload(actions.drop, [*fields, parts.picture], results, **waiting)
+    parts.picture.upload(actions.drop, fields, results, **waiting)
     parts.asked.clear(actions.clear, fields, results, **HIDDEN)
     parts.more.click(actions.more, parts.shown, results, **HIDDEN)
     parts.grid.select(actions.enlarge, parts.shown, parts.large, **HIDDEN)
@@ -247,5 +242,4 @@ def _connect(page: gr.Blocks, parts: Parts, actions: Actions) -> None:
 def _sentence(error: PicsiftError) -> str:
     """The error's message as HTML, with a capital unless a filter's name comes first."""
     message = str(error)
-    named = message.partition(" ")[0].endswith(":")
-    return safe(message if named else message[:1].upper() + message[1:])
+    return safe(message if message.partition(" ")[0].endswith(":") else message[:1].upper() + message[1:])

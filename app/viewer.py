@@ -6,7 +6,7 @@ from pathlib import Path
 from app.clock import clock
 from app.gallery import photo_url
 from app.markup import safe
-from app.pictures import shown_path
+from app.names import shown_path
 from indexer.records import PhotoRecord
 from indexer.tag_records import PhotoTag
 

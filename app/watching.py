@@ -21,7 +21,8 @@ from app.bootstrap import Services, build_services
 from app.documents import report_document
 from app.logs import begin_service
 from app.options import LibraryOption, ModelOption, VerboseOption, VideosOption
-from app.output import printable, say
+from app.output import say
+from app.printable import printable
 from indexer.errors import PicsiftError
 from indexer.pipeline import SyncReport
 

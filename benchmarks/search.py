@@ -26,6 +26,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from app.picture_decoder import PictureDecoder
 from app.query import Query
 from app.search import SearchService
 from indexer.embedder import Embedder
@@ -103,7 +104,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, str]:
     texts = _texts(5 * options.queries + 1)
     library = open_library(folder, create=False)
     embedder = Embedder(options.model)
-    service = SearchService(library, lambda _: embedder)
+    service = SearchService(library, lambda _: embedder, PictureDecoder())
     imported = time.time() - options.started
     service.search(Query(text=texts.pop()))
     cold = f"{time.time() - options.started:.2f} s ({imported:.2f} s)"

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from clip_model.folding import fold_batch_norms
 from clip_model.model import CLIP
 from clip_model.precision import AUTO, choose_device, choose_precision, precision_name
 from clip_model.registry import resolve
+from clip_model.single_thread import on_one_core
 from clip_model.tokenizer import EOT, VOCABULARY_SIZE, Tokenizer
 from clip_model.transforms import ImageTransform, upright
 from clip_model.vision import ModifiedResNet
@@ -38,7 +40,7 @@ Pixels = Tensor | NDArray[np.float32]
 
 
 class Encoder:
-    """A model ready to embed; safe to call from several threads, which take turns at the network.
+    """A model ready to embed; safe to call from several threads, which take turns at each tower.
 
     Args:
         model: any CLIP; it is copied, and stays as it is.
@@ -78,7 +80,9 @@ class Encoder:
         self._model = self._prepare(model)
         self._transform = ImageTransform(self.image_size)
         self._tokenizer = Tokenizer(config.text.context_length)
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        # A CPU runs a short text beside a batch of pictures; on a GPU both would claim the same memory.
+        self._text_turn = threading.Lock() if self._device.type == "cpu" else self._turn
         logger.info("model %s runs on %s in %s", name, self.device, self.precision)
 
     def preprocess(self, image: Image.Image) -> Tensor:
@@ -137,7 +141,7 @@ class Encoder:
         return self._embed(self._encode_pixels, stacked, "image")
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
-        """Embed texts; equal ones are computed once.
+        """Embed texts; equal ones are computed once, and on a CPU those of one batch on one core.
 
         Returns:
             (n, d) float32, unit length.
@@ -153,7 +157,9 @@ class Encoder:
         tokens = self._tokenizer(list(rows))
         # Short texts together: the text tower computes no position after the last end mark of a batch.
         order = (tokens == EOT).int().argmax(dim=1).argsort()
-        embeddings = self._embed(self._encode_tokens, tokens[order], "text")
+        compute = partial(self._embed, self._encode_tokens, tokens[order], "text")
+        few = len(order) <= self.batch_size and self._device.type == "cpu"
+        embeddings = on_one_core(compute) if few else compute()
         unique = np.empty_like(embeddings)
         unique[order.numpy()] = embeddings
         return unique[[rows[text] for text in texts]]
@@ -177,11 +183,12 @@ class Encoder:
     def _embed(self, encode: Callable[[Tensor], Tensor], items: Tensor, what: str, first: int = 0) -> Embeddings:
         """Run a tower over items in batches, the first one being number `first` to the caller."""
         parts: list[Embeddings] = []
+        turn = self._text_turn if what == "text" else self._turn
         start = 0
         while start < len(items):
             batch = items[start : start + self.batch_size]
             try:
-                with self._lock, torch.inference_mode():
+                with turn, torch.inference_mode():
                     parts.append(_unit(encode(batch).float(), what, first + start))
             except torch.OutOfMemoryError:
                 if len(batch) == 1:

@@ -126,11 +126,15 @@ class Embedder:
 
     def embed_prepared(self, pixels: Sequence[Pixels]) -> NDArray[np.float16]:
         """Embeddings of what `prepare` gave: (n, d) float16, unit length; cores are left to those who prepare more."""
+        with self._ready().sharing_cores():
+            return self.embed_squares(pixels).astype(np.float16)
+
+    def embed_squares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Embeddings of what `prepare` gave, for a search: (n, d) float32, unit length."""
         encoder = self._ready()
         from clip_model.transforms import normalize
 
-        with encoder.sharing_cores():
-            return encoder.encode_pixels([normalize(square) for square in pixels]).astype(np.float16)
+        return encoder.encode_pixels([normalize(square) for square in pixels])
 
     def warm(self) -> None:
         """Have the model loaded beside other work; what goes wrong is raised by whoever needs it."""

@@ -130,9 +130,14 @@ class WorkerPool:
         """End all processes; calls under way raise DecoderLostError, and so do later ones until `open`."""
         with self._lock:
             self._open = False
-            idle, self._idle = self._idle, []
             for worker in self._busy:
                 worker.kill()  # the thread that waits for it sees it off
+        self.rest()
+
+    def rest(self) -> None:
+        """End the processes that have nothing to do; a later call starts a new one."""
+        with self._lock:
+            idle, self._idle = self._idle, []
         for worker in idle:
             worker.kill()
             worker.end()

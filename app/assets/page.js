@@ -84,14 +84,46 @@ window.picsift = (() => {
     stops[(to + stops.length) % stops.length].focus();
   };
 
-  const give = (files) => {
-    const input = document.querySelector("#bar input[type=file]");
-    const first = [...files].slice(0, 1);
-    if (!input || !first.length) return;
-    const carried = new DataTransfer();
-    carried.items.add(first[0]);
-    input.files = carried.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
+  const tell = (text) => { // what went wrong, until it is read
+    document.querySelectorAll(".told").forEach((old) => old.remove());
+    const told = Object.assign(document.createElement("p"), { className: "told", role: "alert", textContent: text });
+    told.addEventListener("click", () => told.remove());
+    document.body.append(told);
+    setTimeout(() => told.remove(), 10000);
+  };
+
+  let give = () => {}; // until the button is there
+  const picture = (element, search) => {
+    const [button, input] = [element.querySelector("button"), element.querySelector("input")];
+    const most = Number(input.dataset.most);
+    let sending = null;
+
+    const send = async (file, signal) => {
+      if (file.size > most) return tell(`The picture is larger than ${most / 2 ** 20} MB. Take a smaller one.`);
+      const answer = await fetch("api/v1/pictures", { method: "POST", body: file, signal });
+      const said = await answer.json();
+      if (signal.aborted) return;
+      if (answer.ok) search(said.token);
+      else tell(said.detail.charAt(0).toUpperCase() + said.detail.slice(1));
+    };
+    give = async (files) => {
+      if (!files.length) return;
+      if (sending) sending.abort(); // the latest picture is the one that is meant
+      const mine = (sending = new AbortController());
+      button.ariaBusy = "true";
+      try {
+        await send(files[0], mine.signal);
+      } catch (error) {
+        if (!mine.signal.aborted) tell("The picture did not reach picsift. Is it still running?");
+      } finally {
+        if (sending === mine) button.ariaBusy = "false";
+      }
+    };
+    button.addEventListener("click", () => input.click());
+    input.addEventListener("change", () => {
+      give([...input.files]);
+      input.value = ""; // so that the same one can be taken again
+    });
   };
 
   const holdsFile = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
@@ -121,5 +153,5 @@ window.picsift = (() => {
     }
   });
 
-  return { grid, viewer };
+  return { grid, picture, viewer };
 })();

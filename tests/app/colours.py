@@ -28,6 +28,8 @@ NAMES = {
     "black": (10, 10, 10),
 }
 DIM = 8
+OPENED: list[Services] = []
+"""What was built by the test that runs; conftest.py ends their processes after it."""
 
 
 @dataclass
@@ -59,9 +61,9 @@ class ColourEmbedder:
     def embed_prepared(self, prepared: list[np.ndarray]) -> np.ndarray:
         return self._vectors(prepared).astype(np.float16)
 
-    def embed_images(self, images: list[Image.Image]) -> np.ndarray:
-        self.images += len(images)
-        return self._vectors([self.prepare(image) for image in images])
+    def embed_squares(self, prepared: list[np.ndarray]) -> np.ndarray:
+        self.images += len(prepared)
+        return self._vectors(prepared)
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         assert self._one_at_a_time.acquire(blocking=False), "two threads embed at once"
@@ -112,7 +114,9 @@ class World:
         return path
 
     def services(self, *, create: bool = True) -> Services:
-        return build_services(self.settings, create=create, new_embedder=self._new_embedder)
+        services = build_services(self.settings, create=create, new_embedder=self._new_embedder)
+        OPENED.append(services)
+        return services
 
     def index(self, model: str | None = None, *, videos: bool | None = None) -> SyncReport:
         services = self.services()

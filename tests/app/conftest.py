@@ -3,7 +3,17 @@
 from datetime import datetime
 
 import pytest
-from colours import World
+from colours import OPENED, World
+
+
+@pytest.fixture(autouse=True)
+def no_processes_left():
+    """End the processes, and the timers, that the services of a test have started."""
+    yield
+    while OPENED:
+        services = OPENED.pop()
+        services.decoder.close()
+        services.dropped.close()
 
 
 @pytest.fixture

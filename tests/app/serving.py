@@ -30,8 +30,8 @@ def photo_id(services, name):
 
 
 @contextmanager
-def running(services, monkeypatch, tmp_path):
-    """The page served on a free port of this machine; yields its address."""
+def running(services, monkeypatch, tmp_path, **options):
+    """The page served on a free port of this machine, with `options` of `build_app`; yields its address."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     answers = threading.Event()
     servers = []
@@ -41,7 +41,7 @@ def running(services, monkeypatch, tmp_path):
         answers.set()
 
     with server_module.listen("127.0.0.1", 0) as listening:
-        run = server_module.answer(lambda: build_app(services), listening, started)
+        run = server_module.answer(lambda: build_app(services, **options), listening, started)
         thread = threading.Thread(target=asyncio.run, args=(run,), daemon=True)
         thread.start()
         assert answers.wait(60), "the server did not come up"
@@ -49,7 +49,7 @@ def running(services, monkeypatch, tmp_path):
             yield server_module.address_of("127.0.0.1", listening)
         finally:
             servers[0].should_exit = True
-            thread.join(10)
+            thread.join(60)
 
 
 def in_loop(function, *args, **kwargs):

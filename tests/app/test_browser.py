@@ -52,6 +52,7 @@ def library(tmp_path_factory, tiny_model_path):
 def address(library, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, running(library, patch, tmp_path_factory.mktemp("run")) as address:
         yield address
+    library.close()
 
 
 @pytest.fixture(scope="module")
@@ -73,17 +74,20 @@ def page(request, browser, address):
         viewport={"width": width, "height": height}, has_touch=request.param == "phone", color_scheme="light"
     )
     page = context.new_page()
-    asked, errors = [], []
+    page.set_default_timeout(60_000)
+    asked, errors, refused = [], [], []
     page.on("request", lambda sent: asked.append(sent.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("response", lambda sent: refused.append(sent.url) if sent.status == 415 else None)
     page.goto(address)
     page.wait_for_selector(".notice")
     yield page
     context.close()
     elsewhere = [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)]
     assert not elsewhere
-    assert not errors
+    assert set(refused) <= {f"{address}/api/v1/pictures"}
+    assert not [error for error in errors if "status of 415" not in error]  # a picture that is none
 
 
 def shoot(page, request, name):
@@ -170,9 +174,59 @@ def test_a_picture_dropped_anywhere_is_searched_by_and_mixes_with_words(page, re
     assert page.locator(".tile").count() == 48
 
 
-def test_a_file_that_is_no_picture_is_told_so(page):
+def test_a_picture_that_is_pasted_is_searched_by(page, library):
+    picture = library.settings.library.parent / "photos" / "coffee.png"
+    page.evaluate(
+        """(bytes) => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], "coffee.png", {type: "image/png"}));
+            document.body.dispatchEvent(new ClipboardEvent("paste", {clipboardData: carried, bubbles: true}));
+        }""",
+        list(picture.read_bytes()),
+    )
+    page.wait_for_selector(".asked")
+    assert page.locator(".tile img").first.get_attribute("alt") == "coffee.png"
+    assert page.evaluate("document.querySelector('.asked img').naturalWidth > 0")
+
+
+def test_a_picture_is_chosen_by_the_button_and_the_same_one_again(page, library):
+    picture = library.settings.library.parent / "photos" / "coffee.png"
+    for _ in range(2):
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Picture").click()
+        chooser.value.set_files(picture)
+        page.wait_for_selector(".asked")
+        page.wait_for_function("document.querySelector('#picture button').ariaBusy === 'false'")
+        page.click("[data-clear]")
+        page.wait_for_selector(".asked", state="detached")
+    page.focus("#words input")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#picture') !== null"), "the keyboard reaches the button"
+
+
+def test_a_file_that_is_no_picture_is_told_so(page, request):
     page.set_input_files("#bar input[type=file]", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"})
-    page.wait_for_selector("text=cannot be searched by")
+    told = page.get_by_role("alert").filter(has_text="This file cannot be searched by")
+    told.wait_for()
+    assert fits(page)
+    shoot(page, request, "8-no-picture")
+    told.click()
+    told.wait_for(state="detached")
+
+
+def test_a_picture_over_the_bound_is_told_so_before_it_is_sent(page):
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.evaluate(
+        """() => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(50 * 2 ** 20 + 1)], "large.png", {type: "image/png"}));
+            document.body.dispatchEvent(
+                new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true}));
+        }"""
+    )
+    page.wait_for_selector("text=The picture is larger than 50 MB")
+    assert not [url for url in sent if url.endswith("/pictures")]
 
 
 def test_a_query_of_100_kilobytes_is_told_so(page, request):

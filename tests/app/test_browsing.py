@@ -15,7 +15,7 @@ def test_words_and_fields_filter_together(services):
 
 
 def test_a_dropped_picture_is_searched_by_and_kept_for_the_next_words(services):
-    shown = browsing.ask_with(services, Fields(), picture("green"))
+    shown = browsing.ask_with(services, Fields(), browsing.take_in(services, picture("green")))
     assert names(shown.hits)[0] == "green.png"
     mixed = browsing.ask(services, Fields("red"), shown.sample)
     assert names(mixed.hits)[0] == "yellow.jpg"
@@ -23,7 +23,7 @@ def test_a_dropped_picture_is_searched_by_and_kept_for_the_next_words(services):
 
 def test_a_file_that_is_no_picture_says_what_to_do(services):
     with pytest.raises(QueryError, match=r"cannot be searched by.*Take a photo"):
-        browsing.ask_with(services, Fields(), b"hello")
+        browsing.take_in(services, b"hello")
 
 
 def test_likes_keep_to_the_filters(services):

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")
 
 UNUSED = [
     "/gradio_api/info",
+    "/gradio_api/upload",
+    "/gradio_api/upload_progress?upload_id=a",
     "/gradio_api/openapi.json",
     "/gradio_api/call/search/abc",
     "/gradio_api/proxy=http://a.example/",
@@ -94,6 +96,23 @@ def test_no_event_makes_the_server_read_a_file(client, tmp_path):
         assert client.get(link).status_code == 404
 
 
+def test_no_event_that_holds_a_file_comes_to_gradio_not_even_one_that_was_uploaded(client, tmp_path):
+    """What lies in Gradio's own folder is what it would take: the door refuses it all the same."""
+    own = tmp_path / "uploads" / "0123" / "a.png"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"of another session")
+    for index, inputs in functions(client):
+        for value in (forged(own), [forged(own)], {"path": str(own)}, {"meta": {"_type": "gradio.FileData"}}):
+            assert "holds no file" in join(client, index, max(inputs, 1), value)
+            assert "holds no file" in join(client, index, inputs, None, event_data={"token": value})
+
+
+def test_nothing_is_uploaded_to_gradio(client, tmp_path):
+    for route in ("/gradio_api/upload", "/gradio_api/upload/", "/gradio_api/upload?upload_id=a"):
+        assert client.post(route, files={"files": ("a.png", b"a picture", "image/png")}).status_code == 404
+    assert not [path for path in tmp_path.joinpath("uploads").rglob("*") if path.is_file()]
+
+
 def test_a_device_that_never_ends_hangs_nothing(client):
     for index, inputs in functions(client):
         join(client, index, inputs, forged("/dev/zero"))
@@ -118,7 +137,7 @@ def test_no_event_makes_the_server_ask_an_address(client):
         for index, inputs in functions(client):
             for scheme in ("http", "HTTP"):
                 named = forged(f"{scheme}://127.0.0.1:{server.server_port}/a.png")
-                assert "names no address" in join(client, index, inputs, named, event_data=named)
+                assert "holds no file" in join(client, index, inputs, named, event_data=named)
         assert asked == []
     finally:
         server.shutdown()
@@ -141,7 +160,7 @@ def test_the_door_names_the_routes_of_the_page(client):
 
 
 def test_an_event_that_is_none_is_refused(client):
-    for body in (b"", b"{", b"\xff", b"[" * 100_000, b'{"data": [{"path": "http://a.example"}]}'):
+    for body in (b"", b"{", b"\xff", b"[" * 100_000, b'{"data": [{"path": null}]}', b'{"data": [{"p\\u0061th": "a"}]}'):
         assert checked_event(body) is None
         answer = client.post("/gradio_api/queue/join", content=body, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
@@ -155,10 +174,13 @@ def test_an_event_that_is_none_is_refused(client):
         ([{"path": "ftp://a.example"}], False),
         ([{"path": ["http://a.example"]}], False),
         ({"a": {"b": [{"path": "https://a.example"}]}}, False),
-        ([{"path": "/upload", "more": {"path": "x://y"}}], False),
+        ([{"path": "/upload"}], False),
+        ([{"url": "/a", "meta": {"_type": "gradio.FileData"}}], False),
+        ([{"path": None}], False),
+        (["path", "_type"], True),
     ],
 )
-def test_events_may_speak_of_addresses_but_name_none(data, passes):
+def test_events_may_speak_of_files_but_hold_none(data, passes):
     event = checked_event(json.dumps({"data": data}).encode())
     assert (event is not None) is passes
     assert event is None or json.loads(event) == {"data": data}

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from serving import photo_id, picture
 
-from app import pictures
-from app.pictures import PictureGoneError, safe_filename, shown_path, small_picture
+from app import originals, pictures
+from app.names import safe_filename, shown_path
+from app.originals import PictureGoneError
 from indexer.errors import ImageError
+from indexer.open_file import OpenFile, open_file, open_within
 
 
 @pytest.fixture
@@ -17,28 +19,154 @@ def photo(services):
     return services.library.catalog.photo(photo_id(services, "blue.png"))
 
 
-@pytest.mark.parametrize("outside", ["/etc/passwd", "{root}/../elsewhere.png", "{root}-beside/a.png"])
+def served(photo, services):
+    """The bytes that would be sent for a photo's original, and whether a browser shows them."""
+    with originals.opened(photo, services.library.catalog) as original:
+        return original.file.held.read_bytes(), original.inline
+
+
+@pytest.mark.parametrize("outside", ["/etc/passwd", "{root}/../elsewhere.png", "{root}-beside/a.png", "{root}"])
 def test_a_path_outside_the_root_is_refused(services, world, photo, outside):
     (world.photos.parent / "elsewhere.png").write_bytes(picture())
     path = Path(outside.format(root=world.photos))
     with pytest.raises(PictureGoneError, match="outside"):
-        pictures.original(replace(photo, path=path), services.library.catalog)
+        served(replace(photo, path=path), services)
 
 
 def test_a_photo_of_a_forgotten_root_is_refused(services, photo):
     with pytest.raises(PictureGoneError):
-        pictures.original(replace(photo, root_id=99), services.library.catalog)
+        served(replace(photo, root_id=99), services)
 
 
-def test_a_loop_of_links_and_a_folder_are_refused(services, world, photo):
+def test_what_is_no_file_is_refused_without_waiting_for_it(services, world, photo):
+    path = world.photos / "blue.png"
+    makers = [
+        lambda: path.symlink_to(path),
+        path.mkdir,
+        lambda: os.mkfifo(path),
+        lambda: path.symlink_to("/dev/zero"),
+        lambda: None,
+    ]
+    path.unlink()
+    for make in makers:
+        make()
+        with pytest.raises(PictureGoneError, match=r"cannot be read|changed"):
+            served(photo, services)
+        path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def test_a_link_to_what_is_no_picture_is_a_failed_photo_that_is_never_served(world, tmp_path):
+    secret = tmp_path / "passwords"
+    secret.write_text("not yours")
+    (world.photos / "photo.jpg").symlink_to(secret)
+    world.index()
+    services = world.services()
+    failed = services.library.catalog.photo(photo_id(services, "photo.jpg"))
+    assert failed.content_hash is None
+    assert (failed.size, failed.mtime_ns) == (secret.stat().st_size, secret.stat().st_mtime_ns)
+    with pytest.raises(PictureGoneError, match="changed"):
+        served(failed, services)
+    with pytest.raises(PictureGoneError, match="changed"):
+        pictures.preview(failed, services.library.catalog, services.decoder)
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_behind_a_link_only_the_picture_that_was_indexed_is_served(world, tmp_path, folder):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "linked.png").write_bytes(picture("black"))
+    if folder:
+        (world.photos / "linked").symlink_to(elsewhere)
+    else:
+        (world.photos / "linked.png").symlink_to(elsewhere / "linked.png")
+    world.index()
+    services = world.services()
+    linked = services.library.catalog.photo(photo_id(services, "linked.png"))
+    for _ in range(2):
+        assert served(linked, services) == (picture("black"), True)
+    before = (elsewhere / "linked.png").stat()
+    secret = b"\x89PNG not yours".ljust(before.st_size)
+    (elsewhere / "linked.png").write_bytes(secret)
+    os.utime(elsewhere / "linked.png", ns=(before.st_atime_ns, before.st_mtime_ns))  # size and time as they were
+    with pytest.raises(PictureGoneError, match="changed"):
+        served(linked, services)
+
+
+def test_a_link_within_the_root_is_a_link(services, world, photo):
+    (world.photos / "notes.txt").write_text("not yours")
     (world.photos / "blue.png").unlink()
-    (world.photos / "blue.png").symlink_to(world.photos / "blue.png")
-    with pytest.raises(PictureGoneError):
-        pictures.original(photo, services.library.catalog)
-    (world.photos / "blue.png").unlink()
-    (world.photos / "blue.png").mkdir()
-    with pytest.raises(PictureGoneError):
-        pictures.original(photo, services.library.catalog)
+    (world.photos / "blue.png").symlink_to("notes.txt")
+    with pytest.raises(PictureGoneError, match="changed"):
+        served(photo, services)
+
+
+def test_a_root_that_is_reached_through_a_link_is_no_link_within(tmp_path, world):
+    (tmp_path / "way").symlink_to(world.photos)
+    file = open_within(tmp_path / "way", Path("trip/../red.png"))
+    assert file is not None
+    file.close()
+
+
+def test_a_file_that_is_put_in_the_place_of_one_that_was_checked_is_not_sent(services, world, photo, tmp_path):
+    whole = (world.photos / "blue.png").read_bytes()
+    secret = tmp_path / "secret"
+    secret.write_text("not yours")
+    with originals.opened(photo, services.library.catalog) as original:
+        (world.photos / "blue.png").unlink()
+        (world.photos / "blue.png").symlink_to(secret)
+        assert original.file.held.read_bytes() == whole
+        with pytest.raises(ImageError, match="changed while it was read"):
+            services.decoder.photo(original.file, [], 64, services.library.thumbnails.make)
+
+
+@pytest.mark.parametrize("part", ["trip", "yellow.jpg"])
+def test_a_link_that_is_put_in_the_way_after_the_look_is_not_followed(world, tmp_path, monkeypatch, part):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "yellow.jpg").write_text("not yours")
+    place = world.photos / "trip" if part == "trip" else world.photos / "trip" / part
+    real = os.open
+
+    def swap(name, *args, **kwargs):
+        if name == part:
+            place.rename(tmp_path / "aside")
+            place.symlink_to(elsewhere if part == "trip" else elsewhere / part)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", swap)
+    monkeypatch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, swap})
+    with pytest.raises(OSError, match=r"symbolic links|Not a directory"):
+        open_within(world.photos, Path("trip/yellow.jpg"))
+
+
+def test_two_looks_at_one_file_are_equal_until_it_changes(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("a")
+
+    def look() -> OpenFile:
+        file = open_file(path)
+        file.close()
+        return file
+
+    first = look()
+    assert look() == first and hash(look()) == hash(first)
+    path.write_text("longer")
+    assert look() != first
+
+
+def test_no_descriptor_stays_open(services, world, photo):
+    before = len(os.listdir("/dev/fd"))  # noqa: PTH208 - counts
+    for _ in range(20):
+        served(photo, services)
+        with pytest.raises(PictureGoneError):
+            served(replace(photo, path=world.photos / "gone.png"), services)
+    assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
+
+
+def test_a_failed_photo_in_its_place_is_a_download(services, world, photo):
+    (world.photos / "blue.png").write_bytes(b"damaged")
+    failed = replace(photo, content_hash=None, reason="truncated PNG")
+    assert served(failed, services) == (b"damaged", False)
 
 
 def test_a_thumbnail_is_never_made_of_other_content(services, world, photo):
@@ -46,28 +174,23 @@ def test_a_thumbnail_is_never_made_of_other_content(services, world, photo):
     library.thumbnails.remove(photo.content_hash)
     (world.photos / "blue.png").write_bytes(picture("red"))
     with pytest.raises(PictureGoneError, match="changed"):
-        pictures.thumbnail(photo, library.catalog, library.thumbnails)
+        pictures.thumbnail(photo, library.catalog, library.thumbnails, services.decoder)
     assert not library.thumbnails.exists(photo.content_hash)
 
 
 def test_a_failed_photo_has_its_reason_for_a_thumbnail(services, photo):
     failed = replace(photo, content_hash=None, reason="truncated JPEG")
+    library = services.library
     with pytest.raises(ImageError, match="truncated JPEG"):
-        pictures.thumbnail(failed, services.library.catalog, services.library.thumbnails)
+        pictures.thumbnail(failed, library.catalog, library.thumbnails, services.decoder)
 
 
 @pytest.mark.parametrize("format", ["SVG", "HTML", "TIFF", "HEIF", None])
 def test_only_formats_that_run_nothing_are_shown_inline(services, photo, format):
-    served = pictures.original(replace(photo, format=format), services.library.catalog)
-    assert (served.inline, served.media_type) == (False, "application/octet-stream")
+    with originals.opened(replace(photo, format=format), services.library.catalog) as original:
+        assert (original.inline, original.media_type) == (False, "application/octet-stream")
 
 
 def test_names_are_made_safe():
     assert shown_path(Path(os.fsdecode(b"/a/\xff.jpg"))) == "/a/\ufffd.jpg"
     assert safe_filename(Path('/a/b"\r\nX-Evil: 1;c\\d.jpg')) == "b_X-Evil: 1_c_d.jpg"
-
-
-def test_a_small_picture_is_small_and_only_of_pictures():
-    assert small_picture(picture())[:4] == b"RIFF"
-    with pytest.raises(ImageError):
-        small_picture(b"text")

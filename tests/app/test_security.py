@@ -9,8 +9,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app import security
-from app.security import Gate, is_loopback
+from app import doorkeeper
+from app.doorkeeper import Doorkeeper
+from app.forwarding import Proxies, networks
+from app.security import Gate, is_loopback, is_same_site
 
 
 def secret(request):
@@ -19,12 +21,13 @@ def secret(request):
 
 @pytest.fixture(autouse=True)
 def no_delay(monkeypatch):
-    monkeypatch.setattr(security, "WRONG_PASSWORD_DELAY_S", 0)
+    monkeypatch.setattr(doorkeeper, "EVERY_WRONG_S", 0)
+    monkeypatch.setattr(doorkeeper, "LONGEST_PAUSE_S", 0)
 
 
-def client(base_url="http://localhost:7860", **options):
+def client(base_url="http://localhost:7860", sender="127.0.0.1", **options):
     inner = Starlette(routes=[Route("/", secret, methods=["GET", "POST"])])
-    return TestClient(Gate(inner, **options), base_url=base_url)
+    return TestClient(Gate(inner, **options), base_url=base_url, client=(sender, 50000), follow_redirects=False)
 
 
 def basic(text):
@@ -45,7 +48,7 @@ def basic(text):
     ],
 )
 def test_only_the_password_opens_the_door(headers, status):
-    answer = client("http://photos.lan", password="pässword:1", hosts=None).get("/", headers=headers)
+    answer = client("http://photos.lan", keeper=Doorkeeper("pässword:1"), hosts=None).get("/", headers=headers)
     assert answer.status_code == status
     assert ("inside" in answer.text) == (status == 200)
     assert ("www-authenticate" in answer.headers) == (status == 401)
@@ -64,7 +67,7 @@ def test_a_web_socket_needs_the_password_too():
         sent.append(message)
 
     scope = {"type": "websocket", "headers": [(b"host", b"localhost")]}
-    asyncio.run(Gate(inner, password="x")(scope, receive, send))
+    asyncio.run(Gate(inner, keeper=Doorkeeper("x"))(scope, receive, send))
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
@@ -95,7 +98,12 @@ def test_another_name_for_this_machine_is_not_answered(host, status):
         ("http://localhost:8000", 403),
         ("https://evil.example", 403),
         ("null", 403),
+        ("http://[::1", 403),
+        ("http://[localhost:7860", 403),
         ("", 403),
+        ("http://[::1", 403),
+        ("http://localhost:99999", 403),
+        ("http://localhost:x", 403),
     ],
 )
 def test_another_sites_page_is_not_answered(origin, status):
@@ -113,7 +121,8 @@ def test_every_answer_keeps_the_browser_at_home():
 
 def test_a_body_that_says_it_is_too_large_is_not_read():
     answer = client(max_body=10).post("/", content=b"x" * 11)
-    assert (answer.status_code, answer.json()["title"]) == (413, answer.json()["title"])
+    assert (answer.status_code, answer.text.count("inside")) == (413, 0)
+    assert "larger than" in answer.json()["detail"]
     assert client(max_body=10).post("/", content=b"x" * 10).status_code == 200
 
 
@@ -123,3 +132,73 @@ def test_a_body_that_says_it_is_too_large_is_not_read():
 )
 def test_loopback_is_told_from_the_rest(host, local):
     assert is_loopback(host) is local
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("https://photos.lan", "photos.lan", True),
+        ("https://photos.lan", "photos.lan:443", True),
+        ("https://photos.lan:443", "photos.lan", True),
+        ("http://photos.lan", "photos.lan:80", True),
+        ("http://photos.lan:80", "PHOTOS.lan", True),
+        ("http://[::1]", "[::1]:80", True),
+        ("http://photos.lan", "photos.lan:443", False),
+        ("https://photos.lan", "photos.lan:80", False),
+        ("https://photos.lan:8443", "photos.lan", False),
+        ("http://photos.lan", "photos.lan.evil.example", False),
+        ("http://photos.lan", "", False),
+        ("http://", "", False),
+    ],
+)
+def test_the_usual_port_may_be_named_or_not(origin, host, same):
+    assert is_same_site(origin, host) is same
+
+
+def test_a_refused_name_and_a_refused_page_are_told_the_remedy():
+    assert "--allowed-host" in client().get("/", headers={"Host": "photos.lan"}).json()["detail"]
+    refused = client().get("/", headers={"Origin": "https://photos.lan"}).json()["detail"]
+    assert "--trusted-proxy" in refused
+    assert "X-Forwarded-Host" in refused
+
+
+FORWARDED = {"X-Forwarded-Host": "photos.lan", "X-Forwarded-Proto": "https", "Origin": "https://photos.lan"}
+
+
+def test_a_trusted_proxys_name_is_the_servers():
+    trusting = Proxies(networks(["127.0.0.1"]))
+    assert client(proxies=trusting).post("/", headers=FORWARDED).status_code == 200
+    assert client().post("/", headers=FORWARDED).status_code == 403
+    assert client(proxies=trusting, sender="127.0.0.2").post("/", headers=FORWARDED).status_code == 403
+
+
+def test_a_page_that_gives_its_own_name_this_machines_address_forwards_nothing():
+    """A browser on this machine has the address of a proxy on this machine, and may send any header to its own name."""
+    trusting = Proxies(networks(["127.0.0.1"]))
+    rebound = {"Host": "evil.example:7860", "X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"}
+    assert client(proxies=trusting).get("/", headers=rebound).status_code == 400
+    elsewhere = client(proxies=Proxies(networks(["10.0.0.0/8"])), sender="10.1.2.3")
+    assert elsewhere.get("/", headers={"Host": "photos.lan"}).status_code == 200
+
+
+def test_a_wrong_password_is_told_of_the_address_that_the_proxy_heard_it_from(caplog):
+    gate = client(proxies=Proxies(networks(["127.0.0.1"])), keeper=Doorkeeper("right"))
+    for _ in range(5):
+        assert gate.get("/", headers=basic(":wrong") | {"X-Forwarded-For": "192.0.2.7, 127.0.0.1"}).status_code == 401
+    assert "192.0.2.7" in caplog.text
+
+
+def test_below_a_root_the_door_is_there_and_the_root_itself_leads_to_it():
+    below = client(proxies=Proxies(root_path="/photos"))
+    for path in ("/", "/photos/"):
+        assert below.get(path).text == "inside"
+    moved = below.get("/photos")
+    assert (moved.status_code, moved.headers["location"]) == (307, "/photos/")
+    assert below.get("/photosx").status_code == 404
+
+
+def test_streams_pass_nginx_as_they_come():
+    inner = Starlette(routes=[Route("/", lambda _: PlainTextResponse("x", media_type="text/event-stream"))])
+    streamed = TestClient(Gate(inner), base_url="http://localhost").get("/")
+    assert streamed.headers["x-accel-buffering"] == "no"
+    assert "x-accel-buffering" not in client().get("/").headers

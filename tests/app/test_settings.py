@@ -150,3 +150,28 @@ def test_a_pattern_that_is_none_is_named(config):
     config.write_text('ignore = ["a\\\\"]\n')
     with pytest.raises(SettingsError, match="ignore in"):
         load_settings()
+
+
+def test_proxies_and_names_are_lists_in_the_file_and_words_in_a_variable(config, monkeypatch):
+    config.write_text(
+        'trusted_proxy = ["127.0.0.1", "10.0.0.0/8"]\nallowed_host = "Photos.LAN"\nroot_path = "photos/"\n'
+    )
+    settings = load_settings()
+    assert settings.trusted_proxy == ("127.0.0.1", "10.0.0.0/8")
+    assert (settings.allowed_host, settings.root_path) == (("photos.lan",), "/photos")
+    monkeypatch.setenv("PICSIFT_TRUSTED_PROXY", "::1, 192.168.0.0/16 10.0.0.1")
+    assert load_settings().trusted_proxy == ("::1", "192.168.0.0/16", "10.0.0.1")
+    assert load_settings(trusted_proxy=["fe80::/64"]).trusted_proxy == ("fe80::/64",)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "named"),
+    [
+        ("trusted_proxy", ["localhost"], "--trusted-proxy"),
+        ("root_path", "/api", "--root-path"),
+        ("root_path", "http://a.example", "--root-path"),
+    ],
+)
+def test_what_can_be_no_proxy_or_root_is_a_sentence(option, value, named):
+    with pytest.raises(SettingsError, match=named):
+        load_settings(**{option: value})

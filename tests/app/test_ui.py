@@ -5,6 +5,7 @@ import pytest
 from colours import World
 from serving import in_loop, photo_id, picture
 
+from app import browsing
 from app.ui import Actions, build_ui, explained, lay_out
 from indexer.errors import QueryError
 
@@ -39,15 +40,42 @@ def test_a_search_changes_the_named_components(actions):
     assert changed[parts.more] == gr.update(visible=False)
 
 
-def test_words_after_a_dropped_picture_mix_with_it_until_it_is_taken_away(actions):
+def test_words_after_a_dropped_picture_mix_with_it_until_it_is_taken_away(actions, services):
     parts = actions.parts
-    dropped = actions.drop("", None, None, None, None, picture("green"))
+    token = browsing.take_in(services, picture("green"))
+    dropped = actions.drop("", None, None, None, None, gr.EventData(None, {"token": token}))
     assert "Photos like your picture" in dropped[parts.asked]
     mixed = actions.search("red", None, None, None, None, dropped[parts.shown])
     assert "mixed with your words" in mixed[parts.asked]
     cleared = actions.clear("red", None, None, None, None)
     assert (cleared[parts.asked], cleared[parts.shown].sample) == ("", None)
     assert actions.clear(" ", None, None, None, None)[parts.shown] is None
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"token": None}, {"token": "made up"}, {"token": ["a"]}, {"token": {"path": "/a"}}]
+)
+def test_a_token_that_a_client_made_up_finds_no_picture(actions, data):
+    with pytest.raises(gr.Error) as shown:
+        actions.drop("red", None, None, None, None, gr.EventData(None, data))
+    assert "Add it again" in shown.value.message
+
+
+def test_a_picture_that_is_not_kept_any_more_is_asked_for_again_and_can_be_taken_away(actions, services):
+    parts = actions.parts
+    token = browsing.take_in(services, picture("green"))
+    shown = actions.drop("", None, None, None, None, gr.EventData(None, {"token": token}))[parts.shown]
+    services.dropped.close()
+    for again in (lambda: actions.search("red", None, None, None, None, shown), lambda: actions.more(shown)):
+        with pytest.raises(gr.Error) as told:
+            again()
+        assert "Your picture is kept for an hour only" in told.value.message
+    assert "red.png" in actions.clear("red", None, None, None, None)[parts.grid]
+
+
+def test_more_of_a_search_that_is_gone_says_so(actions):
+    with pytest.raises(gr.Error, match=r"^'This search is too old; search again\.'$"):
+        actions.more(None)
 
 
 def test_likes_replace_words_and_picture(actions, services):

@@ -13,7 +13,7 @@ from app import documents, gallery, pictures
 from app.api import build_api
 from app.browsing import Shown, frame_of
 from app.clock import clock
-from app.pictures import PictureGoneError
+from app.originals import PictureGoneError
 from app.query import Query, make_filter
 from app.security import Gate
 from app.viewer import viewer
@@ -78,10 +78,10 @@ def test_a_frame_that_went_while_its_hit_was_shown_is_said_to_be_gone(services):
     catalog, store = services.library.catalog, services.library.thumbnails
     film = catalog.photo(photo_id(services, "film.mp4"))
     with pytest.raises(PictureGoneError, match="no frame 9"):
-        pictures.thumbnail(film, catalog, store, frame=9)
+        pictures.thumbnail(film, catalog, store, services.decoder, frame=9)
     (photo,) = catalog.photos([photo_id(services, "red.png")])
     with pytest.raises(PictureGoneError, match="no frame 1"):
-        pictures.preview(photo, catalog, frame=1)
+        pictures.preview(photo, catalog, services.decoder, frame=1)
 
 
 def test_the_api_names_the_moment_and_serves_its_frame(client, services):

@@ -71,7 +71,7 @@ def started(tmp_path, tiny_model_path):
         process.communicate()
 
 
-def test_it_indexes_follows_and_ends_within_two_seconds_of_sigterm(world, started, tmp_path):
+def test_it_indexes_follows_and_ends_on_sigterm(world, started, tmp_path):
     process = started("watch", world.photos, "--json")
     first = json.loads(read_line(process))
     assert (first["added"], first["failed"], first["time"][:2]) == (1, 0, "20")
@@ -81,13 +81,10 @@ def test_it_indexes_follows_and_ends_within_two_seconds_of_sigterm(world, starte
     assert (second["added"], second["moved"]) == (1, 1)
     status = started("status", "--follow", "--json")
     assert json.loads(read_line(status))["pid"] == process.pid
-    begun = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=LONG_S)
-    took = time.monotonic() - begun
+    out, err = process.communicate(timeout=LONG_S)  # how soon is measured in benchmarks/stopping.py
     assert (process.returncode, out) == (0, "")
     assert "Traceback" not in err
-    assert took < 2 * max(1, os.getloadavg()[0])  # two seconds where nobody else wants the processors
     assert json.loads(read_line(status)) == {"state": "none"}
     assert list((tmp_path / "library/activity").iterdir()) == []
 

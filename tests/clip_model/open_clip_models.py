@@ -10,7 +10,7 @@ def reference_of(model: CLIP):
     """An open_clip CLIP in evaluation mode that holds the state dict of `model`."""
     config: CLIPConfig = model.config
     vision = config.vision
-    reference = open_clip.model.CLIP(
+    reference = open_clip().model.CLIP(
         embed_dim=config.embed_dim,
         vision_cfg={
             "layers": vision.layers,

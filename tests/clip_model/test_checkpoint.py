@@ -152,7 +152,7 @@ def test_openais_layout_tells_the_configuration(name):
 
 def test_a_state_dict_of_another_program_loads():
     model = randomize(CLIP(PRESETS["builtin"]))
-    theirs = open_clip.model.build_model_from_openai_state_dict(dict(model.state_dict()), cast_dtype=torch.float32)
+    theirs = open_clip().model.build_model_from_openai_state_dict(dict(model.state_dict()), cast_dtype=torch.float32)
     state = {**theirs.float().state_dict(), "input_resolution": torch.tensor(64), "vocab_size": torch.tensor(49408)}
     loaded = from_openai(state)
     assert loaded.config == PRESETS["builtin"]

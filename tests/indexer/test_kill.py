@@ -79,7 +79,7 @@ def test_killed_at_twenty_moments_the_library_ends_in_agreement(world, children)
         workers = workers_of(process.pid)
         process.kill()
         process.join()
-        wait_until(lambda workers=workers: not any(map(is_running, workers)), seconds=10)
+        wait_until(lambda workers=workers: not any(map(is_running, workers)), seconds=60)
         seen += len(workers)
         kills += process.exitcode == -signal.SIGKILL
         assert safe <= as_it_was(world)

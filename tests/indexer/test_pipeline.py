@@ -3,7 +3,6 @@
 import os
 import shutil
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -549,11 +548,10 @@ def test_told_to_stop_before_decoding_it_removes_nothing_and_the_next_run_takes_
 
 def test_told_to_stop_while_the_model_loads_it_does_not_wait(world, monkeypatch):
     world.write("a.png", 1)
-    loaded, told = threading.Event(), threading.Event()
-    monkeypatch.setattr(Embedder, "_ready", lambda self: told.set() or loaded.wait(30))
-    begun = time.monotonic()
+    loaded, told, waited = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(Embedder, "_ready", lambda self: told.set() or waited.append(loaded.wait(60)))
     report = world.sync(stop=told.is_set)
-    assert time.monotonic() - begun < 5
+    assert not waited
     assert counts(report) == (0, 0, 0, 0, 0, 0)
     assert world.embedder.loading
     loaded.set()

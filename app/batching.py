@@ -1,0 +1,116 @@
+"""Many threads ask at once, one call answers all that wait: a batcher without a thread or a delay of its own.
+
+Whoever comes while nobody is being answered is answered at once, and alone. Who comes meanwhile waits, and one of
+those who wait asks for all of them as soon as the call before has ended. It knows neither texts nor vectors.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+class _Place(Generic[Asked, Answer]):
+    """One caller's place in the line."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.called = threading.Event()  # to lead, or because the answer is there
+        self.leads = False
+        self.answers: list[Answer] = []  # one, once it is there
+        self.error: BaseException | None = None
+
+    def outcome(self) -> Answer:
+        """What came out for this caller."""
+        if self.error is not None:
+            raise self.error
+        return self.answers[0]
+
+
+class Batcher(Generic[Asked, Answer]):
+    """Calls `together` for all that wait, one call at a time; safe to call from many threads.
+
+    A call that fails for several is made again for each of them alone, so that each meets its own error and no other's.
+    """
+
+    def __init__(self, together: Callable[[list[Asked]], Sequence[Answer]]) -> None:
+        """Wait for callers.
+
+        Args:
+            together: what is asked, in the order in which it came -> the answers, in that order.
+        """
+        self._together = together
+        self._lock = threading.Lock()
+        self._waiting: list[_Place[Asked, Answer]] = []
+        self._led = False
+
+    def __call__(self, asked: Asked) -> Answer:
+        """The answer to one question; raises what `together` raises for it."""
+        place: _Place[Asked, Answer] = _Place(asked)
+        try:
+            with self._lock:
+                self._waiting.append(place)
+                if not self._led:
+                    self._led = place.leads = True
+            if not place.leads:
+                place.called.wait()
+            if place.leads:
+                self._answer_all()
+        except BaseException:  # Ctrl-C in the thread that waits, or leads
+            self._leave(place)
+            raise
+        return place.outcome()
+
+    @property
+    def waiting(self) -> int:
+        """How many stand in line, those whose answer is being worked out not among them."""
+        with self._lock:
+            return len(self._waiting)
+
+    def _answer_all(self) -> None:
+        """Answer everybody who waits, and let the first of those who came meanwhile lead; whatever happens."""
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+        try:
+            self._ask(batch)
+        except BaseException as error:
+            for place in batch:
+                if not place.answers and place.error is None:
+                    place.error = RuntimeError(f"the thread that was to answer was ended: {type(error).__name__}")
+            raise
+        finally:
+            self._hand_over()
+            for place in batch:
+                place.called.set()
+
+    def _ask(self, batch: Sequence[_Place[Asked, Answer]]) -> None:
+        try:
+            answers = self._together([place.asked for place in batch])
+            for place, answer in zip(batch, answers, strict=True):
+                place.answers = [answer]
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0].error = error
+                return
+            for place in batch:
+                place.answers = []
+                self._ask([place])
+
+    def _hand_over(self) -> None:
+        """Let the first who waits lead."""
+        with self._lock:
+            self._led = bool(self._waiting)
+            if self._led:
+                self._waiting[0].leads = True
+                self._waiting[0].called.set()
+
+    def _leave(self, place: _Place[Asked, Answer]) -> None:
+        """Out of the line; if it was to lead, another does."""
+        with self._lock:
+            if place not in self._waiting:
+                return
+            self._waiting.remove(place)
+        if place.leads:
+            self._hand_over()

@@ -1,0 +1,35 @@
+"""What a browser may keep of a photo's pictures, and how it asks whether they are the same. It renders nothing."""
+
+import os
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from indexer.records import PhotoRecord
+
+
+def content_tag(photo: PhotoRecord, frame: int) -> str:
+    """The ETag of what is made from the content that was indexed, and from no other."""
+    return f'"{photo.content_hash}-{frame}"'
+
+
+def file_tag(seen: os.stat_result, frame: int = 0) -> str:
+    """The ETag of what is made from a file as it is now; `seen` is taken before it is read."""
+    return f'"{seen.st_size:x}-{seen.st_mtime_ns:x}-{seen.st_ino:x}-{frame}"'
+
+
+def caching_headers(
+    request: Request, photo: PhotoRecord, tag: str, seen: os.stat_result | None = None
+) -> dict[str, str]:
+    """For good where the request names the content, and that is what is sent; else to be asked for again."""
+    indexed = seen is None or (seen.st_size, seen.st_mtime_ns) == (photo.size, photo.mtime_ns)
+    named = indexed and request.query_params.get("v") == photo.content_hash
+    return {"ETag": tag, "Cache-Control": "private, max-age=31536000, immutable" if named else "private, no-cache"}
+
+
+def unchanged(request: Request, headers: dict[str, str]) -> Response | None:
+    """304 for a client that has what it asks for; None where it is to be sent."""
+    known = request.headers.get("if-none-match", "")
+    if known.strip() == "*" or headers["ETag"] in known:
+        return Response(status_code=304, headers=headers)
+    return None

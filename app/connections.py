@@ -1,0 +1,177 @@
+"""The connections of the server: how long each may keep it waiting, how many there may be, how quickly answers leave.
+
+It reads no request and answers none; that is uvicorn's, which can be reached by inheritance alone.
+"""
+
+import asyncio
+import errno
+import functools
+import logging
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None  # type: ignore[assignment]
+
+MOST_FILES = 65_536  # as many as are asked for where the system sets no limit
+MOST_CONNECTIONS = 1024
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 10\r\ncontent-length: 0\r\n\r\n"
+OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """What one connection, and all of them together, may take.
+
+    Attributes:
+        head_s: seconds for a whole head of a request, from the connection's start or the last answer's end.
+        body_s: seconds for a body, and as many more as its size takes at `body_bytes_per_s`.
+        body_bytes_per_s: the slowest that a body may come.
+        most: connections at a time; None is what suits the limit of open files.
+    """
+
+    head_s: float = 10.0
+    body_s: float = 20.0
+    body_bytes_per_s: int = 10_000
+    most: int | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many there may be: half of the files, since the library and the workers need the rest."""
+        return self.most or min(MOST_CONNECTIONS, max(8, open_files() // 2))
+
+
+class Connection(H11Protocol):
+    """One connection, closed when what it began to send does not come to its end.
+
+    Where there are too many, a new one takes the place of the one that has kept the server waiting longest.
+    """
+
+    def __init__(self, *args: Any, patience: Patience, **kwargs: Any) -> None:
+        """Take uvicorn's arguments, and the bounds."""
+        super().__init__(*args, **kwargs)
+        self._patience = patience
+        self._waits_for = ""  # "head", "body" or nothing
+        self._since = 0.0
+        self._received = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a head."""
+        super().connection_made(transport)
+        send_at_once(transport)
+        self._look()
+        self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        """See what came, and what is still missing."""
+        self._received += len(data)
+        super().data_received(data)
+        self._look(len(data))
+
+    def on_response_complete(self) -> None:
+        """Wait for the next head."""
+        super().on_response_complete()
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._waits_for = ""
+        super().connection_lost(exc)
+
+    def _look(self, received: int = 0) -> None:
+        """Start the clock anew when something else is waited for than before; `received` may be the first of it."""
+        waits_for = {h11.IDLE: "head", h11.SEND_BODY: "body"}.get(self.conn.their_state, "")
+        if waits_for == self._waits_for or self.transport.is_closing():
+            return
+        self._waits_for, self._since, self._received = waits_for, self.loop.time(), received
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if waits_for:
+            self._timer = self.loop.call_later(self._allowed_s(), self._end)
+
+    def _allowed_s(self) -> float:
+        if self._waits_for == "head":
+            return self._patience.head_s
+        return self._patience.body_s + self._received / self._patience.body_bytes_per_s
+
+    def _end(self) -> None:
+        """Close, unless enough came meanwhile, or it is the application that does not read."""
+        cycle = self.cycle if self._waits_for == "body" else None
+        if self.flow.read_paused or (cycle is not None and cycle.waiting_for_100_continue):
+            self._since = self.loop.time()
+        left_s = self._since + self._allowed_s() - self.loop.time()
+        if left_s <= 0:
+            self.transport.abort()
+        else:
+            self._timer = self.loop.call_later(left_s, self._end)
+
+    def _make_room(self) -> None:
+        if len(self.connections) <= self._patience.connections:
+            return
+        others = [other for other in self.connections if isinstance(other, Connection) and other is not self]
+        keep_waiting = [other for other in others if other._waits_for and not other.transport.is_closing()]
+        if keep_waiting:  # those without a head first: a body may be a person's picture on a slow line
+            min(keep_waiting, key=lambda other: (other._waits_for == "body", other._since)).transport.abort()
+            return
+        self.transport.write(FULL)
+        self.transport.close()
+
+
+def send_at_once(transport: asyncio.Transport) -> None:
+    """Have small answers leave at once: asyncio sets TCP_NODELAY only on sockets that name their protocol."""
+    connected = transport.get_extra_info("socket")
+    with suppress(OSError, AttributeError):  # it is gone already, or is no TCP
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def open_files() -> int:
+    """How many files, sockets among them, this process may have open."""
+    return MOST_FILES if resource is None else min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] % 2**63, MOST_FILES)
+
+
+def raise_open_files() -> None:
+    """Raise that limit as far as a process may by itself."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # macOS takes less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def tell_once(every_s: float = 60.0, now_s: Callable[[], float] = time.monotonic) -> Callable[..., None]:
+    """A handler for a loop's errors: that no file can be opened any more is told in a line, and once in `every_s`."""
+    told_s = -every_s
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal told_s
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in OUT_OF_FILES:
+            loop.default_exception_handler(context)
+            return
+        if now_s() - told_s >= every_s:
+            told_s = now_s()
+            log.warning("connections wait: %s (%d files may be open)", error.strerror, open_files())
+
+    return handle
+
+
+def protocol(patience: Patience) -> Callable[..., Connection]:
+    """What uvicorn makes of each connection."""
+    return functools.partial(Connection, patience=patience)

@@ -1,0 +1,163 @@
+"""What proxies in front of the server say of a request, where they are trusted: name, scheme, sender and path. Pure.
+
+What others say of it is taken out, so that nobody behind (Gradio believes such headers) hears it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+Scope = MutableMapping[str, Any]  # of ASGI
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+SAID = re.compile(rb"(x-forwarded(-.*)?|forwarded|x-real-ip|x-gradio-server|x-original-.*)")
+NAME = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", re.ASCII)
+ROOT = re.compile(r"(/[\w.~-]+)*", re.ASCII)
+OWN_NAMES = {"api", "assets", "config", "favicon.ico", "gradio_api", "openapi.json", "static", "svelte", "theme.css"}
+PAIR = re.compile(r"""\s*([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^";,\s]*)\s*""")
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Addresses and networks of proxies.
+
+    Raises:
+        ValueError: one is neither.
+    """
+    return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts if text.strip())
+
+
+def checked_root(text: str) -> str:
+    """A path that everything lies below: "" or "/photos".
+
+    Raises:
+        ValueError: it cannot be one.
+    """
+    path = "/" + text.strip().strip("/") if text.strip().strip("/") else ""
+    first = path.partition("/")[2].partition("/")[0]
+    if not ROOT.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        raise ValueError(f"{text!r} is no path such as /photos")
+    if first in OWN_NAMES:
+        raise ValueError(f"/{first} is a path of the server's own; take another, such as /photos")
+    return path
+
+
+@dataclass(frozen=True)
+class Proxies:
+    """Who may say what a request was before it came here.
+
+    Attributes:
+        trusted: networks of the proxies.
+        root_path: what everything lies below, whoever asks; "" is nothing.
+    """
+
+    trusted: tuple[Network, ...] = ()
+    root_path: str = ""
+
+    def trusts(self, scope: Scope) -> bool:
+        """Whether a proxy sent the request."""
+        return self._is_trusted(sender_of(scope))
+
+    def stands_elsewhere(self, scope: Scope) -> bool:
+        """Whether a proxy on another machine sent it: one on this machine looks like a browser on this machine."""
+        address = _parsed(sender_of(scope))
+        return address is not None and not address.is_loopback and self.trusts(scope)
+
+    def seen_from_outside(self, scope: Scope) -> Scope:
+        """The request as it was before the proxy: a scope of its own, whose path begins with its root path."""
+        headers = [(name, value) for name, value in scope["headers"] if not SAID.fullmatch(name)]
+        root, changes = self.root_path, dict[str, object]()
+        if self.trusts(scope):
+            said = _said(scope["headers"])
+            if NAME.fullmatch(said.get("host", "")):
+                headers = [(name, value) for name, value in headers if name != b"host"]
+                headers.append((b"host", said["host"].encode("ascii")))
+            if said.get("proto") in ("http", "https"):
+                changes["scheme"] = said["proto"]
+            sender = self._sender(said.get("for", ""))
+            if sender:
+                changes["client"] = (sender, 0)
+            root = _root_or(said.get("prefix", ""), root)
+        return {**scope, **changes, "headers": headers, **_below(root, scope)}
+
+    def _is_trusted(self, sender: str) -> bool:
+        address = _parsed(sender)
+        return address is not None and any(address in network for network in self.trusted)
+
+    def _sender(self, said: str) -> str:
+        """Who sent it to the first proxy that is trusted: each proxy adds whom it heard it from, at the end."""
+        sender = ""
+        for heard in reversed([_address(text) for text in said.split(",") if text.strip()]):
+            if not heard:
+                break
+            sender = heard
+            if not self._is_trusted(heard):
+                break
+        return sender
+
+
+def sender_of(scope: Scope) -> str:
+    """The address that a request came from; "" where there is none, as through a pipe."""
+    return str((scope.get("client") or ("",))[0])
+
+
+def path_below_root(scope: Scope) -> str:
+    """The path of a request without what all of them have in common."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) or "/"
+
+
+def _said(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """What the headers say, by the names of RFC 7239, and "prefix"; of several proxies' values that of the nearest."""
+    values: dict[str, list[str]] = {}
+    for header, text in headers:
+        values.setdefault(header.decode("latin-1"), []).append(text.decode("latin-1"))
+    said: dict[str, str] = {}
+    senders = []
+    for hop in ",".join(values.get("forwarded", [])).split(","):
+        pairs = {key.lower(): value.strip('"') for key, value in PAIR.findall(hop)}
+        said |= {key: value for key, value in pairs.items() if key in ("host", "proto")}
+        senders += [pairs["for"]] if "for" in pairs else []
+    said |= {"for": ",".join(senders)} if senders else {}
+    for name in ("host", "proto", "prefix"):
+        last = ",".join(values.get(f"x-forwarded-{name}", [])).rpartition(",")[2].strip()
+        if last:
+            said[name] = last.lower() if name == "proto" else last
+    chain = ",".join(values.get("x-forwarded-for", []))
+    return said | ({"for": chain} if chain else {})
+
+
+def _address(text: str) -> str:
+    """The address of `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80` or one in quotes; "" of a name."""
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    return str(_parsed(text) or "")
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _root_or(said: str, root: str) -> str:
+    try:
+        return checked_root(said) or root
+    except ValueError:
+        return root
+
+
+def _below(root: str, scope: Scope) -> dict[str, object]:
+    """Root and paths of a request below `root`, of which a proxy may have left it out, or not."""
+    if not root:
+        return {}
+    path, raw = scope["path"], scope.get("raw_path") or b""
+    if path == root or path.startswith(root + "/"):
+        return {"root_path": root}
+    return {"root_path": root, "path": root + path, "raw_path": root.encode() + raw}

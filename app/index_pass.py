@@ -1,0 +1,62 @@
+"""One pass over the index for the queries that wait together, where the same photos may be their hits.
+
+It ranks nothing and knows no filter: which ids are allowed it is told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.batching import Batcher
+from indexer.vector_index import VectorIndex
+
+Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What one query wants of the index.
+
+    Attributes:
+        index: that is searched.
+        vector: (d,) unit length.
+        k: how many of the nearest.
+        within: the ids to choose from; None for all.
+    """
+
+    index: VectorIndex
+    vector: NDArray[np.float32]
+    k: int
+    within: NDArray[np.int64] | None = None
+
+    def shares_with(self, other: "Look") -> bool:
+        """Whether one pass can answer both: over the same ids, for about as many of them."""
+        if self.index is not other.index or self.k.bit_length() != other.k.bit_length():
+            return False
+        if self.within is None or other.within is None:
+            return self.within is other.within
+        return np.array_equal(self.within, other.within)
+
+
+def nearest_together(looks: Sequence[Look]) -> list[Found]:
+    """The k nearest of each, best first, with cosines in [-1, 1]: one search for all that share.
+
+    Rounded to half a row may be longer than 1 by 2**-11 of it, and its products with it.
+    """
+    found: list[Found | None] = [None] * len(looks)
+    for place, look in enumerate(looks):
+        if found[place] is not None:
+            continue
+        same = [at for at in range(place, len(looks)) if found[at] is None and look.shares_with(looks[at])]
+        vectors = np.stack([looks[at].vector for at in same])
+        most = max(looks[at].k for at in same)
+        for at, (ids, scores) in zip(same, look.index.search(vectors, most, look.within), strict=True):
+            found[at] = ids[: looks[at].k], np.clip(scores[: looks[at].k], -1, 1)
+    return [one for one in found if one is not None]
+
+
+def index_passes() -> Batcher[Look, Found]:
+    """Answers looks from many threads, those that wait together in one pass."""
+    return Batcher(nearest_together)

@@ -1,0 +1,81 @@
+"""What may be done at each path of the API: HEAD wherever GET may, OPTIONS told, anything else refused with the list.
+
+The list is that of /openapi.json. It answers nothing else, and leaves other paths alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.problems import problem_response
+
+ASKED_HEAD = "picsift.head"  # in the scope of a GET that was asked as HEAD
+
+
+class Methods:
+    """An ASGI application in front of an API."""
+
+    def __init__(self, app: ASGIApp, *, paths: Callable[[], dict[str, dict[str, Any]]], own: tuple[str, ...]) -> None:
+        """Read the paths at the first request.
+
+        Args:
+            app: what answers.
+            paths: gives OpenAPI's "paths": path -> method in small letters -> operation.
+            own: beginnings of paths under which nothing answers but these.
+        """
+        self._app = app
+        self._paths = paths
+        self._own = own
+        self._known: list[tuple[Any, list[str]]] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what is no business of a route's, and hand on the rest."""
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or not path.startswith(self._own):
+            await self._app(scope, receive, send)
+            return
+        method, allowed = scope["method"], self._allowed(path)
+        if method not in allowed:
+            await _refusal(method, path, allowed)(scope, receive, send)
+        elif method == "OPTIONS":
+            await _options(allowed, send)
+        elif method == "HEAD":
+            await self._app({**scope, "method": "GET", ASKED_HEAD: True}, receive, _without_body(send))
+        else:
+            await self._app(scope, receive, send)
+
+    def _allowed(self, path: str) -> list[str]:
+        if self._known is None:
+            self._known = [(compile_path(path)[0], _methods(answers)) for path, answers in self._paths().items()]
+        return next((methods for pattern, methods in self._known if pattern.match(path)), [])
+
+
+def _methods(answers: dict[str, Any]) -> list[str]:
+    named = {name.upper() for name in answers}
+    return sorted(named | {"OPTIONS"} | ({"HEAD"} if "GET" in named else set()))
+
+
+def _refusal(method: str, path: str, allowed: list[str]) -> ASGIApp:
+    if not allowed:
+        return problem_response(404, f"nothing answers {method} {path}. See /openapi.json.")
+    others = ", ".join(allowed)
+    return problem_response(405, f"{path} does not answer {method}, but {others}.", {"Allow": others})
+
+
+async def _options(allowed: list[str], send: Send) -> None:
+    headers = [(b"allow", ", ".join(allowed).encode())]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _without_body(send: Send) -> Send:
+    """The head of an answer as it is, its length included, and nothing behind it."""
+
+    async def head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return head

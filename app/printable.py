@@ -1,0 +1,21 @@
+"""Text from files, names and requests made safe to quote: it steers no terminal and turns no line around. Pure."""
+
+import unicodedata
+from pathlib import Path
+
+_STEERING = frozenset(("Cc", "Zl", "Zp"))  # controls, and Unicode's own ends of line and paragraph
+# They change the direction of what follows, so that 'gpj.exe' reads as 'exe.jpg' (Unicode, UAX 9, section 2).
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def printable(text: str | Path) -> str:
+    """The text with control characters, and those that turn the direction of writing, escaped."""
+    return "".join(_escaped(character) if _steers(character) else character for character in str(text))
+
+
+def _steers(character: str) -> bool:
+    return character in _TURNING or unicodedata.category(character) in _STEERING
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,48 @@
+"""What routes of the HTTP API may answer beside their models, as /openapi.json describes it. It answers nothing."""
+
+from typing import Any
+
+from app.originals import SHOWN_INLINE
+from app.problems import MEDIA_TYPE, Problem
+
+Responses = dict[int | str, dict[str, Any]]
+
+WEBP = "image/webp"
+UNKNOWN_KIND = "application/octet-stream"
+
+_PROBLEM = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+_FILE_KINDS = dict.fromkeys(sorted({*SHOWN_INLINE.values(), UNKNOWN_KIND}), _BYTES)
+_MEANINGS: dict[int | str, str] = {
+    400: "The query cannot be understood.",
+    404: "No such photo.",
+    410: "The photo's file is gone, or is another one now.",
+    413: "The upload is too large.",
+    415: "The picture cannot be read.",
+    422: "A parameter is out of its bounds.",
+    503: "The library or the model cannot be used now.",
+    "default": "Any other refusal: at the door, or for a reason that nobody foresaw.",
+}
+
+
+def refusals(*codes: int) -> Responses:
+    """How a route refuses: always with a problem document."""
+    told: list[int | str] = [*codes, "default"]
+    return {code: {"description": _MEANINGS[code], "content": _PROBLEM} for code in told}
+
+
+_SAME: Responses = {304: {"description": "What the client names in If-None-Match is still the same."}}
+PICTURE: Responses = {
+    200: {"description": "The picture.", "content": {WEBP: _BYTES}},
+    **_SAME,
+    **refusals(404, 410, 415, 422, 503),
+}
+FILE: Responses = {
+    200: {"description": "The file.", "content": _FILE_KINDS},
+    206: {"description": "The range that was asked for.", "content": {**_FILE_KINDS, "multipart/byteranges": _BYTES}},
+    **_SAME,
+    **refusals(404, 410, 422, 503),
+    400: {"description": "The range cannot be understood.", "content": _TEXT},
+    416: {"description": "The range lies outside of the file.", "content": _TEXT},
+}

@@ -1,0 +1,110 @@
+"""What a worker process makes of a picture that is searched by or looked at: a square for the network, a small WebP.
+
+Imports no torch and no catalog, as recipe.py. A file is read through the one that the parent has checked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer import content, images
+from indexer.errors import ImageError
+from indexer.open_file import reopened
+from indexer.videos import frame_at
+
+SCREEN_SIDE = 1600  # pixels on the longer side
+SMALL_SIDE = 192  # likewise
+QUALITY = 85
+
+Pixels = NDArray[np.uint8]
+Prepare = Callable[[Image.Image], Pixels]
+Stamp = tuple[int, int, int, int]
+
+
+def square(picture: bytes | Path, prepare: Prepare, min_side: int, max_pixels: int) -> Pixels:
+    """What the network sees of a picture: (s, s, 3).
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    if isinstance(picture, Path):
+        return prepare(images.load(picture, min_side=min_side, max_pixels=max_pixels).decoded.image)
+    return prepare(images.decode(picture, min_side=min_side, max_pixels=max_pixels).image)
+
+
+def square_and_small(picture: bytes, prepare: Prepare, min_side: int, max_pixels: int) -> tuple[Pixels, bytes]:
+    """The same, with a small WebP of the picture to show.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    image = images.decode(picture, min_side=min_side, max_pixels=max_pixels).image
+    pixels = prepare(image)
+    image.thumbnail((SMALL_SIDE, SMALL_SIDE))
+    return pixels, webp(image)
+
+
+def photo(
+    path: Path,
+    stamp: Stamp,
+    like: Collection[str],
+    min_side: int,
+    max_pixels: int,
+    finish: Callable[[Image.Image], bytes],
+) -> tuple[str, bytes]:
+    """The content hash of a photo's file, and what `finish` makes of its picture.
+
+    Raises:
+        ImageError: it cannot be decoded, or is another file than the one with that stamp.
+    """
+    with reopened(path, stamp) as file:
+        if file.status.st_size > images.DEFAULT_MAX_BYTES:
+            raise ImageError(f"the file is larger ({file.status.st_size:,} bytes) than what is decoded")
+        source = _read(file.descriptor)
+    image = images.decode(source, min_side=min_side, max_pixels=max_pixels, suffix=path.suffix.lower()).image
+    return content.hash_bytes(source, like=like), finish(image)
+
+
+def frame(
+    path: Path,
+    stamp: Stamp,
+    like: Collection[str],
+    moment_s: float,
+    min_side: int,
+    max_pixels: int,
+    finish: Callable[[Image.Image], bytes],
+) -> tuple[str, bytes]:
+    """The content hash of a video's file, "" where none is asked for, and what `finish` makes of one of its frames.
+
+    Raises:
+        ImageError: as `photo`.
+    """
+    with reopened(path, stamp) as file:
+        content_hash = images.hash_file(file.held, like=like) if like else ""
+        image = frame_at(file.held, moment_s, min_side=min_side, max_pixels=max_pixels)
+    return content_hash, finish(image)
+
+
+def for_a_screen(image: Image.Image) -> bytes:
+    """A picture as WebP, as large as a screen at most."""
+    image.thumbnail((SCREEN_SIDE, SCREEN_SIDE), Image.Resampling.LANCZOS)
+    return webp(image)
+
+
+def webp(image: Image.Image) -> bytes:
+    """A picture as WebP, for people to look at."""
+    target = BytesIO()
+    image.save(target, "WEBP", quality=QUALITY, method=2)
+    return target.getvalue()
+
+
+def _read(descriptor: int) -> bytes:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        return file.read()

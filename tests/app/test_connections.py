@@ -1,0 +1,250 @@
+"""What a client that never finishes costs: nobody else's answer."""
+
+import asyncio
+import errno
+import logging
+import resource
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from uvicorn.server import Server
+
+from app import server as server_module
+from app.connections import Patience, open_files, tell_once
+
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+async def reads_all(scope, receive, send):
+    """Answers when the whole body is there."""
+    size = 0
+    while scope["type"] == "http":
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size += len(message["body"])
+        if not message.get("more_body"):
+            break
+    body = str(size).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@contextmanager
+def answering(app, patience):
+    """A server of `app`; yields the address to connect to and the server."""
+    answers, servers = threading.Event(), []
+
+    def started(server: Server):
+        servers.append(server)
+        answers.set()
+
+    with server_module.listen("127.0.0.1", 0) as listening:
+        run = server_module.answer(lambda: app, listening, started, patience)
+        thread = threading.Thread(target=asyncio.run, args=(run,), daemon=True)
+        thread.start()
+        assert answers.wait(60)
+        try:
+            yield listening.getsockname(), servers[0]
+        finally:
+            servers[0].should_exit = True
+            thread.join(60)
+
+
+def connect(address):
+    connected = socket.create_connection(address, timeout=60)
+    connected.settimeout(60)
+    return connected
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def was_closed(connected):
+    """Whether the other side ended it without a word; waits for that."""
+    try:
+        return connected.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_answers_leave_at_once():
+    """Without TCP_NODELAY the second part of an answer waits for the client's delayed acknowledgement, some 40 ms."""
+    with answering(reads_all, Patience()) as (address, server), connect(address) as connected:
+        connected.sendall(WHOLE)
+        assert connected.recv(12) == b"HTTP/1.1 200"
+        (accepted,) = server.server_state.connections
+        option = accepted.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert option != 0
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET / HT", WHOLE[:-2], HEAD, HEAD + b"x" * 100],
+    ids=["nothing", "line", "head", "no body", "half a body"],
+)
+def test_what_does_not_come_to_its_end_is_closed(sent):
+    with answering(reads_all, Patience(head_s=0.2, body_s=0.2)) as (address, _), connect(address) as connected:
+        connected.sendall(sent)
+        assert was_closed(connected)
+
+
+def test_so_is_half_a_head_after_a_whole_request():
+    with answering(reads_all, Patience(head_s=0.3)) as (address, _), connect(address) as connected:
+        connected.sendall(WHOLE)
+        received = b""
+        while not received.endswith(b"\r\n\r\n0"):
+            received += connected.recv(1000)
+        connected.sendall(b"GET")  # which ends uvicorn's own wait for a next request
+        assert was_closed(connected)
+
+
+def test_a_body_that_keeps_coming_may_take_longer():
+    patience = Patience(body_s=0.3, body_bytes_per_s=10_000)
+    with answering(reads_all, patience) as (address, _), connect(address) as connected:
+        connected.sendall(HEAD)
+        with pytest.raises(TimeoutError):  # three times as long as a silent one may take
+            connected.sendall(b"x" * 90_000)
+            connected.settimeout(0.9)
+            connected.recv(1)
+        connected.settimeout(60)
+        connected.sendall(b"x" * 10_000)
+        assert connected.recv(12) == b"HTTP/1.1 200"
+
+
+def test_an_application_that_does_not_read_is_not_the_clients_fault():
+    go_on = threading.Event()
+
+    async def waits_first(scope, receive, send):
+        if scope["type"] == "http":
+            await asyncio.to_thread(go_on.wait, 60)
+        await reads_all(scope, receive, send)
+
+    patience = Patience(body_s=0.1, body_bytes_per_s=10**9)
+    with answering(waits_first, patience) as (address, _), connect(address) as connected, connect(address) as watch:
+        connected.sendall(HEAD + b"x" * 99_000)
+        watch.sendall(HEAD)
+        assert was_closed(watch)  # so the time was over for both
+        go_on.set()
+        connected.sendall(b"x" * 1000)
+        assert connected.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_new_connection_takes_the_place_of_one_that_waits():
+    with answering(reads_all, Patience(head_s=3600, body_s=3600, most=4)) as (address, server), ExitStack() as stack:
+        body = stack.enter_context(connect(address))
+        body.sendall(HEAD + b"x" * 10)
+        wait_for(lambda: any(connected.cycle for connected in server.server_state.connections))
+        waiting = [stack.enter_context(connect(address)) for _ in range(3)]
+        for connected in waiting:
+            connected.sendall(b"GET")
+        last = stack.enter_context(connect(address))
+        last.sendall(WHOLE)
+        assert last.recv(12) == b"HTTP/1.1 200"
+        assert was_closed(waiting[0])
+        body.sendall(b"x" * 99_990)
+        assert body.recv(12) == b"HTTP/1.1 200"
+
+
+def test_where_all_are_being_answered_a_new_one_is_told_to_come_later():
+    go_on = threading.Event()
+
+    async def waits(scope, receive, send):
+        if scope["type"] == "http":
+            await asyncio.to_thread(go_on.wait, 60)
+        await reads_all(scope, receive, send)
+
+    with answering(waits, Patience(most=2)) as (address, server), ExitStack() as stack:
+        busy = [stack.enter_context(connect(address)) for _ in range(2)]
+        for connected in busy:
+            connected.sendall(WHOLE)
+        wait_for(lambda: len([connected for connected in server.server_state.connections if connected.cycle]) == 2)
+        with connect(address) as refused:
+            assert refused.recv(12) == b"HTTP/1.1 503"
+        go_on.set()
+        assert [connected.recv(12) for connected in busy] == [b"HTTP/1.1 200"] * 2
+
+
+LOW = """
+import asyncio, resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
+sys.path[:0] = sys.argv[1:]
+from test_connections import reads_all
+from app.connections import Patience, raise_open_files
+from app.server import answer, listen
+raise_open_files()
+with listen("127.0.0.1", 0) as listening:
+    told = lambda _: print(listening.getsockname()[1], flush=True)
+    asyncio.run(answer(lambda: reads_all, listening, told, Patience(head_s=3.0, most=int(1e9))))
+"""
+
+
+def test_half_sent_requests_beyond_the_limit_of_files_stop_nobody_for_long():
+    """Nothing but the clock helps here: the bound of connections is out of the way."""
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", LOW, str(here), str(here.parents[1])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            address = ("127.0.0.1", int(process.stdout.readline()))
+            with ExitStack() as stack:
+                for _ in range(90):
+                    silent = stack.enter_context(socket.socket())
+                    silent.setblocking(False)  # the system answers for the server as long as its queue has room
+                    silent.connect_ex(address)
+                assert select.select([process.stderr], [], [], 60)[0]
+                with connect(address) as connected:
+                    connected.sendall(WHOLE)
+                    assert connected.recv(12) == b"HTTP/1.1 200"
+        finally:
+            process.kill()
+        log = process.stderr.read()
+    assert "Traceback" not in log
+    assert log.count("connections wait: Too many open files (60 files may be open)") == 1
+
+
+def test_the_limit_of_files_is_raised_to_the_hard_one():
+    code = (
+        "import resource as r; from app.connections import *; hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
+        "r.setrlimit(r.RLIMIT_NOFILE, (100, min(300, hard))); raise_open_files(); print(open_files())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True
+    )
+    assert int(done.stdout) == min(300, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+
+
+def test_there_are_fewer_connections_than_files():
+    assert 8 <= Patience().connections <= max(8, open_files() // 2)
+
+
+def test_only_what_repeats_is_told_once(caplog):
+    now = [0.0]
+    told = []
+
+    class Loop:
+        def default_exception_handler(self, context):
+            told.append(context)
+
+    handle = tell_once(60, lambda: now[0])
+    full = {"message": "accept", "exception": OSError(errno.EMFILE, "Too many open files")}
+    with caplog.at_level(logging.WARNING):
+        for now[0] in (0.0, 1.0, 59.0, 60.0, 61.0):
+            handle(Loop(), full)
+    assert len(caplog.records) == 2
+    other = {"message": "x", "exception": OSError(errno.EIO, "x")}
+    handle(Loop(), other)
+    handle(Loop(), {"message": "no error"})
+    assert told == [other, {"message": "no error"}]

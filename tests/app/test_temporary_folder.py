@@ -1,0 +1,115 @@
+"""The server's temporary folder: gone with the server, however it ends."""
+
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from serving import picture
+from slow_colours import Held
+from test_server import SERVE
+
+from app.temporary_folder import LOCK, PREFIX, sweep, temporary_folder
+from tests.indexer.processes import wait_until
+
+HOLDING = """
+import signal
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from colours import ColourEmbedder
+from slow_colours import Held
+from app.bootstrap import build_services
+from app.server import serve
+from app.settings import Settings
+embedder = ColourEmbedder()
+embedder.prepare = Held(Path(sys.argv[2]))
+settings = Settings(library=Path(sys.argv[1]), decode_timeout_s=3600)
+try:
+    serve(build_services(settings, new_embedder=lambda *_, **__: embedder), port=0)
+except KeyboardInterrupt:
+    pass
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Where temporary folders are made, in this process and in those that it starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.fixture
+def served(tmp_path, temporary):
+    """A server that answers, as a process; its output is read to the end of its first line."""
+    command = [sys.executable, "-c", SERVE, str(tmp_path / "library")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def left(temporary):
+    return sorted(path.name for path in temporary.glob("picsift-*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_and_its_folder(served, temporary, number):
+    assert len(left(temporary)) == 1
+    served.send_signal(number)
+    assert served.wait(60) == 0
+    assert left(temporary) == []
+
+
+def test_what_a_killed_server_left_goes_at_the_next_start(served, temporary):
+    (leftover,) = left(temporary)
+    (temporary / leftover / "picture.png").write_bytes(b"somebody's picture")
+    sweep()
+    assert left(temporary) == [leftover]  # it is in use
+    served.kill()
+    served.wait(60)
+    with temporary_folder() as folder:
+        assert left(temporary) == [folder.name]
+    assert left(temporary) == []
+
+
+def test_only_folders_of_servers_are_swept(temporary, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / LOCK).touch()
+    (temporary / f"{PREFIX}link").symlink_to(tmp_path / "mine")
+    for name in (f"{PREFIX}starting", "picsift-demo-abc", "other"):
+        (temporary / name).mkdir()
+    (temporary / "picsift-demo-abc" / LOCK).touch()
+    before = left(temporary)
+    sweep()
+    assert left(temporary) == before
+    assert (tmp_path / "mine" / LOCK).exists()
+
+
+def test_a_picture_that_is_being_decoded_does_not_hold_up_the_end(world, temporary, tmp_path):
+    """Its thread is waited for when the server ends, so that its decoding has to end first."""
+    folder = tmp_path / "held"
+    folder.mkdir()
+    world.index()
+    command = [sys.executable, "-c", HOLDING, str(world.settings.library), str(folder), str(Path(__file__).parent)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        address = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())[0]
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(httpx.post, f"{address}/api/v1/pictures", content=picture(), timeout=60)
+            wait_until(Held(folder).begun, 60)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0  # decoding alone would take longer
+        assert left(temporary) == []
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,64 @@
+"""The thread of one core: texts are computed in it, and nobody else's number of threads changes."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from clip_model import single_thread
+from clip_model.inference import Encoder
+from clip_model.single_thread import on_one_core
+
+
+@pytest.fixture
+def four_threads(monkeypatch):
+    """Torch with four threads here and in new threads, and no thread of one core yet."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    single_thread._thread.cache_clear()
+    yield
+    single_thread._thread.cache_clear()
+    torch.set_num_threads(threads)
+
+
+def in_a_new_thread():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_one_core_computes_and_all_others_keep_their_number(four_threads):
+    assert on_one_core(torch.get_num_threads) == 1
+    assert (torch.get_num_threads(), in_a_new_thread()) == (4, 4)
+    assert on_one_core(torch.get_num_threads) == 1
+
+
+def test_an_error_reaches_who_asked(four_threads):
+    with pytest.raises(ZeroDivisionError):
+        on_one_core(lambda: 1 // 0)
+
+
+def test_when_python_ends_the_caller_computes(four_threads, monkeypatch):
+    ended = ThreadPoolExecutor(1)
+    ended.shutdown()
+    monkeypatch.setattr(single_thread, "_thread", lambda: ended)
+    monkeypatch.setattr(single_thread._thread, "cache_clear", lambda: None, raising=False)
+    assert on_one_core(lambda: 7) == 7
+
+
+def test_a_few_texts_take_one_core_and_many_take_all(four_threads, model):
+    encoder, seen = Encoder(model, device="cpu", precision="fp32", batch_size=4), []
+    encoder._model.transformer.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    encoder.encode_texts(["a dog", "a cat"])
+    encoder.encode_texts([f"dog {number}" for number in range(5)])
+    assert seen == [1, 4, 4]
+    assert torch.get_num_threads() == 4
+
+
+def test_a_text_does_not_wait_for_pictures(model):
+    encoder = Encoder(model, device="cpu", precision="fp32")
+    with encoder._turn:  # a batch of pictures is being computed
+        assert encoder.encode_texts(["a dog"]).shape == (1, encoder.dim)

@@ -9,38 +9,13 @@ from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.trusted_proxies import Network, checked_root
+
 Scope = MutableMapping[str, Any]  # of ASGI
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SAID = re.compile(rb"(x-forwarded(-.*)?|forwarded|x-real-ip|x-gradio-server|x-original-.*)")
 NAME = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", re.ASCII)
-ROOT = re.compile(r"(/[\w.~-]+)*", re.ASCII)
-OWN_NAMES = {"api", "assets", "config", "favicon.ico", "gradio_api", "openapi.json", "static", "svelte", "theme.css"}
 PAIR = re.compile(r"""\s*([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^";,\s]*)\s*""")
-
-
-def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Addresses and networks of proxies.
-
-    Raises:
-        ValueError: one is neither.
-    """
-    return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts if text.strip())
-
-
-def checked_root(text: str) -> str:
-    """A path that everything lies below: "" or "/photos".
-
-    Raises:
-        ValueError: it cannot be one.
-    """
-    path = "/" + text.strip().strip("/") if text.strip().strip("/") else ""
-    first = path.partition("/")[2].partition("/")[0]
-    if not ROOT.fullmatch(path) or {".", ".."} & set(path.split("/")):
-        raise ValueError(f"{text!r} is no path such as /photos")
-    if first in OWN_NAMES:
-        raise ValueError(f"/{first} is a path of the server's own; take another, such as /photos")
-    return path
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from app.bootstrap import Services
 from app.connections import Patience, protocol, raise_open_files, tell_once
 from app.doorkeeper import Doorkeeper
 from app.exits import cleanup_on_sigterm
-from app.forwarding import Proxies, networks
+from app.forwarding import Proxies
 from app.page_door import PageDoor
 from app.security import LOOPBACK_NAMES, Gate, is_loopback
 from app.temporary_folder import temporary_folder
+from app.trusted_proxies import networks
 from app.ui import build_ui, mount
 from indexer.errors import PicsiftError
 

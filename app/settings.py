@@ -14,8 +14,8 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.forwarding import checked_root, networks
 from app.password_hash import check_hash, is_hash
+from app.trusted_proxies import checked_root, networks
 from indexer.errors import PicsiftError
 from indexer.ignoring import Ignoring, parse
 from indexer.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.forwarding import Proxies, checked_root, networks, path_below_root
+from app.forwarding import Proxies, path_below_root
+from app.trusted_proxies import checked_root, networks
 
 
 def request(path="/", sender="127.0.0.1", **headers):

@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 
 from app import doorkeeper
 from app.doorkeeper import Doorkeeper
-from app.forwarding import Proxies, networks
+from app.forwarding import Proxies
 from app.security import Gate, is_loopback, is_same_site
+from app.trusted_proxies import networks
 
 
 def secret(request):

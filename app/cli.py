@@ -208,7 +208,8 @@ def _give_memory_back() -> None:
 def _serve(services: Services) -> None:
     from app.server import serve
 
-    serve(services, services.settings.host, services.settings.port)
+    with exits.cleanup_on_sigterm():
+        serve(services, services.settings.host, services.settings.port)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from app.api import build_api
 from app.bootstrap import Services
 from app.connections import Patience, protocol, raise_open_files, tell_once
 from app.doorkeeper import Doorkeeper
-from app.exits import cleanup_on_sigterm
 from app.forwarding import Proxies
 from app.page_door import PageDoor
 from app.security import LOOPBACK_NAMES, Gate, is_loopback
@@ -42,7 +41,7 @@ def serve(
     *,
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Answer until interrupted (Ctrl-C raises KeyboardInterrupt when everything is closed).
+    """Answer until interrupted (Ctrl-C raises KeyboardInterrupt when everything is closed; SIGTERM is the caller's).
 
     Args:
         services: what answers.
@@ -62,7 +61,7 @@ def serve(
         log.warning("no password is set: whomever the proxy lets through can see your photos")
     raise_open_files()
     names = LOOPBACK_NAMES | {host.lower(), *services.settings.allowed_host} if local else None
-    with cleanup_on_sigterm(), listen(host, port) as listening, temporary_folder() as folder:
+    with listen(host, port) as listening, temporary_folder() as folder:
         os.environ["GRADIO_TEMP_DIR"] = str(folder)  # Gradio's own default is shared with other users
         threading.Thread(target=_warm_up, args=(services,), name="warm-up", daemon=True).start()
         run = answer(

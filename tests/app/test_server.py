@@ -19,11 +19,13 @@ import signal
 import sys
 from pathlib import Path
 from app.bootstrap import build_services
+from app.exits import cleanup_on_sigterm
 from app.server import serve
 from app.settings import Settings
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background has it ignored
 try:
-    serve(build_services(Settings(library=Path(sys.argv[1])), create=True), port=0)
+    with cleanup_on_sigterm():
+        serve(build_services(Settings(library=Path(sys.argv[1])), create=True), port=0)
 except KeyboardInterrupt:
     print("stopped", flush=True)
 """

@@ -25,13 +25,15 @@ sys.path.insert(0, sys.argv[3])
 from colours import ColourEmbedder
 from slow_colours import Held
 from app.bootstrap import build_services
+from app.exits import cleanup_on_sigterm
 from app.server import serve
 from app.settings import Settings
 embedder = ColourEmbedder()
 embedder.prepare = Held(Path(sys.argv[2]))
 settings = Settings(library=Path(sys.argv[1]), decode_timeout_s=3600)
 try:
-    serve(build_services(settings, new_embedder=lambda *_, **__: embedder), port=0)
+    with cleanup_on_sigterm():
+        serve(build_services(settings, new_embedder=lambda *_, **__: embedder), port=0)
 except KeyboardInterrupt:
     pass
 """

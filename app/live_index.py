@@ -30,7 +30,9 @@ class LiveIndex:
         self._library = library
         self._device = device
         self._lock = threading.Lock()
+        self._model: tuple[object, ModelRecord] | None = None  # and the catalog's version then
         self._fingerprint: str | None = None
+        self._in_step: object = None  # the catalog's version when the index was
         self._index: VectorIndex | None = None
         self._frames: tuple[VectorIndex, int, NDArray[np.int64]] | None = None
 
@@ -40,8 +42,12 @@ class LiveIndex:
         Raises:
             EmptyLibraryError: no photo has been indexed.
         """
+        version, known = self._library.catalog.version(), self._model
+        if known is not None and known[0] == version:
+            return known[1]
         model = self._library.catalog.active_model()
         if model is not None:
+            self._model = version, model
             return model
         if self._library.catalog.counts().photos:
             raise EmptyLibraryError("the first indexing of this library is not complete yet. Run: picsift index")
@@ -51,14 +57,17 @@ class LiveIndex:
         """That model's index, in step with the catalog as it is now; it may be searched from any thread."""
         with self._lock:
             catalog = self._library.catalog
+            version = catalog.version()
             if self._index is None or self._fingerprint != model.fingerprint:
                 self._index = self._open(model)
                 self._fingerprint = model.fingerprint
-            elif self._index.generation == catalog.generation(model.id):
+            elif self._in_step == version:
                 return self._index
-            repaired = refresh(self._index, catalog, model.id)
-            if repaired:
-                log.warning("%s", repaired)
+            if self._index.generation != catalog.generation(model.id):
+                repaired = refresh(self._index, catalog, model.id)
+                if repaired:
+                    log.warning("%s", repaired)
+            self._in_step = version
             return self._index
 
     def frames(self, index: VectorIndex) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from app.picture_decoder import PictureDecoder
 from app.query import MAX_LIMIT, MAX_OFFSET, MAX_TEXT, Picture, Query
 from app.query_embedder import NOTHING, QueryEmbedder, Vector
 from app.ranking import Hit, page
+from app.recent_photos import RecentPhotos
 from indexer.embedder import Embedder
 from indexer.errors import QueryError
 from indexer.frame_ids import frame_id, photo_of
@@ -71,6 +72,7 @@ class SearchService:
         self._library = library
         self._embedder = QueryEmbedder(embedder_for, decoder)
         self._passes = index_passes()
+        self._photos = RecentPhotos(library.catalog)
 
     def search(self, query: Query) -> SearchResult:
         """The photos nearest to the words, the picture, or both.
@@ -137,7 +139,7 @@ class SearchService:
         own = 0 if leave_out is None else 1 + int(np.count_nonzero(photo_of(frames) == leave_out))
         hits, has_more = page(
             lambda k: _nearest(self._passes, Look(index, vector, k, within), leave_out, own),
-            catalog.photos,
+            self._photos,
             limit=query.limit,
             offset=query.offset,
             sort=query.sort,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from indexer import embedding_store, frame_store
+from indexer.data_version import DataVersion
 from indexer.database import reading, writing
 from indexer.export_catalog import ExportCatalog
 from indexer.tag_catalog import TagCatalog
@@ -27,11 +28,13 @@ class ModelCatalog:
     def __init__(self, engine: Engine) -> None:
         """Work on an open database (`indexer.database.open_database`)."""
         self.engine = engine
+        self.version = DataVersion(engine)
         self.tags = TagCatalog(engine)
         self.exports = ExportCatalog(engine)
 
     def close(self) -> None:
         """Let go of the database; a later call opens it again."""
+        self.version.close()
         self.engine.dispose()
 
     def model(self, name: str, fingerprint: str, dim: int) -> ModelRecord:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import bindparam, delete, insert, select, tuple_
 
 from indexer.database import in_chunks
 from indexer.photo_store import locate, split
@@ -14,7 +15,7 @@ from indexer.records import storable_ns
 from indexer.tables import CompanionRow, FolderRow, PhotoRow
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from indexer.records import FoundFile
 
@@ -57,10 +58,15 @@ def names(connection: Connection, photo_ids: Sequence[int]) -> dict[int, list[st
     """Give the names of the files beside photos, for those that have any."""
     found: defaultdict[int, list[str]] = defaultdict(list)
     for chunk in in_chunks(photo_ids):
-        query = select(CompanionRow.photo_id, CompanionRow.name).where(CompanionRow.photo_id.in_(chunk))
-        for photo_id, name in connection.execute(query.order_by(CompanionRow.name)):
+        for photo_id, name in connection.execute(_names_query(), {"ids": chunk}):
             found[photo_id].append(name)
     return found
+
+
+@cache
+def _names_query() -> Select[int, str]:
+    of_these = CompanionRow.photo_id.in_(bindparam("ids", expanding=True))
+    return select(CompanionRow.photo_id, CompanionRow.name).where(of_these).order_by(CompanionRow.name)
 
 
 def _known(connection: Connection, root_id: int, seen: Container[str]) -> dict[tuple[int, str], tuple[int, int]]:

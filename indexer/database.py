@@ -77,15 +77,20 @@ def open_database(library: Path) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One snapshot of the database; other processes may write meanwhile. Raises LibraryError."""
-    with explained(_file(engine)), engine.connect() as connection:
+    with explained(file_of(engine)), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes: committed at the end, undone by any exception. Raises LibraryError."""
-    with explained(_file(engine)), engine.execution_options(**{_WRITES: True}).begin() as connection:
+    with explained(file_of(engine)), engine.execution_options(**{_WRITES: True}).begin() as connection:
         yield connection
+
+
+def file_of(engine: Engine) -> Path:
+    """The file that an engine of this module works on."""
+    return Path(engine.url.database or "")
 
 
 def in_chunks(values: Sequence[_T], size: int = IN_LIMIT) -> Iterator[Sequence[_T]]:
@@ -200,7 +205,3 @@ def own_version() -> str:
         return importlib.metadata.version("picsift")
     except importlib.metadata.PackageNotFoundError:
         return "an uninstalled picsift"
-
-
-def _file(engine: Engine) -> Path:
-    return Path(engine.url.database or "")

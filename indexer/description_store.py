@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
@@ -17,7 +18,7 @@ from indexer.records import storable_ns
 from indexer.tables import KeywordRow, PhotoRow, PlaceRow
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from indexer.metadata import PhotoMetadata
     from indexer.records import DescribedPhoto
@@ -58,11 +59,16 @@ def keywords_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, t
     """Give the keywords of those photos that have any."""
     found: defaultdict[int, list[Keyword]] = defaultdict(list)
     for chunk in in_chunks(photo_ids):
-        query = select(KeywordRow.photo_id, KeywordRow.keyword, KeywordRow.source)
-        ordered = query.where(KeywordRow.photo_id.in_(chunk)).order_by(KeywordRow.photo_id, KeywordRow.position)
-        for photo_id, word, source in connection.execute(ordered):
+        for photo_id, word, source in connection.execute(_keywords_query(), {"ids": chunk}):
             found[photo_id].append(Keyword(word, source))
     return {photo_id: tuple(words) for photo_id, words in found.items()}
+
+
+@cache
+def _keywords_query() -> Select[int, str, str]:
+    query = select(KeywordRow.photo_id, KeywordRow.keyword, KeywordRow.source)
+    of_these = KeywordRow.photo_id.in_(bindparam("ids", expanding=True))
+    return query.where(of_these).order_by(KeywordRow.photo_id, KeywordRow.position)
 
 
 def with_keywords(connection: Connection) -> list[int]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 
 from indexer import companion_store, place_filter, suggestion_store, tag_filter, tag_store
 from indexer.database import IN_LIMIT, fetch_ids, in_chunks
@@ -81,7 +82,7 @@ def photos(connection: Connection, ids: Sequence[int]) -> list[PhotoRecord]:
     """Give photos in the order of `ids`; unknown ones are left out."""
     found: dict[int, PhotoRecord] = {}
     for chunk in in_chunks(sorted({int(number) for number in ids})):
-        found.update((photo.id, photo) for photo in _records(connection, PhotoRow.id.in_(chunk)))
+        found.update((photo.id, photo) for photo in map(_record, connection.execute(_by_id(), {"ids": chunk})))
     for number, words in keywords_of(connection, list(found)).items():
         found[number] = replace(found[number], keywords=tuple(word.text for word in words))
     for number, names in companion_store.names(connection, list(found)).items():
@@ -181,12 +182,21 @@ def _at_places(connection: Connection, query: Select[int], place: str | None) ->
 
 
 def _records(connection: Connection, condition: ColumnElement[bool]) -> Iterator[PhotoRecord]:
+    return map(_record, connection.execute(_record_query().where(condition)))
+
+
+@cache
+def _by_id() -> Select[*tuple[Any, ...]]:
+    """The query that every search makes: made once, since SQLAlchemy needs longer for that than SQLite to answer."""
+    return _record_query().where(PhotoRow.id.in_(bindparam("ids", expanding=True)))
+
+
+def _record_query() -> Select[*tuple[Any, ...]]:
     columns = [getattr(PhotoRow, name) for name in _RECORD]
     path = (PhotoRow.id, FolderRow.root_id, RootRow.path, FolderRow.path, PhotoRow.name)
     place = (func.nullif(name, "") for name in (PlaceRow.city, PlaceRow.region, PlaceRow.country))
     query = select(*path, *columns, *place).join(FolderRow, PhotoRow.folder_id == FolderRow.id).join(RootRow)
-    placed = query.outerjoin(PlaceRow, PhotoRow.place_id == PlaceRow.id)
-    return map(_record, connection.execute(placed.where(condition)))
+    return query.outerjoin(PlaceRow, PhotoRow.place_id == PlaceRow.id)
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> PhotoRecord:

@@ -12,7 +12,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    if target := config.getoption("--outcomes"):
+    target = config.getoption("--outcomes")
+    if target and not hasattr(config, "workerinput"):  # a worker of pytest-xdist tells its controller, which writes
         config.pluginmanager.register(Outcomes(Path(target)), "outcomes-writer")
 
 
@@ -31,7 +32,7 @@ class Outcomes:
         if report.failed:
             self.write(outcome="failed", test=report.nodeid, text=report.longreprtext)
         elif report.skipped and not hasattr(report, "wasxfail"):
-            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple | list) else str(report.longrepr)
             self.write(outcome="skipped", test=report.nodeid, text=reason.removeprefix("Skipped: "))
 
     def pytest_runtest_logreport(self, report):

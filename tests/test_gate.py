@@ -46,10 +46,10 @@ def gate(tmp_path):
     """Runs the tests that `-k` selects as .ci/run does; gives the exit status and what was printed."""
     (tmp_path / "test_it.py").write_text(TESTS)
 
-    def run(selected):
+    def run(selected, *how):
         outcomes = tmp_path / "outcomes"
         options = {"cwd": tmp_path, "env": {"PYTHONPATH": str(ROOT)}, "capture_output": True, "text": True}
-        chosen = ["-p", "tests.outcomes", f"--outcomes={outcomes}", "-k", selected]
+        chosen = ["-p", "tests.outcomes", f"--outcomes={outcomes}", "-k", selected, *how]
         subprocess.run([*PYTEST, *chosen], **options, check=False)
         verdict = [sys.executable, str(ROOT / ".ci" / "verdict.py"), str(outcomes), *PYTEST]
         done = subprocess.run(verdict, **options, check=False)
@@ -78,6 +78,23 @@ def test_what_stops_the_gate(gate, selected, status, words):
     assert returned == status, printed
     assert all(word in printed for word in words), printed
     assert ("FLAKY" in printed) == any("FLAKY" in word for word in words)
+
+
+@pytest.mark.parametrize(
+    ("selected", "status", "lines"),
+    [
+        ("good or fails_first", 0, ["FLAKY: test_it.py::test_fails_first[a b[c]]"]),
+        ("fails_second", 1, ["BROKEN: test_it.py::test_fails_second"]),
+        ("good or listed_skip", 0, []),
+        ("silent_skip", 1, ["SKIPPED"]),
+        ("good or kills", 1, ["BROKEN: test_it.py::test_kills"]),
+    ],
+)
+def test_workers_stop_it_for_the_same(gate, selected, status, lines):
+    returned, printed = gate(selected, "-n", "2")
+    assert returned == status, printed
+    said = [line for line in printed.splitlines() if line.startswith(("FLAKY", "BROKEN", "SKIPPED"))]
+    assert len(said) == len(lines) and all(map(str.startswith, said, lines)), printed
 
 
 def test_many_failures_are_no_accident(gate, tmp_path):

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import threading
 from contextlib import contextmanager
 
@@ -27,6 +28,16 @@ def photo_id(services, name):
         if photo is not None and photo.path.name == name:
             return photo.id
     raise AssertionError(f"no photo is called {name}")
+
+
+def announced(process):
+    """The address that a server, started as a process, writes to its standard error."""
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return found[0]
+    raise AssertionError(f"the server ended with {process.wait(60)} and said: {''.join(said)}")
 
 
 @contextmanager

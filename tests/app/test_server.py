@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from serving import in_loop, running
+from serving import announced, in_loop, running
 from starlette.testclient import TestClient
 
 from app.server import ServerError, build_app, serve
@@ -43,7 +43,7 @@ def test_it_says_where_it_answers_and_ctrl_c_ends_it_though_a_page_is_open(tmp_p
     command = [sys.executable, "-c", SERVE, str(tmp_path / "library")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        address = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())[0]
+        address = announced(process)
         assert status_of(address + "/api/v1/health") == 200
         assert status_of(address) == 200
         stream = urllib.request.urlopen(address + "/gradio_api/heartbeat/abc", timeout=30)  # as an open page holds

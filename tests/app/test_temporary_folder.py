@@ -1,6 +1,5 @@
 """The server's temporary folder: gone with the server, however it ends."""
 
-import re
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import picture
+from serving import announced, picture
 from slow_colours import Held
 from test_server import SERVE
 
@@ -54,7 +53,7 @@ def served(tmp_path, temporary):
     """A server that answers, as a process; its output is read to the end of its first line."""
     command = [sys.executable, "-c", SERVE, str(tmp_path / "library")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+    announced(process)
     yield process
     process.kill()
     process.communicate()
@@ -105,7 +104,7 @@ def test_a_picture_that_is_being_decoded_does_not_hold_up_the_end(world, tempora
     command = [sys.executable, "-c", HOLDING, str(world.settings.library), str(folder), str(Path(__file__).parent)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        address = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())[0]
+        address = announced(process)
         with ThreadPoolExecutor(1) as threads:
             threads.submit(httpx.post, f"{address}/api/v1/pictures", content=picture(), timeout=60)
             wait_until(Held(folder).begun, 60)

@@ -72,7 +72,7 @@ def test_the_speedup_is_measured(monkeypatch):
         return product(left, right)
 
     monkeypatch.setattr(torch.Tensor, "__matmul__", timed)
-    assert bfloat16_speedup() == pytest.approx(1.5)
+    assert bfloat16_speedup.__wrapped__() == pytest.approx(1.5)  # not what an earlier test had it remember
 
 
 @pytest.mark.parametrize(

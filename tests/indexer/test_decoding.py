@@ -54,7 +54,7 @@ def test_no_more_than_asked_are_taken_up_before_their_turn(tmp_path, decoder):
     folder.mkdir()
     for i in range(20):
         draw(i).save(folder / f"{i:02}.png")
-    taken = []
+    taken, before = [], set(threading.enumerate())
 
     def watched():
         for job in jobs(folder):
@@ -65,7 +65,7 @@ def test_no_more_than_asked_are_taken_up_before_their_turn(tmp_path, decoder):
     next(results)
     assert len(taken) == 4
     results.close()
-    assert threading.active_count() == 1
+    wait_until(lambda: set(threading.enumerate()) <= before)
 
 
 def test_a_file_with_the_bytes_of_a_known_photo_is_not_decoded(tmp_path, decoder):

@@ -1,0 +1,62 @@
+"""The number that tells of every change of the database, by whomever."""
+
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from indexer.catalog import Catalog
+from indexer.database import FILE_NAME, open_database
+from indexer.errors import LibraryError
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    catalog = Catalog(open_database(tmp_path / "a library #1 with %20"))
+    yield catalog
+    catalog.close()
+
+
+def test_it_stays_while_nothing_changes_and_moves_with_every_commit(catalog, tmp_path):
+    first = catalog.version()
+    catalog.counts()
+    assert catalog.version() == first
+    catalog.add_root(tmp_path)
+    second = catalog.version()
+    assert second != first
+    catalog.note_scan(catalog.roots()[0].id, "cut short")
+    assert catalog.version() not in (first, second)
+
+
+def test_another_process_moves_it(catalog, tmp_path):
+    first = catalog.version()
+    code = (
+        "import sys; from pathlib import Path; from indexer.catalog import Catalog; "
+        "from indexer.database import open_database; Catalog(open_database(Path(sys.argv[1]))).add_root(Path('/'))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a library #1 with %20")], check=True, timeout=60)
+    assert catalog.version() != first
+
+
+def test_after_closing_it_is_another_one(catalog):
+    first = catalog.version()
+    catalog.close()
+    assert catalog.version() != first
+
+
+def test_a_library_that_is_gone_is_not_made_anew(catalog, tmp_path):
+    catalog.close()
+    file = tmp_path / "a library #1 with %20" / FILE_NAME
+    file.unlink()
+    with pytest.raises(LibraryError):
+        catalog.version()
+    assert not file.exists()
+
+
+def test_it_does_not_hold_up_a_writer(catalog, tmp_path):
+    catalog.version()
+    other = sqlite3.connect(tmp_path / "a library #1 with %20" / FILE_NAME, timeout=0)
+    other.execute("BEGIN EXCLUSIVE")
+    other.execute("COMMIT")
+    other.close()

@@ -4,21 +4,18 @@
 """
 
 import functools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
-
-import gradio as gr
 from fastapi import FastAPI
 
 from app import browsing, gallery
 from app.bootstrap import Services
 from app.browsing import Fields, Shown
 from app.markup import safe
+from app.quiet_gradio import gradio as gr
 from app.security import MAX_BODY_BYTES
 from app.theme import THEME
 from app.viewer import viewer

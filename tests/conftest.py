@@ -1,5 +1,6 @@
 """Fixtures that several packages' tests share: a tiny model, and photos that do not belong to the project."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from tests.fuzzing import load_profile
 
 load_profile()
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch and FAISS are loaded, and for every process that is started
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many workers as cores would wait for one another's threads
 
 
 @pytest.fixture(scope="session")

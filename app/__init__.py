@@ -9,8 +9,8 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from app.bootstrap import Services, build_services
-    from app.query import Query
-    from app.search import SearchResult, SearchService
+    from app.search.query import Query
+    from app.search.search_service import SearchResult, SearchService
     from app.settings import Settings, load_settings
 
 __all__ = ["Query", "SearchResult", "SearchService", "Services", "Settings", "build_services", "load_settings"]
@@ -19,8 +19,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "bootstrap": ["Services", "build_services"],
-        "query": ["Query"],
-        "search": ["SearchResult", "SearchService"],
+        "search.query": ["Query"],
+        "search.search_service": ["SearchResult", "SearchService"],
         "settings": ["Settings", "load_settings"],
     },
 )

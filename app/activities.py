@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from indexer.activity import Activity
+from indexer.watching.activity import Activity
 
 STATES = {"starting": "starting", "scanning": "looking for photos", "idle": "in step", "waiting": "waiting"}
 

@@ -7,12 +7,12 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.dropped_pictures import DroppedPictures
-from app.export import ExportService
-from app.picture_decoder import PictureDecoder
-from app.search import SearchService
+from app.search.dropped_pictures import DroppedPictures
+from app.search.picture_decoder import PictureDecoder
+from app.search.search_service import SearchService
 from app.settings import Settings
-from app.tagging import TaggingService
+from app.tagging.export.export_service import ExportService
+from app.tagging.tagging_service import TaggingService
 from indexer.embedder import Embedder
 from indexer.library import Library, open_library
 

@@ -20,11 +20,11 @@ from app.bootstrap import DEFAULT_MODEL, build_services
 from app.samples import BLUE, FORMATS, RED, sample, sample_video
 from app.settings import Settings, config_path
 from app.status import read_status
-from indexer import images
 from indexer.embedder import Embedder
 from indexer.errors import ImageError, PicsiftError
-from indexer.vector_index import VectorIndex
-from indexer.video_frames import open_video
+from indexer.pictures import images
+from indexer.pictures.video_frames import open_video
+from indexer.vectors.index import VectorIndex
 
 ESSENTIAL_FORMATS = frozenset({"JPEG", "PNG"})
 WANTED_FREE = 1_000_000_000  # bytes

@@ -1,4 +1,4 @@
-"""The console script: hands over to `cli.py`, and ends in order when it is interrupted while that is still loading."""
+"""The console script: hands over to `app/cli/commands.py`, and ends in order if interrupted while that loads."""
 
 import sys
 
@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command line."""
     try:
-        from app.cli import main as run
+        from app.cli.commands import main as run
     except KeyboardInterrupt:
         sys.stderr.write("picsift: interrupted.\n")
         raise SystemExit(130) from None

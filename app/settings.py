@@ -17,8 +17,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from app.password_hash import check_hash, is_hash
 from app.trusted_proxies import checked_root, networks
 from indexer.errors import PicsiftError
-from indexer.ignoring import Ignoring, parse
-from indexer.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S
+from indexer.folders.ignoring import Ignoring, parse
+from indexer.workers.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S
 
 APP_NAME = "picsift"
 ENV_PREFIX = "PICSIFT_"

@@ -6,9 +6,9 @@ from typing import Any
 
 from app import activities
 from app.bootstrap import Services
-from indexer.activity import Activity, read_activity
+from indexer.catalog.records import ModelRecord, Root
 from indexer.errors import ModelError
-from indexer.records import ModelRecord, Root
+from indexer.watching.activity import Activity, read_activity
 
 LISTED_FAILURES = 100
 

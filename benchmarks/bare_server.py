@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from indexer.embedder import Embedder
 from indexer.library import open_library
-from indexer.vector_index import VectorIndex
+from indexer.vectors.index import VectorIndex
 
 
 def build(folder: Path) -> FastAPI:

@@ -21,17 +21,17 @@ import numpy as np
 import rawpy
 from PIL import Image
 
-from clip_model.squares import CenterSquare
-from indexer import formats
-from indexer.recipe import Recipe
-from indexer.records import FoundFile
-from indexer.thumbnails import ThumbnailStore
+from clip_model.preprocessing.squares import CenterSquare
+from indexer.catalog.records import FoundFile
+from indexer.pictures import formats
+from indexer.pictures.thumbnails import ThumbnailStore
+from indexer.workers.recipe import Recipe
 
 SIDE = (4000, 3000)
 SIZE = 224
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "indexer"))
-from dng_sample import dng  # noqa: E402
+sys.path.append(str(Path(__file__).parents[1]))
+from tests.indexer.dng_sample import dng  # noqa: E402
 
 
 def draw() -> Image.Image:

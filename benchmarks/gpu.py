@@ -21,9 +21,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from indexer.gpu_mirror import GpuMirror, gpu_count, open_mirror
-from indexer.vector_index import VectorIndex
-from indexer.vector_rows import Found, load_faiss
+from indexer.vectors.gpu_mirror import GpuMirror, gpu_count, open_mirror
+from indexer.vectors.index import VectorIndex
+from indexer.vectors.rows import Found, load_faiss
 
 _FINGERPRINT = "0" * 64
 _TOLERANCE = 1e-3  # of a score

@@ -26,11 +26,11 @@ from indexing import BATCH, write_photos
 
 from clip_model import CLIP, PRESETS, save_model
 from clip_model.inference import load_encoder
-from clip_model.transforms import normalize
+from clip_model.preprocessing.transforms import normalize
 from indexer import Embedder, open_library, sync
-from indexer.isolation import WorkerPool
-from indexer.recipe import Recipe
-from indexer.records import FoundFile
+from indexer.catalog.records import FoundFile
+from indexer.workers.isolation import WorkerPool
+from indexer.workers.recipe import Recipe
 
 DISTINCT = 64  # drawn photos; the others are copies under other names, told apart by bytes behind the picture
 SIZE = 224

@@ -36,11 +36,11 @@ from PIL import Image
 
 from clip_model import CLIP, PRESETS, save_model
 from clip_model.inference import load_encoder
-from clip_model.transforms import normalize
+from clip_model.preprocessing.transforms import normalize
 from indexer import Embedder, open_library, sync
-from indexer.isolation import WorkerPool
-from indexer.recipe import Recipe
-from indexer.records import FoundFile
+from indexer.catalog.records import FoundFile
+from indexer.workers.isolation import WorkerPool
+from indexer.workers.recipe import Recipe
 
 SIDE = (4000, 3000)
 BATCH = 32

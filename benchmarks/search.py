@@ -26,16 +26,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from app.picture_decoder import PictureDecoder
-from app.query import Query
-from app.search import SearchService
+from app.search.picture_decoder import PictureDecoder
+from app.search.query import Query
+from app.search.search_service import SearchService
+from indexer.catalog.records import NewPhoto, PhotoFilter
 from indexer.embedder import Embedder
 from indexer.errors import ModelError
 from indexer.library import Library, open_library
-from indexer.metadata import PhotoMetadata
-from indexer.records import NewPhoto, PhotoFilter
-from indexer.repair import refresh
-from indexer.vector_index import VectorIndex
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.vectors.index import VectorIndex
+from indexer.vectors.repair import refresh
 
 _BATCH = 2048
 _FIRST_DAY = datetime(2010, 1, 1)

@@ -11,7 +11,7 @@ The peers' way is a softmax over all tags at CLIP's temperature, of "a photo of 
 the one of the best F1 on these very photos, which is more than a peer could know. Calibration error is the expected
 one over ten bins, of pairs of photo and tag with a confidence of at least 0.05: nearly all others are plainly wrong.
 
-`--fit` fits the constants of `app/relevance.py` on other photos. The last table is a run of `picsift tag` over a
+`--fit` fits the constants of `app/search/relevance.py` on other photos. The last table is a run of `picsift tag` over a
 library of random vectors, from SQLite to SQLite: no photo is opened.
 """
 
@@ -30,15 +30,15 @@ import numpy as np
 import pyarrow.parquet
 from PIL import Image
 
-from app import relevance
-from app.live_index import LiveIndex
-from app.tag_scores import Scorer
-from app.tag_vectors import tag_vectors
-from app.tagging import TaggingService
-from app.vocabulary import Tag, Vocabulary, load_vocabulary
+from app.search import relevance
+from app.search.live_index import LiveIndex
+from app.tagging.scores import Scorer
+from app.tagging.tag_vectors import tag_vectors
+from app.tagging.tagging_service import TaggingService
+from app.tagging.vocabulary.vocabulary import Tag, Vocabulary, load_vocabulary
 from indexer import Embedder, open_library
-from indexer.metadata import PhotoMetadata
-from indexer.records import NewPhoto
+from indexer.catalog.records import NewPhoto
+from indexer.metadata.photo_metadata import PhotoMetadata
 
 LEAST_POSITIVES = 10
 TEMPERATURE = 100.0

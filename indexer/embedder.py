@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clip_model.preprocessing.squares import CenterSquare
 from clip_model.registry import ModelInfo, resolve
-from clip_model.squares import CenterSquare
 from indexer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Embedder:
     def embed_squares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embeddings of what `prepare` gave, for a search: (n, d) float32, unit length."""
         encoder = self._ready()
-        from clip_model.transforms import normalize
+        from clip_model.preprocessing.transforms import normalize
 
         return encoder.encode_pixels([normalize(square) for square in pixels])
 

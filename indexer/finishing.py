@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from indexer import vector_file
+from indexer.catalog.records import ModelRecord
+from indexer.folders.reconcile import Settled
 from indexer.library import Library
-from indexer.reconcile import Settled
-from indexer.records import ModelRecord
-from indexer.repair import refresh
-from indexer.vector_index import VectorIndex
+from indexer.vectors import file as vector_file
+from indexer.vectors.index import VectorIndex
+from indexer.vectors.repair import refresh
 
 
 def finish(library: Library, model: ModelRecord, settled: Settled, *, complete: bool, new: bool) -> list[str]:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from indexer.catalog import Catalog
-from indexer.database import open_database
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.database import open_database
+from indexer.catalog.records import ModelRecord
 from indexer.errors import LibraryError, LibraryLockedError
-from indexer.records import ModelRecord
-from indexer.thumbnails import ThumbnailStore
+from indexer.pictures.thumbnails import ThumbnailStore
 
 CATALOG = "catalog.db"
 

@@ -15,17 +15,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from indexer import images
-from indexer.decoding import Decoder, Job, Result, decode_in_turn, workers_for
+from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder
 from indexer.finishing import drop_thumbnails, finish
-from indexer.ignoring import NOTHING_MORE, Ignoring
-from indexer.isolation import WorkerPool
+from indexer.folders.ignoring import NOTHING_MORE, Ignoring
+from indexer.folders.reconcile import Settled, reconcile
 from indexer.library import Library
-from indexer.recipe import Recipe
-from indexer.reconcile import Settled, reconcile
-from indexer.records import ModelRecord
+from indexer.pictures import images
 from indexer.storing import Storing
+from indexer.workers.decoding import Decoder, Job, Result, decode_in_turn, workers_for
+from indexer.workers.isolation import WorkerPool
+from indexer.workers.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 

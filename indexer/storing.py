@@ -11,11 +11,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decoding import Job, Result
+from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, ModelRecord, NewPhoto
 from indexer.embedder import Embedder
 from indexer.library import Library
-from indexer.places import placed
-from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, ModelRecord, NewPhoto
+from indexer.metadata.places import placed
+from indexer.workers.decoding import Job, Result
 
 COMMIT_PHOTOS = 256
 COMMIT_SECONDS = 5.0

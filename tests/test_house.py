@@ -5,6 +5,8 @@ import importlib
 import statistics
 import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,63 @@ ROOT = Path(__file__).parents[1]
 ORDER = ["clip_model", "indexer", "app"]
 LARGEST_FILE = 250
 LARGEST_FUNCTION = 80
+LEAST_MODULES, MOST_MODULES = 3, 16
 EXPORTS = {
     "clip_model": ["CLIP", "PRESETS", "CLIPConfig", "Encoder", "load_encoder", "load_model", "save_model"],
     "indexer": ["Embedder", "Library", "PicsiftError", "Progress", "SyncReport", "open_library", "sync"],
     "app": ["Query", "SearchResult", "SearchService", "Services", "Settings", "build_services", "load_settings"],
+}
+"""Rooms below these export nothing: who needs a module names it."""
+
+# Which of its own package's rooms a room may import; the modules at a package's top are rooms of their own. Imports
+# inside functions count, and those for types alone too: to know a type is to know the room.
+MAY_IMPORT = {
+    "clip_model.average": "training",
+    "clip_model.checkpoint": "config header model registry",
+    "clip_model.distill": "training",
+    "clip_model.evaluate": "evaluation",
+    "clip_model.evaluation": "inference precision",
+    "clip_model.folding": "vision",
+    "clip_model.header": "config",
+    "clip_model.inference": "checkpoint folding model precision preprocessing registry single_thread vision",
+    "clip_model.model": "config text vision",
+    "clip_model.registry": "header",
+    "clip_model.text": "config transformer",
+    "clip_model.train": "training",
+    "clip_model.training": "checkpoint config evaluation model precision preprocessing",
+    "clip_model.vision": "config transformer",
+    "indexer.catalog": "catalog.migrations catalog.stores errors metadata",
+    "indexer.catalog.filters": "catalog",
+    "indexer.catalog.migrations": "catalog",
+    "indexer.catalog.migrations.versions": "catalog",
+    "indexer.catalog.stores": "catalog catalog.filters errors metadata",
+    "indexer.embedder": "errors",
+    "indexer.finishing": "catalog folders library vectors",
+    "indexer.folders": "catalog errors library metadata pictures pictures.content workers",
+    "indexer.forgetting": "errors finishing library",
+    "indexer.library": "catalog errors pictures",
+    "indexer.pictures": "errors metadata pictures.content",
+    "indexer.pictures.content": "pictures",
+    "indexer.pipeline": "catalog embedder finishing folders library pictures storing workers",
+    "indexer.storing": "catalog embedder library metadata workers",
+    "indexer.vectors": "errors",
+    "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
+    "indexer.workers": "catalog errors metadata pictures",
+    "app.bootstrap": "search settings tagging tagging.export",
+    "app.cli": "activities bootstrap cli.terminal doctor password_hash printable search settings status tag_path "
+    "tagging tagging.export web",
+    "app.cli.terminal": "activities clock doctor printable search settings status tag_path tagging",
+    "app.doctor": "bootstrap samples settings status",
+    "app.launch": "cli",
+    "app.search": "tag_path",
+    "app.settings": "password_hash trusted_proxies",
+    "app.status": "activities bootstrap",
+    "app.tagging": "search tag_path tagging.vocabulary",
+    "app.tagging.export": "tag_path tagging.xmp",
+    "app.tagging.vocabulary": "tag_path",
+    "app.web": "bootstrap names printable search status tag_path tagging trusted_proxies web.door web.page",
+    "app.web.door": "password_hash trusted_proxies web",
+    "app.web.page": "activities bootstrap clock names printable search web.door",
 }
 
 
@@ -24,16 +79,39 @@ def modules(*packages):
     return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+def name_of(path):
+    """The dotted name of a module; of a package's __init__ that of the package."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def all_names():
+    return frozenset(name_of(path) for path in modules(*ORDER))
+
+
+@cache
 def imported(path):
-    """Every package of ours that a file imports, wherever in the file, as (package, line)."""
+    """Every module of ours that a file imports, wherever in the file, as (dotted name, line)."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names = [node.module or ""]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno} is a relative import: write where it leads"
+            below = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in all_names() else node.module for name in below]
         else:
             continue
-        yield from ((name.split(".")[0], node.lineno) for name in names if name.split(".")[0] in ORDER)
+        found += [(name, node.lineno) for name in names if name.split(".")[0] in ORDER]
+    return found
+
+
+def room_of(name):
+    """The folder that a module stands in; a module at its package's top is a room of its own."""
+    if (ROOT / name.replace(".", "/")).is_dir():
+        return name
+    return name if name.count(".") == 1 else name.rpartition(".")[0]
 
 
 def functions(path):
@@ -42,16 +120,72 @@ def functions(path):
             yield node
 
 
+def rooms():
+    """Every folder of modules below the packages."""
+    return sorted({path.parent for path in modules(*ORDER)} - {ROOT / package for package in ORDER})
+
+
 @pytest.mark.parametrize("path", modules(*ORDER), ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_one_way(path):
     own = path.relative_to(ROOT).parts[0]
-    for package, line in imported(path):
+    for name, line in imported(path):
+        package = name.split(".")[0]
         assert ORDER.index(package) <= ORDER.index(own), f"{path}:{line} imports {package}: the arrow turns back"
+
+
+@pytest.mark.parametrize("path", modules(*ORDER), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_rooms_that_the_table_allows(path):
+    room = room_of(name_of(path))
+    package = room.split(".")[0]
+    allowed = {package, room, *(f"{package}.{other}" for other in MAY_IMPORT.get(room, "").split())}
+    for name, line in imported(path):
+        if name.split(".")[0] == package and path.name != "__init__.py":
+            assert room_of(name) in allowed, f"{path}:{line}: {room} may not import {room_of(name)}"
+
+
+def test_the_table_names_no_arrow_that_nobody_takes():
+    taken = {(room_of(name_of(path)), room_of(name)) for path in modules(*ORDER) for name, _ in imported(path)}
+    for room, others in MAY_IMPORT.items():
+        package = room.split(".")[0]
+        unused = [other for other in others.split() if (room, f"{package}.{other}") not in taken]
+        assert unused == [], f"{room} does not import {unused}: take that out of the table"
+
+
+def test_rooms_go_round_in_no_circle():
+    """A room and those inside it count as one."""
+    arrows = {}
+    for room, others in MAY_IMPORT.items():
+        package = room.split(".")[0]
+        whole = ".".join(room.split(".")[:2])
+        arrows.setdefault(whole, set()).update(
+            {f"{package}.{other.split('.')[0]}" for other in others.split()} - {whole}
+        )
+    TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize(
+    "folder", [ROOT / package for package in ORDER] + rooms(), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_rooms_are_neither_too_full_nor_too_empty(folder):
+    count = len([path for path in folder.glob("*.py") if path.name != "__init__.py"])
+    if "migrations" not in folder.parts:  # they grow by one with every change of the schema
+        assert LEAST_MODULES <= count <= MOST_MODULES
+
+
+@pytest.mark.parametrize("room", rooms(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_says_what_it_is_for_and_exports_nothing(room):
+    if "migrations" in room.parts:
+        return
+    tree = ast.parse((room / "__init__.py").read_text())
+    assert ast.get_docstring(tree)
+    assert len(tree.body) == 1, "a room's __init__ is its docstring alone, so that importing a module loads no other"
 
 
 def test_one_module_of_the_indexer_imports_the_model_and_none_of_the_app_does():
     importers = {
-        path.name for path in modules("indexer", "app") if any(package == "clip_model" for package, _ in imported(path))
+        path.name
+        for path in modules("indexer", "app")
+        if any(name.split(".")[0] == "clip_model" for name, _ in imported(path))
     }
     assert importers == {"embedder.py"}
 
@@ -92,7 +226,7 @@ def test_the_exports_are_these_and_all_can_be_had(package):
 
 def test_the_command_line_starts_without_the_heavy_packages():
     code = (
-        "import sys, app.cli; "
+        "import sys, app.cli.commands; "
         "heavy = ('torch', 'gradio', 'fastapi', 'alembic', 'faiss', 'transformers'); "
         "print([name for name in heavy if name in sys.modules])"
     )
@@ -100,17 +234,37 @@ def test_the_command_line_starts_without_the_heavy_packages():
     assert done.stdout.strip() == "[]"
 
 
-def test_every_file_of_the_packages_stands_in_the_readme():
+@pytest.mark.parametrize("module", ["train", "distill", "average", "evaluate"])
+def test_what_was_run_by_name_still_is(module):
+    command = [sys.executable, "-m", f"clip_model.{module}", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert f"python -m clip_model.{module}" in done.stdout
+
+
+def test_every_room_and_the_main_path_stand_in_the_readme():
     readme = (ROOT / "README.md").read_text()
-    files = [path for path in modules(*ORDER) if path.name != "__init__.py"]
-    missing = [str(path.relative_to(ROOT)) for path in files if path.name not in readme]
-    assert [path for path in missing if "migrations" not in path] == []
+    tree = readme[readme.index("## Reading the code") : readme.index("## Licence")]
+    named = [f"{room.name}/" for room in rooms() if "migrations" not in room.parts]
+    top = [path.name for path in (ROOT / "indexer").glob("[!_]*.py")]
+    assert [name for name in (*named, *top) if name not in tree] == []
+
+
+def test_what_the_readme_names_is_there():
+    readme = (ROOT / "README.md").read_text()
+    tree = readme[readme.index("```\nclip_model/") + 4 : readme.index("\n```\n\n## Licence")]
+    folders = [ROOT]
+    for line in tree.splitlines():
+        entry = line.lstrip().split("  ")[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        paths = [folders[depth] / name for name in entry.split(", ")]
+        assert all(path.exists() for path in paths), line
+        folders[depth + 1 :] = paths[:1]
 
 
 def test_every_command_stands_in_the_readme_and_has_help():
     import typer
 
-    from app.cli import app
+    from app.cli.commands import app
 
     readme = (ROOT / "README.md").read_text()
     commands = typer.main.get_command(app).commands
@@ -120,7 +274,10 @@ def test_every_command_stands_in_the_readme_and_has_help():
         assert command.help
 
 
-def test_no_two_test_modules_share_a_name():
-    """Test folders are no packages: pytest imports each module by its bare name, and a second one breaks the run."""
-    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("conftest.py", "__init__.py")]
-    assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)
+@pytest.mark.parametrize("path", modules("tests"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_mirror_the_tree(path):
+    """Each folder of tests is a package, and one of the same name stands in the house."""
+    folder = path.parent
+    assert (folder / "__init__.py").exists()
+    if folder != ROOT / "tests":
+        assert (ROOT / folder.relative_to(ROOT / "tests")).is_dir()

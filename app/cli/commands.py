@@ -9,21 +9,11 @@ from typing import Annotated
 
 import typer
 
-from app import (
-    exits,
-    exporting,
-    importing,
-    indexing,
-    output,
-    password_entry,
-    searching,
-    tag_commands,
-    tag_editing,
-    watching,
-)
 from app.bootstrap import Services, build_services
-from app.logs import begin as _begin
-from app.options import JsonOption, LibraryOption, ModelOption, PortOption, VerboseOption, VideosOption
+from app.cli import exporting, importing, indexing, password_entry, searching, tag_commands, tag_editing, watching
+from app.cli.terminal import exits, output
+from app.cli.terminal.logs import begin as _begin
+from app.cli.terminal.options import JsonOption, LibraryOption, ModelOption, PortOption, VerboseOption, VideosOption
 
 app = typer.Typer(
     name="picsift",
@@ -99,7 +89,7 @@ def status_command(
     verbose: VerboseOption = False,
 ) -> None:
     """Say what is in the library, on which device, in what health."""
-    from app import live_status
+    from app.cli import live_status
     from app.status import read_status
 
     if follow:
@@ -154,7 +144,7 @@ def demo_command(
     verbose: VerboseOption = False,
 ) -> None:
     """Try picsift on sample photos, in a library that is thrown away afterwards."""
-    from app import demo
+    from app.cli import demo
 
     settings = _begin(verbose, port=port)
     _give_memory_back()
@@ -200,17 +190,13 @@ def main() -> None:
 
 def _give_memory_back() -> None:
     """Of the pictures that people send; before the first model is loaded."""
-    from indexer.pacing import give_memory_back
+    from indexer.watching.pacing import give_memory_back
 
     give_memory_back()
 
 
 def _serve(services: Services) -> None:
-    from app.server import serve
+    from app.web.server import serve
 
     with exits.cleanup_on_sigterm():
         serve(services, services.settings.host, services.settings.port)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """The demo: a library that is thrown away, of photos that installed packages ship. It downloads nothing.
 
-It indexes and searches with the same services as for a person's own photos; `app/cli.py` serves the page.
+It indexes and searches with the same services as for a person's own photos; `app/cli/commands.py` serves the page.
 """
 
 import importlib.util
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from app import output
 from app.bootstrap import Services, build_services
-from app.indexing import bring_in_step
-from app.query import Query
+from app.cli.indexing import bring_in_step
+from app.cli.terminal import output
+from app.search.query import Query
 from app.settings import Settings
 from indexer.errors import PicsiftError
 

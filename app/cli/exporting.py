@@ -7,18 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from app import exits, output, table_export
 from app.bootstrap import Services, build_services
-from app.export import ExportReport
-from app.logs import begin
-from app.options import JsonOption, LibraryOption, VerboseOption
-from app.output import say
+from app.cli.terminal import exits, output
+from app.cli.terminal.logs import begin
+from app.cli.terminal.options import JsonOption, LibraryOption, VerboseOption
+from app.cli.terminal.output import say
+from app.cli.terminal.progress import counting
 from app.printable import printable
-from app.progress import counting
-from app.sidecar_plan import Naming, Outcome, Planned, Refused
-from app.table_export import Table
 from app.tag_path import path_text
-from indexer.export_store import Export
+from app.tagging.export import table_export
+from app.tagging.export.export_service import ExportReport
+from app.tagging.export.sidecar_plan import Naming, Outcome, Planned, Refused
+from app.tagging.export.table_export import Table
+from indexer.catalog.stores.export_store import Export
 
 SHOWN_REFUSALS = 20
 

@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from app import exits, output, tag_import
 from app.bootstrap import build_services
-from app.logs import begin
-from app.options import JsonOption, LibraryOption, VerboseOption
-from app.output import say
+from app.cli.terminal import exits, output
+from app.cli.terminal.logs import begin
+from app.cli.terminal.options import JsonOption, LibraryOption, VerboseOption
+from app.cli.terminal.output import say
+from app.cli.terminal.progress import counting
 from app.printable import printable
-from app.progress import counting
-from app.tag_import import ImportReport
+from app.tagging import tag_import
+from app.tagging.tag_import import ImportReport
 
 SHOWN = 10
 

@@ -13,19 +13,19 @@ from typing import Annotated
 import typer
 
 from app.bootstrap import Services, build_services
-from app.exits import reported, stop_on_signal
-from app.logs import begin
-from app.options import LibraryOption, VerboseOption
-from app.output import say
+from app.cli.terminal.exits import reported, stop_on_signal
+from app.cli.terminal.logs import begin
+from app.cli.terminal.options import LibraryOption, VerboseOption
+from app.cli.terminal.output import say
+from app.cli.terminal.progress import index_progress
 from app.printable import printable
-from app.progress import index_progress
 from app.settings import Settings
-from indexer.activity import ActivityLog
 from indexer.errors import PicsiftError, RootError
 from indexer.forgetting import forget
-from indexer.isolation import WorkerPool
 from indexer.library import CATALOG
 from indexer.pipeline import Progress, SyncReport, sync
+from indexer.watching.activity import ActivityLog
+from indexer.workers.isolation import WorkerPool
 
 log = logging.getLogger(__name__)
 

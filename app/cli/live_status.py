@@ -15,7 +15,7 @@ from rich.text import Text
 
 from app.activities import document, sentence
 from app.printable import printable
-from indexer.activity import Activity, read_activity
+from indexer.watching.activity import Activity, read_activity
 
 EVERY_S = 0.5
 NOTHING = "nobody works on this library; 'picsift watch' follows its folders"

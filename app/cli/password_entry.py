@@ -3,10 +3,10 @@
 import getpass
 import os
 
-from app import safe_write
-from app.output import say
+from app.cli.terminal.output import say
 from app.password_hash import composed, is_hash, make_hash
 from app.settings import ENV_PREFIX, Settings, config_path, password_path
+from app.tagging.export import safe_write
 from indexer.errors import PicsiftError
 
 SHORTEST = 8  # characters

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from app import exits, output
 from app.bootstrap import build_services
-from app.logs import begin
-from app.options import JsonOption, LibraryOption, Listing, VerboseOption, with_listing
-from app.query import Query, merge, parse
+from app.cli.terminal import exits, output
+from app.cli.terminal.logs import begin
+from app.cli.terminal.options import JsonOption, LibraryOption, Listing, VerboseOption, with_listing
+from app.search.query import Query, merge, parse
 
 LISTING = Listing()
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.output import say
+from app.cli.terminal.output import say
 from app.settings import ENV_PREFIX, Settings
 from indexer.errors import PicsiftError
 

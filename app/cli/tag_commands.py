@@ -5,16 +5,17 @@ from typing import Annotated
 
 import typer
 
-from app import exits, output, tag_documents, tag_lookup
 from app.bootstrap import build_services
-from app.logs import begin
-from app.options import FilesArgument, JsonOption, LibraryOption, VerboseOption
+from app.cli.tag_editing import tags_app
+from app.cli.terminal import exits, output, tag_documents
+from app.cli.terminal.logs import begin
+from app.cli.terminal.options import FilesArgument, JsonOption, LibraryOption, VerboseOption
+from app.cli.terminal.progress import counting
 from app.printable import printable
-from app.progress import counting
-from app.tag_editing import tags_app
 from app.tag_path import path_text
-from app.tagging import TaggingReport
-from indexer import tag_filter
+from app.tagging import lookup as tag_lookup
+from app.tagging.tagging_service import TaggingReport
+from indexer.catalog.filters import tag_filter
 
 
 @exits.reported

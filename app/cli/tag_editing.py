@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from app import exits, output, tag_lookup
 from app.bootstrap import Services, build_services
-from app.logs import begin
-from app.options import FilesArgument, LibraryOption, TagArgument, VerboseOption
+from app.cli.terminal import exits, output
+from app.cli.terminal.logs import begin
+from app.cli.terminal.options import FilesArgument, LibraryOption, TagArgument, VerboseOption
 from app.printable import printable
 from app.tag_path import path_text
-from indexer.tag_records import Decision, TagState
+from app.tagging import lookup as tag_lookup
+from indexer.catalog.tag_records import Decision, TagState
 
 tags_app = typer.Typer(
     help="List tags, and accept, reject, rename, merge and delete them.", no_args_is_help=True, add_completion=False

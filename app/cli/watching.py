@@ -1,6 +1,6 @@
 """`picsift watch`, and the daemon beside the server: which folders, how batches are shown, how it ends.
 
-The work itself is `indexer/daemon.py`'s.
+The work itself is `indexer/watching/daemon.py`'s.
 """
 
 import logging
@@ -16,12 +16,13 @@ from typing import Annotated
 
 import typer
 
-from app import exits, indexing, service_unit
 from app.bootstrap import Services, build_services
-from app.documents import report_document
-from app.logs import begin_service
-from app.options import LibraryOption, ModelOption, VerboseOption, VideosOption
-from app.output import say
+from app.cli import indexing, service_unit
+from app.cli.terminal import exits
+from app.cli.terminal.documents import report_document
+from app.cli.terminal.logs import begin_service
+from app.cli.terminal.options import LibraryOption, ModelOption, VerboseOption, VideosOption
+from app.cli.terminal.output import say
 from app.printable import printable
 from indexer.errors import PicsiftError
 from indexer.pipeline import SyncReport
@@ -99,10 +100,10 @@ def follow(services: Services, stop: threading.Event, *, command: str, on_batch:
         command: what it is said to be run by; a server's model stays loaded, for its searches.
         on_batch: told of each batch.
     """
-    from indexer.activity import ActivityLog
-    from indexer.daemon import Daemon
-    from indexer.isolation import WorkerPool
-    from indexer.pacing import give_memory_back, lower_priority
+    from indexer.watching.activity import ActivityLog
+    from indexer.watching.daemon import Daemon
+    from indexer.watching.pacing import give_memory_back, lower_priority
+    from indexer.workers.isolation import WorkerPool
 
     # The network's libraries keep code for every size of batch that they met; a daemon meets all of them.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.query import Prepared
+from app.search.query import Prepared
 
 MOST = 256
 KEPT_S = 3600.0  # since it was last used

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.batching import Batcher
-from indexer.vector_index import VectorIndex
+from app.search.batching import Batcher
+from indexer.vectors.index import VectorIndex
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 

@@ -9,12 +9,12 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.catalog.frame_ids import FIRST_FRAME
+from indexer.catalog.records import ModelRecord
 from indexer.errors import PicsiftError
-from indexer.frame_ids import FIRST_FRAME
 from indexer.library import Library
-from indexer.records import ModelRecord
-from indexer.repair import refresh
-from indexer.vector_index import VectorIndex
+from indexer.vectors.index import VectorIndex
+from indexer.vectors.repair import refresh
 
 log = logging.getLogger(__name__)
 

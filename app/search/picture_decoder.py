@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from PIL import Image
 
-from indexer import rendering
-from indexer.images import DEFAULT_MAX_PIXELS
-from indexer.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, WorkerPool
-from indexer.open_file import OpenFile
-from indexer.rendering import Pixels, Prepare
+from indexer.pictures import rendering
+from indexer.pictures.images import DEFAULT_MAX_PIXELS
+from indexer.pictures.open_file import OpenFile
+from indexer.pictures.rendering import Pixels, Prepare
+from indexer.workers.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, WorkerPool
 
 AT_ONCE = 2
 REST_AFTER_S = 60.0

@@ -1,6 +1,6 @@
 """The query language: words with after:, before:, folder:, place: and tag: filters among them. Pure.
 
-It asks no catalog and embeds nothing; `app/search.py` does.
+It asks no catalog and embeds nothing; `app/search/search_service.py` does.
 """
 
 import re
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.tag_path import parse_path
+from indexer.catalog.records import PhotoFilter
 from indexer.errors import QueryError
-from indexer.records import PhotoFilter
 
 MAX_TEXT = 10_000  # characters; far more than the text tower reads
 MAX_LIMIT = 1_000  # hits in one answer

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.batching import Batcher
-from app.picture_decoder import PictureDecoder
-from app.query import Picture, Prepared, Query
+from app.search.batching import Batcher
+from app.search.picture_decoder import PictureDecoder
+from app.search.query import Picture, Prepared, Query
+from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder, Pixels
 from indexer.errors import ImageError, ModelError, QueryError
-from indexer.records import ModelRecord
 
 Vector = NDArray[np.float32]
 

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.frame_ids import number_of, photo_of
-from indexer.records import PhotoRecord
+from indexer.catalog.frame_ids import number_of, photo_of
+from indexer.catalog.records import PhotoRecord
 
 DATE_POOL = 200  # best matches among which `sort="date"` orders; beyond them a photo no longer matches the words
 

@@ -7,8 +7,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from indexer.catalog import Catalog
-from indexer.records import PhotoRecord
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.records import PhotoRecord
 
 REMEMBERED = 4096  # photos; a few megabytes
 

@@ -11,19 +11,19 @@ from typing import Literal
 
 import numpy as np
 
-from app.batching import Batcher
-from app.index_pass import Found, Look, index_passes
-from app.live_index import LiveIndex
-from app.picture_decoder import PictureDecoder
-from app.query import MAX_LIMIT, MAX_OFFSET, MAX_TEXT, Picture, Query
-from app.query_embedder import NOTHING, QueryEmbedder, Vector
-from app.ranking import Hit, page
-from app.recent_photos import RecentPhotos
+from app.search.batching import Batcher
+from app.search.index_pass import Found, Look, index_passes
+from app.search.live_index import LiveIndex
+from app.search.picture_decoder import PictureDecoder
+from app.search.query import MAX_LIMIT, MAX_OFFSET, MAX_TEXT, Picture, Query
+from app.search.query_embedder import NOTHING, QueryEmbedder, Vector
+from app.search.ranking import Hit, page
+from app.search.recent_photos import RecentPhotos
+from indexer.catalog.frame_ids import frame_id, photo_of
+from indexer.catalog.records import ModelRecord, PhotoFilter
 from indexer.embedder import Embedder
 from indexer.errors import QueryError
-from indexer.frame_ids import frame_id, photo_of
 from indexer.library import Library
-from indexer.records import ModelRecord, PhotoFilter
 
 __all__ = ["Hit", "SearchResult", "SearchService"]
 

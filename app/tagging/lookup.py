@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Protocol
 
 from app.tag_path import parse_path, path_text
-from app.tagging import TaggingService
-from indexer import tag_filter
+from app.tagging.tagging_service import TaggingService
+from indexer.catalog.filters import tag_filter
+from indexer.catalog.tag_records import TagPath
 from indexer.errors import QueryError, TagError
 from indexer.library import Library
-from indexer.tag_records import TagPath
 
 SHOWN = 5  # tags that a message lists
 

@@ -1,6 +1,7 @@
 """One model's opinion of tags on photos: relevance, what decisions taught, groups, thresholds. Pure arithmetic.
 
-`tagging.py` brings the vectors and writes down what comes out. Legend: n photos, t tags, d dimension of the embeddings.
+`tagging_service.py` brings the vectors and writes down what comes out. Legend: n photos, t tags, d dimension of the
+embeddings.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from app import relevance
-from app.relevance import Statistics
-from app.tag_learning import Fit
-from indexer.tag_records import TagPath
+from app.search import relevance
+from app.search.relevance import Statistics
+from app.tagging.learning import Fit
+from indexer.catalog.tag_records import TagPath
 
 Floats = NDArray[np.float32]
 Learned = tuple[Fit, Floats | None]

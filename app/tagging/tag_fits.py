@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.tag_learning import Fit, learn
-from app.tag_scores import Learned, Scorer
-from indexer.catalog import Catalog
-from indexer.records import ModelRecord
-from indexer.tag_records import TagPath
+from app.tagging.learning import Fit, learn
+from app.tagging.scores import Learned, Scorer
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.records import ModelRecord
+from indexer.catalog.tag_records import TagPath
 
 
 def learn_all(scorer: Scorer, catalog: Catalog, model: ModelRecord) -> dict[int, Learned]:

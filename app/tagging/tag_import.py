@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from app.tag_path import clean_path, parse_path
+from indexer.catalog.tag_records import Decision, TagPath, TagState
 from indexer.errors import PicsiftError
 from indexer.library import Library
-from indexer.metadata import Keyword
-from indexer.tag_records import Decision, TagPath, TagState
+from indexer.metadata.photo_metadata import Keyword
 
 AT_A_TIME = 1_000
 TABLE = "table"  # the origin of rows that name none

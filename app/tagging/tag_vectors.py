@@ -9,11 +9,11 @@ from json import dumps
 import numpy as np
 from numpy.typing import NDArray
 
-from app.vocabulary import Tag
+from app.tagging.vocabulary.vocabulary import Tag
+from indexer.catalog.records import ModelRecord
+from indexer.catalog.tag_catalog import TagCatalog
 from indexer.embedder import Embedder
 from indexer.errors import ModelError
-from indexer.records import ModelRecord
-from indexer.tag_catalog import TagCatalog
 
 TAGS_AT_A_TIME = 64  # between two looks at whether to stop, and two commits
 

@@ -1,6 +1,6 @@
 """TaggingService: suggests tags for the photos of a library from their stored embeddings, and learns from decisions.
 
-No photo is opened. How a score becomes a confidence is `tag_scores.py`'s; what a person decided is never written over.
+No photo is opened. How a score becomes a confidence is `scores.py`'s; what a person decided is never written over.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app import relevance, tag_fits
-from app.live_index import LiveIndex
-from app.tag_fits import learn_all
-from app.tag_learning import Fit
-from app.tag_scores import Scorer
-from app.tag_vectors import key_of, tag_vectors
-from app.vocabulary import Vocabulary, load_vocabulary
+from app.search import relevance
+from app.search.live_index import LiveIndex
+from app.tagging import tag_fits
+from app.tagging.learning import Fit
+from app.tagging.scores import Scorer
+from app.tagging.tag_fits import learn_all
+from app.tagging.tag_vectors import key_of, tag_vectors
+from app.tagging.vocabulary.vocabulary import Vocabulary, load_vocabulary
+from indexer.catalog.frame_ids import FIRST_FRAME
+from indexer.catalog.records import ModelRecord
+from indexer.catalog.tag_records import Suggestion, TagPath
 from indexer.embedder import Embedder
-from indexer.frame_ids import FIRST_FRAME
 from indexer.library import Library
-from indexer.records import ModelRecord
-from indexer.tag_records import Suggestion, TagPath
 
 TAGGED = "tagged"  # a setting of the library: up to which generation of which model's embeddings, with which words
 VOCABULARY = "vocabulary"  # the same: the file that it is tagged with, "" for the built-in one

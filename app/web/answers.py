@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from app.names import shown_path
-from app.search import Hit, SearchResult
+from app.search.search_service import Hit, SearchResult
 from app.status import Status
 from app.status import document as status_document
-from indexer.dates import SOURCES
-from indexer.records import PhotoRecord
+from indexer.catalog.records import PhotoRecord
+from indexer.metadata.dates import SOURCES
 
 PathText = Annotated[
     str,

@@ -7,20 +7,22 @@ from fastapi import APIRouter, Depends, FastAPI, File, Form, Query, Request, Upl
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
 
-from app import browsing, pictures, problems, query
-from app.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer
 from app.bootstrap import Services
-from app.caching import caching_headers, content_tag, file_tag, unchanged
-from app.dependencies import PhotoDep, ServicesDep, opened_original
-from app.methods import ASKED_HEAD, Methods
 from app.names import safe_filename
-from app.originals import Original
-from app.picture_turns import PictureTurns
-from app.responses import FILE, PICTURE, WEBP, refusals
+from app.search import query
 from app.status import read_status
-from app.tag_api import router as tag_router
+from app.web import pictures, problems
+from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer
+from app.web.caching import caching_headers, content_tag, file_tag, unchanged
+from app.web.dependencies import PhotoDep, ServicesDep, opened_original
+from app.web.door.methods import ASKED_HEAD, Methods
+from app.web.originals import Original
+from app.web.page import browsing
+from app.web.picture_turns import PictureTurns
+from app.web.responses import FILE, PICTURE, WEBP, refusals
+from app.web.tag_api import router as tag_router
 from indexer.errors import ImageError
-from indexer.video_frames import MAX_FRAMES
+from indexer.pictures.video_frames import MAX_FRAMES
 
 PREFIX = "/api/v1"
 DEFAULT_LIMIT = 20

@@ -5,7 +5,7 @@ import os
 from fastapi import Request
 from fastapi.responses import Response
 
-from indexer.records import PhotoRecord
+from indexer.catalog.records import PhotoRecord
 
 
 def content_tag(photo: PhotoRecord, frame: int) -> str:

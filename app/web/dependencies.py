@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 
 from app.bootstrap import Services
-from app.originals import Original, opened
-from indexer.records import PhotoRecord
+from app.web.originals import Original, opened
+from indexer.catalog.records import PhotoRecord
 
 
 def services_of(request: Request) -> Services:

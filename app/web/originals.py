@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.names import shown_path
-from indexer import images
-from indexer.catalog import Catalog
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
-from indexer.open_file import OpenFile, open_file, open_within
-from indexer.records import PhotoRecord
+from indexer.pictures import images
+from indexer.pictures.open_file import OpenFile, open_file, open_within
 
 # What browsers show without running anything in it; every other format is offered as a download.
 SHOWN_INLINE = {

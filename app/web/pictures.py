@@ -8,14 +8,14 @@ from collections.abc import Callable
 from PIL import Image
 
 from app.names import shown_path
-from app.originals import PictureGoneError, changed, opened
-from app.picture_decoder import PictureDecoder
-from indexer.catalog import Catalog
+from app.search.picture_decoder import PictureDecoder
+from app.web.originals import PictureGoneError, changed, opened
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.frame_ids import frame_id
+from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
-from indexer.frame_ids import frame_id
-from indexer.records import PhotoRecord
-from indexer.rendering import SCREEN_SIDE, for_a_screen
-from indexer.thumbnails import ThumbnailStore
+from indexer.pictures.rendering import SCREEN_SIDE, for_a_screen
+from indexer.pictures.thumbnails import ThumbnailStore
 
 NO_REASON = "it could not be read"
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from app.originals import SHOWN_INLINE
-from app.problems import MEDIA_TYPE, Problem
+from app.web.originals import SHOWN_INLINE
+from app.web.problems import MEDIA_TYPE, Problem
 
 Responses = dict[int | str, dict[str, Any]]
 

@@ -12,16 +12,16 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from app.api import build_api
 from app.bootstrap import Services
-from app.connections import Patience, protocol, raise_open_files, tell_once
-from app.doorkeeper import Doorkeeper
-from app.forwarding import Proxies
-from app.page_door import PageDoor
-from app.security import LOOPBACK_NAMES, Gate, is_loopback
-from app.temporary_folder import temporary_folder
 from app.trusted_proxies import networks
-from app.ui import build_ui, mount
+from app.web.api import build_api
+from app.web.door.connections import Patience, protocol, raise_open_files, tell_once
+from app.web.door.doorkeeper import Doorkeeper
+from app.web.door.forwarding import Proxies
+from app.web.door.page_door import PageDoor
+from app.web.door.security import LOOPBACK_NAMES, Gate, is_loopback
+from app.web.page.ui import build_ui, mount
+from app.web.temporary_folder import temporary_folder
 from indexer.errors import PicsiftError
 
 LONGEST_HEAD_BYTES = 256 * 1024  # of a request; a query of 100 kB shall get its sentence, not a bare 400

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from app import tag_lookup
-from app.dependencies import PhotoDep, ServicesDep
-from app.responses import refusals
 from app.tag_path import path_text
-from indexer.tag_records import Decision, PhotoTag, TagCounts
+from app.tagging import lookup as tag_lookup
+from app.web.dependencies import PhotoDep, ServicesDep
+from app.web.responses import refusals
+from indexer.catalog.tag_records import Decision, PhotoTag, TagCounts
 
 router = APIRouter()
 

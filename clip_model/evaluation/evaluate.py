@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from clip_model.metrics import Floats, Labels, linear_probe, recall_at_k, top_k_accuracy
+from clip_model.evaluation.metrics import Floats, Labels, linear_probe, recall_at_k, top_k_accuracy
+from clip_model.evaluation.zero_shot import TEMPLATES, classifier_weights, prompts, unit_rows
 from clip_model.precision import AUTO
-from clip_model.zero_shot import TEMPLATES, classifier_weights, prompts, unit_rows
 
 logger = logging.getLogger(__name__)
 

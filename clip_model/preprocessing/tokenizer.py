@@ -158,7 +158,7 @@ def _byte_alphabet() -> dict[int, str]:
 @lru_cache(maxsize=1)
 def _merge_table() -> MergeTable:
     """Read CLIP's merges from the package data: pair of ids -> id of the joined symbol."""
-    packed = resources.files(__package__).joinpath("data", "bpe_simple_vocab_16e6.txt.gz").read_bytes()
+    packed = resources.files("clip_model").joinpath("data", "bpe_simple_vocab_16e6.txt.gz").read_bytes()
     lines = gzip.decompress(packed).decode("utf-8").split("\n")[1 : 1 + _MERGES]  # the first line is a version
     alphabet = list(_byte_alphabet().values())
     ids = {symbol: i for i, symbol in enumerate(alphabet + [symbol + _WORD_END for symbol in alphabet])}

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-from clip_model.squares import CenterSquare
-from clip_model.squares import center_square as center_square
+from clip_model.preprocessing.squares import CenterSquare
+from clip_model.preprocessing.squares import center_square as center_square
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 """Mean of red, green, blue over the training pictures of OpenAI's CLIP, in [0, 1]."""

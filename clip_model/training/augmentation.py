@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from clip_model.transforms import MEAN, STD
+from clip_model.preprocessing.transforms import MEAN, STD
 
 
 def augment(

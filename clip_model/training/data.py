@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from clip_model.augmentation import augment
-from clip_model.transforms import center_square
+from clip_model.preprocessing.transforms import center_square
+from clip_model.training.augmentation import augment
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ r"""Teach a model's text tower the embeddings that a sentence encoder and its le
 
 takes about twenty minutes on two cores, the sentence vectors included, and reads the run that
 `clip_model.train --config builtin-image` left. The texts are the captions and labels of the data, clauses of the
-captions, and phrases from WordNet (`clip_model.corpus`). It writes `model.safetensors`: the run's image tower and the
-text tower taught. Run again, it starts over. The image tower does not move.
+captions, and phrases from WordNet (`clip_model.training.corpus`). It writes `model.safetensors`: the run's image tower
+and the text tower taught. Run again, it starts over. The image tower does not move.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from clip_model import corpus, zero_shot
 from clip_model.checkpoint import save_model
-from clip_model.data import TEMPLATES, Pairs, read_pairs
-from clip_model.loss import clip_loss
-from clip_model.recipes import RECIPES
-from clip_model.run import Run, encode_by_length, resume, start
-from clip_model.schedule import adamw, learning_rate, set_learning_rate
-from clip_model.teacher import SentenceVectors
-from clip_model.tokenizer import Tokenizer
-from clip_model.validation import validator
+from clip_model.evaluation import zero_shot
+from clip_model.preprocessing.tokenizer import Tokenizer
+from clip_model.training import corpus
+from clip_model.training.data import TEMPLATES, Pairs, read_pairs
+from clip_model.training.loss import clip_loss
+from clip_model.training.recipes import RECIPES
+from clip_model.training.run import Run, encode_by_length, resume, start
+from clip_model.training.schedule import adamw, learning_rate, set_learning_rate
+from clip_model.training.teacher import SentenceVectors
+from clip_model.training.validation import validator
 
 logger = logging.getLogger(__name__)
 

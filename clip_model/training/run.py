@@ -16,10 +16,10 @@ from torch import Tensor
 
 from clip_model.checkpoint import load_model
 from clip_model.model import CLIP
-from clip_model.recipes import Recipe
-from clip_model.schedule import adamw
-from clip_model.teacher import SentenceVectors, TextHead
-from clip_model.tokenizer import Tokenizer
+from clip_model.preprocessing.tokenizer import Tokenizer
+from clip_model.training.recipes import Recipe
+from clip_model.training.schedule import adamw
+from clip_model.training.teacher import SentenceVectors, TextHead
 
 TEXTS_AT_ONCE = 128
 

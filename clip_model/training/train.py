@@ -2,10 +2,10 @@
 
     python -m clip_model.train --config tiny --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/tiny
 
-takes about two minutes on two cores; the recipes and what to expect of each are in `clip_model.recipes`. Run the same
-command again and it goes on where it stopped. It writes `log.jsonl`, `checkpoint.pt` (weights, optimizer, step,
-recipe, metrics: resuming needs no other file) and at the end `model.safetensors`. It neither downloads nor shuffles
-files: a batch is drawn at random from all pictures, which are held in memory, small.
+takes about two minutes on two cores; the recipes and what to expect of each are in `clip_model.training.recipes`. Run
+the same command again and it goes on where it stopped. It writes `log.jsonl`, `checkpoint.pt` (weights, optimizer,
+step, recipe, metrics: resuming needs no other file) and at the end `model.safetensors`. It neither downloads nor
+shuffles files: a batch is drawn at random from all pictures, which are held in memory, small.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import torch
 from torch.nn import functional as F
 
 from clip_model.checkpoint import save_model
-from clip_model.data import Batch, Pairs, draw_batch, read_pairs
-from clip_model.loss import clip_loss
-from clip_model.recipes import RECIPES
-from clip_model.run import Run, resume, save_checkpoint, start
-from clip_model.schedule import learning_rate, set_learning_rate
-from clip_model.teacher import SentenceVectors
-from clip_model.validation import validator
+from clip_model.training.data import Batch, Pairs, draw_batch, read_pairs
+from clip_model.training.loss import clip_loss
+from clip_model.training.recipes import RECIPES
+from clip_model.training.run import Run, resume, save_checkpoint, start
+from clip_model.training.schedule import learning_rate, set_learning_rate
+from clip_model.training.teacher import SentenceVectors
+from clip_model.training.validation import validator
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,9 @@ def _log(out: Path, values: dict[str, float]) -> None:
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m clip_model.train", description="Train a CLIP.")
-    parser.add_argument("--config", required=True, choices=sorted(RECIPES), help="a recipe of clip_model.recipes")
+    parser.add_argument(
+        "--config", required=True, choices=sorted(RECIPES), help="a recipe of clip_model.training.recipes"
+    )
     parser.add_argument("--data", required=True, help="Parquet shards, a pattern such as 'DATA/train-*.parquet'")
     parser.add_argument("--val", type=Path, help="a Parquet file to evaluate on")
     parser.add_argument("--out", required=True, type=Path, help="the run's folder; an interrupted run goes on there")

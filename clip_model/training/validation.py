@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from clip_model.evaluate import Towers, evaluate, read_photos
-from clip_model.run import Run
-from clip_model.teacher import SentenceVectors
-from clip_model.transforms import ImageTransform
+from clip_model.evaluation.evaluate import Towers, evaluate, read_photos
+from clip_model.preprocessing.transforms import ImageTransform
+from clip_model.training.run import Run
+from clip_model.training.teacher import SentenceVectors
 
 _BATCH = 256
 

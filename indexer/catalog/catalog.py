@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer import (
+from indexer.catalog.model_catalog import ModelCatalog
+from indexer.catalog.stores import (
     companion_store,
     description_store,
     photo_moves,
@@ -20,14 +21,13 @@ from indexer import (
     root_store,
     setting_store,
 )
-from indexer.catalog_models import ModelCatalog
-from indexer.root_store import Reaches, everywhere
+from indexer.catalog.stores.root_store import Reaches, everywhere
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from indexer.records import (
+    from indexer.catalog.records import (
         CopiedPhoto,
         Counts,
         DescribedPhoto,

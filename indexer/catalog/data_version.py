@@ -6,8 +6,8 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
-from indexer.database import file_of
-from indexer.database_trouble import BUSY_TIMEOUT_S, explained, patiently
+from indexer.catalog.database import file_of
+from indexer.catalog.database_trouble import BUSY_TIMEOUT_S, explained, patiently
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -17,8 +17,8 @@ import numpy as np
 from sqlalchemy import URL, NullPool, String, cast, create_engine, event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from indexer import database_trouble
-from indexer.database_trouble import explained, explained_files, patiently
+from indexer.catalog import database_trouble
+from indexer.catalog.database_trouble import explained, explained_files, patiently
 from indexer.errors import LibraryError, NewerLibraryError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _migrate(file: Path, library: Path) -> None:
         found = schema_version(connection)
         if found >= SCHEMA_VERSION:  # another process was faster
             return
-        from indexer.migrations import upgrade
+        from indexer.catalog.migrations import upgrade
 
         upgrade(connection)
         connection.execute(text(_WRITTEN_BY), {"version": own_version()})

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from indexer import export_store
-from indexer.database import reading, writing
+from indexer.catalog.database import reading, writing
+from indexer.catalog.stores import export_store
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from indexer.export_store import Export, Step, StepState
-    from indexer.tag_records import TagPath
+    from indexer.catalog.stores.export_store import Export, Step, StepState
+    from indexer.catalog.tag_records import TagPath
 
 
 class ExportCatalog:

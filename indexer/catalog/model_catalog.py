@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from indexer import embedding_store, frame_store
-from indexer.data_version import DataVersion
-from indexer.database import reading, writing
-from indexer.export_catalog import ExportCatalog
-from indexer.tag_catalog import TagCatalog
+from indexer.catalog.data_version import DataVersion
+from indexer.catalog.database import reading, writing
+from indexer.catalog.export_catalog import ExportCatalog
+from indexer.catalog.stores import embedding_store, frame_store
+from indexer.catalog.tag_catalog import TagCatalog
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
-    from indexer.records import ModelRecord
+    from indexer.catalog.records import ModelRecord
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -26,7 +26,7 @@ class ModelCatalog:
     """Models, their embeddings of photos and of videos' frames, and which of them answers."""
 
     def __init__(self, engine: Engine) -> None:
-        """Work on an open database (`indexer.database.open_database`)."""
+        """Work on an open database (`indexer.catalog.database.open_database`)."""
         self.engine = engine
         self.version = DataVersion(engine)
         self.tags = TagCatalog(engine)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from indexer.metadata import PhotoMetadata
-    from indexer.tag_records import TagPath
+    from indexer.catalog.tag_records import TagPath
+    from indexer.metadata.photo_metadata import PhotoMetadata
 
 State = Literal["ok", "failed"]
 

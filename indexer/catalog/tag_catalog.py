@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from indexer import description_store, edit_store, suggestion_store, tag_store
-from indexer.database import reading, writing
+from indexer.catalog.database import reading, writing
+from indexer.catalog.stores import description_store, edit_store, suggestion_store, tag_store
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
-    from indexer.metadata import Keyword
-    from indexer.tag_records import Decision, Edit, PhotoTag, Suggestion, TagCounts, TagPath
+    from indexer.catalog.tag_records import Decision, Edit, PhotoTag, Suggestion, TagCounts, TagPath
+    from indexer.metadata.photo_metadata import Keyword
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

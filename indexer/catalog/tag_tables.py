@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from indexer.tables import Base, ExactText, RowId, UtcDateTime
+from indexer.catalog.tables import Base, ExactText, RowId, UtcDateTime
 
 
 class TagRow(Base):

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from indexer.found import Scan
-from indexer.records import FoundFile, KnownPhoto
+from indexer.catalog.records import FoundFile, KnownPhoto
+from indexer.folders.found import Scan
 
 
 class ChangedFile(NamedTuple):

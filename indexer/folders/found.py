@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.records import FoundFile
+from indexer.catalog.records import FoundFile
 
 
 @dataclass(frozen=True)

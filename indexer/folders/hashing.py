@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from indexer import images
 from indexer.errors import ImageError
-from indexer.scanner import StoppedError
+from indexer.folders.scanner import StoppedError
+from indexer.pictures import images
 
 _Asked = tuple[Path, frozenset[str]]
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer import images
-from indexer.comparison import Changes, compare
+from indexer.catalog.records import KnownPhoto, Root
 from indexer.errors import ImageError, RootError
-from indexer.found import Scan
-from indexer.ignoring import Ignoring
+from indexer.folders.comparison import Changes, compare
+from indexer.folders.found import Scan
+from indexer.folders.ignoring import Ignoring
+from indexer.folders.moving import folded
+from indexer.folders.pairing import Paired, pair
+from indexer.folders.scanner import scan
 from indexer.library import Library
-from indexer.moving import folded
-from indexer.pairing import Paired, pair
-from indexer.records import KnownPhoto, Root
-from indexer.scanner import scan
+from indexer.pictures import images
 
 RENAMED_SHARE = 0.5  # of an absent root's photos that another folder has to hold to be that root under a new name
 SAMPLED = 8  # of those, whose content is compared

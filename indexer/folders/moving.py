@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from indexer.records import FoundFile, KnownPhoto
+from indexer.catalog.records import FoundFile, KnownPhoto
 
 TRIED = 8
 """New files of another size that are hashed for each photo that is gone: a program that moved it may have tagged it."""

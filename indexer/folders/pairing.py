@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from indexer.comparison import ChangedFile, Changes
-from indexer.found import Scan
-from indexer.raw_header import SUFFIXES as RAW_SUFFIXES
-from indexer.records import FoundFile, KnownPhoto
-from indexer.videos import is_video_name
+from indexer.catalog.records import FoundFile, KnownPhoto
+from indexer.folders.comparison import ChangedFile, Changes
+from indexer.folders.found import Scan
+from indexer.pictures.raw_header import SUFFIXES as RAW_SUFFIXES
+from indexer.pictures.videos import is_video_name
 
 NEVER = -1  # a modification time that no file has: what carries it is looked at again
 _BY_CAMERAS = ("jpg", "jpeg", "heic", "heif", "hif")  # which picture of several the camera most likely wrote

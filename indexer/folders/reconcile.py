@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.decoding import Job
-from indexer.hashing import Hashes
-from indexer.ignoring import NOTHING_MORE, Ignoring
+from indexer.catalog.records import Move
+from indexer.folders.hashing import Hashes
+from indexer.folders.ignoring import NOTHING_MORE, Ignoring
+from indexer.folders.looking import Look, Looked
+from indexer.folders.pairing import NEVER, Paired, absorb, take_over
+from indexer.folders.relocating import settle_moves
+from indexer.folders.scanner import StoppedError
 from indexer.library import Library
-from indexer.looking import Look, Looked
-from indexer.pairing import NEVER, Paired, absorb, take_over
-from indexer.records import Move
-from indexer.relocating import settle_moves
-from indexer.scanner import StoppedError
-from indexer.videos import is_video_name
+from indexer.pictures.videos import is_video_name
+from indexer.workers.decoding import Job
 
 LARGEST_SHARE = 0.5  # of a root's photos that a run removes without being told to
 

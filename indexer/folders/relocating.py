@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from indexer.comparison import ChangedFile
-from indexer.content import is_whole
-from indexer.hashing import Hashes
+from indexer.catalog.records import Move
+from indexer.folders.comparison import ChangedFile
+from indexer.folders.hashing import Hashes
+from indexer.folders.looking import Looked
+from indexer.folders.moving import Gone, Place, is_renamed, of_equal_size, of_other_size, pair, respelled
 from indexer.library import Library
-from indexer.looking import Looked
-from indexer.moving import Gone, Place, is_renamed, of_equal_size, of_other_size, pair, respelled
-from indexer.records import Move
+from indexer.pictures.content.picture_hash import is_whole
 
 _Pairs = list[tuple[Gone, Place]]
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer import sidecar
-from indexer.formats import SUFFIXES, VIDEO_SUFFIXES
-from indexer.found import Scan
-from indexer.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
-from indexer.ignoring import is_skipped as is_skipped
-from indexer.records import FoundFile, storable_ns
+from indexer.catalog.records import FoundFile, storable_ns
+from indexer.folders.found import Scan
+from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
+from indexer.folders.ignoring import is_skipped as is_skipped
+from indexer.metadata import sidecar
+from indexer.pictures.formats import SUFFIXES, VIDEO_SUFFIXES
 
 _Identity = tuple[int, int]  # device and inode
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from .dates import Taken, first_sound, of_file_time, of_name
-from .exif import exif_of, read_metadata
-from .iptc import iptc_of
-from .metadata import PhotoMetadata, inside, overlay, shot
-from .sidecar import read_sidecar
-from .xmp import read_xmp
+from indexer.metadata.dates import Taken, first_sound, of_file_time, of_name
+from indexer.metadata.exif import exif_of, read_metadata
+from indexer.metadata.iptc import iptc_of
+from indexer.metadata.photo_metadata import PhotoMetadata, inside, overlay, shot
+from indexer.metadata.sidecar import read_sidecar
+from indexer.metadata.xmp import read_xmp
 
 _XMP = 700  # the tag of a TIFF
 

@@ -11,9 +11,9 @@ from typing import Any
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
-from .dates import Taken, first_sound, parse_date, parse_offset
-from .metadata import Keyword, PhotoMetadata, merged, shot
-from .metadata_values import (
+from indexer.metadata.dates import Taken, first_sound, parse_date, parse_offset
+from indexer.metadata.photo_metadata import Keyword, PhotoMetadata, merged, shot
+from indexer.metadata.values import (
     MAX_ALTITUDE_M,
     MAX_EXPOSURE_S,
     MAX_F_NUMBER,

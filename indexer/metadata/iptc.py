@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image, IptcImagePlugin
 
-from .dates import Taken, first_sound, parse_date
-from .metadata import Keyword, PhotoMetadata, merged
-from .metadata_values import line, paragraph
+from indexer.metadata.dates import Taken, first_sound, parse_date
+from indexer.metadata.photo_metadata import Keyword, PhotoMetadata, merged
+from indexer.metadata.values import line, paragraph
 
 _TITLE, _KEYWORDS, _DATE, _TIME, _CITY = (2, 5), (2, 25), (2, 55), (2, 60), (2, 90)
 _REGION, _COUNTRY, _HEADLINE, _CAPTION = (2, 95), (2, 101), (2, 105), (2, 120)

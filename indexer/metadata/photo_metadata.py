@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from indexer.dates import RANK, Taken
-from indexer.metadata_values import without_make
+from indexer.metadata.dates import RANK, Taken
+from indexer.metadata.values import without_make
 
 MAX_KEYWORDS = 500
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.metadata import PhotoMetadata
+from indexer.metadata.photo_metadata import PhotoMetadata
 
 CITY_KM = 50.0  # further than this beyond a city's edge a photo is not of that city,
 COUNTRY_KM = 100.0  # and further than this from the nearest place nobody knows whose land, or water, it is

@@ -7,8 +7,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from indexer.metadata import PhotoMetadata
-from indexer.xmp import MAX_BYTES, read_xmp
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.metadata.xmp import MAX_BYTES, read_xmp
 
 SUFFIX = ".xmp"
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from .dates import Taken, first_sound, parse_date
-from .metadata import PhotoMetadata, shot
-from .metadata_values import line, paragraph
+from indexer.metadata.dates import Taken, first_sound, parse_date
+from indexer.metadata.photo_metadata import PhotoMetadata, shot
+from indexer.metadata.values import line, paragraph
 
 _APPLE = "com.apple.quicktime."
 _POSITION = re.compile(r"([+-]\d{2}(?:\.\d+)?)([+-]\d{3}(?:\.\d+)?)([+-]\d+(?:\.\d+)?)?", re.ASCII)

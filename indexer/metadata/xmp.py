@@ -12,9 +12,9 @@ from datetime import datetime
 
 from lxml import etree
 
-from .dates import FIRST_YEAR, LAST_YEAR, Taken, first_sound, parse_date
-from .metadata import Keyword, PhotoMetadata, merged, shot
-from .metadata_values import (
+from indexer.metadata.dates import FIRST_YEAR, LAST_YEAR, Taken, first_sound, parse_date
+from indexer.metadata.photo_metadata import Keyword, PhotoMetadata, merged, shot
+from indexer.metadata.values import (
     MAX_ALTITUDE_M,
     MAX_EXPOSURE_S,
     MAX_F_NUMBER,

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from PIL import Image, features
 
-from . import jpegxl, raw, raw_header, truncation
-from .errors import ImageError, TooLargeError
+from indexer.errors import ImageError, TooLargeError
+from indexer.pictures import jpegxl, raw, raw_header, truncation
 
 # Pillow's name: its module and class (JPEG: the base class, so that an MPO is the JPEG it starts with), the suffixes.
 _FORMATS = {

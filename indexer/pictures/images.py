@@ -12,9 +12,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from . import colour, content, describing, formats, frames, jpegxl, raw, truncation
-from .errors import ImageError
-from .metadata import PhotoMetadata
+from indexer.errors import ImageError
+from indexer.metadata import describing
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.pictures import colour, formats, frames, jpegxl, raw, truncation
+from indexer.pictures.content import picture_hash as content
 
 DEFAULT_MAX_PIXELS = 250_000_000
 DEFAULT_MAX_BYTES = 2 << 30
@@ -72,7 +74,7 @@ def load(
     max_bytes: int = DEFAULT_MAX_BYTES,
     like: Collection[str] = (),
 ) -> LoadedPhoto:
-    """Read a file once, hash it (`like` is what the catalog has, see content.py) and decode it.
+    """Read a file once, hash it (`like` is what the catalog has, see picture_hash.py) and decode it.
 
     Raises:
         ImageError: it cannot be read, changed meanwhile, is larger than max_bytes, or decode() refuses it.

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from . import raw_header, truncation
-from .describing import metadata_in, metadata_of
-from .errors import ImageError
-from .metadata import PhotoMetadata
+from indexer.errors import ImageError
+from indexer.metadata.describing import metadata_in, metadata_of
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.pictures import raw_header, truncation
 
 if TYPE_CHECKING:
     import rawpy

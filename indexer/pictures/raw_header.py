@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from PIL import Image
 from PIL.ExifTags import IFD
 
-from .truncation import boxes
+from indexer.pictures.truncation import boxes
 
 _NAMES = (
     "3fr arw bay cr2 cr3 crw dcr dng erf fff gpr iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer import content, images
 from indexer.errors import ImageError
-from indexer.open_file import reopened
-from indexer.videos import frame_at
+from indexer.pictures import images
+from indexer.pictures.content import picture_hash as content
+from indexer.pictures.open_file import reopened
+from indexer.pictures.videos import frame_at
 
 SCREEN_SIDE = 1600  # pixels on the longer side
 SMALL_SIDE = 192  # likewise

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from . import describing, formats, raw, videos
-from .errors import ImageError
-from .metadata import PhotoMetadata
-from .videos import is_video_name
+from indexer.errors import ImageError
+from indexer.metadata import describing
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.pictures import formats, raw, videos
+from indexer.pictures.videos import is_video_name
 
 
 def reread(path: Path, *, max_pixels: int, max_bytes: int) -> PhotoMetadata:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from .errors import LibraryError
+from indexer.errors import LibraryError
 
 DEFAULT_SIDE = 384
 _WIDEST = 3  # a panorama keeps a third of the side in height, and grows this much longer for it

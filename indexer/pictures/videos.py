@@ -1,6 +1,6 @@
 """A video's file to what is stored of it: its frames as the network sees them, small pictures, length and metadata.
 
-It keeps one full frame at a time. Decoding is video_frames.py's, and what the header says video_metadata.py's.
+It keeps one full frame at a time. Decoding is video_frames.py's, and what the header says video_header.py's.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer import formats, images
 from indexer.errors import ImageError
-from indexer.frames import is_blank
-from indexer.metadata import PhotoMetadata
-from indexer.video_frames import Video, open_video
-from indexer.video_metadata import read_header
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.metadata.video_header import read_header
+from indexer.pictures import formats, images
+from indexer.pictures.frames import is_blank
+from indexer.pictures.video_frames import Video, open_video
 
 
 def is_video_name(path: str | Path) -> bool:

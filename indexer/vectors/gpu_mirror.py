@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from indexer.vector_rows import FEW_ROWS, Floats, Found, Half, Ids, IdTable, VectorRows, load_faiss
+from indexer.vectors.rows import FEW_ROWS, Floats, Found, Half, Ids, IdTable, VectorRows, load_faiss
 
 logger = logging.getLogger(__name__)
 

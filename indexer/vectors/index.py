@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from indexer import vector_file
-from indexer.gpu_mirror import GpuMirror, first_line, open_mirror
-from indexer.vector_rows import Floats, Found, Half, Ids, VectorRows
+from indexer.vectors import file as vector_file
+from indexer.vectors.gpu_mirror import GpuMirror, first_line, open_mirror
+from indexer.vectors.rows import Floats, Found, Half, Ids, VectorRows
 
 logger = logging.getLogger(__name__)
 

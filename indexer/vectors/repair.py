@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 
 from indexer.errors import LibraryError
-from indexer.vector_index import VectorIndex
-from indexer.vector_rows import Half, Ids
+from indexer.vectors.index import VectorIndex
+from indexer.vectors.rows import Half, Ids
 
 logger = logging.getLogger(__name__)
 

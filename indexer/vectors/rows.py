@@ -1,6 +1,6 @@
 """Vectors in float16 by photo id, in main memory, and the exact search over them; FAISS does the arithmetic.
 
-It knows no lock, no file and no GPU: vector_index.py owns those. The shapes: n rows, d dimensions, q queries.
+It knows no lock, no file and no GPU: index.py owns those. The shapes: n rows, d dimensions, q queries.
 """
 
 from __future__ import annotations

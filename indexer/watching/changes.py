@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from indexer.formats import SUFFIXES, VIDEO_SUFFIXES
-from indexer.ignoring import FILE_NAME, is_skipped
+from indexer.folders.ignoring import FILE_NAME, is_skipped
+from indexer.pictures.formats import SUFFIXES, VIDEO_SUFFIXES
 
 MEANINGFUL = SUFFIXES | VIDEO_SUFFIXES | {".xmp"}
 TEMPORARY_STARTS = ("~$", ".~lock", ".syncthing.", "~syncthing~")

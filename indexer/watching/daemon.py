@@ -13,19 +13,20 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from indexer import images, places
-from indexer.activity import ActivityLog
-from indexer.changes import Changes, Kind, cover, is_temporary
 from indexer.embedder import Embedder
 from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError, RootError
-from indexer.ignoring import NOTHING_MORE, Ignoring
-from indexer.isolation import WorkerPool
+from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.library import Library
-from indexer.pacing import Pacer, workers_for
+from indexer.metadata import places
+from indexer.pictures import images
 from indexer.pipeline import Progress, SyncReport, sync
-from indexer.polling import Poller
-from indexer.retrying import Pauses, Retries
-from indexer.watcher import Mode, Watcher, usable
+from indexer.watching.activity import ActivityLog
+from indexer.watching.changes import Changes, Kind, cover, is_temporary
+from indexer.watching.pacing import Pacer, workers_for
+from indexer.watching.polling import Poller
+from indexer.watching.retrying import Pauses, Retries
+from indexer.watching.watcher import Mode, Watcher, usable
+from indexer.workers.isolation import WorkerPool
 
 logger = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from watchdog.observers.inotify_c import (
     WatchDescriptor,
 )
 
-from indexer.changes import Kind, matters
-from indexer.ignoring import is_skipped
+from indexer.folders.ignoring import is_skipped
+from indexer.watching.changes import Kind, matters
 
 Note = Callable[[Kind, str], None]
 

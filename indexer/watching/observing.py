@@ -14,8 +14,8 @@ from typing import Any, cast
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from indexer.changes import Kind, matters
-from indexer.ignoring import is_skipped
+from indexer.folders.ignoring import is_skipped
+from indexer.watching.changes import Kind, matters
 
 Note = Callable[[Kind, str], None]
 _FILE = {"created": Kind.WRITTEN, "modified": Kind.WRITTEN, "closed": Kind.DONE, "deleted": Kind.GONE}

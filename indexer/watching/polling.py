@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.changes import Kind
-from indexer.ignoring import NOTHING_MORE, Ignoring
-from indexer.records import FoundFile
-from indexer.scanner import scan
+from indexer.catalog.records import FoundFile
+from indexer.folders.ignoring import NOTHING_MORE, Ignoring
+from indexer.folders.scanner import scan
+from indexer.watching.changes import Kind
 
 logger = logging.getLogger(__name__)
 

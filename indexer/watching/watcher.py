@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from indexer import mounts
-from indexer.polling import Poller
+from indexer.folders import mounts
+from indexer.watching.polling import Poller
 
 logger = logging.getLogger(__name__)
 
@@ -101,9 +101,9 @@ class Watcher:
 
     def _native_events(self) -> Tree | None:
         if sys.platform == "linux":
-            from indexer.inotify import InotifyTree as NativeTree
+            from indexer.watching.inotify import InotifyTree as NativeTree
         else:
-            from indexer.observing import ObserverTree as NativeTree
+            from indexer.watching.observing import ObserverTree as NativeTree
         try:
             return NativeTree(self._poller.note, self._enters, self._poller.ignoring.by_default)
         except OSError as error:

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import images
+from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, FoundFile, NewPhoto, storable_ns
 from indexer.errors import DecoderLostError, ImageError, TooLargeError
-from indexer.isolation import WorkerPool
-from indexer.recipe import Recipe
-from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, FoundFile, NewPhoto, storable_ns
-from indexer.videos import is_video_name
+from indexer.pictures import images
+from indexer.pictures.videos import is_video_name
+from indexer.workers.isolation import WorkerPool
+from indexer.workers.recipe import Recipe
 
 JOBS_A_WORKER = 4  # a process starts in a tenth of a second of computing, in which it decodes this many photos
 NEVER = -1  # a modification time that no file has: what may not fail the next time is tried again by every run

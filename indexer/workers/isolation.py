@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, cast
 
 from indexer.errors import DecoderLostError, DecoderStartError, TooLargeError
-from indexer.worker import READY, MemoryBoundError, receive, send
+from indexer.workers.worker import READY, MemoryBoundError, receive, send
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,9 @@ DEFAULT_MEMORY_MB = 2048
 
 _KILLED = -9
 _STOPPED = "the run was stopped before it was decoded"
-_START = "import sys; sys.path[:] = {path!r}; from indexer.worker import main; main({timeout_s!r}, {memory_mb!r})"
+_START = (
+    "import sys; sys.path[:] = {path!r}; from indexer.workers.worker import main; main({timeout_s!r}, {memory_mb!r})"
+)
 _SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 _T = TypeVar("_T")

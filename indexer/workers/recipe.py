@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer import describing, images, videos
-from indexer.metadata import PhotoMetadata
-from indexer.records import FoundFile, NewPhoto
-from indexer.rereading import reread
-from indexer.sidecar import name_in
-from indexer.thumbnails import ThumbnailStore
-from indexer.videos import is_video_name
-from indexer.worker import still_at_it
+from indexer.catalog.records import FoundFile, NewPhoto
+from indexer.metadata import describing
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.metadata.sidecar import name_in
+from indexer.pictures import images, videos
+from indexer.pictures.rereading import reread
+from indexer.pictures.thumbnails import ThumbnailStore
+from indexer.pictures.videos import is_video_name
+from indexer.workers.worker import still_at_it
 
 
 class Made(NamedTuple):

@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from mean_colour import mean_colour
 from PIL import Image
 
 from app.bootstrap import Services, build_services
 from app.settings import Settings
 from indexer.errors import ModelError
 from indexer.pipeline import SyncReport, sync
+from tests.app.mean_colour import mean_colour
 
 NAMES = {
     "red": (230, 20, 20),

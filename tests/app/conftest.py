@@ -3,7 +3,8 @@
 from datetime import datetime
 
 import pytest
-from colours import OPENED, World
+
+from tests.app.colours import OPENED, World
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,11 @@ import re
 import threading
 from contextlib import contextmanager
 
-from colours import NAMES
 from PIL import Image
 
-from app import server as server_module
-from app.server import build_app
+from app.web import server as server_module
+from app.web.server import build_app
+from tests.app.colours import NAMES
 
 
 def picture(colour="green", format="PNG"):

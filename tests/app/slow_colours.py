@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mean_colour import mean_colour
+from tests.app.mean_colour import mean_colour
 
 
 @dataclass(frozen=True)

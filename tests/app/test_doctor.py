@@ -5,14 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from colours import World
 
 from app import doctor
 from app.doctor import Check, examine
 from app.samples import FORMATS, sample
 from app.settings import Settings
-from indexer import images
 from indexer.errors import ModelError
+from indexer.pictures import images
+from tests.app.colours import World
 
 
 @pytest.fixture
@@ -22,7 +22,9 @@ def settings(tmp_path):
 
 @pytest.fixture
 def checks(settings, monkeypatch):
-    monkeypatch.setattr(doctor, "_model", lambda settings: (True, "left out"))  # tests/app/test_cli.py loads one
+    monkeypatch.setattr(
+        doctor, "_model", lambda settings: (True, "left out")
+    )  # tests/app/cli/test_commands.py loads one
     return {check.name: check for check in examine(settings)}
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.exits import FAILED, reported
-from app.markup import safe
+from app.cli.terminal.exits import FAILED, reported
 from app.printable import printable
-from app.problems import problem_response
+from app.web.page.markup import safe
+from app.web.problems import problem_response
 from indexer.errors import QueryError
 
 HARMFUL = ["\x1b[2J", "\r", "\n", "\x00", "\x9b", "\u2028", "\u202e", "\u202a", "\u2066", "\u2069", "\u200f", "\u061c"]

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.settings import Settings, SettingsError, config_path, load_settings
-from indexer.ignoring import Ignoring
+from indexer.folders.ignoring import Ignoring
 
 
 @pytest.fixture(autouse=True)

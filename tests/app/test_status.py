@@ -1,9 +1,9 @@
 """The library's state, read from the real thing."""
 
 import pytest
-from colours import ColourEmbedder, World
 
 from app.status import read_status
+from tests.app.colours import ColourEmbedder, World
 
 
 @pytest.fixture

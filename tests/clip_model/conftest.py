@@ -1,9 +1,9 @@
 """Small models for the tests of the network."""
 
 import pytest
-from tiny_models import CONFIGS, randomize
 
 from clip_model.model import CLIP
+from tests.clip_model.tiny_models import CONFIGS, randomize
 
 
 @pytest.fixture(params=CONFIGS)

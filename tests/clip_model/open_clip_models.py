@@ -1,9 +1,8 @@
 """open_clip's models of the same shape and with the same weights as ours."""
 
-from open_clip_reference import open_clip
-
 from clip_model.config import CLIPConfig
 from clip_model.model import CLIP
+from tests.clip_model.open_clip_reference import open_clip
 
 
 def reference_of(model: CLIP):

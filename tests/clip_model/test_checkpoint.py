@@ -2,15 +2,15 @@ import json
 
 import pytest
 import torch
-from open_clip_reference import open_clip
 from safetensors import safe_open
 from safetensors.torch import save_file
-from tiny_models import CONFIGS, randomize
 
 from clip_model import checkpoint
 from clip_model.checkpoint import from_openai, infer_config, load_model, save_model, write_atomically
 from clip_model.config import PRESETS
 from clip_model.model import CLIP
+from tests.clip_model.open_clip_reference import open_clip
+from tests.clip_model.tiny_models import CONFIGS, randomize
 
 
 @pytest.fixture

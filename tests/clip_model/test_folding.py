@@ -2,10 +2,10 @@ import copy
 
 import pytest
 import torch
-from tiny_models import CONFIGS, randomize
 
 from clip_model.folding import fold_batch_norms
 from clip_model.model import CLIP
+from tests.clip_model.tiny_models import CONFIGS, randomize
 
 
 @pytest.fixture

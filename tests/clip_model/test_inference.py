@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_models import CONFIGS, randomize
 
 from clip_model.config import CLIPConfig, TextConfig
 from clip_model.inference import CPU_BATCH, Encoder, load_encoder
 from clip_model.model import CLIP
-from clip_model.tokenizer import default_tokenizer
-from clip_model.transforms import ImageTransform
+from clip_model.preprocessing.tokenizer import default_tokenizer
+from clip_model.preprocessing.transforms import ImageTransform
+from tests.clip_model.tiny_models import CONFIGS, randomize
 
 
 def pictures(count):

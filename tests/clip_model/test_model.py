@@ -2,12 +2,12 @@ import math
 
 import pytest
 import torch
-from open_clip_models import reference_of
-from tiny_models import randomize
 
 from clip_model.config import PRESETS
 from clip_model.model import CLIP
-from clip_model.tokenizer import default_tokenizer
+from clip_model.preprocessing.tokenizer import default_tokenizer
+from tests.clip_model.open_clip_models import reference_of
+from tests.clip_model.tiny_models import randomize
 
 
 def test_vit_b_32_in_full_equals_open_clips():

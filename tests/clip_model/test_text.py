@@ -1,12 +1,12 @@
 import pytest
 import torch
-from open_clip_models import reference_of
-from tiny_models import CONFIGS, randomize
 
 from clip_model.config import PRESETS
 from clip_model.model import CLIP
+from clip_model.preprocessing.tokenizer import EOT, SOT, default_tokenizer
 from clip_model.text import TextTransformer
-from clip_model.tokenizer import EOT, SOT, default_tokenizer
+from tests.clip_model.open_clip_models import reference_of
+from tests.clip_model.tiny_models import CONFIGS, randomize
 
 TEXTS = ["", "a dog", "two dogs play on a beach at sunset", "ein sehr langer Satz " * 30, "🏳️‍🌈 'ſ", "a dog"]
 

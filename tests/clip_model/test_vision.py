@@ -1,11 +1,11 @@
 import pytest
 import torch
-from open_clip_models import reference_of
-from tiny_models import CONFIGS, randomize
 
 from clip_model.config import PRESETS, CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
 from clip_model.vision import AttentionPool2d, Bottleneck, ModifiedResNet, VisionTransformer, build_visual
+from tests.clip_model.open_clip_models import reference_of
+from tests.clip_model.tiny_models import CONFIGS, randomize
 
 
 @pytest.mark.parametrize("count", [1, 3, 5])

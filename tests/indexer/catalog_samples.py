@@ -6,8 +6,8 @@ from datetime import datetime
 
 import numpy as np
 
-from indexer.metadata import PhotoMetadata
-from indexer.records import NewPhoto
+from indexer.catalog.records import NewPhoto
+from indexer.metadata.photo_metadata import PhotoMetadata
 
 DIM = 8
 

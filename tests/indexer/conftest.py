@@ -3,14 +3,14 @@
 from functools import partial
 
 import pytest
-from worlds import World
 
 from clip_model.checkpoint import save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
-from indexer import images
 from indexer.embedder import Embedder
-from indexer.isolation import WorkerPool
+from indexer.pictures import images
+from indexer.workers.isolation import WorkerPool
+from tests.indexer.worlds import World
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import threading
 import time
 from contextlib import contextmanager
 
-from indexer.activity import ActivityLog
-from indexer.daemon import Daemon
+from indexer.watching.activity import ActivityLog
+from indexer.watching.daemon import Daemon
 
 LONG_S = 60.0  # how long a condition may take before a test fails; none waits for it when all is well
 

@@ -7,8 +7,9 @@ import struct
 import zlib
 
 import numpy as np
-from heic_sample import HEIC
 from PIL import Image, TiffImagePlugin
+
+from tests.indexer.heic_sample import HEIC
 
 SIDE = 65535
 WRITTEN = {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from worlds import World, draw
+
+from tests.indexer.worlds import World, draw
 
 ROOTS = ("one", "two")
 NAMES = tuple(f"{folder}{name}.jpg" for folder in ("", "x/", "x/y/") for name in "abc")

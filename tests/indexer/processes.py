@@ -8,7 +8,9 @@ def workers_of(pid):
     """The decoding processes that a process has started."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [int(child) for child in read(task).split() if "indexer.worker" in read(f"/proc/{child}/cmdline")]
+        found += [
+            int(child) for child in read(task).split() if "indexer.workers.worker" in read(f"/proc/{child}/cmdline")
+        ]
     return sorted(found)
 
 

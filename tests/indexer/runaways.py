@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clip_model.squares import CenterSquare
+from clip_model.preprocessing.squares import CenterSquare
 
 square = CenterSquare(32)
 
@@ -72,7 +72,7 @@ def square_unless_hostile(picture: Image.Image):
 
 def weight():
     """Heavy packages that this process has imported to decode, and whether it takes less than 80 MB."""
-    import indexer.decoding  # noqa: F401
+    import indexer.workers.decoding  # noqa: F401
 
     heavy = {"torch", "sqlalchemy", "faiss", "alembic", "gradio"} & set(sys.modules)
     return sorted(heavy), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 80 << 10

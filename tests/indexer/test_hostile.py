@@ -7,15 +7,14 @@ import threading
 import zlib
 from pathlib import Path
 
-import hostile_files
 import pytest
-import runaways
-from processes import wait_until, workers_of
-from test_pipeline import counts
-from worlds import draw
 
 from indexer.embedder import Embedder
-from indexer.isolation import WorkerPool
+from indexer.workers.isolation import WorkerPool
+from tests.indexer import hostile_files, runaways
+from tests.indexer.processes import wait_until, workers_of
+from tests.indexer.test_pipeline import counts
+from tests.indexer.worlds import draw
 
 NEIGHBOURS = {"!first.png": 1, "mm-middle.png": 2, "~last.png": 3}  # before, among and after the others, in any order
 

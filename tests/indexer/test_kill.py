@@ -5,12 +5,10 @@ import random
 import signal
 import sys
 import time
-from pathlib import Path
 
 import pytest
-from processes import is_running, wait_until, workers_of
 
-sys.path.insert(0, str(Path(__file__).parent))
+from tests.indexer.processes import is_running, wait_until, workers_of
 
 KILLS = 20
 PHOTOS = 48
@@ -25,7 +23,7 @@ def children():
 
 
 def start(children, world):
-    import child
+    from tests.indexer import child
 
     process = children.Process(
         target=child.run, args=(str(world.library_folder), str(world.model), str(world.photos)), daemon=True

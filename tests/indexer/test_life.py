@@ -13,15 +13,15 @@ import time
 from pathlib import Path
 
 import pytest
-from following import following
 from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from life import NAMES, ROOTS, Life
 
-from indexer.isolation import WorkerPool
 from indexer.library import open_library
+from indexer.workers.isolation import WorkerPool
 from tests.fuzzing import FUZZING, examples
+from tests.indexer.following import following
+from tests.indexer.life import NAMES, ROOTS, Life
 
 PLACES = st.tuples(st.sampled_from(ROOTS), st.sampled_from(NAMES))
 SEEDS = st.integers(0, 11)

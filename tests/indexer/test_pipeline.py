@@ -6,15 +6,17 @@ import threading
 
 import numpy as np
 import pytest
-from worlds import draw
 
 from clip_model.inference import load_encoder
-from indexer import images, storing, vector_file
+from indexer import storing
 from indexer.embedder import Embedder
 from indexer.errors import LibraryLockedError, RootError
-from indexer.isolation import WorkerPool
 from indexer.library import open_library
+from indexer.pictures import images
 from indexer.pipeline import sync
+from indexer.vectors import file as vector_file
+from indexer.workers.isolation import WorkerPool
+from tests.indexer.worlds import draw
 
 
 def counts(report):

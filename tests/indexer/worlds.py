@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from indexer.catalog.frame_ids import FIRST_FRAME, number_of, photo_of
+from indexer.catalog.records import PhotoFilter
 from indexer.embedder import Embedder
-from indexer.frame_ids import FIRST_FRAME, number_of, photo_of
 from indexer.library import open_library
 from indexer.pipeline import sync
-from indexer.records import PhotoFilter
-from indexer.vector_index import VectorIndex
+from indexer.vectors.index import VectorIndex
 
 
 def draw(seed, size=(96, 72)):

@@ -1,4 +1,4 @@
-"""The JSON documents of the command line, as plain dicts. Pure; `app/output.py` prints them.
+"""The JSON documents of the command line, as plain dicts. Pure; `app/cli/terminal/output.py` prints them.
 
 Paths are text in which bytes that are no UTF-8 stand as lone surrogates, so that `os.fsencode` gives them back.
 """
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.doctor import Check
-from app.search import Hit, SearchResult
+from app.search.search_service import Hit, SearchResult
 from indexer.pipeline import SyncReport
 
 Document = dict[str, Any]

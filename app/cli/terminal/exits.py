@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn, ParamSpec
 
-from app.output import say
+from app.cli.terminal.output import say
 from app.printable import printable
 from indexer.errors import PicsiftError
 

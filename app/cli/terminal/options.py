@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.query import MAX_LIMIT, MAX_OFFSET, make_filter
-from indexer.records import PhotoFilter
+from app.search.query import MAX_LIMIT, MAX_OFFSET, make_filter
+from indexer.catalog.records import PhotoFilter
 
 
 class Sort(StrEnum):

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.text import Text
 
 from app.activities import sentence
+from app.cli.terminal.documents import checks_document, report_document, search_document
 from app.clock import clock
 from app.doctor import Check
-from app.documents import checks_document, report_document, search_document
 from app.printable import printable
-from app.search import SearchResult
+from app.search.search_service import SearchResult
 from app.status import Status
 from app.status import document as status_document
 from indexer.pipeline import SyncReport

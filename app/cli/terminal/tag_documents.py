@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from app.printable import printable
-from app.tag_learning import Fit
 from app.tag_path import path_text
-from app.tagging import TaggingReport
-from indexer.tag_records import PhotoTag, TagCounts
+from app.tagging.learning import Fit
+from app.tagging.tagging_service import TaggingReport
+from indexer.catalog.tag_records import PhotoTag, TagCounts
 
 Document = dict[str, Any]
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app import safe_write
-from app.sidecar_plan import Naming, Outcome, Planned, Refused, habit, plan
+from app.tagging.export import safe_write
+from app.tagging.export.sidecar_plan import Naming, Outcome, Planned, Refused, habit, plan
+from indexer.catalog.stores.export_store import Export, Step
 from indexer.errors import PicsiftError
-from indexer.export_store import Export, Step
 from indexer.library import Library
 
 PHOTOS_AT_A_TIME = 500

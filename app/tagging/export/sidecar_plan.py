@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from app.xmp_merge import SidecarError, Wanted, described, merged
+from app.tagging.xmp.merge import SidecarError, Wanted, described, merged
+from indexer.catalog.records import PhotoRecord
+from indexer.catalog.tag_records import PhotoTag, TagPath
 from indexer.library import Library
-from indexer.records import PhotoRecord
-from indexer.sidecar import SUFFIX, sidecar_name
-from indexer.tag_records import PhotoTag, TagPath
-from indexer.xmp import MAX_BYTES
+from indexer.metadata.sidecar import SUFFIX, sidecar_name
+from indexer.metadata.xmp import MAX_BYTES
 
 ALBUM = "album"  # tags under this one are albums, which have a field of their own beside the keywords
 

@@ -12,12 +12,12 @@ from json import dumps
 from pathlib import Path
 from typing import Any, TextIO
 
-from app import safe_write
-from app.export import ExportError
 from app.tag_path import path_text
+from app.tagging.export import safe_write
+from app.tagging.export.export_service import ExportError
+from indexer.catalog.records import PhotoRecord
+from indexer.catalog.tag_records import PhotoTag
 from indexer.library import Library
-from indexer.records import PhotoRecord
-from indexer.tag_records import PhotoTag
 
 PHOTOS_AT_A_TIME = 1_000
 ROWS_AT_A_TIME = 10_000

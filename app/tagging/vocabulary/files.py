@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from app.vocabulary_entries import Draft, Entry, VocabularyError
-from app.vocabulary_lists import LANGUAGE, read_table, read_words
+from app.tagging.vocabulary.entries import Draft, Entry, VocabularyError
+from app.tagging.vocabulary.word_lists import LANGUAGE, read_table, read_words
 
 MAX_BYTES = 16 * 2**20
 GAP = "{}"

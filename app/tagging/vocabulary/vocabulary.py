@@ -11,8 +11,8 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from app.tag_path import parse_path, path_text
-from app.vocabulary_entries import Draft, Entry, TagPath, VocabularyError
-from app.vocabulary_files import GAP, read_file
+from app.tagging.vocabulary.entries import Draft, Entry, TagPath, VocabularyError
+from app.tagging.vocabulary.files import GAP, read_file
 
 __all__ = ["Tag", "Vocabulary", "VocabularyError", "article", "load_vocabulary"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.tag_path import clean_path
-from app.vocabulary_entries import Draft, Entry, TagPath
+from app.tagging.vocabulary.entries import Draft, Entry, TagPath
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 """A language code, such as de or pt-BR."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from app import xmp_edits
-from app.xmp_document import Element, SidecarError
-from app.xmp_edits import Edit, Layout
-from app.xmp_properties import ALBUM_NAME, ALBUMS, MARKS, RDF, Property, Resource, default_item, holder
-from app.xmp_tags import ListChange, entry, path_of
+from app.tagging.xmp import edits as xmp_edits
+from app.tagging.xmp.document import Element, SidecarError
+from app.tagging.xmp.edits import Edit, Layout
+from app.tagging.xmp.properties import ALBUM_NAME, ALBUMS, MARKS, RDF, Property, Resource, default_item, holder
+from app.tagging.xmp.tag_entries import ListChange, entry, path_of
 
 
 class Changes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from indexer.errors import PicsiftError
-from indexer.xmp import MAX_BYTES
+from indexer.metadata.xmp import MAX_BYTES
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from app.xmp_document import Element
-from app.xmp_properties import COLLECTIONS, DC, DIGIKAM, LIGHTROOM, RDF, XMP
+from app.tagging.xmp.document import Element
+from app.tagging.xmp.properties import COLLECTIONS, DC, DIGIKAM, LIGHTROOM, RDF, XMP
 
 USUAL = {RDF: "rdf", DC: "dc", LIGHTROOM: "lr", DIGIKAM: "digiKam", XMP: "xmp", COLLECTIONS: "mwg-coll"}
 

@@ -9,21 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app import xmp_edits
-from app.xmp_changes import Changes
-from app.xmp_document import Document, Element, SidecarError, open_document, parse
-from app.xmp_properties import (
-    BARS,
-    DESCRIPTION,
-    PROPERTIES,
-    RATING,
-    SLASHES,
-    TITLE,
-    WORDS,
-    Described,
-    resource,
-)
-from app.xmp_tags import Path, TagChange, clean_name, sound_text, tag_change
+from app.tagging.xmp import edits as xmp_edits
+from app.tagging.xmp.changes import Changes
+from app.tagging.xmp.document import Document, Element, SidecarError, open_document, parse
+from app.tagging.xmp.properties import BARS, DESCRIPTION, PROPERTIES, RATING, SLASHES, TITLE, WORDS, Described, resource
+from app.tagging.xmp.tag_entries import Path, TagChange, clean_name, sound_text, tag_change
 
 __all__ = ["Described", "SidecarError", "Wanted", "described", "merged"]
 

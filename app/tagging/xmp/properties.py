@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from app.xmp_document import Attribute, Element, SidecarError
-from app.xmp_tags import BAR, SLASH, Path, TagLists, clean_name, path_of
+from app.tagging.xmp.document import Attribute, Element, SidecarError
+from app.tagging.xmp.tag_entries import BAR, SLASH, Path, TagLists, clean_name, path_of
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 XML = "{http://www.w3.org/XML/1998/namespace}"

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.problems import problem_response
+from app.web.problems import problem_response
 
 ASKED_HEAD = "picsift.head"  # in the scope of a GET that was asked as HEAD
 

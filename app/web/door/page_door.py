@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.forwarding import path_below_root
-from app.problems import problem_response
+from app.web.door.forwarding import path_below_root
+from app.web.problems import problem_response
 
 OWN = ("/api/v1/", "/openapi.json")
 PAGE_FILES = ("/assets/", "/static/", "/svelte/")

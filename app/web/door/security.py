@@ -15,9 +15,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.doorkeeper import Doorkeeper, Verdict
-from app.forwarding import Proxies, sender_of
-from app.problems import problem_response
+from app.web.door.doorkeeper import Doorkeeper, Verdict
+from app.web.door.forwarding import Proxies, sender_of
+from app.web.problems import problem_response
 
 MAX_BODY_BYTES = 50 * 1024 * 1024
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from app.bootstrap import Services
-from app.query import MAX_OFFSET, Prepared, Query, make_filter, merge, parse
-from app.search import Hit, SearchResult
+from app.search.query import MAX_OFFSET, Prepared, Query, make_filter, merge, parse
+from app.search.search_service import Hit, SearchResult
+from indexer.catalog.records import PhotoFilter, PhotoRecord
+from indexer.catalog.tag_records import PhotoTag
 from indexer.errors import ImageError, QueryError
-from indexer.records import PhotoFilter, PhotoRecord
-from indexer.tag_records import PhotoTag
 
 PAGE_SIZE = 48  # hits; a screen and a half at 1280 px
 NOT_KEPT = "your picture is kept for an hour only, and was let go. Add it again."

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app.activities import sentence
-from app.browsing import Shown
 from app.clock import clock
-from app.markup import safe
 from app.names import shown_path
-from app.search import Hit
-from indexer.activity import Activity
-from indexer.records import PhotoRecord
+from app.search.search_service import Hit
+from app.web.page.browsing import Shown
+from app.web.page.markup import safe
+from indexer.catalog.records import PhotoRecord
+from indexer.watching.activity import Activity
 
 NARROWEST, WIDEST = 0.6, 2.4  # width by height of a tile; what lies beyond is cropped
 _BADGE = '<span class="badge" title="Its file cannot be reached at the moment">not reachable</span>'

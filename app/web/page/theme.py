@@ -1,6 +1,6 @@
 """The page's colours and fonts, for light and dark. Fonts are the system's: nothing is fetched."""
 
-from app.quiet_gradio import gradio as gr
+from app.web.page.quiet_gradio import gradio as gr
 
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif"]
 MONO = ["ui-monospace", "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", "monospace"]

@@ -11,16 +11,16 @@ from typing import Any, ParamSpec, TypeVar
 
 from fastapi import FastAPI
 
-from app import browsing, gallery
 from app.bootstrap import Services
-from app.browsing import Fields, Shown
-from app.markup import safe
-from app.quiet_gradio import gradio as gr
-from app.security import MAX_BODY_BYTES
-from app.theme import THEME
-from app.viewer import viewer
-from indexer.activity import read_activity
+from app.web.door.security import MAX_BODY_BYTES
+from app.web.page import browsing, gallery
+from app.web.page.browsing import Fields, Shown
+from app.web.page.markup import safe
+from app.web.page.quiet_gradio import gradio as gr
+from app.web.page.theme import THEME
+from app.web.page.viewer import viewer
 from indexer.errors import PicsiftError
+from indexer.watching.activity import read_activity
 
 P = ParamSpec("P")
 R = TypeVar("R")

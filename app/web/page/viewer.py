@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.clock import clock
-from app.gallery import photo_url
-from app.markup import safe
 from app.names import shown_path
-from indexer.records import PhotoRecord
-from indexer.tag_records import PhotoTag
+from app.web.page.gallery import photo_url
+from app.web.page.markup import safe
+from indexer.catalog.records import PhotoRecord
+from indexer.catalog.tag_records import PhotoTag
 
 NOT_RECORDED = '<span class="absent">Not recorded</span>'
 SHOWN_COPIES = 20

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from indexer.place_filter import folded
-from indexer.tag_records import TagPath
+from indexer.catalog.filters.place_filter import folded
+from indexer.catalog.tag_records import TagPath
 
 
 def matching(wanted: TagPath, tags: Mapping[int, TagPath]) -> list[int]:

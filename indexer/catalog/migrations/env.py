@@ -1,13 +1,14 @@
 """What Alembic runs around the migrations: it uses the connection, and the transaction, that it is given.
 
-A new step is a file `versions/NNNN_what.py` whose revision is its number, and SCHEMA_VERSION in `indexer.database`
-grows with it. A test compares what the steps build with what `indexer.tables` declares.
+A new step is a file `versions/NNNN_what.py` whose revision is its number, and SCHEMA_VERSION in
+`indexer.catalog.database` grows with it. A test compares what the steps build with what `indexer.catalog.tables`
+declares.
 """
 
 from alembic import context
 
-from indexer import tag_tables  # noqa: F401 - the tables of tags, which stand apart
-from indexer.tables import Base
+from indexer.catalog import tag_tables  # noqa: F401 - the tables of tags, which stand apart
+from indexer.catalog.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_
 
-from indexer.database import in_chunks
-from indexer.photo_store import locate, split
-from indexer.records import storable_ns
-from indexer.tables import CompanionRow, FolderRow, PhotoRow
+from indexer.catalog.database import in_chunks
+from indexer.catalog.records import storable_ns
+from indexer.catalog.stores.photo_store import locate, split
+from indexer.catalog.tables import CompanionRow, FolderRow, PhotoRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
-    from indexer.records import FoundFile
+    from indexer.catalog.records import FoundFile
 
 _PAIR_LIMIT = 5_000  # two parameters for each
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
-from indexer.database import in_chunks
-from indexer.metadata import Keyword
-from indexer.records import storable_ns
-from indexer.tables import KeywordRow, PhotoRow, PlaceRow
+from indexer.catalog.database import in_chunks
+from indexer.catalog.records import storable_ns
+from indexer.catalog.tables import KeywordRow, PhotoRow, PlaceRow
+from indexer.metadata.photo_metadata import Keyword
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
-    from indexer.metadata import PhotoMetadata
-    from indexer.records import DescribedPhoto
+    from indexer.catalog.records import DescribedPhoto
+    from indexer.metadata.photo_metadata import PhotoMetadata
 
 COLUMNS = (
     *("taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),

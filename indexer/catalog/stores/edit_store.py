@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
-from indexer.database import in_chunks
-from indexer.tables import PhotoRow
-from indexer.tag_records import Edit
-from indexer.tag_tables import EditRow
+from indexer.catalog.database import in_chunks
+from indexer.catalog.tables import PhotoRow
+from indexer.catalog.tag_records import Edit
+from indexer.catalog.tag_tables import EditRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

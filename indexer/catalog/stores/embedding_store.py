@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import delete, exists, func, insert, select, update
 
-from indexer import frame_store, suggestion_store
-from indexer.database import fetch_ids, in_chunks
+from indexer.catalog.database import fetch_ids, in_chunks
+from indexer.catalog.records import ModelRecord
+from indexer.catalog.stores import frame_store, suggestion_store
+from indexer.catalog.tables import EmbeddingRow, ModelRow, PhotoRow
 from indexer.errors import ModelError
-from indexer.records import ModelRecord
-from indexer.tables import EmbeddingRow, ModelRow, PhotoRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import func, insert, select, union, update
 
-from indexer.database import in_chunks
-from indexer.sidecar import SUFFIX, name_in
-from indexer.tables import PhotoRow
-from indexer.tag_records import TagPath
-from indexer.tag_tables import EditRow, ExportRow, ExportStepRow, PhotoTagRow
+from indexer.catalog.database import in_chunks
+from indexer.catalog.tables import PhotoRow
+from indexer.catalog.tag_records import TagPath
+from indexer.catalog.tag_tables import EditRow, ExportRow, ExportStepRow, PhotoTagRow
+from indexer.metadata.sidecar import SUFFIX, name_in
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from sqlalchemy import delete, func, insert, select
 
-from indexer.database import in_chunks
-from indexer.frame_ids import FIRST_FRAME, frame_id, number_of, photo_of
-from indexer.tables import FrameRow
+from indexer.catalog.database import in_chunks
+from indexer.catalog.frame_ids import FIRST_FRAME, frame_id, number_of, photo_of
+from indexer.catalog.tables import FrameRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
 
-from indexer.database import in_chunks
-from indexer.photo_store import locate, remove, split
-from indexer.records import Move, storable_ns
-from indexer.root_store import made_folder_ids, prune_folders
-from indexer.tables import PhotoRow
+from indexer.catalog.database import in_chunks
+from indexer.catalog.records import Move, storable_ns
+from indexer.catalog.stores.photo_store import locate, remove, split
+from indexer.catalog.stores.root_store import made_folder_ids, prune_folders
+from indexer.catalog.tables import PhotoRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 
-from indexer import companion_store, place_filter, suggestion_store, tag_filter, tag_store
-from indexer.database import IN_LIMIT, fetch_ids, in_chunks
-from indexer.description_store import keywords_of
-from indexer.embedding_store import photo_ids
-from indexer.folder_filter import matching
-from indexer.photo_store import locate
-from indexer.records import Counts, KnownPhoto, PhotoFilter, PhotoRecord
-from indexer.root_store import root_paths
-from indexer.tables import EmbeddingRow, FolderRow, PhotoRow, PlaceRow, RootRow
+from indexer.catalog.database import IN_LIMIT, fetch_ids, in_chunks
+from indexer.catalog.filters import place_filter, tag_filter
+from indexer.catalog.filters.folder_filter import matching
+from indexer.catalog.records import Counts, KnownPhoto, PhotoFilter, PhotoRecord
+from indexer.catalog.stores import companion_store, suggestion_store, tag_store
+from indexer.catalog.stores.description_store import keywords_of
+from indexer.catalog.stores.embedding_store import photo_ids
+from indexer.catalog.stores.photo_store import locate
+from indexer.catalog.stores.root_store import root_paths
+from indexer.catalog.tables import EmbeddingRow, FolderRow, PhotoRow, PlaceRow, RootRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

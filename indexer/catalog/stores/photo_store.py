@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
-from indexer import embedding_store, frame_store, suggestion_store
-from indexer.database import in_chunks
-from indexer.description_store import COLUMNS, columns_of, keywords_of, put_keywords
-from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto, storable_ns
-from indexer.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
-from indexer.tables import FolderRow, PhotoRow
+from indexer.catalog.database import in_chunks
+from indexer.catalog.records import CopiedPhoto, FailedPhoto, NewPhoto, storable_ns
+from indexer.catalog.stores import embedding_store, frame_store, suggestion_store
+from indexer.catalog.stores.description_store import COLUMNS, columns_of, keywords_of, put_keywords
+from indexer.catalog.stores.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
+from indexer.catalog.tables import FolderRow, PhotoRow
 
 if TYPE_CHECKING:
     import numpy as np

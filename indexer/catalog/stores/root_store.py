@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
-from indexer.database import in_chunks
+from indexer.catalog.database import in_chunks
+from indexer.catalog.records import Root
+from indexer.catalog.tables import FolderRow, PhotoRow, RootRow
 from indexer.errors import RootError
-from indexer.records import Root
-from indexer.tables import FolderRow, PhotoRow, RootRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import delete, insert, select, text
 
-from indexer.database import fetch_ids, in_chunks
-from indexer.tag_records import Suggestion
-from indexer.tag_store import tags_of
-from indexer.tag_tables import PhotoTagRow, PromptVectorRow, TagFitRow
+from indexer.catalog.database import fetch_ids, in_chunks
+from indexer.catalog.stores.tag_store import tags_of
+from indexer.catalog.tag_records import Suggestion
+from indexer.catalog.tag_tables import PhotoTagRow, PromptVectorRow, TagFitRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

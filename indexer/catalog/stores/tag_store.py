@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
-from indexer.database import IN_LIMIT, in_chunks
+from indexer.catalog.database import IN_LIMIT, in_chunks
+from indexer.catalog.tables import ModelRow, PhotoRow
+from indexer.catalog.tag_records import MODEL, Decision, PhotoTag, TagCounts, TagPath
+from indexer.catalog.tag_tables import PhotoTagRow, TagFitRow, TagRow
 from indexer.errors import TagError
-from indexer.tables import ModelRow, PhotoRow
-from indexer.tag_records import MODEL, Decision, PhotoTag, TagCounts, TagPath
-from indexer.tag_tables import PhotoTagRow, TagFitRow, TagRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -10,8 +10,8 @@ import re
 import struct
 from collections.abc import Iterator
 
-from indexer.content_chunks import MOST_PARTS, bounded
-from indexer.content_orientation import orientation
+from indexer.pictures.content.chunks import MOST_PARTS, bounded
+from indexer.pictures.content.orientation import orientation
 
 Parts = list[bytes | memoryview]
 _Box = tuple[bytes, memoryview]

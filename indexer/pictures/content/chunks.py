@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 
-from indexer.content_orientation import orientation
+from indexer.pictures.content.orientation import orientation
 
 Parts = list[bytes | memoryview]
 

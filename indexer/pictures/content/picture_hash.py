@@ -13,8 +13,10 @@ import struct
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from indexer import content_boxes, content_chunks, content_tiff
-from indexer.formats import sniff
+from indexer.pictures.content import boxes as content_boxes
+from indexer.pictures.content import chunks as content_chunks
+from indexer.pictures.content import tiff as content_tiff
+from indexer.pictures.formats import sniff
 
 LARGEST = 256 << 20
 """Bytes of a file that is taken apart; a larger one is hashed as a whole, in pieces."""

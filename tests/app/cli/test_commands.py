@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import cli
+from app.cli import commands as cli
 from clip_model.checkpoint import save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
@@ -101,7 +101,7 @@ def start(*args, **kwargs):
         [sys.executable, "-m", "app.cli", *map(str, args)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=Path(cli.__file__).parents[1],
+        cwd=Path(cli.__file__).parents[2],
         **kwargs,
     )
 
@@ -337,8 +337,8 @@ def test_an_interrupt_before_anything_is_embedded_ends_it(photos, tmp_path, mome
     late = "time.sleep(600)" if moment == "loading" else "None"
     slow = "[time.sleep(0.1) for _ in range(6000) if not stop()]" if moment == "Looking" else "None"
     code = (
-        "import sys, time, signal, threading; from app import cli\n"
-        "from indexer import scanner, embedder, looking\n"
+        "import sys, time, signal, threading; from app.cli import commands as cli\n"
+        "from indexer.folders import scanner, looking; from indexer import embedder\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "scan = scanner.scan\n"
         f"def slow_scan(*a, stop, **k): sys.stderr.write('at it\\n'); {slow}; return scan(*a, stop=stop, **k)\n"
@@ -377,13 +377,13 @@ def test_every_command_has_help(picsift, command):
 def test_an_unchanged_library_is_indexed_without_the_heavy_imports(picsift, photos):
     picsift("index", photos)
     code = (
-        "import sys; from app import cli; sys.argv = ['picsift', 'index', '--json']\n"
+        "import sys; from app.cli import commands as cli; sys.argv = ['picsift', 'index', '--json']\n"
         "try: cli.main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "heavy = {'torch', 'gradio', 'fastapi', 'alembic', 'uvicorn'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=Path(cli.__file__).parents[1])
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=Path(cli.__file__).parents[2])
     assert json.loads(process.stdout)["unchanged"] == 3
     assert process.stderr.decode().strip() == "[]"
 
@@ -397,9 +397,9 @@ def test_no_password_means_no_listening_beyond_this_machine(picsift):
 @pytest.mark.parametrize("command", [["serve"], ["demo"]])
 def test_a_server_gives_memory_back_from_before_its_model_is_loaded(picsift, monkeypatch, command):
     done = []
-    monkeypatch.setattr("indexer.pacing.give_memory_back", lambda: done.append("memory"))
-    monkeypatch.setattr("app.server.serve", lambda *_: done.append("serve"))
-    monkeypatch.setattr("app.demo.index_and_search", lambda _: done.append("index") or True)
+    monkeypatch.setattr("indexer.watching.pacing.give_memory_back", lambda: done.append("memory"))
+    monkeypatch.setattr("app.web.server.serve", lambda *_: done.append("serve"))
+    monkeypatch.setattr("app.cli.demo.index_and_search", lambda _: done.append("index") or True)
     assert picsift(*command).status == 0
     assert done == (["memory", "serve"] if command == ["serve"] else ["memory", "index", "serve"])
 

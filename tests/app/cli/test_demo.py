@@ -5,12 +5,12 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from colours import ColourEmbedder
 from PIL import Image
 
-from app import demo
+from app.cli import demo
 from app.settings import Settings
 from indexer.errors import PicsiftError
+from tests.app.colours import ColourEmbedder
 
 
 def test_at_least_fifteen_distinct_photos_are_installed():

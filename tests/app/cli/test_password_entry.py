@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from app import password_entry
-from app.password_entry import PasswordError, ask_and_store
+from app.cli import password_entry
+from app.cli.password_entry import PasswordError, ask_and_store
 from app.password_hash import matches
 from app.settings import Settings, SettingsError, load_settings, password_path
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app import service_unit
-from app.service_unit import ServiceError
+from app.cli import service_unit
+from app.cli.service_unit import ServiceError
 from app.settings import Settings
 
 

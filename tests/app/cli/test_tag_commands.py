@@ -3,12 +3,14 @@
 import json
 
 import pytest
-from colours import NAMES, World
 from typer.testing import CliRunner
 
-from app import bootstrap, cli, query
-from app.tag_lookup import candidates
+from app import bootstrap
+from app.cli import commands as cli
+from app.search import query
+from app.tagging.lookup import candidates
 from indexer.errors import QueryError
+from tests.app.colours import NAMES, World
 
 RED, BLUE = "colour/red", "colour/blue"
 

@@ -11,16 +11,17 @@ import time
 from pathlib import Path
 
 import pytest
-from colours import World, names
 
-from app import cli, watching
 from app.activities import document, sentence
-from app.live_status import NOTHING, lines
-from app.query import Query
+from app.cli import commands as cli
+from app.cli import watching
+from app.cli.live_status import NOTHING, lines
+from app.search.query import Query
 from app.settings import Settings
 from app.status import read_status
-from indexer.activity import Activity, ActivityLog, read_activity
 from indexer.pipeline import Progress, SyncReport
+from indexer.watching.activity import Activity, ActivityLog, read_activity
+from tests.app.colours import World, names
 
 LONG_S = 60
 
@@ -39,7 +40,7 @@ def start(library, *args, **variables):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(cli.__file__).parents[1],
+        cwd=Path(cli.__file__).parents[2],
         env={**environment, **variables},
     )
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.batching import Batcher
+from app.search.batching import Batcher
 
 LIMIT_S = 60
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from app.dropped_pictures import DroppedPictures
-from app.query import Prepared
+from app.search.dropped_pictures import DroppedPictures
+from app.search.query import Prepared
 from tests.indexer.processes import wait_until
 
 PREPARED = Prepared(2, np.zeros((2, 2, 3), np.uint8))

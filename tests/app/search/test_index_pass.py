@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from app.index_pass import Look, nearest_together
-from indexer.vector_index import VectorIndex
+from app.search.index_pass import Look, nearest_together
+from indexer.vectors.index import VectorIndex
 
 DIM = 16
 

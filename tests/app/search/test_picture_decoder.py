@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from colours import World, names
 from PIL import Image
-from serving import photo_id, picture, running
-from slow_colours import Held
 
-from app import pictures
-from app.picture_decoder import PictureDecoder
-from app.query import Prepared, Query
+from app.search.picture_decoder import PictureDecoder
+from app.search.query import Prepared, Query
+from app.web import pictures
 from indexer.errors import ImageError, QueryError, TooLargeError
+from tests.app.colours import World, names
+from tests.app.serving import photo_id, picture, running
+from tests.app.slow_colours import Held
 from tests.indexer.processes import wait_until, workers_of
 
 LIMIT_S = 60

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.query import MAX_TEXT, make_filter, merge, parse, parse_date
+from app.search.query import MAX_TEXT, make_filter, merge, parse, parse_date
+from indexer.catalog.records import PhotoFilter
 from indexer.errors import QueryError
-from indexer.records import PhotoFilter
 
 D = datetime
 

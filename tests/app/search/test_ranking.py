@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ranking import DATE_POOL, Hit, page
-from indexer.records import PhotoRecord
+from app.search.ranking import DATE_POOL, Hit, page
+from indexer.catalog.records import PhotoRecord
 
 
 def record(photo_id: int, path: str, taken_at: datetime | None = None) -> PhotoRecord:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.recent_photos import REMEMBERED, RecentPhotos
+from app.search.recent_photos import REMEMBERED, RecentPhotos
 
 
 class Counting:

@@ -5,12 +5,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from colours import ColourEmbedder, World, names
 from PIL import Image
 
-from app.live_index import EmptyLibraryError
-from app.query import MAX_LIMIT, MAX_TEXT, Query, make_filter
+from app.search.live_index import EmptyLibraryError
+from app.search.query import MAX_LIMIT, MAX_TEXT, Query, make_filter
 from indexer.errors import LibraryError, ModelError, QueryError
+from tests.app.colours import ColourEmbedder, World, names
 
 
 @pytest.fixture

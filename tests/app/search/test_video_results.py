@@ -5,19 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colours import NAMES, names
 from PIL import Image
-from serving import photo_id
 from starlette.testclient import TestClient
 
-from app import documents, gallery, pictures
-from app.api import build_api
-from app.browsing import Shown, frame_of
+from app.cli.terminal import documents
 from app.clock import clock
-from app.originals import PictureGoneError
-from app.query import Query, make_filter
-from app.security import Gate
-from app.viewer import viewer
+from app.search.query import Query, make_filter
+from app.web import pictures
+from app.web.api import build_api
+from app.web.door.security import Gate
+from app.web.originals import PictureGoneError
+from app.web.page import gallery
+from app.web.page.browsing import Shown, frame_of
+from app.web.page.viewer import viewer
+from tests.app.colours import NAMES, names
+from tests.app.serving import photo_id
 from tests.indexer.videos import draw_video
 
 

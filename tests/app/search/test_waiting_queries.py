@@ -4,10 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from colours import NAMES, ColourEmbedder, World, names
 
-from app.query import Query
-from indexer.vector_index import VectorIndex
+from app.search.query import Query
+from indexer.vectors.index import VectorIndex
+from tests.app.colours import NAMES, ColourEmbedder, World, names
 
 LIMIT_S = 60
 

@@ -5,15 +5,17 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serving import photo_id
 from typer.testing import CliRunner
 
-from app import cli, table_export, tag_import
-from app.table_export import Table
-from app.tag_import import TableError, paths_of
-from app.xmp_merge import Wanted, merged
-from indexer.metadata import Keyword
-from indexer.tag_records import Decision
+from app.cli import commands as cli
+from app.tagging import tag_import
+from app.tagging.export import table_export
+from app.tagging.export.table_export import Table
+from app.tagging.tag_import import TableError, paths_of
+from app.tagging.xmp.merge import Wanted, merged
+from indexer.catalog.tag_records import Decision
+from indexer.metadata.photo_metadata import Keyword
+from tests.app.serving import photo_id
 
 ODD = ('a, "b"', "c/d|e\\", "名前")
 

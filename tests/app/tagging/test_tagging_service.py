@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from colours import NAMES, ColourEmbedder
 
-from app import tag_learning
-from app.tag_learning import Fit
-from app.tagging import TaggingService
-from app.vocabulary import load_vocabulary
-from indexer.tag_records import Decision
+from app.tagging import learning as tag_learning
+from app.tagging.learning import Fit
+from app.tagging.tagging_service import TaggingService
+from app.tagging.vocabulary.vocabulary import load_vocabulary
+from indexer.catalog.tag_records import Decision
+from tests.app.colours import NAMES, ColourEmbedder
 
 RED, GREEN = ("colour", "red"), ("colour", "green")
 
@@ -34,7 +34,7 @@ def tags(services):
 
 
 def _nothing():
-    from indexer.records import PhotoFilter
+    from indexer.catalog.records import PhotoFilter
 
     return PhotoFilter()
 
@@ -109,7 +109,7 @@ def test_decisions_stand_whatever_the_model_says(services, tagging):
 
 
 def test_another_model_replaces_suggestions_and_keeps_decisions(tmp_path, words):
-    from colours import World
+    from tests.app.colours import World
 
     world = World(tmp_path, ColourEmbedder(), ColourEmbedder("other", "d1" * 32, turn=3))
     for name in ("red", "green", "blue"):
@@ -229,7 +229,7 @@ def test_a_fit_is_read_back_as_it_was():
 
 def test_a_service_over_an_empty_library_says_so(tmp_path):
     from app.bootstrap import build_services
-    from app.live_index import EmptyLibraryError
+    from app.search.live_index import EmptyLibraryError
     from app.settings import Settings
 
     services = build_services(Settings(library=tmp_path / "empty"), create=True)

@@ -5,14 +5,14 @@ import os
 from datetime import UTC, datetime
 
 import pytest
-from colours import World
 from PIL import Image
-from serving import photo_id, picture
 from starlette.testclient import TestClient
 
-from app.api import build_api
-from app.security import Gate
-from indexer.records import CopiedPhoto, FoundFile
+from app.web.api import build_api
+from app.web.door.security import Gate
+from indexer.catalog.records import CopiedPhoto, FoundFile
+from tests.app.colours import World
+from tests.app.serving import photo_id, picture
 
 PROBLEM = "application/problem+json"
 

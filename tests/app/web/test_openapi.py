@@ -4,14 +4,14 @@ import re
 from datetime import datetime
 
 import pytest
-from colours import World
-from serving import photo_id, picture
 from starlette.routing import compile_path
 from starlette.testclient import TestClient
 
-from app.api import build_api
-from app.security import Gate
+from app.web.api import build_api
+from app.web.door.security import Gate
 from indexer.errors import LibraryError
+from tests.app.colours import World
+from tests.app.serving import photo_id, picture
 
 PHOTO = "/api/v1/photos/{photo_id}"
 TYPES = {

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from colours import World
-from serving import picture, running
 from starlette.testclient import TestClient
 
-from app.api import build_api
-from app.security import Gate
+from app.web.api import build_api
+from app.web.door.security import Gate
+from tests.app.colours import World
+from tests.app.serving import picture, running
 from tests.indexer.processes import wait_until
 
 PROBLEM = "application/problem+json"

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from serving import photo_id, picture
 
-from app import originals, pictures
 from app.names import safe_filename, shown_path
-from app.originals import PictureGoneError
+from app.web import originals, pictures
+from app.web.originals import PictureGoneError
 from indexer.errors import ImageError
-from indexer.open_file import OpenFile, open_file, open_within
+from indexer.pictures.open_file import OpenFile, open_file, open_within
+from tests.app.serving import photo_id, picture
 
 
 @pytest.fixture

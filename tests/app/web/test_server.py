@@ -9,18 +9,18 @@ import urllib.error
 import urllib.request
 
 import pytest
-from serving import announced, in_loop, running
 from starlette.testclient import TestClient
 
-from app.server import ServerError, build_app, serve
+from app.web.server import ServerError, build_app, serve
+from tests.app.serving import announced, in_loop, running
 
 SERVE = """
 import signal
 import sys
 from pathlib import Path
 from app.bootstrap import build_services
-from app.exits import cleanup_on_sigterm
-from app.server import serve
+from app.cli.terminal.exits import cleanup_on_sigterm
+from app.web.server import serve
 from app.settings import Settings
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background has it ignored
 try:

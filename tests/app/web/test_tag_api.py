@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
-from serving import photo_id
 from starlette.testclient import TestClient
 
-from app import viewer
-from app.api import build_api
-from app.security import Gate
-from indexer.tag_records import Decision, PhotoTag
+from app.web.api import build_api
+from app.web.door.security import Gate
+from app.web.page import viewer
+from indexer.catalog.tag_records import Decision, PhotoTag
+from tests.app.serving import photo_id
 
 RED = ("colour", "red")
 

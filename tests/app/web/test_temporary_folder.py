@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import announced, picture
-from slow_colours import Held
-from test_server import SERVE
 
-from app.temporary_folder import LOCK, PREFIX, sweep, temporary_folder
+from app.web.temporary_folder import LOCK, PREFIX, sweep, temporary_folder
+from tests.app.serving import announced, picture
+from tests.app.slow_colours import Held
+from tests.app.web.test_server import SERVE
 from tests.indexer.processes import wait_until
 
 HOLDING = """
@@ -21,11 +21,11 @@ import signal
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from colours import ColourEmbedder
-from slow_colours import Held
+from tests.app.colours import ColourEmbedder
+from tests.app.slow_colours import Held
 from app.bootstrap import build_services
-from app.exits import cleanup_on_sigterm
-from app.server import serve
+from app.cli.terminal.exits import cleanup_on_sigterm
+from app.web.server import serve
 from app.settings import Settings
 embedder = ColourEmbedder()
 embedder.prepare = Held(Path(sys.argv[2]))
@@ -101,7 +101,7 @@ def test_a_picture_that_is_being_decoded_does_not_hold_up_the_end(world, tempora
     folder = tmp_path / "held"
     folder.mkdir()
     world.index()
-    command = [sys.executable, "-c", HOLDING, str(world.settings.library), str(folder), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", HOLDING, str(world.settings.library), str(folder), str(Path(__file__).parents[3])]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         address = announced(process)

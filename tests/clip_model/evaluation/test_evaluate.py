@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from clip_model.evaluate import Towers, evaluate_file, evaluate_retrieval, main, read_photos
-from clip_model.zero_shot import TEMPLATES
+from clip_model.evaluation.evaluate import Towers, evaluate_file, evaluate_retrieval, main, read_photos
+from clip_model.evaluation.zero_shot import TEMPLATES
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 

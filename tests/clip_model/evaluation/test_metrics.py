@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clip_model.metrics import linear_probe, recall_at_k, top_k_accuracy
+from clip_model.evaluation.metrics import linear_probe, recall_at_k, top_k_accuracy
 
 ONES = np.eye(4, dtype=np.float32)
 FOUR = np.arange(4)

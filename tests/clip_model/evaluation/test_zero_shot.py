@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from clip_model.evaluation.zero_shot import TEMPLATES, classifier_weights, prompts, unit_rows
 from clip_model.inference import Encoder
-from clip_model.zero_shot import TEMPLATES, classifier_weights, prompts, unit_rows
 
 
 def test_every_template_has_one_gap_and_none_comes_twice():

@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from open_clip_reference import open_clip
 
-from clip_model.tokenizer import EOT, SOT, VOCABULARY_SIZE, Tokenizer, clean, default_tokenizer, merge
+from clip_model.preprocessing.tokenizer import EOT, SOT, VOCABULARY_SIZE, Tokenizer, clean, default_tokenizer, merge
+from tests.clip_model.open_clip_reference import open_clip
 from tests.counting import calls_of
 from tests.fuzzing import examples
 

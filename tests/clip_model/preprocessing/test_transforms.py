@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from open_clip_reference import open_clip
 from PIL import Image
 
-from clip_model.transforms import ImageTransform, center_square, image_transform, upright
+from clip_model.preprocessing.transforms import ImageTransform, center_square, image_transform, upright
+from tests.clip_model.open_clip_reference import open_clip
 
 MODES = ["RGB", "RGBA", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "LAB", "I", "F", "I;16"]
 SIZES = [(1, 1), (1, 50), (50, 1), (64, 64), (300, 200), (33, 1650), (225, 224), (223, 1000), (63, 65)]

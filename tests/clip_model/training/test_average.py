@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from clip_model.average import average, main
 from clip_model.checkpoint import load_model, save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
+from clip_model.training.average import average, main
 
 
 def model(seed, embed_dim=16):

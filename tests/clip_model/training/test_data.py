@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-import training_data
 from pyarrow import parquet
 
-from clip_model.augmentation import augment
-from clip_model.data import TEMPLATES, draw_batch, positives, read_pairs
-from clip_model.transforms import MEAN, STD
+from clip_model.preprocessing.transforms import MEAN, STD
+from clip_model.training.augmentation import augment
+from clip_model.training.data import TEMPLATES, draw_batch, positives, read_pairs
+from tests.clip_model import training_data
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from clip_model import corpus
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
-from clip_model.distill import Texts, distill, distill_loss
-from clip_model.recipes import Recipe
-from clip_model.run import start
-from clip_model.teacher import DIM, TextHead
+from clip_model.training import corpus
+from clip_model.training.distill import Texts, distill, distill_loss
+from clip_model.training.recipes import Recipe
+from clip_model.training.run import start
+from clip_model.training.teacher import DIM, TextHead
 
 NOUNS = """\
   1 This is a line of the licence, which begins with two blanks.

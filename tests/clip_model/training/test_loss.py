@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from clip_model.loss import clip_loss, soft_cross_entropy
+from clip_model.training.loss import clip_loss, soft_cross_entropy
 
 
 def unit(rows):

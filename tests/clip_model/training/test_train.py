@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-import training_data
 
-from clip_model import train as training
 from clip_model.checkpoint import load_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
-from clip_model.data import draw_batch, read_pairs
-from clip_model.recipes import RECIPES, Recipe
-from clip_model.run import resume, save_checkpoint, start
-from clip_model.schedule import adamw, learning_rate
-from clip_model.train import train, train_step
-from clip_model.validation import validator
+from clip_model.training import train as training
+from clip_model.training.data import draw_batch, read_pairs
+from clip_model.training.recipes import RECIPES, Recipe
+from clip_model.training.run import resume, save_checkpoint, start
+from clip_model.training.schedule import adamw, learning_rate
+from clip_model.training.train import train, train_step
+from clip_model.training.validation import validator
+from tests.clip_model import training_data
 
 TINY = CLIPConfig(
     embed_dim=16,

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalog_samples import DIM, metadata, new, vectors
-from odd_names import ODD_NAMES
 from sqlalchemy import event
 
-from indexer import photo_queries
-from indexer.catalog import Catalog
-from indexer.database import open_database
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.database import open_database
+from indexer.catalog.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
+from indexer.catalog.stores import photo_queries
 from indexer.errors import ModelError, RootError
-from indexer.ignoring import NOTHING_MORE
-from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
+from indexer.folders.ignoring import NOTHING_MORE
+from tests.indexer.catalog_samples import DIM, metadata, new, vectors
+from tests.indexer.odd_names import ODD_NAMES
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
@@ -571,17 +571,17 @@ def test_a_reader_sees_whole_transactions_of_another_process_and_a_kill_leaves_t
     code = """
 import sys
 from pathlib import Path
-from catalog_samples import new, vectors
-from indexer import photo_queries
-from indexer.catalog import Catalog
-from indexer.database import open_database
+from tests.indexer.catalog_samples import new, vectors
+from indexer.catalog.stores import photo_queries
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.database import open_database
 catalog = Catalog(open_database(Path(sys.argv[1])))
 for step in range(100_000):
     catalog.store(int(sys.argv[2]), [new(f"{step}/{n}.jpg") for n in range(5)], int(sys.argv[3]), vectors(5))
     print(step, flush=True)
 """
     arguments = [sys.executable, "-c", code, Path(catalog.engine.url.database).parent, str(root.id), str(model)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment) as writer:
         for _ in range(8):
             assert writer.stdout.readline()

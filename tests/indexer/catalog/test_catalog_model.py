@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from catalog_samples import DIM, new, vectors
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from indexer.catalog import Catalog
-from indexer.database import open_database
-from indexer.frame_ids import FIRST_FRAME, frame_id
-from indexer.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.database import open_database
+from indexer.catalog.frame_ids import FIRST_FRAME, frame_id
+from indexer.catalog.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
 from tests.fuzzing import examples
+from tests.indexer.catalog_samples import DIM, new, vectors
 
 NAMES = ["a.jpg", "b.jpg", "c_%.jpg", "\udce9.jpg"]
 FOLDERS = ["", "x/", "x/y/", "X_%/"]

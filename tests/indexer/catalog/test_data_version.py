@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from indexer.catalog import Catalog
-from indexer.database import FILE_NAME, open_database
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.database import FILE_NAME, open_database
 from indexer.errors import LibraryError
 
 
@@ -32,8 +32,9 @@ def test_it_stays_while_nothing_changes_and_moves_with_every_commit(catalog, tmp
 def test_another_process_moves_it(catalog, tmp_path):
     first = catalog.version()
     code = (
-        "import sys; from pathlib import Path; from indexer.catalog import Catalog; "
-        "from indexer.database import open_database; Catalog(open_database(Path(sys.argv[1]))).add_root(Path('/'))"
+        "import sys; from pathlib import Path; from indexer.catalog.catalog import Catalog; "
+        "from indexer.catalog.database import open_database; "
+        "Catalog(open_database(Path(sys.argv[1]))).add_root(Path('/'))"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a library #1 with %20")], check=True, timeout=60)
     assert catalog.version() != first

@@ -19,10 +19,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
-from indexer import database, database_trouble, migrations
-from indexer.database import open_database, reading, schema_version, writing
+from indexer.catalog import database, database_trouble, migrations
+from indexer.catalog.database import open_database, reading, schema_version, writing
+from indexer.catalog.tables import Base
 from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
-from indexer.tables import Base
 
 VERSIONS = Path(migrations.__file__).parent / "versions"
 
@@ -65,7 +65,7 @@ def test_the_database_is_in_wal_mode_with_foreign_keys_and_full_sync(tmp_path):
 def test_opening_an_up_to_date_library_does_not_import_alembic(tmp_path):
     open_database(tmp_path).dispose()
     code = (
-        "import sys; from pathlib import Path; from indexer.database import open_database\n"
+        "import sys; from pathlib import Path; from indexer.catalog.database import open_database\n"
         "open_database(Path(sys.argv[1])); print('alembic' in sys.modules)"
     )
     assert run(code, str(tmp_path)).stdout == "False\n"
@@ -88,10 +88,10 @@ def test_a_library_may_have_a_name_that_is_no_utf8(tmp_path):
 def test_migrations_run_from_a_package_in_a_folder_with_a_percent_sign(tmp_path):
     # As installed elsewhere: the steps are found beside the package, not beside the working directory.
     site = tmp_path / "50% off"
-    shutil.copytree(Path(database.__file__).parent, site / "indexer")
+    shutil.copytree(Path(database.__file__).parents[1], site / "indexer")
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from pathlib import Path; import indexer.database as d\n"
+        "from pathlib import Path; import indexer.catalog.database as d\n"
         "d.open_database(Path(sys.argv[2])); print(d.__file__)"
     )
     done = subprocess.run(
@@ -120,8 +120,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 from sqlalchemy import text
-import indexer.migrations  # what takes time is loaded before the race begins
-from indexer.database import writing
+import indexer.catalog.migrations  # what takes time is loaded before the race begins
+from indexer.catalog.database import writing
 from indexer.library import open_library
 print("ready", flush=True)
 sys.stdin.readline()
@@ -258,7 +258,7 @@ def test_a_folder_without_permission_is_explained(tmp_path):
     """In a process of its own: root may do anything, so that it has to become somebody else first."""
     code = (
         "import os, sys; from pathlib import Path; import sqlite3\n"
-        "from indexer.database import open_database; from indexer.errors import LibraryError\n"
+        "from indexer.catalog.database import open_database; from indexer.errors import LibraryError\n"
         "os.geteuid() or os.setuid(65534)\n"
         "for folder in sys.argv[1:]:\n"
         "    try: open_database(Path(folder))\n"
@@ -342,7 +342,7 @@ def test_a_writer_waits_for_another_and_says_who_keeps_it(tmp_path, monkeypatch)
 
 def test_a_kill_during_the_first_migration_leaves_a_file_that_opens(tmp_path):
     code = (
-        "import os, sys; from pathlib import Path; from indexer import database, migrations\n"
+        "import os, sys; from pathlib import Path; from indexer.catalog import database, migrations\n"
         "done = migrations.upgrade\n"
         "def killed(connection): done(connection); os.kill(os.getpid(), 9)\n"
         "migrations.upgrade = killed; database.open_database(Path(sys.argv[1]))"

@@ -1,8 +1,8 @@
 """Comparing a scan with the catalog: every file is counted once, and nothing unseen is called missing."""
 
-from indexer.comparison import ChangedFile, compare
-from indexer.found import Scan
-from indexer.records import FoundFile, KnownPhoto
+from indexer.catalog.records import FoundFile, KnownPhoto
+from indexer.folders.comparison import ChangedFile, compare
+from indexer.folders.found import Scan
 
 
 def photo(path: str, size: int = 1, mtime_ns: int = 1, **other: object) -> KnownPhoto:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.ignoring import FILE_NAME, IgnoreFileError, Ignoring, is_skipped, read_rules
-from indexer.scanner import scan
+from indexer.folders.ignoring import FILE_NAME, IgnoreFileError, Ignoring, is_skipped, read_rules
+from indexer.folders.scanner import scan
 
 PATHS = ["a.jpg", "raw/a.jpg", "raw/deep/b.jpg", "private/c.jpg", "private/ok/d.jpg", "x.tmp.jpg", "y/raw/e.jpg"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer import mounts
+from indexer.folders import mounts
 
 TABLE = r"""
 22 27 0:21 / /proc rw,relatime - proc proc rw

@@ -3,13 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from worlds import draw
 
-from indexer.comparison import Changes
-from indexer.found import Scan
-from indexer.pairing import pair, take_over
-from indexer.records import FoundFile, KnownPhoto
+from indexer.catalog.records import FoundFile, KnownPhoto
+from indexer.folders.comparison import Changes
+from indexer.folders.found import Scan
+from indexer.folders.pairing import pair, take_over
 from tests.indexer.dng_sample import dng
+from tests.indexer.worlds import draw
 
 
 def scan(*paths):

@@ -6,11 +6,12 @@ import struct
 
 import numpy as np
 from PIL import Image
-from worlds import draw
 
-from indexer import content, storing
+from indexer import storing
 from indexer.embedder import Embedder
-from indexer.ignoring import FILE_NAME, Ignoring
+from indexer.folders.ignoring import FILE_NAME, Ignoring
+from indexer.pictures.content import picture_hash as content
+from tests.indexer.worlds import draw
 
 
 def counts(report):

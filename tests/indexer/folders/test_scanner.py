@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from odd_names import ODD_NAMES
 
-from indexer.records import FoundFile, storable_ns
-from indexer.scanner import StoppedError, is_skipped, scan
+from indexer.catalog.records import FoundFile, storable_ns
+from indexer.folders.scanner import StoppedError, is_skipped, scan
+from tests.indexer.odd_names import ODD_NAMES
 
 
 def write(root: Path, *paths: str) -> None:
@@ -148,7 +148,7 @@ def test_folders_without_permission_are_named_not_taken_for_empty():
     code = """
 import os, sys, tempfile
 from pathlib import Path
-from indexer.scanner import scan
+from indexer.folders.scanner import scan
 with tempfile.TemporaryDirectory() as name:
     root = Path(name)
     root.chmod(0o755)

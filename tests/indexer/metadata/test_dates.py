@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.dates import Taken, first_sound, is_sound, of_file_time, of_name
+from indexer.metadata.dates import Taken, first_sound, is_sound, of_file_time, of_name
 
 NOW = datetime(2027, 1, 1)
 MOMENT = datetime(2021, 7, 4, 10, 11, 12)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, PngImagePlugin
-from written import exif, iptc, jpeg, listed, packet
 
-from indexer.describing import complete, metadata_of
-from indexer.formats import open_picture
-from indexer.images import load
-from indexer.metadata import Keyword
+from indexer.metadata.describing import complete, metadata_of
+from indexer.metadata.photo_metadata import Keyword
+from indexer.pictures.formats import open_picture
+from indexer.pictures.images import load
+from tests.indexer.written import exif, iptc, jpeg, listed, packet
 
-PHOTOS = Path(__file__).resolve().parents[2].parent / "shared" / "photos" / "metadata"
+PHOTOS = Path(__file__).resolve().parents[3].parent / "shared" / "photos" / "metadata"
 needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason=f"the real photos are not at {PHOTOS}")
 
 JULY_2021 = 1_625_393_472_000_000_000

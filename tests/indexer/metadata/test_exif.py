@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from indexer.dates import parse_date, parse_offset
-from indexer.exif import exif_of as metadata_of
-from indexer.exif import read_metadata
-from indexer.formats import open_picture
-from indexer.metadata import PhotoMetadata
+from indexer.metadata.dates import parse_date, parse_offset
+from indexer.metadata.exif import exif_of as metadata_of
+from indexer.metadata.exif import read_metadata
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.pictures.formats import open_picture
 from tests.fuzzing import examples
 
-PHOTOS = Path(__file__).resolve().parents[2].parent / "shared" / "photos"
+PHOTOS = Path(__file__).resolve().parents[3].parent / "shared" / "photos"
 needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason=f"the real photos are not at {PHOTOS}")
 
 NORTH = {1: "N", 2: (48.0, 51.0, 29.6), 3: "E", 4: (2.0, 17.0, 40.2)}
@@ -244,7 +244,7 @@ def test_values_of_any_type_never_raise(main, photo, gps):
     ],
 )
 def test_real_photos(name, expected):
-    from indexer.images import load
+    from indexer.pictures.images import load
 
     found = load(PHOTOS / name, min_side=64).decoded.metadata
     assert {field: getattr(found, field) for field in expected} == expected

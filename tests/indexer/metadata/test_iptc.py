@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from written import iptc, jpeg
 
-from indexer.iptc import iptc_of
-from indexer.metadata import Keyword, PhotoMetadata
+from indexer.metadata.iptc import iptc_of
+from indexer.metadata.photo_metadata import Keyword, PhotoMetadata
 from tests.fuzzing import examples
+from tests.indexer.written import iptc, jpeg
 
 
 def read(*fields):

@@ -3,8 +3,8 @@
 from datetime import datetime
 from itertools import pairwise
 
-from indexer.dates import SOURCES
-from indexer.metadata import Keyword, PhotoMetadata, inside, merged, overlay
+from indexer.metadata.dates import SOURCES
+from indexer.metadata.photo_metadata import Keyword, PhotoMetadata, inside, merged, overlay
 
 M = PhotoMetadata
 DAY = datetime(2021, 7, 4)

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from indexer import places
-from indexer.metadata import PhotoMetadata
-from indexer.places import Place, place_of, placed
+from indexer.metadata import places
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.metadata.places import Place, place_of, placed
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,8 @@ def test_the_table_holds_what_its_readme_says():
 
 def test_nothing_is_loaded_before_the_first_position_and_little_then():
     code = (
-        "import sys, indexer.places as p; assert not p._gazetteer.cache_info().currsize; p.place_of(48.9, 2.3); "
+        "import sys, indexer.metadata.places as p; assert not p._gazetteer.cache_info().currsize; "
+        "p.place_of(48.9, 2.3); "
         "print([name for name in ('scipy', 'pandas', 'urllib.request') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

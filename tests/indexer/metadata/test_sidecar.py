@@ -3,11 +3,11 @@
 import os
 
 import pytest
-from written import packet
 
-from indexer.metadata import PhotoMetadata
-from indexer.sidecar import name_in, read_sidecar, sidecar_name, stamp_beside
-from indexer.xmp import MAX_BYTES
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.metadata.sidecar import name_in, read_sidecar, sidecar_name, stamp_beside
+from indexer.metadata.xmp import MAX_BYTES
+from tests.indexer.written import packet
 
 
 @pytest.mark.parametrize(

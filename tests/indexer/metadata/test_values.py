@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL.TiffImagePlugin import IFDRational
 
-from indexer.metadata_values import line, number, paragraph, positive, rating_of_percent, whole
+from indexer.metadata.values import line, number, paragraph, positive, rating_of_percent, whole
 
 
 @pytest.mark.parametrize(

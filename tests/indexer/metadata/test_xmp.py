@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from written import listed, packet
 
-from indexer.metadata import Keyword, PhotoMetadata
-from indexer.sidecar import read_sidecar
-from indexer.xmp import MAX_BYTES, read_xmp
+from indexer.metadata.photo_metadata import Keyword, PhotoMetadata
+from indexer.metadata.sidecar import read_sidecar
+from indexer.metadata.xmp import MAX_BYTES, read_xmp
 from tests.fuzzing import examples
+from tests.indexer.written import listed, packet
 
-FILES = Path(__file__).resolve().parents[2].parent / "shared" / "photos" / "metadata"
+FILES = Path(__file__).resolve().parents[3].parent / "shared" / "photos" / "metadata"
 needs_files = pytest.mark.skipif(not FILES.is_dir(), reason=f"the real files are not at {FILES}")
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from indexer import formats, images
+from indexer.pictures import formats, images
 from tests.indexer.heic_sample import HEIC
-from tests.indexer.test_images import corners, drawn, encoded, is_near, reason_of, wide_profile
+from tests.indexer.pictures.test_images import corners, drawn, encoded, is_near, reason_of, wide_profile
 
 NAMES = ("red", "green", "blue", "yellow")
 

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from indexer import colour, content, formats, images, jpegxl
 from indexer.errors import ImageError
+from indexer.pictures import colour, formats, images, jpegxl
+from indexer.pictures.content import picture_hash as content
 from tests.counting import calls_of
 from tests.fuzzing import examples
 from tests.indexer.heic_sample import HEIC
 
-PHOTOS = Path(__file__).resolve().parents[2].parent / "shared" / "photos"
+PHOTOS = Path(__file__).resolve().parents[3].parent / "shared" / "photos"
 needs_photos = pytest.mark.skipif(not PHOTOS.is_dir(), reason=f"the real photos are not at {PHOTOS}")
 
 

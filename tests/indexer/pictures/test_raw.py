@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from indexer import exif, formats, images, raw, raw_header
 from indexer.errors import ImageError
-from indexer.metadata import PhotoMetadata
+from indexer.metadata import exif
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.pictures import formats, images, raw, raw_header
 from tests.fuzzing import examples
 from tests.indexer.dng_sample import dng
-from tests.indexer.test_images import corners, drawn, encoded, is_near, reason_of, turned
+from tests.indexer.pictures.test_images import corners, drawn, encoded, is_near, reason_of, turned
 
 NAMES = ("red", "green", "blue", "yellow")
 
@@ -145,7 +146,7 @@ def test_a_damaged_preview_gives_way_to_the_development():
 
 
 def test_a_previews_profile_is_converted():
-    from tests.indexer.test_images import wide_profile
+    from tests.indexer.pictures.test_images import wide_profile
 
     preview = jpeg(Image.new("RGB", (400, 300), "red"), icc_profile=wide_profile())
     found = images.decode(dng(drawn((960, 720)), preview=preview), min_side=64)

@@ -7,13 +7,13 @@ import zlib
 import pytest
 from PIL import Image
 from sqlalchemy import text
-from written import exif, jpeg, listed, packet
 
-from indexer.database import writing
+from indexer.catalog.database import writing
 from indexer.embedder import Embedder
 from indexer.errors import ImageError
-from indexer.images import load
-from indexer.rereading import reread
+from indexer.pictures.images import load
+from indexer.pictures.rereading import reread
+from tests.indexer.written import exif, jpeg, listed, packet
 
 
 def photo_of(world, name="a.jpg"):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from indexer.errors import LibraryError
-from indexer.thumbnails import ThumbnailStore, encode, shrink
+from indexer.pictures.thumbnails import ThumbnailStore, encode, shrink
 
 HASH = "ab" + "0123456789" * 3
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from videos import BLUE, GREEN, RED, av, draw_video, turn
 
-from indexer import video_frames
 from indexer.errors import ImageError
-from indexer.video_frames import MAX_FRAMES, VideoFrame, moments, open_video
+from indexer.pictures import video_frames
+from indexer.pictures.video_frames import MAX_FRAMES, VideoFrame, moments, open_video
+from tests.indexer.videos import BLUE, GREEN, RED, av, draw_video, turn
 
 
 def read(path: Path, **options) -> list[VideoFrame]:

@@ -5,14 +5,15 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from videos import BLUE, GREEN, RED, draw_video
-from worlds import draw
 
-from indexer import metadata, videos
+from indexer.catalog.frame_ids import FIRST_FRAME, frame_id, photo_of
 from indexer.embedder import Embedder
 from indexer.errors import ImageError
-from indexer.frame_ids import FIRST_FRAME, frame_id, photo_of
-from indexer.video_metadata import read_header
+from indexer.metadata import photo_metadata as metadata
+from indexer.metadata.video_header import read_header
+from indexer.pictures import videos
+from tests.indexer.videos import BLUE, GREEN, RED, draw_video
+from tests.indexer.worlds import draw
 
 
 def picture(seed):

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
-from unit_vectors import DIM, unit
 
-from indexer import vector_file
 from indexer.errors import LibraryError, LibraryLockedError
-from indexer.vector_file import UnusableFileError
+from indexer.vectors import file as vector_file
+from indexer.vectors.file import UnusableFileError
+from tests.indexer.unit_vectors import DIM, unit
 
 MODEL = "f" * 64
 
@@ -272,7 +272,7 @@ def test_a_file_size_limit_of_the_system_keeps_the_old_file(tmp_path):
     """The kernel itself refuses the write here, not a stand-in."""
     save(tmp_path, 1)
     code = (
-        "import resource, sys, numpy as np; from pathlib import Path; from indexer import vector_file\n"
+        "import resource, sys, numpy as np; from pathlib import Path; from indexer.vectors import file as vector_file\n"
         "from indexer.errors import LibraryError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "rows = np.ones((9000, 16), np.float16)\n"
@@ -289,7 +289,7 @@ KILLED_AT_EACH_LINE = """
 import os, signal, sys
 import numpy as np
 from pathlib import Path
-from indexer import vector_file
+from indexer.vectors import file as vector_file
 
 vector_file._CHUNK_BYTES = 1000
 folder, file = Path(sys.argv[1]), vector_file.__file__

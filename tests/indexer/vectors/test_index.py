@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit_vectors import DIM, assert_nearest, unit
 
-from indexer import gpu_mirror, vector_rows
-from indexer.vector_index import VectorIndex
+from indexer.vectors import gpu_mirror
+from indexer.vectors import rows as vector_rows
+from indexer.vectors.index import VectorIndex
 from tests.fuzzing import examples
+from tests.indexer.unit_vectors import DIM, assert_nearest, unit
 
 MODEL = "a" * 64
 
@@ -465,7 +466,7 @@ def test_without_faiss_the_two_extras_are_named():
     code = (
         "import sys; sys.modules['faiss'] = None\n"
         "from pathlib import Path\n"
-        "from indexer.vector_index import VectorIndex\n"
+        "from indexer.vectors.index import VectorIndex\n"
         "from indexer.errors import FaissMissingError\n"
         "try: VectorIndex.open(Path('nowhere'), dim=4, fingerprint='x')\n"
         "except FaissMissingError as error: print(error)\n"
@@ -480,7 +481,7 @@ def test_a_faiss_that_cannot_be_loaded_is_not_called_missing(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from indexer.errors import FaissMissingError, PicsiftError\n"
-        "from indexer.vector_rows import load_faiss\n"
+        "from indexer.vectors.rows import load_faiss\n"
         "try: load_faiss()\n"
         "except PicsiftError as error: print(type(error).__name__, error)\n"
     )
@@ -490,7 +491,7 @@ def test_a_faiss_that_cannot_be_loaded_is_not_called_missing(tmp_path):
 
 
 def test_importing_the_index_does_not_import_faiss():
-    code = "import sys, indexer.vector_index, indexer.repair; print('faiss' in sys.modules)"
+    code = "import sys, indexer.vectors.index, indexer.vectors.repair; print('faiss' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

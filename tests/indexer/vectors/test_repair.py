@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit_vectors import DIM, unit
 
-from indexer import vector_file
-from indexer.catalog import Catalog
-from indexer.database import open_database
-from indexer.metadata import PhotoMetadata
-from indexer.records import FailedPhoto, NewPhoto
-from indexer.repair import refresh
-from indexer.vector_index import VectorIndex
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.database import open_database
+from indexer.catalog.records import FailedPhoto, NewPhoto
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.vectors import file as vector_file
+from indexer.vectors.index import VectorIndex
+from indexer.vectors.repair import refresh
 from tests.fuzzing import examples
+from tests.indexer.unit_vectors import DIM, unit
 
 MODEL = "d" * 64
 

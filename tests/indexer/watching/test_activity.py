@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from indexer.activity import FOLDER, Activity, ActivityLog, born, read_activity
 from indexer.pipeline import Progress, SyncReport
+from indexer.watching.activity import FOLDER, Activity, ActivityLog, born, read_activity
 
 
 @pytest.fixture

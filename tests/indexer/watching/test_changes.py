@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.changes import MANY_FOLDERS, Changes, Kind, cover, is_temporary, matters
+from indexer.watching.changes import MANY_FOLDERS, Changes, Kind, cover, is_temporary, matters
 
 
 def gathered(*events, settle=2.0, patience=60.0):

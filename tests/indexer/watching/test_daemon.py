@@ -6,12 +6,12 @@ import time
 
 import pytest
 from filelock import FileLock
-from following import following, wait_until
-from worlds import draw
 
 from indexer.errors import ImageError
-from indexer.isolation import WorkerPool
-from indexer.retrying import Pauses, Retries
+from indexer.watching.retrying import Pauses, Retries
+from indexer.workers.isolation import WorkerPool
+from tests.indexer.following import following, wait_until
+from tests.indexer.worlds import draw
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -48,7 +48,7 @@ def test_a_file_that_is_written_slowly_is_taken_once_and_whole(world, mode):
 
 
 def test_a_file_that_grows_is_left_while_its_neighbour_is_taken(world, monkeypatch):
-    monkeypatch.setattr("indexer.daemon.PATIENCE_S", 0.5)
+    monkeypatch.setattr("indexer.watching.daemon.PATIENCE_S", 0.5)
     world.write("old.png", 1)
     with following(world, mode="native", settle_ms=400) as daemon:
         with (world.photos / "growing.png").open("wb") as file:
@@ -296,7 +296,7 @@ def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world):
     for seed in range(300):
         draw(3000 + seed, (640, 480)).save(world.photos / f"{seed}.png")
     world.library.catalog.add_root(world.photos)
-    from following import Followed
+    from tests.indexer.following import Followed
 
     daemon = Followed(world)
     daemon.thread.start()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from indexer.pacing import LONGEST_NAP_S, Pacer, workers_for
+from indexer.watching.pacing import LONGEST_NAP_S, Pacer, workers_for
 
 
 class Machine:

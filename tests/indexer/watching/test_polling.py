@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from following import wait_until
-
-from indexer.changes import Kind
-from indexer.polling import Poller, differences, unseen
-from indexer.records import FoundFile
+from indexer.catalog.records import FoundFile
+from indexer.watching.changes import Kind
+from indexer.watching.polling import Poller, differences, unseen
+from tests.indexer.following import wait_until
 
 
 def look(**sizes):

@@ -1,6 +1,6 @@
 """When photos and libraries are tried again; times as given."""
 
-from indexer.retrying import Pauses, Retries
+from indexer.watching.retrying import Pauses, Retries
 
 
 def test_three_times_with_growing_pauses_and_no_more():

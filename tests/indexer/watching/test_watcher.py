@@ -4,15 +4,15 @@ import errno
 import logging
 
 import pytest
-from following import wait_until
 
-from indexer import mounts
-from indexer.changes import Kind
-from indexer.inotify import InotifyTree
-from indexer.mounts import Mount
-from indexer.observing import ObserverTree
-from indexer.polling import Poller
-from indexer.watcher import Watcher
+from indexer.folders import mounts
+from indexer.folders.mounts import Mount
+from indexer.watching.changes import Kind
+from indexer.watching.inotify import InotifyTree
+from indexer.watching.observing import ObserverTree
+from indexer.watching.polling import Poller
+from indexer.watching.watcher import Watcher
+from tests.indexer.following import wait_until
 
 
 class Noted(list):
@@ -88,7 +88,7 @@ def test_without_any_inotify_instance_all_is_polled(noted, root, monkeypatch, ca
     def refuse():
         raise OSError(errno.EMFILE, "inotify instance limit reached")
 
-    monkeypatch.setattr("indexer.inotify.InotifyFD", refuse)
+    monkeypatch.setattr("indexer.watching.inotify.InotifyFD", refuse)
     watcher = Watcher(Poller(noted, library=root / "library", settle_s=0.05))
     watcher.follow([root])
     watcher.close()

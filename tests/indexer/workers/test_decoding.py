@@ -4,18 +4,18 @@ import threading
 from dataclasses import replace
 
 import pytest
-import runaways
-from processes import wait_until
-from worlds import draw
 
-from clip_model.squares import CenterSquare
-from indexer import images
-from indexer.decoding import NEVER, Decoder, Job, decode_all
-from indexer.isolation import WorkerPool
-from indexer.recipe import Recipe
-from indexer.records import CopiedPhoto, FailedPhoto, NewPhoto
-from indexer.scanner import scan
-from indexer.thumbnails import ThumbnailStore
+from clip_model.preprocessing.squares import CenterSquare
+from indexer.catalog.records import CopiedPhoto, FailedPhoto, NewPhoto
+from indexer.folders.scanner import scan
+from indexer.pictures import images
+from indexer.pictures.thumbnails import ThumbnailStore
+from indexer.workers.decoding import NEVER, Decoder, Job, decode_all
+from indexer.workers.isolation import WorkerPool
+from indexer.workers.recipe import Recipe
+from tests.indexer import runaways
+from tests.indexer.processes import wait_until
+from tests.indexer.worlds import draw
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import runaways
-from processes import is_running, read, wait_until, workers_of
 
-from indexer import isolation
 from indexer.errors import DecoderLostError, DecoderStartError, TooLargeError
-from indexer.isolation import WorkerPool
+from indexer.workers import isolation
+from indexer.workers.isolation import WorkerPool
+from tests.indexer import runaways
+from tests.indexer.processes import is_running, read, wait_until, workers_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -150,11 +150,12 @@ def test_that_no_process_can_be_started_is_no_fault_of_a_photo(pool, monkeypatch
 
 def test_workers_end_with_a_parent_that_is_killed_even_in_the_middle_of_a_call(tmp_path):
     code = (
-        "import threading, runaways; from indexer.isolation import WorkerPool; pool = WorkerPool(); "
+        "import threading; from tests.indexer import runaways; from indexer.workers.isolation import WorkerPool; "
+        "pool = WorkerPool(); "
         f"threading.Thread(target=pool.run, args=(runaways.tell, {str(tmp_path / 'busy')!r})).start(); "
         "pool.run(abs, -3); print('ready', flush=True)"
     )
-    folders = [str(Path(__file__).parent), str(Path(isolation.__file__).parents[1])]
+    folders = [str(Path(isolation.__file__).parents[2])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment)
     assert parent.stdout.readline() == b"ready\n"
@@ -168,10 +169,11 @@ def test_workers_end_with_a_parent_that_is_killed_even_in_the_middle_of_a_call(t
 
 def test_a_worker_is_light():
     code = (
-        "import sys, numpy as np; from pathlib import Path; from indexer.isolation import WorkerPool; import runaways; "
+        "import sys, numpy as np; from pathlib import Path; from indexer.workers.isolation import WorkerPool; "
+        "from tests.indexer import runaways; "
         "pool = WorkerPool(); print(pool.run(runaways.weight)); pool.close()"
     )
-    folders = [str(Path(__file__).parent), str(Path(isolation.__file__).parents[1])]
+    folders = [str(Path(isolation.__file__).parents[2])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "([], True)\n"

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from app.exits import cleanup_on_sigterm, reported, stop_on_signal, usage
+from app.cli.terminal.exits import cleanup_on_sigterm, reported, stop_on_signal, usage
 from indexer.errors import LibraryError, QueryError
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from app import output
+from app.cli.terminal import output
 from app.doctor import Check
-from app.ranking import Hit
-from app.search import SearchResult
+from app.search.ranking import Hit
+from app.search.search_service import SearchResult
 from app.status import IndexStatus, ModelStatus, Status
+from indexer.catalog.records import PhotoRecord, Root
 from indexer.pipeline import SyncReport
-from indexer.records import PhotoRecord, Root
 
 
 def hit(path, score=0.25, taken_at=None):

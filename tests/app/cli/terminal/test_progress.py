@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from app import progress
-from app.progress import IndexProgress, index_progress, line
+from app.cli.terminal import progress
+from app.cli.terminal.progress import IndexProgress, index_progress, line
 from indexer.pipeline import Progress
 
 

@@ -9,17 +9,18 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from colours import World
-from serving import photo_id
-from test_xmp_merge import LIGHTROOM
 from typer.testing import CliRunner
 
-from app import cli, safe_write
-from app.export import ExportError
-from app.sidecar_plan import Naming, Planned, Refused
-from app.xmp_merge import described
+from app.cli import commands as cli
+from app.tagging.export import safe_write
+from app.tagging.export.export_service import ExportError
+from app.tagging.export.sidecar_plan import Naming, Planned, Refused
+from app.tagging.xmp.merge import described
+from indexer.catalog.tag_records import Decision, Edit
 from indexer.errors import LibraryLockedError
-from indexer.tag_records import Decision, Edit
+from tests.app.colours import World
+from tests.app.serving import photo_id
+from tests.app.tagging.xmp.test_merge import LIGHTROOM
 
 DOG, SEA = ("animal", "dog"), ("sea",)
 
@@ -213,10 +214,10 @@ def test_a_kill_in_the_middle_is_settled_and_can_be_undone(world, tagged, killed
     before = files(world)
     code = f"""
     import os, signal, sys
-    sys.path[:0] = [{str(Path(__file__).parent)!r}]
+    sys.path[:0] = [{str(Path(__file__).parents[4])!r}]
     from pathlib import Path
-    from app import safe_write
-    from app.export import ExportService
+    from app.tagging.export import safe_write
+    from app.tagging.export.export_service import ExportService
     from indexer.library import open_library
     real, seen = safe_write.replace, []
     def replace(path, content, **kwargs):

@@ -6,15 +6,16 @@ import json
 import os
 
 import pytest
-from colours import World
 from pyarrow import parquet
-from serving import photo_id
 from typer.testing import CliRunner
 
-from app import cli, table_export
-from app.export import ExportError
-from app.table_export import COLUMNS, Table
-from indexer.tag_records import Decision, Suggestion
+from app.cli import commands as cli
+from app.tagging.export import table_export
+from app.tagging.export.export_service import ExportError
+from app.tagging.export.table_export import COLUMNS, Table
+from indexer.catalog.tag_records import Decision, Suggestion
+from tests.app.colours import World
+from tests.app.serving import photo_id
 
 ODD = ('a, "b"', "c/d|e\\")
 
@@ -74,7 +75,7 @@ def test_parquet_is_read_back_with_its_types(library, world, tmp_path):
 def test_every_column_stands_in_the_readme():
     from pathlib import Path
 
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[4] / "README.md").read_text()
     assert [name for name in COLUMNS if f"`{name}`" not in readme] == []
 
 

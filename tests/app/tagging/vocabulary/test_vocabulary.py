@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.tag_path import parse_path, path_text
-from app.vocabulary import VocabularyError, article, load_vocabulary
+from app.tagging.vocabulary.vocabulary import VocabularyError, article, load_vocabulary
 
 BUILT_IN = load_vocabulary()
 DOG = ("animal", "mammal", "dog")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.xmp_merge import Described, SidecarError, Wanted, described, merged
+from app.tagging.xmp.merge import Described, SidecarError, Wanted, described, merged
 
 DOG, CAT = ("animal", "dog"), ("animal", "cat")
 RDF = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
@@ -195,7 +195,7 @@ paths = st.lists(names, min_size=1, max_size=3).map(tuple)
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from([None, *SAMPLES.values()]), st.lists(paths, max_size=4), st.lists(paths, max_size=3), st.data())
 def test_reading_back_is_exact_whatever_the_names(packet, add, more, data):
-    from app.xmp_tags import clean_paths
+    from app.tagging.xmp.tag_entries import clean_paths
 
     first = merged(None if packet is None else packet.encode(), Wanted(add=tuple(add)))
     before = set(described(first).tags)

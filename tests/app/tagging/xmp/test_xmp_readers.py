@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from app.xmp_merge import Wanted, merged
+from app.tagging.xmp.merge import Wanted, merged
 
 TAGS = (("animal", "dog"), ("名前", "café 🐕"), ("a, b", 'c "d"'), ("x|y", "p/q"), ("w" * 80,), ("<&>",))
 
@@ -42,7 +42,7 @@ def test_exiftool_finds_nothing_wrong(sidecar):
 
 
 def test_exiftool_writes_on_what_was_merged_and_we_on_what_it_wrote(sidecar):
-    from app.xmp_merge import described
+    from app.tagging.xmp.merge import described
 
     command = [
         reader("exiftool"),

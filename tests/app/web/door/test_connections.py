@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from uvicorn.server import Server
 
-from app import server as server_module
-from app.connections import Patience, open_files, tell_once
+from app.web import server as server_module
+from app.web.door.connections import Patience, open_files, tell_once
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -182,9 +182,9 @@ LOW = """
 import asyncio, resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
 sys.path[:0] = sys.argv[1:]
-from test_connections import reads_all
-from app.connections import Patience, raise_open_files
-from app.server import answer, listen
+from tests.app.test_connections import reads_all
+from app.web.door.connections import Patience, raise_open_files
+from app.web.server import answer, listen
 raise_open_files()
 with listen("127.0.0.1", 0) as listening:
     told = lambda _: print(listening.getsockname()[1], flush=True)
@@ -194,8 +194,7 @@ with listen("127.0.0.1", 0) as listening:
 
 def test_half_sent_requests_beyond_the_limit_of_files_stop_nobody_for_long():
     """Nothing but the clock helps here: the bound of connections is out of the way."""
-    here = Path(__file__).parent
-    command = [sys.executable, "-c", LOW, str(here), str(here.parents[1])]
+    command = [sys.executable, "-c", LOW, str(Path(__file__).parents[4])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             address = ("127.0.0.1", int(process.stdout.readline()))
@@ -217,11 +216,11 @@ def test_half_sent_requests_beyond_the_limit_of_files_stop_nobody_for_long():
 
 def test_the_limit_of_files_is_raised_to_the_hard_one():
     code = (
-        "import resource as r; from app.connections import *; hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
+        "import resource as r; from app.web.door.connections import *; hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
         "r.setrlimit(r.RLIMIT_NOFILE, (100, min(300, hard))); raise_open_files(); print(open_files())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[4], check=True
     )
     assert int(done.stdout) == min(300, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 

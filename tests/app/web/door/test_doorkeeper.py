@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from app import doorkeeper
-from app.doorkeeper import (
+from app.password_hash import check_hash, is_hash, make_hash, matches
+from app.web.door import doorkeeper
+from app.web.door.doorkeeper import (
     EVERY_WRONG_S,
     FORGIVEN,
     FORGOTTEN_S,
@@ -20,7 +21,6 @@ from app.doorkeeper import (
     network_of,
     pause_s,
 )
-from app.password_hash import check_hash, is_hash, make_hash, matches
 
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.forwarding import Proxies, path_below_root
 from app.trusted_proxies import checked_root, networks
+from app.web.door.forwarding import Proxies, path_below_root
 
 
 def request(path="/", sender="127.0.0.1", **headers):

@@ -1,11 +1,11 @@
 """HEAD wherever GET is, OPTIONS that say what is, and 405 with that list for the rest."""
 
 import pytest
-from serving import photo_id
 from starlette.testclient import TestClient
 
-from app.api import build_api
-from app.security import Gate
+from app.web.api import build_api
+from app.web.door.security import Gate
+from tests.app.serving import photo_id
 
 PROBLEM = "application/problem+json"
 READ = "GET, HEAD, OPTIONS"

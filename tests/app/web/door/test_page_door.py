@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
-from serving import running
 
-from app.page_door import checked_event, is_used
+from app.web.door.page_door import checked_event, is_used
+from tests.app.serving import running
 
 SESSION = "of-an-attacker"
 pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")  # Gradio's queue asks pandas for it

@@ -18,12 +18,13 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
-from colours import OPENED, World
-from serving import picture, running
+
+from tests.app.colours import OPENED, World
+from tests.app.serving import picture, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")  # Gradio's queue asks pandas for it
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
 NGINX = """
 daemon off; pid {folder}/pid; error_log stderr; worker_processes 1;
 events {{}}

@@ -9,11 +9,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app import doorkeeper
-from app.doorkeeper import Doorkeeper
-from app.forwarding import Proxies
-from app.security import Gate, is_loopback, is_same_site
 from app.trusted_proxies import networks
+from app.web.door import doorkeeper
+from app.web.door.doorkeeper import Doorkeeper
+from app.web.door.forwarding import Proxies
+from app.web.door.security import Gate, is_loopback, is_same_site
 
 
 def secret(request):

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from serving import running
 
 from app.bootstrap import build_services
-from app.demo import copy_photos, find_photos
+from app.cli.demo import copy_photos, find_photos
 from app.settings import Settings
 from indexer.pipeline import sync
+from tests.app.serving import running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [

@@ -1,12 +1,12 @@
 """What the page shows, over a real library: words, pictures, likes, and pages that follow one another."""
 
 import pytest
-from colours import World, names
-from serving import photo_id, picture
 
-from app import browsing
-from app.browsing import Fields
+from app.web.page import browsing
+from app.web.page.browsing import Fields
 from indexer.errors import PicsiftError, QueryError
+from tests.app.colours import World, names
+from tests.app.serving import photo_id, picture
 
 
 def test_words_and_fields_filter_together(services):

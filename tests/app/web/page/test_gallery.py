@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app import gallery, viewer
-from app.browsing import Shown
-from app.query import Query, make_filter
-from app.search import Hit, SearchResult
-from indexer.records import PhotoRecord
+from app.search.query import Query, make_filter
+from app.search.search_service import Hit, SearchResult
+from app.web.page import gallery, viewer
+from app.web.page.browsing import Shown
+from indexer.catalog.records import PhotoRecord
 
 HOSTILE = '"><script>alert(1)</script>{{x}}${y}`.jpg'
 

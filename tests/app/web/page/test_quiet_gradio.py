@@ -8,7 +8,7 @@ import inspect, sys
 before = inspect.getfile
 opened = []
 sys.addaudithook(lambda name, args: opened.append(str(args[0])) if name == "open" else None)
-from app.quiet_gradio import gradio
+from app.web.page.quiet_gradio import gradio
 print([name for name in opened if name.endswith(".pyi")], inspect.getfile is before, gradio.Blocks.__name__)
 """
 

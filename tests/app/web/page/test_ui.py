@@ -2,12 +2,12 @@
 
 import gradio as gr
 import pytest
-from colours import World
-from serving import in_loop, photo_id, picture
 
-from app import browsing
-from app.ui import Actions, build_ui, explained, lay_out
+from app.web.page import browsing
+from app.web.page.ui import Actions, build_ui, explained, lay_out
 from indexer.errors import QueryError
+from tests.app.colours import World
+from tests.app.serving import in_loop, photo_id, picture
 
 
 def make_actions(services):

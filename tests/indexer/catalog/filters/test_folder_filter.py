@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.folder_filter import matching
+from indexer.catalog.filters.folder_filter import matching
 
 ROOT = "/home/ann/Pictures"
 

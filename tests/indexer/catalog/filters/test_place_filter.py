@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.place_filter import folded, matching
+from indexer.catalog.filters.place_filter import folded, matching
 
 PLACES = [
     (1, "Paris", "Île-de-France", "France"),

@@ -4,14 +4,14 @@ import sqlite3
 from datetime import datetime
 
 import pytest
-from catalog_samples import DIM, new, vectors
 from sqlalchemy import text
 
-from indexer.catalog import Catalog
-from indexer.database import FILE_NAME, SCHEMA_VERSION, open_database, reading, schema_version, writing
-from indexer.metadata import Keyword, PhotoMetadata
-from indexer.migrations import upgrade
-from indexer.records import CopiedPhoto, DescribedPhoto, FailedPhoto, PhotoFilter
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.database import FILE_NAME, SCHEMA_VERSION, open_database, reading, schema_version, writing
+from indexer.catalog.migrations import upgrade
+from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, PhotoFilter
+from indexer.metadata.photo_metadata import Keyword, PhotoMetadata
+from tests.indexer.catalog_samples import DIM, new, vectors
 
 WORDS = (Keyword("red", "xmp"), Keyword("People|Zoë", "sidecar"), Keyword("\udce9", "iptc"))
 SAID = {
@@ -137,7 +137,7 @@ def test_a_library_of_the_first_schema_is_upgraded_and_asks_to_be_read_again(tmp
 
 def open_old(folder):
     """Make a catalog as the first release left it."""
-    from indexer import database
+    from indexer.catalog import database
 
     engine = database._engine(folder / FILE_NAME, foreign_keys=False)
     with writing(engine) as connection:

@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from catalog_samples import DIM, new, vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import tag_filter
-from indexer.catalog import Catalog
-from indexer.database import open_database
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.database import open_database
+from indexer.catalog.filters import tag_filter
+from indexer.catalog.records import CopiedPhoto, Move, PhotoFilter
+from indexer.catalog.stores.export_store import Step
+from indexer.catalog.tag_records import Decision, Edit, Suggestion
 from indexer.errors import TagError
-from indexer.export_store import Step
-from indexer.records import CopiedPhoto, Move, PhotoFilter
-from indexer.tag_records import Decision, Edit, Suggestion
+from tests.indexer.catalog_samples import DIM, new, vectors
 
 DOG, CAT, ANIMAL = ("animal", "dog"), ("animal", "cat"), ("animal",)
 

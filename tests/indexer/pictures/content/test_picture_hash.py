@@ -9,14 +9,16 @@ import subprocess
 import zlib
 
 import pytest
-from heic_sample import HEIC
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
-from worlds import draw
 
-from indexer import content, content_chunks, images
+from indexer.pictures import images
+from indexer.pictures.content import chunks as content_chunks
+from indexer.pictures.content import picture_hash as content
 from tests.fuzzing import examples
+from tests.indexer.heic_sample import HEIC
+from tests.indexer.worlds import draw
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 FORMATS = {

@@ -1,0 +1,1 @@
+"""The HTTP API and the server: requests in, service calls, answers and problems out."""

@@ -1,0 +1,1 @@
+"""How good a model is: zero-shot classifiers, recall, a linear probe."""

@@ -1,0 +1,1 @@
+"""How a model is made: data, losses, schedule, recipes, distillation, averaging, runs that go on."""

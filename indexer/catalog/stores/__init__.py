@@ -1,0 +1,1 @@
+"""Reads and writes of the catalog, a noun each: functions on one connection, in its transaction."""

@@ -1,0 +1,1 @@
+"""Follow folders for months: file events or polling, merged into batches; pace, patience, retries."""

@@ -182,7 +182,7 @@ LOW = """
 import asyncio, resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
 sys.path[:0] = sys.argv[1:]
-from tests.app.test_connections import reads_all
+from tests.app.web.door.test_connections import reads_all
 from app.web.door.connections import Patience, raise_open_files
 from app.web.server import answer, listen
 raise_open_files()

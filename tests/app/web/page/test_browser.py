@@ -66,14 +66,21 @@ def browser():
     asyncio.set_event_loop(None)
 
 
-@pytest.fixture(params=list(SIZES))
-def page(request, browser, address):
-    """A page that fails the test when it asks another host for anything, or an error stands in its console."""
+@pytest.fixture(scope="module", params=list(SIZES))
+def size(request, browser):
+    """A browser window of a kind, whose cache holds the page's scripts after the first test."""
     width, height = SIZES[request.param]
     context = browser.new_context(
         viewport={"width": width, "height": height}, has_touch=request.param == "phone", color_scheme="light"
     )
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(size, address):
+    """A page that fails the test when it asks another host for anything, or an error stands in its console."""
+    page = size.new_page()
     page.set_default_timeout(60_000)
     asked, errors, refused = [], [], []
     page.on("request", lambda sent: asked.append(sent.url))
@@ -83,7 +90,9 @@ def page(request, browser, address):
     page.goto(address)
     page.wait_for_selector(".notice")
     yield page
-    context.close()
+    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.close()
+    size.clear_cookies()
     elsewhere = [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)]
     assert not elsewhere
     assert set(refused) <= {f"{address}/api/v1/pictures"}
@@ -94,7 +103,7 @@ def shoot(page, request, name):
     """Keep a picture of the page, where that was asked for."""
     if folder := os.environ.get("PICSIFT_SCREENSHOTS"):
         page.wait_for_timeout(700)
-        page.screenshot(path=Path(folder, f"{request.node.callspec.params['page']}-{name}.png"))
+        page.screenshot(path=Path(folder, f"{request.node.callspec.params['size']}-{name}.png"))
 
 
 def search(page, words):

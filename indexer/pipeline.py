@@ -157,15 +157,20 @@ def sync(
             with nullcontext(pool) if pool else WorkerPool() as processes:
                 decoder = _decoder(library, embedder, model, max_pixels, processes)
                 _work_off(settled.jobs, decoder, decode, storing, tell, stopped)
-        settled.jobs.clear()  # a first run has one for each photo, and what follows needs memory too
-        for root_id, paired in settled.companions:
-            library.catalog.keep_companions(root_id, paired.scan.files, paired.companions)
+        _keep_companions(library, settled)
         messages = settled.messages + finish(library, model, settled, complete=not stopped(), new=new)
         if killed:  # the run before this one did not get to its end, where it would have cleaned up
             drop_thumbnails(library, library.thumbnails.hashes())
         library.catalog.set_setting(RUNNING, "0")
     tell(Progress("done", total, total, len(storing.failures), time.monotonic() - begun))
     return _report(settled, storing, messages, time.monotonic() - begun)
+
+
+def _keep_companions(library: Library, settled: Settled) -> None:
+    """Note which files lie beside which photos, now that these are stored, and let go of what is done."""
+    settled.jobs.clear()  # a first run has one for each photo, and what follows needs memory too
+    for root_id, paired in settled.companions:
+        library.catalog.keep_companions(root_id, paired.scan.files, paired.companions)
 
 
 def _report(settled: Settled, storing: Storing, messages: list[str], seconds: float) -> SyncReport:

@@ -20,7 +20,7 @@ from indexer.folders.found import Scan
 from indexer.folders.ignoring import Ignoring
 from indexer.folders.moving import folded
 from indexer.folders.pairing import Paired, pair
-from indexer.folders.rechecking import is_restless
+from indexer.folders.rechecking import is_restless, lies_below
 from indexer.folders.renaming import is_renamed
 from indexer.folders.scanner import scan
 from indexer.library import Library
@@ -153,7 +153,7 @@ class Look:
         for path in sorted(set(found.unreadable) - set(found.vanished)):
             self.messages.append(f"{root.path / path} could not be read in full; what is known of it is kept.")
         if not problem:
-            found = self._without_drives(root, below, found)
+            found = self._without_drives(root, below, found, known)
         paired = pair(found, {path for path, photo in known.items() if photo.state == "failed"})
         return Looked(root, compare(known, paired.scan), paired, below)
 
@@ -169,12 +169,17 @@ class Look:
         )
         return replace(found, unreadable=tuple({*found.unreadable, *went}), vanished=tuple(went))
 
-    def _without_drives(self, root: Root, below: str, found: Scan) -> Scan:
-        """Take folders where a drive or share was mounted at the last look, and is not now, for unreadable."""
+    def _without_drives(self, root: Root, below: str, found: Scan, known: Collection[str]) -> Scan:
+        """Take folders where a drive or share was mounted at the last look, and is not now, for unreadable.
+
+        One whose photos are all there is an ordinary folder by now.
+        """
         catalog, absent = self.library.catalog, self.absent[root.id]
         before = catalog.mounts(root.id) | absent
         looked_at = {path for path in before if not below or path == below or path.startswith(f"{below}/")}
         lost = (looked_at & absent if self.allow_mass_removal else looked_at) - set(found.mounts)
+        away = {path for path in known if path not in found.files} if lost else set()
+        lost = {folder for folder in lost if any(lies_below(path, (folder,)) for path in away)}
         after = (before - looked_at) | set(found.mounts) | lost
         if after != catalog.mounts(root.id):
             catalog.keep_mounts(root.id, after)

@@ -110,3 +110,26 @@ def test_what_the_message_advises_names_the_root(world):
     for seed in range(3):
         (root / f"{seed}.png").unlink()
     assert f"picsift index '{root}' --allow-mass-removal" in world.sync(root).messages[0]
+
+
+@pytest.mark.parametrize("leaves_mount_point", [False, True])
+def test_an_unplugged_root_that_is_taken_over_keeps_its_photos_also_where_removal_is_allowed(world, leaves_mount_point):
+    for seed in range(8):
+        world.write(f"{'drive' if seed < 2 else 'disk'}/{seed}.png", seed)
+    drive = world.photos / "drive"
+    world.sync(drive)
+    world.sync(world.photos / "disk")
+    drive.rename(world.photos.with_name("away"))
+    if leaves_mount_point:
+        drive.mkdir()
+    assert world.sync(allow_mass_removal=True).removed == 0
+    assert world.sync().removed == 0
+    assert [root.path for root in world.library.catalog.roots()] == [world.photos]
+    assert world.library.catalog.counts().missing == 2
+    if leaves_mount_point:
+        drive.rmdir()
+    world.photos.with_name("away").rename(drive)
+    report = world.sync()
+    assert (report.unchanged, report.messages) == (8, [])
+    (drive / "0.png").unlink()  # an ordinary folder, for all that is known now
+    assert world.sync().removed == 1

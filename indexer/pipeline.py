@@ -20,6 +20,7 @@ from indexer.embedder import Embedder
 from indexer.finishing import drop_thumbnails, finish
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.reconcile import Settled, reconcile
+from indexer.folders.removing import Removals
 from indexer.library import Library
 from indexer.pictures import images
 from indexer.storing import Storing
@@ -98,6 +99,7 @@ def sync(
     ignoring: Ignoring = NOTHING_MORE,
     leave: Callable[[str], bool] | None = None,
     videos: bool | None = None,
+    removals: Removals | None = None,
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -108,13 +110,14 @@ def sync(
         workers: decoding processes; 0 is one for each core.
         batch_size: photos embedded at once; 0 is 32.
         max_pixels: a picture with more is refused.
-        allow_mass_removal: remove even more than half of a root's photos.
+        allow_mass_removal: remove even more than half of the photos of these folders' roots.
         on_progress: told how far the run is.
         stop: asked several times a second; True ends the run early, with everything done so far saved.
         pool: the processes that decode, kept by the caller between runs; None starts them for this run.
         ignoring: what is passed over, beside the defaults and what `.picsiftignore` files say.
         leave: absolute path -> whether a new or changed file is left for a later run: it is still being written.
         videos: whether new videos are taken in, from now on; None is as the library was last told. Known ones stay.
+        removals: what earlier runs removed, kept by the caller, so that the bound on removals holds for all of them.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -142,6 +145,7 @@ def sync(
             leave=leave,
             stop=stopped,
             videos=library.catalog.setting(VIDEOS) == "1",
+            removals=removals,
         )
         total = len(settled.jobs)
         storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
@@ -153,15 +157,20 @@ def sync(
             with nullcontext(pool) if pool else WorkerPool() as processes:
                 decoder = _decoder(library, embedder, model, max_pixels, processes)
                 _work_off(settled.jobs, decoder, decode, storing, tell, stopped)
-        settled.jobs.clear()  # a first run has one for each photo, and what follows needs memory too
-        for root_id, paired in settled.companions:
-            library.catalog.keep_companions(root_id, paired.scan.files, paired.companions)
+        _keep_companions(library, settled)
         messages = settled.messages + finish(library, model, settled, complete=not stopped(), new=new)
         if killed:  # the run before this one did not get to its end, where it would have cleaned up
             drop_thumbnails(library, library.thumbnails.hashes())
         library.catalog.set_setting(RUNNING, "0")
     tell(Progress("done", total, total, len(storing.failures), time.monotonic() - begun))
     return _report(settled, storing, messages, time.monotonic() - begun)
+
+
+def _keep_companions(library: Library, settled: Settled) -> None:
+    """Note which files lie beside which photos, now that these are stored, and let go of what is done."""
+    settled.jobs.clear()  # a first run has one for each photo, and what follows needs memory too
+    for root_id, paired in settled.companions:
+        library.catalog.keep_companions(root_id, paired.scan.files, paired.companions)
 
 
 def _report(settled: Settled, storing: Storing, messages: list[str], seconds: float) -> SyncReport:

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "indexer.embedder": "errors",
     "indexer.finishing": "catalog folders library vectors",
     "indexer.folders": "catalog errors library metadata pictures pictures.content workers",
-    "indexer.forgetting": "errors finishing library",
+    "indexer.forgetting": "catalog errors finishing library",
     "indexer.library": "catalog errors pictures",
     "indexer.pictures": "errors metadata pictures.content",
     "indexer.pictures.content": "pictures",

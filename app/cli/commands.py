@@ -44,7 +44,7 @@ def index_command(
         int | None, typer.Option("--batch-size", min=0, max=4096, help="Photos embedded at a time; 0: automatic.")
     ] = None,
     allow_mass_removal: Annotated[
-        bool, typer.Option("--allow-mass-removal", help="Also when more than half of a folder's photos are gone.")
+        bool, typer.Option("--allow-mass-removal", help="Also when more than half of the photos of a FOLDER are gone.")
     ] = False,
     videos: VideosOption = None,
     library: LibraryOption = None,
@@ -53,14 +53,17 @@ def index_command(
 ) -> None:
     """Bring the library in step with folders of photos."""
     settings = _begin(verbose, library=library, model=model, workers=workers, batch_size=batch_size, videos=videos)
-    wanted = indexing.check_folders(folders or [], indexing.known_roots(settings))
-    if not wanted and not settings.library.exists():
+    named = indexing.check_folders(folders or [], indexing.known_roots(settings))
+    if not named and not settings.library.exists():
         exits.usage(NO_FOLDER)
-    services = build_services(settings, create=bool(wanted))
-    wanted = wanted or [root.path for root in services.library.catalog.roots()]
+    services = build_services(settings, create=bool(named))
+    wanted = named or [root.path for root in services.library.catalog.roots()]
     if not wanted:
         exits.usage(NO_FOLDER)
-    report, interrupted = indexing.bring_in_step(services, wanted, allow_mass_removal=allow_mass_removal, quiet=json)
+    if allow_mass_removal and not named:
+        output.say("--allow-mass-removal speaks for the folders that are named, and none is: it changes nothing.")
+    allowed = allow_mass_removal and bool(named)
+    report, interrupted = indexing.bring_in_step(services, wanted, allow_mass_removal=allowed, quiet=json)
     output.show_report(report, json=json)
     if interrupted:
         output.say("interrupted; what is done is saved. The same command goes on from here.")

@@ -21,7 +21,7 @@ from app.cli.terminal.progress import index_progress
 from app.printable import printable
 from app.settings import Settings
 from indexer.errors import PicsiftError, RootError
-from indexer.forgetting import forget
+from indexer.forgetting import followed, forget
 from indexer.library import CATALOG
 from indexer.pipeline import Progress, SyncReport, sync
 from indexer.watching.activity import ActivityLog
@@ -70,8 +70,10 @@ def forget_command(
     """Take a folder out of the library, with what is known of its photos. The files stay as they are."""
     services = build_services(begin(verbose, library=library))
     path = Path(os.path.abspath(os.path.expanduser(folder)))  # noqa: PTH100, PTH111 - a folder that may be gone
+    root = followed(services.library, path)
     if not yes:
-        question = f"Forget {printable(path)} and all that is known of its photos? The files stay as they are."
+        known = f"all that is known of its {root.photos:,} photos"
+        question = f"Forget {printable(root.path)} and {known}? The files stay as they are."
         typer.confirm(question, abort=True, err=True)
     photos = forget(services.library, path)
     say(f"{printable(path)} is forgotten: {photos:,} photos have left the library. No file was touched.")

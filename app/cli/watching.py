@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from json import dumps
@@ -24,13 +24,14 @@ from app.cli.terminal.logs import begin_service
 from app.cli.terminal.options import LibraryOption, ModelOption, VerboseOption, VideosOption
 from app.cli.terminal.output import say
 from app.printable import printable
-from indexer.errors import PicsiftError
+from indexer.errors import LibraryLockedError, PicsiftError
 from indexer.pipeline import SyncReport
 
 log = logging.getLogger(__name__)
 
 NO_FOLDER = "no folder is named, and the library knows none yet. Name one: picsift watch FOLDER"
 LONGEST_STOP_S = 10.0
+LOCKED_S = 1.0  # between two looks at whether another process still writes to the library
 SHOWN_FAILURES = 10
 
 WatchOption = Annotated[
@@ -78,17 +79,34 @@ def watch_command(
     if not wanted and not settings.library.exists():
         exits.usage(NO_FOLDER)
     with closing(build_services(settings, create=bool(wanted))) as services:
-        for folder in wanted:
-            services.library.catalog.add_root(folder, settings.ignoring.reaches)
-        roots = services.library.catalog.root_folders()
-        if not roots:
+        if not wanted and not services.library.catalog.root_folders():
             exits.usage(NO_FOLDER)
-        log.info("following %s", ", ".join(map(printable, roots)))
         with exits.stop_on_signal() as stop:
+            add_folders(services, wanted, stop)
+            log.info("following %s", ", ".join(map(printable, services.library.catalog.root_folders())))
             follow(services, stop, command="watch", on_batch=_show_json if json else _show)
         if services.embedder.loading:  # Python would wait for it, or crash on it
             services.close()
             exits.leave(0)
+
+
+def add_folders(services: Services, folders: Sequence[Path], stop: threading.Event) -> None:
+    """Add folders to those that the library follows, once no other process writes to it, or until `stop` is set.
+
+    A run that is under way holds the numbers of the roots that it works on, and a new root may take them over.
+    """
+    waited = False
+    while folders and not stop.is_set():
+        try:
+            with services.library.writer_lock():
+                for folder in folders:
+                    services.library.catalog.add_root(folder, services.settings.ignoring.reaches)
+            return
+        except LibraryLockedError as error:
+            if not waited:
+                log.warning("waiting: %s", error)
+            waited = True
+            stop.wait(LOCKED_S)
 
 
 def follow(services: Services, stop: threading.Event, *, command: str, on_batch: Callable[[SyncReport], None]) -> None:

@@ -6,7 +6,7 @@ The one class that others use; the work is in the stores, a noun each. Every met
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +15,15 @@ from indexer.catalog.model_catalog import ModelCatalog
 from indexer.catalog.stores import (
     companion_store,
     description_store,
+    mount_store,
     photo_moves,
     photo_queries,
     photo_store,
+    root_joining,
     root_store,
     setting_store,
 )
-from indexer.catalog.stores.root_store import Reaches, everywhere
+from indexer.catalog.stores.root_joining import Reaches, everywhere
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,10 +52,11 @@ class Catalog(ModelCatalog):
     def add_root(self, folder: Path, reaches: Reaches = everywhere) -> tuple[Root, str]:
         """Give the root that a folder belongs to, made if need be, and where the folder lies below it ("" at its top).
 
-        A new root that holds known ones takes them over, photos and all, where a scan of it `reaches` them. RootError
-        where the folder's links go round.
+        A new root that holds known ones takes them over, photos and all, where a scan of it `reaches` them; one inside
+        a root that does not reach it takes its photos out of that. The caller holds the library's writer lock.
+        RootError where the folder's links go round.
         """
-        root_id, below = self._write(root_store.add_root, root_store.real(folder), reaches)
+        root_id, below = self._write(root_joining.add_root, root_store.real(folder), reaches)
         return next(root for root in self.roots() if root.id == root_id), below
 
     def roots(self) -> list[Root]:
@@ -71,6 +74,18 @@ class Catalog(ModelCatalog):
     def root_folders(self) -> list[Path]:
         """Give the folders of the roots alone, which is quick."""
         return sorted(self._read(root_store.root_paths).values())
+
+    def mounts(self, root_id: int) -> set[str]:
+        """Give the folders of a root that were drives or shares when it was last looked at."""
+        return self._read(mount_store.mounts, root_id)
+
+    def keep_mounts(self, root_id: int, folders: Collection[str]) -> None:
+        """Note which folders of a root are drives or shares, those that are away among them."""
+        self._write(mount_store.keep, root_id, folders)
+
+    def size_of(self, root_id: int) -> int:
+        """Count the photos of a root, those that failed among them."""
+        return self._read(root_store.size_of, root_id)
 
     def note_scan(self, root_id: int, problem: str | None) -> None:
         """Keep that a root was looked at now, and what was wrong with it."""

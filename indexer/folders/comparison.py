@@ -5,12 +5,13 @@ Moves are not found out here: they need content hashes, and this opens nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from indexer.catalog.records import FoundFile, KnownPhoto
 from indexer.folders.found import Scan
+from indexer.folders.rechecking import lies_below
 
 
 class ChangedFile(NamedTuple):
@@ -31,6 +32,7 @@ class Changes:
         to_describe: sound, unchanged, embedded photos whose sidecar is not the one that was read with them.
         missing: photos whose file is not there.
         unreachable: photos of which that cannot be told: they lie below folders that could not be read.
+        vanished: photos whose file or folder went while it was looked at; they may have moved, and are not gone yet.
         found_again: photos that were missing and are there, whatever else is true of them.
         unchanged: how many sound photos are as they were, with an embedding.
         unchanged_failed: how many failed ones are as they were; they are not tried again.
@@ -42,6 +44,7 @@ class Changes:
     to_describe: list[ChangedFile] = field(default_factory=list)
     missing: list[KnownPhoto] = field(default_factory=list)
     unreachable: list[KnownPhoto] = field(default_factory=list)
+    vanished: list[KnownPhoto] = field(default_factory=list)
     found_again: list[KnownPhoto] = field(default_factory=list)
     unchanged: int = 0
     unchanged_failed: int = 0
@@ -73,15 +76,14 @@ def compare(known: Mapping[str, KnownPhoto], scan: Scan) -> Changes:
 
 
 def _note_absences(known: Mapping[str, KnownPhoto], scan: Scan, changes: Changes) -> None:
-    unseen = {*scan.unreadable, *scan.broken_links}
+    vanished = set(scan.vanished)
+    unseen = {*scan.unreadable, *scan.broken_links} - vanished
     for path, photo in known.items():
-        if path not in scan.files:
-            hidden = unseen and any(folder in unseen for folder in _folders_above(path))
-            (changes.unreachable if hidden else changes.missing).append(photo)
-
-
-def _folders_above(path: str) -> Iterator[str]:
-    """Give every folder that holds a path, the root "" last."""
-    while path:
-        path = path.rpartition("/")[0]
-        yield path
+        if path in scan.files:
+            continue
+        if unseen and lies_below(path, unseen):
+            changes.unreachable.append(photo)
+        elif vanished and lies_below(path, vanished):
+            changes.vanished.append(photo)
+        else:
+            changes.missing.append(photo)

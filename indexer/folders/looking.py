@@ -5,26 +5,27 @@ It knows which root a folder belongs to, which roots have been renamed, and wher
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.catalog.records import KnownPhoto, Root
-from indexer.errors import ImageError, RootError
+from indexer.catalog.records import Root
+from indexer.errors import RootError
 from indexer.folders.comparison import Changes, compare
 from indexer.folders.found import Scan
 from indexer.folders.ignoring import Ignoring
 from indexer.folders.moving import folded
 from indexer.folders.pairing import Paired, pair
+from indexer.folders.rechecking import is_restless, lies_below
+from indexer.folders.renaming import is_renamed
 from indexer.folders.scanner import scan
 from indexer.library import Library
-from indexer.pictures import images
 
-RENAMED_SHARE = 0.5  # of an absent root's photos that another folder has to hold to be that root under a new name
-SAMPLED = 8  # of those, whose content is compared
+LOOKS = 3  # at the same folders, as long as they change while they are looked at
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Look:
         allow_mass_removal: take what is empty or absent for gone after all.
         messages: grows by a sentence for each thing that a person should know.
         stop: asked for each folder; a scan then raises StoppedError.
+        renamed: grows by the roots that were found under another name.
+        absent: by root, folders that were roots until now, and show nothing; no option to remove speaks of them.
+        went: by root, what went while it was looked at: a later look of this run does not take it for gone either.
     """
 
     library: Library
@@ -56,14 +60,27 @@ class Look:
     allow_mass_removal: bool
     messages: list[str]
     stop: Callable[[], bool] = lambda: False
+    renamed: set[int] = field(default_factory=set)
+    absent: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    went: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def at(self, folders: Sequence[Path]) -> list[Looked]:
         """Look at folders: roots, old or new, or folders below them.
 
+        What moves meanwhile, from where no look came yet to where one has been or the other way, would be seen nowhere,
+        or twice. So where photos are not there, or are new, and folders have changed since they were listed, all is
+        looked at once more.
+
         Raises:
             RootError: a folder is not there and is not a known root, or is a file.
         """
-        return [self._look(root, below) for root, below in self._places(folders)]
+        places, said = self._places(folders), len(self.messages)
+        for _ in range(LOOKS):
+            del self.messages[said:]
+            looked = [self._look(root, below) for root, below in places]
+            if not any(map(_may_have_moved, looked)) or not any(is_restless(o.paired.scan.visits) for o in looked):
+                break
+        return looked
 
     def _places(self, folders: Sequence[Path]) -> list[tuple[Root, str]]:
         """The roots and subfolders to look at, none of them inside another."""
@@ -77,13 +94,22 @@ class Look:
                 raise RootError(f"{folder} is a file, or cannot be reached. Name a folder, or connect its drive.")
             raise RootError(f"{folder} does not exist. Check its name, or connect its drive.")
         self._follow_renamed(folders)
+        before = catalog.root_folders()
         for folder in folders:  # all of them first: a root named last may take over one named before
             catalog.add_root(folder, self.ignoring.reaches)
         places = dict.fromkeys(
             (r.id, below) for r, below in (catalog.add_root(f, self.ignoring.reaches) for f in folders)
         )
         roots = {root.id: root for root in catalog.roots()}
+        self._note_absent([path for path in before if path not in {root.path for root in roots.values()}])
         return [(roots[i], below) for i, below in places if not any(_covers(i, below, *other) for other in places)]
+
+    def _note_absent(self, taken_over: Sequence[Path]) -> None:
+        """A root that was taken over while it cannot be seen is a drive below the new one, which is away."""
+        for path in filter(has_nothing, taken_over):
+            for root in self.library.catalog.roots():
+                if path.is_relative_to(root.path):
+                    self.absent[root.id].add("/".join(path.relative_to(root.path).parts))
 
     def _follow_renamed(self, folders: Sequence[Path]) -> None:
         """A new folder that holds the photos of a root that is gone, and was not named, is that root."""
@@ -96,9 +122,10 @@ class Look:
             found = scan(folder, exclude=self.library.folder, ignoring=self.ignoring, stop=self.stop)
             for root in gone:
                 known = catalog.known(root.id, model_id=self.model_id)
-                if not _is_renamed(known, found, folder):
+                if not is_renamed(known, found, folder):
                     continue
                 catalog.rename_root(root.id, folder)
+                self.renamed.add(root.id)
                 gone.remove(root)
                 self.messages.append(f"{root.path} is gone, and {folder} holds its photos: it is followed there now.")
                 break
@@ -119,30 +146,55 @@ class Look:
         if problem:
             absent = [photo.id for photo in known.values()]
             catalog.mark_missing(absent, datetime.now(UTC))
-            self.messages.append(f"{problem}. Its {len(absent):,} photos are kept.")
+            for_good = f" {advice(root.path)}" if absent and has_nothing(folder) else ""
+            self.messages.append(f"{problem}. Its {len(absent):,} photos are kept.{for_good}")
         self.messages.extend(found.notes)
-        for path in found.unreadable:
+        found = self._with_earlier(root, found)
+        for path in sorted(set(found.unreadable) - set(found.vanished)):
             self.messages.append(f"{root.path / path} could not be read in full; what is known of it is kept.")
         if not problem:
-            found = self._without_drives(root, below, found)
+            found = self._without_drives(root, below, found, known)
         paired = pair(found, {path for path, photo in known.items() if photo.state == "failed"})
         return Looked(root, compare(known, paired.scan), paired, below)
 
-    def _without_drives(self, root: Root, below: str, found: Scan) -> Scan:
-        """Take folders where a drive or share was mounted at the last look, and is not now, for unreadable."""
-        catalog, key = self.library.catalog, f"mounts {root.id}"
-        before = set(json.loads(catalog.setting(key) or "[]"))
+    def _with_earlier(self, root: Root, found: Scan) -> Scan:
+        """Add what went during earlier looks of this run."""
+        went = self.went[root.id]
+        went.update(found.vanished)
+        if not went:
+            return found
+        self.messages.append(
+            f"{len(went):,} files or folders of {root.path} were moved or deleted while it was looked at; what is "
+            "known of them is kept until the next run."
+        )
+        return replace(found, unreadable=tuple({*found.unreadable, *went}), vanished=tuple(went))
+
+    def _without_drives(self, root: Root, below: str, found: Scan, known: Collection[str]) -> Scan:
+        """Take folders where a drive or share was mounted at the last look, and is not now, for unreadable.
+
+        One whose photos are all there is an ordinary folder by now.
+        """
+        catalog, absent = self.library.catalog, self.absent[root.id]
+        before = catalog.mounts(root.id) | absent
         looked_at = {path for path in before if not below or path == below or path.startswith(f"{below}/")}
-        lost = set() if self.allow_mass_removal else looked_at - set(found.mounts)
+        lost = (looked_at & absent if self.allow_mass_removal else looked_at) - set(found.mounts)
+        away = {path for path in known if path not in found.files} if lost else set()
+        lost = {folder for folder in lost if any(lies_below(path, (folder,)) for path in away)}
         after = (before - looked_at) | set(found.mounts) | lost
-        if after != before:
-            catalog.set_setting(key, json.dumps(sorted(after)))
+        if after != catalog.mounts(root.id):
+            catalog.keep_mounts(root.id, after)
         for path in sorted(lost):
             self.messages.append(
-                f"{root.path / path} was a drive or share, and is none now. Its photos are kept; connect it, "
-                "or if it is gone for good, run again with --allow-mass-removal."
+                f"{root.path / path} was a drive or share, and is none now. Its photos are kept; connect it. "
+                + advice(root.path)
             )
-        return replace(found, unreadable=(*found.unreadable, *sorted(lost)))
+        unreadable, vanished = (*found.unreadable, *sorted(lost)), tuple(set(found.vanished) - lost)
+        return replace(found, unreadable=unreadable, vanished=vanished)
+
+
+def advice(root: Path) -> str:
+    """What to run where a root's photos are gone for good; it names the root, since the option speaks of no other."""
+    return f"If they are gone for good, run: picsift index {shlex.quote(str(root))} --allow-mass-removal"
 
 
 def as_known(folder: Path, roots: Collection[Path]) -> Path:
@@ -172,24 +224,14 @@ def _covers(root: int, below: str, other_root: int, other: str) -> bool:
     return root == other_root and below != other and (not other or below.startswith(f"{other}/"))
 
 
+def _may_have_moved(one: Looked) -> bool:
+    """Whether known photos are not where they were, or new files may be some that were moved after they were seen."""
+    changes = one.changes
+    return bool(changes.missing or changes.vanished or (changes.added and changes.unchanged))
+
+
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:
-        return False
-
-
-def _is_renamed(known: dict[str, KnownPhoto], found: Scan, folder: Path) -> bool:
-    """Whether a scan shows a root's photos at their paths, with their sizes and, in a sample, their content."""
-    same = [p for p in known.values() if (file := found.files.get(p.path)) and file.size == p.size and p.content_hash]
-    if not same or len(same) < RENAMED_SHARE * len(known):
-        return False
-    sample = same[:: -(-len(same) // SAMPLED)]
-    return all(_has_content(folder / photo.path, photo.content_hash or "") for photo in sample)
-
-
-def _has_content(path: Path, content: str) -> bool:
-    try:
-        return images.hash_file(path, like=[content]) == content
-    except ImageError:
         return False

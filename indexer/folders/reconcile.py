@@ -6,12 +6,10 @@ from a folder that cannot be seen, and no large share of a root at once. It open
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.catalog.records import Move
@@ -20,12 +18,11 @@ from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.looking import Look, Looked
 from indexer.folders.pairing import NEVER, Paired, absorb, take_over
 from indexer.folders.relocating import settle_moves
+from indexer.folders.removing import Removals, settle_absences
 from indexer.folders.scanner import StoppedError
 from indexer.library import Library
 from indexer.pictures.videos import is_video_name
 from indexer.workers.decoding import Job
-
-LARGEST_SHARE = 0.5  # of a root's photos that a run removes without being told to
 
 
 @dataclass
@@ -58,6 +55,7 @@ def reconcile(
     leave: Callable[[str], bool] | None = None,
     stop: Callable[[], bool] = lambda: False,
     videos: bool = False,
+    removals: Removals | None = None,
 ) -> Settled:
     """Look at the folders and settle all that needs no decoding.
 
@@ -66,18 +64,20 @@ def reconcile(
         folders: roots, old or new, or folders below them.
         model_id: photos that lack this model's embedding become jobs.
         workers: threads that hash.
-        allow_mass_removal: remove even more than half of a root's photos, or all of an empty one.
+        allow_mass_removal: remove even more than half of the photos of these folders' roots, or all of an empty one.
         ignoring: what is passed over.
         leave: absolute path -> whether a new or changed file stays as the catalog knows it for now.
         stop: asked for each folder and each file; True leaves what is not settled by then to the next run.
         videos: take new videos in; those that are known are followed in any case.
+        removals: what earlier runs removed, where they count together with this one.
 
     Raises:
         RootError: a folder is not there and is not a known root, or is a file.
     """
     settled = Settled()
     with suppress(StoppedError):
-        looked = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, stop).at(folders)
+        look = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, stop)
+        looked = look.at(folders)
         if leave is not None:
             _leave_alone(looked, leave)
         with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
@@ -89,8 +89,16 @@ def reconcile(
             for one in looked:
                 _settle_pairs(library, one, settled)
                 _settle_stamps(library, one, settled, hashes)
-        for one in looked:
-            _settle_absences(library, one, model_id, settled, allow_mass_removal)
+        unused, removed = settle_absences(
+            library,
+            looked,
+            allowed=allow_mass_removal,
+            renamed=look.renamed,
+            removals=removals or Removals(),
+            messages=settled.messages,
+        )
+        settled.unused += unused
+        settled.removed += removed
     return settled
 
 
@@ -158,24 +166,3 @@ def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: Hash
             f"{changes.unchanged_failed:,} files in {root.path} failed before and have not changed since; "
             "'picsift status' says why."
         )
-
-
-def _settle_absences(library: Library, one: Looked, model_id: int, settled: Settled, allow_mass_removal: bool) -> None:
-    now, root = datetime.now(UTC), one.root
-    library.catalog.mark_missing([photo.id for photo in one.changes.unreachable], now)
-    gone = one.changes.missing
-    if not gone:
-        return
-    total = len(library.catalog.known(root.id, model_id=model_id))
-    if len(gone) > LARGEST_SHARE * total and not allow_mass_removal:
-        absent = [photo.id for photo in gone if not os.path.lexists(root.path / photo.path)]
-        library.catalog.mark_missing(absent, now)
-        ignored = len(gone) - len(absent)
-        because = f" ({ignored:,} of them are passed over by ignore rules, or found under another root)"
-        settled.messages.append(
-            f"{len(gone):,} of the {total:,} photos of {root.path} are not there{because if ignored else ''}. Nothing "
-            "was removed. If they are gone for good, run again with --allow-mass-removal."
-        )
-        return
-    settled.unused += library.catalog.remove([photo.id for photo in gone])
-    settled.removed += len(gone)

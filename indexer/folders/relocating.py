@@ -28,7 +28,7 @@ def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> 
         The ids of the photos that moved, the content hashes that no photo has any more, and how many sound photos are
         gone because others were moved onto them.
     """
-    gone = [Gone(one.root.id, photo) for one in looked for photo in one.changes.missing]
+    gone = [Gone(one.root.id, photo) for one in looked for photo in (*one.changes.missing, *one.changes.vanished)]
     candidates, pairs = _Candidates.among(looked, hashes) if gone else _Candidates([], [], []), _Pairs()
     while gone:
         found = _found(gone, candidates.without(pairs), {one.root.id: one.root.path for one in looked}, hashes)
@@ -144,6 +144,7 @@ def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[se
         changes.added = [file for file in changes.added if (root, file.path) not in places]
         changes.changed = [change for change in changes.changed if (root, change.file.path) not in places]
         changes.missing = [photo for photo in changes.missing if photo.id not in moved]
+        changes.vanished = [photo for photo in changes.vanished if photo.id not in moved]
     by_root = {one.root.id: one.changes for one in looked}
     for one, to in pairs:
         changes = by_root[to.root_id]

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer.catalog.records import FoundFile, storable_ns
-from indexer.folders.found import Scan
+from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.folders.ignoring import is_skipped as is_skipped
+from indexer.folders.rechecking import problem_with, rechecked
 from indexer.metadata import sidecar
 from indexer.pictures.formats import SUFFIXES, VIDEO_SUFFIXES
 
@@ -49,10 +50,12 @@ class _Walk:
     stop: Callable[[], bool]
     files: dict[str, FoundFile] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
     broken_links: list[str] = field(default_factory=list)
     mounts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     links: list[_Folder] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
 
 
 def scan(
@@ -83,7 +86,7 @@ def scan(
         StoppedError: `stop` said so.
     """
     top = root / subfolder
-    problem = _problem(top)
+    problem = problem_with(top)
     if problem is not None:
         return Scan({}, problem=problem)
     try:
@@ -99,13 +102,16 @@ def scan(
         pending, walk.links = sorted(walk.links, key=lambda link: link.prefix), []
         for link in pending:
             _walk_tree(walk, link, seen, linked=True)
-    return Scan(
+    found = Scan(
         walk.files,
         unreadable=tuple(sorted(set(walk.unreadable))),
+        vanished=tuple(walk.vanished),
         broken_links=tuple(sorted(walk.broken_links)),
         mounts=tuple(walk.mounts),
         notes=tuple(walk.notes),
+        visits=tuple(walk.visits),
     )
+    return rechecked(found, root, subfolder)
 
 
 def _is_photo_name(name: str, suffixes: Collection[str]) -> bool:
@@ -122,23 +128,6 @@ def _is_excluded(walk: _Walk, folder: str, identity: _Identity) -> bool:
     return identity in walk.excluded and os.path.realpath(folder) == walk.excluded[identity]
 
 
-def _problem(folder: Path) -> str | None:
-    """Say why a folder shows nothing."""
-    try:
-        with os.scandir(folder) as entries:
-            if next(entries, None) is None:
-                return f"{folder} is empty. If it is where a drive appears, connect the drive"
-    except FileNotFoundError:
-        return f"{folder} does not exist. If it is on a drive, connect the drive"
-    except NotADirectoryError:
-        return f"{folder} is not a folder"
-    except PermissionError:
-        return f"{folder} cannot be read: permission denied. Give yourself permission to list it"
-    except OSError as error:
-        return f"{folder} cannot be read: {error.strerror}"
-    return None
-
-
 def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool) -> None:
     """Visit a folder and what lies below it, in the order of names.
 
@@ -150,6 +139,7 @@ def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool)
         if walk.stop():
             raise StoppedError
         folder = stack.pop()
+        below = folder.prefix.rstrip("/")
         try:
             here = os.stat(folder.path)  # noqa: PTH116  (a Path for each folder would cost as much as listing it)
             identity = (here.st_dev, here.st_ino)
@@ -158,18 +148,23 @@ def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool)
             seen.add(identity)
             with os.scandir(folder.path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
+            is_top = here.st_dev != folder.device
+            if is_top:  # listing it may have mounted it
+                here = os.stat(folder.path)  # noqa: PTH116
             chain = _chain(folder, entries)
-        except FileNotFoundError:  # gone since its parent was listed
+        except (FileNotFoundError, NotADirectoryError):  # it went since its parent was listed, and may be elsewhere
+            walk.vanished.append(below)
             continue
         except (OSError, IgnoreFileError) as error:
-            walk.unreadable.append(folder.prefix.rstrip("/"))
+            walk.unreadable.append(below)
             if isinstance(error, IgnoreFileError):
                 walk.notes.append(f"{error}. Until then nothing new is taken from its folder.")
             continue
         if folder.device not in (None, here.st_dev):
-            walk.mounts.append(folder.prefix.rstrip("/"))
-        below = list(_visit(walk, entries, folder._replace(chain=chain, device=here.st_dev)))
-        stack.extend(reversed(below))
+            walk.mounts.append(below)
+        walk.visits.append(Visit(folder.path, below, here.st_dev, here.st_ino, here.st_mtime_ns, is_top))
+        inner = list(_visit(walk, entries, folder._replace(chain=chain, device=here.st_dev)))
+        stack.extend(reversed(inner))
 
 
 def _chain(folder: _Folder, entries: list[os.DirEntry[str]]) -> Chain:
@@ -202,12 +197,15 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], folder: _Folder) -> Ite
             if not _is_photo_name(name, suffixes):
                 continue
             status = entry.stat()
-        except FileNotFoundError:  # gone since, or a link to nothing
+        except FileNotFoundError:
+            if not entry.is_symlink():  # it went since it was listed
+                walk.vanished.append(path)
+            elif _may_be_unplugged(walk, entry.path):
+                walk.broken_links.append(path)
             continue
         except OSError as error:
             if error.errno != errno.ELOOP:  # a link in a circle leads nowhere; the rest is there, but out of reach
-                link_to_folder = entry.is_symlink() and not _is_photo_name(name, suffixes)
-                walk.unreadable.append(path if link_to_folder else prefix.rstrip("/"))
+                walk.unreadable.append(path if entry.is_symlink() else prefix.rstrip("/"))
             continue
         if stat.S_ISREG(status.st_mode):
             stamp = sidecar.stamp_beside(entry.path, beside) if beside else ""
@@ -226,6 +224,12 @@ def _is_folder_link(walk: _Walk, entry: os.DirEntry[str], folder: _Folder) -> bo
         return False
     walk.broken_links.append(path)
     return True
+
+
+def _may_be_unplugged(walk: _Walk, link: str) -> bool:
+    """Whether what a broken link leads to may lie on a drive that is away, and not just in a folder of the root."""
+    target = os.path.realpath(link)
+    return not _lies_in(target, walk.root) or problem_with(Path(target).parent) is not None
 
 
 def _lies_in(path: str, folder: str) -> bool:

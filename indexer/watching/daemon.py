@@ -16,6 +16,7 @@ from pathlib import Path
 from indexer.embedder import Embedder
 from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError, RootError
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
+from indexer.folders.removing import Removals
 from indexer.library import Library
 from indexer.metadata import places
 from indexer.pictures import images
@@ -92,7 +93,7 @@ class Daemon:
         pool = self._pool = pool or WorkerPool()
         self._pacer = Pacer(max_cpu, cpu_s=lambda: time.process_time() + pool.cpu_s)
         self._workers, self._batch_size, self._max_pixels = workers_for(max_cpu, workers), batch_size, max_pixels
-        self._retries, self._pauses = retries or Retries(), pauses or Pauses()
+        self._retries, self._pauses, self._removals = retries or Retries(), pauses or Pauses(), Removals()
         self._changes = Changes(self._settle_s, PATIENCE_S)
         self._lock = threading.Lock()  # of the changes: events come from other threads
         poller = Poller(self._note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring)
@@ -214,6 +215,7 @@ class Daemon:
                 ignoring=self._ignoring,
                 leave=self._leave,
                 videos=self._videos,
+                removals=self._removals,
             )
 
     def _on_progress(self, progress: Progress) -> None:

@@ -91,6 +91,28 @@ class LifeMachine(RuleBasedStateMachine):
         assume(root in self.life.away)
         self.life.mount(root)
 
+    @rule(data=st.data(), to=PLACES, after=st.integers(0, 1))
+    def move_during_a_look(self, data, to, after):
+        """As the scan comes to its first or second folder; a run that looks at nothing leaves the move to its end."""
+        source, asked = self._one(data), []
+        assume(source != to and not self.life.away)
+        before = self.life.photos()
+
+        def stop():
+            asked.append(source)
+            if len(asked) == after + 1:
+                self._move(source, to)
+            return False
+
+        self._run(stop=stop)
+        if len(asked) <= after:
+            self._move(source, to)
+        self.sync_and_compare()
+        if source in before and source not in self.life.files:
+            hashes = [photo.content_hash for photo in before.values()]
+            if hashes.count(before[source].content_hash) == 1:  # of copies any may be the one that moved
+                assert self.life.photos()[to].id == before[source].id
+
     @rule()
     def restart(self):
         world = self.life.world

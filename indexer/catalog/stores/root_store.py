@@ -5,28 +5,21 @@ Functions on one connection, inside the caller's transaction. Photos are not tou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.records import Root
+from indexer.catalog.stores import mount_store
 from indexer.catalog.tables import FolderRow, PhotoRow, RootRow
 from indexer.errors import RootError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-Reaches = Callable[[Path, str], bool]
-"""Whether a scan of a root comes by a folder below it (relative, posix)."""
-
-
-def everywhere(root: Path, folder: str) -> bool:
-    """A scan that passes nothing over."""
-    return True
 
 
 def roots(connection: Connection) -> list[Root]:
@@ -48,6 +41,12 @@ def _photos_by_root(connection: Connection, only_failed: bool) -> dict[int, int]
     return dict(connection.execute(query.group_by(FolderRow.root_id)).all())
 
 
+def size_of(connection: Connection, root_id: int) -> int:
+    """Count the photos of a root, whatever their state."""
+    of_root = select(func.count()).select_from(PhotoRow).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
+    return connection.execute(of_root.where(FolderRow.root_id == root_id)).scalar_one()
+
+
 def root_paths(connection: Connection) -> dict[int, Path]:
     """Give each root's folder by its number."""
     return {row.id: Path(row.path) for row in connection.execute(select(RootRow.id, RootRow.path))}
@@ -61,50 +60,14 @@ def real(folder: Path) -> Path:
         raise RootError(f"{folder} cannot be indexed: its links lead in a circle. Name the real folder.") from error
 
 
-def add_root(connection: Connection, folder: Path, reaches: Reaches) -> tuple[int, str]:
-    """Give the root that `folder` belongs to, and where below it; a new root takes over those that lie inside it.
-
-    A root is never joined with one that a scan from it would not reach, such as a hidden or ignored folder below it.
-    Which those are is the caller's to say.
-    """
-    known = root_paths(connection)
-    for root_id, path in sorted(known.items(), key=lambda item: len(item[1].parts), reverse=True):
-        if (below := _reached(folder, path, reaches)) is not None:
-            return root_id, below
-    new = connection.execute(insert(RootRow).values(path=str(folder)).returning(RootRow.id)).scalar_one()
-    for root_id, path in known.items():
-        if (below := _reached(path, folder, reaches)) is not None:
-            _take_over(connection, new, root_id, below)
-    return new, ""
-
-
-def _reached(folder: Path, root: Path, reaches: Reaches) -> str | None:
-    """Give the path from root to folder, "" for the root itself; None where a scan of the root would not come by."""
-    if not folder.is_relative_to(root):
-        return None
-    below = "/".join(folder.relative_to(root).parts)
-    return below if not below or reaches(root, below) else None
-
-
-def _take_over(connection: Connection, new: int, old: int, below: str) -> None:
-    """Hang the folders of root `old` below root `new`; the photos' rows stay as they are."""
-    moved = [
-        {"folder": row.id, "new_path": f"{below}/{row.path}" if row.path else below}
-        for row in connection.execute(select(FolderRow.id, FolderRow.path).where(FolderRow.root_id == old))
-    ]
-    if moved:
-        rewrite = update(FolderRow).where(FolderRow.id == bindparam("folder"))
-        connection.execute(rewrite.values(root_id=new, path=bindparam("new_path")), moved)
-    connection.execute(delete(RootRow).where(RootRow.id == old))
-
-
 def rename_root(connection: Connection, root_id: int, folder: Path) -> None:
     """Let a root be another folder, with the same photos below it."""
     connection.execute(update(RootRow).where(RootRow.id == root_id).values(path=str(folder), problem=None))
 
 
 def remove_root(connection: Connection, root_id: int) -> None:
-    """Forget a root and its folders; no photo may lie there any more."""
+    """Forget a root, its folders and its mounts; no photo may lie there any more."""
+    mount_store.keep(connection, root_id, ())
     connection.execute(delete(FolderRow).where(FolderRow.root_id == root_id))
     connection.execute(delete(RootRow).where(RootRow.id == root_id))
 

@@ -419,6 +419,34 @@ def test_a_folder_is_forgotten_after_a_question_and_its_files_stay(picsift, phot
     assert "It follows: none." in unknown.err
 
 
+def test_a_folder_that_is_not_followed_is_refused_before_anything_is_asked(picsift, photos, tmp_path):
+    picsift("index", photos)
+    unknown = picsift("forget", tmp_path / "elsewhere")
+    assert unknown.status == 1
+    assert f"It follows: {photos}." in unknown.err
+    assert "?" not in unknown.err
+
+
+def test_mass_removal_is_allowed_for_the_folders_that_are_named_alone(picsift, tmp_path):
+    folders = [tmp_path / "drive", tmp_path / "disk"]
+    for folder in folders:
+        folder.mkdir()
+        for number in range(2):
+            Image.new("RGB", (64, 48), (number * 90, 20, 20 if folder == folders[0] else 200)).save(
+                folder / f"{number}.png"
+            )
+    picsift("index", *folders)
+    for folder in folders:
+        for photo in folder.iterdir():
+            photo.unlink()
+    everywhere = picsift("index", "--allow-mass-removal", "--json")
+    assert everywhere.document["removed"] == 0
+    assert "speaks for the folders that are named" in everywhere.err
+    assert f"picsift index {folders[0]} --allow-mass-removal" in everywhere.err
+    assert picsift("index", folders[1], "--allow-mass-removal", "--json").document["removed"] == 2
+    assert picsift("status", "--json").document["photos"] == 2
+
+
 def test_patterns_of_the_settings_are_passed_over(picsift, photos, monkeypatch):
     monkeypatch.setenv("PICSIFT_IGNORE", "red*")
     assert picsift("index", photos, "--json").document["added"] == 2

@@ -100,6 +100,32 @@ def test_the_log_is_json_on_request(world, started):
     assert any(record["message"] == f"following {world.photos}" for record in logged)
 
 
+def test_folders_are_added_when_no_other_process_writes_any_more(world, monkeypatch):
+    monkeypatch.setattr(watching, "LOCKED_S", 0.01)
+    world.index()
+    more = world.photos.parent / "more"
+    more.mkdir()
+    services, asked = world.services(), []
+    lock = services.library.writer_lock
+    adding = threading.Thread(target=watching.add_folders, args=(services, [more], threading.Event()), daemon=True)
+    monkeypatch.setattr(type(services.library), "writer_lock", lambda self: asked.append(1) or lock())
+    with lock():
+        adding.start()
+        wait_until(lambda: len(asked) > 2, "it asks for the lock again and again")
+        assert more not in services.library.catalog.root_folders()
+    adding.join(LONG_S)
+    assert more in services.library.catalog.root_folders()
+
+
+def test_told_to_stop_it_waits_for_no_other_process(world, monkeypatch):
+    world.index()
+    services, stop = world.services(), threading.Event()
+    monkeypatch.setattr(stop, "wait", lambda seconds: stop.set())
+    with services.library.writer_lock():
+        watching.add_folders(services, [world.photos.parent], stop)
+        assert services.library.catalog.root_folders() == [world.photos]
+
+
 @pytest.mark.parametrize("args", [["watch"], ["watch", "--print"]])
 def test_without_any_folder_it_says_how_to_name_one(started, args):
     process = started(*args)

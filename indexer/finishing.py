@@ -40,9 +40,11 @@ def _activate(library: Library, model: ModelRecord) -> str | None:
         return None
     lacking = len(library.catalog.lacking(model.id))
     if active is not None and lacking:
+        failed = list(library.catalog.embedding_failures(model.id).values())
+        why = f" {len(failed):,} of them failed, the last because: {failed[0].rstrip('.')}." if failed else ""
         return (
             f"{lacking:,} photos are not embedded by the model {model.name!r} yet, so {active.name!r} goes on "
-            f"answering. Run 'picsift index --model {model.name}' to embed them."
+            f"answering.{why} Run 'picsift index --model {model.name}' to embed them."
         )
     library.catalog.activate(model.id)
     return f"Searches are answered by the model {model.name!r} from now on." if active is not None else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from indexer.catalog.data_version import DataVersion
 from indexer.catalog.database import reading, writing
 from indexer.catalog.export_catalog import ExportCatalog
-from indexer.catalog.stores import embedding_store, frame_store
+from indexer.catalog.stores import embedding_store, failure_store, frame_store
 from indexer.catalog.tag_catalog import TagCatalog
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
-    from indexer.catalog.records import ModelRecord
+    from indexer.catalog.records import FailedPhoto, ModelRecord
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -83,6 +84,14 @@ class ModelCatalog:
     def lacking(self, model_id: int) -> NDArray[np.int64]:
         """Give the ids (n,) of sound photos, not missing, that a model has yet to embed, sorted."""
         return self._read(embedding_store.lacking, model_id)
+
+    def note_failures(self, root_id: int, model_id: int, failures: Sequence[FailedPhoto]) -> None:
+        """Remember why a model could not be given known photos of a root; all else that is known of them stays."""
+        self._write(failure_store.note, root_id, model_id, failures, datetime.now(UTC))
+
+    def embedding_failures(self, model_id: int) -> dict[int, str]:
+        """Give why photos, by their ids, could not be embedded by a model, the latest failure first."""
+        return self._read(failure_store.reasons, model_id)
 
     def _read(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         with reading(self.engine) as connection:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, FoundFile, NewPhoto, storable_ns
-from indexer.errors import DecoderLostError, ImageError, TooLargeError
+from indexer.errors import DecoderLostError, ImageError, TooLargeError, UnreadableError
 from indexer.pictures import images
 from indexer.pictures.videos import is_video_name
 from indexer.workers.isolation import WorkerPool
@@ -98,7 +98,7 @@ class Decoder:
             copy = self._copy(path, job.file, known=job.known)
             return Result(job, copy) if copy else self._new(job, path)
         except ImageError as error:
-            unread = bool(job.describe) or not _is_as_found(path, job.file)
+            unread = bool(job.describe) or isinstance(error, UnreadableError) or not _is_as_found(path, job.file)
             temporary = unread or (isinstance(error, DecoderLostError) and error.temporary)
             stamp = NEVER if temporary or isinstance(error, TooLargeError) else job.file.mtime_ns
             failed = FailedPhoto(job.file.path, job.file.size, stamp, str(error))

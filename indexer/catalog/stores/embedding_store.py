@@ -17,6 +17,7 @@ from indexer.catalog.database import fetch_ids, in_chunks
 from indexer.catalog.records import ModelRecord
 from indexer.catalog.stores import frame_store, suggestion_store
 from indexer.catalog.tables import EmbeddingRow, ModelRow, PhotoRow
+from indexer.catalog.vector_tables import EmbeddingFailureRow
 from indexer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def put(connection: Connection, model_id: int, photo_ids: Sequence[int], vectors
     for chunk in in_chunks(photo_ids):
         old = (EmbeddingRow.model_id == model_id, EmbeddingRow.photo_id.in_(chunk))
         connection.execute(delete(EmbeddingRow).where(*old))
+    forgive(connection, photo_ids, model_id)
     now = generation(connection, model_id)
     rows = [
         {"model_id": model_id, "photo_id": photo_id, "vector": vector, "generation": now}
@@ -86,12 +88,20 @@ def put(connection: Connection, model_id: int, photo_ids: Sequence[int], vectors
 def drop(connection: Connection, photo_ids: Sequence[int]) -> set[int]:
     """Delete what was made of these photos' pictures; gives the models that lost embeddings, to be bumped."""
     suggestion_store.drop(connection, photo_ids)
+    forgive(connection, photo_ids)
     touched = frame_store.drop(connection, photo_ids)
     for chunk in in_chunks(photo_ids):
         of_photos = EmbeddingRow.photo_id.in_(chunk)
         touched.update(connection.execute(select(EmbeddingRow.model_id).distinct().where(of_photos)).scalars())
         connection.execute(delete(EmbeddingRow).where(of_photos))
     return touched
+
+
+def forgive(connection: Connection, photo_ids: Sequence[int], model_id: int | None = None) -> None:
+    """Forget that photos could not be embedded, by one model or by any."""
+    for chunk in in_chunks(photo_ids):
+        failed = delete(EmbeddingFailureRow).where(EmbeddingFailureRow.photo_id.in_(chunk))
+        connection.execute(failed if model_id is None else failed.where(EmbeddingFailureRow.model_id == model_id))
 
 
 def vectors_of(connection: Connection, photo_ids: Collection[int]) -> dict[int, dict[int, bytes]]:

@@ -50,6 +50,21 @@ def _activate(library: Library, model: ModelRecord) -> str | None:
     return f"Searches are answered by the model {model.name!r} from now on." if active is not None else None
 
 
+def check_vectors(library: Library, model: ModelRecord) -> None:
+    """Find damaged vectors before a run compares, where the index is to be made of all of them anyway.
+
+    What is damaged is dropped by being read, and so this run embeds it rather than the next one.
+    """
+    try:
+        pointer = vector_file.read_pointer(library.index_folder(model))
+        if (library.index_folder(model) / pointer.file).stat().st_size == pointer.bytes:
+            return
+    except (vector_file.UnusableFileError, OSError):
+        pass
+    for _ in library.catalog.embeddings(model.id):
+        pass
+
+
 def update_index(library: Library, model: ModelRecord) -> str | None:
     """Bring the index file of a model in step with the catalog; a sentence where it had to be rebuilt."""
     folder, generation = library.index_folder(model), library.catalog.generation(model.id)

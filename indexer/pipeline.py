@@ -17,7 +17,7 @@ from pathlib import Path
 
 from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder
-from indexer.finishing import drop_thumbnails, finish
+from indexer.finishing import check_vectors, drop_thumbnails, finish
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.reconcile import Settled, reconcile
 from indexer.library import Library
@@ -133,6 +133,7 @@ def sync(
         new = library.catalog.generation(model.id) == 0
         if videos is not None:
             library.catalog.set_setting(VIDEOS, str(int(videos)))
+        check_vectors(library, model)
         tell(Progress("scan"))
         settled = reconcile(
             *(library, folders, model.id),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from indexer.catalog.data_version import DataVersion
-from indexer.catalog.database import reading, writing
+from indexer.catalog.database import file_of, reading, writing
 from indexer.catalog.export_catalog import ExportCatalog
 from indexer.catalog.stores import embedding_store, failure_store, frame_store
 from indexer.catalog.tag_catalog import TagCatalog
+from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from indexer.catalog.records import FailedPhoto, ModelRecord
 
+_log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -32,6 +35,7 @@ class ModelCatalog:
         self.version = DataVersion(engine)
         self.tags = TagCatalog(engine)
         self.exports = ExportCatalog(engine)
+        self._told = set[int]()  # photos with damaged vectors that could not be dropped
 
     def close(self) -> None:
         """Let go of the database; a later call opens it again."""
@@ -73,13 +77,39 @@ class ModelCatalog:
     def embeddings(
         self, model_id: int, *, since: int = 0, batch_size: int = 4096
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-        """Stream the ids (n,) and vectors (n, dim) written after generation `since`: one snapshot, in order of ids."""
+        """Stream the ids (n,) and vectors (n, dim) written after generation `since`: one snapshot, in order of ids.
+
+        Damaged ones are left out, and dropped at the end.
+        """
+        damaged = set[int]()
         with reading(self.engine) as connection:
-            yield from embedding_store.embeddings(connection, model_id, since, batch_size)
+            yield from embedding_store.embeddings(connection, model_id, since, batch_size, damaged)
+        self._discard(model_id, damaged)
 
     def embedding_of(self, photo_id: int, model_id: int) -> NDArray[np.float16] | None:
-        """Give one photo's vector (dim,), or None."""
-        return self._read(embedding_store.embedding_of, photo_id, model_id)
+        """Give one photo's vector (dim,), or None; so too where it is damaged, which is dropped."""
+        damaged = set[int]()
+        vector = self._read(embedding_store.embedding_of, photo_id, model_id, damaged)
+        self._discard(model_id, damaged)
+        return vector
+
+    def _discard(self, model_id: int, damaged: set[int]) -> None:
+        """Drop vectors that cannot be used, and say so, once: the next run embeds those photos again."""
+        new = damaged - self._told
+        if not new:
+            return
+        try:
+            lost = len(self._write(embedding_store.discard_unsound, model_id, sorted(new)))
+        except LibraryError:  # a library that is only read
+            self._told |= new
+            lost = len(new)
+        if lost:
+            _log.warning(
+                "%s holds damaged vectors of %d photos, which cannot be found until they are embedded again: run "
+                "'picsift index'. If this comes again, look after the disk and the memory of this machine.",
+                file_of(self.engine),
+                lost,
+            )
 
     def lacking(self, model_id: int) -> NDArray[np.int64]:
         """Give the ids (n,) of sound photos, not missing, that a model has yet to embed, sorted."""

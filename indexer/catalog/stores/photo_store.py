@@ -99,7 +99,8 @@ def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPh
         }
         embedding_store.put(connection, model_id, list(given), given.values())
     originals = {i: copy.source_id for i, copy in zip(ids, copies, strict=True)}
-    _copy_frames(connection, originals, frames)
+    whole = {model_id: {i: of[i] for i in of if i in vectors.get(model_id, {})} for model_id, of in frames.items()}
+    _copy_frames(connection, originals, whole)
     suggestion_store.copy_decisions(connection, originals)
     return ids
 

@@ -73,6 +73,11 @@ def read_status(services: Services) -> Status:
     active = catalog.active_model()
     problems = [f"{root.path}: {root.problem}" for root in roots if root.problem]
     model, device, precision = _model(services, active, problems)
+    if active is not None and (reasons := list(catalog.embedding_failures(active.id).values())):
+        problems.append(
+            f"{len(reasons):,} photos could not be embedded by the model {active.name!r}, and every run tries them "
+            f"again; the last because: {reasons[0].rstrip('.')}"
+        )
     return Status(
         photos=counts.photos,
         failed=counts.failed,

@@ -7,6 +7,7 @@ PicsiftError
 ├── RootError               a folder that was asked for cannot be indexed
 ├── ModelError              an unknown model, or one that cannot be loaded
 ├── ImageError              one picture that cannot be read; its message is the photo's reason
+│   ├── UnreadableError     the system does not give its file, or it changed: nothing is known of its content
 │   ├── TooLargeError       it needs more pixels or memory than the settings allow
 │   └── DecoderLostError    the process that decoded it crashed, or took too long
 ├── DecoderStartError       no process that decodes can be started
@@ -44,6 +45,10 @@ class ModelError(PicsiftError):
 
 class ImageError(PicsiftError):
     """One picture cannot be read; the message is the reason kept with the photo."""
+
+
+class UnreadableError(ImageError):
+    """The system does not give the file, or it changed while it was read: what is in it cannot be told."""
 
 
 class TooLargeError(ImageError):

@@ -40,12 +40,35 @@ def _activate(library: Library, model: ModelRecord) -> str | None:
         return None
     lacking = len(library.catalog.lacking(model.id))
     if active is not None and lacking:
+        failed = list(library.catalog.embedding_failures(model.id).values())
+        why = f" {len(failed):,} of them failed, the last because: {failed[0].rstrip('.')}." if failed else ""
         return (
             f"{lacking:,} photos are not embedded by the model {model.name!r} yet, so {active.name!r} goes on "
-            f"answering. Run 'picsift index --model {model.name}' to embed them."
+            f"answering.{why} Run 'picsift index --model {model.name}' to embed them."
         )
     library.catalog.activate(model.id)
     return f"Searches are answered by the model {model.name!r} from now on." if active is not None else None
+
+
+def remove_index_leftovers(library: Library) -> None:
+    """Remove the files that killed saves of any model's index left, which may be what fills the disk."""
+    for pointer in library.folder.glob("index/*"):
+        vector_file.remove_leftovers(pointer)
+
+
+def check_vectors(library: Library, model: ModelRecord) -> None:
+    """Find damaged vectors before a run compares, where the index is to be made of all of them anyway.
+
+    What is damaged is dropped by being read, and so this run embeds it rather than the next one.
+    """
+    try:
+        pointer = vector_file.read_pointer(library.index_folder(model))
+        if (library.index_folder(model) / pointer.file).stat().st_size == pointer.bytes:
+            return
+    except (vector_file.UnusableFileError, OSError):
+        pass
+    for _ in library.catalog.embeddings(model.id):
+        pass
 
 
 def update_index(library: Library, model: ModelRecord) -> str | None:

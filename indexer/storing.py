@@ -33,7 +33,7 @@ class Storing:
         updated: photos stored that it had, those among them of which only the metadata is new.
         unchanged: photos whose metadata was read again and is the same.
         failures: absolute path and reason of each file that failed.
-        temporary: paths of those whose failure may pass.
+        temporary: paths of those whose failure may pass, or that are known and only lack the model's embedding.
         again: copies whose original changed before they were written; they have to be decoded after all.
     """
 
@@ -57,6 +57,7 @@ class Storing:
         self._embedded: list[tuple[Result, NewPhoto, Vectors]] = []
         self._copies: list[tuple[Job, CopiedPhoto]] = []
         self._failed: list[tuple[Job, FailedPhoto]] = []
+        self._lacking: list[tuple[Job, FailedPhoto]] = []  # known photos that this model cannot be given
         self._described: list[tuple[Job, DescribedPhoto]] = []
         self._retired: dict[str, Vectors] = {}
         self._last_commit = time.monotonic()
@@ -66,7 +67,7 @@ class Storing:
         match result.photo:
             case FailedPhoto() as photo:
                 self._fail(result.job, photo, keep=result.unread)
-                if result.temporary:
+                if result.temporary or result.job.same:
                     self.temporary.append(str(result.job.root / photo.path))
             case CopiedPhoto(metadata=metadata) as photo:
                 own = metadata and placed(metadata)
@@ -78,6 +79,7 @@ class Storing:
         if sum(map(_pictures, self._waiting)) >= self._batch_size:
             self._embed()
         held = len(self._embedded) + len(self._copies) + len(self._failed) + len(self._described)
+        held += len(self._lacking)
         if held >= COMMIT_PHOTOS or (held and time.monotonic() - self._last_commit >= COMMIT_SECONDS):
             self._write()
 
@@ -87,8 +89,13 @@ class Storing:
         self._write()
 
     def _fail(self, job: Job, photo: FailedPhoto, *, keep: bool) -> None:
-        """Note a failure; with `keep`, what the catalog knows of the photo stays, for the next run to settle."""
-        if not (keep and job.known):
+        """Note a failure; with `keep`, what the catalog knows of the photo stays, for the next run to settle.
+
+        So it does where the file is the one that was embedded before: it is this model alone that lacks it.
+        """
+        if job.same and not job.describe:
+            self._lacking.append((job, photo))
+        elif not (keep and job.known):
             self._failed.append((job, photo))
         self.failures.append((str(job.root / photo.path), photo.reason))
 
@@ -141,7 +148,7 @@ class Storing:
     def _nothing_found(self, result: Result) -> None:
         file = result.job.file
         reason = "the model finds nothing in this picture: its features are zero or not finite"
-        self._fail(result.job, FailedPhoto(file.path, file.size, file.mtime_ns, reason), keep=result.job.same)
+        self._fail(result.job, FailedPhoto(file.path, file.size, file.mtime_ns, reason), keep=False)
 
     def _embed_video(self, result: Result) -> None:
         """Embed the poster and the other frames, unless another file has the same ones."""
@@ -183,6 +190,8 @@ class Storing:
             catalog.store(root_id, [photo for photo, _ in stored], self._model.id, vectors, frames)
         for root_id, failed in _by_root(self._failed).items():
             catalog.fail(root_id, failed)
+        for root_id, failed in _by_root(self._lacking).items():
+            catalog.note_failures(root_id, self._model.id, failed)
         if self._described:
             new = catalog.describe([photo for _, photo in self._described])
             counted = [photo.photo_id in new for job, photo in self._described if not job.moved]
@@ -195,7 +204,7 @@ class Storing:
         for job in [result.job for result, *_ in self._embedded]:
             self.updated += job.known
             self.added += not job.known
-        self._embedded, self._copies, self._failed, self._described = [], [], [], []
+        self._embedded, self._copies, self._failed, self._lacking, self._described = [], [], [], [], []
         self._last_commit = time.monotonic()
 
     def _retire(self) -> None:

@@ -164,7 +164,9 @@ class SearchService:
     def _stored(self, photo_id: int, model: ModelRecord, *, known: bool) -> Vector | None:
         vector = self._library.catalog.embedding_of(photo_id, model.id)
         if vector is None and known:
-            raise QueryError(f"no photo with the id {photo_id} can be searched by. It may have been removed.")
+            raise QueryError(
+                f"no photo with the id {photo_id} can be searched by. It was removed, or has to be indexed again."
+            )
         return None if vector is None else vector.astype(np.float32)
 
 

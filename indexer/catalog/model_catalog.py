@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from indexer.catalog.data_version import DataVersion
-from indexer.catalog.database import reading, writing
+from indexer.catalog.database import file_of, reading, writing
 from indexer.catalog.export_catalog import ExportCatalog
-from indexer.catalog.stores import embedding_store, frame_store
+from indexer.catalog.stores import embedding_store, failure_store, frame_store
 from indexer.catalog.tag_catalog import TagCatalog
+from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
-    from indexer.catalog.records import ModelRecord
+    from indexer.catalog.records import FailedPhoto, ModelRecord
 
+_log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -31,6 +35,7 @@ class ModelCatalog:
         self.version = DataVersion(engine)
         self.tags = TagCatalog(engine)
         self.exports = ExportCatalog(engine)
+        self._told = set[int]()  # photos with damaged vectors that could not be dropped
 
     def close(self) -> None:
         """Let go of the database; a later call opens it again."""
@@ -72,17 +77,51 @@ class ModelCatalog:
     def embeddings(
         self, model_id: int, *, since: int = 0, batch_size: int = 4096
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-        """Stream the ids (n,) and vectors (n, dim) written after generation `since`: one snapshot, in order of ids."""
+        """Stream the ids (n,) and vectors (n, dim) written after generation `since`: one snapshot, in order of ids.
+
+        Damaged ones are left out, and dropped at the end.
+        """
+        damaged = set[int]()
         with reading(self.engine) as connection:
-            yield from embedding_store.embeddings(connection, model_id, since, batch_size)
+            yield from embedding_store.embeddings(connection, model_id, since, batch_size, damaged)
+        self._discard(model_id, damaged)
 
     def embedding_of(self, photo_id: int, model_id: int) -> NDArray[np.float16] | None:
-        """Give one photo's vector (dim,), or None."""
-        return self._read(embedding_store.embedding_of, photo_id, model_id)
+        """Give one photo's vector (dim,), or None; so too where it is damaged, which is dropped."""
+        damaged = set[int]()
+        vector = self._read(embedding_store.embedding_of, photo_id, model_id, damaged)
+        self._discard(model_id, damaged)
+        return vector
+
+    def _discard(self, model_id: int, damaged: set[int]) -> None:
+        """Drop vectors that cannot be used, and say so, once: the next run embeds those photos again."""
+        new = damaged - self._told
+        if not new:
+            return
+        try:
+            lost = len(self._write(embedding_store.discard_unsound, model_id, sorted(new)))
+        except LibraryError:  # a library that is only read
+            self._told |= new
+            lost = len(new)
+        if lost:
+            _log.warning(
+                "%s holds damaged vectors of %d photos, which cannot be found until they are embedded again: run "
+                "'picsift index'. If this comes again, look after the disk and the memory of this machine.",
+                file_of(self.engine),
+                lost,
+            )
 
     def lacking(self, model_id: int) -> NDArray[np.int64]:
         """Give the ids (n,) of sound photos, not missing, that a model has yet to embed, sorted."""
         return self._read(embedding_store.lacking, model_id)
+
+    def note_failures(self, root_id: int, model_id: int, failures: Sequence[FailedPhoto]) -> None:
+        """Remember why a model could not be given known photos of a root; all else that is known of them stays."""
+        self._write(failure_store.note, root_id, model_id, failures, datetime.now(UTC))
+
+    def embedding_failures(self, model_id: int) -> dict[int, str]:
+        """Give why photos, by their ids, could not be embedded by a model, the latest failure first."""
+        return self._read(failure_store.reasons, model_id)
 
     def _read(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         with reading(self.engine) as connection:

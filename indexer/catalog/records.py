@@ -117,6 +117,8 @@ class PhotoRecord:
 class NewPhoto:
     """A decoded photo to be written; `path` is relative to its root, `sidecar` the stamp of what was read beside it.
 
+    That is None where there is a sidecar that could not be read: what the catalog knows from it then stays.
+
     A video has a length, in seconds, the moment of its poster, and the `moments` of its other frames.
     """
 
@@ -128,7 +130,7 @@ class NewPhoto:
     height: int
     format: str
     metadata: PhotoMetadata
-    sidecar: str = ""
+    sidecar: str | None = ""
     duration_s: float | None = None
     poster_s: float | None = None
     moments: tuple[float, ...] = ()
@@ -142,7 +144,7 @@ class DescribedPhoto:
     metadata: PhotoMetadata
     size: int
     mtime_ns: int
-    sidecar: str
+    sidecar: str | None
 
 
 @dataclass(frozen=True)

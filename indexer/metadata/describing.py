@@ -32,8 +32,8 @@ def metadata_in(exif: Image.Exif) -> PhotoMetadata:
     return inside(read_metadata(exif), PhotoMetadata(), xmp)
 
 
-def complete(written: PhotoMetadata, path: Path, *, sidecar: str, mtime_ns: int) -> PhotoMetadata:
-    """What is written inside a photo, with what its surroundings say.
+def complete(written: PhotoMetadata, path: Path, *, sidecar: str, mtime_ns: int) -> tuple[PhotoMetadata, bool]:
+    """What is written inside a photo, with what its surroundings say, and whether its sidecar could be read.
 
     Args:
         written: of `metadata_of()`.
@@ -41,9 +41,11 @@ def complete(written: PhotoMetadata, path: Path, *, sidecar: str, mtime_ns: int)
         sidecar: name of the sidecar beside it, "" for none. It has the last word, but not about the date.
         mtime_ns: of the photo's file.
     """
-    known = overlay(written, read_sidecar(path, sidecar)) if sidecar else written
+    beside = read_sidecar(path, sidecar) if sidecar else PhotoMetadata()
+    known = overlay(written, beside) if sidecar and beside is not None else written
     known = overlay(known, _dated(of_name(path.name)))
-    return known if known.taken_at is not None else overlay(known, _dated(of_file_time(mtime_ns)))
+    known = known if known.taken_at is not None else overlay(known, _dated(of_file_time(mtime_ns)))
+    return known, beside is not None
 
 
 def _dated(taken: Taken) -> PhotoMetadata:

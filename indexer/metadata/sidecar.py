@@ -11,6 +11,7 @@ from indexer.metadata.photo_metadata import PhotoMetadata
 from indexer.metadata.xmp import MAX_BYTES, read_xmp
 
 SUFFIX = ".xmp"
+_UNSEEN = "?-?-"  # in place of size and time
 
 
 def sidecar_name(name: str, beside: Mapping[str, str]) -> str | None:
@@ -27,7 +28,10 @@ def sidecar_name(name: str, beside: Mapping[str, str]) -> str | None:
 
 
 def stamp_beside(photo: str, beside: Mapping[str, str]) -> str:
-    """What a scan compares to find out that a photo's sidecar came, changed or went: "" where there is none."""
+    """What a scan compares to find out that a photo's sidecar came, changed or went: "" where there is none.
+
+    One that is there and does not show its stamp has one that equals no other, and that is never kept: `kept()`.
+    """
     folder, name = os.path.split(photo)
     found = sidecar_name(name, beside)
     if found is None:
@@ -35,8 +39,13 @@ def stamp_beside(photo: str, beside: Mapping[str, str]) -> str:
     try:
         status = os.stat(os.path.join(folder, found))  # noqa: PTH116, PTH118
     except OSError:
-        return ""
+        return f"{_UNSEEN}{found}"
     return f"{status.st_size}-{status.st_mtime_ns}-{found}"
+
+
+def kept(stamp: str, *, read: bool) -> str | None:
+    """The stamp to keep of a sidecar that was read; None, which differs from every stamp, of one that was not."""
+    return stamp if read and not stamp.startswith(_UNSEEN) else None
 
 
 def name_in(stamp: str) -> str:
@@ -44,8 +53,11 @@ def name_in(stamp: str) -> str:
     return stamp.split("-", 2)[-1]
 
 
-def read_sidecar(photo: Path, name: str) -> PhotoMetadata:
-    """What the sidecar of that name beside a photo says; nothing where it cannot be read or is too large."""
+def read_sidecar(photo: Path, name: str) -> PhotoMetadata | None:
+    """What the sidecar of that name beside a photo says; nothing where it is too large, None where it cannot be read.
+
+    The difference counts: what cannot be read for the moment may say what it said before.
+    """
     path = photo.with_name(name)
     try:
         status = path.stat()
@@ -53,6 +65,8 @@ def read_sidecar(photo: Path, name: str) -> PhotoMetadata:
             return PhotoMetadata()
         with path.open("rb") as file:
             packet = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError):
+    except OSError:
+        return None
+    except ValueError:  # no name of a file
         return PhotoMetadata()
     return read_xmp(packet, "sidecar")

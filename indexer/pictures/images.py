@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from indexer.errors import ImageError
+from indexer.errors import ImageError, UnreadableError
 from indexer.metadata import describing
 from indexer.metadata.photo_metadata import PhotoMetadata
 from indexer.pictures import colour, formats, frames, jpegxl, raw, truncation
@@ -230,7 +230,7 @@ def _read(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
     except (OSError, ValueError, MemoryError) as error:
         raise unreadable(error) from error
     if len(source) != before.st_size or stamp(before) != stamp(after):
-        raise ImageError(CHANGED)
+        raise UnreadableError(CHANGED)
     return source, before
 
 
@@ -244,7 +244,7 @@ def _require_file(found: os.stat_result) -> None:
         raise ImageError("not a regular file")  # a pipe would wait for ever
 
 
-def unreadable(error: Exception) -> ImageError:
+def unreadable(error: Exception) -> UnreadableError:
     """What is said of a file that the system does not give."""
     reason = "not enough memory" if isinstance(error, MemoryError) else getattr(error, "strerror", None) or str(error)
-    return ImageError(f"the file cannot be read: {reason}")
+    return UnreadableError(f"the file cannot be read: {reason}")

@@ -16,7 +16,7 @@ import secrets
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,6 +91,7 @@ def _save_locked(
 ) -> None:
     data = folder / f"vectors-{generation}-{secrets.token_hex(4)}.bin"
     temporary = folder / _POINTER_TEMPORARY
+    _make_room(folder)
     try:
         size, crc = _write_data(data, ids, rows)
         pointer = Pointer(_FORMAT, data.name, size, crc, len(ids), rows.shape[1], fingerprint, generation)
@@ -141,6 +142,24 @@ def _is_current(folder: Path, name: str) -> bool:
         return read_pointer(folder).file == name
     except (OSError, UnusableFileError):
         return False
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed saves left in a folder, unless another process is saving there; what cannot go, stays."""
+    with suppress(Timeout, OSError), FileLock(folder / _LOCK, timeout=0):
+        _make_room(folder)
+
+
+def _make_room(folder: Path) -> None:
+    """Remove what killed saves left before something new is written: it could fill the disk for every later one."""
+    try:
+        current = read_pointer(folder).file
+    except (FileNotFoundError, UnusableFileError):  # no data file can be used without its pointer
+        current = ""
+    except OSError:  # it may be there again the next time
+        return
+    with suppress(OSError):
+        _remove_leftovers(folder, keep=current)
 
 
 def _remove_leftovers(folder: Path, keep: str) -> None:

@@ -83,10 +83,12 @@ def _rebuild(index: VectorIndex, catalog: StoredEmbeddings, model_id: int, reaso
     was_empty = len(index) == 0
     index.replace_all(catalog.embeddings(model_id))
     index.generation = generation
+    if catalog.generation(model_id) != generation:  # damaged rows were dropped, or another process was at it
+        _catch_up(index, catalog, model_id)
     if was_empty and not len(index):
         return None  # a new library: there was nothing to lose, and nothing to say
     try:
-        index.save(generation)
+        index.save(index.generation)
     except LibraryError as error:  # a library that is only read: search works, and the next start repairs again
         logger.warning("%s", error)
     why = f": {reason}" if reason else ""

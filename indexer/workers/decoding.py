@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, FoundFile, NewPhoto, storable_ns
-from indexer.errors import DecoderLostError, ImageError, TooLargeError
+from indexer.errors import DecoderLostError, ImageError, TooLargeError, UnreadableError
+from indexer.metadata.sidecar import kept, name_in
 from indexer.pictures import images
 from indexer.pictures.videos import is_video_name
 from indexer.workers.isolation import WorkerPool
@@ -98,7 +99,7 @@ class Decoder:
             copy = self._copy(path, job.file, known=job.known)
             return Result(job, copy) if copy else self._new(job, path)
         except ImageError as error:
-            unread = bool(job.describe) or not _is_as_found(path, job.file)
+            unread = bool(job.describe) or isinstance(error, UnreadableError) or not _is_as_found(path, job.file)
             temporary = unread or (isinstance(error, DecoderLostError) and error.temporary)
             stamp = NEVER if temporary or isinstance(error, TooLargeError) else job.file.mtime_ns
             failed = FailedPhoto(job.file.path, job.file.size, stamp, str(error))
@@ -110,14 +111,18 @@ class Decoder:
         for content in images.hashes_of(path):
             source = self.copy_of(content)
             if source is not None:
-                metadata = self.pool.run(self.recipe.describe, path, file)  # only the picture is known to be the same
-                return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source, metadata, file.sidecar)
+                # Only the picture is known to be the same.
+                metadata, read = self.pool.run(self.recipe.describe, path, file)
+                stamp = kept(file.sidecar, read=read)
+                return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source, metadata, stamp)
         return None
 
     def _described(self, job: Job, path: Path) -> DescribedPhoto:
         file = job.file
-        metadata = self.pool.run(self.recipe.describe, path, file)
-        return DescribedPhoto(job.describe, metadata, file.size, file.mtime_ns, file.sidecar)
+        metadata, read = self.pool.run(self.recipe.describe, path, file)
+        if not read:  # what it said when it was read stays known, and the next run tries again
+            raise UnreadableError(f"{name_in(file.sidecar)!r} beside it cannot be read; what it said before is kept")
+        return DescribedPhoto(job.describe, metadata, file.size, file.mtime_ns, kept(file.sidecar, read=True))
 
     def _new(self, job: Job, path: Path) -> Result:
         if job.same or not job.known:  # else it may have failed before: no model is loaded to see it fail again

@@ -17,7 +17,7 @@ from PIL import Image
 from indexer.catalog.records import FoundFile, NewPhoto
 from indexer.metadata import describing
 from indexer.metadata.photo_metadata import PhotoMetadata
-from indexer.metadata.sidecar import name_in
+from indexer.metadata.sidecar import kept, name_in
 from indexer.pictures import images, videos
 from indexer.pictures.rereading import reread
 from indexer.pictures.thumbnails import ThumbnailStore
@@ -70,6 +70,8 @@ class Recipe:
         loaded = images.load(path, min_side=self.min_side, max_pixels=self.max_pixels, like=like)
         decoded = loaded.decoded
         thumbnail = b"" if self.thumbnails.exists(loaded.content_hash) else self.thumbnails.make(decoded.image)
+        name = name_in(file.sidecar)
+        metadata, read = describing.complete(decoded.metadata, path, sidecar=name, mtime_ns=loaded.mtime_ns)
         photo = NewPhoto(
             path=file.path,
             size=loaded.size,
@@ -78,10 +80,8 @@ class Recipe:
             width=decoded.width,
             height=decoded.height,
             format=decoded.format,
-            metadata=describing.complete(
-                decoded.metadata, path, sidecar=name_in(file.sidecar), mtime_ns=loaded.mtime_ns
-            ),
-            sidecar=file.sidecar,
+            metadata=metadata,
+            sidecar=kept(file.sidecar, read=read),
         )
         return Made(photo, self.prepare(decoded.image)[None], (thumbnail,))
 
@@ -95,6 +95,8 @@ class Recipe:
             like=like,
             on_frame=still_at_it,
         )
+        name = name_in(file.sidecar)
+        metadata, read = describing.complete(loaded.metadata, path, sidecar=name, mtime_ns=loaded.mtime_ns)
         photo = NewPhoto(
             path=file.path,
             size=loaded.size,
@@ -103,18 +105,16 @@ class Recipe:
             width=loaded.width,
             height=loaded.height,
             format=loaded.format,
-            metadata=describing.complete(
-                loaded.metadata, path, sidecar=name_in(file.sidecar), mtime_ns=loaded.mtime_ns
-            ),
-            sidecar=file.sidecar,
+            metadata=metadata,
+            sidecar=kept(file.sidecar, read=read),
             duration_s=loaded.duration_s,
             poster_s=loaded.poster_s,
             moments=loaded.moments,
         )
         return Made(photo, loaded.pixels, loaded.thumbnails)
 
-    def describe(self, path: Path, file: FoundFile) -> PhotoMetadata:
-        """Read a known photo's metadata again, from its file and its sidecar.
+    def describe(self, path: Path, file: FoundFile) -> tuple[PhotoMetadata, bool]:
+        """Read a known picture's metadata again, from its file and its sidecar, and say whether the latter was read.
 
         Raises:
             ImageError: its file cannot be read.

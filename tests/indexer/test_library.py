@@ -79,3 +79,12 @@ def test_an_emptied_catalog_is_not_taken_for_a_new_library(tmp_path):
     (library.folder / "catalog.db").write_bytes(b"")
     with pytest.raises(LibraryError, match="damaged"):
         open_library(library.folder, create=True)
+
+
+def test_a_run_frees_what_killed_saves_of_any_model_left(world):
+    left = world.library.folder / "index" / "another" / "vectors-1-0123abcd.bin"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"left")
+    world.write("a.png", 1)
+    world.sync()
+    assert not left.exists()

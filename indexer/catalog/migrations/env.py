@@ -7,7 +7,7 @@ declares.
 
 from alembic import context
 
-from indexer.catalog import tag_tables  # noqa: F401 - the tables of tags, which stand apart
+from indexer.catalog import tag_tables, vector_tables  # noqa: F401 - the tables that stand apart
 from indexer.catalog.tables import Base
 
 context.configure(

@@ -15,12 +15,12 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from indexer.catalog.database import in_chunks
 from indexer.catalog.records import storable_ns
 from indexer.catalog.tables import KeywordRow, PhotoRow, PlaceRow
-from indexer.metadata.photo_metadata import Keyword
+from indexer.metadata.photo_metadata import Keyword, merged
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
-    from indexer.catalog.records import DescribedPhoto
+    from indexer.catalog.records import CopiedPhoto, DescribedPhoto, NewPhoto
     from indexer.metadata.photo_metadata import PhotoMetadata
 
 COLUMNS = (
@@ -30,6 +30,8 @@ COLUMNS = (
 )
 """The columns of a photo that are fields of its metadata by the same name; beside them stands `place_id`."""
 
+# What a sidecar may say, in groups that stand and fall with their first.
+_BESIDE = (("rating",), ("title",), ("description",), ("latitude", "longitude", "altitude", "place_id"))
 _LOCATE_LIMIT = 5_000  # three parameters for each place
 
 _Names = tuple[str, str, str]
@@ -42,13 +44,18 @@ def columns_of(connection: Connection, metadata: Iterable[PhotoMetadata]) -> lis
     return [{name: getattr(one, name) for name in COLUMNS} | {"place_id": places.get(_names(one))} for one in described]
 
 
-def put_keywords(connection: Connection, keywords: Mapping[int, Sequence[Keyword]]) -> None:
-    """Replace the keywords of photos."""
+def put_keywords(
+    connection: Connection,
+    keywords: Mapping[int, Sequence[Keyword]],
+    beside: Mapping[int, Sequence[Keyword]] | None = None,
+) -> None:
+    """Replace the keywords of photos; those that `keep_unread` gave as `beside` stand before the others."""
+    said = {number: merged((*kept, *keywords[number])) for number, kept in (beside or {}).items()}
     for chunk in in_chunks(list(keywords)):
         connection.execute(delete(KeywordRow).where(KeywordRow.photo_id.in_(chunk)))
     rows = [
         {"photo_id": photo_id, "position": position, "keyword": word.text, "source": word.source}
-        for photo_id, words in keywords.items()
+        for photo_id, words in {**keywords, **said}.items()
         for position, word in enumerate(words)
     ]
     if rows:
@@ -62,6 +69,28 @@ def keywords_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, t
         for photo_id, word, source in connection.execute(_keywords_query(), {"ids": chunk}):
             found[photo_id].append(Keyword(word, source))
     return {photo_id: tuple(words) for photo_id, words in found.items()}
+
+
+def keep_unread(
+    connection: Connection,
+    photos: Iterable[NewPhoto | CopiedPhoto],
+    present: Mapping[str, int],
+    values: Mapping[str, dict[str, Any]],
+) -> dict[int, tuple[Keyword, ...]]:
+    """Put what is known from sidecars that could not be read now into the new values of their photos, by path.
+
+    Returns:
+        The keywords of those sidecars, to stand before the photos' other ones.
+    """
+    unread = {present[photo.path]: photo.path for photo in photos if photo.sidecar is None and photo.path in present}
+    for chunk in in_chunks(list(unread)):
+        columns = [getattr(PhotoRow, name) for group in _BESIDE for name in group]
+        for row in connection.execute(select(PhotoRow.id, *columns).where(PhotoRow.id.in_(chunk))).mappings():
+            for group in _BESIDE:
+                if row[group[0]] is not None:
+                    values[unread[row["id"]]].update((name, row[name]) for name in group)
+    said = keywords_of(connection, list(unread))
+    return {number: tuple(word for word in words if word.source == "sidecar") for number, words in said.items()}
 
 
 @cache

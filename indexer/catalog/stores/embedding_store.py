@@ -14,17 +14,17 @@ import numpy as np
 from sqlalchemy import delete, exists, func, insert, select, update
 
 from indexer.catalog.database import fetch_ids, in_chunks
+from indexer.catalog.frame_ids import photo_of
 from indexer.catalog.records import ModelRecord
 from indexer.catalog.stores import frame_store, suggestion_store
-from indexer.catalog.tables import EmbeddingRow, ModelRow, PhotoRow
+from indexer.catalog.stores.soundness import STORED, has_unit_length, sound
+from indexer.catalog.tables import EmbeddingRow, FrameRow, ModelRow, PhotoRow
+from indexer.catalog.vector_tables import EmbeddingFailureRow
 from indexer.errors import ModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection
-
-_STORED = np.dtype("<f2")
-_UNIT_TOLERANCE = 5e-3  # rounding to float16 alone leaves less than 1e-3
 
 
 def model(connection: Connection, name: str, fingerprint: str, dim: int) -> ModelRecord:
@@ -74,6 +74,7 @@ def put(connection: Connection, model_id: int, photo_ids: Sequence[int], vectors
     for chunk in in_chunks(photo_ids):
         old = (EmbeddingRow.model_id == model_id, EmbeddingRow.photo_id.in_(chunk))
         connection.execute(delete(EmbeddingRow).where(*old))
+    forgive(connection, photo_ids, model_id)
     now = generation(connection, model_id)
     rows = [
         {"model_id": model_id, "photo_id": photo_id, "vector": vector, "generation": now}
@@ -86,6 +87,7 @@ def put(connection: Connection, model_id: int, photo_ids: Sequence[int], vectors
 def drop(connection: Connection, photo_ids: Sequence[int]) -> set[int]:
     """Delete what was made of these photos' pictures; gives the models that lost embeddings, to be bumped."""
     suggestion_store.drop(connection, photo_ids)
+    forgive(connection, photo_ids)
     touched = frame_store.drop(connection, photo_ids)
     for chunk in in_chunks(photo_ids):
         of_photos = EmbeddingRow.photo_id.in_(chunk)
@@ -94,14 +96,55 @@ def drop(connection: Connection, photo_ids: Sequence[int]) -> set[int]:
     return touched
 
 
+def forgive(connection: Connection, photo_ids: Sequence[int], model_id: int | None = None) -> None:
+    """Forget that photos could not be embedded, by one model or by any."""
+    for chunk in in_chunks(photo_ids):
+        failed = delete(EmbeddingFailureRow).where(EmbeddingFailureRow.photo_id.in_(chunk))
+        connection.execute(failed if model_id is None else failed.where(EmbeddingFailureRow.model_id == model_id))
+
+
 def vectors_of(connection: Connection, photo_ids: Collection[int]) -> dict[int, dict[int, bytes]]:
-    """Give the stored vectors of photos by model and photo."""
+    """Give the stored vectors of photos by model and photo, without those that cannot be used."""
     vectors: dict[int, dict[int, bytes]] = {}
     for chunk in in_chunks(sorted(photo_ids)):
         query = select(EmbeddingRow.model_id, EmbeddingRow.photo_id, EmbeddingRow.vector)
         for model_id, photo_id, vector in connection.execute(query.where(EmbeddingRow.photo_id.in_(chunk))):
             vectors.setdefault(model_id, {})[photo_id] = vector
+    for model_id, by_photo in vectors.items():
+        for photo_id in unsound(connection, model_id, list(by_photo)):
+            del by_photo[photo_id]
     return vectors
+
+
+def unsound(connection: Connection, model_id: int, photo_ids: Sequence[int]) -> list[int]:
+    """Give those of these photos of which a vector, or that of a frame, cannot be used, sorted."""
+    dim, found = _dim(connection, model_id), set[int]()
+    for rows in (EmbeddingRow, FrameRow):
+        for chunk in in_chunks(photo_ids):
+            query = select(rows.photo_id, rows.vector).where(rows.model_id == model_id, rows.photo_id.in_(chunk))
+            stored = connection.execute(query).all()
+            good = sound([vector for _, vector in stored], dim)[0]
+            found.update(photo_id for (photo_id, _), usable in zip(stored, good, strict=True) if not usable)
+    return sorted(found)
+
+
+def discard_unsound(connection: Connection, model_id: int, photo_ids: Sequence[int]) -> list[int]:
+    """Drop what cannot be used of the vectors of these photos, whole videos at once; gives the photos that lack some.
+
+    They count as never embedded by the model from then on, so that the next run embeds them.
+    """
+    lost = unsound(connection, model_id, photo_ids)
+    if lost:
+        frame_store.drop(connection, lost, model_id)
+        for chunk in in_chunks(lost):
+            gone = (EmbeddingRow.model_id == model_id, EmbeddingRow.photo_id.in_(chunk))
+            connection.execute(delete(EmbeddingRow).where(*gone))
+        bump(connection, {model_id})
+    return lost
+
+
+def _dim(connection: Connection, model_id: int) -> int:
+    return connection.execute(select(ModelRow.dim).where(ModelRow.id == model_id)).scalar() or 0
 
 
 def embedding_count(connection: Connection, model_id: int) -> int:
@@ -121,26 +164,40 @@ def photo_ids(connection: Connection, model_id: int) -> NDArray[np.int64]:
 
 
 def embeddings(
-    connection: Connection, model_id: int, since: int, batch_size: int
+    connection: Connection, model_id: int, since: int, batch_size: int, damaged: set[int]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-    """Stream ids (n,) and vectors (n, dim) that were written after generation `since`, in the order of ids."""
+    """Stream ids (n,) and vectors (n, dim) that were written after generation `since`, in the order of ids.
+
+    Those that cannot be used are left out, and their photos go to `damaged`.
+    """
+    dim = _dim(connection, model_id)
     query = select(EmbeddingRow.photo_id, EmbeddingRow.vector).where(EmbeddingRow.model_id == model_id)
     if since > 0:
         query = query.where(EmbeddingRow.generation > since)
     rows = connection.execution_options(yield_per=batch_size).execute(query.order_by(EmbeddingRow.photo_id))
     for batch in rows.partitions():
         ids, vectors = zip(*batch, strict=True)
-        yield np.array(ids, dtype=np.int64), _unpacked(b"".join(vectors), len(ids))
+        yield _usable(ids, vectors, dim, damaged)
     for frames, packed in frame_store.vectors(connection, model_id, since, batch_size):
-        yield np.array(frames, dtype=np.int64), _unpacked(b"".join(packed), len(frames))
+        yield _usable(frames, packed, dim, damaged)
 
 
-def embedding_of(connection: Connection, photo_id: int, model_id: int) -> NDArray[np.float16] | None:
-    """Give one photo's vector, (dim,) float16."""
+def _usable(
+    ids: Sequence[int], stored: Sequence[bytes], dim: int, damaged: set[int]
+) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+    good, vectors = sound(stored, dim)
+    numbers = np.array(ids, dtype=np.int64)
+    damaged.update(photo_of(numbers[~good]).tolist())
+    return numbers[good], vectors
+
+
+def embedding_of(connection: Connection, photo_id: int, model_id: int, damaged: set[int]) -> NDArray[np.float16] | None:
+    """Give one photo's vector, (dim,) float16; None where there is none, or it goes to `damaged`."""
     query = select(EmbeddingRow.vector)
     row = query.where(EmbeddingRow.model_id == model_id, EmbeddingRow.photo_id == photo_id)
     vector = connection.execute(row).scalar()
-    return None if vector is None else _unpacked(vector, 1)[0]
+    found = [] if vector is None else list(_usable([photo_id], [vector], _dim(connection, model_id), damaged)[1])
+    return found[0] if found else None
 
 
 def lacking(connection: Connection, model_id: int) -> NDArray[np.int64]:
@@ -161,12 +218,8 @@ def packed(connection: Connection, model_id: int, vectors: NDArray[np.float16], 
         raise ValueError(f"there is no model with id {model_id}: enter it with Catalog.model()")
     if vectors.shape != (count, dim) or vectors.dtype != np.float16:
         raise ValueError(f"expected ({count}, {dim}) float16 embeddings, got {vectors.shape} {vectors.dtype}")
-    lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
-    if not bool(np.all(np.abs(lengths - 1) <= _UNIT_TOLERANCE)):  # NaN fails too
-        worst = int(np.argmax(~(np.abs(lengths - 1) <= _UNIT_TOLERANCE)))
-        raise ValueError(f"embeddings must have unit length, and row {worst} has length {lengths[worst]:.4g}")
-    return [row.tobytes() for row in vectors.astype(_STORED, copy=False)]
-
-
-def _unpacked(stored: bytes, count: int) -> NDArray[np.float16]:
-    return np.frombuffer(stored, dtype=_STORED).reshape(count, -1).astype(np.float16, copy=False)
+    if not (good := has_unit_length(vectors)).all():
+        worst = int(np.argmax(~good))
+        length = np.linalg.norm(vectors[worst].astype(np.float32))
+        raise ValueError(f"embeddings must have unit length, and row {worst} has length {length:.4g}")
+    return [row.tobytes() for row in vectors.astype(STORED, copy=False)]

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from indexer.catalog.database import in_chunks
 from indexer.catalog.records import CopiedPhoto, FailedPhoto, NewPhoto, storable_ns
 from indexer.catalog.stores import embedding_store, frame_store, suggestion_store
-from indexer.catalog.stores.description_store import COLUMNS, columns_of, keywords_of, put_keywords
+from indexer.catalog.stores.description_store import COLUMNS, columns_of, keep_unread, keywords_of, put_keywords
 from indexer.catalog.stores.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
 from indexer.catalog.tables import FolderRow, PhotoRow
 
@@ -55,8 +55,10 @@ def store(
     touched = embedding_store.drop(connection, _replaced(present, photos))
     columns = columns_of(connection, [photo.metadata for photo in photos])
     values = {photo.path: row | _sound(photo, now) for photo, row in zip(photos, columns, strict=True)}
+    beside = keep_unread(connection, photos, {path: row.id for path, row in present.items()}, values)
     ids = _write(connection, root_id, present, values, len(photos))
-    put_keywords(connection, {photo_id: photo.metadata.keywords for photo_id, photo in zip(ids, photos, strict=True)})
+    words = {photo_id: photo.metadata.keywords for photo_id, photo in zip(ids, photos, strict=True)}
+    put_keywords(connection, words, beside)
     embedding_store.bump(connection, touched | {model_id})
     embedding_store.put(connection, model_id, ids, vectors)
     videos = {photo_id: shown[path] for path, photo_id in zip(values, ids, strict=True) if path in shown}
@@ -84,12 +86,13 @@ def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPh
     own = {copy.path: copy.metadata for copy in copies if copy.metadata is not None}
     said = dict(zip(own, columns_of(connection, own.values()), strict=True))
     values = {c.path: sources[c.source_id] | said.get(c.path, {}) | _stamp(c) | _fresh(now) for c in copies}
+    beside = keep_unread(connection, copies, {path: row.id for path, row in present.items()}, values)
     ids = _write(connection, root_id, present, values, len(copies))
     words = {
         photo_id: keywords.get(copy.source_id, ()) if copy.metadata is None else copy.metadata.keywords
         for photo_id, copy in zip(ids, copies, strict=True)
     }
-    put_keywords(connection, words)
+    put_keywords(connection, words, beside)
     embedding_store.bump(connection, touched | vectors.keys())
     for model_id, by_photo in vectors.items():
         given = {
@@ -99,7 +102,8 @@ def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPh
         }
         embedding_store.put(connection, model_id, list(given), given.values())
     originals = {i: copy.source_id for i, copy in zip(ids, copies, strict=True)}
-    _copy_frames(connection, originals, frames)
+    whole = {model_id: {i: of[i] for i in of if i in vectors.get(model_id, {})} for model_id, of in frames.items()}
+    _copy_frames(connection, originals, whole)
     suggestion_store.copy_decisions(connection, originals)
     return ids
 
@@ -129,8 +133,7 @@ def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], 
 
 def remove(connection: Connection, photo_ids: Sequence[int]) -> list[str]:
     """Delete photos and their embeddings; gives the content hashes that no photo has any more, sorted."""
-    hashes: set[str] = set()
-    folders: set[int] = set()
+    hashes, folders = set[str](), set[int]()
     for chunk in in_chunks(photo_ids):
         rows = select(PhotoRow.folder_id, PhotoRow.content_hash).where(PhotoRow.id.in_(chunk))
         for folder_id, content_hash in connection.execute(rows):

@@ -13,7 +13,9 @@ import numpy as np
 from sqlalchemy import delete, insert, select, text
 
 from indexer.catalog.database import fetch_ids, in_chunks
+from indexer.catalog.stores.soundness import sound_floats
 from indexer.catalog.stores.tag_store import tags_of
+from indexer.catalog.tables import ModelRow
 from indexer.catalog.tag_records import Suggestion
 from indexer.catalog.tag_tables import PhotoTagRow, PromptVectorRow, TagFitRow
 
@@ -112,10 +114,10 @@ def accepted(connection: Connection) -> dict[int, list[int]]:
 
 
 def fits(connection: Connection, model_id: int) -> dict[int, tuple[str, NDArray[np.float32] | None]]:
-    """Give what was learned of each tag under a model: JSON, and a classifier's vector (dim,) where there is one."""
+    """Give what was learned of each tag under a model: JSON, and a classifier's vector (dim,) where a sound one is."""
     query = select(TagFitRow.tag_id, TagFitRow.fit, TagFitRow.vector).where(TagFitRow.model_id == model_id)
     rows = connection.execute(query)
-    return {tag_id: (fit, None if vector is None else np.frombuffer(vector, _STORED)) for tag_id, fit, vector in rows}
+    return {tag_id: (fit, sound_floats(vector)) for tag_id, fit, vector in rows}
 
 
 def put_fit(
@@ -134,18 +136,22 @@ def drop_fit(connection: Connection, model_id: int, tag_id: int) -> None:
 
 
 def prompt_vectors(connection: Connection, model_id: int, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    """Give those of these vectors (dim,) that are kept."""
+    """Give those of these vectors (dim,) that are kept, and sound."""
+    dim = connection.execute(select(ModelRow.dim).where(ModelRow.id == model_id)).scalar()
     found: dict[str, NDArray[np.float32]] = {}
     for chunk in in_chunks(keys):
         query = select(PromptVectorRow.key, PromptVectorRow.vector).where(PromptVectorRow.model_id == model_id)
         rows = connection.execute(query.where(PromptVectorRow.key.in_(chunk)))
-        found.update((key, np.frombuffer(vector, _STORED)) for key, vector in rows)
+        found.update((key, vector) for key, stored in rows if (vector := sound_floats(stored, dim)) is not None)
     return found
 
 
 def put_prompt_vectors(connection: Connection, model_id: int, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-    """Keep vectors (dim,) by their keys; those that are kept already stay."""
+    """Keep vectors (dim,) by their keys; those that are kept already, and sound, stay."""
     new = vectors.keys() - prompt_vectors(connection, model_id, list(vectors)).keys()
+    for chunk in in_chunks(sorted(new)):
+        damaged = (PromptVectorRow.model_id == model_id, PromptVectorRow.key.in_(chunk))
+        connection.execute(delete(PromptVectorRow).where(*damaged))
     rows = [{"model_id": model_id, "key": key, "vector": vectors[key].astype(_STORED).tobytes()} for key in sorted(new)]
     if rows:
         connection.execute(insert(PromptVectorRow), rows)

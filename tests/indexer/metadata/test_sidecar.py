@@ -1,11 +1,13 @@
 """Sidecars: which file belongs to a photo, and what happens where it cannot be read."""
 
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from indexer.metadata.photo_metadata import PhotoMetadata
-from indexer.metadata.sidecar import name_in, read_sidecar, sidecar_name, stamp_beside
+from indexer.metadata.sidecar import kept, name_in, read_sidecar, sidecar_name, stamp_beside
 from indexer.metadata.xmp import MAX_BYTES
 from tests.indexer.written import packet
 
@@ -28,16 +30,30 @@ def test_which_file_is_a_photos(photo, there, expected):
 def test_a_stamp_tells_size_time_and_name(tmp_path):
     photo, beside = tmp_path / "a-1.jpg", tmp_path / "a-1.jpg.xmp"
     names = {beside.name: beside.name}
-    assert stamp_beside(str(photo), names) == ""  # gone since it was listed
+    unseen = stamp_beside(str(photo), names)  # gone since it was listed
+    assert (name_in(unseen), kept(unseen, read=True)) == (beside.name, None)
     beside.write_bytes(b"x")
     os.utime(beside, ns=(5, 7))
     stamp = stamp_beside(str(photo), names)
     assert (stamp, name_in(stamp), name_in("")) == ("1-7-a-1.jpg.xmp", "a-1.jpg.xmp", "")
+    assert (kept(stamp, read=True), kept(stamp, read=False), kept("", read=True)) == (stamp, None, "")
 
 
-def test_what_cannot_be_read_says_nothing(tmp_path):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EBUSY, errno.ENOENT, errno.EMFILE])
+@pytest.mark.parametrize("where", ["stat", "open"])
+def test_what_cannot_be_opened_for_the_moment_is_not_empty(tmp_path, monkeypatch, number, where):
+    (tmp_path / "a.xmp").write_bytes(packet("<dc:title>Dog</dc:title>"))
+
+    def refused(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, where, refused)
+    assert read_sidecar(tmp_path / "a.jpg", "a.xmp") is None
+
+
+def test_what_can_never_be_read_says_nothing(tmp_path):
     photo = tmp_path / "a.jpg"
-    assert read_sidecar(photo, "a.xmp") == PhotoMetadata()
+    assert read_sidecar(photo, "a.xmp") is None
     (tmp_path / "a.xmp").mkdir()
     assert read_sidecar(photo, "a.xmp") == PhotoMetadata()
     os.mkfifo(tmp_path / "b.xmp")

@@ -427,3 +427,43 @@ def test_files_of_others_in_the_folder_are_left_alone(tmp_path):
     save(tmp_path, 1)
     save(tmp_path, 2)
     assert (tmp_path / "vectors-notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("pointer", ["sound", "damaged", "missing"])
+def test_what_killed_saves_left_is_gone_before_the_next_one_writes(tmp_path, monkeypatch, pointer):
+    """They could have filled the disk, and every later save with it."""
+    vector_file.save(tmp_path, np.array([1]), unit(1).astype(np.float16), fingerprint=MODEL, generation=1)
+    (current,) = tmp_path.glob("*.bin")
+    for number in range(3):
+        (tmp_path / f"vectors-{number}-{number:08x}.bin").write_bytes(b"left" * 1000)
+    if pointer != "sound":
+        (tmp_path / "index.json").write_text("{")
+    if pointer == "missing":
+        (tmp_path / "index.json").unlink()
+    seen = []
+    write = vector_file._write_data
+
+    def noted(path, *rest):
+        seen.extend(file.name for file in tmp_path.glob("*.bin"))
+        return write(path, *rest)
+
+    monkeypatch.setattr(vector_file, "_write_data", noted)
+    vector_file.save(tmp_path, np.array([1]), unit(1).astype(np.float16), fingerprint=MODEL, generation=2)
+    assert seen == ([current.name] if pointer == "sound" else [])
+
+
+def test_leftovers_stay_while_somebody_saves_or_the_pointer_cannot_be_read(tmp_path, monkeypatch):
+    vector_file.save(tmp_path, np.array([1]), unit(1).astype(np.float16), fingerprint=MODEL, generation=1)
+    left = tmp_path / "vectors-7-00000000.bin"
+    left.write_bytes(b"being written")
+    with FileLock(tmp_path / "save.lock"):
+        vector_file.remove_leftovers(tmp_path)
+    assert left.exists()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        vector_file.remove_leftovers(tmp_path)
+    assert left.exists()
+    vector_file.remove_leftovers(tmp_path)
+    assert [file.name for file in tmp_path.glob("*.bin")] != [left.name]
+    assert not left.exists()
+    assert vector_file.read_pointer(tmp_path).generation == 1

@@ -129,10 +129,7 @@ def sync(
     workers, batch_size = workers or os.cpu_count() or 1, batch_size or DEFAULT_BATCH
     tell, stopped = on_progress or (lambda progress: None), stop or (lambda: False)
     with library.writer_lock():
-        remove_index_leftovers(library)  # before anything is written
-        killed = library.catalog.setting(RUNNING) == "1"
-        library.catalog.set_setting(RUNNING, "1")
-        library.thumbnails.remove_leftovers()
+        killed = _begin(library)
         model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
         new = library.catalog.generation(model.id) == 0
         if videos is not None:
@@ -166,6 +163,15 @@ def sync(
         library.catalog.set_setting(RUNNING, "0")
     tell(Progress("done", total, total, len(storing.failures), time.monotonic() - begun))
     return _report(settled, storing, messages, time.monotonic() - begun)
+
+
+def _begin(library: Library) -> bool:
+    """Clean up before anything is written, and note that a run is under way; whether the one before was killed."""
+    remove_index_leftovers(library)
+    killed = library.catalog.setting(RUNNING) == "1"
+    library.catalog.set_setting(RUNNING, "1")
+    library.thumbnails.remove_leftovers()
+    return killed
 
 
 def _keep_companions(library: Library, settled: Settled) -> None:

@@ -152,13 +152,11 @@ def remove_leftovers(folder: Path) -> None:
 
 def _make_room(folder: Path) -> None:
     """Remove what killed saves left before something new is written: it could fill the disk for every later one."""
-    try:
-        current = read_pointer(folder).file
-    except (FileNotFoundError, UnusableFileError):  # no data file can be used without its pointer
-        current = ""
-    except OSError:  # it may be there again the next time
-        return
-    with suppress(OSError):
+    with suppress(OSError):  # it may be there again the next time
+        try:
+            current = read_pointer(folder).file
+        except (FileNotFoundError, UnusableFileError):  # no data file can be used without its pointer
+            current = ""
         _remove_leftovers(folder, keep=current)
 
 

@@ -16,8 +16,8 @@ from sqlalchemy import delete, exists, func, insert, select, update
 from indexer.catalog.database import fetch_ids, in_chunks
 from indexer.catalog.frame_ids import photo_of
 from indexer.catalog.records import ModelRecord
+from indexer.catalog.soundness import STORED, has_unit_length, sound
 from indexer.catalog.stores import frame_store, suggestion_store
-from indexer.catalog.stores.soundness import STORED, has_unit_length, sound
 from indexer.catalog.tables import EmbeddingRow, FrameRow, ModelRow, PhotoRow
 from indexer.catalog.vector_tables import EmbeddingFailureRow
 from indexer.errors import ModelError

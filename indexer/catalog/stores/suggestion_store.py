@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import delete, insert, select, text
 
 from indexer.catalog.database import fetch_ids, in_chunks
-from indexer.catalog.stores.soundness import sound_floats
+from indexer.catalog.soundness import sound_floats
 from indexer.catalog.stores.tag_store import tags_of
 from indexer.catalog.tables import ModelRow
 from indexer.catalog.tag_records import Suggestion

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from indexer.catalog.stores.soundness import sound, sound_floats
+from indexer.catalog.soundness import sound, sound_floats
 from tests.indexer.catalog_samples import vectors
 
 GOOD = vectors(1)[0].tobytes()

@@ -21,8 +21,9 @@ def finish(library: Library, model: ModelRecord, settled: Settled, *, complete: 
     messages = []
     if complete and (said := _activate(library, model)):
         messages.append(said)
-    if (said := update_index(library, model)) and not new:
-        messages.append(said)
+    if said := update_index(library, model):
+        messages += [] if new else [said]
+        drop_thumbnails(library, library.thumbnails.hashes())  # of photos that a restored catalog does not know
     drop_thumbnails(library, settled.unused)
     return messages
 
@@ -74,7 +75,7 @@ def check_vectors(library: Library, model: ModelRecord) -> None:
 def update_index(library: Library, model: ModelRecord) -> str | None:
     """Bring the index file of a model in step with the catalog; a sentence where it had to be rebuilt."""
     folder, generation = library.index_folder(model), library.catalog.generation(model.id)
-    if _is_current(folder, model, generation):
+    if _is_current(folder, model, generation, library.catalog.token(model.id, generation)):
         return None
     index = VectorIndex.open(folder, dim=model.dim, fingerprint=model.fingerprint, device="cpu")
     said = refresh(index, library.catalog, model.id)
@@ -83,11 +84,12 @@ def update_index(library: Library, model: ModelRecord) -> str | None:
     return said
 
 
-def _is_current(folder: Path, model: ModelRecord, generation: int) -> bool:
+def _is_current(folder: Path, model: ModelRecord, generation: int, token: str | None) -> bool:
     """Whether the saved index is that of this generation, told by its pointer alone: reading it all takes seconds."""
     try:
         pointer = vector_file.read_pointer(folder)
         size = (folder / pointer.file).stat().st_size
     except (vector_file.UnusableFileError, OSError):
         return False
-    return (pointer.generation, pointer.fingerprint, pointer.bytes) == (generation, model.fingerprint, size)
+    said = (pointer.generation, pointer.token, pointer.fingerprint, pointer.bytes)
+    return said == (generation, token, model.fingerprint, size)

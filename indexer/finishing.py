@@ -51,10 +51,11 @@ def _activate(library: Library, model: ModelRecord) -> str | None:
     return f"Searches are answered by the model {model.name!r} from now on." if active is not None else None
 
 
-def remove_index_leftovers(library: Library) -> None:
-    """Remove the files that killed saves of any model's index left, which may be what fills the disk."""
-    for pointer in library.folder.glob("index/*"):
-        vector_file.remove_leftovers(pointer)
+def remove_leftovers(library: Library) -> None:
+    """Remove what kills left of thumbnails and of any model's index, which may be what fills the disk."""
+    library.thumbnails.remove_leftovers()
+    for folder in library.folder.glob("index/*"):
+        vector_file.remove_leftovers(folder)
 
 
 def check_vectors(library: Library, model: ModelRecord) -> None:

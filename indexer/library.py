@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.database import open_database
+from indexer.catalog.database import check_schema, open_database
 from indexer.catalog.records import ModelRecord
 from indexer.errors import LibraryError, LibraryLockedError
 from indexer.pictures.thumbnails import ThumbnailStore
@@ -43,6 +43,7 @@ class Library:
 
         Raises:
             LibraryLockedError: another process holds it.
+            NewerLibraryError: a newer picsift has upgraded the library meanwhile.
         """
         lock = FileLock(self.folder / WRITER_LOCK)
         try:
@@ -54,6 +55,7 @@ class Library:
         except OSError as error:
             raise LibraryError(f"the library at {self.folder} cannot be written: {error.strerror}.") from error
         try:
+            check_schema(self.catalog.engine)  # another picsift may have upgraded it since this one opened it
             yield
         finally:
             lock.release()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder
-from indexer.finishing import check_vectors, drop_thumbnails, finish, remove_index_leftovers
+from indexer.finishing import check_vectors, drop_thumbnails, finish, remove_leftovers
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.reconcile import Settled, reconcile
 from indexer.library import Library
@@ -126,10 +126,9 @@ def sync(
     workers, batch_size = workers or os.cpu_count() or 1, batch_size or DEFAULT_BATCH
     tell, stopped = on_progress or (lambda progress: None), stop or (lambda: False)
     with library.writer_lock():
-        remove_index_leftovers(library)  # before anything is written
+        remove_leftovers(library)  # before anything is written
         killed = library.catalog.setting(RUNNING) == "1"
         library.catalog.set_setting(RUNNING, "1")
-        library.thumbnails.remove_leftovers()
         model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
         new = library.catalog.generation(model.id) == 0
         if videos is not None:

@@ -21,8 +21,9 @@ def finish(library: Library, model: ModelRecord, settled: Settled, *, complete: 
     messages = []
     if complete and (said := _activate(library, model)):
         messages.append(said)
-    if (said := update_index(library, model)) and not new:
-        messages.append(said)
+    if said := update_index(library, model):
+        messages += [] if new else [said]
+        drop_thumbnails(library, library.thumbnails.hashes())  # of photos that a restored catalog does not know
     drop_thumbnails(library, settled.unused)
     return messages
 
@@ -50,10 +51,11 @@ def _activate(library: Library, model: ModelRecord) -> str | None:
     return f"Searches are answered by the model {model.name!r} from now on." if active is not None else None
 
 
-def remove_index_leftovers(library: Library) -> None:
-    """Remove the files that killed saves of any model's index left, which may be what fills the disk."""
-    for pointer in library.folder.glob("index/*"):
-        vector_file.remove_leftovers(pointer)
+def remove_leftovers(library: Library) -> None:
+    """Remove what kills left of thumbnails and of any model's index, which may be what fills the disk."""
+    library.thumbnails.remove_leftovers()
+    for folder in library.folder.glob("index/*"):
+        vector_file.remove_leftovers(folder)
 
 
 def check_vectors(library: Library, model: ModelRecord) -> None:
@@ -74,7 +76,7 @@ def check_vectors(library: Library, model: ModelRecord) -> None:
 def update_index(library: Library, model: ModelRecord) -> str | None:
     """Bring the index file of a model in step with the catalog; a sentence where it had to be rebuilt."""
     folder, generation = library.index_folder(model), library.catalog.generation(model.id)
-    if _is_current(folder, model, generation):
+    if _is_current(folder, model, generation, library.catalog.token(model.id, generation)):
         return None
     index = VectorIndex.open(folder, dim=model.dim, fingerprint=model.fingerprint, device="cpu")
     said = refresh(index, library.catalog, model.id)
@@ -83,11 +85,12 @@ def update_index(library: Library, model: ModelRecord) -> str | None:
     return said
 
 
-def _is_current(folder: Path, model: ModelRecord, generation: int) -> bool:
+def _is_current(folder: Path, model: ModelRecord, generation: int, token: str | None) -> bool:
     """Whether the saved index is that of this generation, told by its pointer alone: reading it all takes seconds."""
     try:
         pointer = vector_file.read_pointer(folder)
         size = (folder / pointer.file).stat().st_size
     except (vector_file.UnusableFileError, OSError):
         return False
-    return (pointer.generation, pointer.fingerprint, pointer.bytes) == (generation, model.fingerprint, size)
+    said = (pointer.generation, pointer.token, pointer.fingerprint, pointer.bytes)
+    return said == (generation, token, model.fingerprint, size)

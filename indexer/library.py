@@ -14,12 +14,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.database import open_database
+from indexer.catalog.database import check_schema, open_database
 from indexer.catalog.records import ModelRecord
 from indexer.errors import LibraryError, LibraryLockedError
 from indexer.pictures.thumbnails import ThumbnailStore
 
 CATALOG = "catalog.db"
+WRITER_LOCK = "writer.lock"  # made by the first run, and only ever by picsift
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Library:
 
         Raises:
             LibraryLockedError: another process holds it.
+            NewerLibraryError: a newer picsift has upgraded the library meanwhile.
         """
-        lock = FileLock(self.folder / "writer.lock")
+        lock = FileLock(self.folder / WRITER_LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
@@ -53,6 +55,7 @@ class Library:
         except OSError as error:
             raise LibraryError(f"the library at {self.folder} cannot be written: {error.strerror}.") from error
         try:
+            check_schema(self.catalog.engine)  # another picsift may have upgraded it since this one opened it
             yield
         finally:
             lock.release()
@@ -83,10 +86,15 @@ def _require(folder: Path, create: bool) -> None:
     catalog = folder / CATALOG
     if catalog.exists():
         if catalog.stat().st_size == 0 and ((folder / "thumbnails").exists() or (folder / "index").exists()):
-            raise LibraryError(f"{catalog} is empty, but the library is not: it was damaged. Restore it from a backup.")
+            raise LibraryError(
+                f"{catalog} is empty, but the library is not: it was damaged. Put a backup in its "
+                "place, or move it away and index again."
+            )
         return
     if not create:
         raise LibraryError(f"there is no library at {folder} yet. Make one: picsift index FOLDER")
-    if folder.is_dir() and any(folder.iterdir()) and not catalog.exists():  # another process may have just made it
+    # A library whose database was moved away, as a message advises; one that another process has just made.
+    ours = (folder / WRITER_LOCK).is_file() or catalog.exists()
+    if folder.is_dir() and any(folder.iterdir()) and not ours:
         raise LibraryError(f"{folder} is not empty and holds no library. Name an empty or new folder with --library.")
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder
-from indexer.finishing import check_vectors, drop_thumbnails, finish, remove_index_leftovers
+from indexer.finishing import check_vectors, drop_thumbnails, finish, remove_leftovers
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.reconcile import Settled, reconcile
 from indexer.folders.removing import Removals
@@ -167,10 +167,9 @@ def sync(
 
 def _begin(library: Library) -> bool:
     """Clean up before anything is written, and note that a run is under way; whether the one before was killed."""
-    remove_index_leftovers(library)
+    remove_leftovers(library)
     killed = library.catalog.setting(RUNNING) == "1"
     library.catalog.set_setting(RUNNING, "1")
-    library.thumbnails.remove_leftovers()
     return killed
 
 

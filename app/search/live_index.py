@@ -63,7 +63,8 @@ class LiveIndex:
                 self._fingerprint = model.fingerprint
             elif self._in_step == version:
                 return self._index
-            if self._index.generation != catalog.generation(model.id):
+            known = self._index.generation, self._index.token
+            if known != ((now := catalog.generation(model.id)), catalog.token(model.id, now) or ""):
                 repaired = refresh(self._index, catalog, model.id)
                 if repaired:
                     log.warning("%s", repaired)

@@ -74,6 +74,24 @@ def open_database(library: Path) -> Engine:
     return engine
 
 
+def check_schema(engine: Engine) -> None:
+    """See that the schema is still the one that this code writes: others may upgrade or restore a library.
+
+    Raises:
+        NewerLibraryError: a newer picsift has upgraded it.
+        LibraryError: it is an older one now.
+    """
+    file = file_of(engine)
+    with explained(file):
+        found = patiently(file, lambda: _found_version(engine))
+    if found > SCHEMA_VERSION:
+        raise NewerLibraryError(_newer_message(engine, file.parent, found))
+    if found < SCHEMA_VERSION:
+        raise LibraryError(
+            f"{file} is of an older picsift (schema {found}) than it was a moment ago: start this again."
+        )
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One snapshot of the database; other processes may write meanwhile. Raises LibraryError."""

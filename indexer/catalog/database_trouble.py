@@ -98,7 +98,8 @@ _MESSAGES = {
     "lost. Free some space and run the command again.",
     sqlite3.SQLITE_NOTADB: "{file} is not a database, so {library} is not a picsift library. "
     "Name another folder with --library, or move that file away.",
-    sqlite3.SQLITE_CORRUPT: "{file} is damaged ({cause}). Restore it from a backup, or move it away and index again.",
+    sqlite3.SQLITE_CORRUPT: "{file} is damaged ({cause}). Stop every picsift, move it away, and with it {file}-wal and "
+    "{file}-shm if they are there; then put a backup in its place, or index again.",
     sqlite3.SQLITE_READONLY: _NO_ACCESS,
     sqlite3.SQLITE_CANTOPEN: _NO_ACCESS,
     sqlite3.SQLITE_PERM: _NO_ACCESS,

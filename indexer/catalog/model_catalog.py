@@ -58,6 +58,10 @@ class ModelCatalog:
         """Give the number of transactions that added, replaced or dropped embeddings of a model."""
         return self._read(embedding_store.generation, model_id)
 
+    def token(self, model_id: int, number: int) -> str | None:
+        """Give what tells a generation from any other, of this database before a restore too; None where unknown."""
+        return self._read(embedding_store.token, model_id, number)
+
     def embedding_count(self, model_id: int) -> int:
         """Count the photos and frames that a model has embedded."""
         return self._read(embedding_store.embedding_count, model_id)

@@ -1,4 +1,4 @@
-"""The tables around the embeddings: what could not be embedded.
+"""The tables around the embeddings: what could not be embedded, and which generations there were.
 
 Declarations only, as in `tables.py`, where the embeddings themselves stand.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from indexer.catalog.tables import Base, ExactText, UtcDateTime
@@ -22,3 +22,16 @@ class EmbeddingFailureRow(Base):
     photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, index=True)
     reason: Mapped[str] = mapped_column(ExactText)
     failed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class GenerationRow(Base):
+    """A generation of a model's embeddings, with a token that no other one ever has.
+
+    Numbers come again after the database was restored from a backup; whoever remembers a number asks for its token.
+    """
+
+    __tablename__ = "generations"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    token: Mapped[str] = mapped_column(String)

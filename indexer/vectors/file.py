@@ -16,7 +16,7 @@ import secrets
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,12 +25,13 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from indexer.errors import LibraryError, LibraryLockedError
+from indexer.vectors.syncing import sync_folder, synced
 
 POINTER = "index.json"
 _POINTER_TEMPORARY = "index.json.tmp"
 _LOCK = "save.lock"
 _LOCK_SECONDS = 60.0
-_FORMAT = 1
+_FORMAT = 2
 _DATA_NAME = re.compile(r"vectors-\d+-[0-9a-f]{8}\.bin")
 _CHUNK_BYTES = 16 * 1024 * 1024
 
@@ -51,13 +52,22 @@ class Pointer:
     dim: int
     fingerprint: str
     generation: int
+    token: str
 
     def seal(self) -> int:
         """Return the checksum over the pointer's own fields."""
         return zlib.crc32(json.dumps(asdict(self), sort_keys=True).encode())
 
 
-def save(folder: Path, ids: NDArray[np.int64], rows: NDArray[np.float16], *, fingerprint: str, generation: int) -> None:
+def save(
+    folder: Path,
+    ids: NDArray[np.int64],
+    rows: NDArray[np.float16],
+    *,
+    fingerprint: str,
+    generation: int,
+    token: str = "",
+) -> None:
     """Write the vectors and make them the current ones.
 
     Args:
@@ -66,6 +76,7 @@ def save(folder: Path, ids: NDArray[np.int64], rows: NDArray[np.float16], *, fin
         rows: (n, d).
         fingerprint: of the model that made the rows.
         generation: of the catalog that they stand for.
+        token: of that generation: its number may come again.
 
     Raises:
         LibraryError: if it cannot be written (full disk, no permission); what was saved before is still there.
@@ -73,7 +84,7 @@ def save(folder: Path, ids: NDArray[np.int64], rows: NDArray[np.float16], *, fin
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / _LOCK, timeout=_LOCK_SECONDS):
-            _save_locked(folder, ids, rows, fingerprint, generation)
+            _save_locked(folder, ids, rows, fingerprint, generation, token)
     except Timeout as error:
         raise LibraryLockedError(
             f"another process has been saving the search index in {folder} for {_LOCK_SECONDS:.0f} s. "
@@ -87,54 +98,36 @@ def save(folder: Path, ids: NDArray[np.int64], rows: NDArray[np.float16], *, fin
 
 
 def _save_locked(
-    folder: Path, ids: NDArray[np.int64], rows: NDArray[np.float16], fingerprint: str, generation: int
+    folder: Path, ids: NDArray[np.int64], rows: NDArray[np.float16], fingerprint: str, generation: int, token: str
 ) -> None:
     data = folder / f"vectors-{generation}-{secrets.token_hex(4)}.bin"
     temporary = folder / _POINTER_TEMPORARY
     _make_room(folder)
     try:
         size, crc = _write_data(data, ids, rows)
-        pointer = Pointer(_FORMAT, data.name, size, crc, len(ids), rows.shape[1], fingerprint, generation)
-        with _synced(temporary) as write:
+        pointer = Pointer(_FORMAT, data.name, size, crc, len(ids), rows.shape[1], fingerprint, generation, token)
+        with synced(temporary) as write:
             write(json.dumps({**asdict(pointer), "seal": pointer.seal()}, indent=1).encode())
-        _sync_folder(folder)  # the data file's name is on disk before anything points to it
+        sync_folder(folder)  # the data file's name is on disk before anything points to it
         temporary.replace(folder / POINTER)
     except BaseException:
         temporary.unlink(missing_ok=True)
         if not _is_current(folder, data.name):  # an interrupt may come just after the swap
             data.unlink(missing_ok=True)
         raise
-    _sync_folder(folder)
+    sync_folder(folder)
     _remove_leftovers(folder, keep=data.name)
 
 
 def _write_data(path: Path, ids: NDArray[np.int64], rows: NDArray[np.float16]) -> tuple[int, int]:
     size = crc = 0
-    with _synced(path) as write:
+    with synced(path) as write:
         for part in (ids.astype("<i8", copy=False), rows.astype("<f2", copy=False)):
             for chunk in _chunks(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data):
                 write(chunk)
                 crc = zlib.crc32(chunk, crc)
                 size += len(chunk)
     return size, crc
-
-
-@contextmanager
-def _synced(path: Path) -> Iterator[Callable[[bytes | memoryview], object]]:
-    with path.open("wb") as file:
-        yield file.write
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # a folder cannot be opened there, and a rename is on disk when it returns
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_current(folder: Path, name: str) -> bool:
@@ -174,7 +167,7 @@ def _chunks(raw: memoryview) -> Iterator[memoryview]:
 
 def load(
     folder: Path, *, dim: int, fingerprint: str, allocate: Callable[[int], NDArray[np.float16]]
-) -> tuple[NDArray[np.int64], int]:
+) -> tuple[NDArray[np.int64], int, str]:
     """Read the vectors straight into memory that the caller owns.
 
     Args:
@@ -184,7 +177,7 @@ def load(
         allocate: takes the count n and gives the (n, d) float16 rows to fill. If this raises, they hold rubbish.
 
     Returns:
-        ids (n,), and the generation.
+        ids (n,), the generation, and its token.
 
     Raises:
         UnusableFileError: if there is nothing, or it is damaged, or of another model.
@@ -226,7 +219,7 @@ def read_pointer(folder: Path) -> Pointer:
 
 def _load_data(
     folder: Path, pointer: Pointer, dim: int, fingerprint: str, allocate: Callable[[int], NDArray[np.float16]]
-) -> tuple[NDArray[np.int64], int]:
+) -> tuple[NDArray[np.int64], int, str]:
     if pointer.fingerprint != fingerprint:
         raise UnusableFileError(f"it belongs to another model ({pointer.fingerprint[:12]}, not {fingerprint[:12]})")
     if pointer.dim != dim:
@@ -247,4 +240,4 @@ def _load_data(
         raise UnusableFileError(f"{pointer.file} is damaged (its checksum differs)")
     if sys.byteorder == "big":
         rows.byteswap(inplace=True)
-    return ids.astype(np.int64, copy=False), pointer.generation
+    return ids.astype(np.int64, copy=False), pointer.generation, pointer.token

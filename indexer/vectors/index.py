@@ -37,6 +37,7 @@ class VectorIndex:
         self.fingerprint = fingerprint
         self.problem: str | None = None
         self.generation = 0  # of the catalog, that these vectors stand for
+        self.token = ""  # of that generation
         self._folder = folder
         self._rows = VectorRows(dim)
         self._mirror = mirror
@@ -67,7 +68,7 @@ class VectorIndex:
         """
         index = cls(folder, dim=dim, fingerprint=fingerprint)
         try:
-            ids, index.generation = vector_file.load(
+            ids, index.generation, index.token = vector_file.load(
                 folder, dim=dim, fingerprint=fingerprint, allocate=index._rows.allocate
             )
             index._rows.table.assign(ids)
@@ -155,7 +156,12 @@ class VectorIndex:
         with self._changing:  # a search may read the same rows meanwhile
             rows = self._rows
             vector_file.save(
-                self._folder, rows.table.by_row, rows.halves(), fingerprint=self.fingerprint, generation=generation
+                self._folder,
+                rows.table.by_row,
+                rows.halves(),
+                fingerprint=self.fingerprint,
+                generation=generation,
+                token=self.token,
             )
             self.generation = generation
             self.problem = None

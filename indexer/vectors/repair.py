@@ -19,6 +19,7 @@ from indexer.vectors.rows import Half, Ids
 logger = logging.getLogger(__name__)
 
 _AT_ODDS = "it did not hold the photos that the catalog holds"
+_ANOTHER_PAST = "it belongs to another past of the catalog, which was restored from a backup or made anew"
 _TRIES = 5  # how often another process may commit while this one reads
 
 
@@ -27,6 +28,9 @@ class StoredEmbeddings(Protocol):
 
     def generation(self, model_id: int) -> int:
         """Return a number that grows with each change of the model's embeddings."""
+
+    def token(self, model_id: int, number: int) -> str | None:
+        """Return what no other generation has, not even one of the same number; None of one that is not known."""
 
     def embedding_count(self, model_id: int) -> int:
         """Return how many photos have one."""
@@ -54,6 +58,8 @@ def refresh(index: VectorIndex, catalog: StoredEmbeddings, model_id: int) -> str
     generation = catalog.generation(model_id)
     if index.generation > generation:
         return _rebuild(index, catalog, model_id, "it was ahead of the catalog")
+    if index.token != catalog.token(model_id, index.generation):
+        return _rebuild(index, catalog, model_id, _ANOTHER_PAST)
     if index.generation == generation:
         if len(index) == catalog.embedding_count(model_id):
             return None
@@ -70,7 +76,7 @@ def _catch_up(index: VectorIndex, catalog: StoredEmbeddings, model_id: int) -> b
             index.add(ids, vectors)
         stored = catalog.embedding_ids(model_id)
         index.remove(np.setdiff1d(index.ids(), stored, assume_unique=True))
-        index.generation = generation
+        index.generation, index.token = generation, catalog.token(model_id, generation) or ""
         if len(index) == len(stored):
             return True
         if catalog.generation(model_id) == generation:
@@ -82,7 +88,7 @@ def _rebuild(index: VectorIndex, catalog: StoredEmbeddings, model_id: int, reaso
     generation = catalog.generation(model_id)
     was_empty = len(index) == 0
     index.replace_all(catalog.embeddings(model_id))
-    index.generation = generation
+    index.generation, index.token = generation, catalog.token(model_id, generation) or ""
     if catalog.generation(model_id) != generation:  # damaged rows were dropped, or another process was at it
         _catch_up(index, catalog, model_id)
     if was_empty and not len(index):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer.embedder import Embedder
-from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError, RootError
+from indexer.errors import DecoderStartError, LibraryError, LibraryLockedError, NewerLibraryError, RootError
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.removing import Removals
 from indexer.library import Library
@@ -170,7 +170,9 @@ class Daemon:
         """Follow the roots that the library knows by now; another process may have added some."""
         try:
             self._roots = self._library.catalog.root_folders()
-        except LibraryLockedError:  # the next look will tell
+        except NewerLibraryError:
+            raise
+        except LibraryError:  # busy, or there is no file to be had for it at the moment: the next look will tell
             return
         self._owed.update(map(str, self._watcher.follow(self._roots)))
 
@@ -193,7 +195,7 @@ class Daemon:
             self._wait(str(error), self._settle_s)
         except LibraryLockedError as error:
             self._wait(f"waiting: {error}", self._pauses.locked())
-        except (LibraryError, OSError, MemoryError) as error:
+        except (LibraryError, DecoderStartError, OSError, MemoryError) as error:
             self._wait(f"work stops for now: {error or type(error).__name__}", self._pauses.broken())
         else:
             self._pauses.over()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import LibraryError, LibraryLockedError
+from indexer.catalog.database import writing
+from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
 from indexer.library import open_library
 
 HOLD = """
@@ -88,3 +89,14 @@ def test_a_run_frees_what_killed_saves_of_any_model_left(world):
     world.write("a.png", 1)
     world.sync()
     assert not left.exists()
+
+
+@pytest.mark.parametrize(("version", "error"), [("0099", NewerLibraryError), ("0001", LibraryError)])
+def test_every_run_sees_that_the_schema_is_another_one_now(world, version, error):
+    """A newer picsift has upgraded the library, or an old backup was put in its place, while this one was open."""
+    world.write("a.png", 1)
+    world.sync()
+    with writing(world.library.catalog.engine) as connection:
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{version}'")
+    with pytest.raises(error, match="picsift"):
+        world.sync()

@@ -7,6 +7,7 @@ Legend: n photos, dim the model's embedding size.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,15 @@ from indexer.catalog.records import ModelRecord
 from indexer.catalog.soundness import STORED, has_unit_length, sound
 from indexer.catalog.stores import frame_store, suggestion_store
 from indexer.catalog.tables import EmbeddingRow, FrameRow, ModelRow, PhotoRow
-from indexer.catalog.vector_tables import EmbeddingFailureRow
+from indexer.catalog.vector_tables import EmbeddingFailureRow, GenerationRow
 from indexer.errors import ModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection
+
+
+REMEMBERED = 10_000  # generations: an index that is further behind is made anew
 
 
 def model(connection: Connection, name: str, fingerprint: str, dim: int) -> ModelRecord:
@@ -67,6 +71,18 @@ def bump(connection: Connection, model_ids: Collection[int]) -> None:
     if model_ids:
         changed = update(ModelRow).where(ModelRow.id.in_(model_ids))
         connection.execute(changed.values(generation=ModelRow.generation + 1))
+        for model_id in model_ids:
+            now = generation(connection, model_id)
+            new = insert(GenerationRow).values(model_id=model_id, number=now, token=secrets.token_hex(16))
+            connection.execute(new)
+            old = (GenerationRow.model_id == model_id, GenerationRow.number <= now - REMEMBERED)
+            connection.execute(delete(GenerationRow).where(*old))
+
+
+def token(connection: Connection, model_id: int, number: int) -> str | None:
+    """Give what tells a generation from one of the same number before a restore; None where it is not known."""
+    query = select(GenerationRow.token).where(GenerationRow.model_id == model_id, GenerationRow.number == number)
+    return connection.execute(query).scalar()
 
 
 def put(connection: Connection, model_id: int, photo_ids: Sequence[int], vectors: Iterable[bytes]) -> None:

@@ -38,7 +38,7 @@ def load(folder: Path, **changed):
         kept.append(np.empty((count, changed.get("dim", DIM)), np.float16))
         return kept[-1]
 
-    ids, generation = vector_file.load(folder, **{"dim": DIM, "fingerprint": MODEL, "allocate": allocate, **changed})
+    ids, generation, _ = vector_file.load(folder, **{"dim": DIM, "fingerprint": MODEL, "allocate": allocate, **changed})
     return ids, kept[-1], generation
 
 
@@ -169,8 +169,8 @@ def test_a_pointer_names_no_file_elsewhere(tmp_path):
 def test_a_later_format_is_named(tmp_path):
     save(tmp_path, 1)
     pointer = tmp_path / vector_file.POINTER
-    pointer.write_text(json.dumps({**json.loads(pointer.read_text()), "format": 2, "more": 1}))
-    with pytest.raises(UnusableFileError, match="format is 2, and this picsift reads 1"):
+    pointer.write_text(json.dumps({**json.loads(pointer.read_text()), "format": 3, "more": 1}))
+    with pytest.raises(UnusableFileError, match="format is 3, and this picsift reads 2"):
         load(tmp_path)
 
 

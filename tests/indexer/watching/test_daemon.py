@@ -7,7 +7,7 @@ import time
 import pytest
 from filelock import FileLock
 
-from indexer.errors import ImageError
+from indexer.errors import DecoderStartError, ImageError, LibraryError
 from indexer.watching.retrying import Pauses, Retries
 from indexer.workers.isolation import WorkerPool
 from tests.indexer.following import following, wait_until
@@ -309,3 +309,37 @@ def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world):
     assert 5 <= done < 300
     report = world.sync()
     assert (report.unchanged, report.added) == (done, 300 - done)
+
+
+def test_a_decoder_that_is_killed_while_it_starts_is_waited_for(world, monkeypatch):
+    world.write("old.png", 1)
+    run, refusals = WorkerPool.run, []
+
+    def run_unless_refused(pool, *call):
+        if len(refusals) < 2:
+            refusals.append(1)
+            raise DecoderStartError("it ended with status -9")
+        return run(pool, *call)
+
+    with following(world, mode="polling", pauses=Pauses(first_s=0.05, longest_broken_s=0.05)) as daemon:
+        monkeypatch.setattr(WorkerPool, "run", run_unless_refused)
+        world.write("new.png", 2)
+        daemon.wait_for(added=2)
+    assert len(refusals) == 2
+
+
+def test_a_moment_without_files_to_be_had_for_the_catalog_is_waited_for(world, monkeypatch):
+    world.write("old.png", 1)
+    with following(world, mode="polling") as daemon:
+        roots, refusals = world.library.catalog.root_folders, []
+
+        def refused():
+            if len(refusals) < 3:
+                refusals.append(1)
+                raise LibraryError("catalog.db cannot be opened: too many open files")
+            return roots()
+
+        monkeypatch.setattr(type(world.library.catalog), "root_folders", lambda _: refused())
+        wait_until(lambda: len(refusals) == 3 or daemon.error, "three refusals")
+        world.write("new.png", 2)
+        daemon.wait_for(added=2)

@@ -61,15 +61,20 @@ class LiveIndex:
             if self._index is None or self._fingerprint != model.fingerprint:
                 self._index = self._open(model)
                 self._fingerprint = model.fingerprint
-            elif self._in_step == version:
+            elif self._in_step == version or self._is_of_this_generation(self._index, model):
+                self._in_step = version
                 return self._index
-            known = self._index.generation, self._index.token
-            if known != ((now := catalog.generation(model.id)), catalog.token(model.id, now) or ""):
-                repaired = refresh(self._index, catalog, model.id)
-                if repaired:
-                    log.warning("%s", repaired)
+            repaired = refresh(self._index, catalog, model.id)
+            if repaired:
+                log.warning("%s", repaired)
             self._in_step = version
             return self._index
+
+    def _is_of_this_generation(self, index: VectorIndex, model: ModelRecord) -> bool:
+        """Whether nothing of the embeddings has changed; of a file that was just opened this says too little."""
+        catalog = self._library.catalog
+        generation = catalog.generation(model.id)
+        return (index.generation, index.token) == (generation, catalog.token(model.id, generation) or "")
 
     def frames(self, index: VectorIndex) -> NDArray[np.int64]:
         """The ids of the videos' frames in that index, posters aside: (f,), ascending."""

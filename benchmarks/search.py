@@ -29,7 +29,8 @@ from rich.table import Table
 from app.search.picture_decoder import PictureDecoder
 from app.search.query import Query
 from app.search.search_service import SearchService
-from indexer.catalog.records import NewPhoto, PhotoFilter
+from indexer.catalog.photo_filter import PhotoFilter
+from indexer.catalog.records import NewPhoto
 from indexer.embedder import Embedder
 from indexer.errors import ModelError
 from indexer.library import Library, open_library

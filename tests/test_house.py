@@ -40,11 +40,11 @@ MAY_IMPORT = {
     "clip_model.train": "training",
     "clip_model.training": "checkpoint config evaluation model precision preprocessing",
     "clip_model.vision": "config transformer",
-    "indexer.catalog": "catalog.migrations catalog.stores errors metadata",
-    "indexer.catalog.filters": "catalog",
+    "indexer.catalog": "catalog.filters catalog.migrations catalog.stores errors metadata",
+    "indexer.catalog.filters": "catalog catalog.stores",
     "indexer.catalog.migrations": "catalog",
     "indexer.catalog.migrations.versions": "catalog",
-    "indexer.catalog.stores": "catalog catalog.filters errors metadata",
+    "indexer.catalog.stores": "catalog errors metadata",
     "indexer.embedder": "errors",
     "indexer.finishing": "catalog folders library vectors",
     "indexer.folders": "catalog errors library metadata pictures pictures.content workers",
@@ -58,20 +58,21 @@ MAY_IMPORT = {
     "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
     "indexer.workers": "catalog errors metadata pictures",
     "app.bootstrap": "search settings tagging tagging.export",
-    "app.cli": "activities bootstrap cli.terminal doctor password_hash printable search settings status tag_path "
-    "tagging tagging.export web",
-    "app.cli.terminal": "activities clock doctor printable search settings status tag_path tagging",
+    "app.cli": "activities bootstrap cli.terminal doctor password_hash printable search search.language settings "
+    "status tag_path tagging tagging.export web",
+    "app.cli.terminal": "activities clock doctor printable search search.language settings status tag_path tagging",
     "app.doctor": "bootstrap samples settings status",
     "app.launch": "cli",
-    "app.search": "tag_path",
+    "app.search.language": "search tag_path",
     "app.settings": "password_hash trusted_proxies",
     "app.status": "activities bootstrap",
     "app.tagging": "search tag_path tagging.vocabulary",
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
-    "app.web": "bootstrap names printable search status tag_path tagging trusted_proxies web.door web.page",
+    "app.web": "bootstrap names printable search search.language status tag_path tagging trusted_proxies web.door "
+    "web.page",
     "app.web.door": "password_hash trusted_proxies web",
-    "app.web.page": "activities bootstrap clock names printable search web.door",
+    "app.web.page": "activities bootstrap clock names printable search search.language web.door",
 }
 
 

@@ -1,6 +1,7 @@
 """`picsift search` and `picsift similar`: from options to a query, from a result to what is printed."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,8 @@ from app.bootstrap import build_services
 from app.cli.terminal import exits, output
 from app.cli.terminal.logs import begin
 from app.cli.terminal.options import JsonOption, LibraryOption, Listing, VerboseOption, with_listing
-from app.search.query import Query, merge, parse
+from app.search.language.filter_group import merge
+from app.search.language.parsing import parse
 
 LISTING = Listing()
 
@@ -42,11 +44,11 @@ def search_command(
     In a pipe it prints a line for each photo: its score, a tab, its path.
     """
     settings = begin(verbose, library=library)
-    text, among = parse(" ".join(query or []))
-    wanted = Query(
-        text=text,
+    asked = parse(" ".join(query or []), pictures=True)
+    wanted = replace(
+        asked,
         image=image,
-        filter=merge(among, listing.filter),
+        filter=merge(asked.filter, listing.filter),
         limit=listing.limit,
         offset=listing.offset,
         sort=listing.sort.value,

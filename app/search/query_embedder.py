@@ -43,7 +43,7 @@ class QueryEmbedder:
             QueryError: the picture cannot be read.
             ModelError: the model cannot be loaded, or is not the one that the library was embedded with.
         """
-        words = self._text_vector(query.text, model) if query.text else None
+        words = self._wanted(query, model)
         if query.image is None:
             if words is None:
                 raise QueryError(NOTHING)
@@ -52,10 +52,18 @@ class QueryEmbedder:
         if words is None:
             return picture
         mixed: Vector = query.image_weight * picture + (1 - query.image_weight) * words
-        norm = float(np.linalg.norm(mixed))
-        if norm < 1e-6:
-            raise QueryError("the words and the picture cancel each other out. Search for one of them.")
-        return mixed / np.float32(norm)
+        return _unit(mixed, "the words and the picture cancel each other out. Search for one of them.")
+
+    def _wanted(self, query: Query, model: ModelRecord) -> Vector | None:
+        """The text's vector, or the sum of those of the terms, each of unit length times its weight."""
+        if not query.terms:
+            return self._text_vector(query.text, model) if query.text else None
+        vectors = [
+            self._image_vector(term.picture, model) if term.picture else self._text_vector(term.text, model)
+            for term in query.terms
+        ]
+        weighted = [np.float32(term.weight) * vector for term, vector in zip(query.terms, vectors, strict=True)]
+        return _unit(np.sum(weighted, axis=0), "what is asked for cancels itself out. Take one of the terms away.")
 
     def _text_vector(self, text: str, model: ModelRecord) -> Vector:
         known = self._remembered(model, text)
@@ -112,6 +120,13 @@ class QueryEmbedder:
                 f"or run 'picsift index --model {model.name}' to embed the photos again."
             )
         return embedder
+
+
+def _unit(vector: Vector, nothing_left: str) -> Vector:
+    norm = float(np.linalg.norm(vector))
+    if norm < 1e-6:
+        raise QueryError(nothing_left)
+    return vector / np.float32(norm)
 
 
 def _prepared(picture: Picture, embedder: Embedder, decoder: PictureDecoder) -> Pixels:

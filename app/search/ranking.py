@@ -26,14 +26,14 @@ class Hit:
 
     Attributes:
         photo: what the catalog knows of it.
-        score: cosine with the query, -1 to 1.
+        score: cosine with the query, -1 to 1; None where nothing was looked for.
         relevance: calibrated, 0 to 1; None where no calibration exists.
         frame: the number of a video's best frame; 0 for its poster, and for a photo.
         moment_s: when that frame is shown, in seconds from the start; None for a photo.
     """
 
     photo: PhotoRecord
-    score: float
+    score: float | None
     relevance: float | None = None
     frame: int = 0
     moment_s: float | None = None
@@ -69,7 +69,7 @@ def _by_score(
     found = zip(ids[first:end].tolist(), scores[first:end].tolist(), strict=True)
     best = {photo_of(index_id): (score, number_of(index_id)) for index_id, score in found}
     hits = [Hit(photo, best[photo.id][0], frame=best[photo.id][1]) for photo in photos(list(best))]
-    hits.sort(key=lambda hit: (-hit.score, str(hit.photo.path)))
+    hits.sort(key=lambda hit: (-best[hit.photo.id][0], str(hit.photo.path)))
     return hits[start - first : stop - first]
 
 

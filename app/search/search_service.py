@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.search.batching import Batcher
+from app.search.hints import folder_hint
 from app.search.index_pass import Found, Look, index_passes
 from app.search.live_index import LiveIndex
 from app.search.picture_decoder import PictureDecoder
@@ -20,7 +22,8 @@ from app.search.query_embedder import NOTHING, QueryEmbedder, Vector
 from app.search.ranking import Hit, page
 from app.search.recent_photos import RecentPhotos
 from indexer.catalog.frame_ids import frame_id, photo_of
-from indexer.catalog.records import ModelRecord, PhotoFilter
+from indexer.catalog.photo_filter import PhotoFilter
+from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder
 from indexer.errors import QueryError
 from indexer.library import Library
@@ -39,6 +42,7 @@ class SearchResult:
         took_ms: wall time of the search in milliseconds.
         hits: best first.
         has_more: whether another page follows.
+        hint: where nothing was found, what may have been meant; None where nothing is known.
     """
 
     query: str
@@ -47,6 +51,7 @@ class SearchResult:
     took_ms: float
     hits: list[Hit]
     has_more: bool
+    hint: str | None = None
 
 
 class SearchService:
@@ -75,7 +80,7 @@ class SearchService:
         self._photos = RecentPhotos(library.catalog)
 
     def search(self, query: Query) -> SearchResult:
-        """The photos nearest to the words, the picture, or both.
+        """The photos nearest to the words, the picture, or both; of filters alone, the newest that they allow.
 
         Raises:
             QueryError: nothing to look for, a text or page out of bounds, or a picture that cannot be read.
@@ -87,8 +92,10 @@ class SearchService:
         _check(query)
         model = self.live.model()
         name = query.text or _name(query.image)
-        if query.filter and not len(self._library.catalog.allowed_ids(model.id, query.filter)):
-            return SearchResult(name, model.name, 0, (time.perf_counter() - started) * 1000, [], False)
+        if query.filter:
+            allowed = self._library.catalog.allowed_ids(model.id, query.filter)
+            if not len(allowed) or not (query.text or query.image):
+                return self._newest(name, allowed, model, query, started)
         vector = self._embedder.vector(query, model)
         return self._answer(name, vector, model, query, started, leave_out=None)
 
@@ -149,6 +156,18 @@ class SearchService:
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(name, model.name, total, took_ms, hits, has_more)
 
+    def _newest(
+        self, name: str, allowed: NDArray[np.int64], model: ModelRecord, query: Query, started: float
+    ) -> SearchResult:
+        """What the filters alone allow, the newest first; where that is nothing, why."""
+        catalog = self._library.catalog
+        ids = catalog.newest(allowed, limit=query.limit, offset=query.offset)
+        hits = [Hit(photo, None, moment_s=photo.poster_s) for photo in self._photos(ids)]
+        hint = None if len(allowed) else folder_hint(query.filter.folder, catalog.folders)
+        took_ms = (time.perf_counter() - started) * 1000
+        has_more = query.offset + len(ids) < len(allowed)
+        return SearchResult(name, model.name, len(allowed), took_ms, hits, has_more, hint)
+
     def _with_moments(self, hits: list[Hit], model: ModelRecord) -> list[Hit]:
         """The hits, those that are videos with the moment of their frame."""
         ids = {hit.photo.id: frame_id(hit.photo.id, hit.frame) for hit in hits if hit.frame}
@@ -185,9 +204,7 @@ def _with_words(query: Query) -> Query:
 
 
 def _check(query: Query) -> None:
-    if not query.text.strip() and query.image is None:
-        if query.filter:
-            raise QueryError("the query has filters but nothing to look for. Add a word or two, or a picture.")
+    if not query.text.strip() and query.image is None and not query.filter:
         raise QueryError(NOTHING)
     if len(query.text) > MAX_TEXT:
         raise QueryError(f"the query has {len(query.text):,} characters; at most {MAX_TEXT:,} are taken. Shorten it.")

@@ -33,7 +33,7 @@ class HitAnswer(BaseModel):
 
     id: int
     path: PathText
-    score: float = Field(description="Cosine of query and photo, -1 to 1.")
+    score: float | None = Field(description="Cosine of query and photo, -1 to 1; null of filters alone.")
     relevance: float | None = Field(description="Calibrated, 0 to 1; null where there is no calibration.")
     taken_at: LocalTime | None = Field(description="Local time where it was taken, without a zone.")
     width: int | None
@@ -51,7 +51,7 @@ class HitAnswer(BaseModel):
         return cls(
             id=photo.id,
             path=str(photo.path),
-            score=round(hit.score, 6),
+            score=None if hit.score is None else round(hit.score, 6),
             relevance=hit.relevance,
             taken_at=photo.taken_at,
             width=photo.width,
@@ -65,12 +65,13 @@ class HitAnswer(BaseModel):
 
 
 class SearchAnswer(BaseModel):
-    """The photos that were found, best first."""
+    """The photos that were found, best first; of filters alone, the newest first."""
 
     query: str
     model: str
     total: int = Field(description="Photos that the filters allow.")
     took_ms: float
+    hint: str | None = Field(description="Where nothing was found: what may have been meant, if that is known.")
     hits: list[HitAnswer]
 
     @classmethod
@@ -81,6 +82,7 @@ class SearchAnswer(BaseModel):
             model=result.model,
             total=result.total,
             took_ms=round(result.took_ms, 1),
+            hint=result.hint,
             hits=[HitAnswer.of(hit) for hit in result.hits],
         )
 

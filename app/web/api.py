@@ -1,15 +1,15 @@
 """The HTTP API under /api/v1. It turns requests into service calls; it searches nothing and opens no file itself."""
 
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
 
 from app.bootstrap import Services
 from app.names import safe_filename
-from app.search import query
 from app.status import read_status
 from app.web import pictures, problems
 from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer
@@ -20,43 +20,23 @@ from app.web.originals import Original
 from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
 from app.web.responses import FILE, PICTURE, WEBP, refusals
+from app.web.search_fields import ListingFields, PictureFields, SearchFields
 from app.web.tag_api import router as tag_router
 from indexer.errors import ImageError
 from indexer.pictures.video_frames import MAX_FRAMES
 
 PREFIX = "/api/v1"
-DEFAULT_LIMIT = 20
 router = APIRouter(prefix=PREFIX)
 
 
-Limit = Annotated[int, Query(ge=1, le=query.MAX_LIMIT, description="Hits wanted.")]
-Offset = Annotated[int, Query(ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")]
-Words = Annotated[
-    str, Query(description="Words; after:, before:, folder:, place: and tag: filters may stand among them.")
-]
-After = Annotated[str | None, Query(description="Taken in or after this year, month or day, such as 2021-06.")]
-Before = Annotated[str | None, Query(description="Taken before this year, month or day.")]
-Folder = Annotated[str | None, Query(description="An absolute folder, or names of folders such as Holiday/Beach.")]
-
 OriginalDep = Annotated[Original, Depends(opened_original)]
 Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame, as in a hit.")]
-Place = Annotated[str | None, Query(description="A city, region or country, such as Lisbon or New York.")]
 
 
 @router.get("/search", responses=refusals(400, 422, 503))
-def search(
-    services: ServicesDep,
-    q: Words = "",
-    limit: Limit = DEFAULT_LIMIT,
-    offset: Offset = 0,
-    after: After = None,
-    before: Before = None,
-    folder: Folder = None,
-    place: Place = None,
-) -> SearchAnswer:
-    """Photos that match the words, best first."""
-    wanted = query.Query(limit=limit, offset=offset, **_asked(q, after, before, folder, place))
-    return SearchAnswer.of(services.search.search(wanted))
+def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> SearchAnswer:
+    """Photos that match the words, best first; of filters alone, the newest first."""
+    return SearchAnswer.of(services.search.search(asked.query()))
 
 
 @router.post("/pictures", include_in_schema=False)  # the page's own: what it answers is of use to the page alone
@@ -70,24 +50,15 @@ async def take_in(request: Request, services: ServicesDep) -> dict[str, str]:
 
 @router.post("/search", responses=refusals(400, 413, 415, 422, 503))
 async def search_by_picture(
-    request: Request,
-    services: ServicesDep,
-    file: Annotated[UploadFile, File(description="A picture in any format that is indexed; it is not kept.")],
-    q: Annotated[str, Form(description="Words to mix in.")] = "",
-    limit: Annotated[int, Form(ge=1, le=query.MAX_LIMIT)] = DEFAULT_LIMIT,
-    offset: Annotated[int, Form(ge=0, le=query.MAX_OFFSET)] = 0,
-    after: Annotated[str | None, Form()] = None,
-    before: Annotated[str | None, Form()] = None,
-    folder: Annotated[str | None, Form()] = None,
-    place: Annotated[str | None, Form()] = None,
+    request: Request, services: ServicesDep, asked: Annotated[PictureFields, Form(media_type="multipart/form-data")]
 ) -> SearchAnswer:
     """Photos like the picture; with words, photos that match both."""
     turns: PictureTurns = request.app.state.turns
     async with turns.body():
-        picture = await file.read()
+        picture = await asked.file.read()
         if not picture:
-            raise ImageError(f"the uploaded file {file.filename!r} is empty. Send a picture.")
-        wanted = query.Query(image=picture, limit=limit, offset=offset, **_asked(q, after, before, folder, place))
+            raise ImageError(f"the uploaded file {asked.file.filename!r} is empty. Send a picture.")
+        wanted = replace(asked.query(), image=picture)
         return SearchAnswer.of(await turns.run(services.search.search, wanted))
 
 
@@ -98,9 +69,12 @@ def photo(services: ServicesDep, found: PhotoDep) -> PhotoAnswer:
 
 
 @router.get("/photos/{photo_id}/similar", responses=refusals(400, 404, 422, 503))
-def similar(services: ServicesDep, found: PhotoDep, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> SearchAnswer:
+def similar(services: ServicesDep, found: PhotoDep, asked: Annotated[ListingFields, Query()]) -> SearchAnswer:
     """Photos like this one, itself not among them."""
-    return SearchAnswer.of(services.search.similar(found.id, limit=limit, offset=offset))
+    result = services.search.similar(
+        found.id, limit=asked.limit, offset=asked.offset, filter=asked.filter(), sort=asked.sort
+    )
+    return SearchAnswer.of(result)
 
 
 @router.get("/photos/{photo_id}/thumbnail", response_class=Response, responses=PICTURE)
@@ -178,9 +152,3 @@ def _answered(api: FastAPI, description: str) -> dict[str, dict[str, Any]]:
     listed = api.openapi()["paths"]
     api.openapi_schema = None  # FastAPI would keep it without the path that a proxy puts before all others
     return {description: {"get": {}}, f"{PREFIX}/pictures": {"post": {}}, **listed}
-
-
-def _asked(q: str, after: str | None, before: str | None, folder: str | None, place: str | None) -> dict[str, Any]:
-    """The words and the filter: what stands among the words and what stands beside them both hold."""
-    words, among = query.parse(q)
-    return {"text": words, "filter": query.merge(among, query.make_filter(after, before, folder, place))}

@@ -65,5 +65,7 @@ def _sentence(problem: dict[str, object]) -> str:
     """One failed parameter: its name, what is wrong, and the value."""
     where = problem["loc"]
     name = where[-1] if isinstance(where, tuple) and where else "request"
+    if problem["type"] == "extra_forbidden":
+        return f"{printable(str(name)[:60])}: nothing here is called that; /openapi.json names what there is"
     shown = repr(problem.get("input"))
     return f"{name}: {problem['msg']}, not {shown if len(shown) <= 60 else shown[:60] + '…'}"

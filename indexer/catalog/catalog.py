@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.catalog.filters import passing
 from indexer.catalog.model_catalog import ModelCatalog
 from indexer.catalog.stores import (
     companion_store,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from indexer.catalog.photo_filter import PhotoFilter
     from indexer.catalog.records import (
         CopiedPhoto,
         Counts,
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
         KnownPhoto,
         Move,
         NewPhoto,
-        PhotoFilter,
         PhotoRecord,
         Root,
     )
@@ -184,7 +185,15 @@ class Catalog(ModelCatalog):
 
     def allowed_ids(self, model_id: int, wanted: PhotoFilter) -> NDArray[np.int64]:
         """Give the ids (n,) of the photos that a model has embedded and that pass the filter, sorted."""
-        return self._read(photo_queries.allowed_ids, model_id, wanted)
+        return self._read(passing.allowed_ids, model_id, wanted)
+
+    def newest(self, ids: NDArray[np.int64], *, limit: int, offset: int = 0) -> list[int]:
+        """Give some of these ids (n,), of the newest photos first and of those without a date last."""
+        return self._read(photo_queries.newest, ids, limit, offset)
+
+    def folders(self) -> list[str]:
+        """Give the absolute paths of all folders that photos lie in."""
+        return self._read(photo_queries.folders)
 
     def copies_of(self, photo_id: int) -> list[PhotoRecord]:
         """Give the other photos that show the very same picture, whatever their metadata, by path."""

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from indexer.catalog.tag_records import TagPath
     from indexer.metadata.photo_metadata import PhotoMetadata
 
 State = Literal["ok", "failed"]
@@ -196,32 +195,6 @@ class ModelRecord:
     name: str
     fingerprint: str
     dim: int
-
-
-@dataclass(frozen=True)
-class PhotoFilter:
-    """Which photos a search may return.
-
-    Attributes:
-        after: taken at this moment or later.
-        before: taken before this moment.
-        folder: an absolute folder, with what lies below it, or a sequence of whole folder names that occurs
-            anywhere in a photo's folder ("Holiday/Beach"). Upper and lower case are the same.
-        place: words that stand together in the name of a photo's city, region or country ("new york"). Upper and
-            lower case, and letters with and without accents, are the same.
-        tags: each the names of a tag as they follow each other in its path; a photo has all of them, or what lies
-            under them, suggested or accepted.
-    """
-
-    after: datetime | None = None
-    before: datetime | None = None
-    folder: str | None = None
-    place: str | None = None
-    tags: tuple[TagPath, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether this filter asks for anything at all."""
-        return self.after is not None or self.before is not None or bool(self.folder or self.place or self.tags)
 
 
 @dataclass(frozen=True)

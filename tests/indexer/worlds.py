@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from indexer.catalog.frame_ids import FIRST_FRAME, number_of, photo_of
-from indexer.catalog.records import PhotoFilter
+from indexer.catalog.photo_filter import PhotoFilter
 from indexer.embedder import Embedder
 from indexer.library import open_library
 from indexer.pipeline import sync

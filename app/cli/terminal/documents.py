@@ -20,6 +20,7 @@ def search_document(result: SearchResult) -> Document:
         "model": result.model,
         "total": result.total,
         "took_ms": round(result.took_ms, 1),
+        "hint": result.hint,
         "hits": [_hit(hit) for hit in result.hits],
     }
 
@@ -47,7 +48,7 @@ def _hit(hit: Hit) -> Document:
     photo = hit.photo
     return {
         "path": str(photo.path),
-        "score": round(hit.score, 6),
+        "score": None if hit.score is None else round(hit.score, 6),
         "relevance": hit.relevance,
         "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
         "width": photo.width,

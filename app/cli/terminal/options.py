@@ -10,8 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from app.search.query import MAX_LIMIT, MAX_OFFSET, make_filter
-from indexer.catalog.records import PhotoFilter
+from app.search.language.filter_fields import filter_of
+from app.search.language.filter_words import NAMES
+from app.search.query import MAX_LIMIT, MAX_OFFSET
+from indexer.catalog.photo_filter import PhotoFilter
 
 
 class Sort(StrEnum):
@@ -55,6 +57,36 @@ PlaceOption = Annotated[
     str | None,
     typer.Option("--place", metavar="NAME", help="Only photos from a city, region or country of this name."),
 ]
+
+
+def _filter_option(name: str, metavar: str, help: str) -> Any:
+    return typer.Option(f"--{name}", metavar=metavar, help=help, show_default=False)
+
+
+OnOption = Annotated[str | None, _filter_option("on", "DATE", "Only photos of this year, month or day.")]
+YearOption = Annotated[str | None, _filter_option("year", "YEARS", "Only photos of a year, or of 2019..2021.")]
+MonthOption = Annotated[str | None, _filter_option("month", "MONTH", "Only photos of this month of any year.")]
+NearOption = Annotated[str | None, _filter_option("near", "LAT,LON,KM", "Only photos taken within a circle.")]
+CameraOption = Annotated[str | None, _filter_option("camera", "WORDS", "Only photos of a camera of this name.")]
+LensOption = Annotated[str | None, _filter_option("lens", "WORDS", "Only photos through a lens of this name.")]
+NameOption = Annotated[str | None, _filter_option("name", "TEXT", "Only files with this in their name; * and ? hold.")]
+TypeOption = Annotated[str | None, _filter_option("type", "TYPE", "Only photo, video, raw, or a format such as jpeg.")]
+TagOption = Annotated[list[str] | None, _filter_option("tag", "TAG", "Only photos with this tag; several: with all.")]
+KeywordOption = Annotated[
+    list[str] | None, _filter_option("keyword", "WORDS", "Only photos whose files carry this keyword.")
+]
+RatingOption = Annotated[str | None, _filter_option("rating", "STARS", "Only photos of 4, 3..5 or '>=4' stars.")]
+WidthOption = Annotated[str | None, _filter_option("width", "PIXELS", "Only pictures so wide, such as '>=3000'.")]
+HeightOption = Annotated[str | None, _filter_option("height", "PIXELS", "Only pictures so high, such as '>=3000'.")]
+OrientationOption = Annotated[
+    str | None, _filter_option("orientation", "SHAPE", "Only landscape, portrait or square pictures.")
+]
+IsOption = Annotated[list[str] | None, _filter_option("is", "WHAT", "Only favourite, video, raw...")]
+HasOption = Annotated[list[str] | None, _filter_option("has", "WHAT", "Only photos that know their gps, date...")]
+DuplicateOption = Annotated[
+    str | None, _filter_option("duplicate", "YES/NO", "no: one of each picture; yes: what there are several of.")
+]
+NotOption = Annotated[list[str] | None, _filter_option("not", "FILTER", "Leave out what passes it: camera:canon.")]
 TagArgument = Annotated[
     str, typer.Argument(metavar="TAG", help="Such as dog, or animal/dog where several have that name.")
 ]
@@ -73,11 +105,29 @@ class Listing:
     before: BeforeOption = None
     folder: FolderOption = None
     place: PlaceOption = None
+    on: OnOption = None
+    year: YearOption = None
+    month: MonthOption = None
+    near: NearOption = None
+    camera: CameraOption = None
+    lens: LensOption = None
+    name: NameOption = None
+    type: TypeOption = None
+    tag: TagOption = None
+    keyword: KeywordOption = None
+    rating: RatingOption = None
+    width: WidthOption = None
+    height: HeightOption = None
+    orientation: OrientationOption = None
+    is_: IsOption = None
+    has: HasOption = None
+    duplicate: DuplicateOption = None
+    not_: NotOption = None
 
     @property
     def filter(self) -> PhotoFilter:
         """The photos that may be listed."""
-        return make_filter(self.after, self.before, self.folder, self.place)
+        return filter_of({name: getattr(self, "is_" if name == "is" else name) for name in NAMES}, self.not_ or ())
 
 
 def with_listing(command: Callable[..., None]) -> Callable[..., None]:

@@ -47,7 +47,9 @@ def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
         _write_table(result, first_rank)
     else:
         for hit in result.hits:
-            print(f"{hit.score:.4f}\t{field(hit.photo.path)}")  # noqa: T201
+            print(f"{'-' if hit.score is None else f'{hit.score:.4f}'}\t{field(hit.photo.path)}")  # noqa: T201
+    if result.hint and not result.hits and not json:
+        say(printable(result.hint))
 
 
 def show_report(report: SyncReport, *, json: bool) -> None:
@@ -90,7 +92,8 @@ def _write_table(result: SearchResult, first_rank: int) -> None:
         path = printable(hit.photo.path)
         moment = "" if hit.moment_s is None else f"  (at {clock(hit.moment_s)})"
         away = ("", "") if hit.photo.missing_since is None else ("  (not reachable)", "yellow")
-        console.print(Text.assemble((f"{rank:>4}", "dim"), f"  {hit.score:>6.3f}  {taken:<16}  {path}{moment}", away))
+        score = "–" if hit.score is None else f"{hit.score:.3f}"
+        console.print(Text.assemble((f"{rank:>4}", "dim"), f"  {score:>6}  {taken:<16}  {path}{moment}", away))
     more = "; --offset shows more" if result.has_more else ""
     found = f"{len(result.hits)} of {result.total:,} photos in {result.took_ms:.0f} ms, by {result.model}{more}"
     console.print(Text(printable(found), style="dim"))

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, replace
 
 from app.bootstrap import Services
-from app.search.query import MAX_OFFSET, Prepared, Query, make_filter, merge, parse
+from app.search.language.filter_fields import make_filter
+from app.search.language.filter_group import merge
+from app.search.language.parsing import parse
+from app.search.query import MAX_OFFSET, Prepared, Query
 from app.search.search_service import Hit, SearchResult
-from indexer.catalog.records import PhotoFilter, PhotoRecord
+from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag
 from indexer.errors import ImageError, QueryError
 
@@ -62,8 +65,7 @@ def ask(services: Services, fields: Fields, sample: Sample | None = None) -> Sho
     Raises:
         PicsiftError: there is nothing to look for, or it cannot be understood or answered.
     """
-    words, wanted = _asked(fields)
-    query = Query(text=words, filter=wanted, limit=PAGE_SIZE)
+    query = replace(_asked(fields), limit=PAGE_SIZE)
     result = services.search.search(_with_picture(services, query, sample))
     return Shown(query, None, sample, result, tuple(result.hits))
 
@@ -102,7 +104,7 @@ def ask_like(services: Services, fields: Fields, photo_id: object) -> Shown:
         PicsiftError: it is not there any more, or nothing can be answered.
     """
     photo = find(services, photo_id)
-    _, wanted = _asked(fields)
+    wanted = _asked(fields).filter
     result = services.search.similar(photo.id, limit=PAGE_SIZE, filter=wanted)
     return Shown(Query(filter=wanted, limit=PAGE_SIZE), photo, None, result, tuple(result.hits))
 
@@ -162,9 +164,9 @@ def _with_picture(services: Services, query: Query, sample: Sample | None) -> Qu
     return replace(query, image=dropped.prepared)
 
 
-def _asked(fields: Fields) -> tuple[str, PhotoFilter]:
-    """The words, and the filter that the words and the fields beside them make together."""
-    words, among = parse(fields.words or "")
+def _asked(fields: Fields) -> Query:
+    """The query, with the filter that the words and the fields beside them make together."""
+    asked = parse(fields.words or "")
     beside = ((text or "").strip() or None for text in (fields.after, fields.before, fields.folder, fields.place))
     after, before, folder, place = beside
-    return words, merge(among, make_filter(after, before, folder, place))
+    return replace(asked, filter=merge(asked.filter, make_filter(after, before, folder, place)))

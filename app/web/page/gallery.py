@@ -33,7 +33,9 @@ def tiles(hits: Iterable[Hit]) -> str:
 def summary(shown: Shown) -> str:
     """How many photos were searched for what, how long it took, and which model answered."""
     result = shown.result
-    searched = f"Searched {_count(result.total)} in {_duration(result.took_ms)}"
+    newest = bool(shown.hits) and shown.hits[0].score is None  # filters alone: nothing was compared
+    found = f"{_count(result.total)}, the newest first, found" if newest else f"Searched {_count(result.total)}"
+    searched = f"{found} in {_duration(result.took_ms)}"
     model = f'<span title="{safe(result.model)}"> · model {safe(Path(result.model).name)}</span>'
     return f'<p class="summary">{searched}{model}</p>'
 
@@ -41,7 +43,9 @@ def summary(shown: Shown) -> str:
 def nothing_found(shown: Shown) -> str:
     """Why there is no hit, and what to do."""
     if shown.query.filter != type(shown.query.filter)():
-        return _notice("No photo passes these filters", "<p>Widen the dates, or leave the folder or the place out.</p>")
+        hint = f"<p>{safe(_sentence(shown.result.hint))}</p>" if shown.result.hint else ""
+        advice = "<p>Widen the dates, or leave the folder or the place out.</p>"
+        return _notice("No photo passes these filters", hint or advice)
     return _notice("Nothing to compare with", "<p>The library holds no other photo yet.</p>")
 
 
@@ -95,9 +99,15 @@ def _tile(hit: Hit) -> str:
         f'<li class="tile{missing}" style="--ratio:{ratio:.3f}">'
         f'<button type="button" data-id="{photo.id}" title="{name}">'
         f'<img src="{photo_url(photo, "thumbnail", hit.frame)}" alt="{name}" loading="lazy" decoding="async">{badge}'
-        f"{_moment(hit)}"
+        f"{_moment(hit)}{_score(hit)}</button></li>"
+    )
+
+
+def _score(hit: Hit) -> str:
+    if hit.score is None:
+        return ""
+    return (
         f'<span class="score" title="Score: how near the photo is to what was asked, at most 1">{hit.score:.2f}</span>'
-        "</button></li>"
     )
 
 
@@ -120,6 +130,10 @@ def _empty_library(library: Path) -> str:
 
 def _notice(title: str, body: str) -> str:
     return f'<section class="notice"><h2>{safe(title)}</h2>{body}</section>'
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _count(photos: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from indexer.catalog.filters.place_filter import folded
+from indexer.catalog.filters.words import folded
 from indexer.catalog.tag_records import TagPath
 
 

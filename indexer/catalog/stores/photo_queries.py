@@ -7,26 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 
-from indexer.catalog.database import IN_LIMIT, fetch_ids, in_chunks
-from indexer.catalog.filters import place_filter, tag_filter
-from indexer.catalog.filters.folder_filter import matching
-from indexer.catalog.records import Counts, KnownPhoto, PhotoFilter, PhotoRecord
-from indexer.catalog.stores import companion_store, suggestion_store, tag_store
+from indexer.catalog.database import IN_LIMIT, in_chunks
+from indexer.catalog.records import Counts, KnownPhoto, PhotoRecord
+from indexer.catalog.stores import companion_store
 from indexer.catalog.stores.description_store import keywords_of
-from indexer.catalog.stores.embedding_store import photo_ids
 from indexer.catalog.stores.photo_store import locate
 from indexer.catalog.stores.root_store import root_paths
 from indexer.catalog.tables import EmbeddingRow, FolderRow, PhotoRow, PlaceRow, RootRow
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Row
 
@@ -124,62 +121,21 @@ def counts(connection: Connection) -> Counts:
     return Counts(photos=total - failed, failed=failed, missing=missing)
 
 
-def allowed_ids(connection: Connection, model_id: int, wanted: PhotoFilter) -> NDArray[np.int64]:
-    """Give the ids of the photos that the model has embedded and that pass the filter: (n,) int64, sorted."""
-    if not wanted:
-        return photo_ids(connection, model_id)
-    query = select(PhotoRow.id).where(*_taken(wanted))
-    parts = [
-        fetch_ids(connection, narrowed)
-        for there in _at_places(connection, query, wanted.place)
-        for narrowed in _in_folders(connection, there, wanted.folder)
-    ]
-    passing = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
-    if wanted.tags:
-        tags = tag_store.paths(connection)
-        for path in wanted.tags:
-            held = suggestion_store.photos_with(connection, tag_filter.matching(path, tags))
-            passing = np.intersect1d(passing, held, assume_unique=True)
-    # Only sound photos have embeddings, so that their state need not be asked.
-    if len(passing) > IN_LIMIT:
-        return np.intersect1d(passing, photo_ids(connection, model_id), assume_unique=True)
-    embedded = select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == model_id)
-    return fetch_ids(connection, embedded.where(EmbeddingRow.photo_id.in_(passing.tolist())))
+def newest(connection: Connection, ids: NDArray[np.int64], limit: int, offset: int) -> list[int]:
+    """Give the ids `offset` to `offset + limit` of these photos, the newest first, those without a date last."""
+    order = (PhotoRow.taken_at.desc().nulls_last(), PhotoRow.id.desc())
+    if len(ids) <= IN_LIMIT:
+        query = select(PhotoRow.id).where(PhotoRow.id.in_(ids.tolist())).order_by(*order)
+        return list(connection.execute(query.limit(limit).offset(offset)).scalars())
+    allowed = set(ids.tolist())
+    numbers = connection.execute(select(PhotoRow.id).order_by(*order)).scalars()
+    return list(islice((number for number in numbers if number in allowed), offset, offset + limit))
 
 
-def _taken(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.after is not None:
-        conditions.append(PhotoRow.taken_at >= _wall_clock(wanted.after))
-    if wanted.before is not None:
-        conditions.append(PhotoRow.taken_at < _wall_clock(wanted.before))
-    return conditions
-
-
-def _wall_clock(moment: datetime) -> datetime:
-    if moment.tzinfo is not None:
-        raise ValueError(f"a photo's date is its camera's wall clock, without a zone, and {moment!r} has one")
-    return moment
-
-
-def _in_folders(connection: Connection, query: Select[int], folder: str | None) -> Iterator[Select[int]]:
-    """Narrow a query of photos to a folder: in as many statements as its matches need, none where there are none."""
-    if not folder:
-        yield query
-        return
-    rows = connection.execute(select(FolderRow.id, RootRow.path, FolderRow.path).join(RootRow))
-    for chunk in in_chunks(list(matching(folder, rows))):
-        yield query.where(PhotoRow.folder_id.in_(chunk))
-
-
-def _at_places(connection: Connection, query: Select[int], place: str | None) -> Iterator[Select[int]]:
-    """Narrow a query of photos to places, as _in_folders() does to folders."""
-    if not place:
-        yield query
-        return
-    rows = connection.execute(select(PlaceRow.id, PlaceRow.city, PlaceRow.region, PlaceRow.country))
-    for chunk in in_chunks(list(place_filter.matching(place, rows))):
-        yield query.where(PhotoRow.place_id.in_(chunk))
+def folders(connection: Connection) -> list[str]:
+    """Give the paths of all folders of photos, absolute, in order."""
+    rows = connection.execute(select(RootRow.path, FolderRow.path).join_from(FolderRow, RootRow))
+    return sorted(str(Path(root, folder)) for root, folder in rows)
 
 
 def _records(connection: Connection, condition: ColumnElement[bool]) -> Iterator[PhotoRecord]:

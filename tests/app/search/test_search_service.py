@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from app.search.language.filter_fields import make_filter
 from app.search.live_index import EmptyLibraryError
-from app.search.query import MAX_LIMIT, MAX_TEXT, Query, make_filter
+from app.search.query import MAX_LIMIT, MAX_TEXT, Query
 from indexer.errors import LibraryError, ModelError, QueryError
 from tests.app.colours import ColourEmbedder, World, names
 

@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from app.cli.terminal import documents
 from app.clock import clock
-from app.search.query import Query, make_filter
+from app.search.language.filter_fields import make_filter
+from app.search.query import Query
 from app.web import pictures
 from app.web.api import build_api
 from app.web.door.security import Gate

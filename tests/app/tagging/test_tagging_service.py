@@ -34,7 +34,7 @@ def tags(services):
 
 
 def _nothing():
-    from indexer.catalog.records import PhotoFilter
+    from indexer.catalog.photo_filter import PhotoFilter
 
     return PhotoFilter()
 

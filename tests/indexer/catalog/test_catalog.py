@@ -15,7 +15,8 @@ from sqlalchemy import event
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import open_database
-from indexer.catalog.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
+from indexer.catalog.photo_filter import PhotoFilter
+from indexer.catalog.records import CopiedPhoto, Counts, FailedPhoto, Move
 from indexer.catalog.stores import photo_queries
 from indexer.errors import ModelError, RootError
 from indexer.folders.ignoring import NOTHING_MORE

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import open_database
 from indexer.catalog.frame_ids import FIRST_FRAME, frame_id
-from indexer.catalog.records import CopiedPhoto, Counts, FailedPhoto, Move, PhotoFilter
+from indexer.catalog.photo_filter import PhotoFilter
+from indexer.catalog.records import CopiedPhoto, Counts, FailedPhoto, Move
 from tests.fuzzing import examples
 from tests.indexer.catalog_samples import DIM, new, vectors
 

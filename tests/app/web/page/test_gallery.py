@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.search.query import Query, make_filter
+from app.search.language.filter_fields import make_filter
+from app.search.query import Query
 from app.search.search_service import Hit, SearchResult
 from app.web.page import gallery, viewer
 from app.web.page.browsing import Shown

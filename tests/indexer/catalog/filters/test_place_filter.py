@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.catalog.filters.place_filter import folded, matching
+from indexer.catalog.filters.place_filter import matching
+from indexer.catalog.filters.words import folded
 
 PLACES = [
     (1, "Paris", "Île-de-France", "France"),

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import FILE_NAME, SCHEMA_VERSION, open_database, reading, schema_version, writing
 from indexer.catalog.migrations import upgrade
-from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, PhotoFilter
+from indexer.catalog.photo_filter import PhotoFilter
+from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto
 from indexer.metadata.photo_metadata import Keyword, PhotoMetadata
 from tests.indexer.catalog_samples import DIM, new, vectors
 

@@ -1,0 +1,100 @@
+"""Filters joined: side by side, by OR, by NOT. Pure; what one filter means is known to `filter_words.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import reduce
+from typing import Any
+
+from indexer.catalog.photo_filter import PhotoFilter
+from indexer.errors import QueryError
+
+
+@dataclass
+class FilterGroup:
+    """Filters that stand side by side, those joined by OR in a list of their own."""
+
+    alternatives: list[list[PhotoFilter]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    joins: bool = False  # OR has been read, and what it joins has not
+    excludes: bool = False  # NOT has been read
+
+    def add(self, wanted: PhotoFilter) -> None:
+        """Take a filter in, as what stands before it says."""
+        if self.excludes:
+            wanted, self.excludes = none_of(wanted), False
+        if self.joins:
+            self.alternatives[-1].append(wanted)
+            self.joins = False
+        else:
+            self.alternatives.append([wanted])
+
+    def filter(self) -> PhotoFilter:
+        """What all of them come to."""
+        return all_of([any_of(group) for group in self.alternatives])
+
+    def expect_nothing(self) -> None:
+        """Raise QueryError where an operator waits for a filter."""
+        if self.joins or self.excludes:
+            word = "OR" if self.joins else "NOT"
+            raise QueryError(f"{word} stands before no filter. Write one behind it, or quote the word.")
+
+
+def all_of(filters: Sequence[PhotoFilter]) -> PhotoFilter:
+    """The filter that passes what each of them passes."""
+    return reduce(_both, filters, PhotoFilter())
+
+
+def any_of(filters: Sequence[PhotoFilter]) -> PhotoFilter:
+    """The filter that passes what one of them passes."""
+    return filters[0] if len(filters) == 1 else PhotoFilter(either=(tuple(filters),))
+
+
+def none_of(rejected: PhotoFilter) -> PhotoFilter:
+    """The filter that passes what this one does not."""
+    return PhotoFilter(without=(rejected,))
+
+
+def _both(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
+    """Joined field by field; where a field holds one value and both name another one, the second stands by itself."""
+    joined: dict[str, Any] = {}
+    for field_ in fields(PhotoFilter):
+        one, other = getattr(first, field_.name), getattr(second, field_.name)
+        if isinstance(field_.default, tuple):
+            joined[field_.name] = tuple(dict.fromkeys(one + other))
+        elif field_.name in ("after", "before"):
+            pick = max if field_.name == "after" else min
+            joined[field_.name] = pick((moment for moment in (one, other) if moment), default=None)
+        elif one not in (field_.default, other) and other != field_.default:
+            return replace(first, either=(*first.either, (second,)))
+        else:
+            joined[field_.name] = other if one == field_.default else one
+    return PhotoFilter(**joined)
+
+
+def merge(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
+    """The filter that passes what both pass.
+
+    Raises:
+        QueryError: they name two folders or two places, or no date can pass.
+    """
+    for kind in ("folder", "place"):
+        one, other = getattr(first, kind), getattr(second, kind)
+        if one and other and one != other:
+            raise QueryError(f"two {kind}s are asked for, {one!r} and {other!r}. Leave one.")
+    return possible(all_of([first, second]))
+
+
+def possible(wanted: PhotoFilter) -> PhotoFilter:
+    """The same filter.
+
+    Raises:
+        QueryError: no date can pass it.
+    """
+    if wanted.after and wanted.before and wanted.after >= wanted.before:
+        raise QueryError(
+            f"no photo can be both from {wanted.after:%Y-%m-%d} on and before {wanted.before:%Y-%m-%d}. "
+            "Exchange the two dates."
+        )
+    return wanted

@@ -1,0 +1,58 @@
+"""A query's text, read from left to right: words, quotations, whatever stands there. Pure; it means nothing yet."""
+
+from __future__ import annotations
+
+import re
+
+_QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”')
+_WORD = re.compile(r"\S*")
+_WORD_IN_PARENTHESES = re.compile(r"[^\s)]*")
+
+
+class QueryText:
+    """The text and how far it has been read."""
+
+    def __init__(self, text: str) -> None:
+        """Stand at its beginning."""
+        self.whole = text
+        self.at = 0
+
+    @property
+    def rest(self) -> str:
+        """What has not been read."""
+        return self.whole[self.at :]
+
+    def skip(self) -> bool:
+        """Go past blanks; whether anything follows."""
+        while self.at < len(self.whole) and self.whole[self.at].isspace():
+            self.at += 1
+        return self.at < len(self.whole)
+
+    def match(self, pattern: re.Pattern[str], ahead: int = 0) -> re.Match[str] | None:
+        """What the pattern finds right here, or so many characters ahead; it is not read yet."""
+        return pattern.match(self.whole, self.at + ahead)
+
+    def quoted(self) -> str | None:
+        """Read a quotation; None where none stands here, or it is never closed."""
+        match = self.match(_QUOTED)
+        if match is None:
+            return None
+        self.at = match.end()
+        return match[1] if match[1] is not None else match[2]
+
+    def word(self, *, in_parentheses: bool) -> str:
+        """Read up to the next blank; in parentheses, up to the one that closes them."""
+        match = self.match(_WORD_IN_PARENTHESES if in_parentheses else _WORD)
+        word = match[0] if match else ""
+        self.at += len(word)
+        return word
+
+
+def clean(words: str) -> str:
+    """One blank between words, and characters in place of an argument's bytes that are no UTF-8."""
+    return " ".join(words.split()).encode("utf-8", "replace").decode()
+
+
+def short(text: str, most: int = 40) -> str:
+    """A text for a message: a long one is cut."""
+    return text if len(text) <= most else text[:most] + "…"

@@ -1,0 +1,87 @@
+"""The parameters of a search over HTTP: how many hits, in which order, and each filter of the query language.
+
+A parameter that none of them is called is refused.
+"""
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from fastapi import UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.search import query
+from app.search.language.filter_fields import filter_of
+from app.search.language.filter_group import merge
+from app.search.language.filter_words import NAMES
+from app.search.language.parsing import parse
+from indexer.catalog.photo_filter import PhotoFilter
+
+DEFAULT_LIMIT = 20
+Text = Annotated[str | None, Field(default=None, max_length=query.MAX_TEXT)]
+Texts = Annotated[list[str], Field(default_factory=list, max_length=100)]
+
+
+class ListingFields(BaseModel):
+    """Which photos may be hits, how many of them are wanted, and in which order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Hits wanted.")
+    offset: int = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")
+    sort: Literal["relevance", "date"] = Field(
+        default="relevance", description="Best first, or the best matches with the newest first."
+    )
+    after: Text = Field(description="Taken in or after this year, month or day, such as 2021-06.")
+    before: Text = Field(description="Taken before this year, month or day.")
+    on: Text = Field(description="Taken in this year or month, or on this day.")
+    year: Text = Field(description="Taken in a year, or from one to another, such as 2019..2021.")
+    month: Text = Field(description="Taken in this month of any year, such as 7 or july.")
+    folder: Text = Field(description="An absolute folder, or names of folders such as Holiday/Beach.")
+    place: Text = Field(description="A city, region or country, such as Lisbon or New York.")
+    near: Text = Field(description="Latitude, longitude and kilometres, such as 38.71,-9.14,5.")
+    camera: Text = Field(description="Words of the camera's make or model.")
+    lens: Text = Field(description="Words of the lens's name.")
+    name: Text = Field(description="A part of the file's name; with * or ? a pattern of the whole name.")
+    type: Text = Field(description="photo, video, raw, or a format such as jpeg.")
+    tag: Texts = Field(description="Tags, all of which a photo has.")
+    keyword: Texts = Field(description="Words of keywords in the photo's files, all of which it has.")
+    rating: Text = Field(description="Stars, such as 4, 3..5 or >=4.")
+    width: Text = Field(description="Pixels, such as >=3000.")
+    height: Text = Field(description="Pixels, such as >=3000.")
+    orientation: Text = Field(description="landscape, portrait or square.")
+    is_: Texts = Field(alias="is", description="favourite, photo, video, raw, landscape, portrait, square.")
+    has: Texts = Field(description="What the photo must know of itself, such as gps.")
+    duplicate: Text = Field(description="no: one of each picture; yes: those that there are several of.")
+    not_: Texts = Field(alias="not", description="Filters that exclude, such as camera:canon.")
+
+    def filter(self) -> PhotoFilter:
+        """The filter that the fields make together.
+
+        Raises:
+            QueryError: a value is none for its filter.
+        """
+        return filter_of({name: getattr(self, "is_" if name == "is" else name) for name in NAMES}, self.not_)
+
+
+class SearchFields(ListingFields):
+    """What to look for, too."""
+
+    q: str = Field(
+        default="", description="Words, in the query language: terms with + and -, and filters, may stand among them."
+    )
+
+    def query(self) -> query.Query:
+        """The query: what stands among the words and what stands beside them both hold.
+
+        Raises:
+            QueryError: something is not understood.
+        """
+        asked = parse(self.q)
+        wanted = merge(asked.filter, self.filter())
+        return replace(asked, filter=wanted, limit=self.limit, offset=self.offset, sort=self.sort)
+
+
+class PictureFields(SearchFields):
+    """A picture to look for, alone or with words."""
+
+    file: UploadFile = Field(description="A picture in any format that is indexed; it is not kept.")

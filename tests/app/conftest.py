@@ -1,5 +1,6 @@
 """A library of five photos, each of one colour, and the services over it."""
 
+import shutil
 from datetime import datetime
 
 import pytest
@@ -17,18 +18,35 @@ def no_processes_left():
         services.dropped.close()
 
 
-@pytest.fixture
-def world(tmp_path):
-    world = World(tmp_path)
+def write_five(world):
     world.write("red.png", "red")
     world.write("green.png", "green")
     world.write("blue.png", "blue")
     world.write("trip/yellow.jpg", "yellow", datetime(2021, 7, 4, 10, 11, 12))
     world.write("trip/purple.jpg", "purple", datetime(2019, 1, 1, 8, 0, 0))
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    write_five(world)
+    return world
+
+
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory):
+    """Such a world after a run: indexed once, and copied for each test."""
+    world = World(tmp_path_factory.mktemp("indexed"))
+    write_five(world)
+    world.index()
     return world
 
 
 @pytest.fixture
-def services(world):
-    world.index()
-    return world.services()
+def services(world, indexed):
+    shutil.copytree(indexed.photos, world.photos, dirs_exist_ok=True)
+    shutil.copytree(indexed.settings.library, world.settings.library)
+    services = world.services()
+    for root in services.library.catalog.roots():
+        services.library.catalog.rename_root(root.id, world.photos)
+    return services

@@ -10,7 +10,7 @@ from filelock import FileLock
 from indexer.errors import DecoderStartError, ImageError, LibraryError
 from indexer.watching.retrying import Pauses, Retries
 from indexer.workers.isolation import WorkerPool
-from tests.indexer.following import following, wait_until
+from tests.indexer.following import Followed, following, wait_until
 from tests.indexer.worlds import draw
 
 pytestmark = pytest.mark.usefixtures("world")
@@ -292,13 +292,20 @@ def test_the_model_leaves_the_memory_and_comes_back(world):
         daemon.wait_for(added=2)
 
 
-def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world):
-    for seed in range(300):
-        draw(3000 + seed, (640, 480)).save(world.photos / f"{seed}.png")
+def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world, monkeypatch):
+    for seed in range(40):
+        world.write(f"{seed}.png", 3000 + seed)
     world.library.catalog.add_root(world.photos)
-    from tests.indexer.following import Followed
+    daemon = Followed(world, batch_size=8)
+    embed, batches = world.embedder.embed_prepared, []
 
-    daemon = Followed(world)
+    def embed_and_wait(pixels):
+        batches.append(len(pixels))
+        if len(batches) > 1:
+            assert daemon.stop.wait(60)
+        return embed(pixels)
+
+    monkeypatch.setattr(world.embedder, "embed_prepared", embed_and_wait)
     daemon.thread.start()
     wait_until(lambda: daemon.activity.now.done >= 5, "some photos are done")
     daemon.stop.set()
@@ -306,9 +313,9 @@ def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world):
     assert not daemon.thread.is_alive()
     assert daemon.error is None
     done = len(world.names())
-    assert 5 <= done < 300
+    assert 8 <= done < 40
     report = world.sync()
-    assert (report.unchanged, report.added) == (done, 300 - done)
+    assert (report.unchanged, report.added) == (done, 40 - done)
 
 
 def test_a_decoder_that_is_killed_while_it_starts_is_waited_for(world, monkeypatch):

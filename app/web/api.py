@@ -180,7 +180,7 @@ def _answered() -> dict[str, set[str]]:
     for prefix, routes in ((PREFIX, tag_router.routes), ("", router.routes)):
         for route in routes:
             assert isinstance(route, APIRoute)
-            found.setdefault(prefix + route.path, set()).update(route.methods)
+            found.setdefault(prefix + route.path, set()).update(route.methods or ())
     return found
 
 

@@ -32,10 +32,13 @@ def ready_schema():
 def what_is_ready(request, monkeypatch):
     """Libraries and decoding processes that were made before, but in tests that are about how they are made."""
     at = request.node.path.relative_to(Path(__file__).parent).parts[0]
-    if at in ("app", "indexer"):
-        for name, own in (("kept_workers", "fresh_workers"), ("ready_schema", "fresh_schema")):
-            if request.node.get_closest_marker(own) is None:
-                request.getfixturevalue(name).install(monkeypatch)
+    if at not in ("app", "indexer"):
+        return
+    for name, own in (("kept_workers", "fresh_workers"), ("ready_schema", "fresh_schema")):
+        if request.node.get_closest_marker(own) is None:
+            request.getfixturevalue(name).install(monkeypatch)
+    if request.node.get_closest_marker("fresh_workers") is not None:
+        request.getfixturevalue("kept_workers").close()  # such tests count the processes that there are
 
 
 @pytest.fixture(scope="session")

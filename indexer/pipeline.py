@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -100,6 +100,7 @@ def sync(
     leave: Callable[[str], bool] | None = None,
     videos: bool | None = None,
     removals: Removals | None = None,
+    written: Collection[str] = (),
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -118,6 +119,7 @@ def sync(
         leave: absolute path -> whether a new or changed file is left for a later run: it is still being written.
         videos: whether new videos are taken in, from now on; None is as the library was last told. Known ones stay.
         removals: what earlier runs removed, kept by the caller, so that the bound on removals holds for all of them.
+        written: absolute paths of files that were written to, whatever their stamps say.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -129,11 +131,9 @@ def sync(
     workers, batch_size = workers or os.cpu_count() or 1, batch_size or DEFAULT_BATCH
     tell, stopped = on_progress or (lambda progress: None), stop or (lambda: False)
     with library.writer_lock():
-        killed = _begin(library)
+        killed = _begin(library, videos)
         model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
         new = library.catalog.generation(model.id) == 0
-        if videos is not None:
-            library.catalog.set_setting(VIDEOS, str(int(videos)))
         check_vectors(library, model)
         tell(Progress("scan"))
         settled = reconcile(
@@ -145,6 +145,7 @@ def sync(
             stop=stopped,
             videos=library.catalog.setting(VIDEOS) == "1",
             removals=removals,
+            written=written,
         )
         total = len(settled.jobs)
         storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
@@ -165,9 +166,11 @@ def sync(
     return _report(settled, storing, messages, time.monotonic() - begun)
 
 
-def _begin(library: Library) -> bool:
+def _begin(library: Library, videos: bool | None) -> bool:
     """Clean up before anything is written, and note that a run is under way; whether the one before was killed."""
     remove_leftovers(library)
+    if videos is not None:
+        library.catalog.set_setting(VIDEOS, str(int(videos)))
     killed = library.catalog.setting(RUNNING) == "1"
     library.catalog.set_setting(RUNNING, "1")
     return killed

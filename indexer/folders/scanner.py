@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.catalog.records import FoundFile, storable_ns
+from indexer.catalog.records import FoundFile
+from indexer.catalog.stamps import changed_ns, inode_of, storable_ns
 from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.folders.ignoring import is_skipped as is_skipped
@@ -209,7 +210,8 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], folder: _Folder) -> Ite
             continue
         if stat.S_ISREG(status.st_mode):
             stamp = sidecar.stamp_beside(entry.path, beside) if beside else ""
-            files[path] = FoundFile(path, status.st_size, storable_ns(status.st_mtime_ns), stamp)
+            when = (storable_ns(status.st_mtime_ns), stamp, changed_ns(status))
+            files[path] = FoundFile(path, status.st_size, *when, inode_of(status))
 
 
 def _is_folder_link(walk: _Walk, entry: os.DirEntry[str], folder: _Folder) -> bool:

@@ -138,7 +138,8 @@ def differences(
 ) -> Iterator[tuple[Kind, str]]:
     """What two looks tell, by path; `moving`, the files that differed, is kept up to date."""
     for path, file in now.items():
-        if before.get(path) != file:
+        old = before.get(path)
+        if old is None or old[:-1] != file[:-1]:  # but for the number: some shares give another whenever they are asked
             moving.add(path)
             yield Kind.SEEN, path
         elif path in moving:

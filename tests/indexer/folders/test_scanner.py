@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.catalog.records import FoundFile, storable_ns
+from indexer.catalog.records import FoundFile
+from indexer.catalog.stamps import storable_ns
 from indexer.folders.scanner import StoppedError, is_skipped, scan
 from tests.indexer.odd_names import ODD_NAMES
 
@@ -24,7 +25,9 @@ def test_photos_are_listed_with_their_stamp(tmp_path):
     os.utime(tmp_path / "a.jpg", ns=(5, 1_600_000_000_123_456_789))
     found = scan(tmp_path)
     assert list(found.files) == ["a.jpg", "sub/deep/b.PNG"]
-    assert found.files["a.jpg"] == FoundFile("a.jpg", 1, 1_600_000_000_123_456_789)
+    status = (tmp_path / "a.jpg").stat()
+    numbers = (status.st_ctime_ns, status.st_ino)
+    assert found.files["a.jpg"] == FoundFile("a.jpg", 1, 1_600_000_000_123_456_789, "", *numbers)
     assert (found.unreadable, found.broken_links, found.problem) == ((), (), None)
 
 

@@ -3,11 +3,14 @@
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from indexer.errors import DecoderStartError, ImageError, LibraryError
+from indexer.errors import DecoderStartError, ImageError, LibraryError, LibraryLockedError
+from indexer.pictures import images
+from indexer.pipeline import sync
 from indexer.watching.retrying import Pauses, Retries
 from indexer.workers.isolation import WorkerPool
 from tests.indexer.following import following, wait_until
@@ -260,6 +263,39 @@ def test_a_broken_photo_is_tried_again_when_it_changes(world, mode):
         world.write("bad.png", 2)
         daemon.wait_for(updated=1)
     assert world.names() == ["bad.png", "old.png"]
+
+
+def test_a_file_that_is_filled_in_place_and_dated_back_is_taken_whole(world, mode):
+    path = world.write("a.bmp", 1)
+    half, before = path.read_bytes(), path.stat()
+    path.write_bytes(half[: len(half) // 2].ljust(len(half), b"\0"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with following(world, mode=mode) as daemon:
+        with path.open("r+b") as file:
+            file.write(half)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        daemon.wait_for(updated=1)
+    assert world.library.catalog.photo_at(path).content_hash == images.hash_file(path)
+    world.assert_agreement()
+
+
+def test_a_run_is_told_which_files_were_written_to_until_one_has_looked_at_them(world, monkeypatch):
+    told, refused = [], [LibraryLockedError("busy")]
+
+    def noted(*args, written, **options):
+        told.append({Path(path).name for path in written})
+        if "a.png" in told[-1] and refused:
+            raise refused.pop()
+        return sync(*args, written=written, **options)
+
+    monkeypatch.setattr("indexer.watching.daemon.sync", noted)
+    path = world.write("a.png", 1)
+    with following(world, mode="native", pauses=Pauses(first_s=0.01)):
+        path.open("r+b").close()
+        wait_until(lambda: len(told) == 3, "the run that failed, and the one after it")
+        world.write("b.png", 2)
+        wait_until(lambda: len(told) == 4, "the next run")
+    assert told == [set(), {"a.png"}, {"a.png"}, {"b.png"}]
 
 
 def test_a_root_that_another_process_adds_is_followed(world, tmp_path):

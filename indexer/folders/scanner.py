@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from indexer.catalog.records import FoundFile
 from indexer.catalog.stamps import changed_ns, inode_of, storable_ns
+from indexer.errors import raise_shortage
 from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.folders.ignoring import is_skipped as is_skipped
@@ -93,6 +94,7 @@ def scan(
     try:
         chain = ignoring.chain_in(root, subfolder.rpartition("/")[0]) if subfolder else ignoring.chain
     except IgnoreFileError as error:
+        raise_shortage(error)
         return Scan({}, problem=str(error))
     excluded = [folder for folder in (exclude, *roots) if folder is not None]
     identities = {identity: os.path.realpath(folder) for folder in excluded if (identity := _identity(folder))}
@@ -157,6 +159,7 @@ def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool)
             walk.vanished.append(below)
             continue
         except (OSError, IgnoreFileError) as error:
+            raise_shortage(error)
             walk.unreadable.append(below)
             if isinstance(error, IgnoreFileError):
                 walk.notes.append(f"{error}. Until then nothing new is taken from its folder.")

@@ -7,13 +7,14 @@ is `sync()`; what happened to them comes from `watcher.py` through `changes.py`.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from indexer.embedder import Embedder
-from indexer.errors import DecoderStartError, LibraryError, LibraryLockedError, NewerLibraryError, RootError
+from indexer.embedder import Chosen, Embedder
+from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError, RootError
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.removing import Removals
 from indexer.library import Library
@@ -23,6 +24,7 @@ from indexer.pipeline import Progress, SyncReport, sync
 from indexer.watching.activity import ActivityLog
 from indexer.watching.agenda import Agenda
 from indexer.watching.pacing import Pacer, workers_for
+from indexer.watching.passing import passes
 from indexer.watching.polling import Poller
 from indexer.watching.retrying import Pauses, Retries
 from indexer.watching.watcher import Mode, Watcher
@@ -63,12 +65,13 @@ class Daemon:
         pool: WorkerPool | None = None,
         retries: Retries | None = None,
         pauses: Pauses | None = None,
+        choose: Callable[[], Chosen] | None = None,
     ) -> None:
         """Start nothing yet.
 
         Args:
             library: what is kept in step.
-            embedder: the model that photos are embedded with.
+            embedder: the model that photos are embedded with at first.
             activity: where this process says what it does.
             mode: "auto", or "native" or "polling" for all roots.
             settle_ms: milliseconds after which a file that nobody writes to counts as whole, and a burst as over.
@@ -85,8 +88,10 @@ class Daemon:
             pool: decodes; its processes end after each run, so that they take no memory while nothing happens.
             retries: when failed photos are tried again.
             pauses: how long to wait when the library cannot be written.
+            choose: asked before each run which model it embeds with; None keeps the first one.
         """
         self._library, self._embedder, self._activity = library, embedder, activity
+        self._choose = choose or (lambda: Chosen(embedder, asked=True))
         self._settle_s, self._full_scan_s, self._unload_s = settle_ms / 1000, full_scan_h * 3600, idle_unload_s
         self._check_s, self._on_batch, self._ignoring, self._videos = check_s, on_batch, ignoring, videos
         pool = self._pool = pool or WorkerPool()
@@ -99,7 +104,8 @@ class Daemon:
         self._roots: list[Path] = []
         self._said: set[str] = set()
         self._batches = 0
-        self._last_work = self._last_full = self._last_check = time.monotonic()
+        self._last_work = time.monotonic()
+        self._last_full = self._last_check = -math.inf  # never
         self._clocks = time.time() - time.monotonic()
         self._not_before = 0.0
         self.stopped = threading.Event()
@@ -108,15 +114,18 @@ class Daemon:
         """Bring everything in step, then follow changes until `stop` is set.
 
         Raises:
-            ModelError: the model cannot be loaded.
+            ModelError: the model cannot be used from the start.
             NewerLibraryError: a newer picsift has upgraded the library meanwhile.
         """
         self.stopped = stop
         try:
-            self._follow()
-            self._owe_everything()
             while not stop.is_set():
-                self._tick()
+                try:
+                    self._tick()
+                except Exception as error:
+                    if not passes(error, has_worked=bool(self._batches)):
+                        raise
+                    self._wait(f"work stops for now: {error or type(error).__name__}", self._pauses.broken())
                 stop.wait(min(TICK_S, self._settle_s / 2))
         finally:
             self._watcher.close()
@@ -172,22 +181,23 @@ class Daemon:
             return
         try:
             report = self._sync(targets, written)
-        except NewerLibraryError:
-            raise
         except RootError as error:  # a folder went between the look and the run: its parent comes next
             self._wait(str(error), self._settle_s)
         except LibraryLockedError as error:
             self._wait(f"waiting: {error}", self._pauses.locked())
-        except (LibraryError, DecoderStartError, OSError, MemoryError) as error:
-            self._wait(f"work stops for now: {error or type(error).__name__}", self._pauses.broken())
         else:
             self._pauses.over()
             if not self.stopped.is_set():
                 self._agenda.done(written)
             self._take_in(report)
-        self._last_work = time.monotonic()
+        finally:
+            self._last_work = time.monotonic()
 
     def _sync(self, folders: Sequence[Path], written: Collection[str]) -> SyncReport:
+        chosen = self._choose()
+        if chosen.embedder is not self._embedder:
+            self._embedder.unload()
+            self._embedder = chosen.embedder
         with self._pool:
             return sync(
                 *(self._library, self._embedder, folders),
@@ -200,6 +210,7 @@ class Daemon:
                 ignoring=self._ignoring,
                 leave=self._agenda.leave,
                 written=written,
+                asked=chosen.asked,
                 videos=self._videos,
                 removals=self._removals,
             )

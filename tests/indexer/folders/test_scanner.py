@@ -1,5 +1,6 @@
 """Walking folders: what is listed, what is passed over, and what is not taken for absent."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -196,3 +197,20 @@ def test_told_to_stop_it_ends_at_the_next_folder(tmp_path):
     with pytest.raises(StoppedError):
         scan(tmp_path, stop=lambda: asked.append(1) or len(asked) == 3)
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+@pytest.mark.parametrize("what", ["sub", "", ".picsiftignore"])
+def test_a_shortage_of_files_is_no_folder_that_cannot_be_read(tmp_path, monkeypatch, number, what):
+    write(tmp_path, "a.jpg", "sub/b.jpg", "sub/.picsiftignore")
+    listed, opened = os.scandir, Path.open
+
+    def short(path, then, *args, **options):
+        if Path(path) == tmp_path / what or Path(path).name == what:
+            raise OSError(number, os.strerror(number))
+        return then(path, *args, **options)
+
+    monkeypatch.setattr(os, "scandir", lambda path: short(path, listed))
+    monkeypatch.setattr(Path, "open", lambda path, *args, **options: short(path, opened, *args, **options))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        scan(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,8 @@ from indexer.metadata.photo_metadata import PhotoMetadata
 from indexer.metadata.xmp import MAX_BYTES, read_xmp
 
 SUFFIX = ".xmp"
-_UNSEEN = "?-?-"  # in place of size and time
+_UNSEEN = "?-?-"  # in place of size and times
+_STAMP = re.compile(r"(?P<narrow>(?:\?|\d+)-(?:\?|-?\d+))(?::-?\d+)?-(?P<name>.*)", re.DOTALL)
 
 
 def sidecar_name(name: str, beside: Mapping[str, str]) -> str | None:
@@ -40,7 +42,7 @@ def stamp_beside(photo: str, beside: Mapping[str, str]) -> str:
         status = os.stat(os.path.join(folder, found))  # noqa: PTH116, PTH118
     except OSError:
         return f"{_UNSEEN}{found}"
-    return f"{status.st_size}-{status.st_mtime_ns}-{found}"
+    return f"{status.st_size}-{status.st_mtime_ns}:{status.st_ctime_ns}-{found}"
 
 
 def kept(stamp: str, *, read: bool) -> str | None:
@@ -50,7 +52,14 @@ def kept(stamp: str, *, read: bool) -> str | None:
 
 def name_in(stamp: str) -> str:
     """The name of the sidecar that a stamp is of, "" of none."""
-    return stamp.split("-", 2)[-1]
+    found = _STAMP.fullmatch(stamp)
+    return found["name"] if found else ""
+
+
+def widens(known: str | None, stamp: str) -> bool:
+    """Whether a stamp is a known one of an older picsift, which held no time of the last change of anything."""
+    found = _STAMP.fullmatch(stamp)
+    return found is not None and known == f"{found['narrow']}-{found['name']}"
 
 
 def read_sidecar(photo: Path, name: str) -> PhotoMetadata | None:

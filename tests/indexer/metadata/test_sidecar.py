@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer.metadata.photo_metadata import PhotoMetadata
-from indexer.metadata.sidecar import kept, name_in, read_sidecar, sidecar_name, stamp_beside
+from indexer.metadata.sidecar import kept, name_in, read_sidecar, sidecar_name, stamp_beside, widens
 from indexer.metadata.xmp import MAX_BYTES
 from tests.indexer.written import packet
 
@@ -34,9 +34,21 @@ def test_a_stamp_tells_size_time_and_name(tmp_path):
     assert (name_in(unseen), kept(unseen, read=True)) == (beside.name, None)
     beside.write_bytes(b"x")
     os.utime(beside, ns=(5, 7))
-    stamp = stamp_beside(str(photo), names)
-    assert (stamp, name_in(stamp), name_in("")) == ("1-7-a-1.jpg.xmp", "a-1.jpg.xmp", "")
+    stamp, changed = stamp_beside(str(photo), names), beside.stat().st_ctime_ns
+    assert (stamp, name_in(stamp), name_in("")) == (f"1-7:{changed}-a-1.jpg.xmp", "a-1.jpg.xmp", "")
     assert (kept(stamp, read=True), kept(stamp, read=False), kept("", read=True)) == (stamp, None, "")
+
+
+@pytest.mark.parametrize("when", ["7", "-7"])  # of 1970, or before
+@pytest.mark.parametrize("name", ["a-1.jpg.xmp", ":5-b.xmp"])
+def test_a_stamp_of_an_older_picsift_is_widened_by_one_of_the_same_file_alone(when, name):
+    known, now = f"1-{when}-{name}", f"1-{when}:99-{name}"
+    assert name_in(known) == name_in(now) == name
+    assert widens(known, now)
+    for other in (f"2-{when}:99-{name}", f"1-8:99-{name}", f"{now}x", "", f"?-?-{name}"):
+        assert not widens(known, other)
+    assert not widens(None, now)
+    assert not widens("", now)
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EBUSY, errno.ENOENT, errno.EMFILE])

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from indexer.catalog.stamps import Restamp, changed_ns, inode_of
 from tests.app.colours import OPENED, World
 
 
@@ -47,6 +48,10 @@ def services(world, indexed):
     shutil.copytree(indexed.photos, world.photos, dirs_exist_ok=True)
     shutil.copytree(indexed.settings.library, world.settings.library)
     services = world.services()
-    for root in services.library.catalog.roots():
-        services.library.catalog.rename_root(root.id, world.photos)
+    catalog = services.library.catalog
+    for root in catalog.roots():
+        catalog.rename_root(root.id, world.photos)
+    photos = [catalog.photo_at(path) for path in world.photos.rglob("*.*")]
+    files = {photo.id: photo.path.stat() for photo in photos}
+    catalog.restamp([Restamp(number, changed_ns(file), inode_of(file), "") for number, file in files.items()])
     return services

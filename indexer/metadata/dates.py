@@ -105,7 +105,7 @@ def read_date(text: str, subseconds: str = "", source: str | None = None) -> Tak
             at = datetime(*parts)
         except ValueError:
             continue
-        precision = None if parts[2] == day and parts[1] == month else "month" if parts[1] == month else "year"
+        precision: Precision | None = None if parts == (year, month, day) else "month" if parts[1] == month else "year"
         if precision is not None:
             return Taken(at, None, source, precision)
         return _at_the_clock(at, behind, subseconds, source)

@@ -58,7 +58,8 @@ def _with_gps(known: PhotoMetadata, written_at: Taken) -> PhotoMetadata:
         taken = first_sound([written_at])
     elif taken.source not in ("gps", "container"):
         taken = compared(taken, known.gps_at)
-    return replace(known, **{f"taken_{name}": value for name, value in zip(Taken._fields, taken, strict=True)})
+    known = replace(known, taken_at=taken.at, taken_offset_min=taken.offset_min)
+    return replace(known, taken_source=taken.source, taken_precision=taken.precision)
 
 
 def _dated(taken: Taken) -> PhotoMetadata:

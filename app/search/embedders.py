@@ -34,7 +34,7 @@ class Embedders:
             known = self._known.get(name)
             if known is not None and known.is_current:
                 return known
-            return self._keep(name, self._make(name))
+            return self._keep(self._make(name))
 
     def of(self, model: ModelRecord) -> Embedder:
         """The embedder of a model that a library was embedded with; one that is in memory outlives its file.
@@ -59,14 +59,14 @@ class Embedders:
                     f"{made.fingerprint[:12]}, the library's {model.fingerprint[:12]}. Put the old file back, "
                     f"or run 'picsift index --model {model.name}' to embed the photos again."
                 )
-            return self._keep(model.name, made)
+            return self._keep(made)
 
-    def _keep(self, name: str, made: Embedder) -> Embedder:
-        """The one that is there already where it is the same: it may be loaded."""
-        known = self._known.get(name)
+    def _keep(self, made: Embedder) -> Embedder:
+        """The one that is there already where it is the same, by whatever path it was named: it may be loaded."""
+        known = self._known.get(made.name)
         if known is not None and known.fingerprint == made.fingerprint:
             return known
-        self._known[name] = made
+        self._known[made.name] = made
         return made
 
 

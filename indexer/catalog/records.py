@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from indexer.catalog.tag_records import TagPath
+    from indexer.metadata.dates import Precision
     from indexer.metadata.photo_metadata import PhotoMetadata
 
 State = Literal["ok", "failed"]
@@ -92,6 +93,7 @@ class PhotoRecord:
     taken_at: datetime | None
     taken_offset_min: int | None
     taken_source: str | None
+    taken_precision: Precision | None
     latitude: float | None
     longitude: float | None
     altitude: float | None

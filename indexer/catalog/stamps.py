@@ -36,7 +36,7 @@ class Restamp(NamedTuple):
 
 def storable_ns(time_ns: int) -> int:
     """Clamp a time to what a 64-bit column holds; file systems allow times past the year 2262."""
-    return max(-_INT64_MAX, min(_INT64_MAX, time_ns))
+    return time_ns if -_INT64_MAX <= time_ns <= _INT64_MAX else _INT64_MAX if time_ns > 0 else -_INT64_MAX
 
 
 def changed_ns(status: os.stat_result) -> int:

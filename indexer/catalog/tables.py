@@ -167,6 +167,7 @@ class PhotoRow(Base):
     poster_s: Mapped[float | None]  # and when the frame that stands for it is shown
     ctime_ns: Mapped[int | None] = mapped_column(BigInteger)  # with `inode` part of the stamp; NULL where nobody looked
     inode: Mapped[int | None] = mapped_column(BigInteger)
+    taken_precision: Mapped[str | None] = mapped_column(String)  # "month" or "year" where no more of the date is known
 
 
 class PlaceRow(Base):

@@ -161,8 +161,8 @@ class Look:
 
     def _written_in(self, root: Root) -> set[str]:
         """Which files of a root were written to."""
-        paths = map(Path, self.written)
-        return {"/".join(path.relative_to(root.path).parts) for path in paths if path.is_relative_to(root.path)}
+        top = os.path.join(root.path, "")  # noqa: PTH118  (asked for each folder of a batch: a Path for each would cost)
+        return {path[len(top) :].replace(os.sep, "/") for path in self.written if path.startswith(top)}
 
     def _with_earlier(self, root: Root, found: Scan) -> Scan:
         """Add what went during earlier looks of this run."""

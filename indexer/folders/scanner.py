@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer.catalog.records import FoundFile
-from indexer.catalog.stamps import changed_ns, inode_of, storable_ns
+from indexer.catalog.stamps import inode_of, storable_ns
 from indexer.errors import raise_shortage
 from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
@@ -213,8 +213,8 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], folder: _Folder) -> Ite
             continue
         if stat.S_ISREG(status.st_mode):
             stamp = sidecar.stamp_beside(entry.path, beside) if beside else ""
-            when = (storable_ns(status.st_mtime_ns), stamp, changed_ns(status))
-            files[path] = FoundFile(path, status.st_size, *when, inode_of(status))
+            when, changed = storable_ns(status.st_mtime_ns), storable_ns(status.st_ctime_ns)
+            files[path] = FoundFile(path, status.st_size, when, stamp, changed, inode_of(status))
 
 
 def _is_folder_link(walk: _Walk, entry: os.DirEntry[str], folder: _Folder) -> bool:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from app.activities import sentence
 from app.cli.terminal.documents import checks_document, report_document, search_document
-from app.clock import clock
+from app.clock import clock, day_in_figures
 from app.doctor import Check
 from app.printable import printable
 from app.search.search_service import SearchResult
@@ -91,7 +91,7 @@ def _write_table(result: SearchResult, first_rank: int) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{'#':>4}  {'score':>6}  {'taken':<16}  path", style="bold")
     for rank, hit in enumerate(result.hits, first_rank):
-        taken = f"{hit.photo.taken_at:%Y-%m-%d %H:%M}" if hit.photo.taken_at else "–"
+        taken = day_in_figures(hit.photo.taken_at, hit.photo.taken_precision) if hit.photo.taken_at else "–"
         path = printable(hit.photo.path)
         moment = "" if hit.moment_s is None else f"  (at {clock(hit.moment_s)})"
         away = ("", "") if hit.photo.missing_since is None else ("  (not reachable)", "yellow")

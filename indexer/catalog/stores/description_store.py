@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from indexer.metadata.photo_metadata import PhotoMetadata
 
 COLUMNS = (
-    *("taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),
+    *("taken_at", "taken_offset_min", "taken_source", "taken_precision", "latitude", "longitude", "altitude"),
     *("camera_make", "camera_model", "lens", "orientation", "exposure_s", "f_number", "iso", "focal_mm"),
     *("focal_35mm_mm", "rating", "title", "description"),
 )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _RECORD = (
     *("size", "mtime_ns", "ctime_ns", "inode", "content_hash", "state", "reason", "missing_since"),
     *("width", "height", "format", "orientation", "taken_at", "taken_offset_min", "taken_source"),
+    "taken_precision",
     *("latitude", "longitude", "altitude", "camera_make", "camera_model", "lens"),
     *("exposure_s", "f_number", "iso", "focal_mm", "focal_35mm_mm", "rating", "title", "description"),
     *("duration_s", "poster_s", "indexed_at"),

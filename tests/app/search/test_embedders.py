@@ -80,6 +80,7 @@ def test_one_embedder_is_made_for_each_model_and_another_when_its_file_is_replac
     one = embedders.named(str(weights))
     one.embed_texts(["a dog"])
     assert embedders.named(str(weights)) is one
+    assert embedders.named(f"{weights.parent}/./{weights.name}") is one
     put_other_weights(weights)
     other = embedders.named(str(weights))
     assert other.fingerprint != one.fingerprint

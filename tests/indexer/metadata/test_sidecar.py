@@ -20,6 +20,9 @@ from tests.indexer.written import packet
         ("A.JPG", ["a.XMP"], "a.XMP"),
         ("a.jpg", ["b.xmp", "a.png.xmp"], None),
         ("a.b.jpg", ["a.xmp"], None),
+        ("a.b.jpg", ["a.b.xmp"], "a.b.xmp"),
+        ("a.CR2.jpg", ["a.CR2.xmp"], None),
+        ("a.CR2.jpg", ["a.CR2.xmp", "a.CR2.jpg.xmp"], "a.CR2.jpg.xmp"),
         ("a.jpg", [], None),
     ],
 )
@@ -74,3 +77,22 @@ def test_what_can_never_be_read_says_nothing(tmp_path):
     assert read_sidecar(photo, "c.xmp") == PhotoMetadata()
     (tmp_path / "d.xmp").write_bytes(packet("<dc:title>Dog</dc:title>"))
     assert read_sidecar(photo, "d.xmp").title == "Dog"
+
+
+@pytest.mark.parametrize(
+    ("said", "photo", "title"),
+    [
+        ("", "a.jpg", "Dog"),
+        ('photoshop:SidecarForExtension="JPG"', "a.jpg", "Dog"),
+        ('photoshop:SidecarForExtension=".jpeg"', "a.jpg", "Dog"),
+        ('photoshop:SidecarForExtension="CR2"', "a.jpg", None),
+        ('photoshop:SidecarForExtension="CR2"', "a.cr2", "Dog"),
+        ('crs:RawFileName="a.NEF"', "a.jpg", None),
+        ('crs:RawFileName="a.NEF"', "a.nef", "Dog"),
+        ('crs:RawFileName="a"', "a.jpg", "Dog"),
+    ],
+)
+def test_a_sidecar_says_itself_whose_it_is(tmp_path, said, photo, title):
+    spaces = 'xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/" '
+    (tmp_path / "a.xmp").write_bytes(packet("<dc:title>Dog</dc:title>", spaces + said))
+    assert read_sidecar(tmp_path / photo, "a.xmp").title == title

@@ -17,7 +17,7 @@ demo: $(VENV)/.demo-$(FAISS)
 	$(BIN)/picsift demo $(DEMO_ARGS)
 
 test: $(VENV)/.dev-$(FAISS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 fuzz: $(VENV)/.dev-$(FAISS)
 	PICSIFT_FUZZ=1 $(BIN)/python -m pytest -m hypothesis --timeout 3600 $(TEST_ARGS)

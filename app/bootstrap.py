@@ -3,11 +3,11 @@
 It loads no model and reads no photo: both wait until something needs them.
 """
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.search.dropped_pictures import DroppedPictures
+from app.search.embedders import Embedders, ModelChoice
 from app.search.picture_decoder import PictureDecoder
 from app.search.search_service import SearchService
 from app.settings import Settings
@@ -15,8 +15,6 @@ from app.tagging.export.export_service import ExportService
 from app.tagging.tagging_service import TaggingService
 from indexer.embedder import Embedder
 from indexer.library import Library, open_library
-
-DEFAULT_MODEL = "builtin"
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Services:
         search: answers queries with the library's active model.
         tagging: suggests tags, and learns from what becomes of them.
         exports: writes tags beside the photos, and takes them back.
-        embedder_for: model name -> embedder, one for each name.
+        embedders: one for each model.
         decoder: decodes pictures that are searched by or looked at, in processes of its own.
         dropped: pictures that were dropped on the page.
     """
@@ -39,17 +37,22 @@ class Services:
     search: SearchService
     tagging: TaggingService
     exports: ExportService
-    embedder_for: Callable[[str], Embedder]
+    embedders: Embedders
     decoder: PictureDecoder
     dropped: DroppedPictures
 
     @property
     def embedder(self) -> Embedder:
         """The embedder for indexing: the model asked for, else the library's own, else the built-in one."""
-        if self.settings.model is not None:
-            return self.embedder_for(self.settings.model)
-        active = self.library.catalog.active_model()
-        return self.embedder_for(DEFAULT_MODEL if active is None else active.name)
+        return self.model_choice()().embedder
+
+    def embedder_for(self, name: str) -> Embedder:
+        """The embedder of the model that a name stands for now."""
+        return self.embedders.named(name)
+
+    def model_choice(self) -> ModelChoice:
+        """What says, before each run, which model it embeds with."""
+        return ModelChoice(self.library.catalog, self.embedders, self.settings.model)
 
     def close(self) -> None:
         """Let go of the library's files, of pictures and of the processes that decode them."""
@@ -70,21 +73,18 @@ def build_services(
     """
     library = open_library(settings.library, create=create)
 
-    @functools.cache
-    def embedder_for(name: str) -> Embedder:
-        return new_embedder(name, device=settings.device, precision=settings.precision)
-
+    embedders = Embedders(lambda name: new_embedder(name, device=settings.device, precision=settings.precision))
     decoder = PictureDecoder(
         max_pixels=settings.max_pixels, timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb
     )
-    search = SearchService(library, embedder_for, decoder, device=settings.device)
+    search = SearchService(library, embedders.of, decoder, device=settings.device)
     return Services(
         settings=settings,
         library=library,
         search=search,
-        tagging=TaggingService(library, search.live, embedder_for),
+        tagging=TaggingService(library, search.live, embedders.of),
         exports=ExportService(library),
-        embedder_for=embedder_for,
+        embedders=embedders,
         decoder=decoder,
         dropped=DroppedPictures(),
     )

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.bootstrap import DEFAULT_MODEL, build_services
+from app.bootstrap import build_services
 from app.samples import BLUE, FORMATS, RED, sample, sample_video
+from app.search.embedders import DEFAULT_MODEL
 from app.settings import Settings, config_path
 from app.status import read_status
 from indexer.embedder import Embedder

@@ -13,6 +13,11 @@ def printable(text: str | Path) -> str:
     return "".join(_escaped(character) if _steers(character) else character for character in str(text))
 
 
+def safe_lines(text: str) -> str:
+    """The same of a text of several lines, such as a traceback, whose ends of line stay."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _steers(character: str) -> bool:
     return character in _TURNING or unicodedata.category(character) in _STEERING
 

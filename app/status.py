@@ -128,13 +128,11 @@ def _model(services: Services, active: ModelRecord | None, problems: list[str]) 
     """The library's model, device and precision; what is wrong with it is added to `problems`."""
     recorded = None if active is None else ModelStatus(active.name, active.dim, active.fingerprint)
     try:
-        embedder = services.embedder if active is None else services.embedder_for(active.name)
+        embedder = services.embedder if active is None else services.embedders.of(active)
         device, precision = embedder.plan()
     except ModelError as error:
         problems.append(str(error))
         return recorded, services.settings.device, services.settings.precision
-    if active is not None and embedder.fingerprint != active.fingerprint:
-        problems.append(f"the model {active.name!r} has changed since; run: picsift index --model {active.name}")
     return recorded or ModelStatus(embedder.name, embedder.dim, embedder.fingerprint), device, precision
 
 

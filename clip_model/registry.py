@@ -16,6 +16,11 @@ WEIGHTS_SUFFIX = ".safetensors"
 WEIGHTS_IN_FOLDER = "model.safetensors"
 
 
+PREPARATION = 1
+"""Grows when the tokenizer or the normalisation of pictures makes something else of the same text or picture: vectors
+of before and after do not compare. Of 1, the fingerprint is that of the file alone, as libraries have it."""
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """A model that can be loaded.
@@ -26,7 +31,8 @@ class ModelInfo:
         dim: dimension of the embeddings.
         image_size: side of the image tower's square input in pixels.
         parameters: how many numbers were learned.
-        fingerprint: SHA-256 of the weights file in hexadecimal: equal exactly where the weights are.
+        fingerprint: equal exactly where embeddings are: the SHA-256 of the weights file, which holds the configuration
+            too, in hexadecimal; with `PREPARATION` hashed into it.
         source: "built-in" or "file".
     """
 
@@ -91,12 +97,21 @@ def _describe(name: str, path: Path, source: str) -> ModelInfo:
 
 
 def _fingerprint(path: Path) -> str:
+    weights = _sha256(path, _stamp(path))
+    return weights if PREPARATION == 1 else hashlib.sha256(f"{weights} {PREPARATION}".encode()).hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What is another one where a file was replaced or written to, also with its size and its time put back."""
     stat = path.stat()
-    return _sha256(path, stat.st_size, stat.st_mtime_ns)
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    """Hash a file once; `size` and `mtime_ns` only make a replaced file a different question."""
+def _sha256(path: Path, stamp: tuple[int, ...]) -> str:
+    """Hash a file once; `stamp` only makes a replaced file a different question."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if _stamp(path) != stamp:
+        raise ValueError(f"{path} was written to while it was read; wait until it is whole")
+    return digest

@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clip_model.preprocessing.squares import CenterSquare
 from clip_model.registry import ModelInfo, resolve
-from indexer.errors import ModelError
+from indexer.errors import ModelError, OtherModelError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from clip_model.inference import Encoder
 
 Pixels = NDArray[np.uint8]
+
+
+class Chosen(NamedTuple):
+    """The model of a run, and whether a person asked for it: else it may not take over from another."""
+
+    embedder: Embedder
+    asked: bool
 
 
 class Embedder:
@@ -54,13 +61,21 @@ class Embedder:
         self._loading: Future[None] | None = None
 
     @property
+    def is_current(self) -> bool:
+        """Whether the model's file still is what it was when this was made."""
+        try:
+            return resolve(self._info.name).fingerprint == self.fingerprint
+        except (ValueError, OSError):
+            return False
+
+    @property
     def name(self) -> str:
         """What the model was asked for by; a path is absolute."""
         return self._info.name
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the weights, hexadecimal."""
+        """What tells its embeddings from those of any other model; see clip_model.registry."""
         return self._info.fingerprint
 
     @property
@@ -175,13 +190,25 @@ class Embedder:
 
     @cached_property
     def _encoder(self) -> Encoder:
-        from clip_model.inference import load_encoder
-
+        """The model of the bytes that have this fingerprint: asked before they are loaded, and after."""
+        self._require_current()
         device, precision = self._wanted
         try:
-            return load_encoder(self._info.path, device=device, precision=precision)
-        except (ValueError, OSError) as error:
+            from clip_model.inference import load_encoder
+
+            encoder = load_encoder(self._info.path, device=device, precision=precision)
+        except (ValueError, OSError, ImportError, MemoryError) as error:
             raise ModelError(_sentence(error)) from error
+        self._require_current()
+        return encoder
+
+    def _require_current(self) -> None:
+        """See that the file is what it was; one that is not there is its reader's to tell."""
+        if self._info.path.exists() and not self.is_current:
+            raise OtherModelError(
+                f"{self._info.path} is not the model that it was (fingerprint {self.fingerprint[:12]}). Put the old "
+                f"file back, or run 'picsift index --model {self.name}' to embed the photos with the new one."
+            )
 
 
 def _sentence(error: Exception) -> str:

@@ -6,6 +6,7 @@ PicsiftError
 │   └── LibraryLockedError  another process is writing to it
 ├── RootError               a folder that was asked for cannot be indexed
 ├── ModelError              an unknown model, or one that cannot be loaded
+│   └── OtherModelError     the library's model, or what lies in its file, is another one than before
 ├── ImageError              one picture that cannot be read; its message is the photo's reason
 │   ├── UnreadableError     the system does not give its file, or it changed: nothing is known of its content
 │   ├── TooLargeError       it needs more pixels or memory than the settings allow
@@ -17,6 +18,8 @@ PicsiftError
 
 app adds three next to what raises them: SettingsError, EmptyLibraryError and ServerError.
 """
+
+import errno
 
 
 class PicsiftError(Exception):
@@ -35,12 +38,28 @@ class LibraryLockedError(LibraryError):
     """Another process writes to the library."""
 
 
+def is_shortage(error: BaseException | None) -> bool:
+    """Whether the system has no more files, memory or processes to give: nothing is known of what was asked for."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+
+
+def raise_shortage(error: BaseException) -> None:
+    """Raise the shortage that an error is, or comes from, if it does."""
+    for one in (error, error.__cause__):
+        if one is not None and is_shortage(one):
+            raise one
+
+
 class RootError(PicsiftError):
     """A folder that was asked for cannot be indexed."""
 
 
 class ModelError(PicsiftError):
     """The model is unknown or cannot be loaded."""
+
+
+class OtherModelError(ModelError):
+    """The model that answers, or what lies in its file, is not what it was: nothing may be embedded with it."""
 
 
 class ImageError(PicsiftError):

@@ -1,4 +1,4 @@
-"""The end of a run: which model answers, the index file in step, thumbnails that no photo needs dropped."""
+"""A run's model, and its end: which model answers, the index file in step, thumbnails that no photo needs dropped."""
 
 from __future__ import annotations
 
@@ -6,11 +6,27 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from indexer.catalog.records import ModelRecord
+from indexer.errors import OtherModelError
 from indexer.folders.reconcile import Settled
 from indexer.library import Library
 from indexer.vectors import file as vector_file
 from indexer.vectors.index import VectorIndex
 from indexer.vectors.repair import refresh
+
+
+def entered(library: Library, name: str, fingerprint: str, dim: int, *, asked: bool) -> ModelRecord:
+    """The model of a run in the catalog; one that nobody asked for has to be the one that answers, if any does.
+
+    Raises:
+        OtherModelError: it is not, since it was switched when this run had chosen, or its file was replaced.
+    """
+    active = library.catalog.active_model()
+    if not asked and active is not None and active.fingerprint != fingerprint:
+        raise OtherModelError(
+            f"the library is answered by the model {active.name!r} (fingerprint {active.fingerprint[:12]}) now, not by "
+            f"{name!r} ({fingerprint[:12]}). Run 'picsift index --model {name}' to have it take over."
+        )
+    return library.catalog.model(name, fingerprint, dim)
 
 
 def finish(library: Library, model: ModelRecord, settled: Settled, *, complete: bool, new: bool) -> list[str]:

@@ -93,8 +93,14 @@ def _require(folder: Path, create: bool) -> None:
         return
     if not create:
         raise LibraryError(f"there is no library at {folder} yet. Make one: picsift index FOLDER")
-    # A library whose database was moved away, as a message advises; one that another process has just made.
-    ours = (folder / WRITER_LOCK).is_file() or catalog.exists()
-    if folder.is_dir() and any(folder.iterdir()) and not ours:
+    if folder.is_dir() and any(folder.iterdir()) and not _is_ours(folder):
         raise LibraryError(f"{folder} is not empty and holds no library. Name an empty or new folder with --library.")
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether what was seen in a folder is a library whose database was moved away, as a message advises.
+
+    Or one that another process makes at this moment: asked after the look, since the database is the first thing there.
+    """
+    return (folder / WRITER_LOCK).is_file() or (folder / CATALOG).exists()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder
-from indexer.finishing import check_vectors, drop_thumbnails, finish, remove_leftovers
+from indexer.finishing import check_vectors, drop_thumbnails, entered, finish, remove_leftovers
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.reconcile import Settled, reconcile
 from indexer.folders.removing import Removals
@@ -100,6 +100,8 @@ def sync(
     leave: Callable[[str], bool] | None = None,
     videos: bool | None = None,
     removals: Removals | None = None,
+    written: Collection[str] = (),
+    asked: bool = True,
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -118,22 +120,22 @@ def sync(
         leave: absolute path -> whether a new or changed file is left for a later run: it is still being written.
         videos: whether new videos are taken in, from now on; None is as the library was last told. Known ones stay.
         removals: what earlier runs removed, kept by the caller, so that the bound on removals holds for all of them.
+        written: absolute paths of files that were written to, whatever their stamps say.
+        asked: whether a person asked for this model; else it has to be the one that answers, if any does.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
         RootError: a folder cannot be indexed.
-        ModelError: the model cannot be loaded.
+        ModelError: the model cannot be loaded, or is another one than answers and was not asked for.
         DecoderStartError: no process that decodes can be started.
     """
     begun = time.monotonic()
     workers, batch_size = workers or os.cpu_count() or 1, batch_size or DEFAULT_BATCH
     tell, stopped = on_progress or (lambda progress: None), stop or (lambda: False)
     with library.writer_lock():
-        killed = _begin(library)
-        model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
+        killed = _begin(library, videos)
+        model = entered(library, embedder.name, embedder.fingerprint, embedder.dim, asked=asked)
         new = library.catalog.generation(model.id) == 0
-        if videos is not None:
-            library.catalog.set_setting(VIDEOS, str(int(videos)))
         check_vectors(library, model)
         tell(Progress("scan"))
         settled = reconcile(
@@ -145,6 +147,7 @@ def sync(
             stop=stopped,
             videos=library.catalog.setting(VIDEOS) == "1",
             removals=removals,
+            written=written,
         )
         total = len(settled.jobs)
         storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
@@ -158,19 +161,26 @@ def sync(
                 _work_off(settled.jobs, decoder, decode, storing, tell, stopped)
         _keep_companions(library, settled)
         messages = settled.messages + finish(library, model, settled, complete=not stopped(), new=new)
-        if killed:  # the run before this one did not get to its end, where it would have cleaned up
-            drop_thumbnails(library, library.thumbnails.hashes())
-        library.catalog.set_setting(RUNNING, "0")
+        _end(library, killed=killed)
     tell(Progress("done", total, total, len(storing.failures), time.monotonic() - begun))
     return _report(settled, storing, messages, time.monotonic() - begun)
 
 
-def _begin(library: Library) -> bool:
+def _begin(library: Library, videos: bool | None) -> bool:
     """Clean up before anything is written, and note that a run is under way; whether the one before was killed."""
     remove_leftovers(library)
+    if videos is not None:
+        library.catalog.set_setting(VIDEOS, str(int(videos)))
     killed = library.catalog.setting(RUNNING) == "1"
     library.catalog.set_setting(RUNNING, "1")
     return killed
+
+
+def _end(library: Library, *, killed: bool) -> None:
+    """Note that no run is under way; one that was killed before did not get to where it would have cleaned up."""
+    if killed:
+        drop_thumbnails(library, library.thumbnails.hashes())
+    library.catalog.set_setting(RUNNING, "0")
 
 
 def _keep_companions(library: Library, settled: Settled) -> None:

@@ -15,7 +15,7 @@ from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, Mo
 from indexer.embedder import Embedder
 from indexer.library import Library
 from indexer.metadata.places import placed
-from indexer.workers.decoding import Job, Result
+from indexer.workers.decoding import Job, Result, failure_of
 
 COMMIT_PHOTOS = 256
 COMMIT_SECONDS = 5.0
@@ -146,9 +146,8 @@ class Storing:
             self._nothing_found(result)
 
     def _nothing_found(self, result: Result) -> None:
-        file = result.job.file
         reason = "the model finds nothing in this picture: its features are zero or not finite"
-        self._fail(result.job, FailedPhoto(file.path, file.size, file.mtime_ns, reason), keep=False)
+        self._fail(result.job, failure_of(result.job.file, reason), keep=False)
 
     def _embed_video(self, result: Result) -> None:
         """Embed the poster and the other frames, unless another file has the same ones."""
@@ -156,8 +155,8 @@ class Storing:
         photo, content = result.photo, result.photo.content_hash
         source = self._library.catalog.by_content([content], model_id=self._model.id).get(content)
         if source is not None:
-            stamps = (photo.path, photo.size, photo.mtime_ns, content)
-            self._copies.append((result.job, CopiedPhoto(*stamps, source, photo.metadata, photo.sidecar)))
+            said = (photo.path, photo.size, photo.mtime_ns, content, source, photo.metadata, photo.sidecar)
+            self._copies.append((result.job, CopiedPhoto(*said, photo.ctime_ns, photo.inode)))
             return
         made = next((made for _, other, made in self._embedded if other.content_hash == content), None)
         try:

@@ -13,6 +13,35 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before torch and FAISS are loaded, an
 
 
 @pytest.fixture(scope="session")
+def kept_workers():
+    from tests.kept_workers import KeptWorkers
+
+    workers = KeptWorkers()
+    yield workers
+    workers.close()
+
+
+@pytest.fixture(scope="session")
+def ready_schema():
+    from tests.ready_schema import ReadySchema
+
+    return ReadySchema()
+
+
+@pytest.fixture(autouse=True)
+def what_is_ready(request, monkeypatch):
+    """Libraries and decoding processes that were made before, but in tests that are about how they are made."""
+    at = request.node.path.relative_to(Path(__file__).parent).parts[0]
+    if at not in ("app", "indexer"):
+        return
+    for name, own in (("kept_workers", "fresh_workers"), ("ready_schema", "fresh_schema")):
+        if request.node.get_closest_marker(own) is None:
+            request.getfixturevalue(name).install(monkeypatch)
+    if request.node.get_closest_marker("fresh_workers") is not None:
+        request.getfixturevalue("kept_workers").close()  # such tests count the processes that there are
+
+
+@pytest.fixture(scope="session")
 def tiny_model_path(tmp_path_factory):
     """The weights of a random CLIP with CLIP's whole vocabulary: 16 dimensions, 32-pixel pictures, milliseconds."""
     import torch

@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "indexer.catalog.migrations.versions": "catalog",
     "indexer.catalog.stores": "catalog errors metadata",
     "indexer.embedder": "errors",
-    "indexer.finishing": "catalog folders library vectors",
+    "indexer.finishing": "catalog errors folders library vectors",
     "indexer.folders": "catalog errors library metadata pictures pictures.content workers",
     "indexer.forgetting": "catalog errors finishing library",
     "indexer.library": "catalog errors pictures",
@@ -61,7 +61,7 @@ MAY_IMPORT = {
     "app.cli": "activities bootstrap cli.terminal doctor password_hash printable search search.language settings "
     "status tag_path tagging tagging.export web",
     "app.cli.terminal": "activities clock doctor printable search search.language settings status tag_path tagging",
-    "app.doctor": "bootstrap samples settings status",
+    "app.doctor": "bootstrap samples search settings status",
     "app.launch": "cli",
     "app.search.language": "search tag_path",
     "app.settings": "password_hash trusted_proxies",

@@ -4,6 +4,7 @@ Rendering lives in `output.py` and `documents.py`, exit statuses in `exits.py`, 
 """
 
 import importlib.metadata
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from app.cli.terminal.options import JsonOption, LibraryOption, ModelOption, Por
 
 app = typer.Typer(
     name="picsift",
+    cls=exits.SafeUsage,
     help="Search your own photos by what is in them: local and private.",
     no_args_is_help=True,
     add_completion=False,
@@ -188,6 +190,7 @@ def _picsift(
 def main() -> None:
     """Run the command line; the console script."""
     output.prepare_streams()
+    sys.excepthook = exits.show_unforeseen
     app()
 
 

@@ -76,7 +76,8 @@ def index_and_search(services: Services) -> bool:
     report, interrupted = bring_in_step(services, [services.settings.library.parent / PHOTO_FOLDER])
     output.show_report(report, json=False)
     for query in () if interrupted else QUERIES:
-        print(f"\npicsift search {query!r}")  # noqa: T201
+        output.tell("")
+        output.tell(f"picsift search {query!r}")
         output.show_hits(services.search.search(Query(text=query, limit=SHOWN_HITS)), json=False)
     return not interrupted
 

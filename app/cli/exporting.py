@@ -13,7 +13,6 @@ from app.cli.terminal.logs import begin
 from app.cli.terminal.options import JsonOption, LibraryOption, VerboseOption
 from app.cli.terminal.output import say
 from app.cli.terminal.progress import counting
-from app.printable import printable
 from app.tag_path import path_text
 from app.tagging.export import table_export
 from app.tagging.export.export_service import ExportReport
@@ -72,7 +71,7 @@ def _write_table(services: Services, table: Table, target: Path | None) -> None:
         return
     with counting("Writing tags", quiet=False) as show:
         count = table_export.write(services.library, table, target.absolute(), show)
-    say(f"the tags of {count:,} photos are in {printable(target)}.")
+    say(f"the tags of {count:,} photos are in {target}.")
 
 
 def _show_history(exports: list[Export], *, json: bool) -> None:
@@ -82,7 +81,7 @@ def _show_history(exports: list[Export], *, json: bool) -> None:
     for export in exports:
         end = "undone" if export.undone_at else "interrupted" if export.finished_at is None else "done"
         when = f"{export.started_at.astimezone():%Y-%m-%d %H:%M}"
-        print(f"{export.id:>4}  {when}  {export.kind}  {export.files:,} files  {end}")  # noqa: T201
+        output.tell(f"{export.id:>4}  {when}  {export.kind}  {export.files:,} files  {end}")
     if not exports:
         say("nothing was exported yet.")
 
@@ -103,10 +102,10 @@ def _show_preview(outcomes: Iterable[Outcome], *, json: bool) -> None:
             counts["new" if outcome.before is None else "changed"] += 1
             signs = [f"+{path_text(tag)}" for tag in outcome.added] + [f"-{path_text(tag)}" for tag in outcome.removed]
             kind = "new    " if outcome.before is None else "change "
-            print(f"{kind} {printable(outcome.path)}  {printable(', '.join(signs))}")  # noqa: T201
+            output.tell(f"{kind} {outcome.path}  {', '.join(signs)}")
         elif isinstance(outcome, Refused):
             counts["left alone"] += 1
-            print(f"leave   {printable(outcome.path)}  {printable(outcome.reason)}")  # noqa: T201
+            output.tell(f"leave   {outcome.path}  {outcome.reason}")
         else:
             counts["as they should be"] += 1
     say("nothing was written. " + ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) + ".")
@@ -142,10 +141,10 @@ def _end(report: ExportReport, *, json: bool, verb: str) -> None:
 
 def _show_end(report: ExportReport, verb: str) -> None:
     for path, reason in report.refused[:SHOWN_REFUSALS]:
-        say(f"left alone {printable(path)}: {printable(reason)}")
+        say(f"left alone {path}: {reason}")
     if len(report.refused) > SHOWN_REFUSALS:
         say(f"and {len(report.refused) - SHOWN_REFUSALS:,} more; --json lists them all.")
-    print(f"{report.written:,} files {verb}, {report.unchanged:,} unchanged, {len(report.refused):,} left alone")  # noqa: T201
+    output.tell(f"{report.written:,} files {verb}, {report.unchanged:,} unchanged, {len(report.refused):,} left alone")
     if report.export is not None and verb == "written":
         say(f"to put them back as they were: picsift export --undo {report.export}")
     if not report.complete:

@@ -10,9 +10,8 @@ from app.bootstrap import build_services
 from app.cli.terminal import exits, output
 from app.cli.terminal.logs import begin
 from app.cli.terminal.options import JsonOption, LibraryOption, VerboseOption
-from app.cli.terminal.output import say
+from app.cli.terminal.output import say, tell
 from app.cli.terminal.progress import counting
-from app.printable import printable
 from app.tagging import tag_import
 from app.tagging.tag_import import ImportReport
 
@@ -51,8 +50,8 @@ def import_command(
 
 def _show(report: ImportReport) -> None:
     for path in dict.fromkeys(report.unknown[:SHOWN]):
-        say(f"no photo of the library: {printable(path)}")
+        say(f"no photo of the library: {path}")
     for where, reason in report.refused[:SHOWN]:
-        say(f"{where} is left out: {printable(reason)}")
+        say(f"{where} is left out: {reason}")
     left = len(report.unknown) + len(report.refused)
-    print(f"{report.read:,} tags read, {report.changed:,} new, {left:,} left out")  # noqa: T201
+    tell(f"{report.read:,} tags read, {report.changed:,} new, {left:,} left out")

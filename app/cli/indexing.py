@@ -76,7 +76,7 @@ def forget_command(
         question = f"Forget {printable(root.path)} and {known}? The files stay as they are."
         typer.confirm(question, abort=True, err=True)
     photos = forget(services.library, path)
-    say(f"{printable(path)} is forgotten: {photos:,} photos have left the library. No file was touched.")
+    say(f"{path} is forgotten: {photos:,} photos have left the library. No file was touched.")
 
 
 def bring_in_step(
@@ -99,10 +99,11 @@ def bring_in_step(
         if show is not None:
             show(progress)
 
+    embedder, asked = services.model_choice()()
     with closing(activity), stop_on_signal() as stop, index_progress(quiet=quiet) as show, pool:
         report = sync(
             services.library,
-            services.embedder,
+            embedder,
             folders,
             workers=settings.workers,
             batch_size=settings.batch_size,
@@ -113,6 +114,7 @@ def bring_in_step(
             pool=pool,
             ignoring=settings.ignoring,
             videos=settings.videos,
+            asked=asked,
         )
         if not stop.is_set():
             tag_new(services, stop.is_set)

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from app.activities import document, sentence
+from app.cli.terminal.output import tell
 from app.printable import printable
 from indexer.watching.activity import Activity, read_activity
 
@@ -40,7 +41,7 @@ def follow(library: Path, *, json: bool, stop: threading.Event) -> None:
         told = None if now is None else replace(now, at="")
         if told != before:
             before = told
-            print(dumps(document(now)) if json else lines(now)[0], flush=True)  # noqa: T201
+            tell(dumps(document(now)) if json else lines(now)[0])
         if stop.wait(EVERY_S):
             return
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.cli.terminal.output import say
+from app.cli.terminal.output import say, tell
 from app.settings import ENV_PREFIX, Settings
 from indexer.errors import PicsiftError
 
@@ -85,7 +85,7 @@ def install(
     mac = sys.platform == "darwin"
     text = launchd_agent(command) if mac else systemd_unit(command, settings.library)
     if print_only:
-        print(text, end="")  # noqa: T201
+        print(text, end="")  # noqa: T201 - a file, byte for byte; it escapes names itself
         return
     if not mac and sys.platform != "linux":
         raise ServiceError("this system has neither systemd nor launchd. Let it start 'picsift watch' its own way.")
@@ -97,7 +97,7 @@ def install(
         raise ServiceError(f"the library folder {settings.library} cannot be made: {error.strerror}.") from error
     say(f"{target} is written. To start it now and after every login:")
     enable = f"launchctl load -w {shlex.quote(str(target))}" if mac else f"systemctl --user enable --now {NAME}"
-    print(enable)  # noqa: T201
+    tell(enable)
 
 
 def watch_command(library: Path, folders: Sequence[Path], options: Sequence[str]) -> list[str]:

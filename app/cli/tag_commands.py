@@ -11,7 +11,6 @@ from app.cli.terminal import exits, output, tag_documents
 from app.cli.terminal.logs import begin
 from app.cli.terminal.options import FilesArgument, JsonOption, LibraryOption, VerboseOption
 from app.cli.terminal.progress import counting
-from app.printable import printable
 from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from app.tagging.tagging_service import TaggingReport
@@ -74,7 +73,7 @@ def list_command(
         output.write_json([tag_documents.counted(count, fits.get(count.path)) for count in counts])
         return
     for count in counts:
-        print(tag_documents.line(count, fits.get(count.path)))  # noqa: T201
+        output.tell(tag_documents.line(count, fits.get(count.path)))
     if not counts:
         output.say("no photo has a tag yet. Suggest some: picsift tag")
 
@@ -92,10 +91,10 @@ def show_command(
         output.write_json([tag_documents.tagged(file, found.get(number, ())) for file, number in ids.items()])
         return
     for file, photo_id in ids.items():
-        print(printable(file))  # noqa: T201
+        output.tell(str(file))
         for tag in found.get(photo_id, ()):
             sure = "" if tag.confidence is None else f"{tag.confidence:.0%}"
-            print(f"  {tag.state:<9} {sure:>4}  {printable(path_text(tag.path))}  ({tag.origin})")  # noqa: T201
+            output.tell(f"  {tag.state:<9} {sure:>4}  {path_text(tag.path)}  ({tag.origin})")
 
 
 def _show_report(report: TaggingReport, *, json: bool) -> None:
@@ -103,10 +102,10 @@ def _show_report(report: TaggingReport, *, json: bool) -> None:
         output.write_json(tag_documents.report(report))
         return
     for path, fit in sorted(report.learned.items()):
-        output.say(f"learned {printable(path_text(path))}: {tag_documents.learned(fit)}.")
+        output.say(f"learned {path_text(path)}: {tag_documents.learned(fit)}.")
     if not report.complete:
         output.say("interrupted; what is done is saved. The same command goes on from here.")
-    print(  # noqa: T201
+    output.tell(
         f"{report.photos:,} photos, {report.tags:,} tags ({report.vocabulary}), "
         f"{report.suggestions:,} suggestions, {report.seconds:.1f} s"
     )

@@ -100,7 +100,8 @@ def delete_command(
     services = build_services(begin(verbose, library=library))
     path = tag_lookup.find(services, tag)
     if not yes:
-        typer.confirm(f"Delete {path_text(path)} and what lies under it, decisions and all?", abort=True, err=True)
+        question = f"Delete {printable(path_text(path))} and what lies under it, decisions and all?"
+        typer.confirm(question, abort=True, err=True)
     output.say(f"{path_text(path)} is deleted; {services.library.catalog.tags.remove(path):,} photos had it.")
 
 
@@ -123,4 +124,4 @@ def _decide(services: Services, tag: str, files: list[Path], state: TagState) ->
     ids = tag_lookup.photo_ids(services, files)
     path = tag_lookup.find_or_make(services, tag, make=state == "accepted")
     changed = services.library.catalog.tags.decide([Decision(number, path, state) for number in ids.values()])
-    output.say(f"{printable(path_text(path))}: {state} for {len(ids):,} photos, {changed:,} of them new.")
+    output.say(f"{path_text(path)}: {state} for {len(ids):,} photos, {changed:,} of them new.")

@@ -22,15 +22,17 @@ from app.cli.terminal import exits
 from app.cli.terminal.documents import report_document
 from app.cli.terminal.logs import begin_service
 from app.cli.terminal.options import LibraryOption, ModelOption, VerboseOption, VideosOption
-from app.cli.terminal.output import say
+from app.cli.terminal.output import say, tell
 from app.printable import printable
-from indexer.errors import LibraryLockedError, PicsiftError
+from indexer.errors import LibraryLockedError, NewerLibraryError, PicsiftError
 from indexer.pipeline import SyncReport
+from indexer.watching.retrying import Pauses
 
 log = logging.getLogger(__name__)
 
 NO_FOLDER = "no folder is named, and the library knows none yet. Name one: picsift watch FOLDER"
 LONGEST_STOP_S = 10.0
+AGAIN_S = 10.0  # until folders are followed again that were not any more, at first
 LOCKED_S = 1.0  # between two looks at whether another process still writes to the library
 SHOWN_FAILURES = 10
 
@@ -141,6 +143,7 @@ def follow(services: Services, stop: threading.Event, *, command: str, on_batch:
             services.library,
             services.embedder,
             activity,
+            choose=services.model_choice(),
             settle_ms=settings.settle_ms,
             idle_unload_s=settings.idle_unload_s if command == "watch" else 0,
             max_cpu=settings.max_cpu,
@@ -171,10 +174,20 @@ def alongside(services: Services, *, wanted: bool) -> Iterator[None]:
 
 
 def _follow_quietly(services: Services, stop: threading.Event) -> None:
-    try:
-        follow(services, stop, command="serve", on_batch=lambda report: log.info("%s", line(report)))
-    except PicsiftError as error:
-        log.error("the folders are not followed any more: %s", error)
+    """Follow beside the server; after an error that nobody foresaw, or that a person sees to, again after a pause."""
+    pauses = Pauses(first_s=AGAIN_S)
+    while not stop.is_set():
+        try:
+            follow(services, stop, command="serve", on_batch=lambda report: log.info("%s", line(report)))
+        except NewerLibraryError as error:
+            log.error("the folders are not followed any more: %s", error)
+            return
+        except Exception as error:
+            pause_s = pauses.broken()
+            why = error if isinstance(error, PicsiftError) else f"{type(error).__name__}: {error}"
+            foreseen = isinstance(error, PicsiftError)
+            log.error("the folders are not followed for %.0f s: %s", pause_s, why, exc_info=not foreseen)
+            stop.wait(pause_s)
 
 
 def line(report: SyncReport) -> str:
@@ -187,7 +200,7 @@ def line(report: SyncReport) -> str:
 def _show(report: SyncReport) -> None:
     _print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {line(report)}")
     for path, reason in report.failures[:SHOWN_FAILURES]:
-        _print(f"{'':19}  failed {printable(path)}: {printable(reason)}")
+        _print(f"{'':19}  failed {path}: {reason}")
 
 
 def _show_json(report: SyncReport) -> None:
@@ -197,6 +210,6 @@ def _show_json(report: SyncReport) -> None:
 def _print(text: str) -> None:
     """A line on standard output; where nobody reads it any more, the folders are followed nevertheless."""
     try:
-        print(text, flush=True)  # noqa: T201
+        tell(text)
     except BrokenPipeError:
         say("nobody reads the output any more.")

@@ -17,7 +17,7 @@ from app.search.picture_decoder import PictureDecoder
 from app.search.query import Picture, Prepared, Query
 from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder, Pixels
-from indexer.errors import ImageError, ModelError, QueryError
+from indexer.errors import ImageError, QueryError
 
 Vector = NDArray[np.float32]
 
@@ -28,7 +28,7 @@ _REMEMBERED = 256  # texts
 class QueryEmbedder:
     """Embeds queries, texts that wait together at once; safe to call from many threads."""
 
-    def __init__(self, embedder_for: Callable[[str], Embedder], decoder: PictureDecoder):
+    def __init__(self, embedder_for: Callable[[ModelRecord], Embedder], decoder: PictureDecoder):
         self._embedder_for = embedder_for
         self._decoder = decoder
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class QueryEmbedder:
             known = {text: vector for text in texts if (vector := self._remembered(model, text)) is not None}
             fresh = [text for text in texts if text not in known]
             if fresh:
-                vectors = self._embedder(model).embed_texts(fresh)
+                vectors = self._embedder_for(model).embed_texts(fresh)
                 known |= {text: vector.copy() for text, vector in zip(fresh, vectors, strict=True)}
             found.update({(model.fingerprint, text): vector for text, vector in known.items()})
         self._remember(found)
@@ -98,28 +98,11 @@ class QueryEmbedder:
 
     def _image_vector(self, picture: Picture, model: ModelRecord) -> Vector:
         with self._lock:
-            embedder = self._embedder(model)
+            embedder = self._embedder_for(model)
         square = _prepared(picture, embedder, self._decoder)  # may take a minute, in which texts are embedded
         with self._lock:
             vector: Vector = embedder.embed_squares([square])[0]
             return vector
-
-    def _embedder(self, model: ModelRecord) -> Embedder:
-        advice = "Run 'picsift index --model NAME' to embed the photos with another model."
-        try:
-            embedder = self._embedder_for(model.name)
-        except ModelError as error:
-            raise ModelError(
-                f"the library was embedded with the model {model.name!r}, which cannot be used: {error} "
-                f"Put it back where it was. {advice}"
-            ) from error
-        if embedder.fingerprint != model.fingerprint:
-            raise ModelError(
-                f"the model {model.name!r} is not the one the library was embedded with: its fingerprint is "
-                f"{embedder.fingerprint[:12]}, the library's {model.fingerprint[:12]}. Put the old file back, "
-                f"or run 'picsift index --model {model.name}' to embed the photos again."
-            )
-        return embedder
 
 
 def _unit(vector: Vector, nothing_left: str) -> Vector:

@@ -60,7 +60,7 @@ class SearchService:
     def __init__(
         self,
         library: Library,
-        embedder_for: Callable[[str], Embedder],
+        embedder_for: Callable[[ModelRecord], Embedder],
         decoder: PictureDecoder,
         *,
         device: str = "auto",
@@ -69,7 +69,7 @@ class SearchService:
 
         Args:
             library: where the photos are listed.
-            embedder_for: model name -> embedder; asked when a query has to be embedded.
+            embedder_for: the library's model -> its embedder; asked when a query has to be embedded.
             decoder: decodes query pictures.
             device: where the index shall live.
         """

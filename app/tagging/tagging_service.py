@@ -67,7 +67,7 @@ class TaggingReport:
 class TaggingService:
     """Tags one library with its active model."""
 
-    def __init__(self, library: Library, live: LiveIndex, embedder_for: Callable[[str], Embedder]):
+    def __init__(self, library: Library, live: LiveIndex, embedder_for: Callable[[ModelRecord], Embedder]):
         """Open nothing yet; `embedder_for` is asked when words have to be embedded that never were."""
         self._library = library
         self._live = live
@@ -115,9 +115,16 @@ class TaggingService:
 
         Raises:
             EmptyLibraryError: nothing is indexed.
+            LibraryLockedError: another process writes to the library.
             ModelError: the model cannot be loaded.
             VocabularyError: the words cannot be used.
         """
+        with self._library.writer_lock():  # not while an indexer stores and removes what is tagged here
+            return self._run(only_new, threshold, on_progress, stop)
+
+    def _run(
+        self, only_new: bool, threshold: float | None, on_progress: Callable[[int, int], None], stop: Callable[[], bool]
+    ) -> TaggingReport:
         begun, catalog = time.monotonic(), self._library.catalog
         model, words = self._live.model(), self.vocabulary()
         if threshold is not None:
@@ -162,7 +169,7 @@ class TaggingService:
         self, model: ModelRecord, words: Vocabulary, threshold: float, stop: Callable[[], bool]
     ) -> Scorer | None:
         def embedder() -> Embedder:
-            return self._embedder_for(model.name)
+            return self._embedder_for(model)
 
         tags = self._library.catalog.tags
         vectors = tag_vectors(words.tags, model, tags, embedder, stop)

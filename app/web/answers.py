@@ -109,6 +109,7 @@ class PhotoAnswer(BaseModel):
     taken_at: LocalTime | None = Field(description="Local time where it was taken, without a zone.")
     taken_offset_min: int | None = Field(description="Minutes that this time is ahead of UTC, where the file says so.")
     taken_source: str | None = Field(description=f"Which field the date is from: {', '.join(SOURCES)}.")
+    taken_precision: str | None = Field(description="month or year where no more of the date is known; else null.")
     latitude: float | None
     longitude: float | None
     altitude: float | None = Field(description="Metres above the sea.")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
+from fastapi.routing import APIRoute
 
 from app.bootstrap import Services
 from app.names import safe_filename
@@ -143,12 +144,15 @@ def build_api(services: Services) -> FastAPI:
     api.include_router(tag_router, prefix=PREFIX)
     api.include_router(router)
     own = (f"{PREFIX}/", "/openapi.json")
-    api.add_middleware(Methods, paths=lambda: _answered(api, own[1]), own=own)
+    api.add_middleware(Methods, paths={own[1]: {"GET"}, **_answered()}, own=own)
     return api
 
 
-def _answered(api: FastAPI, description: str) -> dict[str, dict[str, Any]]:
-    """Every path that answers, with its methods, as /openapi.json has them, and what it leaves out."""
-    listed = api.openapi()["paths"]
-    api.openapi_schema = None  # FastAPI would keep it without the path that a proxy puts before all others
-    return {description: {"get": {}}, f"{PREFIX}/pictures": {"post": {}}, **listed}
+def _answered() -> dict[str, set[str]]:
+    """Every path that answers, with its methods."""
+    found: dict[str, set[str]] = {}
+    for prefix, routes in ((PREFIX, tag_router.routes), ("", router.routes)):
+        for route in routes:
+            assert isinstance(route, APIRoute)
+            found.setdefault(prefix + route.path, set()).update(route.methods or ())
+    return found

@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from indexer.catalog.records import PhotoRecord
+from indexer.catalog.stamps import is_stamp_of
 
 
 def content_tag(photo: PhotoRecord, frame: int) -> str:
@@ -15,14 +16,15 @@ def content_tag(photo: PhotoRecord, frame: int) -> str:
 
 def file_tag(seen: os.stat_result, frame: int = 0) -> str:
     """The ETag of what is made from a file as it is now; `seen` is taken before it is read."""
-    return f'"{seen.st_size:x}-{seen.st_mtime_ns:x}-{seen.st_ino:x}-{frame}"'
+    times = f"{seen.st_mtime_ns:x}-{seen.st_ctime_ns:x}"  # the first can be set back
+    return f'"{seen.st_size:x}-{times}-{seen.st_ino:x}-{frame}"'
 
 
 def caching_headers(
     request: Request, photo: PhotoRecord, tag: str, seen: os.stat_result | None = None
 ) -> dict[str, str]:
     """For good where the request names the content, and that is what is sent; else to be asked for again."""
-    indexed = seen is None or (seen.st_size, seen.st_mtime_ns) == (photo.size, photo.mtime_ns)
+    indexed = seen is None or is_stamp_of(photo, seen)
     named = indexed and request.query_params.get("v") == photo.content_hash
     return {"ETag": tag, "Cache-Control": "private, max-age=31536000, immutable" if named else "private, no-cache"}
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         PhotoRecord,
         Root,
     )
+    from indexer.catalog.stamps import Restamp
 
 
 class Catalog(ModelCatalog):
@@ -137,6 +138,10 @@ class Catalog(ModelCatalog):
     def describe(self, photos: Sequence[DescribedPhoto]) -> set[int]:
         """Write the metadata and stamps of photos whose pictures are the same; gives those that say something new."""
         return self._write(description_store.describe, photos)
+
+    def restamp(self, stamps: Sequence[Restamp]) -> None:
+        """Write what else is known now of the stamps of photos that are as they were."""
+        self._write(description_store.restamp, stamps)
 
     def move(self, moves: Sequence[Move]) -> list[str]:
         """Give photos new paths, embeddings and all; what sat there before is removed, unless it moves too.

@@ -13,16 +13,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from indexer.metadata.dates import Precision
     from indexer.metadata.photo_metadata import PhotoMetadata
 
 State = Literal["ok", "failed"]
-
-_INT64_MAX = 2**63 - 1
-
-
-def storable_ns(mtime_ns: int) -> int:
-    """Clamp a modification time to what a 64-bit column holds; file systems allow times past the year 2262."""
-    return max(-_INT64_MAX, min(_INT64_MAX, mtime_ns))
 
 
 @dataclass(frozen=True)
@@ -37,19 +31,25 @@ class Root:
 
 
 class FoundFile(NamedTuple):
-    """A file that a scan found; `path` is relative to the root, `sidecar` the stamp of its XMP file or ""."""
+    """A file that a scan found; `path` is relative to the root, `sidecar` the stamp of its XMP file or "".
+
+    What `ctime_ns` and `inode` are is said in stamps.py.
+    """
 
     path: str
     size: int
     mtime_ns: int
     sidecar: str = ""
+    ctime_ns: int = 0
+    inode: int = 0
 
 
 class KnownPhoto(NamedTuple):
     """What a scan is compared with; a tuple, because a comparison makes one for every photo of a root.
 
     `path` is relative to the root, posix. `embedded` speaks of the one model that was asked about. `sidecar` is the
-    stamp of the XMP file that was read with it, "" for none, None where nobody has looked.
+    stamp of the XMP file that was read with it, "" for none, None where nobody has looked; so too `ctime_ns` and
+    `inode`, of a photo that an older picsift indexed.
     """
 
     id: int
@@ -61,6 +61,8 @@ class KnownPhoto(NamedTuple):
     missing: bool
     embedded: bool
     sidecar: str | None = ""
+    ctime_ns: int | None = 0
+    inode: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class PhotoRecord:
     path: Path
     size: int
     mtime_ns: int
+    ctime_ns: int | None
+    inode: int | None
     content_hash: str | None
     state: State
     reason: str | None
@@ -88,6 +92,7 @@ class PhotoRecord:
     taken_at: datetime | None
     taken_offset_min: int | None
     taken_source: str | None
+    taken_precision: Precision | None
     latitude: float | None
     longitude: float | None
     altitude: float | None
@@ -133,6 +138,8 @@ class NewPhoto:
     duration_s: float | None = None
     poster_s: float | None = None
     moments: tuple[float, ...] = ()
+    ctime_ns: int | None = None
+    inode: int | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,8 @@ class DescribedPhoto:
     size: int
     mtime_ns: int
     sidecar: str | None
+    ctime_ns: int | None = None
+    inode: int | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +169,8 @@ class CopiedPhoto:
     source_id: int
     metadata: PhotoMetadata | None = None
     sidecar: str | None = ""
+    ctime_ns: int | None = None
+    inode: int | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,8 @@ class FailedPhoto:
     size: int
     mtime_ns: int
     reason: str
+    ctime_ns: int | None = None
+    inode: int | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +198,8 @@ class Move:
     size: int
     mtime_ns: int
     renamed: bool = False
+    ctime_ns: int | None = None
+    inode: int | None = None
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,9 @@ class PhotoRow(Base):
     sidecar: Mapped[str | None] = mapped_column(ExactText)
     duration_s: Mapped[float | None]  # of a video
     poster_s: Mapped[float | None]  # and when the frame that stands for it is shown
+    ctime_ns: Mapped[int | None] = mapped_column(BigInteger)  # with `inode` part of the stamp; NULL where nobody looked
+    inode: Mapped[int | None] = mapped_column(BigInteger)
+    taken_precision: Mapped[str | None] = mapped_column(String)  # "month" or "year" where no more of the date is known
 
 
 class PlaceRow(Base):
@@ -211,20 +214,6 @@ class EmbeddingRow(Base):
 
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
     photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, index=True)
-    vector: Mapped[bytes] = mapped_column(LargeBinary)
-    generation: Mapped[int] = mapped_column(BigInteger)
-
-
-class FrameRow(Base):
-    """A frame of a video, its poster aside: when it is shown, and a vector as in `embeddings`."""
-
-    __tablename__ = "frames"
-    __table_args__ = (Index("ix_frames_generation", "model_id", "generation"),)
-
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
-    photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, index=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    moment_s: Mapped[float]
     vector: Mapped[bytes] = mapped_column(LargeBinary)
     generation: Mapped[int] = mapped_column(BigInteger)
 

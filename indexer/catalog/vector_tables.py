@@ -1,4 +1,4 @@
-"""The tables around the embeddings: what could not be embedded, and which generations there were.
+"""The tables around the embeddings: videos' frames, what could not be embedded, which generations there were.
 
 Declarations only, as in `tables.py`, where the embeddings themselves stand.
 """
@@ -7,10 +7,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from indexer.catalog.tables import Base, ExactText, UtcDateTime
+
+
+class FrameRow(Base):
+    """A frame of a video, its poster aside: when it is shown, and a vector as in `embeddings`."""
+
+    __tablename__ = "frames"
+    __table_args__ = (Index("ix_frames_generation", "model_id", "generation"),)
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    photo_id: Mapped[int] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True, index=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    moment_s: Mapped[float]
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    generation: Mapped[int] = mapped_column(BigInteger)
 
 
 class EmbeddingFailureRow(Base):

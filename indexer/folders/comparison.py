@@ -1,17 +1,22 @@
-"""Compares what a scan found with what the catalog knows, by path, size and modification time. Pure.
+"""Compares what a scan found with what the catalog knows, by path and stamp (see stamps.py). Pure.
 
 Moves are not found out here: they need content hashes, and this opens nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from indexer.catalog.records import FoundFile, KnownPhoto
+from indexer.catalog.stamps import Restamp
 from indexer.folders.found import Scan
 from indexer.folders.rechecking import lies_below
+from indexer.metadata import sidecar
+
+RENUMBERED = 8  # files of a folder, at the least, of which the numbers alone are others: as good a proof as it takes
 
 
 class ChangedFile(NamedTuple):
@@ -27,7 +32,9 @@ class Changes:
 
     Attributes:
         added: files that the catalog does not know.
-        changed: files with another size or time, failed ones among them.
+        changed: files whose stamp is another one, or that were written to, failed ones among them. Where their
+            content is what it was, they are sound and unchanged after all.
+        restamped: photos that are as they were, of whose stamp more is known now.
         to_embed: sound, unchanged photos that lack the model's embedding.
         to_describe: sound, unchanged, embedded photos whose sidecar is not the one that was read with them.
         missing: photos whose file is not there.
@@ -40,6 +47,7 @@ class Changes:
 
     added: list[FoundFile] = field(default_factory=list)
     changed: list[ChangedFile] = field(default_factory=list)
+    restamped: list[Restamp] = field(default_factory=list)
     to_embed: list[ChangedFile] = field(default_factory=list)
     to_describe: list[ChangedFile] = field(default_factory=list)
     missing: list[KnownPhoto] = field(default_factory=list)
@@ -50,9 +58,15 @@ class Changes:
     unchanged_failed: int = 0
 
 
-def compare(known: Mapping[str, KnownPhoto], scan: Scan) -> Changes:
-    """Compare; where the scan as a whole had a problem, nothing is missing."""
-    changes = Changes()
+def compare(known: Mapping[str, KnownPhoto], scan: Scan, written: Collection[str] = ()) -> Changes:
+    """Compare; where the scan as a whole had a problem, nothing is missing.
+
+    Args:
+        known: what the catalog has, by path.
+        scan: what lies there.
+        written: files that were written to, whatever their stamps say.
+    """
+    changes, touched = Changes(), list[ChangedFile]()
     for path, file in scan.files.items():
         photo = known.get(path)
         if photo is None:
@@ -60,19 +74,78 @@ def compare(known: Mapping[str, KnownPhoto], scan: Scan) -> Changes:
             continue
         if photo.missing:
             changes.found_again.append(photo)
-        if photo.size != file.size or photo.mtime_ns != file.mtime_ns:
+        _, size, mtime_ns, beside, ctime_ns, inode = file
+        if photo.size != size or photo.mtime_ns != mtime_ns or (written and path in written):
             changes.changed.append(ChangedFile(file, photo))
-        elif photo.state == "failed":
-            changes.unchanged_failed += 1
-        elif not photo.embedded:
-            changes.to_embed.append(ChangedFile(file, photo))
-        elif photo.sidecar != file.sidecar:
-            changes.to_describe.append(ChangedFile(file, photo))
+        elif photo.ctime_ns != ctime_ns or photo.inode != inode:
+            touched.append(ChangedFile(file, photo))
+        elif photo.embedded and photo.sidecar == beside and photo.state == "ok" and not written:
+            changes.unchanged += 1  # nearly all: a call for each of them would cost as much as the rest
         else:
-            changes.unchanged += 1
+            _sort(changes, file, photo, written)
+    if touched:
+        _judge(changes, touched, known, scan, written)
     if scan.problem is None:
         _note_absences(known, scan, changes)
     return changes
+
+
+def _sort(changes: Changes, file: FoundFile, photo: KnownPhoto, written: Collection[str]) -> None:
+    """Say what is left to do for a photo whose file is as it was."""
+    widens = photo.sidecar != file.sidecar and sidecar.widens(photo.sidecar, file.sidecar)
+    beside_same = (widens or photo.sidecar == file.sidecar) and not (written and _beside(file) in written)
+    if widens or photo.ctime_ns != file.ctime_ns or photo.inode != file.inode:
+        beside = file.sidecar if widens else photo.sidecar
+        changes.restamped.append(Restamp(photo.id, file.ctime_ns, file.inode, beside))
+    if photo.state == "failed":
+        changes.unchanged_failed += 1
+    elif not photo.embedded:
+        changes.to_embed.append(ChangedFile(file, photo))
+    elif not beside_same:
+        changes.to_describe.append(ChangedFile(file, photo))
+    else:
+        changes.unchanged += 1
+
+
+def _judge(
+    changes: Changes,
+    touched: Sequence[ChangedFile],
+    known: Mapping[str, KnownPhoto],
+    scan: Scan,
+    written: Collection[str],
+) -> None:
+    """Tell files of which only the time of the last change of anything, or the number, is another one.
+
+    Anything may have happened to them. Not so where the catalog knows neither, since an older picsift indexed them, nor
+    where all files of a folder have other numbers and nothing else: some file systems number anew at every mount.
+    """
+    renumbered = _renumbered(touched, known, scan)
+    for change in touched:
+        file, photo = change
+        older = photo.ctime_ns is None
+        if (older and photo.state == "ok") or (photo.ctime_ns == file.ctime_ns and _folder(file.path) in renumbered):
+            _sort(changes, file, photo, written)
+        else:
+            changes.changed.append(change)
+
+
+def _renumbered(touched: Sequence[ChangedFile], known: Mapping[str, KnownPhoto], scan: Scan) -> set[str]:
+    """The folders of which every known file has another number, and the times that it had."""
+    others = Counter(_folder(file.path) for file, photo in touched if photo.ctime_ns == file.ctime_ns)
+    if not others:
+        return set()
+    all_of = Counter(folder for path in scan.files if (folder := _folder(path)) in others and path in known)
+    return {folder for folder, count in others.items() if count == all_of[folder] >= RENUMBERED}
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _beside(file: FoundFile) -> str:
+    """The path of a file's sidecar."""
+    folder = _folder(file.path)
+    return (folder and f"{folder}/") + sidecar.name_in(file.sidecar) if file.sidecar else ""
 
 
 def _note_absences(known: Mapping[str, KnownPhoto], scan: Scan, changes: Changes) -> None:

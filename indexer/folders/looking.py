@@ -50,6 +50,7 @@ class Look:
         messages: grows by a sentence for each thing that a person should know.
         stop: asked for each folder; a scan then raises StoppedError.
         renamed: grows by the roots that were found under another name.
+        written: absolute paths of files that were written to, whatever their stamps say.
         absent: by root, folders that were roots until now, and show nothing; no option to remove speaks of them.
         went: by root, what went while it was looked at: a later look of this run does not take it for gone either.
     """
@@ -61,6 +62,7 @@ class Look:
     messages: list[str]
     stop: Callable[[], bool] = lambda: False
     renamed: set[int] = field(default_factory=set)
+    written: Collection[str] = ()
     absent: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     went: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
@@ -155,7 +157,12 @@ class Look:
         if not problem:
             found = self._without_drives(root, below, found, known)
         paired = pair(found, {path for path, photo in known.items() if photo.state == "failed"})
-        return Looked(root, compare(known, paired.scan), paired, below)
+        return Looked(root, compare(known, paired.scan, self._written_in(root)), paired, below)
+
+    def _written_in(self, root: Root) -> set[str]:
+        """Which files of a root were written to."""
+        top = os.path.join(root.path, "")  # noqa: PTH118  (asked for each folder of a batch: a Path for each would cost)
+        return {path[len(top) :].replace(os.sep, "/") for path in self.written if path.startswith(top)}
 
     def _with_earlier(self, root: Root, found: Scan) -> Scan:
         """Add what went during earlier looks of this run."""

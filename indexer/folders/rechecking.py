@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from indexer.errors import raise_shortage
 from indexer.folders.found import Scan, Visit
 
 
@@ -26,6 +27,7 @@ def problem_with(folder: Path) -> str | None:
     except PermissionError:
         return f"{folder} cannot be read: permission denied. Give yourself permission to list it"
     except OSError as error:
+        raise_shortage(error)
         return f"{folder} cannot be read: {error.strerror}"
     return None
 

@@ -6,7 +6,7 @@ from a folder that cannot be seen, and no large share of a root at once. It open
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,6 +56,7 @@ def reconcile(
     stop: Callable[[], bool] = lambda: False,
     videos: bool = False,
     removals: Removals | None = None,
+    written: Collection[str] = (),
 ) -> Settled:
     """Look at the folders and settle all that needs no decoding.
 
@@ -70,13 +71,14 @@ def reconcile(
         stop: asked for each folder and each file; True leaves what is not settled by then to the next run.
         videos: take new videos in; those that are known are followed in any case.
         removals: what earlier runs removed, where they count together with this one.
+        written: absolute paths of files that were written to, whatever their stamps say.
 
     Raises:
         RootError: a folder is not there and is not a known root, or is a file.
     """
     settled = Settled()
     with suppress(StoppedError):
-        look = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, stop)
+        look = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, stop, written=written)
         looked = look.at(folders)
         if leave is not None:
             _leave_alone(looked, leave)
@@ -138,6 +140,8 @@ def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: Hash
     """What is new or has a new stamp; where the picture is the same, only the metadata is read again."""
     root, changes = one.root, one.changes
     library.catalog.mark_found([photo.id for photo in changes.found_again])
+    if changes.restamped:
+        library.catalog.restamp(changes.restamped)
     sound = [c for c in changes.changed if c.known.state == "ok" and c.known.content_hash]
     like = [[c.known.content_hash or ""] for c in sound]
     contents = hashes([root.path / change.file.path for change in sound], like)

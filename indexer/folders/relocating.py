@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from indexer.catalog.records import Move
+from indexer.catalog.records import FoundFile, KnownPhoto, Move
 from indexer.folders.comparison import ChangedFile
 from indexer.folders.hashing import Hashes
 from indexer.folders.looking import Looked
-from indexer.folders.moving import Gone, Place, is_renamed, of_equal_size, of_other_size, pair, respelled
+from indexer.folders.moving import Gone, Place, folded, is_renamed, of_equal_size, of_other_size, pair, respelled
 from indexer.library import Library
 from indexer.pictures.content.picture_hash import is_whole
 
@@ -132,9 +132,11 @@ def _is_same_file(old: Path, new: Path) -> bool:
 
 def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[set[int], list[str], int]:
     """Write the moves; a file with another stamp keeps the old one until its metadata has been read again."""
+    kept = [_with_stamp(one, to) for one, to in pairs]
     moves = [
-        Move(one.photo.id, to.root_id, to.file.path, one.photo.size, one.photo.mtime_ns, is_renamed(one, to))
-        for one, to in pairs
+        Move(one.id, to.root_id, to.file.path, one.size, one.mtime_ns, renamed, one.ctime_ns, one.inode)
+        for one, (gone, to) in zip(kept, pairs, strict=True)
+        for renamed in [is_renamed(gone, to)]
     ]
     unused = library.catalog.move(moves)
     moved, places = {move.photo_id for move in moves}, {(move.root_id, move.path) for move in moves}
@@ -146,13 +148,26 @@ def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[se
         changes.missing = [photo for photo in changes.missing if photo.id not in moved]
         changes.vanished = [photo for photo in changes.vanished if photo.id not in moved]
     by_root = {one.root.id: one.changes for one in looked}
-    for one, to in pairs:
+    for photo, (one, to) in zip(kept, pairs, strict=True):
         changes = by_root[to.root_id]
-        change = ChangedFile(to.file, one.photo._replace(path=to.file.path, missing=False))
-        if (change.known.size, change.known.mtime_ns) != (to.file.size, to.file.mtime_ns):
+        change = ChangedFile(to.file, photo._replace(path=to.file.path, missing=False))
+        if _stamp(photo) != _stamp(to.file):
             changes.changed.append(change)
         elif change.known.state == "ok" and not change.known.embedded:
             changes.to_embed.append(change)
         elif change.known.state == "ok" and (change.known.sidecar != to.file.sidecar or is_renamed(one, to)):
             changes.to_describe.append(change)
     return moved, unused, sum(photo.state == "ok" for photo in replaced)
+
+
+def _with_stamp(one: Gone, to: Place) -> KnownPhoto:
+    """The photo with what moving it made of its stamp, where its new file was hashed and is else as the old one was."""
+    photo, file = one.photo, to.file
+    is_respelled = one.root_id == to.root_id and folded(photo.path) == folded(file.path)
+    if (photo.size, photo.mtime_ns) != (file.size, file.mtime_ns) or is_respelled:
+        return photo
+    return photo._replace(ctime_ns=file.ctime_ns, inode=file.inode)
+
+
+def _stamp(file: KnownPhoto | FoundFile) -> tuple[int, int, int | None, int | None]:
+    return file.size, file.mtime_ns, file.ctime_ns, file.inode

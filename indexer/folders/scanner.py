@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.catalog.records import FoundFile, storable_ns
+from indexer.catalog.records import FoundFile
+from indexer.catalog.stamps import inode_of, storable_ns
+from indexer.errors import raise_shortage
 from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.folders.ignoring import is_skipped as is_skipped
@@ -92,6 +94,7 @@ def scan(
     try:
         chain = ignoring.chain_in(root, subfolder.rpartition("/")[0]) if subfolder else ignoring.chain
     except IgnoreFileError as error:
+        raise_shortage(error)
         return Scan({}, problem=str(error))
     excluded = [folder for folder in (exclude, *roots) if folder is not None]
     identities = {identity: os.path.realpath(folder) for folder in excluded if (identity := _identity(folder))}
@@ -156,6 +159,7 @@ def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool)
             walk.vanished.append(below)
             continue
         except (OSError, IgnoreFileError) as error:
+            raise_shortage(error)
             walk.unreadable.append(below)
             if isinstance(error, IgnoreFileError):
                 walk.notes.append(f"{error}. Until then nothing new is taken from its folder.")
@@ -209,7 +213,8 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], folder: _Folder) -> Ite
             continue
         if stat.S_ISREG(status.st_mode):
             stamp = sidecar.stamp_beside(entry.path, beside) if beside else ""
-            files[path] = FoundFile(path, status.st_size, storable_ns(status.st_mtime_ns), stamp)
+            when, changed = storable_ns(status.st_mtime_ns), storable_ns(status.st_ctime_ns)
+            files[path] = FoundFile(path, status.st_size, when, stamp, changed, inode_of(status))
 
 
 def _is_folder_link(walk: _Walk, entry: os.DirEntry[str], folder: _Folder) -> bool:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+Precision = Literal["month", "year"]
 FIRST_YEAR, LAST_YEAR = 1826, 2100  # from the oldest photograph on
-SOURCES = ("original", "digitized", "gps", "iptc", "sidecar", "xmp", "name", "container", "modified", "file")
+SOURCES = ("original", "digitized", "iptc", "sidecar", "xmp", "name", "gps", "container", "modified", "file")
 RANK = {source: rank for rank, source in enumerate(SOURCES)}
 """The fields a date may come from, the most trusted first: 0, 1, ..."""
 
@@ -15,11 +16,9 @@ _RESETS = frozenset((date(1904, 1, 1), date(1903, 12, 31), date(1970, 1, 1), dat
 """Where clocks start that were never set: the epochs of Macintosh and Unix, and what time zones make of them."""
 _DOS_EPOCH = datetime(1980, 1, 1)
 
-_DATE = re.compile(
-    r"(\d{4})[:\-/.](\d{1,2})[:\-/.](\d{1,2})"
-    r"(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
-    re.ASCII,
-)
+_DAY = re.compile(r"(\d{4})(?:[:\-/.]([ \d]{0,2})(?:[:\-/.]([ \d]{0,2}))?)?", re.ASCII)
+_CLOCK = re.compile(r"[ T]+([ \d]{1,2}):([ \d]{1,2})(?::([ \d]{1,2})(?:[.,](\d+))?)?", re.ASCII)
+_ZONE = re.compile(r"\s*(Z|[+-]\d{2}:?\d{2})", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
 
 _TIME = (
@@ -37,45 +36,104 @@ _IN_NAME = (
 
 
 class Taken(NamedTuple):
-    """A moment on the camera's clock, minutes that this clock is ahead of UTC, and the field that says so."""
+    """A moment on the camera's clock, minutes that this clock is ahead of UTC, and the field that says so.
+
+    `precision` is "month" or "year" where no more than that is known; then `at` is its first moment.
+    """
 
     at: datetime | None = None
     offset_min: int | None = None
     source: str | None = None
+    precision: Precision | None = None
 
 
 def first_sound(candidates: Iterable[Taken]) -> Taken:
     """The first that is a moment in which a photo can have been taken, or nothing."""
-    return next((taken for taken in candidates if taken.at is not None and is_sound(taken.at)), Taken())
+    return next((taken for taken in candidates if taken.at is not None and _can_be(taken, taken.at)), Taken())
 
 
 def is_sound(moment: datetime, now: datetime | None = None) -> bool:
     """Whether a photo can have been taken then: not in the future, and not where a clock starts that was not set."""
+    return is_past(moment, now) and moment.date() not in _RESETS and moment != _DOS_EPOCH
+
+
+def is_past(moment: datetime, now: datetime | None = None) -> bool:
+    """Whether there was photography by then, and it is not in the future."""
     latest = max(now or datetime.now(), _WRITTEN) + timedelta(days=1)  # other time zones are ahead of ours
-    return moment.year >= FIRST_YEAR and moment <= latest and moment.date() not in _RESETS and moment != _DOS_EPOCH
+    return moment.year >= FIRST_YEAR and moment <= latest
+
+
+def _can_be(taken: Taken, moment: datetime) -> bool:
+    return is_past(moment) if taken.precision else is_sound(moment)  # no clock starts with a year alone
 
 
 def parse_date(text: str, subseconds: str = "") -> tuple[datetime | None, int | None]:
-    """A date as EXIF and XMP write it, and the offset in minutes where the same text holds one.
+    """A moment of which at least the day is known, and the offset in minutes where the same text holds one.
 
     Args:
-        text: "2021:06:30 12:34:56", with a few neighbours that cameras and phones write.
-        subseconds: the digits behind the second, where a field of its own holds them.
+        text: as `read_date()` takes it.
+        subseconds: likewise.
 
     Returns:
-        (None, None) for anything that is no moment of the age of photography.
+        (None, None) for anything else.
     """
-    if not (found := _DATE.match(text.strip())):
-        return None, None
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-    digits = re.match(r"\d*", found[7] or subseconds.strip(), re.ASCII)
+    taken = read_date(text, subseconds)
+    return (None, None) if taken.precision else taken[:2]
+
+
+def read_date(text: str, subseconds: str = "", source: str | None = None) -> Taken:
+    """A date as EXIF, IPTC and XMP write it, as far as it is known and sound: at least its year.
+
+    What is not known may be blank, 00 or missing, and what cannot be true counts as not known: the parts before it
+    stand.
+
+    Args:
+        text: "2021:06:30 12:34:56", with a few neighbours that cameras, phones and people write.
+        subseconds: the digits behind the second, where a field of its own holds them.
+        source: the field that it is from.
+    """
+    text = text.strip()
+    found = _DAY.match(text)
+    if found is None or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
+        return Taken()
+    behind = text[found.end() :]
+    if found[3] is None and behind.strip():  # words behind a number
+        return Taken()
+    year, month, day = (_whole(part) for part in found.groups())
+    for parts in ((year, month, day), (year, month, 1), (year, 1, 1)):
+        try:
+            at = datetime(*parts)
+        except ValueError:
+            continue
+        precision: Precision | None = None if parts == (year, month, day) else "month" if parts[1] == month else "year"
+        if precision is not None:
+            return Taken(at, None, source, precision)
+        return _at_the_clock(at, behind, subseconds, source)
+    return Taken()
+
+
+def _at_the_clock(day: datetime, text: str, subseconds: str, source: str | None) -> Taken:
+    """The day with the time behind it, as far as that is sound, and its offset."""
+    clock = _CLOCK.match(text)
+    zone = _ZONE.match(text[clock.end() :] if clock else text)
+    offset = parse_offset(zone[1]) if zone else None
+    if clock is None or not clock[1].strip():
+        return Taken(day, offset, source)
+    digits = re.match(r"\d*", clock[4] or subseconds.strip(), re.ASCII)
     micros = int((digits[0] if digits else "")[:6].ljust(6, "0"))
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        return None, None
-    try:
-        return datetime(year, month, day, hour, minute, second, micros), parse_offset(found[8] or "")
-    except ValueError:
-        return None, None
+    hour, minute, second = (_whole(part) for part in clock.groups()[:3])
+    for time in ((hour, minute, second, micros), (hour, minute)):
+        try:
+            return Taken(datetime(day.year, day.month, day.day, *time), offset, source)
+        except ValueError:
+            continue
+    return Taken(day, offset, source)
+
+
+def _whole(part: str | None) -> int:
+    """A number of which blanks may be part; 0 where there is none."""
+    digits = (part or "").strip()
+    return int(digits) if digits.isdecimal() else 0
 
 
 def parse_offset(text: str) -> int | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from indexer.metadata.dates import Taken, first_sound, of_file_time, of_name
 from indexer.metadata.exif import exif_of, read_metadata
+from indexer.metadata.gps_time import compared, is_believable
 from indexer.metadata.iptc import iptc_of
 from indexer.metadata.photo_metadata import PhotoMetadata, inside, overlay, shot
 from indexer.metadata.sidecar import read_sidecar
@@ -44,8 +46,20 @@ def complete(written: PhotoMetadata, path: Path, *, sidecar: str, mtime_ns: int)
     beside = read_sidecar(path, sidecar) if sidecar else PhotoMetadata()
     known = overlay(written, beside) if sidecar and beside is not None else written
     known = overlay(known, _dated(of_name(path.name)))
-    known = known if known.taken_at is not None else overlay(known, _dated(of_file_time(mtime_ns)))
-    return known, beside is not None
+    return _with_gps(known, of_file_time(mtime_ns)), beside is not None
+
+
+def _with_gps(known: PhotoMetadata, written_at: Taken) -> PhotoMetadata:
+    """The date that is believed, when a GPS receiver's is compared with the others; the file's own time is the last."""
+    taken = Taken(known.taken_at, known.taken_offset_min, known.taken_source, known.taken_precision)
+    if taken.source == "gps" and taken.at is not None and not is_believable(taken.at, written_at.at):
+        taken = Taken()
+    if taken.at is None:
+        taken = first_sound([written_at])
+    elif taken.source not in ("gps", "container"):
+        taken = compared(taken, known.gps_at)
+    known = replace(known, taken_at=taken.at, taken_offset_min=taken.offset_min)
+    return replace(known, taken_source=taken.source, taken_precision=taken.precision)
 
 
 def _dated(taken: Taken) -> PhotoMetadata:

@@ -11,7 +11,8 @@ from typing import Any
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
-from indexer.metadata.dates import Taken, first_sound, parse_date, parse_offset
+from indexer.metadata.dates import Taken, first_sound, parse_date, parse_offset, read_date
+from indexer.metadata.gps_time import is_believable
 from indexer.metadata.photo_metadata import Keyword, PhotoMetadata, merged, shot
 from indexer.metadata.values import (
     MAX_ALTITUDE_M,
@@ -59,9 +60,10 @@ def read_metadata(exif: Image.Exif) -> PhotoMetadata:
     """
     photo, gps = _directory(exif, IFD.Exif), _directory(exif, IFD.GPSInfo)
     orientation = _value(exif, Base.Orientation)
+    dates, received = list(_dates(exif, photo, gps)), _gps_date(gps).at
     return replace(
         shot(
-            first_sound(_dates(exif, photo, gps)),
+            first_sound(dates),
             _position(gps),
             _altitude(gps),
             line(_value(exif, Base.Make)),
@@ -74,6 +76,7 @@ def read_metadata(exif: Image.Exif) -> PhotoMetadata:
         iso=_iso(photo),
         focal_mm=positive(_value(photo, Base.FocalLength), MAX_FOCAL_MM),
         focal_35mm_mm=positive(_value(photo, Base.FocalLengthIn35mmFilm), MAX_FOCAL_MM),
+        gps_at=received,
         rating=_rating(exif),
         title=line(_wide(_value(exif, Base.XPTitle))),
         description=_description(exif, photo),
@@ -84,12 +87,13 @@ def read_metadata(exif: Image.Exif) -> PhotoMetadata:
 def _dates(exif: Mapping[int, Any], photo: Mapping[int, Any], gps: Mapping[int, Any]) -> Iterator[Taken]:
     """Every date, the most trusted first."""
     for source, tag, subseconds, offset in (_ORIGINAL, _DIGITIZED, _MODIFIED):
-        if source == "modified":
-            yield _gps_date(gps)
         text = line(_value(exif if source == "modified" else photo, tag)) or ""
-        moment, own_offset = parse_date(text, line(_value(photo, subseconds)) or "")
+        taken = read_date(text, line(_value(photo, subseconds)) or "", source)
         minutes = parse_offset(line(_value(photo, offset)) or "")
-        yield Taken(moment, own_offset if minutes is None else minutes, source)
+        taken = taken if minutes is None else taken._replace(offset_min=minutes)
+        if source == "modified" and (received := _gps_date(gps)).at and is_believable(received.at, taken.at):
+            yield received
+        yield taken
 
 
 def _gps_date(gps: Mapping[int, Any]) -> Taken:
@@ -99,6 +103,8 @@ def _gps_date(gps: Mapping[int, Any]) -> Taken:
     if len(parts) != 3 or any(part is None or part < 0 for part in parts):
         return Taken()
     hour, minute, second = (part or 0 for part in parts)
+    if hour >= 24 or minute >= 60 or second > 60:
+        return Taken()
     day = (line(_value(gps, GPS.GPSDateStamp)) or "")[:10]
     moment, _ = parse_date(f"{day} {int(hour):02}:{int(minute):02}:{int(second):02}")
     return Taken(moment, 0, "gps")
@@ -177,7 +183,7 @@ def _degrees(value: Any, reference: Any, letters: str, limit: int) -> float | No
         return None
     degrees = 0.0
     for part, unit in zip(parts, (1, 60, 3600), strict=False):
-        if part is None or part < 0:
+        if part is None or part < 0 or (unit > 1 and part >= 60):
             return None
         degrees += part / unit
     return (degrees if side == letters[0] else 0.0 - degrees) if degrees <= limit else None

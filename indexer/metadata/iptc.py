@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, IptcImagePlugin
 
-from indexer.metadata.dates import Taken, first_sound, parse_date
+from indexer.metadata.dates import Taken, first_sound, read_date
 from indexer.metadata.photo_metadata import Keyword, PhotoMetadata, merged
 from indexer.metadata.values import line, paragraph
 
@@ -29,6 +29,7 @@ def iptc_of(image: Image.Image) -> PhotoMetadata:
         taken_at=taken.at,
         taken_offset_min=taken.offset_min,
         taken_source=taken.source,
+        taken_precision=taken.precision,
         title=line(_one(found, _TITLE)) or line(_one(found, _HEADLINE)),
         description=paragraph(_one(found, _CAPTION)),
         city=line(_one(found, _CITY)),
@@ -48,7 +49,7 @@ def _one(found: Mapping[tuple[int, int], Any], field: tuple[int, int]) -> Any:
 def _date(found: Mapping[tuple[int, int], Any]) -> Taken:
     """The day created, and the time where there is one: 20090829 and 131808+0200."""
     day, clock = line(_one(found, _DATE)) or "", _CLOCK.match(line(_one(found, _TIME)) or "")
-    if len(day) != 8 or not day.isdecimal():
+    if len(day) not in (4, 6, 8) or not day[:4].isdecimal():
         return Taken()
     time = f" {clock[1]}:{clock[2]}:{clock[3]}{clock[4] or ''}" if clock else ""
-    return Taken(*parse_date(f"{day[:4]}-{day[4:6]}-{day[6:]}{time}"), "iptc")
+    return read_date(f"{day[:4]}-{day[4:6]}-{day[6:]}{time}", source="iptc")

@@ -11,12 +11,12 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from indexer.metadata.dates import RANK, Taken
+from indexer.metadata.dates import RANK, Precision, Taken
 from indexer.metadata.values import without_make
 
 MAX_KEYWORDS = 500
 
-_DATE = ("taken_at", "taken_offset_min", "taken_source")
+_DATE = ("taken_at", "taken_offset_min", "taken_source", "taken_precision")
 _TOGETHER = (_DATE, ("latitude", "longitude", "altitude"), ("camera_make", "camera_model"))
 """Fields that mean something only together: taken from one source, never mixed."""
 
@@ -37,6 +37,8 @@ class PhotoMetadata:
             container and of a Pixel's file name, UTC's.
         taken_offset_min: minutes that clock was ahead of UTC.
         taken_source: which field the date is from, a key of `dates.RANK`.
+        taken_precision: "month" or "year" where no more of the date is known.
+        gps_at: the moment that a receiver gave, in UTC, whether it is believed or not.
         latitude: degrees, north positive.
         longitude: degrees, east positive.
         altitude: metres above sea level.
@@ -61,6 +63,8 @@ class PhotoMetadata:
     taken_at: datetime | None = None
     taken_offset_min: int | None = None
     taken_source: str | None = None
+    taken_precision: Precision | None = None
+    gps_at: datetime | None = None
     latitude: float | None = None
     longitude: float | None = None
     altitude: float | None = None
@@ -103,6 +107,7 @@ def shot(
         taken_at=taken.at,
         taken_offset_min=taken.offset_min,
         taken_source=taken.source,
+        taken_precision=taken.precision,
         latitude=latitude,
         longitude=longitude,
         altitude=None if latitude is None else altitude,
@@ -111,7 +116,7 @@ def shot(
     )
 
 
-_TECHNICAL = ("latitude", "camera_make", "lens", "exposure_s", "f_number", "iso", "focal_mm", "focal_35mm_mm")
+_TECHNICAL = ("gps_at", "latitude", "camera_make", "lens", "exposure_s", "f_number", "iso", "focal_mm", "focal_35mm_mm")
 
 
 def inside(exif: PhotoMetadata, iptc: PhotoMetadata, xmp: PhotoMetadata) -> PhotoMetadata:

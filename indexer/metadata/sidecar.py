@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from indexer.metadata.photo_metadata import PhotoMetadata
-from indexer.metadata.xmp import MAX_BYTES, read_xmp
+from indexer.metadata.xmp import MAX_BYTES, extension_named, read_xmp
 
 SUFFIX = ".xmp"
-_UNSEEN = "?-?-"  # in place of size and time
+_UNSEEN = "?-?-"  # in place of size and times
+_SPELLINGS = {"jpeg": "jpg", "tiff": "tif", "heif": "heic"}
+_PICTURES = frozenset(
+    (
+        *("jpg", "jpeg", "png", "tif", "tiff", "heic", "heif", "hif", "webp", "avif", "jxl", "gif", "bmp"),
+        *("3fr", "arw", "cr2", "cr3", "crw", "dng", "erf", "iiq", "kdc", "mef", "mos", "mrw", "nef", "nrw", "orf"),
+        *("pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f", "mov", "mp4", "m4v", "avi", "mkv", "webm"),
+    )
+)
+"""Extensions that a file's name may have before its own."""
+_STAMP = re.compile(r"(?P<narrow>(?:\?|\d+)-(?:\?|-?\d+))(?::-?\d+)?-(?P<name>.*)", re.DOTALL)
 
 
 def sidecar_name(name: str, beside: Mapping[str, str]) -> str | None:
@@ -24,7 +35,10 @@ def sidecar_name(name: str, beside: Mapping[str, str]) -> str | None:
     if not beside:
         return None
     whole = name.lower()
-    return beside.get(whole + SUFFIX) or beside.get(os.path.splitext(whole)[0] + SUFFIX)  # noqa: PTH122
+    stem = os.path.splitext(whole)[0]  # noqa: PTH122
+    if stem.rpartition(".")[2] in _PICTURES:  # of a.cr2.jpg: a.cr2.xmp is that of a.cr2
+        return beside.get(whole + SUFFIX)
+    return beside.get(whole + SUFFIX) or beside.get(stem + SUFFIX)
 
 
 def stamp_beside(photo: str, beside: Mapping[str, str]) -> str:
@@ -40,7 +54,7 @@ def stamp_beside(photo: str, beside: Mapping[str, str]) -> str:
         status = os.stat(os.path.join(folder, found))  # noqa: PTH116, PTH118
     except OSError:
         return f"{_UNSEEN}{found}"
-    return f"{status.st_size}-{status.st_mtime_ns}-{found}"
+    return f"{status.st_size}-{status.st_mtime_ns}:{status.st_ctime_ns}-{found}"
 
 
 def kept(stamp: str, *, read: bool) -> str | None:
@@ -50,7 +64,14 @@ def kept(stamp: str, *, read: bool) -> str | None:
 
 def name_in(stamp: str) -> str:
     """The name of the sidecar that a stamp is of, "" of none."""
-    return stamp.split("-", 2)[-1]
+    found = _STAMP.fullmatch(stamp)
+    return found["name"] if found else ""
+
+
+def widens(known: str | None, stamp: str) -> bool:
+    """Whether a stamp is a known one of an older picsift, which held no time of the last change of anything."""
+    found = _STAMP.fullmatch(stamp)
+    return found is not None and known == f"{found['narrow']}-{found['name']}"
 
 
 def read_sidecar(photo: Path, name: str) -> PhotoMetadata | None:
@@ -69,4 +90,12 @@ def read_sidecar(photo: Path, name: str) -> PhotoMetadata | None:
         return None
     except ValueError:  # no name of a file
         return PhotoMetadata()
+    named = extension_named(packet)
+    if named is not None and _plain(named) != _plain(photo.suffix[1:]):
+        return PhotoMetadata()  # it says itself that it is another file's, such as the RAW's beside this one
     return read_xmp(packet, "sidecar")
+
+
+def _plain(extension: str) -> str:
+    """An extension as it is compared: two spellings of one format are the same."""
+    return _SPELLINGS.get(extension.lower(), extension.lower())

@@ -5,15 +5,16 @@ The packet is parsed without entities, without network and up to a size; what st
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lxml import etree
 
-from indexer.metadata.dates import FIRST_YEAR, LAST_YEAR, Taken, first_sound, parse_date
+from indexer.metadata.dates import Taken, first_sound, parse_date, read_date
+from indexer.metadata.gps_time import is_believable
 from indexer.metadata.photo_metadata import Keyword, PhotoMetadata, merged, shot
+from indexer.metadata.positions import degrees_of
 from indexer.metadata.values import (
     MAX_ALTITUDE_M,
     MAX_EXPOSURE_S,
@@ -39,6 +40,7 @@ _EXIF_EX = "{http://cipa.jp/exif/1.0/}"
 _TIFF = "{http://ns.adobe.com/tiff/1.0/}"
 _XMP = "{http://ns.adobe.com/xap/1.0/}"
 _PHOTOSHOP = "{http://ns.adobe.com/photoshop/1.0/}"
+_CAMERA_RAW = "{http://ns.adobe.com/camera-raw-settings/1.0/}"
 _AUX = "{http://ns.adobe.com/exif/1.0/aux/}"
 _IPTC = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
 _MICROSOFT = "{http://ns.microsoft.com/photo/1.0/}"
@@ -51,8 +53,6 @@ _KEYWORDS = (
 _DATES = (_EXIF + "DateTimeOriginal", _PHOTOSHOP + "DateCreated", _XMP + "CreateDate")
 """The photo's own date before that of its file: a scan of 2021 shows 1975."""
 _GPS_DATE = _EXIF + "GPSTimeStamp"
-_PARTIAL = re.compile(r"(\d{4})(?:-(\d\d))?", re.ASCII)
-_DEGREES = re.compile(r"([\d.]{1,20})(?:,([\d.]{1,20}))?(?:,([\d.]{1,20}))?\s*([NSEW])", re.ASCII)
 
 _Properties = dict[str, list[str]]
 
@@ -79,6 +79,7 @@ def read_xmp(packet: bytes, source: str = "xmp") -> PhotoMetadata:
         iso=whole(_first(found, _EXIF_EX + "PhotographicSensitivity", _EXIF + "ISOSpeedRatings"), 1, MAX_ISO),
         focal_mm=positive(_first(found, _EXIF + "FocalLength"), MAX_FOCAL_MM),
         focal_35mm_mm=positive(_first(found, _EXIF + "FocalLengthIn35mmFilm"), MAX_FOCAL_MM),
+        gps_at=_received(found),
         rating=_rating(found),
         title=line(_first(found, _DC + "title", _PHOTOSHOP + "Headline")),
         description=paragraph(_first(found, _DC + "description", _EXIF + "UserComment")),
@@ -87,6 +88,14 @@ def read_xmp(packet: bytes, source: str = "xmp") -> PhotoMetadata:
         country=line(_first(found, _PHOTOSHOP + "Country")),
         keywords=merged(Keyword(word, source) for name in _KEYWORDS for word in map(line, found.get(name, ())) if word),
     )
+
+
+def extension_named(packet: bytes) -> str | None:
+    """The extension, without its dot, of the file that a sidecar says it belongs to; None where it says nothing."""
+    found = _properties(packet)
+    named = line(_first(found, _PHOTOSHOP + "SidecarForExtension"))
+    file = line(_first(found, _CAMERA_RAW + "RawFileName")) or ""
+    return (named or (file.rpartition(".")[2] if "." in file else "")).lstrip(".") or None
 
 
 def _properties(packet: bytes) -> _Properties:
@@ -130,36 +139,27 @@ def _first(found: _Properties, *names: str) -> str | None:
 
 
 def _dates(found: _Properties, source: str) -> Iterator[Taken]:
-    moment, offset = _moment(_first(found, _GPS_DATE) or "")
-    yield Taken(moment, offset or 0, "gps")  # UTC, whether it says so or not
     for name in _DATES:
-        yield Taken(*_moment(_first(found, name) or ""), source)
+        yield read_date((_first(found, name) or "")[:100], source=source)
+    received = _received(found)
+    if received is not None and is_believable(received):
+        yield Taken(received, 0, "gps")
 
 
-def _moment(text: str) -> tuple[datetime | None, int | None]:
-    """A date, of which XMP allows the year alone, or the year and the month: then its first moment."""
-    if not (found := _PARTIAL.fullmatch(text.strip())):
-        return parse_date(text[:100])
-    year, month = int(found[1]), int(found[2] or 1)
-    sound = FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12
-    return (datetime(year, month, 1), None) if sound else (None, None)
+def _received(found: _Properties) -> datetime | None:
+    """What a GPS receiver gave; UTC, whether it says so or not."""
+    moment, offset = parse_date((_first(found, _GPS_DATE) or "")[:100])
+    return moment if moment is None or not offset else moment - timedelta(minutes=offset)
 
 
 def _position(found: _Properties) -> tuple[float | None, float | None]:
-    latitude = _degrees(_first(found, _EXIF + "GPSLatitude"), "NS", 90)
-    longitude = _degrees(_first(found, _EXIF + "GPSLongitude"), "EW", 180)
+    latitude, longitude = (
+        degrees_of(_first(found, _EXIF + name), letters, limit, _first(found, f"{_EXIF}{name}Ref"))
+        for name, letters, limit in (("GPSLatitude", "NS", 90), ("GPSLongitude", "EW", 180))
+    )
     if latitude is None or longitude is None or (latitude, longitude) == (0, 0):
         return None, None
     return latitude, longitude
-
-
-def _degrees(text: str | None, letters: str, limit: int) -> float | None:
-    """Degrees with minutes, or with minutes and seconds: 40,14.078645N or 40,14,4.7N."""
-    if not (match := _DEGREES.fullmatch((text or "").strip())) or match[4] not in letters:
-        return None
-    parts = [number(part or "0") for part in match.groups()[:3]]
-    degrees = sum((part or 0) / unit for part, unit in zip(parts, (1, 60, 3600), strict=True))
-    return None if None in parts or degrees > limit else degrees if match[4] == letters[0] else 0.0 - degrees
 
 
 def _altitude(found: _Properties) -> float | None:

@@ -58,12 +58,11 @@ class Decoded:
 
 @dataclass(frozen=True)
 class LoadedPhoto:
-    """A decoded file, with what tells it apart from another: the hash of its picture, its size in bytes, its time."""
+    """A decoded file, with what tells it apart from another: the hash of its picture, what the system said of it."""
 
     decoded: Decoded
     content_hash: str
-    size: int
-    mtime_ns: int
+    status: os.stat_result
 
 
 def load(
@@ -81,7 +80,7 @@ def load(
     """
     source, before = _read(path, max_bytes)
     decoded = decode(source, min_side=min_side, max_pixels=max_pixels, suffix=path.suffix.lower())
-    return LoadedPhoto(decoded, content.hash_bytes(source, like=like), before.st_size, before.st_mtime_ns)
+    return LoadedPhoto(decoded, content.hash_bytes(source, like=like), before)
 
 
 def hash_file(path: Path, *, like: Collection[str] = (), whole: bool = False) -> str:
@@ -234,9 +233,9 @@ def _read(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
     return source, before
 
 
-def stamp(found: os.stat_result) -> tuple[int, int, int, int]:
-    """What changes where a file becomes another one."""
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+def stamp(found: os.stat_result) -> tuple[int, ...]:
+    """What changes where a file becomes another one, or is written to: all that tells, since some can be set back."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _require_file(found: os.stat_result) -> None:

@@ -26,7 +26,7 @@ class OpenFile:
     """A regular file that is open. Two are equal where they are one file whose content nobody touched in between.
 
     Attributes:
-        identity: device, inode, size, and the times of the last change of content and of anything, in nanoseconds.
+        identity: `images.stamp()` of it.
         path: what it was opened by.
         status: what the system says of it.
         descriptor: for `os.read` and the like.
@@ -38,9 +38,9 @@ class OpenFile:
     descriptor: int = field(compare=False)
 
     @property
-    def stamp(self) -> tuple[int, int, int, int]:
+    def stamp(self) -> tuple[int, ...]:
         """What another process can tell it by."""
-        return images.stamp(self.status)
+        return self.identity
 
     @property
     def held(self) -> Path:
@@ -89,7 +89,7 @@ def open_within(root: Path, relative: Path) -> OpenFile | None:
 
 
 @contextmanager
-def reopened(path: Path, stamp: tuple[int, int, int, int]) -> Iterator[OpenFile]:
+def reopened(path: Path, stamp: tuple[int, ...]) -> Iterator[OpenFile]:
     """The file that another process checked, opened here.
 
     Raises:
@@ -118,7 +118,7 @@ def _opened(path: Path, descriptor: int) -> OpenFile:
     except BaseException:
         os.close(descriptor)
         raise
-    return OpenFile((*images.stamp(status), status.st_ctime_ns), path, status, descriptor)
+    return OpenFile(images.stamp(status), path, status, descriptor)
 
 
 def _require_regular(status: os.stat_result) -> None:

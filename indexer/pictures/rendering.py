@@ -26,7 +26,7 @@ QUALITY = 85
 
 Pixels = NDArray[np.uint8]
 Prepare = Callable[[Image.Image], Pixels]
-Stamp = tuple[int, int, int, int]
+Stamp = tuple[int, ...]
 
 
 def square(picture: bytes | Path, prepare: Prepare, min_side: int, max_pixels: int) -> Pixels:

@@ -40,8 +40,7 @@ class LoadedVideo:
         duration_s: its length.
         metadata: what its header says.
         content_hash: as of a photo.
-        size: of the file, in bytes.
-        mtime_ns: of the file.
+        status: what the system said of the file before it was read.
         poster_s: when the poster is shown.
         moments: when the other frames are shown, in the order of time; f - 1 of them.
         pixels: of the poster and of the others, as `prepare` gave them: (f, s, s, 3).
@@ -54,8 +53,7 @@ class LoadedVideo:
     duration_s: float
     metadata: PhotoMetadata
     content_hash: str
-    size: int
-    mtime_ns: int
+    status: os.stat_result
     poster_s: float
     moments: tuple[float, ...]
     pixels: NDArray[np.uint8]
@@ -110,8 +108,7 @@ def load(
         duration_s=video.duration_s or moments[-1],
         metadata=read_header(video.header),
         content_hash=content,
-        size=before.st_size,
-        mtime_ns=before.st_mtime_ns,
+        status=before,
         poster_s=moments[poster],
         moments=tuple(moments[number] for number in order[1:]),
         pixels=np.stack([pixels[number] for number in order]),

@@ -45,11 +45,16 @@ class Changes:
 
     A batch is due when nothing has come for `settle_s` and no file is being written, and at the latest `patience_s`
     after its first event; files that are still being written then stay for the next one.
+
+    `written` are the files of the batches that were taken, to which something was written or which came to their name,
+    whatever their times say; whoever has looked at them takes them out.
     """
 
     settle_s: float
     patience_s: float
+    written: set[str] = field(default_factory=set)
     _folders: set[str] = field(default_factory=set)
+    _done: set[str] = field(default_factory=set)  # files of the next batch
     _growing: dict[str, float] = field(default_factory=dict)  # path -> when it counts as whole, unless more comes
     _first: float | None = None
     _last: float = -math.inf
@@ -64,6 +69,8 @@ class Changes:
             was_growing = self._growing.pop(path, None) is not None
             if kind is Kind.FOLDER:
                 self._folders.add(path)
+            if kind is Kind.DONE:
+                self._done.add(path)
             if kind is not Kind.FOLDER or was_growing:  # a file that became a folder is missing from its parent
                 self._folders.add(os.path.dirname(path))  # noqa: PTH120
         self._first = now if self._first is None else self._first
@@ -83,7 +90,8 @@ class Changes:
             return set()
         whole = [path for path, moment in self._growing.items() if moment <= now]
         folders = self._folders | {os.path.dirname(path) for path in whole}  # noqa: PTH120
-        self._folders = set()
+        self.written |= self._done.union(whole)
+        self._folders, self._done = set(), set()
         for path in whole:
             del self._growing[path]
         self._first = now if self._growing else None

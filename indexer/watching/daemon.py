@@ -7,14 +7,14 @@ is `sync()`; what happened to them comes from `watcher.py` through `changes.py`.
 from __future__ import annotations
 
 import logging
-import os
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from indexer.embedder import Embedder
-from indexer.errors import DecoderStartError, LibraryError, LibraryLockedError, NewerLibraryError, RootError
+from indexer.embedder import Chosen, Embedder
+from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError, RootError
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.removing import Removals
 from indexer.library import Library
@@ -22,11 +22,12 @@ from indexer.metadata import places
 from indexer.pictures import images
 from indexer.pipeline import Progress, SyncReport, sync
 from indexer.watching.activity import ActivityLog
-from indexer.watching.changes import Changes, Kind, cover, is_temporary
+from indexer.watching.agenda import Agenda
 from indexer.watching.pacing import Pacer, workers_for
+from indexer.watching.passing import passes
 from indexer.watching.polling import Poller
 from indexer.watching.retrying import Pauses, Retries
-from indexer.watching.watcher import Mode, Watcher, usable
+from indexer.watching.watcher import Mode, Watcher
 from indexer.workers.isolation import WorkerPool
 
 logger = logging.getLogger(__name__)
@@ -64,12 +65,13 @@ class Daemon:
         pool: WorkerPool | None = None,
         retries: Retries | None = None,
         pauses: Pauses | None = None,
+        choose: Callable[[], Chosen] | None = None,
     ) -> None:
         """Start nothing yet.
 
         Args:
             library: what is kept in step.
-            embedder: the model that photos are embedded with.
+            embedder: the model that photos are embedded with at first.
             activity: where this process says what it does.
             mode: "auto", or "native" or "polling" for all roots.
             settle_ms: milliseconds after which a file that nobody writes to counts as whole, and a burst as over.
@@ -86,23 +88,24 @@ class Daemon:
             pool: decodes; its processes end after each run, so that they take no memory while nothing happens.
             retries: when failed photos are tried again.
             pauses: how long to wait when the library cannot be written.
+            choose: asked before each run which model it embeds with; None keeps the first one.
         """
         self._library, self._embedder, self._activity = library, embedder, activity
+        self._choose = choose or (lambda: Chosen(embedder, asked=True))
         self._settle_s, self._full_scan_s, self._unload_s = settle_ms / 1000, full_scan_h * 3600, idle_unload_s
         self._check_s, self._on_batch, self._ignoring, self._videos = check_s, on_batch, ignoring, videos
         pool = self._pool = pool or WorkerPool()
         self._pacer = Pacer(max_cpu, cpu_s=lambda: time.process_time() + pool.cpu_s)
         self._workers, self._batch_size, self._max_pixels = workers_for(max_cpu, workers), batch_size, max_pixels
         self._retries, self._pauses, self._removals = retries or Retries(), pauses or Pauses(), Removals()
-        self._changes = Changes(self._settle_s, PATIENCE_S)
-        self._lock = threading.Lock()  # of the changes: events come from other threads
-        poller = Poller(self._note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring)
+        self._agenda = Agenda(self._settle_s, PATIENCE_S)
+        poller = Poller(self._agenda.note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring)
         self._watcher = Watcher(poller, mode=mode)
         self._roots: list[Path] = []
-        self._owed: set[str] = set()  # folders that a run has to look at
         self._said: set[str] = set()
         self._batches = 0
-        self._last_work = self._last_full = self._last_check = time.monotonic()
+        self._last_work = time.monotonic()
+        self._last_full = self._last_check = -math.inf  # never
         self._clocks = time.time() - time.monotonic()
         self._not_before = 0.0
         self.stopped = threading.Event()
@@ -111,15 +114,18 @@ class Daemon:
         """Bring everything in step, then follow changes until `stop` is set.
 
         Raises:
-            ModelError: the model cannot be loaded.
+            ModelError: the model cannot be used from the start.
             NewerLibraryError: a newer picsift has upgraded the library meanwhile.
         """
         self.stopped = stop
         try:
-            self._follow()
-            self._owe_everything()
             while not stop.is_set():
-                self._tick()
+                try:
+                    self._tick()
+                except Exception as error:
+                    if not passes(error, has_worked=bool(self._batches)):
+                        raise
+                    self._wait(f"work stops for now: {error or type(error).__name__}", self._pauses.broken())
                 stop.wait(min(TICK_S, self._settle_s / 2))
         finally:
             self._watcher.close()
@@ -128,34 +134,21 @@ class Daemon:
         """How each root is followed: "native" or "polling"."""
         return self._watcher.ways()
 
-    def _note(self, kind: Kind, path: str) -> None:
-        with self._lock:
-            self._changes.note(kind, path, time.monotonic())
-
-    def _leave(self, path: str) -> bool:
-        """Whether a file is still being written, asked by `sync` of each file that is new or changed."""
-        if is_temporary(os.path.basename(path)):  # noqa: PTH119
-            return True
-        with self._lock:
-            return self._changes.is_growing(path, time.monotonic())
-
     def _tick(self) -> None:
         now = time.monotonic()
         self._look_at_clocks(now)
         if now - self._last_check >= self._check_s:
             self._last_check = now
             self._follow()
-            self._owed.update(map(str, self._watcher.check()))
+            self._agenda.add(self._watcher.check())
         if now - self._last_full >= self._full_scan_s:
             self._owe_everything()
-        with self._lock:
-            self._owed |= self._changes.take(now)
-            waiting = self._changes.waiting
-        self._owed |= {os.path.dirname(path) for path in self._retries.due(now)}  # noqa: PTH120
-        if self._owed and now >= self._not_before:
+        self._agenda.gather(now)
+        self._agenda.add(Path(path).parent for path in self._retries.due(now))
+        if self._agenda and now >= self._not_before:
             self._work()
-        elif not self._owed:
-            self._activity.state("idle", queue=waiting)
+        elif not self._agenda:
+            self._activity.state("idle", queue=self._agenda.waiting)
             self._maybe_unload(now)
 
     def _look_at_clocks(self, now: float) -> None:
@@ -174,37 +167,37 @@ class Daemon:
             raise
         except LibraryError:  # busy, or there is no file to be had for it at the moment: the next look will tell
             return
-        self._owed.update(map(str, self._watcher.follow(self._roots)))
+        self._agenda.add(self._watcher.follow(self._roots))
 
     def _owe_everything(self) -> None:
         self._last_full = time.monotonic()
         self._said.clear()
-        self._owed.update(map(str, self._roots))
+        self._agenda.add(self._roots)
 
     def _work(self) -> None:
         """One run over all that is owed. What cannot be done now stays owed."""
-        targets = cover(self._owed, [str(root) for root in self._roots], usable)
-        if not targets:  # of roots that are followed no more
-            self._owed.clear()
+        targets, written = self._agenda.targets(self._roots), self._agenda.written()
+        if not targets:
             return
         try:
-            report = self._sync([Path(folder) for folder in targets])
-        except NewerLibraryError:
-            raise
+            report = self._sync(targets, written)
         except RootError as error:  # a folder went between the look and the run: its parent comes next
             self._wait(str(error), self._settle_s)
         except LibraryLockedError as error:
             self._wait(f"waiting: {error}", self._pauses.locked())
-        except (LibraryError, DecoderStartError, OSError, MemoryError) as error:
-            self._wait(f"work stops for now: {error or type(error).__name__}", self._pauses.broken())
         else:
             self._pauses.over()
             if not self.stopped.is_set():
-                self._owed.clear()
+                self._agenda.done(written)
             self._take_in(report)
-        self._last_work = time.monotonic()
+        finally:
+            self._last_work = time.monotonic()
 
-    def _sync(self, folders: Sequence[Path]) -> SyncReport:
+    def _sync(self, folders: Sequence[Path], written: Collection[str]) -> SyncReport:
+        chosen = self._choose()
+        if chosen.embedder is not self._embedder:
+            self._embedder.unload()
+            self._embedder = chosen.embedder
         with self._pool:
             return sync(
                 *(self._library, self._embedder, folders),
@@ -215,7 +208,9 @@ class Daemon:
                 stop=self.stopped.is_set,
                 pool=self._pool,
                 ignoring=self._ignoring,
-                leave=self._leave,
+                leave=self._agenda.leave,
+                written=written,
+                asked=chosen.asked,
                 videos=self._videos,
                 removals=self._removals,
             )

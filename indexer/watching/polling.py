@@ -106,9 +106,16 @@ class Poller:
                 places = list(self._places.values())
             for place in places:
                 if not self._closed and time.monotonic() >= place.next_at:
-                    self._look(place)
+                    self._look_or_wait(place)
             self._wake.wait(max(0.01, min((place.next_at for place in places), default=60.0) - time.monotonic()))
             self._wake.clear()
+
+    def _look_or_wait(self, place: Polled) -> None:
+        try:
+            self._look(place)
+        except (OSError, MemoryError) as error:  # too many open files, say: what cannot be seen is not gone
+            logger.warning("%s could not be looked at, and is again in a while: %s", place.top, error)
+            place.next_at = time.monotonic() + self._slowest_s
 
     def _look(self, place: Polled) -> None:
         begun = time.monotonic()
@@ -138,7 +145,8 @@ def differences(
 ) -> Iterator[tuple[Kind, str]]:
     """What two looks tell, by path; `moving`, the files that differed, is kept up to date."""
     for path, file in now.items():
-        if before.get(path) != file:
+        old = before.get(path)
+        if old is None or old[:-1] != file[:-1]:  # but for the number: some shares give another whenever they are asked
             moving.add(path)
             yield Kind.SEEN, path
         elif path in moving:

@@ -10,13 +10,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, FoundFile, NewPhoto, storable_ns
+from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, FoundFile, NewPhoto
+from indexer.catalog.stamps import changed_ns, inode_of, storable_ns
 from indexer.errors import DecoderLostError, ImageError, TooLargeError, UnreadableError
 from indexer.metadata.sidecar import kept, name_in
 from indexer.pictures import images
@@ -101,8 +102,9 @@ class Decoder:
         except ImageError as error:
             unread = bool(job.describe) or isinstance(error, UnreadableError) or not _is_as_found(path, job.file)
             temporary = unread or (isinstance(error, DecoderLostError) and error.temporary)
-            stamp = NEVER if temporary or isinstance(error, TooLargeError) else job.file.mtime_ns
-            failed = FailedPhoto(job.file.path, job.file.size, stamp, str(error))
+            failed = failure_of(job.file, str(error))
+            if temporary or isinstance(error, TooLargeError):
+                failed = replace(failed, mtime_ns=NEVER)
             return Result(job, failed, unread=unread, temporary=temporary)
 
     def _copy(self, path: Path, file: FoundFile, *, known: bool) -> CopiedPhoto | None:
@@ -114,7 +116,11 @@ class Decoder:
                 # Only the picture is known to be the same.
                 metadata, read = self.pool.run(self.recipe.describe, path, file)
                 stamp = kept(file.sidecar, read=read)
-                return CopiedPhoto(file.path, file.size, file.mtime_ns, content, source, metadata, stamp)
+                return CopiedPhoto(
+                    *(file.path, file.size, file.mtime_ns, content, source, metadata, stamp),
+                    ctime_ns=file.ctime_ns,
+                    inode=file.inode,
+                )
         return None
 
     def _described(self, job: Job, path: Path) -> DescribedPhoto:
@@ -122,7 +128,8 @@ class Decoder:
         metadata, read = self.pool.run(self.recipe.describe, path, file)
         if not read:  # what it said when it was read stays known, and the next run tries again
             raise UnreadableError(f"{name_in(file.sidecar)!r} beside it cannot be read; what it said before is kept")
-        return DescribedPhoto(job.describe, metadata, file.size, file.mtime_ns, kept(file.sidecar, read=True))
+        stamps = (file.size, file.mtime_ns, kept(file.sidecar, read=True), file.ctime_ns, file.inode)
+        return DescribedPhoto(job.describe, metadata, *stamps)
 
     def _new(self, job: Job, path: Path) -> Result:
         if job.same or not job.known:  # else it may have failed before: no model is loaded to see it fail again
@@ -132,13 +139,19 @@ class Decoder:
         return Result(job, *made)
 
 
+def failure_of(file: FoundFile, reason: str) -> FailedPhoto:
+    """What is kept of a file that cannot be made a photo of; it is tried again when its stamp is another one."""
+    return FailedPhoto(file.path, file.size, file.mtime_ns, reason, file.ctime_ns, file.inode)
+
+
 def _is_as_found(path: Path, file: FoundFile) -> bool:
     """Whether the file is there, may be read, and has the stamp that the scan saw."""
     try:
         status = path.stat()
     except OSError:
         return False
-    return os.access(path, os.R_OK) and (status.st_size, storable_ns(status.st_mtime_ns)) == (file.size, file.mtime_ns)
+    now = (status.st_size, storable_ns(status.st_mtime_ns), changed_ns(status), inode_of(status) if file.inode else 0)
+    return os.access(path, os.R_OK) and now == (file.size, file.mtime_ns, file.ctime_ns, file.inode)
 
 
 def workers_for(jobs: Sequence[Job], most: int) -> int:

@@ -5,16 +5,18 @@ Imports no torch and no catalog: it crosses over to the worker, where only what 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.catalog.records import FoundFile, NewPhoto
+from indexer.catalog.stamps import changed_ns, inode_of
 from indexer.metadata import describing
 from indexer.metadata.photo_metadata import PhotoMetadata
 from indexer.metadata.sidecar import kept, name_in
@@ -71,11 +73,10 @@ class Recipe:
         decoded = loaded.decoded
         thumbnail = b"" if self.thumbnails.exists(loaded.content_hash) else self.thumbnails.make(decoded.image)
         name = name_in(file.sidecar)
-        metadata, read = describing.complete(decoded.metadata, path, sidecar=name, mtime_ns=loaded.mtime_ns)
+        metadata, read = describing.complete(decoded.metadata, path, sidecar=name, mtime_ns=loaded.status.st_mtime_ns)
         photo = NewPhoto(
             path=file.path,
-            size=loaded.size,
-            mtime_ns=loaded.mtime_ns,
+            **_stamp(loaded.status),
             content_hash=loaded.content_hash,
             width=decoded.width,
             height=decoded.height,
@@ -96,11 +97,10 @@ class Recipe:
             on_frame=still_at_it,
         )
         name = name_in(file.sidecar)
-        metadata, read = describing.complete(loaded.metadata, path, sidecar=name, mtime_ns=loaded.mtime_ns)
+        metadata, read = describing.complete(loaded.metadata, path, sidecar=name, mtime_ns=loaded.status.st_mtime_ns)
         photo = NewPhoto(
             path=file.path,
-            size=loaded.size,
-            mtime_ns=loaded.mtime_ns,
+            **_stamp(loaded.status),
             content_hash=loaded.content_hash,
             width=loaded.width,
             height=loaded.height,
@@ -121,3 +121,9 @@ class Recipe:
         """
         written = reread(path, max_pixels=self.max_pixels, max_bytes=images.DEFAULT_MAX_BYTES)
         return describing.complete(written, path, sidecar=name_in(file.sidecar), mtime_ns=file.mtime_ns)
+
+
+def _stamp(status: os.stat_result) -> dict[str, Any]:
+    """The stamp of a file as it was before it was read, so that whatever was written since makes another one."""
+    times = {"mtime_ns": status.st_mtime_ns, "ctime_ns": changed_ns(status)}
+    return {"size": status.st_size, **times, "inode": inode_of(status)}

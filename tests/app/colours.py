@@ -48,6 +48,8 @@ class ColourEmbedder:
     turn: int = 0  # which axes the colours lie on: another model sees the same picture elsewhere
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
+    is_current = True
+
     def plan(self) -> tuple[str, str]:
         return self.device, self.precision
 

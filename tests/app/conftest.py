@@ -1,9 +1,11 @@
 """A library of five photos, each of one colour, and the services over it."""
 
+import shutil
 from datetime import datetime
 
 import pytest
 
+from indexer.catalog.stamps import Restamp, changed_ns, inode_of
 from tests.app.colours import OPENED, World
 
 
@@ -17,18 +19,39 @@ def no_processes_left():
         services.dropped.close()
 
 
-@pytest.fixture
-def world(tmp_path):
-    world = World(tmp_path)
+def write_five(world):
     world.write("red.png", "red")
     world.write("green.png", "green")
     world.write("blue.png", "blue")
     world.write("trip/yellow.jpg", "yellow", datetime(2021, 7, 4, 10, 11, 12))
     world.write("trip/purple.jpg", "purple", datetime(2019, 1, 1, 8, 0, 0))
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path)
+    write_five(world)
+    return world
+
+
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory):
+    """Such a world after a run: indexed once, and copied for each test."""
+    world = World(tmp_path_factory.mktemp("indexed"))
+    write_five(world)
+    world.index()
     return world
 
 
 @pytest.fixture
-def services(world):
-    world.index()
-    return world.services()
+def services(world, indexed):
+    shutil.copytree(indexed.photos, world.photos, dirs_exist_ok=True)
+    shutil.copytree(indexed.settings.library, world.settings.library)
+    services = world.services()
+    catalog = services.library.catalog
+    for root in catalog.roots():
+        catalog.rename_root(root.id, world.photos)
+    photos = [catalog.photo_at(path) for path in world.photos.rglob("*.*")]
+    files = {photo.id: photo.path.stat() for photo in photos}
+    catalog.restamp([Restamp(number, changed_ns(file), inode_of(file), "") for number, file in files.items()])
+    return services

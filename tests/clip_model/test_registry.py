@@ -1,10 +1,14 @@
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clip_model import registry
+from clip_model.preprocessing.tokenizer import Tokenizer
+from clip_model.preprocessing.transforms import normalize
 from clip_model.registry import ModelInfo, available, resolve
 
 
@@ -85,3 +89,31 @@ def test_a_file_that_was_replaced_has_another_fingerprint(tiny_model_path, tmp_p
     data[-1] ^= 1
     path.write_bytes(data)
     assert resolve(path).fingerprint == hashlib.sha256(data).hexdigest() != before
+
+
+def test_a_file_that_was_replaced_and_dated_back_has_another_fingerprint(tiny_model_path, tmp_path):
+    path = tmp_path / "m.safetensors"
+    data = bytearray(tiny_model_path.read_bytes())
+    path.write_bytes(data)
+    before, stamp = resolve(path).fingerprint, path.stat()
+    data[-1] ^= 1
+    with path.open("r+b") as file:
+        file.write(data)
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert resolve(path).fingerprint == hashlib.sha256(data).hexdigest() != before
+
+
+def test_another_preparation_is_another_model(tiny_model_path, monkeypatch):
+    before = resolve(tiny_model_path).fingerprint
+    monkeypatch.setattr(registry, "PREPARATION", registry.PREPARATION + 1)
+    after = resolve(tiny_model_path).fingerprint
+    assert (len(after), after != before) == (64, True)
+
+
+def test_what_the_network_is_given_is_what_the_preparation_stands_for():
+    """Where this fails, texts or pictures reach the network in another form: PREPARATION has to grow with it."""
+    texts = ["two dogs, on a beach!", "Ünïcödé 写真 👩 don't", "x" * 400, ""]
+    square = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
+    tokens = hashlib.sha256(Tokenizer(77)(texts).numpy().astype("<i8").tobytes()).hexdigest()
+    pixels = hashlib.sha256(np.round(np.asarray(normalize(square)) * 1e4).astype("<i4").tobytes()).hexdigest()
+    assert (registry.PREPARATION, tokens[:16], pixels[:16]) == (1, "141ac8a1d934c295", "763a4dbbaf773066")

@@ -4,13 +4,10 @@ from functools import partial
 
 import pytest
 
-from clip_model.checkpoint import save_model
-from clip_model.config import CLIPConfig, TextConfig, VisionConfig
-from clip_model.model import CLIP
 from indexer.embedder import Embedder
 from indexer.pictures import images
 from indexer.workers.isolation import WorkerPool
-from tests.indexer.worlds import World
+from tests.indexer.worlds import World, another_model
 
 
 @pytest.fixture
@@ -30,14 +27,7 @@ def idle(world, monkeypatch):
 
 @pytest.fixture
 def other_model(tmp_path):
-    path = tmp_path / "other.safetensors"
-    config = CLIPConfig(
-        embed_dim=24,
-        vision=VisionConfig(image_size=32, layers=1, width=32, patch_size=16, head_width=16),
-        text=TextConfig(width=16, heads=2, layers=1),
-    )
-    save_model(CLIP(config), path)
-    return Embedder(str(path), device="cpu", precision="fp32")
+    return another_model(tmp_path / "other.safetensors")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What people and other programs do to folders of photos, on real folders, with a memory of what lies where."""
 
+import io
 import os
 import shutil
 import tempfile
@@ -65,6 +66,44 @@ class Life:
         self._save(path.with_name("writing.tmp"), seed, caption)
         path.with_name("writing.tmp").replace(path)
         self.files[place] = (seed, caption)
+
+    def rewrite(self, place, seed):
+        """Another picture in the very same file, as long as before where that can be, and dated back."""
+        path = self.path(place)
+        before = path.stat()
+        with path.open("r+b") as file:
+            file.write(self._drawn(seed, "").ljust(before.st_size, b"\0"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        self.files[place] = (seed, "")
+
+    def exchange(self, one, other):
+        """Two files change places, and get one time."""
+        if one == other:
+            return
+        here, there = self.path(one), self.path(other)
+        aside = self.folder / "aside"
+        for source, target in ((here, aside), (there, here), (aside, there)):
+            source.rename(target)
+        self.files[one], self.files[other] = self.files[other], self.files[one]
+        self._stamp(here)
+        os.utime(there, (self._clock, self._clock))
+
+    def send(self, place, seed):
+        """The first part of a file that is made in full length, dated by its sender; gives what sends the rest."""
+        path, content = self.path(place), self._drawn(seed, "")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content[: len(content) * 6 // 10].ljust(len(content), b"\0"))
+        self._stamp(path)
+        before = path.stat()
+
+        def rest():
+            with path.open("r+b") as file:
+                file.write(content)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            self.files[place] = (seed, "")
+
+        self.files.pop(place, None)
+        return rest
 
     def move(self, source, target):
         path = self.path(target)
@@ -137,12 +176,16 @@ class Life:
         return self._vectors[seed]
 
     def _save(self, path, seed, caption):
-        exif = Image.Exif()
+        path.write_bytes(self._drawn(seed, caption))
+        self._stamp(path)
+
+    def _drawn(self, seed, caption):
+        exif, content = Image.Exif(), io.BytesIO()
         exif.get_ifd(0x8769)[_ORIGINAL] = "2021:07:04 10:11:12"  # else the file's time would date it
         if caption:
             exif[_DESCRIPTION] = caption
-        draw(seed).save(path, "JPEG", quality=90, exif=exif)
-        self._stamp(path)
+        draw(seed).save(content, "JPEG", quality=90, exif=exif)
+        return content.getvalue()
 
     def _stamp(self, path):
         """A time of its own for each write, as on disks that tell time finely."""

@@ -129,6 +129,7 @@ def test_decoders_that_crash_hang_or_hoard_cost_their_photo_and_nothing_else(wor
     assert world.sync().updated == 1  # and what has changed
 
 
+@pytest.mark.fresh_workers
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("number", [9, 11])
 def test_a_worker_killed_from_outside_in_the_middle_of_a_run(world, number):

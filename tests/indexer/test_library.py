@@ -100,3 +100,18 @@ def test_every_run_sees_that_the_schema_is_another_one_now(world, version, error
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{version}'")
     with pytest.raises(error, match="picsift"):
         world.sync()
+
+
+def test_a_library_that_another_process_makes_during_the_look_is_one(tmp_path, monkeypatch):
+    folder, look = tmp_path / "library", Path.iterdir
+
+    def made_meanwhile(self):
+        if self == folder:
+            monkeypatch.setattr(Path, "iterdir", look)
+            open_library(folder, create=True).catalog.close()
+        return look(self)
+
+    folder.mkdir()
+    monkeypatch.setattr(Path, "iterdir", made_meanwhile)
+    open_library(folder, create=True).catalog.close()
+    assert Path.iterdir is look

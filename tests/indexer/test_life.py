@@ -26,7 +26,10 @@ from tests.indexer.life import NAMES, ROOTS, Life
 PLACES = st.tuples(st.sampled_from(ROOTS), st.sampled_from(NAMES))
 SEEDS = st.integers(0, 11)
 CAPTIONS = st.sampled_from(["", "a dog", "a cat on a wall", "x" * 300])
-KINDS = ("put", "put", "tag", "tag", "move", "move", "copy", "copy", "delete", "touch", "unmount", "mount")
+KINDS = (
+    *("put", "put", "tag", "tag", "move", "move", "copy", "copy", "delete", "touch", "unmount", "mount"),
+    *("rewrite", "exchange", "send"),
+)
 SOAK_MINUTES = float(os.environ.get("PICSIFT_SOAK_MINUTES", "30"))
 
 
@@ -80,6 +83,23 @@ class LifeMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def touch(self, data):
         self.life.touch(self._one(data))
+
+    @rule(data=st.data(), seed=SEEDS)
+    def rewrite(self, data, seed):
+        place = self._one(data)
+        assume(self.life.files[place][0] != seed)
+        self.life.rewrite(place, seed)
+
+    @rule(data=st.data())
+    def exchange(self, data):
+        self.life.exchange(self._one(data), self._one(data))
+
+    @rule(place=PLACES, seed=SEEDS)
+    def send_in_two_goes(self, place, seed):
+        """A run takes the first part for a broken photo."""
+        rest = self.life.send(place, seed)
+        self._run()
+        rest()
 
     @rule(root=st.sampled_from(ROOTS), leaves_mount_point=st.booleans())
     def unmount(self, root, leaves_mount_point):
@@ -196,13 +216,19 @@ def act(life, chance):
     """One thing that happens to the folders, by chance."""
     place = (chance.choice(ROOTS), chance.choice(NAMES))
     one = chance.choice(sorted(life.files)) if life.files else place
-    kind = chance.choice(
-        ["put", "put", "tag", "tag", "move", "move", "copy", "copy", "delete", "touch", "unmount", "mount"]
-    )
+    kind = chance.choice(KINDS)
     if kind == "put" or not life.files:
         life.put(place, chance.randrange(12), chance.choice(["", "a dog"]))
     elif kind == "tag":
         life.tag(one, chance.choice(["", "a cat", "x" * 300]))
+    elif kind == "rewrite":
+        life.rewrite(one, chance.choice([seed for seed in range(12) if seed != life.files[one][0]]))
+    elif kind == "send":
+        rest = life.send(place, chance.randrange(12))
+        time.sleep(chance.choice([0, chance.random()]))
+        rest()
+    elif kind == "exchange":
+        life.exchange(one, chance.choice(sorted(life.files)))
     elif kind in ("move", "copy") and one != place:
         getattr(life, kind)(one, place)
     elif kind in ("delete", "touch"):

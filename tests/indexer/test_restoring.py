@@ -8,6 +8,8 @@ import pytest
 from indexer.errors import LibraryError
 from indexer.library import open_library
 
+ADDED_SINCE = ("ctime_ns", "inode", "taken_precision")  # columns that the older schema has not
+
 
 def damaged(world):
     """A library with two photos whose database is damaged; gives the backup that was made of it with one."""
@@ -78,6 +80,8 @@ def test_an_older_library_is_taken_over_without_embedding_anything(world):
     with closing(sqlite3.connect(world.library.folder / "catalog.db")) as connection:
         connection.execute("DROP TABLE generations")
         connection.execute("DROP TABLE embedding_failures")
+        for column in ADDED_SINCE:
+            connection.execute(f"ALTER TABLE photos DROP COLUMN {column}")
         connection.execute("UPDATE alembic_version SET version_num = '0005'")
         connection.commit()
     world.library = open_library(world.library.folder, create=False)

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from clip_model.checkpoint import save_model
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.model import CLIP
 from indexer.catalog.frame_ids import FIRST_FRAME, number_of, photo_of
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.embedder import Embedder
@@ -18,6 +21,17 @@ def draw(seed, size=(96, 72)):
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
+
+
+def another_model(path):
+    """An embedder of random weights that no other one has, with fewer layers and more dimensions than the usual one."""
+    config = CLIPConfig(
+        embed_dim=24,
+        vision=VisionConfig(image_size=32, layers=1, width=32, patch_size=16, head_width=16),
+        text=TextConfig(width=16, heads=2, layers=1),
+    )
+    save_model(CLIP(config), path)
+    return Embedder(str(path), device="cpu", precision="fp32")
 
 
 class World:

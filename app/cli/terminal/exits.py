@@ -8,13 +8,16 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import NoReturn, ParamSpec
+from types import FrameType, TracebackType
+from typing import Any, NoReturn, ParamSpec
+
+from typer.core import TyperGroup
 
 from app.cli.terminal.output import say
-from app.printable import printable
+from app.printable import printable, safe_lines
 from indexer.errors import PicsiftError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -28,7 +31,8 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            with cleanup_on_sigterm():
+                command(*args, **kwargs)
             sys.stdout.flush()  # a reader that is gone is noticed here, not while Python shuts down
         except BrokenPipeError:
             _be_quiet()
@@ -40,6 +44,36 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
             _end("interrupted.", INTERRUPTED)
 
     return run
+
+
+class SafeUsage(TyperGroup):
+    """Commands whose errors of usage quote what was typed as `say` does."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """As ever, with a safe message where it raises."""
+        with _quoting_safely():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Likewise."""
+        with _quoting_safely():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _quoting_safely() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        message = getattr(error, "message", None)
+        if hasattr(error, "format_message") and isinstance(message, str):  # an error of the parser's
+            error.message = printable(message)  # type: ignore[attr-defined]
+        raise
+
+
+def show_unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an error that nobody foresaw; names in it steer no terminal."""
+    sys.stderr.write(safe_lines("".join(traceback.format_exception(kind, error, trace))))
 
 
 def leave(status: int) -> NoReturn:
@@ -98,7 +132,7 @@ def cleanup_on_sigterm() -> Iterator[None]:
 
 
 def _end(message: str, status: int) -> NoReturn:
-    say(printable(message))
+    say(message)
     raise SystemExit(status)
 
 

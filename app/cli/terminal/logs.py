@@ -5,11 +5,25 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from app.printable import printable, safe_lines
 from app.settings import Settings, load_settings
 
 OWN = ("app", "clip_model", "indexer")
 PLAIN = "picsift: %(message)s"
 TIMED = "%(asctime)s %(levelname)-7s %(message)s"
+
+
+class SafeLines(logging.Formatter):
+    """Writes each record as a line, which names in it can neither turn nor break; a traceback follows line by line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """The line itself."""
+        record.message = printable(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - likewise
+        """The traceback."""
+        return safe_lines(super().formatException(ei))
 
 
 class JsonLines:
@@ -30,7 +44,9 @@ class JsonLines:
 
 def begin(verbose: bool, **options: object) -> Settings:
     """Set up the log of a command and read its settings."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format=PLAIN, force=True)
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, force=True)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(SafeLines(PLAIN))
     return load_settings(**options)
 
 
@@ -39,7 +55,7 @@ def begin_service(verbose: bool, *, log_json: bool, **options: object) -> Settin
     settings = begin(False, **options)
     for package in OWN:  # what others have to say at this level is no news for a person
         logging.getLogger(package).setLevel(logging.INFO if verbose else logging.NOTSET)
-    formatter = JsonLines() if log_json else logging.Formatter(TIMED)
+    formatter = JsonLines() if log_json else SafeLines(TIMED)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(formatter)  # type: ignore[arg-type]  # all that logging asks of it is `format`
     return settings

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from app.activities import sentence
 from app.cli.terminal.documents import checks_document, report_document, search_document
-from app.clock import clock
+from app.clock import clock, day_in_figures
 from app.doctor import Check
 from app.printable import printable
 from app.search.search_service import SearchResult
@@ -35,8 +35,13 @@ def prepare_streams() -> None:
 
 
 def say(message: str) -> None:
-    """A message on standard error."""
-    print(f"picsift: {message}", file=sys.stderr)  # noqa: T201
+    """A message on standard error; names in it, whatever they hold, steer no terminal."""
+    print(f"picsift: {printable(message)}", file=sys.stderr)  # noqa: T201
+
+
+def tell(text: str) -> None:
+    """A line of a command's result on standard output, made safe like a message; JSON is `write_json`'s."""
+    print(printable(text), flush=True)  # noqa: T201
 
 
 def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
@@ -55,7 +60,7 @@ def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
 def show_report(report: SyncReport, *, json: bool) -> None:
     """What a run of `index` did."""
     for message in report.messages:
-        say(printable(message))
+        say(message)
     if json:
         write_json(report_document(report))
     else:
@@ -88,7 +93,7 @@ def _write_table(result: SearchResult, first_rank: int) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{'#':>4}  {'score':>6}  {'taken':<16}  path", style="bold")
     for rank, hit in enumerate(result.hits, first_rank):
-        taken = f"{hit.photo.taken_at:%Y-%m-%d %H:%M}" if hit.photo.taken_at else "–"
+        taken = day_in_figures(hit.photo.taken_at, hit.photo.taken_precision) if hit.photo.taken_at else "–"
         path = printable(hit.photo.path)
         moment = "" if hit.moment_s is None else f"  (at {clock(hit.moment_s)})"
         away = ("", "") if hit.photo.missing_since is None else ("  (not reachable)", "yellow")
@@ -101,14 +106,14 @@ def _write_table(result: SearchResult, first_rank: int) -> None:
 
 def _write_report(report: SyncReport) -> None:
     counts = [f"{getattr(report, name):,} {name}" for name in ("added", "updated", "moved", "removed", "unchanged")]
-    print(f"{', '.join(counts)}, {report.failed:,} failed in {report.seconds:.1f} s")  # noqa: T201
+    tell(f"{', '.join(counts)}, {report.failed:,} failed in {report.seconds:.1f} s")
     _write_failures([(path, reason) for path, reason in report.failures], report.failed)
 
 
 def _write_status(status: Status) -> None:
     index = status.index
     lines = [
-        ("library", printable(status.library)),
+        ("library", str(status.library)),
         ("photos", f"{status.photos:,} ({status.failed:,} failed, {status.missing:,} missing)"),
         ("model", _model_line(status)),
         ("runs on", f"{status.device}, {status.precision}"),
@@ -116,12 +121,12 @@ def _write_status(status: Status) -> None:
     ]
     for root in status.roots:
         scanned = f"last scan {root.last_scan_at:%Y-%m-%d %H:%M}" if root.last_scan_at else "never scanned"
-        lines.append(("folder", f"{printable(root.path)} ({root.photos:,} photos, {scanned})"))
+        lines.append(("folder", f"{root.path} ({root.photos:,} photos, {scanned})"))
     if status.activity is not None:
-        lines.append(("now", f"{status.activity.command}: {printable(sentence(status.activity))}"))
-    lines += [("problem", printable(problem)) for problem in status.problems]
+        lines.append(("now", f"{status.activity.command}: {sentence(status.activity)}"))
+    lines += [("problem", problem) for problem in status.problems]
     for name, value in lines:
-        print(f"{name:<9}{value}")  # noqa: T201
+        tell(f"{name:<9}{value}")
     _write_failures(status.failures, status.failed)
 
 
@@ -150,6 +155,6 @@ def _model_line(status: Status) -> str:
 
 def _write_failures(failures: Sequence[tuple[str | Path, str]], total: int) -> None:
     for path, reason in failures[:SHOWN_FAILURES]:
-        print(f"failed   {printable(path)}: {printable(reason)}")  # noqa: T201
+        tell(f"failed   {path}: {reason}")
     if total > SHOWN_FAILURES:
-        print(f"         and {total - SHOWN_FAILURES:,} more")  # noqa: T201
+        tell(f"         and {total - SHOWN_FAILURES:,} more")

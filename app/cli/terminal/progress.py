@@ -24,7 +24,7 @@ class _RateColumn(ProgressColumn):
     """Photos a second."""
 
     def render(self, task: Task) -> Text:
-        rate = task.finished_speed or task.speed
+        rate = task.fields.get("mean") or task.finished_speed or task.speed
         return Text(f"{rate:.1f} photos/s" if rate else "– photos/s", style="progress.data.speed")
 
 
@@ -35,9 +35,12 @@ class IndexProgress:
         self._bar = bar
         self._task = None if bar is None else bar.add_task(STAGES["scan"], total=None, failed="")
         self._last_line = time.monotonic()
+        self._mean = 0.0  # photos a second, over all of them
 
     def __call__(self, progress: Progress) -> None:
-        """Show this step."""
+        """Show this step; the last of them stays on the terminal, and says how many photos a second it was in all."""
+        if progress.stage == "embed" and progress.seconds > 0:
+            self._mean = progress.done / progress.seconds
         if self._bar is not None and self._task is not None:
             self._bar.update(
                 self._task,
@@ -45,7 +48,9 @@ class IndexProgress:
                 completed=progress.done,
                 total=progress.total or None,
                 failed=f"{progress.failed:,} failed" if progress.failed else "",
+                mean=self._mean if progress.stage == "done" else 0.0,
             )
+            self._bar.live.transient = not (progress.stage == "done" and progress.total)
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._last_line = time.monotonic()
             print(line(progress), file=sys.stderr, flush=True)  # noqa: T201

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.printable import printable
 from app.tag_path import path_text
 from app.tagging.learning import Fit
 from app.tagging.tagging_service import TaggingReport
@@ -52,7 +51,7 @@ def report(done: TaggingReport) -> Document:
 def line(count: TagCounts, fit: Fit | None) -> str:
     """One tag of `picsift tags list`: its counts, its path, and what decides it where that is a classifier."""
     numbers = f"{count.accepted:>7,} accepted {count.suggested:>7,} suggested {count.rejected:>7,} rejected"
-    return f"{numbers}  {printable(path_text(count.path))}{'  (classifier)' if fit and fit.classifier else ''}"
+    return f"{numbers}  {path_text(count.path)}{'  (classifier)' if fit and fit.classifier else ''}"
 
 
 def learned(fit: Fit) -> str:

@@ -1,10 +1,9 @@
 """What may be done at each path of the API: HEAD wherever GET may, OPTIONS told, anything else refused with the list.
 
-The list is that of /openapi.json. It answers nothing else, and leaves other paths alone.
+It answers nothing else, and leaves other paths alone.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Collection, Mapping
 
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,18 +16,17 @@ ASKED_HEAD = "picsift.head"  # in the scope of a GET that was asked as HEAD
 class Methods:
     """An ASGI application in front of an API."""
 
-    def __init__(self, app: ASGIApp, *, paths: Callable[[], dict[str, dict[str, Any]]], own: tuple[str, ...]) -> None:
-        """Read the paths at the first request.
+    def __init__(self, app: ASGIApp, *, paths: Mapping[str, Collection[str]], own: tuple[str, ...]) -> None:
+        """Keep the paths.
 
         Args:
             app: what answers.
-            paths: gives OpenAPI's "paths": path -> method in small letters -> operation.
+            paths: path, with its parameters in braces -> the methods that its routes have.
             own: beginnings of paths under which nothing answers but these.
         """
         self._app = app
-        self._paths = paths
         self._own = own
-        self._known: list[tuple[Any, list[str]]] | None = None
+        self._known = [(compile_path(path)[0], _methods(methods)) for path, methods in paths.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what is no business of a route's, and hand on the rest."""
@@ -47,14 +45,11 @@ class Methods:
             await self._app(scope, receive, send)
 
     def _allowed(self, path: str) -> list[str]:
-        if self._known is None:
-            self._known = [(compile_path(path)[0], _methods(answers)) for path, answers in self._paths().items()]
         return next((methods for pattern, methods in self._known if pattern.match(path)), [])
 
 
-def _methods(answers: dict[str, Any]) -> list[str]:
-    named = {name.upper() for name in answers}
-    return sorted(named | {"OPTIONS"} | ({"HEAD"} if "GET" in named else set()))
+def _methods(named: Collection[str]) -> list[str]:
+    return sorted({*named, "OPTIONS"} | ({"HEAD"} if "GET" in named else set()))
 
 
 def _refusal(method: str, path: str, allowed: list[str]) -> ASGIApp:

@@ -76,7 +76,7 @@ def take_in(services: Services, picture: bytes) -> str:
     Raises:
         PicsiftError: it is no picture, or there is nothing to search yet.
     """
-    embedder = services.embedder_for(services.search.live.model().name)
+    embedder = services.embedders.of(services.search.live.model())
     try:
         pixels, small = services.decoder.square_and_small(picture, embedder.prepare, embedder.image_size)
     except ImageError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.clock import clock
+from app.clock import clock, day_and_time
 from app.names import shown_path
 from app.web.page.gallery import photo_url
 from app.web.page.markup import safe
@@ -89,12 +89,13 @@ def tagged(tags: Sequence[PhotoTag]) -> str:
 
 
 def when(photo: PhotoRecord) -> str:
-    """The date taken and how far its clock is from UTC, or "" without a date."""
+    """The date taken, as far as it is known, and how far its clock is from UTC, or "" without a date."""
     if photo.taken_at is None:
         return ""
-    day = f"{photo.taken_at.day} {photo.taken_at:%B %Y, %H:%M}"
+    day = day_and_time(photo.taken_at, photo.taken_precision)
     zone = "time zone not recorded" if photo.taken_offset_min is None else offset(photo.taken_offset_min)
-    notes = [zone] + [DATE_SOURCES[source] for source in [photo.taken_source] if source in DATE_SOURCES]
+    notes = [] if photo.taken_precision else [zone]
+    notes += [DATE_SOURCES[source] for source in [photo.taken_source] if source in DATE_SOURCES]
     return f"{day}<small>{' · '.join(notes)}</small>"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, insert, select, tuple_
 
 from indexer.catalog.database import in_chunks
-from indexer.catalog.records import storable_ns
+from indexer.catalog.stamps import storable_ns
 from indexer.catalog.stores.photo_store import locate, split
 from indexer.catalog.tables import CompanionRow, FolderRow, PhotoRow
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from indexer.catalog.database import in_chunks
-from indexer.catalog.records import storable_ns
+from indexer.catalog.stamps import stamp_columns
 from indexer.catalog.tables import KeywordRow, PhotoRow, PlaceRow
 from indexer.metadata.photo_metadata import Keyword, merged
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
     from indexer.catalog.records import CopiedPhoto, DescribedPhoto, NewPhoto
+    from indexer.catalog.stamps import Restamp
     from indexer.metadata.photo_metadata import PhotoMetadata
 
 COLUMNS = (
-    *("taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),
+    *("taken_at", "taken_offset_min", "taken_source", "taken_precision", "latitude", "longitude", "altitude"),
     *("camera_make", "camera_model", "lens", "orientation", "exposure_s", "f_number", "iso", "focal_mm"),
     *("focal_35mm_mm", "rating", "title", "description"),
 )
@@ -117,8 +118,22 @@ def describe(connection: Connection, photos: Sequence[DescribedPhoto]) -> set[in
     return {number for number, said in after.items() if before[number] != said}
 
 
+def restamp(connection: Connection, stamps: Sequence[Restamp]) -> None:
+    """Write what else is known now of the stamps of photos that are as they were."""
+    columns: dict[str, Any] = {
+        "ctime_ns": bindparam("ctime"),
+        "inode": bindparam("number"),
+        "sidecar": bindparam("beside"),
+    }
+    rows = [
+        {"photo": one.photo_id, "ctime": one.ctime_ns, "number": one.inode, "beside": one.sidecar} for one in stamps
+    ]
+    if rows:
+        connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")).values(**columns), rows)
+
+
 def _stamps(photo: DescribedPhoto) -> dict[str, Any]:
-    return {"size": photo.size, "mtime_ns": storable_ns(photo.mtime_ns), "sidecar": photo.sidecar}
+    return stamp_columns(photo) | {"sidecar": photo.sidecar}
 
 
 def _said(connection: Connection, photo_ids: Sequence[int]) -> dict[int, tuple[Any, ...]]:

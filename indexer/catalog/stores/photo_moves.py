@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, select, update
 
 from indexer.catalog.database import in_chunks
-from indexer.catalog.records import Move, storable_ns
+from indexer.catalog.records import Move
+from indexer.catalog.stamps import stamp_columns
 from indexer.catalog.stores.photo_store import locate, remove, split
 from indexer.catalog.stores.root_store import made_folder_ids, prune_folders
 from indexer.catalog.tables import PhotoRow
@@ -67,10 +68,9 @@ def _settle(connection: Connection, root_id: int, moves: Sequence[Move]) -> None
             "photo": item.photo_id,
             "folder_id": folders[split(item.path)[0]],
             "name": split(item.path)[1],
-            "size": item.size,
-            "mtime_ns": storable_ns(item.mtime_ns),
             "missing_since": None,
         }
+        | stamp_columns(item)
         for item in moves
     ]
     connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), rows)

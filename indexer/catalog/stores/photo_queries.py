@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
 _RECORD = (
-    *("size", "mtime_ns", "content_hash", "state", "reason", "missing_since", "width", "height", "format"),
-    *("orientation", "taken_at", "taken_offset_min", "taken_source", "latitude", "longitude", "altitude"),
-    *("camera_make", "camera_model", "lens", "exposure_s", "f_number", "iso", "focal_mm", "focal_35mm_mm"),
-    *("rating", "title", "description", "duration_s", "poster_s", "indexed_at"),
+    *("size", "mtime_ns", "ctime_ns", "inode", "content_hash", "state", "reason", "missing_since"),
+    *("width", "height", "format", "orientation", "taken_at", "taken_offset_min", "taken_source"),
+    "taken_precision",
+    *("latitude", "longitude", "altitude", "camera_make", "camera_model", "lens"),
+    *("exposure_s", "f_number", "iso", "focal_mm", "focal_35mm_mm", "rating", "title", "description"),
+    *("duration_s", "poster_s", "indexed_at"),
 )
 
 
@@ -47,14 +49,14 @@ def known(connection: Connection, root_id: int, subfolder: str, model_id: int) -
     query = select(
         *(PhotoRow.folder_id, PhotoRow.name, PhotoRow.id, PhotoRow.size, PhotoRow.mtime_ns),
         *(PhotoRow.content_hash, PhotoRow.state, PhotoRow.missing_since.is_not(None), embedded, PhotoRow.sidecar),
+        *(PhotoRow.ctime_ns, PhotoRow.inode),
     )
     found: dict[str, KnownPhoto] = {}
     for chunk in in_chunks(list(prefixes)):
         rows = connection.execute(query.where(PhotoRow.folder_id.in_(chunk)))
-        for folder, name, number, size, mtime_ns, content_hash, state, missing, has, sidecar in rows:
+        for folder, name, number, *rest in rows:
             path = prefixes[folder] + name
-            stamp = (size, mtime_ns, content_hash)
-            found[path] = KnownPhoto(number, path, *stamp, state, missing, has, sidecar)  # type: ignore[arg-type]
+            found[path] = KnownPhoto(number, path, *rest)
     return found
 
 

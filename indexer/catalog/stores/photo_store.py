@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from indexer.catalog.database import in_chunks
-from indexer.catalog.records import CopiedPhoto, FailedPhoto, NewPhoto, storable_ns
+from indexer.catalog.records import CopiedPhoto, FailedPhoto, NewPhoto
+from indexer.catalog.stamps import stamp_columns
 from indexer.catalog.stores import embedding_store, frame_store, suggestion_store
 from indexer.catalog.stores.description_store import COLUMNS, columns_of, keep_unread, keywords_of, put_keywords
 from indexer.catalog.stores.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
@@ -216,8 +217,7 @@ def _sources(connection: Connection, copies: Sequence[CopiedPhoto]) -> dict[int,
 
 
 def _stamp(photo: NewPhoto | CopiedPhoto | FailedPhoto) -> dict[str, Any]:
-    sidecar = None if isinstance(photo, FailedPhoto) else photo.sidecar
-    return {"size": photo.size, "mtime_ns": storable_ns(photo.mtime_ns), "sidecar": sidecar}
+    return stamp_columns(photo) | {"sidecar": getattr(photo, "sidecar", None)}
 
 
 def _fresh(now: datetime) -> dict[str, Any]:

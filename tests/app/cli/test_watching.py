@@ -19,6 +19,7 @@ from app.cli.live_status import NOTHING, lines
 from app.search.query import Query
 from app.settings import Settings
 from app.status import read_status
+from indexer.errors import ModelError, NewerLibraryError
 from indexer.pipeline import Progress, SyncReport
 from indexer.watching.activity import Activity, ActivityLog, read_activity
 from tests.app.colours import World, names
@@ -146,6 +147,32 @@ def test_beside_the_server_searches_see_new_photos_and_it_ends_with_it(world):
         assert (activity.command, activity.pid) == ("serve", os.getpid())
     assert "watch" not in [thread.name for thread in threading.enumerate()]
     assert read_activity(services.library.folder) is None
+
+
+@pytest.mark.parametrize("error", [KeyError("a defect"), ModelError("it is gone."), OSError(5, "Input/output error")])
+def test_beside_the_server_folders_are_followed_again_after_any_error(world, monkeypatch, caplog, error):
+    begun = []
+
+    def follow(services, stop, **_):
+        begun.append(1)
+        if len(begun) < 3:
+            raise error
+        stop.wait()
+
+    monkeypatch.setattr(watching, "follow", follow)
+    monkeypatch.setattr(watching, "AGAIN_S", 0.01)
+    with watching.alongside(world.services(), wanted=True):
+        wait_until(lambda: len(begun) == 3, "the third start")
+    assert caplog.text.count("the folders are not followed for") == 2
+
+
+def test_a_newer_library_is_not_followed_again(world, monkeypatch, caplog):
+    def follow(*_, **__):
+        raise NewerLibraryError("a newer picsift wrote it.")
+
+    monkeypatch.setattr(watching, "follow", follow)
+    watching._follow_quietly(world.services(), threading.Event())
+    assert "not followed any more" in caplog.text
 
 
 def test_it_is_not_started_where_it_is_not_wanted(world):

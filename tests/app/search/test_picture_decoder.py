@@ -22,6 +22,7 @@ from tests.indexer.processes import wait_until, workers_of
 
 LIMIT_S = 60
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = pytest.mark.fresh_workers
 
 
 def bomb(side):

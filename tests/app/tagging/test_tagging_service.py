@@ -8,6 +8,7 @@ from app.tagging.learning import Fit
 from app.tagging.tagging_service import TaggingService
 from app.tagging.vocabulary.vocabulary import load_vocabulary
 from indexer.catalog.tag_records import Decision
+from indexer.errors import LibraryLockedError
 from tests.app.colours import NAMES, ColourEmbedder
 
 RED, GREEN = ("colour", "red"), ("colour", "green")
@@ -236,3 +237,9 @@ def test_a_service_over_an_empty_library_says_so(tmp_path):
     assert isinstance(services.tagging, TaggingService)
     with pytest.raises(EmptyLibraryError):
         services.tagging.run()
+
+
+def test_no_photo_is_tagged_while_another_process_writes(services, tagging):
+    with services.library.writer_lock(), pytest.raises(LibraryLockedError):
+        tagging.run()
+    assert tagging.run().photos == 5

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fastapi import Request
 
 from app.names import safe_filename, shown_path
 from app.web import originals, pictures
+from app.web.caching import caching_headers, file_tag
 from app.web.originals import PictureGoneError
 from indexer.errors import ImageError
 from indexer.pictures.open_file import OpenFile, open_file, open_within
@@ -90,6 +92,18 @@ def test_behind_a_link_only_the_picture_that_was_indexed_is_served(world, tmp_pa
     os.utime(elsewhere / "linked.png", ns=(before.st_atime_ns, before.st_mtime_ns))  # size and time as they were
     with pytest.raises(PictureGoneError, match="changed"):
         served(linked, services)
+
+
+def test_a_picture_that_was_changed_in_place_and_dated_back_has_another_tag_and_is_not_kept(services, world, photo):
+    path = world.photos / "blue.png"
+    request = Request({"type": "http", "query_string": f"v={photo.content_hash}".encode(), "headers": []})
+    before = path.stat()
+    assert "immutable" in caching_headers(request, photo, "tag", before)["Cache-Control"]
+    with path.open("r+b") as file:
+        file.write(picture("green")[: before.st_size])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "immutable" not in caching_headers(request, photo, "tag", path.stat())["Cache-Control"]
+    assert file_tag(path.stat()) != file_tag(before)
 
 
 def test_a_link_within_the_root_is_a_link(services, world, photo):

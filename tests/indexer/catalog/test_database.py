@@ -24,6 +24,8 @@ from indexer.catalog.database import open_database, reading, schema_version, wri
 from indexer.catalog.tables import Base
 from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
 
+pytestmark = pytest.mark.fresh_schema
+
 VERSIONS = Path(migrations.__file__).parent / "versions"
 
 

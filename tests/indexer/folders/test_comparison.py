@@ -1,6 +1,9 @@
 """Comparing a scan with the catalog: every file is counted once, and nothing unseen is called missing."""
 
+import pytest
+
 from indexer.catalog.records import FoundFile, KnownPhoto
+from indexer.catalog.stamps import Restamp
 from indexer.folders.comparison import ChangedFile, compare
 from indexer.folders.found import Scan
 
@@ -77,3 +80,42 @@ def test_a_root_whose_own_listing_broke_off_misses_nothing():
 
 def test_a_root_with_a_problem_misses_nothing():
     assert compare(known(photo("a.jpg")), Scan({}, problem="it is empty")).missing == []
+
+
+def stamped(path: str, ctime_ns: int, inode: int) -> Scan:
+    return Scan({path: FoundFile(path, 1, 1, "", ctime_ns, inode)})
+
+
+def test_a_file_of_which_only_the_time_of_any_change_or_the_number_is_another_is_changed():
+    one = photo("a.jpg", ctime_ns=5, inode=6)
+    for scan in (stamped("a.jpg", 7, 6), stamped("a.jpg", 5, 7)):
+        changes = compare(known(one), scan)
+        assert (changes.changed, changes.restamped) == ([ChangedFile(scan.files["a.jpg"], one)], [])
+
+
+def test_a_photo_whose_wider_stamp_nobody_knows_takes_it_over():
+    older = photo("a.jpg", ctime_ns=None, inode=None, sidecar="1-7-a.xmp")
+    scan = Scan({"a.jpg": FoundFile("a.jpg", 1, 1, "1-7:9-a.xmp", 5, 6)})
+    changes = compare(known(older), scan)
+    assert (changes.unchanged, changes.changed, changes.to_describe) == (1, [], [])
+    assert changes.restamped == [Restamp(older.id, 5, 6, "1-7:9-a.xmp")]
+    other = compare(known(older), Scan({"a.jpg": FoundFile("a.jpg", 1, 1, "2-7:9-a.xmp", 5, 6)}))
+    assert ([one.known for one in other.to_describe], other.restamped[0].sidecar) == ([older], "1-7-a.xmp")
+
+
+@pytest.mark.parametrize(("files", "others", "changed"), [(8, 8, 0), (8, 7, 7), (7, 7, 7), (20, 20, 0)])
+def test_a_disk_that_numbers_its_files_anew_changes_nothing(files, others, changed):
+    """Where all of a folder's files have other numbers, and enough of them to tell."""
+    names = [f"x/{number}.jpg" for number in range(files)]
+    photos = known(*(photo(name, ctime_ns=5, inode=10 + n) for n, name in enumerate(names)))
+    scan = Scan({p: FoundFile(p, 1, 1, "", 5, (100 if n < others else 10) + n) for n, p in enumerate(names)})
+    changes = compare(photos, scan)
+    assert (len(changes.changed), len(changes.restamped)) == (changed, others - changed)
+
+
+def test_a_file_that_was_written_to_is_changed_whatever_its_stamp():
+    assert len(compare(known(photo("a.jpg")), found("a.jpg"), {"a.jpg"}).changed) == 1
+    beside = photo("x/a.jpg", sidecar="1-7:9-a.xmp")
+    scan = Scan({"x/a.jpg": FoundFile("x/a.jpg", 1, 1, "1-7:9-a.xmp")})
+    assert len(compare(known(beside), scan, {"x/a.xmp"}).to_describe) == 1
+    assert len(compare(known(beside), scan, {"a.xmp"}).to_describe) == 0

@@ -1,5 +1,6 @@
 """Walking folders: what is listed, what is passed over, and what is not taken for absent."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.catalog.records import FoundFile, storable_ns
+from indexer.catalog.records import FoundFile
+from indexer.catalog.stamps import storable_ns
 from indexer.folders.scanner import StoppedError, is_skipped, scan
 from tests.indexer.odd_names import ODD_NAMES
 
@@ -24,7 +26,9 @@ def test_photos_are_listed_with_their_stamp(tmp_path):
     os.utime(tmp_path / "a.jpg", ns=(5, 1_600_000_000_123_456_789))
     found = scan(tmp_path)
     assert list(found.files) == ["a.jpg", "sub/deep/b.PNG"]
-    assert found.files["a.jpg"] == FoundFile("a.jpg", 1, 1_600_000_000_123_456_789)
+    status = (tmp_path / "a.jpg").stat()
+    numbers = (status.st_ctime_ns, status.st_ino)
+    assert found.files["a.jpg"] == FoundFile("a.jpg", 1, 1_600_000_000_123_456_789, "", *numbers)
     assert (found.unreadable, found.broken_links, found.problem) == ((), (), None)
 
 
@@ -193,3 +197,20 @@ def test_told_to_stop_it_ends_at_the_next_folder(tmp_path):
     with pytest.raises(StoppedError):
         scan(tmp_path, stop=lambda: asked.append(1) or len(asked) == 3)
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+@pytest.mark.parametrize("what", ["sub", "", ".picsiftignore"])
+def test_a_shortage_of_files_is_no_folder_that_cannot_be_read(tmp_path, monkeypatch, number, what):
+    write(tmp_path, "a.jpg", "sub/b.jpg", "sub/.picsiftignore")
+    listed, opened = os.scandir, Path.open
+
+    def short(path, then, *args, **options):
+        if Path(path) == tmp_path / what or Path(path).name == what:
+            raise OSError(number, os.strerror(number))
+        return then(path, *args, **options)
+
+    monkeypatch.setattr(os, "scandir", lambda path: short(path, listed))
+    monkeypatch.setattr(Path, "open", lambda path, *args, **options: short(path, opened, *args, **options))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        scan(tmp_path)

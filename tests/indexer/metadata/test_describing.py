@@ -39,17 +39,17 @@ def described(path, source, *, sidecar=b"", mtime_ns=JULY_2021):
 def test_the_first_sound_field_dates_the_photo(tmp_path):
     path = tmp_path / "IMG_20070101_010101.jpg"
     main, photo, gps, block, inside, beside = dict([MODIFIED]), dict([ORIGINAL, DIGITIZED]), GPS, IPTC, XMP, SIDECAR
-    expected = ["original", "digitized", "gps", "iptc", "sidecar", "xmp", "name"]
-    for year, source in enumerate(expected, start=2001):
+    years = {"original": 2001, "digitized": 2002, "iptc": 2004, "sidecar": 2005, "xmp": 2006, "name": 2007, "gps": 2003}
+    for source, year in years.items():
         options = {"xmp": inside} if inside else {}
         found = described(path, jpeg(block, exif=exif(main, photo, gps), **options), sidecar=beside)
         assert (found.taken_source, found.taken_at.year) == (source, year)
+        path = tmp_path / "IMG_2041.jpg" if source == "name" else path
         photo.pop({"original": 36867, "digitized": 36868}.get(source), None)
         gps = {} if source == "gps" else gps
         block = b"" if source == "iptc" else block
         beside = packet() if source == "sidecar" else beside
         inside = b"" if source == "xmp" else inside
-    path = tmp_path / "IMG_2041.jpg"
     found = described(path, jpeg(exif=exif(main)))
     assert (found.taken_source, found.taken_at) == ("modified", datetime(2008, 1, 1, 1, 1, 1))
     found = described(path, jpeg())
@@ -63,6 +63,23 @@ def test_gps_time_is_utc_and_a_day_alone_is_no_date(tmp_path):
     assert (found.taken_at, found.taken_offset_min) == (datetime(2003, 1, 1, 1, 2, 3), 0)
     for gps in ({29: "2003:01:01"}, {7: (1.0, 2.0, 3.0)}, {29: "2003:01:01", 7: (25.0, 0.0, 0.0)}):
         assert described(tmp_path / "a.jpg", jpeg(exif=exif(gps=gps))).taken_source == "file"
+
+
+def test_a_receiver_gives_the_camera_its_zone_and_is_not_believed_where_its_weeks_have_turned(tmp_path):
+    here = {29: "2003:01:01", 7: (1.0, 2.0, 3.0)}
+    found = described(tmp_path / "a.jpg", jpeg(exif=exif(photo=[(36867, "2003:01:01 03:02:04")], gps=here)))
+    assert (found.taken_at, found.taken_offset_min, found.taken_source) == (
+        datetime(2003, 1, 1, 3, 2, 4),
+        120,
+        "original",
+    )
+    behind = {29: "2000:03:19", 7: (10.0, 11.0, 12.0)}
+    found = described(tmp_path / "IMG_20191103_101112.jpg", jpeg(exif=exif(gps=behind)))
+    assert (found.taken_at, found.taken_offset_min) == (datetime(2019, 11, 3, 10, 11, 12), None)
+    found = described(tmp_path / "a.jpg", jpeg(exif=exif(gps=behind)), mtime_ns=1_572_775_872 * 10**9)
+    assert found.taken_source == "file"
+    found = described(tmp_path / "a.jpg", jpeg(exif=exif([(306, "2019:11:03 10:11:12")], gps=behind)))
+    assert found.taken_source == "modified"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +179,8 @@ def test_damage_costs_fields_never_the_photo(tmp_path, damage):
         ("datetimeoriginal-gps.jpg", {"taken_at": datetime(2025, 12, 1, 11, 30), "longitude": -108.0}),
         ("gps-datetime.jpg", {"taken_at": datetime(2023, 11, 15, 12, 30), "taken_source": "gps",
                               "taken_offset_min": 0}),
-        ("thompson-springs.jpg", {"taken_at": datetime(2022, 1, 10, 21, 15, 33), "taken_source": "gps",
+        ("thompson-springs.jpg", {"taken_at": datetime(2022, 1, 10, 15, 15, 44), "taken_source": "iptc",
+                                  "taken_offset_min": -360,  # and not the -240 of IPTC
                                   "city": "Thompson Springs", "region": "Utah", "country": "United States",
                                   "lens": "Canon EF 24-105mm f/4L IS II USM"}),
         ("mongolels.jpg", {"taken_at": datetime(2009, 8, 29, 13, 18, 8, 170_000), "title": "Mongol Els", "rating": 3,

@@ -59,8 +59,8 @@ def test_each_date_takes_its_own_fraction_and_offset():
 @pytest.mark.parametrize(
     "unsound",
     [
-        "0000:00:00 00:00:00", "    :  :     :  :  ", "", "\0", "2021:13:01 00:00:00", "2021:02:30 00:00:00",
-        "0001:01:01 00:00:00", "9999:01:01 00:00:00", "2101:01:01 00:00:00", "2021:06:30 25:00:00", "yesterday", "2021",
+        "0000:00:00 00:00:00", "    :  :     :  :  ", "", "\0", "0001:01:01 00:00:00", "9999:01:01 00:00:00",
+        "2101:01:01 00:00:00", "yesterday", "2021 Acme", "202", "20210",
     ],
 )  # fmt: skip
 def test_an_unsound_date_gives_way_to_the_next_field(unsound):
@@ -86,6 +86,35 @@ def test_an_unsound_date_gives_way_to_the_next_field(unsound):
 )
 def test_dates_as_cameras_and_phones_write_them(text, moment, offset):
     assert parse_date(text) == (moment, offset)
+
+
+AUGUST = datetime(1993, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment", "precision"),
+    [
+        ("1993:08:  :     :  :  ", AUGUST, "month"),
+        ("1993:08:     :  :  ", AUGUST, "month"),
+        ("1993:08:00 00:00:00", AUGUST, "month"),
+        ("1993-08", AUGUST, "month"),
+        ("1993:8", AUGUST, "month"),
+        ("1993:08:32 10:11:12", AUGUST, "month"),
+        ("1993:  :     :  :  ", datetime(1993, 1, 1), "year"),
+        ("1993:00:00 00:00:00", datetime(1993, 1, 1), "year"),
+        ("1993:13:01 00:00:00", datetime(1993, 1, 1), "year"),
+        ("1993", datetime(1993, 1, 1), "year"),
+        ("1970", datetime(1970, 1, 1), "year"),
+        ("1993:08:15   :  :  ", datetime(1993, 8, 15), None),
+        ("1993:08:15 25:00:00", datetime(1993, 8, 15), None),
+        ("1993:08:15 10:11:61", datetime(1993, 8, 15, 10, 11), None),
+        ("1993:08:15 10:11:  ", datetime(1993, 8, 15, 10, 11), None),
+        ("2002: 5: 3  9:08:07", datetime(2002, 5, 3, 9, 8, 7), None),
+    ],
+)
+def test_what_is_known_of_a_date_stands_without_the_rest(text, moment, precision):
+    found = read_metadata(written(photo={36867: text}))
+    assert (found.taken_at, found.taken_precision) == (moment, precision)
 
 
 @pytest.mark.parametrize(

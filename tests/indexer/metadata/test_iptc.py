@@ -41,7 +41,8 @@ def test_one_keyword_and_latin_1():
         (b"20210704", b"noon", (datetime(2021, 7, 4), None, "iptc")),
         (None, b"101112+0000", (None, None, None)),
         (b"00000000", b"101112", (None, None, None)),
-        (b"20210000", None, (None, None, None)),
+        (b"20210000", None, (datetime(2021, 1, 1), None, "iptc")),
+        (b"20210800", b"101112", (datetime(2021, 8, 1), None, "iptc")),
         (b"19700101", None, (None, None, None)),
     ],
 )

@@ -130,3 +130,17 @@ def test_temporary_names():
 )
 def test_the_smallest_set_of_folders_that_covers(folders, there, covering):
     assert cover(folders, ["/r", "/r/.inner"], lambda folder: folder in there) == covering
+
+
+def test_files_that_were_written_to_are_named_until_somebody_has_looked_at_them():
+    changes = Changes(settle_s=2, patience_s=60)
+    changes.note(Kind.DONE, "/p/closed.jpg", 1)
+    changes.note(Kind.WRITTEN, "/p/written.jpg", 1)
+    changes.note(Kind.SEEN, "/p/growing.jpg", 1)
+    changes.note(Kind.GONE, "/p/gone.jpg", 1)
+    assert changes.written == set()  # not before their batch
+    changes.take(61.5)
+    assert changes.written == {"/p/closed.jpg", "/p/written.jpg"}
+    changes.note(Kind.DONE, "/p/growing.jpg", 62)
+    changes.take(64)
+    assert changes.written == {"/p/closed.jpg", "/p/written.jpg", "/p/growing.jpg"}

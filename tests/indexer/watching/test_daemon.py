@@ -1,16 +1,22 @@
 """The daemon on a real folder, with native events and with polling: what people do to photos, and what befalls it."""
 
+import errno
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from indexer.errors import DecoderStartError, ImageError, LibraryError
+from indexer.errors import DecoderStartError, ImageError, LibraryError, LibraryLockedError, ModelError
+from indexer.pictures import images
+from indexer.pipeline import sync
+from indexer.watching import polling
 from indexer.watching.retrying import Pauses, Retries
+from indexer.watching.watcher import Watcher
 from indexer.workers.isolation import WorkerPool
-from tests.indexer.following import following, wait_until
+from tests.indexer.following import Followed, following, wait_until
 from tests.indexer.worlds import draw
 
 pytestmark = pytest.mark.usefixtures("world")
@@ -262,6 +268,39 @@ def test_a_broken_photo_is_tried_again_when_it_changes(world, mode):
     assert world.names() == ["bad.png", "old.png"]
 
 
+def test_a_file_that_is_filled_in_place_and_dated_back_is_taken_whole(world, mode):
+    path = world.write("a.bmp", 1)
+    half, before = path.read_bytes(), path.stat()
+    path.write_bytes(half[: len(half) // 2].ljust(len(half), b"\0"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with following(world, mode=mode) as daemon:
+        with path.open("r+b") as file:
+            file.write(half)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        daemon.wait_for(updated=1)
+    assert world.library.catalog.photo_at(path).content_hash == images.hash_file(path)
+    world.assert_agreement()
+
+
+def test_a_run_is_told_which_files_were_written_to_until_one_has_looked_at_them(world, monkeypatch):
+    told, refused = [], [LibraryLockedError("busy")]
+
+    def noted(*args, written, **options):
+        told.append({Path(path).name for path in written})
+        if "a.png" in told[-1] and refused:
+            raise refused.pop()
+        return sync(*args, written=written, **options)
+
+    monkeypatch.setattr("indexer.watching.daemon.sync", noted)
+    path = world.write("a.png", 1)
+    with following(world, mode="native", pauses=Pauses(first_s=0.01)):
+        path.open("r+b").close()
+        wait_until(lambda: len(told) == 3, "the run that failed, and the one after it")
+        world.write("b.png", 2)
+        wait_until(lambda: len(told) == 4, "the next run")
+    assert told == [set(), {"a.png"}, {"a.png"}, {"b.png"}]
+
+
 def test_a_root_that_another_process_adds_is_followed(world, tmp_path):
     world.write("old.png", 1)
     more = tmp_path / "more"
@@ -292,13 +331,20 @@ def test_the_model_leaves_the_memory_and_comes_back(world):
         daemon.wait_for(added=2)
 
 
-def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world):
-    for seed in range(300):
-        draw(3000 + seed, (640, 480)).save(world.photos / f"{seed}.png")
+def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world, monkeypatch):
+    for seed in range(40):
+        world.write(f"{seed}.png", 3000 + seed)
     world.library.catalog.add_root(world.photos)
-    from tests.indexer.following import Followed
+    daemon = Followed(world, batch_size=8)
+    embed, batches = world.embedder.embed_prepared, []
 
-    daemon = Followed(world)
+    def embed_and_wait(pixels):
+        batches.append(len(pixels))
+        if len(batches) > 1:
+            assert daemon.stop.wait(60)
+        return embed(pixels)
+
+    monkeypatch.setattr(world.embedder, "embed_prepared", embed_and_wait)
     daemon.thread.start()
     wait_until(lambda: daemon.activity.now.done >= 5, "some photos are done")
     daemon.stop.set()
@@ -306,9 +352,9 @@ def test_it_ends_at_once_in_the_middle_of_work_with_what_is_done_saved(world):
     assert not daemon.thread.is_alive()
     assert daemon.error is None
     done = len(world.names())
-    assert 5 <= done < 300
+    assert 8 <= done < 40
     report = world.sync()
-    assert (report.unchanged, report.added) == (done, 300 - done)
+    assert (report.unchanged, report.added) == (done, 40 - done)
 
 
 def test_a_decoder_that_is_killed_while_it_starts_is_waited_for(world, monkeypatch):
@@ -341,5 +387,85 @@ def test_a_moment_without_files_to_be_had_for_the_catalog_is_waited_for(world, m
 
         monkeypatch.setattr(type(world.library.catalog), "root_folders", lambda _: refused())
         wait_until(lambda: len(refusals) == 3 or daemon.error, "three refusals")
+        world.write("new.png", 2)
+        daemon.wait_for(added=2)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        OSError(errno.EMFILE, "Too many open files"),
+        MemoryError(),
+        ImportError("libtorch_cpu.so: cannot open shared object file: Too many open files"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("can't start new thread"),
+        ModelError("the model cannot be read: Too many open files."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("where", ["watcher", "model", "told"])
+def test_trouble_that_passes_is_waited_for_wherever_it_is_met(world, monkeypatch, where, trouble):
+    world.write("old.png", 1)
+    met, told = [], []
+
+    def meet(then):
+        def first_refused(*args, **options):
+            if told and len(met) < 2:
+                met.append(1)
+                raise trouble
+            return then(*args, **options)
+
+        return first_refused
+
+    options = {"pauses": Pauses(first_s=0.02, longest_broken_s=0.02)}
+    if where == "watcher":
+        monkeypatch.setattr(Watcher, "check", meet(Watcher.check))
+    if where == "model":
+        monkeypatch.setattr(world.embedder, "embed_prepared", meet(world.embedder.embed_prepared))
+    with following(world, mode="polling", **options) as daemon:
+        take = daemon.daemon._on_batch
+        daemon.daemon._on_batch = meet(take) if where == "told" else take
+        told.append(1)
+        world.write("new.png", 2)
+        wait_until(lambda: len(met) == 2 or (where == "told" and met) or daemon.error, "trouble")
+        world.write("last.png", 3)
+        wait_until(lambda: len(world.names()) == 3 or daemon.error, "both photos")
+        daemon.wait_idle()
+
+
+def test_a_model_that_cannot_be_used_from_the_start_ends_it(world, monkeypatch):
+    world.write("a.png", 1)
+
+    def refused(*_):
+        raise ModelError("it is damaged.")
+
+    monkeypatch.setattr(world.embedder, "load", refused)
+    with pytest.raises(ModelError), following(world, mode="polling"):
+        pass
+
+
+def test_an_error_that_nobody_foresaw_ends_it(world, monkeypatch):
+    def broken(*_, **__):
+        raise KeyError("a defect")
+
+    monkeypatch.setattr("indexer.watching.daemon.sync", broken)
+    with pytest.raises(KeyError), following(world, mode="polling"):
+        pass
+
+
+def test_a_look_that_polling_cannot_make_is_made_again(world, monkeypatch):
+    world.write("old.png", 1)
+    with following(world, mode="polling") as daemon:
+        scan, refused = polling.scan, []
+
+        def scanned(*args, **options):
+            if len(refused) < 2:
+                refused.append(1)
+                raise OSError(errno.EMFILE, "Too many open files")
+            return scan(*args, **options)
+
+        monkeypatch.setattr(daemon.daemon._watcher._poller, "_slowest_s", 0.05)
+        monkeypatch.setattr(polling, "scan", scanned)
+        wait_until(lambda: len(refused) == 2, "two refusals")
         world.write("new.png", 2)
         daemon.wait_for(added=2)

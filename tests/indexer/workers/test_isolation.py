@@ -17,7 +17,7 @@ from indexer.workers.isolation import WorkerPool
 from tests.indexer import runaways
 from tests.indexer.processes import is_running, read, wait_until, workers_of
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [pytest.mark.fresh_workers, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 
 
 @pytest.fixture

@@ -98,3 +98,21 @@ def test_sigterm_unwinds_the_stack():
     with pytest.raises(KeyboardInterrupt):
         work()
     assert cleaned == [True]
+
+
+def test_any_command_is_unwound_by_sigterm_as_by_sigint(capsys):
+    cleaned = []
+
+    @reported
+    def command():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            cleaned.append(1)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert (ended.value.code, cleaned) == (130, [1])
+    assert capsys.readouterr().err == "picsift: interrupted.\n"
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -18,9 +18,10 @@ from indexer.catalog.records import PhotoRecord, Root
 from indexer.pipeline import SyncReport
 
 
-def hit(path, score=0.25, taken_at=None):
+def hit(path, score=0.25, taken_at=None, **known):
     nothing = dict.fromkeys(PhotoRecord.__dataclass_fields__)
-    return Hit(PhotoRecord(**{**nothing, "id": 1, "path": Path(path), "state": "ok", "taken_at": taken_at}), score)
+    known |= {"id": 1, "path": Path(path), "state": "ok", "taken_at": taken_at}
+    return Hit(PhotoRecord(**{**nothing, **known}), score)
 
 
 def result(*hits, has_more=False):
@@ -50,6 +51,12 @@ def test_a_terminal_gets_rank_score_date_and_path(on_terminal):
     assert lines[1].split() == ["21", "0.312", "2021-07-04", "10:11", "/p/a.jpg"]
     assert lines[2].split() == ["22", "0.250", "–", "/p/b.jpg"]
     assert "2 of 1,234 photos in 12 ms, by builtin" in lines[3]
+
+
+@pytest.mark.parametrize(("precision", "shown"), [("month", "1993-08"), ("year", "1993")])
+def test_a_date_is_shown_as_far_as_it_is_known(on_terminal, precision, shown):
+    lines = on_terminal(result(hit("/p/a.jpg", 0.3, datetime(1993, 8, 1), taken_precision=precision))).splitlines()
+    assert lines[1].split() == ["1", "0.300", shown, "/p/a.jpg"]
 
 
 def test_a_pipe_gets_one_line_for_each_hit_whatever_its_name(capsys):

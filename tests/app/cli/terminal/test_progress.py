@@ -55,3 +55,26 @@ def test_a_terminal_gets_a_bar_on_standard_error(monkeypatch, capsys):
     assert capsys.readouterr().out == ""
     assert "50/200" in terminal.getvalue()
     assert "2 failed" in terminal.getvalue()
+
+
+def test_the_last_line_says_how_many_photos_a_second_it_was_in_all(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with index_progress(quiet=False) as show:
+        show(Progress("scan"))
+        show(step(done=10, seconds=0.1))
+        show(step(done=200, seconds=50.0))
+        show(Progress("done", 200, 200, 0, 60.0))  # with the scan
+    last = [shown for shown in terminal.getvalue().splitlines() if "/" in shown][-1]
+    assert "200/200" in last
+    assert "4.0 photos/s" in last
+
+
+def test_a_run_that_had_nothing_to_do_leaves_no_line(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with index_progress(quiet=False) as show:
+        show(Progress("done", 0, 0, 0, 1.0))
+        assert show._bar.live.transient

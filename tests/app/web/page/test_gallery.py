@@ -112,6 +112,8 @@ def test_an_empty_library_names_the_command():
     [
         ({"taken_at": datetime(2021, 7, 4, 10, 1)}, ["4 July 2021, 10:01", "time zone not recorded"]),
         ({"taken_at": datetime(2021, 7, 4, 10, 1), "taken_offset_min": 120}, ["UTC+02:00"]),
+        ({"taken_at": datetime(1993, 8, 1), "taken_precision": "month"}, ["TakenAugust 1993"]),
+        ({"taken_at": datetime(1993, 1, 1), "taken_precision": "year"}, ["Taken1993"]),
         ({"taken_at": datetime(2021, 7, 4, 10, 1), "taken_offset_min": -210}, ["UTC−03:30"]),
         ({"taken_at": datetime(2021, 7, 4), "taken_source": "modified"}, ["when it was last edited"]),
         ({"latitude": -33.85681, "longitude": 151.21514}, ["33.85681° S, 151.21514° E"]),

@@ -1,0 +1,74 @@
+"""What a daemon's next run has to look at: folders where something happened, and files that were written to.
+
+Events come from other threads. What is taken down here stays until a run has seen to it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from indexer.watching.changes import Changes, Kind, cover, is_temporary
+from indexer.watching.watcher import usable
+
+
+class Agenda:
+    """Folders and files, by absolute path; safe to call from many threads."""
+
+    def __init__(self, settle_s: float, patience_s: float) -> None:
+        """Take down nothing yet; the bounds are those of `Changes`."""
+        self._changes = Changes(settle_s, patience_s)
+        self._lock = threading.Lock()
+        self._folders: set[str] = set()
+
+    def note(self, kind: Kind, path: str) -> None:
+        """Take in one event."""
+        with self._lock:
+            self._changes.note(kind, path, time.monotonic())
+
+    def add(self, folders: Iterable[str | Path]) -> None:
+        """Have folders looked at, whatever happened to them."""
+        self._folders.update(map(str, folders))
+
+    def gather(self, now: float) -> None:
+        """Add what the batch of events that is due tells."""
+        with self._lock:
+            self._folders |= self._changes.take(now)
+
+    def targets(self, roots: Sequence[Path]) -> list[Path]:
+        """The folders that a run has to look at; none of those that lie below no root any more."""
+        found = cover(self._folders, [str(root) for root in roots], usable)
+        if not found:
+            self._folders.clear()
+        return [Path(folder) for folder in found]
+
+    def written(self) -> frozenset[str]:
+        """The files of the batches so far that were written to."""
+        with self._lock:
+            return frozenset(self._changes.written)
+
+    def done(self, written: frozenset[str]) -> None:
+        """A run has looked at all folders, and at those files."""
+        self._folders.clear()
+        with self._lock:
+            self._changes.written -= written
+
+    def leave(self, path: str) -> bool:
+        """Whether a file is still being written."""
+        if is_temporary(os.path.basename(path)):  # noqa: PTH119
+            return True
+        with self._lock:
+            return self._changes.is_growing(path, time.monotonic())
+
+    @property
+    def waiting(self) -> int:
+        """How many folders and files wait for a batch of events to be due."""
+        with self._lock:
+            return self._changes.waiting
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to look at."""
+        return bool(self._folders)

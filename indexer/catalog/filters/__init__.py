@@ -1,1 +1,1 @@
-"""Which folders, places and tags the words of a filter mean. Pure but for links in a path."""
+"""Which photos pass a filter: words against folders, places, tags and names in Python, the rest in SQL."""

@@ -1,1 +1,1 @@
-"""From a query to hits: the language, the vector, the index, the ranking, in one service for every face."""
+"""From a query to hits: the vector, the index, the ranking, in one service for every face."""

@@ -94,7 +94,7 @@ class SearchService:
         name = query.text or _name(query.image)
         if query.filter:
             allowed = self._library.catalog.allowed_ids(model.id, query.filter)
-            if not len(allowed) or not (query.text or query.image):
+            if not len(allowed) or not (query.text.strip() or query.image):
                 return self._newest(name, allowed, model, query, started)
         vector = self._embedder.vector(query, model)
         return self._answer(name, vector, model, query, started, leave_out=None)

@@ -18,7 +18,7 @@ from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
 
 COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue.jpg": (20, 20, 230)}
-SEARCH_KEYS = {"query", "model", "total", "took_ms", "hits"}
+SEARCH_KEYS = {"query", "model", "total", "took_ms", "hint", "hits"}
 HIT_KEYS = {"path", "score", "relevance", "taken_at", "width", "height", "companions", "reachable"}
 HIT_KEYS |= {"duration_s", "moment_s"}
 REPORT_KEYS = {"added", "updated", "moved", "removed", "unchanged", "failed", "seconds", "failures"}
@@ -139,6 +139,59 @@ def test_index_then_search_then_similar_then_status(picsift, photos, environment
     assert status["index"].keys() == {"kind", "vectors", "device", "bytes"}
     assert status["index"]["vectors"] == 3
     assert status["library"] == str(environment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["type:png", "--name", "*e*"], {"red.png", "green.png"}),
+        (["--is", "photo", "--type", "jpeg"], {"blue.jpg"}),
+        (["a photo", "--not", "folder:trip"], {"red.png"}),
+        (["NOT", "folder:trip"], {"red.png"}),
+        (["--", "-folder:trip"], {"red.png"}),
+        (["--year", "2001", "--month", "september", "--width", ">=64", "--orientation", "landscape"], set()),  # all
+    ],
+)
+def test_filters_are_words_and_options_and_a_query_by_themselves(picsift, photos, arguments, names):
+    picsift("index", photos)
+    found = picsift("search", *arguments, "--json")
+    assert found.status == 0
+    expected = names or {Path(name).name for name in COLOURS}
+    assert {Path(hit["path"]).name for hit in found.document["hits"]} == expected
+    assert found.document["total"] == len(expected)
+
+
+def test_filters_alone_have_no_score_and_load_no_model(picsift, photos, monkeypatch):
+    picsift("index", photos)
+    import clip_model.inference
+
+    monkeypatch.setattr(clip_model.inference, "load_encoder", lambda *_, **__: pytest.fail("the model was loaded"))
+    assert picsift("search", "name:red").out == f"-\t{photos / 'red.png'}\n"
+    nothing = picsift("search", "folder:tripp")
+    assert (nothing.status, nothing.out) == (0, "")
+    assert nothing.err == "picsift: no folder is called 'tripp'. Near to it are 'trip'.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["kamera:canon"], "no filter is called 'kamera': did you mean camera:"),
+        (["red", "--rating", "many"], "rating: wants a number or bounds"),
+        (["red", "--not", "people"], "'people' is no filter"),
+    ],
+)
+def test_what_is_no_filter_is_told(picsift, photos, arguments, said):
+    picsift("index", photos)
+    refused = picsift("search", *arguments)
+    assert (refused.status, refused.out) == (1, "")
+    assert said in refused.err
+
+
+def test_a_picture_among_the_words_is_searched_by(picsift, photos):
+    picsift("index", photos)
+    alone = picsift("search", f"image:{photos / 'red.png'}", "--json").document
+    assert Path(alone["hits"][0]["path"]).name == "red.png"
+    assert alone["hits"][0]["score"] == pytest.approx(1, abs=1e-2)
 
 
 def test_status_loads_no_model(picsift, photos, monkeypatch):

@@ -1,6 +1,7 @@
 """SearchService over a real catalog, a real index and real files; only the model is one of colours."""
 
 import threading
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from app.search.language.filter_fields import make_filter
+from app.search.language.parsing import parse
 from app.search.live_index import EmptyLibraryError
 from app.search.query import MAX_LIMIT, MAX_TEXT, Query
 from indexer.errors import LibraryError, ModelError, QueryError
@@ -55,6 +57,46 @@ def test_filters_hold_before_the_best_are_cut(search):
     result = search.search(Query(text="red", filter=make_filter(folder="trip", before="2020"), limit=1))
     assert names(result.hits) == ["purple.jpg"]
     assert (result.total, result.has_more) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("red + green", "yellow.jpg"),
+        ("yellow - red", "green.png"),
+        ("yellow -green", "red.png"),
+        ("purple - 1:red", "blue.png"),
+        ("5:red green", "red.png"),
+    ],
+)
+def test_terms_are_added_with_their_signs_and_weights(search, typed, first):
+    assert names(search.search(parse(typed)).hits)[0] == first
+
+
+def test_a_picture_is_a_term_like_another(search, world):
+    typed = f'red + image:"{world.photos / "green.png"}"'
+    result = search.search(parse(typed, pictures=True))
+    assert names(result.hits)[0] == "yellow.jpg"
+    assert result.query == typed
+
+
+def test_filters_alone_give_the_newest_first_page_by_page(search, world):
+    first = search.search(replace(parse("-name:red*"), limit=3))
+    assert names(first.hits)[:2] == ["yellow.jpg", "purple.jpg"]
+    assert (first.total, first.has_more, first.hint) == (4, True, None)
+    assert {hit.score for hit in first.hits} == {None}
+    rest = search.search(replace(parse("-name:red*"), limit=3, offset=3))
+    assert (len(rest.hits), rest.total, rest.has_more) == (1, 4, False)
+    assert sorted(names(first.hits + rest.hits)) == ["blue.png", "green.png", "purple.jpg", "yellow.jpg"]
+    assert not world.embedder.texts
+
+
+def test_a_folder_that_is_none_has_its_neighbours_named(search):
+    result = search.search(parse("red folder:tripp"))
+    assert (result.total, result.hits) == (0, [])
+    assert result.hint == "no folder is called 'tripp'. Near to it are 'trip'."
+    assert search.search(parse("red folder:trip after:2030")).hint is None
+    assert search.search(parse("folder:zzzzzzzz")).hint == "no folder is called 'zzzzzzzz'."
 
 
 def test_a_filter_that_nothing_passes_gives_no_hits(search):
@@ -184,7 +226,8 @@ def test_searching_makes_no_library(world):
     [
         (Query(), "the query is empty"),
         (Query(text="  \n"), "the query is empty"),
-        (Query(filter=make_filter(after="2021")), "filters but nothing to look for"),
+        (parse("red - red"), "cancels itself out"),
+        (parse("image:/no/such.jpg", pictures=True), "there is no picture /no/such.jpg"),
         (Query(text="x" * (MAX_TEXT + 1)), "10,001 characters"),
         (Query(text="red", limit=0), "the limit is 0; it goes from 1 to 1,000"),
         (Query(text="red", limit=MAX_LIMIT + 1), "the limit is 1001"),

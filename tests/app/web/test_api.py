@@ -31,7 +31,7 @@ def test_a_search_answers_as_the_contract_says(client):
     answer = client.get("/api/v1/search", params={"q": "yellow", "limit": 2})
     assert answer.status_code == 200
     body = answer.json()
-    assert set(body) == {"query", "model", "total", "took_ms", "hits"}
+    assert set(body) == {"query", "model", "total", "took_ms", "hint", "hits"}
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
     known = {"id", "path", "score", "relevance", "taken_at", "width", "height", "companions", "reachable"}
@@ -49,6 +49,10 @@ def test_a_search_answers_as_the_contract_says(client):
         {"q": "red", "after": "2020"},
         {"q": "red after:2020", "after": "2018"},
         {"q": "red", "folder": "trip", "after": "2020-06-30"},
+        {"q": "red", "year": "2021"},
+        {"on": "2021-07-04"},
+        {"q": "red", "name": "yel*", "type": "jpeg", "orientation": "landscape", "has": ["date"], "is": ["photo"]},
+        {"q": "red", "after": "2018", "not": ["year:2019", "type:png"]},
     ],
 )
 def test_filters_hold_among_the_words_and_beside_them(client, params):
@@ -56,7 +60,38 @@ def test_filters_hold_among_the_words_and_beside_them(client, params):
     assert (names(answer), answer.json()["total"]) == (["yellow.jpg"], 1)
 
 
-@pytest.mark.parametrize("field", ["after", "before", "folder", "place"])
+def test_sort_orders_by_date(client):
+    answer = client.get("/api/v1/search", params={"q": "purple", "sort": "date"})
+    assert names(answer)[:2] == ["yellow.jpg", "purple.jpg"]
+
+
+@pytest.mark.parametrize("path", ["search", "photos/1/similar"])
+@pytest.mark.parametrize("field", ["kamera", "order", "tags", "not_", "is_"])
+def test_a_parameter_that_is_none_is_refused(client, path, field):
+    answer = client.get(f"/api/v1/{path}", params={"q": "red", field: "x"} if path == "search" else {field: "x"})
+    assert answer.status_code == 422
+    assert f"{field}: nothing here is called that" in answer.json()["detail"]
+
+
+def test_an_upload_with_a_field_that_is_none_is_refused(client):
+    upload = {"file": ("photo.png", picture("green"), "image/png")}
+    answer = client.post("/api/v1/search", files=upload, data={"kamera": "x"})
+    assert (answer.status_code, "kamera: nothing here" in answer.json()["detail"]) == (422, True)
+
+
+def test_no_request_names_a_file_of_the_servers(client, world):
+    answer = client.get("/api/v1/search", params={"q": f"image:{world.photos / 'red.png'}"})
+    assert (answer.status_code, "on this machine alone" in answer.json()["detail"]) == (400, True)
+    answer = client.get("/api/v1/search", params={"not": "image:/etc/passwd"})
+    assert answer.status_code == 400
+
+
+def test_a_folder_that_is_none_is_told(client):
+    body = client.get("/api/v1/search", params={"q": "red", "folder": "trips"}).json()
+    assert (body["hits"], body["hint"]) == ([], "no folder is called 'trips'. Near to it are 'trip'.")
+
+
+@pytest.mark.parametrize("field", ["after", "before", "folder", "place", "camera", "rating", "not", "tag"])
 @pytest.mark.parametrize("empty", ["", " "])
 def test_an_empty_filter_is_none(client, field, empty):
     assert client.get("/api/v1/search", params={"q": "red", field: empty}).json()["total"] == 5

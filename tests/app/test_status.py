@@ -38,7 +38,7 @@ def test_a_model_that_is_gone_is_a_problem_and_the_rest_is_still_told(world):
     world.embedders.clear()
     status = read_status(world.services())
     assert (status.photos, status.model.name, status.index.vectors) == (2, "colours", 2)
-    assert status.problems == ["no model is called 'colours'."]
+    assert ["no model is called 'colours'." in problem for problem in status.problems] == [True]
 
 
 def test_a_model_that_changed_is_a_problem(world):

@@ -21,14 +21,14 @@ from PIL import Image
 from torch import Tensor
 
 from clip_model.checkpoint import load_model
-from clip_model.folding import fold_batch_norms
 from clip_model.model import CLIP
 from clip_model.precision import AUTO, choose_device, choose_precision, precision_name
 from clip_model.preprocessing.tokenizer import EOT, VOCABULARY_SIZE, Tokenizer
 from clip_model.preprocessing.transforms import ImageTransform, upright
 from clip_model.registry import resolve
 from clip_model.single_thread import on_one_core
-from clip_model.vision import ModifiedResNet
+from clip_model.towers.folding import fold_batch_norms
+from clip_model.towers.vision import ModifiedResNet
 
 logger = logging.getLogger(__name__)
 

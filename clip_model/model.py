@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from clip_model.config import CLIPConfig
-from clip_model.text import TextTransformer
-from clip_model.vision import build_visual
+from clip_model.towers.text import TextTransformer
+from clip_model.towers.vision import build_visual
 
 
 class CLIP(TextTransformer):

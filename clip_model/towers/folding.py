@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from clip_model.vision import Bottleneck, ModifiedResNet
+from clip_model.towers.vision import Bottleneck, ModifiedResNet
 
 _PAIRS = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clip_model.config import CLIPConfig
-from clip_model.transformer import Transformer
+from clip_model.towers.transformer import Transformer
 
 
 class VisionTransformer(nn.Module):

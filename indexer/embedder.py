@@ -132,9 +132,7 @@ class Embedder:
     def embed_squares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embeddings of what `prepare` gave, for a search: (n, d) float32, unit length."""
         encoder = self._ready()
-        from clip_model.preprocessing.transforms import normalize
-
-        return encoder.encode_pixels([normalize(square) for square in pixels])
+        return encoder.encode_pixels([encoder.normalize(square) for square in pixels])
 
     def warm(self) -> None:
         """Have the model loaded beside other work; what goes wrong is raised by whoever needs it."""

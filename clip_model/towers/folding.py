@@ -1,6 +1,6 @@
 """Fold batch norms into the convolutions before them, for inference only.
 
-A ModifiedResNet then has a third fewer layers and computes the same function. Nothing is trained afterwards.
+A tower then has a third fewer layers and computes the same function. Nothing is trained afterwards.
 """
 
 from __future__ import annotations
@@ -8,12 +8,18 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from clip_model.towers.efficientnet import EfficientNetLite, InvertedResidual
 from clip_model.towers.vision import Bottleneck, ModifiedResNet
 
-_PAIRS = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"))
+_PAIRS: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
+    ModifiedResNet: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
+    Bottleneck: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
+    EfficientNetLite: (("conv_stem", "bn0"), ("conv_head", "bn1")),
+    InvertedResidual: (("depthwise_conv", "bn1"), ("project_conv", "bn2")),
+}
 
 
-def fold_batch_norms(tower: ModifiedResNet) -> None:
+def fold_batch_norms(tower: ModifiedResNet | EfficientNetLite) -> None:
     """Replace each convolution and its batch norm by one convolution, in place.
 
     Raises:
@@ -21,19 +27,19 @@ def fold_batch_norms(tower: ModifiedResNet) -> None:
     """
     if tower.training:
         raise ValueError("batch norms are folded for inference only; call eval() on the tower first")
-    _fold_pairs(tower)
-    for block in tower.modules():
-        if isinstance(block, Bottleneck):
-            _fold_pairs(block)
-            if isinstance(block.downsample, nn.Sequential):
-                pool, convolution, norm = block.downsample
-                block.downsample = nn.Sequential(pool, _fold(convolution, norm))
+    for module in tower.modules():
+        for names in _PAIRS.get(type(module), ()):
+            _fold_pair(module, *names)
+        if isinstance(module, InvertedResidual) and module.expands:
+            _fold_pair(module, "expand_conv", "bn0")
+        if isinstance(module, Bottleneck) and isinstance(module.downsample, nn.Sequential):
+            pool, convolution, norm = module.downsample
+            module.downsample = nn.Sequential(pool, _fold(convolution, norm))
 
 
-def _fold_pairs(module: nn.Module) -> None:
-    for convolution, norm in _PAIRS:
-        setattr(module, convolution, _fold(getattr(module, convolution), getattr(module, norm)))
-        setattr(module, norm, nn.Identity())
+def _fold_pair(module: nn.Module, convolution: str, norm: str) -> None:
+    setattr(module, convolution, _fold(getattr(module, convolution), getattr(module, norm)))
+    setattr(module, norm, nn.Identity())
 
 
 def _fold(convolution: nn.Module, norm: nn.Module) -> nn.Module:

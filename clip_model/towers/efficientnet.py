@@ -46,10 +46,12 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(b, c, h, w) -> (b, channels_out, ceil(h / stride), ceil(w / stride))."""
-        top, left = (self._missing(side) for side in input.shape[2:])
-        if top or left:
-            input = F.pad(input, (left // 2, left - left // 2, top // 2, top - top // 2))
-        return F.conv2d(input, self.weight, self.bias, self.stride, groups=self.groups)
+        down, across = (self._missing(side) for side in input.shape[2:])
+        padding = (down // 2, across // 2)
+        if down % 2 or across % 2:  # else the convolution pads alike on both sides, and copies nothing
+            input = F.pad(input, (across // 2, across - across // 2, down // 2, down - down // 2))
+            padding = (0, 0)
+        return F.conv2d(input, self.weight, self.bias, self.stride, padding, groups=self.groups)
 
     def _missing(self, side: int) -> int:
         kernel, stride = self.kernel_size[0], self.stride[0]

@@ -15,6 +15,7 @@ import glob
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import fields
 from itertools import accumulate
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from clip_model.checkpoint import save_model
 from clip_model.config import POOLINGS, VARIANTS
 from clip_model.evaluation.evaluate import read_photos
 from clip_model.frozen.features import Chunk, read_features
-from clip_model.frozen.heads import Settings, Shown, fold, guess, measure, new_model, standardize, train, with_labels
+from clip_model.frozen.heads import Settings, Shown, classify, fold, measure, new_model, standardize, train, with_labels
 from clip_model.frozen.imagenet import imagenet_labels
 from clip_model.towers.efficientnet import EfficientNetLite, load_pretrained
 from clip_model.towers.sentence import load_sentence_weights
@@ -37,6 +38,18 @@ from clip_model.training.teacher import SentenceVectors, sentence_weights
 logger = logging.getLogger(__name__)
 
 EVALUATE_EVERY = 100
+NUMBERS = (
+    "steps",
+    "batch_size",
+    "lr",
+    "top_lr",
+    "weight_decay",
+    "caption_weight",
+    "guess_share",
+    "class_weight",
+    "seed",
+)
+"""Of the settings, those that the command line takes."""
 
 
 def gather(chunks: Sequence[Chunk], shards: Sequence[Path], sizes: Sequence[int]) -> tuple[Tensor, NDArray[np.int64]]:
@@ -71,13 +84,11 @@ def sources_of(path: Path, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 def shown(chunks: Sequence[Chunk], shards: Sequence[Path], wordnet: Path, visual: EfficientNetLite,
           classifier: tuple[Tensor, Tensor]) -> Shown:  # fmt: skip
-    """Everything that is trained on: features, texts, and the classifier's guesses as further names."""
+    """Everything that is trained on: features, texts, and what the classifier takes the photos for."""
     parts = [read_texts([shard]) for shard in shards]
     grid, rows = gather(chunks, shards, [len(part) for part in parts])
-    own = read_texts(shards)
-    pairs: Pairs = with_labels(own, imagenet_labels(wordnet))
-    guesses = guess(visual, grid, classifier)
-    return Shown(grid, rows, np.where(guesses >= 0, guesses + len(own.labels), -1), pairs)
+    pairs: Pairs = with_labels(read_texts(shards), imagenet_labels(wordnet))
+    return Shown(grid, rows, classify(visual, grid, classifier), pairs)
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -93,7 +104,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--pooling", choices=POOLINGS, default="mean")
     parser.add_argument("--hidden", type=int, default=1024, help="units inside the heads")
-    for name in ("steps", "batch_size", "lr", "top_lr", "weight_decay", "caption_weight", "guess_share", "seed"):
+    for name in NUMBERS:
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     return parser.parse_args(arguments)
@@ -103,10 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line: read, train, measure, save."""
     args = _arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = Settings(
-        args.steps, args.batch_size, args.lr, args.top_lr, args.weight_decay, args.caption_weight, args.guess_share,
-        seed=args.seed,
-    )  # fmt: skip
+    settings = Settings(**{name: getattr(args, name) for name in NUMBERS})
     torch.manual_seed(settings.seed)
     model = new_model(args.variant, args.size, pooling=args.pooling, hidden=args.hidden).eval()
     if not isinstance(model.visual, EfficientNetLite) or model.text is None:

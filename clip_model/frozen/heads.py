@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from clip_model.model import CLIP
 from clip_model.preprocessing.wordpiece import VOCABULARY_SIZE
 from clip_model.towers.efficientnet import EfficientNetLite
 from clip_model.training.data import TEMPLATES, Label, Pairs, positives
-from clip_model.training.loss import clip_loss
+from clip_model.training.loss import clip_loss, soft_cross_entropy
 from clip_model.training.schedule import learning_rate
 from clip_model.training.teacher import CONTEXT, DIM, HEADS, LAYERS, SentenceVectors
 
@@ -44,6 +45,7 @@ class Settings:
     weight_decay: float = 0.2
     caption_weight: float = 3.0
     guess_share: float = 0.3
+    class_weight: float = 1.0
     name_weights: tuple[float, float, float] = (0.7, 0.12, 0.18)
     seed: int = 0
 
@@ -55,14 +57,21 @@ class Shown:
     Attributes:
         grid: (n, c, g, g) float16, several views of a photo being several rows.
         rows: (n,) the photo's row in `pairs`.
-        guesses: (n,) the label in `pairs` that the classifier is sure of, -1 where it is not.
-        pairs: the texts.
+        chances: (n, k) float16, the published classifier's probabilities of its classes.
+        pairs: the texts; the classes are its last k labels.
     """
 
     grid: Tensor
     rows: NDArray[np.int64]
-    guesses: NDArray[np.int64]
+    chances: Tensor
     pairs: Pairs
+
+    @cached_property
+    def guesses(self) -> NDArray[np.int64]:
+        """(n,) the label in `pairs` that the classifier is sure of, -1 where it is not."""
+        best, number = self.chances.float().max(dim=1)
+        first = len(self.pairs.labels) - self.chances.shape[1]
+        return torch.where(best > SURE, number + first, -1).numpy()
 
 
 def new_model(variant: str, size: int, *, pooling: str, hidden: int, embed_dim: int = 256) -> CLIP:
@@ -108,15 +117,22 @@ def draw(shown: Shown, settings: Settings, step: int) -> tuple[NDArray[np.int64]
     return chosen, texts, torch.from_numpy(same)
 
 
-def guess(visual: EfficientNetLite, grid: Tensor, classifier: tuple[Tensor, Tensor]) -> NDArray[np.int64]:
-    """The published classifier's class of each photo, -1 where it is not sure."""
-    found = []
+def classify(visual: EfficientNetLite, grid: Tensor, classifier: tuple[Tensor, Tensor]) -> Tensor:
+    """The published classifier's probabilities for (n, c, g, g) features: (n, 1000) float16."""
     with torch.inference_mode():
-        for part in torch.split(grid, AT_ONCE):
-            chances = F.linear(visual.top(part.float()).mean(dim=(2, 3)), *classifier).softmax(dim=1)
-            best, number = chances.max(dim=1)
-            found.append(torch.where(best > SURE, number, -1))
-    return torch.cat(found).numpy()
+        parts = torch.split(grid, AT_ONCE)
+        pooled = (visual.top(part.float()).mean(dim=(2, 3)) for part in parts)
+        return torch.cat([F.linear(features, *classifier).softmax(dim=1).half() for features in pooled])
+
+
+def class_texts(shown: Shown, settings: Settings, step: int) -> list[str]:
+    """A sentence for each of the classifier's classes, by its name or a synonym."""
+    rng = np.random.default_rng((settings.seed, step, 1))
+    texts = []
+    for label in shown.pairs.labels[len(shown.pairs.labels) - shown.chances.shape[1] :]:
+        names = (label.name, label.name, *label.synonyms)
+        texts.append(TEMPLATES[rng.integers(len(TEMPLATES))].format(names[rng.integers(len(names))]))
+    return texts
 
 
 def standardize(model: CLIP, grid: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,7 +185,12 @@ def train(
         pooled = visual.pooled(visual.top(shown.grid[chosen].float())) if known is None else known[chosen]
         image = F.normalize(visual.head((pooled - norm[0]) / norm[1]), dim=-1)
         words = F.normalize(text.head(vectors(texts)), dim=-1)
-        loss = clip_loss(image, words, model.logit_scale.exp().clamp(max=MAX_SCALE), same)
+        scale = model.logit_scale.exp().clamp(max=MAX_SCALE)
+        loss = clip_loss(image, words, scale, same)
+        if settings.class_weight:  # what the classifier knows of each photo, in the names of its classes
+            classes = F.normalize(text.head(vectors(class_texts(shown, settings, step))), dim=-1)
+            chances = shown.chances[chosen].float()
+            loss = loss + settings.class_weight * soft_cross_entropy(scale * image @ classes.T, chances)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; try a smaller learning rate")
         optimizer.zero_grad(set_to_none=True)

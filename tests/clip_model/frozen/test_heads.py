@@ -72,9 +72,10 @@ def test_random_views_differ_and_are_equal_for_equal_seeds():
 def test_a_guess_is_a_further_name_and_no_negative(folder):
     pairs = with_labels(read_texts([folder / "photos-00.parquet"]), [Label("tench", (), ("fish",))])
     tench = len(pairs.labels) - 1
-    guesses = np.full(48, -1)
-    guesses[:24] = tench
-    shown = Shown(torch.zeros(48, 1, 1, 1), np.arange(48), guesses, pairs)
+    assert tench == len(read_texts([folder / "photos-00.parquet"]).labels)
+    chances = torch.full((48, 1), 0.3)  # of the only class
+    chances[:24] = 0.9
+    shown = Shown(torch.zeros(48, 1, 1, 1), np.arange(48), chances, pairs)
     chosen, texts, same = draw(shown, Settings(batch_size=200, guess_share=0.5), 0)
     fish = [i for i, text in enumerate(texts) if text.endswith(("tench", "fish"))]
     assert 20 < len(fish) < 90
@@ -109,7 +110,8 @@ def test_the_command_learns_measures_and_writes_what_it_measured(folder, tmp_pat
     command = [
         "--features", str(folder / "features"), "--weights", str(folder / "lite0.pth"), "--variant", "lite0",
         "--size", str(SIZE), "--data", str(folder / "photos-*.parquet"), "--val", str(folder / "val.parquet"),
-        "--out", str(tmp_path), "--steps", "30", "--batch-size", "48", "--hidden", "16", "--guess-share", "0",
+        "--out", str(tmp_path), "--steps", "30", "--batch-size", "48", "--hidden", "16",
+        "--guess-share", "0", "--class-weight", "0.5",
     ]  # fmt: skip
     head_run.main(command)
     line = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])

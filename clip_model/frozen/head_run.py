@@ -38,17 +38,7 @@ from clip_model.training.teacher import SentenceVectors, sentence_weights
 logger = logging.getLogger(__name__)
 
 EVALUATE_EVERY = 100
-NUMBERS = (
-    "steps",
-    "batch_size",
-    "lr",
-    "top_lr",
-    "weight_decay",
-    "caption_weight",
-    "guess_share",
-    "class_weight",
-    "seed",
-)
+NUMBERS = tuple(field.name for field in fields(Settings) if field.name != "name_weights")
 """Of the settings, those that the command line takes."""
 
 

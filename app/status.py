@@ -6,6 +6,7 @@ from typing import Any
 
 from app import activities
 from app.bootstrap import Services
+from app.search.weights import embedder_of
 from indexer.catalog.records import ModelRecord, Root
 from indexer.errors import ModelError
 from indexer.watching.activity import Activity, read_activity
@@ -128,13 +129,18 @@ def _model(services: Services, active: ModelRecord | None, problems: list[str]) 
     """The library's model, device and precision; what is wrong with it is added to `problems`."""
     recorded = None if active is None else ModelStatus(active.name, active.dim, active.fingerprint)
     try:
-        embedder = services.embedder if active is None else services.embedder_for(active.name)
+        embedder = services.embedder if active is None else embedder_of(active, services.embedder_for)
         device, precision = embedder.plan()
     except ModelError as error:
         problems.append(str(error))
         return recorded, services.settings.device, services.settings.precision
     if active is not None and embedder.fingerprint != active.fingerprint:
         problems.append(f"the model {active.name!r} has changed since; run: picsift index --model {active.name}")
+    elif active is not None and embedder.name != active.name:
+        problems.append(
+            f"the model {active.name!r} has changed since; the one before goes on answering until the photos are "
+            f"embedded again. Run: picsift index --model {active.name}"
+        )
     return recorded or ModelStatus(embedder.name, embedder.dim, embedder.fingerprint), device, precision
 
 

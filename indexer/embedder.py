@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_model.preprocessing.squares import CenterSquare
-from clip_model.registry import ModelInfo, resolve
+from clip_model.registry import ModelInfo, kept, resolve
 from indexer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from clip_model.inference import Encoder
 
 Pixels = NDArray[np.uint8]
+
+
+def kept_model(fingerprint: str) -> str | None:
+    """The name of the model that comes with picsift and has these weights; None where none has."""
+    return kept(fingerprint)
 
 
 class Embedder:

@@ -67,7 +67,7 @@ MAY_IMPORT = {
     "app.launch": "cli",
     "app.search": "tag_path",
     "app.settings": "password_hash trusted_proxies",
-    "app.status": "activities bootstrap",
+    "app.status": "activities bootstrap search",
     "app.tagging": "search tag_path tagging.vocabulary",
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",

@@ -15,6 +15,7 @@ from PIL import Image
 from app.search.batching import Batcher
 from app.search.picture_decoder import PictureDecoder
 from app.search.query import Picture, Prepared, Query
+from app.search.weights import embedder_of
 from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder, Pixels
 from indexer.errors import ImageError, ModelError, QueryError
@@ -99,7 +100,7 @@ class QueryEmbedder:
     def _embedder(self, model: ModelRecord) -> Embedder:
         advice = "Run 'picsift index --model NAME' to embed the photos with another model."
         try:
-            embedder = self._embedder_for(model.name)
+            embedder = embedder_of(model, self._embedder_for)
         except ModelError as error:
             raise ModelError(
                 f"the library was embedded with the model {model.name!r}, which cannot be used: {error} "

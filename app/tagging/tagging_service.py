@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.search import relevance
 from app.search.live_index import LiveIndex
+from app.search.weights import embedder_of
 from app.tagging import tag_fits
 from app.tagging.learning import Fit
 from app.tagging.scores import Scorer
@@ -162,7 +163,7 @@ class TaggingService:
         self, model: ModelRecord, words: Vocabulary, threshold: float, stop: Callable[[], bool]
     ) -> Scorer | None:
         def embedder() -> Embedder:
-            return self._embedder_for(model.name)
+            return embedder_of(model, self._embedder_for)
 
         tags = self._library.catalog.tags
         vectors = tag_vectors(words.tags, model, tags, embedder, stop)

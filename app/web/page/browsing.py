@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from app.bootstrap import Services
 from app.search.query import MAX_OFFSET, Prepared, Query, make_filter, merge, parse
 from app.search.search_service import Hit, SearchResult
+from app.search.weights import embedder_of
 from indexer.catalog.records import PhotoFilter, PhotoRecord
 from indexer.catalog.tag_records import PhotoTag
 from indexer.errors import ImageError, QueryError
@@ -74,7 +75,7 @@ def take_in(services: Services, picture: bytes) -> str:
     Raises:
         PicsiftError: it is no picture, or there is nothing to search yet.
     """
-    embedder = services.embedder_for(services.search.live.model().name)
+    embedder = embedder_of(services.search.live.model(), services.embedder_for)
     try:
         pixels, small = services.decoder.square_and_small(picture, embedder.prepare, embedder.image_size)
     except ImageError as error:

@@ -31,6 +31,10 @@ ESSENTIAL_FORMATS = frozenset({"JPEG", "PNG"})
 WANTED_FREE = 1_000_000_000  # bytes
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 INOTIFY = Path("/proc/sys/fs/inotify")
+LIMITS = (
+    "it is small: it cannot read text, count, tell people apart or understand 'left of'; "
+    "--model PATH takes a stronger one"
+)
 WANTED_WATCHES = 65_536  # one for each folder that `picsift watch` follows
 
 
@@ -103,10 +107,13 @@ def _model(settings: Settings) -> tuple[bool, str]:
     picture = images.decode(sample("PNG"), min_side=embedder.image_size).image
     norms = np.linalg.norm(np.vstack([embedder.embed_images([picture]), embedder.embed_texts(["red"])]), axis=1)
     took_ms = (time.perf_counter() - loaded) * 1000
-    return bool(np.allclose(norms, 1, atol=1e-3)), (
+    found = (
         f"{embedder.name}, {embedder.dim} dimensions, {precision} on {device}; "
         f"loaded in {loaded - started:.1f} s, a picture and a text in {took_ms:.0f} ms"
     )
+    if embedder.name == DEFAULT_MODEL:
+        found = f"{found}; {LIMITS}"
+    return bool(np.allclose(norms, 1, atol=1e-3)), found
 
 
 def _faiss(device: str) -> tuple[bool, str]:

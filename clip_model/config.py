@@ -9,10 +9,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+"""Mean of red, green, blue over the training pictures of OpenAI's CLIP, in [0, 1]."""
+OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+"""Their standard deviation."""
+VARIANTS: Mapping[str, tuple[float, float]] = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
+"""EfficientNet-Lite's multipliers of width and depth, as its authors published them."""
+POOLINGS = ("mean", "attention")
+TEXT_KINDS = ("causal", "sentence")
+
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """Image tower. `patch_size` given: a VisionTransformer; None: a ModifiedResNet.
+    """Image tower: with `variant` an EfficientNetLite, with `patch_size` a VisionTransformer, else a ModifiedResNet.
 
     Attributes:
         image_size: side of the square input in pixels.
@@ -20,6 +29,12 @@ class VisionConfig:
         width: channels of the transformer, or of the ResNet's stem.
         patch_size: side of a patch in pixels; None for a ResNet.
         head_width: channels of one attention head.
+        variant: of an EfficientNetLite, such as "lite2"; it fixes depths and widths, so `layers`, `width` and
+            `head_width` are 0 then, and `patch_size` is None.
+        pooling: "mean" or "attention", how an EfficientNetLite sums its grid up.
+        hidden: channels inside the head of an EfficientNetLite; 0 is a linear head.
+        mean: of red, green and blue in [0, 1]; what pixels are shifted by before the tower sees them.
+        std: what they are divided by then.
     """
 
     image_size: int = 224
@@ -27,6 +42,11 @@ class VisionConfig:
     width: int = 768
     patch_size: int | None = 32
     head_width: int = 64
+    variant: str | None = None
+    pooling: str = "mean"
+    hidden: int = 0
+    mean: tuple[float, float, float] = OPENAI_MEAN
+    std: tuple[float, float, float] = OPENAI_STD
 
     def __post_init__(self) -> None:
         """Refuse shapes that no tower can have.
@@ -34,6 +54,14 @@ class VisionConfig:
         Raises:
             ValueError: naming the field, what was expected and what was given.
         """
+        for name in ("mean", "std"):
+            if len(getattr(self, name)) != 3:
+                raise ValueError(f"{name} is one number for each of red, green and blue, got {getattr(self, name)!r}")
+        if min(self.std) <= 0:
+            raise ValueError(f"std divides the pixels and must be positive, got {self.std!r}")
+        if self.variant is not None:
+            self._check_variant()
+            return
         if self.patch_size is None:
             if not isinstance(self.layers, tuple) or len(self.layers) != 4 or min(self.layers) < 1:
                 raise ValueError(f"a ResNet tower needs four stage depths of at least 1, got layers={self.layers!r}")
@@ -47,6 +75,22 @@ class VisionConfig:
         if channels % self.head_width:
             raise ValueError(f"attention over {channels} channels is not divisible by head_width {self.head_width}")
 
+    def _check_variant(self) -> None:
+        if self.variant not in VARIANTS:
+            raise ValueError(f"unknown EfficientNetLite {self.variant!r}; known are: {', '.join(VARIANTS)}")
+        if (self.layers, self.width, self.head_width, self.patch_size) != (0, 0, 0, None):
+            raise ValueError(
+                f"{self.variant} fixes depths and widths: layers, width and head_width are 0 and patch_size is None, "
+                f"got {self.layers!r}, {self.width!r}, {self.head_width!r} and {self.patch_size!r}"
+            )
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"unknown pooling {self.pooling!r}; known are: {', '.join(POOLINGS)}")
+        if self.image_size < 32 or self.hidden < 0:
+            raise ValueError(
+                f"{self.variant} needs an image_size of at least 32 and hidden channels of at least 0, "
+                f"got {self.image_size} and {self.hidden}"
+            )
+
     @property
     def heads(self) -> int:
         """Attention heads of the transformer, or of the ResNet's attention pooling."""
@@ -55,7 +99,7 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class TextConfig:
-    """Causal text transformer.
+    """Text transformer.
 
     Attributes:
         context_length: positions, start and end of text included.
@@ -63,6 +107,9 @@ class TextConfig:
         width: channels.
         heads: attention heads.
         layers: number of blocks.
+        kind: "causal" is the paper's, over CLIP's vocabulary; "sentence" a bidirectional one over BERT's, whose mean
+            of positions goes through a head.
+        hidden: channels inside that head; 0 is a linear head, and the causal tower has none.
     """
 
     context_length: int = 77
@@ -70,13 +117,17 @@ class TextConfig:
     width: int = 512
     heads: int = 8
     layers: int = 12
+    kind: str = "causal"
+    hidden: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a width that the heads do not divide.
+        """Refuse a width that the heads do not divide, and a kind that no tower is of.
 
         Raises:
-            ValueError: naming both.
+            ValueError: naming what was given.
         """
+        if self.kind not in TEXT_KINDS:
+            raise ValueError(f"unknown kind of text tower {self.kind!r}; known are: {', '.join(TEXT_KINDS)}")
         if self.width % self.heads:
             raise ValueError(f"text width {self.width} is not divisible by its {self.heads} heads")
 
@@ -112,15 +163,20 @@ class CLIPConfig:
         vision, text = dict(values["vision"]), dict(values["text"])
         _check_fields(VisionConfig, vision)
         _check_fields(TextConfig, text)
-        if isinstance(vision["layers"], list):
-            vision["layers"] = tuple(vision["layers"])
+        for name in ("layers", "mean", "std"):  # JSON has no tuples
+            if isinstance(vision.get(name), list):
+                vision[name] = tuple(vision[name])
         return cls(values["embed_dim"], VisionConfig(**vision), TextConfig(**text), values["quick_gelu"])
 
 
+# Files of earlier versions lack these, and mean the defaults.
+_ADDED_LATER = frozenset({"variant", "pooling", "hidden", "mean", "std", "kind"})
+
+
 def _check_fields(cls: type[CLIPConfig] | type[VisionConfig] | type[TextConfig], values: Mapping[str, Any]) -> None:
-    expected, got = {field.name for field in fields(cls)}, set(values)
-    if expected != got:
-        missing, unknown = sorted(expected - got), sorted(got - expected)
+    known, got = {field.name for field in fields(cls)}, set(values)
+    missing, unknown = sorted(known - got - _ADDED_LATER), sorted(got - known)
+    if missing or unknown:
         raise ValueError(f"{cls.__name__}: missing fields {missing}, unknown fields {unknown}")
 
 

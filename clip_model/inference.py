@@ -21,14 +21,15 @@ from PIL import Image
 from torch import Tensor
 
 from clip_model.checkpoint import load_model
-from clip_model.folding import fold_batch_norms
 from clip_model.model import CLIP
 from clip_model.precision import AUTO, choose_device, choose_precision, precision_name
-from clip_model.preprocessing.tokenizer import EOT, VOCABULARY_SIZE, Tokenizer
+from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.preprocessing.transforms import ImageTransform, upright
 from clip_model.registry import resolve
 from clip_model.single_thread import on_one_core
-from clip_model.vision import ModifiedResNet
+from clip_model.towers.efficientnet import EfficientNetLite
+from clip_model.towers.folding import fold_batch_norms
+from clip_model.towers.vision import ModifiedResNet
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +67,7 @@ class Encoder:
         batch_size: int | None = None,
     ) -> None:
         config = model.config
-        if config.text.vocab_size != VOCABULARY_SIZE:
-            raise ValueError(
-                f"model {name!r} has a vocabulary of {config.text.vocab_size}, the tokenizer has {VOCABULARY_SIZE}"
-            )
+        self._tokenizer = tokenizer_of(config.text)
         self.name, self.fingerprint = name, fingerprint
         self.dim, self.image_size = config.embed_dim, config.vision.image_size
         self._device = choose_device(device)
@@ -78,8 +76,7 @@ class Encoder:
         self.batch_size = batch_size or (CPU_BATCH if self._device.type == "cpu" else GPU_BATCH)
         self._layout = torch.contiguous_format
         self._model = self._prepare(model)
-        self._transform = ImageTransform(self.image_size)
-        self._tokenizer = Tokenizer(config.text.context_length)
+        self._transform = ImageTransform(self.image_size, config.vision.mean, config.vision.std)
         self._turn = threading.Lock()
         # A CPU runs a short text beside a batch of pictures; on a GPU both would claim the same memory.
         self._text_turn = threading.Lock() if self._device.type == "cpu" else self._turn
@@ -88,6 +85,10 @@ class Encoder:
     def preprocess(self, image: Image.Image) -> Tensor:
         """Turn an upright picture into (3, s, s) float32 on the CPU; meant for the workers that decode."""
         return self._transform(image)
+
+    def normalize(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Turn the (s, s, 3) bytes of a `CenterSquare` into what `preprocess` gives."""
+        return self._transform.normalize(pixels)
 
     @contextmanager
     def sharing_cores(self) -> Iterator[None]:
@@ -156,7 +157,7 @@ class Encoder:
         rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         tokens = self._tokenizer(list(rows))
         # Short texts together: the text tower computes no position after the last end mark of a batch.
-        order = (tokens == EOT).int().argmax(dim=1).argsort()
+        order = self._tokenizer.lengths(tokens).argsort()
         compute = partial(self._embed, self._encode_tokens, tokens[order], "text")
         few = len(order) <= self.batch_size and self._device.type == "cpu"
         embeddings = on_one_core(compute) if few else compute()
@@ -166,7 +167,7 @@ class Encoder:
 
     def _prepare(self, model: CLIP) -> CLIP:
         model = copy.deepcopy(model).requires_grad_(False).float().cpu().eval()
-        if isinstance(model.visual, ModifiedResNet):
+        if isinstance(model.visual, ModifiedResNet | EfficientNetLite):
             fold_batch_norms(model.visual)
             # Convolutions over many channels run up to twice as fast when a pixel's channels lie together.
             self._layout = torch.channels_last

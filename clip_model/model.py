@@ -8,20 +8,27 @@ import torch
 from torch import Tensor, nn
 
 from clip_model.config import CLIPConfig
-from clip_model.text import TextTransformer
-from clip_model.vision import build_visual
+from clip_model.towers.sentence import SentenceTower
+from clip_model.towers.text import TextTransformer
+from clip_model.towers.vision import build_visual
 
 
 class CLIP(TextTransformer):
     """Both towers and the temperature.
 
     It is a text tower that also has `visual`, because OpenAI's checkpoints keep the text tower's parameters at the
-    root: this way every name is theirs, and their state dicts load strictly without renaming.
+    root: this way every name is theirs, and their state dicts load strictly without renaming. A bidirectional text
+    tower, which none of theirs has, stands in `text` instead.
     """
 
     def __init__(self, config: CLIPConfig) -> None:
         """Build with random weights; see `clip_model.checkpoint.load_model` for trained ones."""
-        super().__init__(config)
+        if config.text.kind == "sentence":
+            nn.Module.__init__(self)  # without the causal tower
+            self.text: SentenceTower | None = SentenceTower(config)
+        else:
+            super().__init__(config)
+            self.text = None
         self.config = config
         self.visual = build_visual(config)
         # Section 2.5 of the paper: the temperature starts at 0.07, held as the logarithm of its inverse.
@@ -31,12 +38,27 @@ class CLIP(TextTransformer):
         """Features of images.
 
         Args:
-            pixels: (b, 3, h, w) float, normalised with CLIP's mean and deviation.
+            pixels: (b, 3, h, w) float, normalised with the configuration's mean and deviation.
 
         Returns:
             (b, e) float, raw features.
         """
         features: Tensor = self.visual(pixels)
+        return features
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Features of tokenised texts.
+
+        Args:
+            tokens: (b, s) int64 of the tokenizer that `tokenizer_of` gives for the configuration.
+
+        Returns:
+            (b, e) float, raw features.
+
+        Raises:
+            ValueError: when there are more positions than the context has.
+        """
+        features: Tensor = super().encode_text(tokens) if self.text is None else self.text(tokens)
         return features
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -68,6 +68,11 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Compute in a number format within it; in float32 it changes nothing, which torch's own warns about."""
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
 def precision_name(dtype: torch.dtype) -> str:
     """Return the short name of a number format, such as "bf16".
 

@@ -12,6 +12,9 @@ from pathlib import Path
 from clip_model.header import read_header
 
 BUILTIN = "builtin"
+EARLIER = (
+    "builtin-1"  # what BUILTIN named before; libraries that it made are searched with it until they have the new one
+)
 WEIGHTS_SUFFIX = ".safetensors"
 WEIGHTS_IN_FOLDER = "model.safetensors"
 
@@ -66,13 +69,19 @@ def resolve(name_or_path: str | Path) -> ModelInfo:
     return _describe(str(weights.resolve()), weights.resolve(), "file")
 
 
+def kept(fingerprint: str) -> str | None:
+    """The registered name of the weights with this fingerprint; None where no registered model has them."""
+    return next((info.name for info in available() if info.fingerprint == fingerprint), None)
+
+
 def available() -> list[ModelInfo]:
     """Describe the registered models whose weights are on this machine."""
     return [resolve(name) for name, path in _registered().items() if path.is_file()]
 
 
 def _registered() -> dict[str, Path]:
-    return {BUILTIN: Path(str(resources.files(__package__))) / "weights" / f"{BUILTIN}{WEIGHTS_SUFFIX}"}
+    folder = Path(str(resources.files(__package__))) / "weights"
+    return {name: folder / f"{name}{WEIGHTS_SUFFIX}" for name in (BUILTIN, EARLIER)}
 
 
 def _looks_like_path(text: str) -> bool:

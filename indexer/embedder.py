@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_model.preprocessing.squares import CenterSquare
-from clip_model.registry import ModelInfo, resolve
+from clip_model.registry import ModelInfo, kept, resolve
 from indexer.errors import ModelError, OtherModelError
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class Chosen(NamedTuple):
 
     embedder: Embedder
     asked: bool
+
+
+def kept_model(fingerprint: str) -> str | None:
+    """The name of the model that comes with picsift and has these weights; None where none has."""
+    return kept(fingerprint)
 
 
 class Embedder:
@@ -147,9 +152,7 @@ class Embedder:
     def embed_squares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embeddings of what `prepare` gave, for a search: (n, d) float32, unit length."""
         encoder = self._ready()
-        from clip_model.preprocessing.transforms import normalize
-
-        return encoder.encode_pixels([normalize(square) for square in pixels])
+        return encoder.encode_pixels([encoder.normalize(square) for square in pixels])
 
     def warm(self) -> None:
         """Have the model loaded beside other work; what goes wrong is raised by whoever needs it."""

@@ -59,8 +59,9 @@ def _activate(library: Library, model: ModelRecord) -> str | None:
     if active is not None and lacking:
         failed = list(library.catalog.embedding_failures(model.id).values())
         why = f" {len(failed):,} of them failed, the last because: {failed[0].rstrip('.')}." if failed else ""
+        earlier = f"the {active.name!r} of before" if active.name == model.name else repr(active.name)
         return (
-            f"{lacking:,} photos are not embedded by the model {model.name!r} yet, so {active.name!r} goes on "
+            f"{lacking:,} photos are not embedded by the model {model.name!r} yet, so {earlier} goes on "
             f"answering.{why} Run 'picsift index --model {model.name}' to embed them."
         )
     library.catalog.activate(model.id)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.records import ModelRecord
-from indexer.embedder import Chosen, Embedder
+from indexer.embedder import Chosen, Embedder, kept_model
 from indexer.errors import ModelError, OtherModelError
 
 DEFAULT_MODEL = "builtin"
@@ -46,6 +46,9 @@ class Embedders:
             known = self._known.get(model.name)
             if known is not None and known.fingerprint == model.fingerprint:
                 return known
+            earlier = kept_model(model.fingerprint)  # what the name stood for in an older picsift
+            if earlier not in (None, model.name):
+                return self._known.get(earlier) or self._keep(self._make(earlier))
             try:
                 made = self._make(model.name)
             except ModelError as error:
@@ -94,4 +97,7 @@ class ModelChoice:
             self._asked = None
         if active is None:
             return Chosen(self._embedders.named(DEFAULT_MODEL), asked=True)
+        if active.name == DEFAULT_MODEL:  # whichever comes with picsift: a newer picsift may bring a newer one
+            embedder = self._embedders.named(DEFAULT_MODEL)
+            return Chosen(embedder, asked=embedder.fingerprint != active.fingerprint)
         return Chosen(self._embedders.of(active), asked=False)

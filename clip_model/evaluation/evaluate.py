@@ -132,15 +132,21 @@ def evaluate(encoder: Encodes, sources: Sequence[Photos], *, probe: bool = False
     results: dict[str, float] = {}
     for photos in sources:
         images = _encode_all(encoder, photos.images)
-        labelled = np.array([bool(label) for label in photos.labels])
-        if labelled.any():
-            measured = evaluate_labels(encoder, images[labelled], photos, probe=probe)
-            results |= {f"{photos.source}.{name}": value for name, value in measured.items()}
-        if any(photos.captions):
-            owners = np.repeat(np.arange(len(images)), [len(captions) for captions in photos.captions])
-            texts = unit_rows(encoder.encode_texts([one for captions in photos.captions for one in captions]))
-            measured = evaluate_retrieval(images[np.unique(owners)], texts, _renumber(owners))
-            results |= {f"{photos.source}.{name}": value for name, value in measured.items()}
+        measured = evaluate_source(encoder, images, photos, probe=probe)
+        results |= {f"{photos.source}.{name}": value for name, value in measured.items()}
+    return results
+
+
+def evaluate_source(encoder: Encodes, images: Floats, photos: Photos, *, probe: bool = False) -> dict[str, float]:
+    """Measure the (n, d) unit embeddings of one source's photos; the figures' names lack the source."""
+    results: dict[str, float] = {}
+    labelled = np.array([bool(label) for label in photos.labels])
+    if labelled.any():
+        results |= evaluate_labels(encoder, images[labelled], photos, probe=probe)
+    if any(photos.captions):
+        owners = np.repeat(np.arange(len(images)), [len(captions) for captions in photos.captions])
+        texts = unit_rows(encoder.encode_texts([one for captions in photos.captions for one in captions]))
+        results |= evaluate_retrieval(images[np.unique(owners)], texts, _renumber(owners))
     return results
 
 

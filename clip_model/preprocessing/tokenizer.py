@@ -48,6 +48,8 @@ class Tokenizer:
         ValueError: if the context has no room for the two marks.
     """
 
+    vocabulary_size = VOCABULARY_SIZE
+
     def __init__(self, context_length: int = 77) -> None:
         if context_length < 2:
             raise ValueError(f"context_length must be at least 2 (a start and an end mark), got {context_length}")
@@ -68,6 +70,11 @@ class Tokenizer:
             tokens = [SOT, *self._tokens(text, limit=self.context_length - 2), EOT]
             row[: len(tokens)] = tokens
         return torch.from_numpy(rows)
+
+    @staticmethod
+    def lengths(tokens: Tensor) -> Tensor:
+        """(n, s) -> (n,) int64: tokens of each text up to its end mark, which is the largest id."""
+        return (tokens == EOT).int().argmax(dim=1) + 1
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of the whole text, without marks and without a cut."""

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
+from clip_model.config import OPENAI_MEAN, OPENAI_STD
 from clip_model.preprocessing.squares import CenterSquare
 from clip_model.preprocessing.squares import center_square as center_square
 
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-"""Mean of red, green, blue over the training pictures of OpenAI's CLIP, in [0, 1]."""
-STD = (0.26862954, 0.26130258, 0.27577711)
-"""Their standard deviation."""
+MEAN, STD = OPENAI_MEAN, OPENAI_STD
+Color = tuple[float, float, float]
 
 
 class ImageTransform:
@@ -29,20 +28,27 @@ class ImageTransform:
 
     Args:
         image_size: height and width of the result in pixels.
+        mean: of red, green, blue in [0, 1], as the model's configuration says.
+        std: their deviation.
 
     Raises:
         ValueError: if the size is not positive.
     """
 
-    def __init__(self, image_size: int) -> None:
+    def __init__(self, image_size: int, mean: Color = MEAN, std: Color = STD) -> None:
         if image_size < 1:
             raise ValueError(f"image_size must be at least 1 pixel, got {image_size}")
         self.image_size = image_size
         self._square = CenterSquare(image_size)
+        self._mean, self._std = mean, std
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Return (3, s, s) float32, normalised, of an upright picture of any mode."""
-        return normalize(self._square(image))
+        return self.normalize(self._square(image))
+
+    def normalize(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Turn (s, s, 3) bytes, RGB, into (3, s, s) float32 with the model's mean and deviation."""
+        return normalize(pixels, self._mean, self._std)
 
 
 def image_transform(image_size: int) -> ImageTransform:
@@ -59,11 +65,11 @@ def upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def normalize(pixels: NDArray[np.uint8]) -> Tensor:
-    """Turn (s, s, 3) bytes into (3, s, s) float32 with the mean and deviation of CLIP's training pictures."""
+def normalize(pixels: NDArray[np.uint8], mean: Color = MEAN, std: Color = STD) -> Tensor:
+    """Turn (s, s, 3) bytes into (3, s, s) float32 with a mean and a deviation, by default those of OpenAI's CLIP."""
     # The same operations in the same order as the reference, so that not even the last bit differs.
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
     planes /= np.float32(255)
-    planes -= np.asarray(MEAN, dtype=np.float32)[:, None, None]
-    planes /= np.asarray(STD, dtype=np.float32)[:, None, None]
+    planes -= np.asarray(mean, dtype=np.float32)[:, None, None]
+    planes /= np.asarray(std, dtype=np.float32)[:, None, None]
     return torch.from_numpy(planes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from clip_model.preprocessing.transforms import MEAN, STD
+from clip_model.preprocessing.transforms import MEAN, STD, Color
 
 
 def augment(
@@ -22,6 +22,8 @@ def augment(
     *,
     jitter: float,
     smallest_crop: float,
+    mean: Color = MEAN,
+    std: Color = STD,
 ) -> Tensor:
     """Random crop (one scale a batch, its own place for each photo), flip, brightness and contrast.
 
@@ -40,7 +42,7 @@ def augment(
     if crop != image_size:
         x = F.interpolate(x, image_size, mode="bilinear", antialias=crop > image_size)
     change = torch.from_numpy(rng.uniform(1 - jitter, 1 + jitter, (2, len(chosen), 1, 1, 1))).float()
-    mean = x.mean(dim=(1, 2, 3), keepdim=True)
-    x = ((x - mean) * change[0] + mean * change[1]).clamp_(0, 1)
-    x = (x - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
+    middle = x.mean(dim=(1, 2, 3), keepdim=True)
+    x = ((x - middle) * change[0] + middle * change[1]).clamp_(0, 1)
+    x = (x - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
     return x.contiguous(memory_format=torch.channels_last)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from clip_model.preprocessing.transforms import center_square
+from clip_model.preprocessing.transforms import MEAN, STD, Color, center_square, upright
 from clip_model.training.augmentation import augment
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def read_pairs(paths: Sequence[Path], side: int, workers: int = 2) -> Pairs:
     def decode(i: int) -> bool:
         try:
             with Image.open(io.BytesIO(rows[i]["image"])) as image:
-                pixels[i] = np.asarray(center_square(image.convert("RGB"), side))
+                pixels[i] = np.asarray(center_square(upright(image).convert("RGB"), side))
         except (OSError, ValueError) as error:
             logger.warning("left out %s: %s", rows[i].get("key", i), error)
             return False
@@ -125,6 +125,19 @@ def read_pairs(paths: Sequence[Path], side: int, workers: int = 2) -> Pairs:
     if kept.mean() < 1 - _TOO_MANY_BROKEN:
         raise ValueError(f"{int((~kept).sum())} of {len(rows)} pictures cannot be decoded; are these the right files?")
     return _index([row for row, good in zip(rows, kept, strict=True) if good], pixels if kept.all() else pixels[kept])
+
+
+def read_texts(paths: Sequence[Path]) -> Pairs:
+    """What shards say about their photos, in the order of their rows, without the pixels (n, 0, 0, 3).
+
+    Raises:
+        FileNotFoundError: when there is no shard.
+        ValueError: when a shard lacks a column.
+    """
+    if not paths:
+        raise FileNotFoundError("no Parquet file matches --data")
+    rows = list(chain.from_iterable(_rows(path) for path in paths))
+    return _index(rows, np.empty((len(rows), 0, 0, 3), dtype=np.uint8))
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -165,6 +178,8 @@ def draw_batch(
     jitter: float = 0.0,
     smallest_crop: float = 0.75,
     name_weights: tuple[float, float, float] = (0.7, 0.12, 0.18),
+    mean: Color = MEAN,
+    std: Color = STD,
 ) -> Batch:
     """The batch of a step, drawn with replacement and augmented.
 
@@ -178,12 +193,16 @@ def draw_batch(
         jitter: largest relative change of brightness and contrast.
         smallest_crop: side of the smallest random crop, as a share of the kept square's.
         name_weights: how often a labelled photo is named by its label, by a synonym, by a kind of thing that it is.
+        mean: of red, green, blue in [0, 1], as the model's configuration says.
+        std: their deviation.
     """
     rng = np.random.default_rng((seed, step))
     weights = np.where(pairs.label_of < 0, caption_weight, 1.0).cumsum()
     chosen = np.searchsorted(weights, rng.random(size) * weights[-1], side="right")
     texts, names = zip(*(_draw_text(pairs, int(i), name_weights, rng) for i in chosen), strict=True)
-    pixels = augment(pairs.pixels, chosen, image_size, rng, jitter=jitter, smallest_crop=smallest_crop)
+    pixels = augment(
+        pairs.pixels, chosen, image_size, rng, jitter=jitter, smallest_crop=smallest_crop, mean=mean, std=std
+    )
     same = positives(pairs, chosen, np.array(names), texts)
     return Batch(pixels, list(texts), torch.from_numpy(same))
 

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 
 from clip_model.checkpoint import save_model
 from clip_model.evaluation import zero_shot
+from clip_model.precision import autocast
 from clip_model.preprocessing.tokenizer import Tokenizer
 from clip_model.training import corpus
 from clip_model.training.data import TEMPLATES, Pairs, read_pairs
@@ -104,7 +105,7 @@ def distill(run: Run, texts: Texts, *, steps: int, batch_size: int, lr: float) -
         with torch.no_grad():
             target = F.normalize(run.encode_texts(chosen).float(), dim=-1)
         set_learning_rate(optimizer, learning_rate(step, peak=lr, warmup=100, steps=steps))
-        with torch.autocast(run.device.type, run.precision):
+        with autocast(run.device, run.precision):
             features = encode_by_length(run.model, tokenizer(chosen).to(run.device))
         student = F.normalize(features.float(), dim=-1)
         loss = distill_loss(student, target)

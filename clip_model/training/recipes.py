@@ -25,6 +25,7 @@ class Recipe:
         warmup: steps of linear warm-up.
         text: "tower" trains the model's own text tower; "locked" leaves it as it is and trains the image tower
             against it; "teacher" trains the image tower against frozen sentence vectors through a learned head.
+        needs_init: whether it goes on from trained weights, and is refused without them.
         caption_weight: how many times as often a captioned photo is drawn as a labelled one.
         jitter: largest relative change of brightness and contrast.
         smallest_crop: side of the smallest random crop, as a share of the kept square's.
@@ -41,6 +42,7 @@ class Recipe:
     weight_decay: float = 0.1
     warmup: int = 150
     text: Literal["tower", "locked", "teacher"] = "tower"
+    needs_init: bool = False
     caption_weight: float = 3.0
     jitter: float = 0.2
     smallest_crop: float = 0.75
@@ -68,6 +70,7 @@ RECIPES: Mapping[str, Recipe] = {
     #     --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/tune
     "builtin-tune": Recipe(
         PRESETS["builtin"],
+        needs_init=True,
         steps=820,
         lr=8e-4,
         warmup=40,
@@ -80,6 +83,7 @@ RECIPES: Mapping[str, Recipe] = {
     #     --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/polish
     "builtin-polish": Recipe(
         PRESETS["builtin"],
+        needs_init=True,
         steps=420,
         lr=1e-3,
         warmup=20,
@@ -94,6 +98,7 @@ RECIPES: Mapping[str, Recipe] = {
     #     --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/long
     "builtin-long": Recipe(
         PRESETS["builtin"],
+        needs_init=True,
         steps=4000,
         lr=1.5e-3,
         weight_decay=0.2,

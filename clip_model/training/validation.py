@@ -13,7 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from clip_model.evaluation.evaluate import Towers, evaluate, read_photos
-from clip_model.preprocessing.transforms import ImageTransform
+from clip_model.precision import autocast
+from clip_model.preprocessing.transforms import ImageTransform, upright
 from clip_model.training.run import Run
 from clip_model.training.teacher import SentenceVectors
 
@@ -44,9 +45,10 @@ def validator(path: Path, vectors: SentenceVectors | None) -> Callable[[Run], di
 
 
 def _images(run: Run, images: list[Image.Image]) -> list[list[float]]:
-    transform = ImageTransform(run.recipe.model.vision.image_size)
-    pixels = torch.stack([transform(image) for image in images]).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(run.device.type, run.precision):
+    vision = run.recipe.model.vision
+    transform = ImageTransform(vision.image_size, vision.mean, vision.std)
+    pixels = torch.stack([transform(upright(image)) for image in images]).contiguous(memory_format=torch.channels_last)
+    with autocast(run.device, run.precision):
         features = run.model.encode_image(pixels.to(run.device))
     return _listed(features)
 
@@ -54,7 +56,7 @@ def _images(run: Run, images: list[Image.Image]) -> list[list[float]]:
 def _texts(run: Run, texts: list[str]) -> list[list[float]]:
     rows: list[list[float]] = []
     for start in range(0, len(texts), _BATCH):
-        with torch.autocast(run.device.type, run.precision):
+        with autocast(run.device, run.precision):
             rows += _listed(run.encode_texts(texts[start : start + _BATCH]))
     return rows
 

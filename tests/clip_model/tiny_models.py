@@ -14,6 +14,17 @@ CONFIGS = {
         24, VisionConfig(image_size=64, layers=(1, 2, 1, 1), width=8, patch_size=None, head_width=32), TEXT
     ),
 }
+# What no reference implementation has.
+OURS = {
+    "efficientnet": CLIPConfig(
+        24,
+        VisionConfig(
+            image_size=48, layers=0, width=0, patch_size=None, head_width=0, variant="lite0", hidden=16,
+            mean=(0.5, 0.5, 0.5), std=(0.25, 0.5, 0.5),
+        ),
+        TextConfig(16, 30522, 24, 2, 2, kind="sentence", hidden=8),
+    ),
+}  # fmt: skip
 
 
 def randomize(model, seed=0):

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from app.search import embedders
 from app.search.language.filter_fields import make_filter
 from app.search.language.parsing import parse
 from app.search.live_index import EmptyLibraryError
 from app.search.query import MAX_LIMIT, MAX_TEXT, Query
+from app.status import read_status
 from indexer.errors import LibraryError, ModelError, QueryError
 from tests.app.colours import ColourEmbedder, World, names
 
@@ -262,6 +264,28 @@ def test_a_model_that_changed_under_its_name_is_not_searched_with(world):
     world.embedders["colours"] = ColourEmbedder(fingerprint="d1" * 32, turn=2)
     with pytest.raises(ModelError, match=r"fingerprint is d1d1d1d1d1d1, the library's c0c0c0c0c0c0"):
         world.services().search.search(Query(text="red"))
+
+
+def test_a_model_with_new_weights_takes_over_when_it_has_embedded_everything(tmp_path, monkeypatch):
+    old, new = ColourEmbedder(), ColourEmbedder(fingerprint="d1" * 32, turn=2)
+    world = World(tmp_path, old)
+    for colour in ("red", "green", "blue"):
+        world.write(f"{colour}.png", colour)
+    world.index()
+    # A newer picsift: the name has other weights, and those of before are kept under another name.
+    world.embedders |= {"colours": new, "colours-1": ColourEmbedder(name="colours-1")}
+    monkeypatch.setattr(embedders, "kept_model", {old.fingerprint: "colours-1"}.get)
+    services = world.services()
+    assert names(services.search.search(Query(text="green", limit=1)).hits) == ["green.png"]
+    with services.library.writer_lock():
+        services.library.catalog.model(new.name, new.fingerprint, new.dim)
+    assert names(services.search.search(Query(text="blue", limit=1)).hits) == ["blue.png"]
+    assert world.embedders["colours-1"].texts == ["green", "blue"]
+    assert ["goes on answering" in problem for problem in read_status(services).problems] == [True]
+    assert any("from now on" in message for message in world.index().messages)
+    assert names(services.search.search(Query(text="red", limit=1)).hits) == ["red.png"]
+    assert new.texts == ["red"]
+    assert read_status(services).problems == []
 
 
 def test_a_change_of_the_active_model_is_followed(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from clip_model.config import CLIPConfig
-from clip_model.transformer import Transformer
+from clip_model.towers.transformer import Transformer
 
 
 class TextTransformer(nn.Module):

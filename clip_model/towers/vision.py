@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clip_model.config import CLIPConfig
-from clip_model.transformer import Transformer
+from clip_model.towers.efficientnet import EfficientNetLite
+from clip_model.towers.transformer import Transformer
 
 
 class VisionTransformer(nn.Module):
@@ -30,7 +31,7 @@ class VisionTransformer(nn.Module):
         self.class_embedding = nn.Parameter(scale * torch.randn(width))
         self.positional_embedding = nn.Parameter(scale * torch.randn(positions, width))
         self.ln_pre = nn.LayerNorm(width)
-        self.transformer = Transformer(width, layers, heads, quick_gelu)
+        self.transformer = Transformer(width, layers, heads, quick_gelu, scaled=False)
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(scale * torch.randn(width, embed_dim))
 
@@ -163,9 +164,11 @@ class ModifiedResNet(nn.Module):
         return features
 
 
-def build_visual(config: CLIPConfig) -> VisionTransformer | ModifiedResNet:
+def build_visual(config: CLIPConfig) -> VisionTransformer | ModifiedResNet | EfficientNetLite:
     """The image tower that a configuration describes."""
     v = config.vision
+    if v.variant is not None:
+        return EfficientNetLite(v.variant, config.embed_dim, pooling=v.pooling, hidden=v.hidden)
     if v.patch_size is not None and isinstance(v.layers, int):
         return VisionTransformer(
             v.image_size, v.patch_size, v.width, v.layers, v.heads, config.embed_dim, config.quick_gelu

@@ -33,13 +33,16 @@ class Attention(nn.Module):
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
         self.out_proj = nn.Linear(width, width)
+        nn.init.xavier_uniform_(self.in_proj_weight)  # as torch.nn.MultiheadAttention begins
+        nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, x: Tensor, causal: bool) -> Tensor:
-        """Attend from every position to all, or to itself and those before it.
+    def forward(self, x: Tensor, causal: bool, mask: Tensor | None = None) -> Tensor:
+        """Attend from every position to all, to those of a mask, or to itself and those before it.
 
         Args:
             x: (b, s, d) float.
             causal: whether a position sees only itself and the positions before it.
+            mask: (b, 1, 1, s) bool, True where a position may be seen; not together with `causal`.
 
         Returns:
             (b, s, d) float.
@@ -47,7 +50,7 @@ class Attention(nn.Module):
         b, s, d = x.shape
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
         q, k, v = qkv.view(b, s, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)  # each [b, h, s, d/h]
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
         out: Tensor = self.out_proj(y.transpose(1, 2).reshape(b, s, d))
         return out
 
@@ -89,12 +92,16 @@ class ResidualAttentionBlock(nn.Module):
 class Transformer(nn.Module):
     """A stack of residual attention blocks."""
 
-    def __init__(self, width: int, layers: int, heads: int, quick_gelu: bool) -> None:
-        """Build and initialise as section 2.4 of the paper's reference implementation does."""
+    def __init__(self, width: int, layers: int, heads: int, quick_gelu: bool, *, scaled: bool = True) -> None:
+        """Build and initialise as the paper's reference implementation does.
+
+        `scaled` is how it begins the text tower, by depth and width; the image tower begins as torch's layers do.
+        """
         super().__init__()
         self.width, self.layers = width, layers
         self.resblocks = nn.ModuleList(ResidualAttentionBlock(width, heads, quick_gelu) for _ in range(layers))
-        self._initialise()
+        if scaled:
+            self._initialise()
 
     def _initialise(self) -> None:
         # Scaled with depth as in GPT-2 (Radford et al. 2019, section 2.3), which CLIP's text tower follows.

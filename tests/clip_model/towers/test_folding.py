@@ -3,8 +3,8 @@ import copy
 import pytest
 import torch
 
-from clip_model.folding import fold_batch_norms
 from clip_model.model import CLIP
+from clip_model.towers.folding import fold_batch_norms
 from tests.clip_model.tiny_models import CONFIGS, randomize
 
 

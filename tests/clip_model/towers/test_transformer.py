@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from clip_model.transformer import Attention, QuickGELU, Transformer
+from clip_model.towers.transformer import Attention, QuickGELU, Transformer
 
 
 def test_attention_equals_torchs_own():

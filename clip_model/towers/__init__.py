@@ -1,0 +1,1 @@
+"""The two towers, which turn pixels and token ids into raw features, and what makes a trained one faster."""

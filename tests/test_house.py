@@ -67,7 +67,7 @@ MAY_IMPORT = {
     "app.launch": "cli",
     "app.search.language": "search tag_path",
     "app.settings": "password_hash trusted_proxies",
-    "app.status": "activities bootstrap search",
+    "app.status": "activities bootstrap",
     "app.tagging": "search tag_path tagging.vocabulary",
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",

@@ -154,7 +154,7 @@ def test_index_then_search_then_similar_then_status(picsift, photos, environment
 )
 def test_filters_are_words_and_options_and_a_query_by_themselves(picsift, photos, arguments, names):
     picsift("index", photos)
-    found = picsift("search", *arguments, "--json")
+    found = picsift("search", "--json", *arguments)
     assert found.status == 0
     expected = names or {Path(name).name for name in COLOURS}
     assert {Path(hit["path"]).name for hit in found.document["hits"]} == expected

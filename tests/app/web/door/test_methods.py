@@ -56,7 +56,8 @@ def test_what_may_not_be_done_is_refused_with_what_may(client, paths):
 def test_head_is_get_without_what_follows(client, paths):
     changing = {"took_ms"}
     for path in paths:
-        got, head = (client.request(method, path, params={"q": "red"}) for method in ("GET", "HEAD"))
+        asked = {"q": "red"} if path.endswith("/search") else {}
+        got, head = (client.request(method, path, params=asked) for method in ("GET", "HEAD"))
         assert (head.status_code, head.content) == (200, b""), path
         kept = {name: value for name, value in got.headers.items() if name != "content-length"}
         assert {name: value for name, value in head.headers.items() if name != "content-length"} == kept

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from app import bootstrap
 from app.cli import commands as cli
-from app.search import query
+from app.search.language.parsing import parse
 from app.tagging.lookup import candidates
 from indexer.errors import QueryError
 from tests.app.colours import NAMES, World
@@ -147,12 +147,12 @@ def test_new_photos_are_tagged_by_index_where_that_is_switched_on(tagged):
 
 
 def test_several_tags_in_a_query_are_all_wanted():
-    words, found = query.parse('tag:dog old TAG:"golden hour" tag:animal/cat')
-    assert words == "old"
-    assert found.tags == (("dog",), ("golden hour",), ("animal", "cat"))
+    query = parse('tag:dog old TAG:"golden hour" tag:animal/cat')
+    assert query.text == "old"
+    assert query.filter.tags == (("dog",), ("golden hour",), ("animal", "cat"))
 
 
 @pytest.mark.parametrize("text", ["tag:", 'tag:""', "tag:/", "tag:a//b"])
 def test_a_tag_without_a_name_is_no_filter(text):
     with pytest.raises(QueryError, match="tag:"):
-        query.parse(text)
+        parse(text)

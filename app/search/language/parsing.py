@@ -21,10 +21,12 @@ from indexer.errors import QueryError
 
 MAX_WEIGHT = 100.0
 MAX_DEPTH = 20  # of parentheses
+MAX_TERMS = 32  # each is embedded
+MAX_FILTERS = 100  # each is a look into the catalog
 _NAMED = re.compile(r"([A-Za-z]{2,}):(?!//)")
 _WEIGHT = re.compile(r'(\d{1,3}(?:\.\d{1,3})?):(?=[^\W\d]|["“])')
 _OPERATOR = re.compile(r"(OR|AND|NOT)(?=[\s(]|$)")
-_BEFORE_FILTER = re.compile(r"(?:\s|\(|-(?!\s)|NOT(?=[\s(]))*")
+_BEFORE_FILTER = re.compile(r"(?:\s|\(|-(?!\s)|NOT(?=[\s(])){0,100}")
 _OR_FOLLOWS = re.compile(r"\s*OR[\s(]")
 _IMAGE = "image"
 _SIGNS = {"+": 1.0, "-": -1.0}
@@ -32,8 +34,6 @@ _SIGNS = {"+": 1.0, "-": -1.0}
 
 def parse(text: str, *, pictures: bool = False) -> Query:
     """The query that a text is.
-
-    `after:` is inclusive and `before:` exclusive, each with a year, a month or a day (2021, 2021-06, 2021-06-30).
 
     Args:
         text: what was typed.
@@ -59,6 +59,7 @@ class _Reader:
         self._term: list[str] | None = None  # words of the term that a sign began
         self._sign = 1.0
         self._terms: list[Term] = []
+        self._filters = 0
         self._written: list[str] = []  # what to look for, as it was written
 
     def query(self) -> Query:
@@ -77,6 +78,8 @@ class _Reader:
         terms = [*([Term(plain)] if plain else []), *self._terms]
         if not self._terms:
             return Query(text=plain, filter=wanted)
+        if len(terms) > MAX_TERMS:
+            raise QueryError(f"the query has {len(terms):,} terms; at most {MAX_TERMS} are taken. Leave some out.")
         return Query(text=" ".join(self._written), terms=tuple(terms), filter=wanted)
 
     # Filters
@@ -122,9 +125,7 @@ class _Reader:
         elif word != "NOT" and follows and self._after_filter:
             group.joins = word == "OR"
         elif word != "NOT" and (follows or self._after_filter):
-            raise QueryError(
-                f"{word} stands between two filters, such as place:Lisbon {word} year:2021. To look for it, quote it."
-            )
+            raise QueryError(f"{word} stands between two filters, such as place:a {word} place:b. Quote it as a word.")
         else:
             return False  # a word among words
         self._text.at += len(word)
@@ -140,6 +141,9 @@ class _Reader:
                 return False  # a colon as in a sentence
             raise QueryError(unknown(name, self._text.whole[named.end() :].split()[0]))
         self._end_term()
+        self._filters += 1
+        if self._filters > MAX_FILTERS:
+            raise QueryError(f"the query has more than {MAX_FILTERS} filters. Leave some out.")
         self._text.at = named.end()
         value, group = self._value(name), self._groups[-1]
         if not (excludes or group.excludes or group.joins or name in MANY or self._text.match(_OR_FOLLOWS)):

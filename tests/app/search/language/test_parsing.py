@@ -1,5 +1,6 @@
 """The query language, as a table and as properties."""
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from app.search.language.filter_fields import make_filter
 from app.search.language.filter_group import merge
 from app.search.language.parsing import MAX_DEPTH, parse
+from app.search.language.query_text import QueryText
 from app.search.query import MAX_TEXT, Query, Term
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
@@ -158,12 +160,29 @@ def test_a_picture_is_a_term_for_whoever_may_name_files():
         ("0:dog cat", "weight of 0 is out of bounds"),
         ("999:dog cat", "weight of 999 is out of bounds"),
         ("image:", "needs a file"),
+        ("- a " * 50, "50 terms; at most 32"),
+        ("place:a OR " * 150 + "place:b", "more than 100 filters"),
     ],
 )
 def test_what_cannot_be_understood_is_said_in_a_short_sentence(typed, said):
     with pytest.raises(QueryError, match=said) as caught:
         parse(typed)
     assert len(str(caught.value)) < 350
+
+
+@pytest.mark.parametrize("piece", ["( ", "NOT (", "-(", "a ", '"', "OR ", "2:"])
+def test_no_text_is_read_again_and_again(piece, monkeypatch):
+    read, look = [], QueryText.match
+
+    def counted(self, *how):
+        found = look(self, *how)
+        read.append(len(found[0]) if found else 1)
+        return found
+
+    monkeypatch.setattr(QueryText, "match", counted)
+    with suppress(QueryError):
+        parse((piece * MAX_TEXT)[:MAX_TEXT])
+    assert sum(read) < 300 * MAX_TEXT
 
 
 def test_a_text_of_the_largest_length_is_taken():

@@ -24,7 +24,7 @@ def search_command(
         list[str] | None,
         typer.Argument(
             metavar="QUERY",
-            help='What to look for; after:2021, before:2021-06-30, folder:Trip, place:"New York" may stand among it.',
+            help="What to look for: words, filters such as after:2021 or camera:canon among them (docs/queries.md).",
             show_default=False,
         ),
     ] = None,

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
+from indexer.catalog.filters.folder_filter import folded, matching
+
 MOST = 3  # that are named
+LEAST = 3  # letters that a name must have to be found within another
 
 
-def folder_hint(wanted: str | None, folders: Callable[[], Iterable[str]]) -> str | None:
-    """A sentence that names the nearest folders; None where no folder was asked for, or none is near.
+def folder_hint(wanted: str | None, folders: Callable[[], Sequence[tuple[str, str]]]) -> str | None:
+    """A sentence that names the nearest folders; None where no folder was asked for, or it is there.
 
     Args:
         wanted: the folder of the filter.
-        folders: gives the absolute paths of all folders with photos; asked only when needed.
+        folders: gives all folders with photos, as a root and the path below it; asked only when needed.
     """
-    if not wanted:
+    names = folded(wanted or "")
+    if not wanted or not names:
         return None
-    known = {name.casefold(): name for path in folders() for name in PurePath(path).parts if name != "/"}
-    last = PurePath(wanted).name.casefold()
-    if last in known:  # it is there: something else stood in the way
-        return None
-    holding = [name for folded, name in known.items() if last and (last in folded or folded in last)]
-    near = sorted(holding, key=len) or [known[name] for name in difflib.get_close_matches(last, known, n=MOST)]
-    if not near:
-        return f"no folder is called {wanted!r}."
-    return f"no folder is called {wanted!r}. Near to it are {', '.join(map(repr, near[:MOST]))}."
+    known = folders()
+    if any(True for _ in matching(wanted, ((number, *folder) for number, folder in enumerate(known)))):
+        return None  # something else stood in the way
+    shown = {name: path for root, path in known for name, path in _ways(root, path)}
+    last = names[-1]
+    near = [name for name in shown if last in name or (len(name) >= LEAST and name in last)]
+    near += [name for name in difflib.get_close_matches(last, shown, n=MOST) if name not in near]
+    near.sort(key=lambda name: -difflib.SequenceMatcher(None, last, name).ratio())
+    said = f"no folder is called {wanted!r}."
+    return f"{said} Near to it are {', '.join(repr(shown[name]) for name in near[:MOST])}." if near else said
+
+
+def _ways(root: str, path: str) -> list[tuple[str, str]]:
+    """The names of a root and of the folders below it, as they are compared and as they are written."""
+    return [(folded(name)[0], name) for name in (PurePath(root).name, *path.split("/")) if name]

@@ -92,12 +92,13 @@ class SearchService:
         _check(query)
         model = self.live.model()
         name = query.text or _name(query.image)
+        allowed = None
         if query.filter:
             allowed = self._library.catalog.allowed_ids(model.id, query.filter)
             if not len(allowed) or not (query.text.strip() or query.image):
                 return self._newest(name, allowed, model, query, started)
         vector = self._embedder.vector(query, model)
-        return self._answer(name, vector, model, query, started, leave_out=None)
+        return self._answer(name, vector, model, query, started, allowed)
 
     def similar(
         self,
@@ -125,7 +126,8 @@ class SearchService:
         vector = None if photo_id is None else self._stored(photo_id, model, known=isinstance(source, int))
         if vector is None:
             photo_id, vector = None, self._embedder.vector(query, model)
-        return self._answer(_name(image), vector, model, query, started, leave_out=photo_id)
+        allowed = self._library.catalog.allowed_ids(model.id, query.filter) if query.filter else None
+        return self._answer(_name(image), vector, model, query, started, allowed, leave_out=photo_id)
 
     def warm_up(self) -> None:
         """Open the index and load the model, so that the first search is as quick as the second."""
@@ -134,13 +136,20 @@ class SearchService:
         self._embedder.vector(Query(text="a photo"), model)
 
     def _answer(
-        self, name: str, vector: Vector, model: ModelRecord, query: Query, started: float, leave_out: int | None
+        self,
+        name: str,
+        vector: Vector,
+        model: ModelRecord,
+        query: Query,
+        started: float,
+        allowed: NDArray[np.int64] | None,
+        leave_out: int | None = None,
     ) -> SearchResult:
-        catalog, index = self._library.catalog, self.live.index(model)
+        """The page of hits that is asked for, among the photos `allowed`, None for all."""
+        index = self.live.index(model)
         frames = self.live.frames(index)
-        allowed = within = None
-        if query.filter:
-            allowed = catalog.allowed_ids(model.id, query.filter)
+        within = None
+        if allowed is not None:
             allowed = allowed[allowed != leave_out] if leave_out is not None else allowed
             within = np.concatenate([allowed, frames[np.isin(photo_of(frames), allowed)]])
         own = 0 if leave_out is None else 1 + int(np.count_nonzero(photo_of(frames) == leave_out))

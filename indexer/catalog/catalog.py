@@ -196,8 +196,8 @@ class Catalog(ModelCatalog):
         """Give some of these ids (n,), of the newest photos first and of those without a date last."""
         return self._read(photo_queries.newest, ids, limit, offset)
 
-    def folders(self) -> list[str]:
-        """Give the absolute paths of all folders that photos lie in."""
+    def folders(self) -> list[tuple[str, str]]:
+        """Give all folders that photos lie in: a root, and the path below it."""
         return self._read(photo_queries.folders)
 
     def copies_of(self, photo_id: int) -> list[PhotoRecord]:

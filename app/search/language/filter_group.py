@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import reduce
 from typing import Any
 
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
+
+MAX_FILTERS = 100  # each is a look into the catalog
 
 
 @dataclass
@@ -57,8 +59,9 @@ def none_of(rejected: PhotoFilter) -> PhotoFilter:
 
 
 def _both(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
-    """Joined field by field; where a field holds one value and both name another one, the second stands by itself."""
+    """Joined field by field; where a field holds one value and both name another one, the second's stands by itself."""
     joined: dict[str, Any] = {}
+    apart: dict[str, Any] = {}
     for field_ in fields(PhotoFilter):
         one, other = getattr(first, field_.name), getattr(second, field_.name)
         if isinstance(field_.default, tuple):
@@ -67,9 +70,13 @@ def _both(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
             pick = max if field_.name == "after" else min
             joined[field_.name] = pick((moment for moment in (one, other) if moment), default=None)
         elif one not in (field_.default, other) and other != field_.default:
-            return replace(first, either=(*first.either, (second,)))
+            if field_.name == "copies":  # one of each is of all that pass, and so stays at the top
+                one, other = False, True
+            joined[field_.name], apart[field_.name] = one, other
         else:
             joined[field_.name] = other if one == field_.default else one
+    if apart:
+        joined["either"] = (*joined["either"], (PhotoFilter(**apart),))
     return PhotoFilter(**joined)
 
 
@@ -90,11 +97,19 @@ def possible(wanted: PhotoFilter) -> PhotoFilter:
     """The same filter.
 
     Raises:
-        QueryError: no date can pass it.
+        QueryError: no date can pass it, or it has more than MAX_FILTERS within it.
     """
+    if _within(wanted) > MAX_FILTERS:
+        raise QueryError(f"more than {MAX_FILTERS} filters are asked for. Leave some out.")
     if wanted.after and wanted.before and wanted.after >= wanted.before:
         raise QueryError(
             f"no photo can be both from {wanted.after:%Y-%m-%d} on and before {wanted.before:%Y-%m-%d}. "
             "Exchange the two dates."
         )
     return wanted
+
+
+def _within(wanted: PhotoFilter) -> int:
+    """How many looks into the catalog a filter takes: one for itself, and those of the filters in it."""
+    groups = [*wanted.either, wanted.without]
+    return 1 + len(wanted.tags) + len(wanted.keywords) + sum(_within(one) for group in groups for one in group)

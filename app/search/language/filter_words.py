@@ -18,10 +18,15 @@ from indexer.errors import QueryError
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 _NUMBER = r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?"
-_RANGE = re.compile(rf"({_NUMBER})?(\.\.|\+)?({_NUMBER})?")
+_RANGE = re.compile(rf"({_NUMBER})?(?:(\.\.|\+)({_NUMBER})?)?")
 _AT_LEAST = re.compile(rf"(<=|>=|<|>|=)\s*({_NUMBER})")
 _MONTHS = tuple(month.casefold() for month in calendar.month_name[1:])
-_KINDS = {"jpg": "jpeg", "heic": "heif", "tif": "tiff", "jp2": "jpeg2000", "movie": "video", "picture": "photo"}
+_PICTURES = "jpeg png webp gif bmp tiff avif heif jxl jpeg2000 ppm tga psd qoi pcx sgi pcd"
+_CONTAINERS = "mp4 quicktime matroska avi mpeg mpegts mpegvideo m4v asf flv ogg"
+_KINDS = {name: name for name in f"photo video raw {_PICTURES} {_CONTAINERS}".split()}
+_KINDS |= {"jpg": "jpeg", "heic": "heif", "tif": "tiff", "jp2": "jpeg2000", "movie": "video", "picture": "photo"}
+_KINDS |= dict.fromkeys(("dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf"), "raw")
+_KINDS |= {"mov": "quicktime", "mkv": "matroska", "webm": "matroska", "mpg": "mpeg", "wmv": "asf", "ogv": "ogg"}
 _IS: dict[str, dict[str, Any]] = {
     "favourite": {"favourite": True},
     "favorite": {"favourite": True},
@@ -83,7 +88,7 @@ def unknown(name: str, value: str) -> str:
     near = difflib.get_close_matches(name, _READ, n=1, cutoff=0.6)
     named = f"did you mean {near[0]}: ? " if near else ""
     known = "" if near else f"there are {', '.join(f'{known}:' for known in _READ)}. "
-    shown = f'"{short(name)}:{short(value)}"'
+    shown = f'"{short(name)}:{short(value.strip(chr(34)))}"'
     return (
         f"no filter is called {short(name)!r}: {named}{known}To search for the words themselves, quote them: {shown}."
     )
@@ -216,7 +221,7 @@ _READ: dict[str, Callable[[str], dict[str, Any]]] = {
     "lens": lambda value: {"lens": value.strip()},
     "folder": lambda value: {"folder": value},
     "name": lambda value: {"name": value.strip()},
-    "type": lambda value: {"kind": _KINDS.get(value.strip().casefold(), value.strip().casefold())},
+    "type": lambda value: _one_of("type", value, {name: {"kind": kind} for name, kind in _KINDS.items()}),
     "tag": _tag,
     "keyword": lambda value: {"keywords": (value.strip(),)},
     "rating": lambda value: {"rating": _bounds("rating", value, "rating:4, rating:3..5 or rating:>=4")},

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from app.search.language.filter_group import FilterGroup, possible
-from app.search.language.filter_words import MANY, condition, is_filter, unknown
+from app.search.language.filter_words import MANY, NAMES, condition, is_filter, unknown
 from app.search.language.query_text import QueryText, clean, short
 from app.search.query import MAX_TEXT, Query, Term
 from indexer.errors import QueryError
@@ -22,11 +22,11 @@ from indexer.errors import QueryError
 MAX_WEIGHT = 100.0
 MAX_DEPTH = 20  # of parentheses
 MAX_TERMS = 32  # each is embedded
-MAX_FILTERS = 100  # each is a look into the catalog
-_NAMED = re.compile(r"([A-Za-z]{2,}):(?!//)")
-_WEIGHT = re.compile(r'(\d{1,3}(?:\.\d{1,3})?):(?=[^\W\d]|["“])')
+_NAMED = re.compile(r"([^\W\d][\w-]+):(?!//)")
+_WEIGHT = re.compile(r'(\d{1,6}(?:\.\d{1,6})?):(?=[^\W\d]|["“])')
 _OPERATOR = re.compile(r"(OR|AND|NOT)(?=[\s(]|$)")
-_BEFORE_FILTER = re.compile(r"(?:\s|\(|-(?!\s)|NOT(?=[\s(])){0,100}")
+_BEFORE_FILTER = re.compile(r"(?:\s+|\(|-(?!\s)|NOT(?=[\s(])){0,100}")
+_WORDS_WITH_FILTERS = re.compile(rf"\([^()]{{0,200}}?(?<![^\s(])-?(?:{'|'.join(NAMES)}):", re.IGNORECASE)
 _OR_FOLLOWS = re.compile(r"\s*OR[\s(]")
 _IMAGE = "image"
 _SIGNS = {"+": 1.0, "-": -1.0}
@@ -57,9 +57,8 @@ class _Reader:
         self._after_filter = False  # what was read last is one
         self._plain: list[str] = []  # words of no sign
         self._term: list[str] | None = None  # words of the term that a sign began
-        self._sign = 1.0
+        self._sign, self._bare = 1.0, False  # of that term, and whether nothing has followed it yet
         self._terms: list[Term] = []
-        self._filters = 0
         self._written: list[str] = []  # what to look for, as it was written
 
     def query(self) -> Query:
@@ -133,7 +132,7 @@ class _Reader:
 
     def _filter(self) -> bool:
         excludes = self._text.rest[0] == "-"
-        named = self._text.match(_NAMED, int(excludes))
+        named = self._text.match(_NAMED, int(self._text.rest[0] in _SIGNS))
         if named is None or (name := named[1].lower()) == _IMAGE:
             return False
         if not is_filter(name):
@@ -141,9 +140,6 @@ class _Reader:
                 return False  # a colon as in a sentence
             raise QueryError(unknown(name, self._text.whole[named.end() :].split()[0]))
         self._end_term()
-        self._filters += 1
-        if self._filters > MAX_FILTERS:
-            raise QueryError(f"the query has more than {MAX_FILTERS} filters. Leave some out.")
         self._text.at = named.end()
         value, group = self._value(name), self._groups[-1]
         if not (excludes or group.excludes or group.joins or name in MANY or self._text.match(_OR_FOLLOWS)):
@@ -165,7 +161,7 @@ class _Reader:
     def _expect_no_filter(self) -> None:
         """Words come: they may not stand where a filter must."""
         self._groups[-1].expect_nothing()
-        if len(self._groups) > 1:
+        if len(self._groups) > 1 or self._text.match(_WORDS_WITH_FILTERS):
             found = short(self._text.rest)
             raise QueryError(
                 f"only filters stand in parentheses with filters, not {found!r}. Take the words out of them."
@@ -179,7 +175,7 @@ class _Reader:
         if rest[0] not in _SIGNS or not (len(rest) == 1 or rest[1].isspace()):
             return False
         self._end_term()
-        self._term, self._sign = [], _SIGNS[rest[0]]
+        self._term, self._sign, self._bare = [], _SIGNS[rest[0]], True
         self._written.append(rest[0])
         self._text.at += 1
         return True
@@ -199,13 +195,15 @@ class _Reader:
         ):
             return False  # a word, a number, or a dash
         amount = _SIGNS.get(text.rest[0], 1.0) * (_amount(weight[1]) if weight else 1.0)
-        if self._term == [] and not plain:  # the sign before it is its own
-            amount, self._term = amount * self._sign, None
+        if self._term is not None and not plain and text.rest[0] not in _SIGNS:  # within a term, its sign holds
+            amount, self._bare = amount * self._sign, False
         text.at += begin
         if picture:
             self._add(Term(weight=amount, picture=self._picture()), start)
             return True
         quoted = text.quoted()
+        if quoted is None and text.match(_NAMED):
+            raise QueryError(f"{short(text.rest)!r} is a filter: no sign but - and no weight stands before one.")
         phrase = clean(text.word(in_parentheses=False) if quoted is None else quoted)
         if plain or not phrase:
             self._words(phrase)
@@ -219,14 +217,15 @@ class _Reader:
 
     def _picture(self) -> Path:
         self._text.at += len(_IMAGE) + 1
+        if not self._pictures:
+            raise QueryError("image: is for 'picsift search' on this machine alone. Here, add the picture itself.")
         value = self._value(_IMAGE)
         if not value.strip():
             raise QueryError("image: needs a file right behind it, such as image:/home/me/dog.jpg.")
-        if not self._pictures:
-            raise QueryError(
-                "image: names files for 'picsift search' on this machine alone. Here, add the picture itself."
-            )
-        return Path(value).expanduser()
+        try:
+            return Path(value).expanduser()
+        except RuntimeError:  # of nobody's home
+            return Path(value)
 
     def _words(self, words: str) -> None:
         words = clean(words)
@@ -236,9 +235,10 @@ class _Reader:
 
     def _end_term(self) -> None:
         if self._term is not None:
-            if not self._term:
+            if self._term:
+                self._terms.append(Term(" ".join(self._term), self._sign))
+            elif self._bare:
                 raise QueryError("a + or - stands before nothing. Write words behind it, or quote it.")
-            self._terms.append(Term(" ".join(self._term), self._sign))
         self._term = None
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 EARTH_KM = 6371.0088  # mean radius
 FAVOURITE = 5  # stars
+IN_ONE = 200  # names of cameras that one statement asks for: SQLite takes no deeper expressions than 1,000
 _Condition = ColumnElement[bool]
 
 
@@ -96,9 +97,9 @@ def _by_columns(connection: Connection, wanted: PhotoFilter) -> list[Ids]:
         here = list(place_filter.matching(wanted.place, places))
         narrow.append([PhotoRow.place_id.in_(chunk) for chunk in in_chunks(here)])
     if wanted.camera:
-        narrow.append([_equal(_CAMERA, row) for row in _saying(connection, _CAMERA, wanted.camera)])
+        narrow.append(_saying(connection, _CAMERA, wanted.camera))
     if wanted.lens:
-        narrow.append([_equal(_LENS, row) for row in _saying(connection, _LENS, wanted.lens)])
+        narrow.append(_saying(connection, _LENS, wanted.lens))
     if not conditions and not narrow:
         return []
     parts = [fetch_ids(connection, select(PhotoRow.id).where(*conditions, *chosen)) for chosen in _combinations(narrow)]
@@ -182,10 +183,11 @@ _HAS: dict[str, _Condition] = {
 }
 
 
-def _saying(connection: Connection, columns: Sequence[Any], wanted: str) -> list[tuple[str | None, ...]]:
-    """The values of columns that say the wanted words, those of all columns read one after the other."""
+def _saying(connection: Connection, columns: Sequence[Any], wanted: str) -> list[_Condition]:
+    """Conditions, one of which holds where columns, read one after the other, say the wanted words."""
     rows = connection.execute(select(*columns).distinct().where(or_(*(column.is_not(None) for column in columns))))
-    return [tuple(row) for row in rows if says(" ".join(part for part in row if part), wanted)]
+    said = [_equal(columns, row) for row in rows if says(" ".join(part for part in row if part), wanted)]
+    return [or_(*chunk) for chunk in in_chunks(said, IN_ONE)]
 
 
 def _equal(columns: Sequence[Any], row: Sequence[str | None]) -> _Condition:

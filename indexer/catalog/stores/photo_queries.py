@@ -134,10 +134,10 @@ def newest(connection: Connection, ids: NDArray[np.int64], limit: int, offset: i
     return list(islice((number for number in numbers if number in allowed), offset, offset + limit))
 
 
-def folders(connection: Connection) -> list[str]:
-    """Give the paths of all folders of photos, absolute, in order."""
+def folders(connection: Connection) -> list[tuple[str, str]]:
+    """Give all folders of photos: the root, and the path below it."""
     rows = connection.execute(select(RootRow.path, FolderRow.path).join_from(FolderRow, RootRow))
-    return sorted(str(Path(root, folder)) for root, folder in rows)
+    return sorted((root, folder) for root, folder in rows)
 
 
 def _records(connection: Connection, condition: ColumnElement[bool]) -> Iterator[PhotoRecord]:

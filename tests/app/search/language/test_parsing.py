@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.search.language.filter_fields import make_filter
+from app.search.language.filter_fields import filter_of, make_filter
 from app.search.language.filter_group import merge
 from app.search.language.parsing import MAX_DEPTH, parse
 from app.search.language.query_text import QueryText
@@ -78,6 +78,9 @@ F = PhotoFilter
         ("-(place:a)", "", F(without=(F(place="a"),))),
         ("tag:a tag:b", "", F(tags=(("a",), ("b",)))),
         ("place:a -place:b", "", F(place="a", without=(F(place="b"),))),
+        ("dogs +camera:canon", "dogs", F(camera="canon")),
+        ("NOT" + " " * 300 + "place:a", "", F(without=(F(place="a"),))),
+        ("place:a OR" + " " * 300 + "place:b", "", F(either=((F(place="a"), F(place="b")),))),
     ],
 )
 def test_words_and_filters_are_told_apart(typed, words, expected):
@@ -98,6 +101,9 @@ def test_words_and_filters_are_told_apart(typed, words, expected):
         ("2:beach sunset", [("sunset", 1), ("beach", 2)]),
         ('0.5:"a red ball" -3:dog', [("a red ball", 0.5), ("dog", -3)]),
         ("- people", [("people", -1)]),
+        ("dogs - big 2:cat house", [("dogs", 1), ("cat", -2), ("big house", -1)]),
+        ("dogs - 2:red ball", [("dogs", 1), ("red", -2), ("ball", -1)]),
+        ("dogs - big +cat house", [("dogs", 1), ("cat", 1), ("big house", -1)]),
         ("dog + 2021", [("dog", 1), ("2021", 1)]),
         ("+ dog + cat", [("dog", 1), ("cat", 1)]),
     ],
@@ -116,7 +122,10 @@ def test_a_picture_is_a_term_for_whoever_may_name_files():
         Term(weight=-1.0, picture=Path("/c d.png")),
         Term(weight=2.0, picture=Path("e.jpg")),
     )
-    with pytest.raises(QueryError, match="image: names files for 'picsift search' on this machine alone"):
+    assert parse("image:~nobodyatall/x.jpg", pictures=True).terms[0].picture == Path("~nobodyatall/x.jpg")
+    with pytest.raises(QueryError, match="needs a file"):
+        parse("image: a dog", pictures=True)
+    with pytest.raises(QueryError, match="image: is for 'picsift search' on this machine alone"):
         parse("image:/etc/passwd")
 
 
@@ -159,7 +168,15 @@ def test_a_picture_is_a_term_for_whoever_may_name_files():
         ("dog + - cat", "stands before nothing"),
         ("0:dog cat", "weight of 0 is out of bounds"),
         ("999:dog cat", "weight of 999 is out of bounds"),
-        ("image:", "needs a file"),
+        ("image: a dog", "this machine alone"),
+        ("camera_model:canon", "no filter is called 'camera_model'"),
+        ("f-stop:2.8", "no filter is called 'f-stop'"),
+        ("größe:5", "no filter is called 'größe'"),
+        ("2:camera:canon", "is a filter: no sign but - and no weight"),
+        ("1000:beach", "weight of 1000 is out of bounds"),
+        ("(beach camera:canon)", "only filters stand in parentheses"),
+        ("(OR place:x)", "only filters stand in parentheses"),
+        ("type:vidoe", "type: does not know 'vidoe'"),
         ("- a " * 50, "50 terms; at most 32"),
         ("place:a OR " * 150 + "place:b", "more than 100 filters"),
     ],
@@ -269,6 +286,22 @@ def test_two_different_places_cannot_both_hold():
 
 def test_two_cameras_both_hold():
     assert merge(make_filter(camera="A"), make_filter(camera="B")) == F(camera="A", either=((F(camera="B"),),))
+
+
+def test_one_of_each_stays_at_the_top():
+    once = make_filter(name="IMG", duplicate="no")
+    assert merge(make_filter(name="copy"), once) == F(name="copy", copies=False, either=((F(name="IMG"),),))
+    assert merge(once, make_filter(name="copy")) == F(name="IMG", copies=False, either=((F(name="copy"),),))
+    both = F(copies=False, either=((F(copies=True),),))
+    assert merge(make_filter(duplicate="no"), make_filter(duplicate="yes")) == both
+    assert merge(make_filter(duplicate="yes"), make_filter(duplicate="no")) == both
+
+
+def test_a_request_has_a_bound_of_filters_however_it_is_written():
+    with pytest.raises(QueryError, match="more than 100 filters"):
+        filter_of({}, [f"place:a OR place:{number}" for number in range(60)])
+    with pytest.raises(QueryError, match="more than 100 filters"):
+        filter_of({"tag": [f"t{number}" for number in range(150)]})
 
 
 def test_filters_that_exclude_each_other_are_noticed_when_merged():

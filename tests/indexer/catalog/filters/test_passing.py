@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import open_database
@@ -225,6 +226,23 @@ def test_the_newest_come_first_and_those_without_a_date_last(library, monkeypatc
         assert catalog.newest(ids, limit=7, offset=11) == order[11:18]
 
 
-def test_folders_are_named_whole(library):
+def test_folders_are_named_with_their_root(library):
     catalog, _, photos, _ = library
-    assert catalog.folders() == sorted({str(photo.path.parent) for photo in photos.values()})
+    root = str(next(iter(photos.values())).path.parents[1])
+    assert catalog.folders() == [(root, "Home"), (root, "Trip")]
+
+
+def test_many_cameras_of_one_make_are_asked_for_in_few_statements(tmp_path):
+    catalog = Catalog(open_database(tmp_path / "library"))
+    model = catalog.model("tiny", "f1", DIM).id
+    root = catalog.add_root(tmp_path / "photos")[0]
+    cameras = [
+        replace(new(f"{number}.jpg"), metadata=PhotoMetadata(camera_make="Canon", camera_model=f"M {number}"))
+        for number in range(2_500)
+    ]
+    catalog.store(root.id, cameras, model, vectors(len(cameras)))
+    asked = []
+    event.listen(catalog.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    assert len(catalog.allowed_ids(model, F(camera="canon"))) == 2_500
+    assert len(asked) < 20
+    catalog.close()

@@ -12,9 +12,6 @@ from pathlib import Path
 from clip_model.header import read_header
 
 BUILTIN = "builtin"
-EARLIER = (
-    "builtin-1"  # what BUILTIN named before; libraries that it made are searched with it until they have the new one
-)
 WEIGHTS_SUFFIX = ".safetensors"
 WEIGHTS_IN_FOLDER = "model.safetensors"
 
@@ -80,8 +77,7 @@ def available() -> list[ModelInfo]:
 
 
 def _registered() -> dict[str, Path]:
-    folder = Path(str(resources.files(__package__))) / "weights"
-    return {name: folder / f"{name}{WEIGHTS_SUFFIX}" for name in (BUILTIN, EARLIER)}
+    return {BUILTIN: Path(str(resources.files(__package__))) / "weights" / f"{BUILTIN}{WEIGHTS_SUFFIX}"}
 
 
 def _looks_like_path(text: str) -> bool:

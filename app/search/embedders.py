@@ -46,9 +46,9 @@ class Embedders:
             known = self._known.get(model.name)
             if known is not None and known.fingerprint == model.fingerprint:
                 return known
-            earlier = kept_model(model.fingerprint)  # what the name stood for in an older picsift
-            if earlier not in (None, model.name):
-                return self._known.get(earlier) or self._keep(self._make(earlier))
+            same = next((other for other in self._known.values() if other.fingerprint == model.fingerprint), None)
+            if same is not None:
+                return same
             try:
                 made = self._make(model.name)
             except ModelError as error:
@@ -56,6 +56,8 @@ class Embedders:
                     f"the library was embedded with the model {model.name!r}, which cannot be used: {error} "
                     f"Put it back where it was. {ADVICE}"
                 ) from error
+            if made.fingerprint != model.fingerprint and (name := kept_model(model.fingerprint)) is not None:
+                made = self._make(name)  # what the library's name for it stood for in an older picsift
             if made.fingerprint != model.fingerprint:
                 raise OtherModelError(
                     f"the model {model.name!r} is not the one the library was embedded with: its fingerprint is "

@@ -53,8 +53,8 @@ def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
     else:
         for hit in result.hits:
             print(f"{'-' if hit.score is None else f'{hit.score:.4f}'}\t{field(hit.photo.path)}")  # noqa: T201
-    if result.hint and not result.hits and not json:
-        say(printable(result.hint))
+    if not result.total and not json:
+        say(printable(result.hint or "no photo passes these filters."))
 
 
 def show_report(report: SyncReport, *, json: bool) -> None:

@@ -61,7 +61,8 @@ def line(progress: Progress) -> str:
     measured = progress.seconds > 0 and progress.done >= MEASURED_FROM
     rate = progress.done / progress.seconds if measured else 0.0
     left = (progress.total - progress.done) / rate if rate else None
-    parts = [f"{STAGES.get(progress.stage, progress.stage)}: {progress.done:,} of {progress.total:,}"]
+    stage = STAGES.get(progress.stage, progress.stage)
+    parts = [f"{stage}: {progress.done:,} of {progress.total:,}" if progress.total else stage]
     parts += [f"{rate:.1f} photos/s"] if rate else []
     parts += [f"{left:.0f} s left"] if left is not None and progress.total > progress.done else []
     parts += [f"{progress.failed:,} failed"] if progress.failed else []

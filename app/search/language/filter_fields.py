@@ -25,9 +25,7 @@ def make_filter(
     Raises:
         QueryError: a date is none, no date can pass, or a value is none for its filter.
     """
-    given = {"after": after, "before": before, "folder": folder, "place": place, **others}
-    conditions = [condition(name, value) for name, value in given.items() if value and value.strip()]
-    return possible(all_of([*conditions, *(condition("tag", tag) for tag in tags)]))
+    return filter_of({"after": after, "before": before, "folder": folder, "place": place, "tag": tags, **others})
 
 
 def filter_of(fields: Mapping[str, str | Sequence[str] | None], excluded: Sequence[str] = ()) -> PhotoFilter:

@@ -86,7 +86,7 @@ def is_filter(name: str) -> bool:
 def unknown(name: str, value: str) -> str:
     """What to say of a name that is no filter's: the nearest that is, and how to search for the words."""
     near = difflib.get_close_matches(name, _READ, n=1, cutoff=0.6)
-    named = f"did you mean {near[0]}: ? " if near else ""
+    named = f"did you mean {near[0]}:? " if near else ""
     known = "" if near else f"there are {', '.join(f'{known}:' for known in _READ)}. "
     shown = f'"{short(name)}:{short(value.strip(chr(34)))}"'
     return (

@@ -49,15 +49,18 @@ def allowed_ids(connection: Connection, model_id: int, wanted: PhotoFilter) -> I
     else:
         held = select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == model_id)
         passing = fetch_ids(connection, held.where(EmbeddingRow.photo_id.in_(passing.tolist())))
-    for rejected in wanted.without:
-        passing = np.setdiff1d(passing, _sets(connection, rejected), assume_unique=True)
-    return _one_each(connection, passing) if wanted.copies is False else passing
+    return _without(connection, passing, wanted)
 
 
 def _sets(connection: Connection, wanted: PhotoFilter) -> Ids:
     """The photos, embedded or not, that pass a filter within a filter."""
     passing = _passing(connection, wanted)
     passing = fetch_ids(connection, select(PhotoRow.id)) if passing is None else passing
+    return _without(connection, passing, wanted)
+
+
+def _without(connection: Connection, passing: Ids, wanted: PhotoFilter) -> Ids:
+    """Those of the photos that no filter of `without` passes, one of each picture where that is asked for."""
     for rejected in wanted.without:
         passing = np.setdiff1d(passing, _sets(connection, rejected), assume_unique=True)
     return _one_each(connection, passing) if wanted.copies is False else passing
@@ -70,7 +73,6 @@ def _passing(connection: Connection, wanted: PhotoFilter) -> Ids | None:
         *_by_tags(connection, wanted),
         *([_near(connection, wanted.near)] if wanted.near else []),
         *([_named(connection, wanted.name)] if wanted.name else []),
-        *([_copied(connection)] if wanted.copies else []),
         *(_any_of(_sets(connection, one) for one in group) for group in wanted.either),
     ]
     return reduce(_both, sets) if sets else None
@@ -149,7 +151,7 @@ def _known(wanted: PhotoFilter) -> Iterator[_Condition]:
     yield from _within(PhotoRow.rating, wanted.rating)
     if wanted.favourite:
         yield PhotoRow.rating == FAVOURITE
-    for what in wanted.has:
+    for what in (*wanted.has, *(("copies",) if wanted.copies else ())):
         yield _HAS[what]
 
 
@@ -227,10 +229,6 @@ def _near(connection: Connection, circle: Near) -> Ids:
     chord = np.sin((latitude - at) / 2) ** 2 + np.cos(latitude) * np.cos(at) * np.sin((longitude - along) / 2) ** 2
     km = 2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(chord, 0, 1)))
     return np.sort(ids[km <= circle.km])
-
-
-def _copied(connection: Connection) -> Ids:
-    return fetch_ids(connection, select(PhotoRow.id).where(_HAS["copies"]))
 
 
 def _one_each(connection: Connection, passing: Ids) -> Ids:

@@ -167,6 +167,8 @@ def test_filters_alone_have_no_score_and_load_no_model(picsift, photos, monkeypa
 
     monkeypatch.setattr(clip_model.inference, "load_encoder", lambda *_, **__: pytest.fail("the model was loaded"))
     assert picsift("search", "name:red").out == f"-\t{photos / 'red.png'}\n"
+    nobody = picsift("search", "name:nobody")
+    assert (nobody.status, nobody.out, nobody.err) == (0, "", "picsift: no photo passes these filters.\n")
     nothing = picsift("search", "folder:tripp")
     assert (nothing.status, nothing.out) == (0, "")
     assert nothing.err == "picsift: no folder is called 'tripp'. Near to it are 'trip'.\n"

@@ -41,7 +41,9 @@ Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the n
 @router.get("/search", responses=refusals(400, 422, 503))
 async def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> SearchAnswer:
     """Photos that match the words, best first; of filters alone, the newest first."""
-    return await run_in_threadpool(lambda: SearchAnswer.of(services.search.search(asked.query())))
+    return await run_in_threadpool(
+        lambda: SearchAnswer.of(services.search.search(asked.query(services.settings.min_relevance)))
+    )
 
 
 @router.post("/pictures", include_in_schema=False)  # the page's own: what it answers is of use to the page alone
@@ -63,7 +65,7 @@ async def search_by_picture(
         picture = await asked.file.read()
         if not picture:
             raise ImageError(f"the uploaded file {asked.file.filename!r} is empty. Send a picture.")
-        wanted = replace(asked.query(), image=picture)
+        wanted = replace(asked.query(services.settings.min_relevance), image=picture)
         return SearchAnswer.of(await turns.run(services.search.search, wanted))
 
 
@@ -78,8 +80,15 @@ async def similar(services: ServicesDep, found: PhotoDep, asked: Annotated[Listi
     """Photos like this one, itself not among them."""
 
     def answer() -> SearchAnswer:
-        page = {"limit": asked.limit, "offset": asked.offset}
-        return SearchAnswer.of(services.search.similar(found.id, filter=asked.filter(), sort=asked.sort, **page))
+        result = services.search.similar(
+            found.id,
+            limit=asked.limit,
+            offset=asked.offset,
+            filter=asked.filter(),
+            sort=asked.sort,
+            min_relevance=asked.least(services.settings.min_relevance),
+        )
+        return SearchAnswer.of(result)
 
     return await run_in_threadpool(answer)
 

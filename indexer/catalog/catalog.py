@@ -44,6 +44,9 @@ if TYPE_CHECKING:
         Root,
     )
     from indexer.catalog.stamps import Restamp
+    from indexer.metadata.shots import Shot
+
+_NOTHING: Mapping[tuple[str, str], str | None] = {}
 
 
 class Catalog(ModelCatalog):
@@ -107,6 +110,14 @@ class Catalog(ModelCatalog):
         """Give the sizes in bytes that photos have: only a file of such a size can be a copy."""
         return self._read(photo_queries.known_sizes)
 
+    def agreements(self, photo_ids: Sequence[int]) -> dict[tuple[int, str], str | None]:
+        """Give what was kept of how photos were compared with the files beside them, by photo and name."""
+        return self._read(companion_store.agreements, photo_ids)
+
+    def shots(self, photo_ids: Sequence[int]) -> dict[int, Shot]:
+        """Give when and with which cameras photos were taken."""
+        return self._read(photo_queries.shots, photo_ids)
+
     # Writes
 
     def store(
@@ -152,10 +163,14 @@ class Catalog(ModelCatalog):
         return self._write(photo_moves.move, moves)
 
     def keep_companions(
-        self, root_id: int, seen: Container[str], companions: Mapping[str, Sequence[FoundFile]]
+        self,
+        root_id: int,
+        seen: Container[str],
+        companions: Mapping[str, Sequence[FoundFile]],
+        agreed: Mapping[tuple[str, str], str | None] = _NOTHING,
     ) -> None:
-        """Note which RAWs lie beside the photos at the paths `seen`."""
-        self._write(companion_store.keep, root_id, seen, companions)
+        """Note which RAWs lie beside the photos at the paths `seen`, and what to keep of how they were compared."""
+        self._write(companion_store.keep, root_id, seen, companions, agreed)
 
     def remove(self, photo_ids: Sequence[int]) -> list[str]:
         """Delete photos and their embeddings; gives the content hashes that no photo has any more."""

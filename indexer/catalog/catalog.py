@@ -84,6 +84,10 @@ class Catalog(ModelCatalog):
         """Give the folders of a root that were drives or shares when it was last looked at."""
         return self._read(mount_store.mounts, root_id)
 
+    def mount_points(self) -> list[str]:
+        """Give the folders of all roots that were drives or shares when they were last looked at, as absolute paths."""
+        return self._read(mount_store.everywhere)
+
     def keep_mounts(self, root_id: int, folders: Collection[str]) -> None:
         """Note which folders of a root are drives or shares, those that are away among them."""
         self._write(mount_store.keep, root_id, folders)

@@ -33,7 +33,7 @@ def tiles(hits: Iterable[Hit]) -> str:
 def summary(shown: Shown) -> str:
     """How many photos were searched for what, how long it took, and which model answered."""
     result = shown.result
-    newest = bool(shown.hits) and shown.hits[0].score is None  # filters alone: nothing was compared
+    newest = bool(result.hits) and result.hits[0].score is None  # filters alone: nothing was compared
     found = f"{_count(result.total)}, the newest first, found" if newest else f"Searched {_count(result.total)}"
     searched = f"{found} in {_duration(result.took_ms)}"
     model = f'<span title="{safe(result.model)}"> · model {safe(Path(result.model).name)}</span>'
@@ -72,6 +72,11 @@ def picture_button(most: int) -> str:
     return f'<button type="button">Picture</button><input type="file" hidden data-most="{most}">'
 
 
+def filters_button() -> str:
+    """The button that shows and hides the fields beside the words."""
+    return '<button type="button" aria-expanded="false" aria-controls="filters">Filters</button>'
+
+
 def asked_picture(shown: Shown) -> str:
     """The picture that is being searched by, with a button to take it away; "" where words alone are."""
     if shown.like is not None:
@@ -94,10 +99,11 @@ def _tile(hit: Hit) -> str:
     photo = hit.photo
     name = safe(shown_path(Path(photo.path.name)))
     ratio = min(max((photo.width or 4) / (photo.height or 3), NARROWEST), WIDEST)
+    frame = f' data-frame="{hit.frame}"' if hit.frame else ""
     missing, badge = ("", "") if photo.missing_since is None else (" missing", _BADGE)
     return (
         f'<li class="tile{missing}" style="--ratio:{ratio:.3f}">'
-        f'<button type="button" data-id="{photo.id}" title="{name}">'
+        f'<button type="button" data-id="{photo.id}"{frame} title="{name}">'
         f'<img src="{photo_url(photo, "thumbnail", hit.frame)}" alt="{name}" loading="lazy" decoding="async">{badge}'
         f"{_moment(hit)}{_score(hit)}</button></li>"
     )

@@ -26,7 +26,7 @@ def photo(**known):
 
 def shown(hits=(), filter=None, total=1234, took_ms=12.3, **rest):
     result = SearchResult("dogs", "builtin", total, took_ms, list(hits), False)
-    return Shown(Query(text="dogs", filter=filter or make_filter()), None, None, result, tuple(hits))
+    return Shown(Query(text="dogs", filter=filter or make_filter()), None, None, result)
 
 
 class Elements(HTMLParser):

@@ -53,6 +53,8 @@ class Shown:
 def ask(services: Services, question: Question, offset: int = 0) -> Shown:
     """Search for the words, the picture, or both; or for photos like one of the library, within the filters.
 
+    Where nothing is asked, the newest photos are shown.
+
     Raises:
         PicsiftError: there is nothing to look for, or it cannot be understood or answered.
     """
@@ -61,6 +63,8 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
         photo = find(services, question.like)
         result = services.search.similar(photo.id, limit=PAGE_SIZE, offset=offset, filter=query.filter)
         return Shown(query, photo, None, result)
+    if not question:
+        return Shown(query, None, None, services.search.newest(limit=PAGE_SIZE, offset=offset))
     if not question.picture:
         return Shown(query, None, None, services.search.search(query))
     dropped = services.dropped.find(question.picture)

@@ -49,14 +49,19 @@ def nothing_found(shown: Shown) -> str:
     return _notice("Nothing to compare with", "<p>The library holds no other photo yet.</p>")
 
 
-def welcome(photos: int, library: Path) -> str:
-    """What the page shows before a search."""
-    if photos == 0:
+def opening(shown: Shown, library: Path) -> str:
+    """What the page shows before anything is asked: the newest photos, and what may be asked."""
+    if shown.result.total == 0:
         return _empty_library(library)
     examples = "".join(f'<button type="button" data-example="{safe(text)}">{safe(text)}</button>' for text in EXAMPLES)
     hint = "Describe what is in the picture, or add one to find others like it: choose, paste or drop it here."
-    ready = f"{_count(photos)} {'is' if photos == 1 else 'are'} ready to be searched"
-    return _notice(ready, f'<p>{hint}</p><div class="examples">{examples}</div>')
+    greeting = f'<h2 data-ready>{ready(shown.result.total)}</h2><p>{hint}</p><div class="examples">{examples}</div>'
+    return f'<section class="notice home">{greeting}</section>{tiles(shown.result.hits)}'
+
+
+def ready(photos: int) -> str:
+    """How many photos can be searched."""
+    return f"{_count(photos)} {'is' if photos == 1 else 'are'} ready to be searched"
 
 
 def activity_line(activity: Activity | None) -> str:
@@ -130,7 +135,7 @@ def _empty_library(library: Path) -> str:
         "Your library is empty",
         "<p>Point picsift at a folder of photos. In a terminal, with your own folder in place of ~/Pictures:</p>"
         f"<pre><code>{safe(command)}</code></pre>"
-        "<p>Photos are only read, and never leave this machine. Reload this page when it is done.</p>",
+        "<p>Photos are only read, and never leave this machine. They show up here as they come in.</p>",
     )
 
 

@@ -17,6 +17,7 @@ from app.printable import printable
 from app.web.door.security import MAX_BODY_BYTES
 from app.web.page import browsing, gallery
 from app.web.page.browsing import Shown
+from app.web.page.following import PhotoCount
 from app.web.page.question import Question, whole_number
 from app.web.page.quiet_gradio import gradio as gr
 from app.web.page.theme import THEME
@@ -37,13 +38,14 @@ ANSWERS = """
 <div id="now"></div>
 <div id="asked"></div>
 <div id="summary" role="status"></div>
+<p id="since"></p>
 <div id="grid"></div>
 <p id="beyond"></p>
 <button type="button" id="more" hidden>More results</button>
 <div id="large"></div>
 """
 BESIDE = {
-    "after": ("Taken from", "2021, 2021-06 or 2021-06-30"),
+    "after": ("Taken from", "2021 or 2021-06"),
     "before": ("Taken before", "2022"),
     "folder": ("Folder", "Holiday/Beach"),
     "place": ("Place", "Lisbon, Portugal"),
@@ -57,7 +59,7 @@ def build_ui(services: Services) -> gr.Blocks:
     """The page over these services; `mount` serves it with its style and scripts."""
     page = gr.Blocks(title="picsift", analytics_enabled=False, fill_width=True)
     with page:
-        asking = lay_out(Actions(services))
+        asking = lay_out(Actions(services, PhotoCount(services.library.catalog)))
         page.load(None, js=START_JS, **QUIET)
         gr.on(asking, None, js=SUBMIT_JS, **QUIET)
     return page
@@ -110,16 +112,16 @@ class Actions:
     """What the script calls, with what a browser sent: each asks the services once."""
 
     services: Services
+    photos: PhotoCount
 
     @explained
     def ask(self, sent: object) -> Answer:
-        """A page of hits for a question; without one, what the page shows as it opens."""
+        """A page of hits for a question; without one, of the newest photos."""
         asked = sent if isinstance(sent, dict) else {}
-        question = Question.of(asked.get("question"))
-        if not question:
-            library = self.services.library
-            return _empty(gallery.welcome(library.catalog.counts().photos, library.folder))
-        return _rendered(browsing.ask(self.services, question, whole_number(asked.get("offset")) or 0))
+        question, photos = Question.of(asked.get("question")), self.photos()
+        shown = browsing.ask(self.services, question, whole_number(asked.get("offset")) or 0)
+        answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
+        return {**answer, "next": shown.following, "photos": photos}
 
     @explained
     def enlarge(self, sent: object) -> Answer:
@@ -129,9 +131,11 @@ class Actions:
         frame, moment_s = browsing.frame_of(self.services, photo, asked.get("frame"))
         return {"large": viewer(photo, *browsing.around(self.services, photo), frame=frame, moment_s=moment_s)}
 
+    @explained
     def look(self, _: object) -> Answer:
-        """What is being indexed at this moment."""
-        return {"now": gallery.activity_line(read_activity(self.services.library.folder))}
+        """What is being indexed at this moment, and how many photos there are."""
+        now = gallery.activity_line(read_activity(self.services.library.folder))
+        return {"now": now, "photos": self.photos(), "ready": gallery.ready(self.photos())}
 
     def functions(self) -> list[Callable[[Any], Answer]]:
         """The same as functions that Gradio may mark as the page's own, which it cannot with methods."""
@@ -150,16 +154,12 @@ class Actions:
 
 def _rendered(shown: Shown) -> Answer:
     hits = shown.result.hits
-    return {
-        "asked": gallery.asked_picture(shown),
-        "summary": gallery.summary(shown),
-        "grid": gallery.tiles(hits) if hits else gallery.nothing_found(shown),
-        "next": shown.following,
-    }
+    grid = gallery.tiles(hits) if hits else gallery.nothing_found(shown)
+    return {"asked": gallery.asked_picture(shown), "summary": gallery.summary(shown), "grid": grid}
 
 
-def _empty(grid: str) -> Answer:
-    return {"asked": "", "summary": "", "grid": grid, "next": None}
+def _opened(shown: Shown, library: Path) -> Answer:
+    return {"asked": "", "summary": "", "grid": gallery.opening(shown, library)}
 
 
 def lay_out(actions: Actions) -> list[Any]:

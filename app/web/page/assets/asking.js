@@ -1,9 +1,11 @@
-// What is asked, and the one answer that the page shows. The last question wins: an answer that is no longer waited
-// for is dropped. It asks Python through the functions that ui.py offers, and no other host.
+// What is asked, and the one answer that the page shows. The question stands in the address, with the photo that is
+// open, so that Back, a reload and a copied link show the same. The last question wins: an answer that is no longer
+// waited for is dropped. It asks Python through the functions that ui.py offers, and no other host.
 window.picsift = (() => {
   const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
   const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "" };
   const LOST = "No answer came from picsift. Is it still running? Search again to see.";
+  const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
 
   let asked = NOTHING; // the question that is shown, or waited for
@@ -11,6 +13,8 @@ window.picsift = (() => {
   let next = null; // where the next page of hits begins
   let call = null; // functions of Python; what they promise is undefined where no answer came
   let root = null;
+  let photos = null; // how many there were when the answer was given
+  let grid = ""; // what the answer shows, as it came
   const part = (name) => root.querySelector(`#${name}`);
 
   // The fields
@@ -26,6 +30,33 @@ window.picsift = (() => {
     return { ...asked, ...words, like: words.q ? "" : asked.like };
   };
 
+  // The address
+  const PARTS = Object.keys(NOTHING);
+  const read = () => {
+    const said = new URLSearchParams(location.search);
+    const question = Object.fromEntries(PARTS.map((name) => [name, said.get(name) || ""]));
+    return { question, photo: said.get("photo"), frame: said.get("frame") };
+  };
+  const addressOf = (question, photo, frame) => {
+    const said = new URLSearchParams(location.search); // of others' words something may stand there, too
+    const known = { ...question, photo: photo || "", frame: frame || "" };
+    Object.entries(known).forEach(([name, value]) => (value ? said.set(name, value) : said.delete(name)));
+    return location.pathname + (String(said) && `?${said}`);
+  };
+  const visit = (question) => {
+    const address = addressOf(question);
+    if (address !== location.pathname + location.search) history.pushState(null, "", address);
+  };
+  const same = (one, other) => PARTS.every((name) => one[name] === other[name]);
+  const restore = async () => {
+    const { question, photo, frame } = read();
+    if (!same(question, asked)) {
+      fill(question);
+      await ask(question, { visited: true });
+    }
+    picsift.goTo(photo, frame);
+  };
+
   // Asking
   const wait = (mine) => {
     setTimeout(() => {
@@ -33,9 +64,10 @@ window.picsift = (() => {
     }, LATE_MS);
     root.ariaBusy = "true";
   };
-  const ask = async (question) => {
+  const ask = async (question, { visited = false } = {}) => {
     const mine = ++turn;
     asked = { ...NOTHING, ...question };
+    if (!visited) visit(asked);
     picsift.untell();
     wait(mine);
     const answer = (await call.ask({ question: asked, offset: 0 })) || { trouble: LOST };
@@ -43,10 +75,13 @@ window.picsift = (() => {
   };
   const show = (answer) => {
     root.ariaBusy = "false";
+    photos = answer.photos ?? photos;
+    grid = answer.grid || "";
     part("asked").innerHTML = answer.asked || "";
     part("summary").innerHTML = answer.summary || "";
     if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble));
-    else part("grid").innerHTML = answer.grid;
+    else part("grid").innerHTML = grid;
+    part("since").replaceChildren();
     follow(answer.next);
   };
   const notice = (text) => { // where the answer would be, for as long as it would
@@ -77,6 +112,27 @@ window.picsift = (() => {
     follow(answer.next);
   };
 
+  // The library goes on meanwhile
+  const atStart = () => same(asked, NOTHING);
+  const untouched = () => window.scrollY < 200 && part("grid").querySelectorAll(".tile").length <= PAGE
+    && !document.body.classList.contains("viewing");
+  const keepUp = async (seen) => {
+    if (photos === null || root.ariaBusy === "true" || seen.photos === photos) return;
+    if (!atStart()) return offer(seen.photos - photos);
+    const ready = part("grid").querySelector("[data-ready]");
+    if (ready) ready.textContent = seen.ready;
+    if (!untouched()) return;
+    const mine = turn;
+    const answer = await call.ask({ question: asked, offset: 0 });
+    if (mine !== turn || !answer || answer.trouble || !untouched()) return;
+    if (answer.grid === grid) photos = answer.photos;
+    else show(answer);
+  };
+  const offer = (more) => {
+    const said = more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
+    part("since").innerHTML = `${said} <button type="button">Search again</button>`;
+  };
+
   const submit = () => ask(typed());
   const begin = (element, server) => {
     [root, call] = [element, server];
@@ -93,13 +149,22 @@ window.picsift = (() => {
       }
     });
     part("more").addEventListener("click", more);
+    part("since").addEventListener("click", ({ target }) => target.closest("button") && ask(asked));
     picsift.viewing(part("large"), call);
     picsift.looking(part("now"), call);
   };
-  const start = () => ask(typed());
+  const start = async () => {
+    window.addEventListener("popstate", restore);
+    const { question, photo, frame } = read();
+    if (!same(question, NOTHING)) fill(question);
+    await ask(same(question, NOTHING) ? typed() : question, { visited: true });
+    picsift.goTo(photo, frame);
+  };
 
   return {
+    addressOf: (photo, frame) => addressOf(asked, photo, frame),
     begin,
+    keepUp,
     start,
     submit,
     searchBy: (picture) => ask({ ...typed(), like: "", picture }),

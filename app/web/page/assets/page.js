@@ -6,7 +6,10 @@ Object.assign(window.picsift, (() => {
   const looking = (element, call) => {
     const look = async () => {
       const seen = document.hidden ? undefined : await call.look({});
-      if (seen) element.innerHTML = seen.now;
+      if (seen && !seen.trouble) {
+        if (element.innerHTML !== seen.now) element.innerHTML = seen.now;
+        await picsift.keepUp(seen);
+      }
       setTimeout(look, LOOK_MS);
     };
     look();

@@ -5,30 +5,38 @@ Object.assign(window.picsift, (() => {
   let turn = 0; // counts what was opened and closed: a late answer opens nothing that was closed meanwhile
   let wanted = null; // the id of the photo that is shown, or waited for
   let opener = null;
+  let leaving = null; // the way back that `close` takes, until it is gone
 
   const shown = () => root.querySelector(".viewer");
   const tiles = () => [...document.querySelectorAll("#grid [data-id]")];
   const tileOf = (id) => document.querySelector(`#grid [data-id="${id}"]`);
 
-  const open = async (photo, frame) => {
+  const open = async (photo, frame, { visited = false } = {}) => {
     const mine = ++turn;
     wanted = photo;
     tiles().forEach((tile) => (tile.ariaBusy = String(tile.dataset.id === photo)));
     const answer = (await call.enlarge({ photo, frame })) || { trouble: "No answer came from picsift. Try again." };
     if (mine !== turn) return;
     if (answer.trouble) {
-      hide();
+      leave();
       return picsift.tell(answer.trouble);
     }
+    await leaving;
+    if (mine !== turn) return;
+    if (!visited) visit(photo, frame);
     root.innerHTML = answer.large;
     settle();
+  };
+  const visit = (photo, frame) => {
+    const address = picsift.addressOf(photo, frame);
+    if (shown()) history.replaceState(history.state, "", address);
+    else history.pushState({ viewing: true }, "", address);
   };
   const settle = () => {
     tiles().forEach((tile) => (tile.ariaBusy = "false"));
     opener = tileOf(wanted);
     for (const step of shown().querySelectorAll("[data-step]")) step.disabled = !neighbour(Number(step.dataset.step));
     document.body.classList.add("viewing");
-    if (!(history.state && history.state.viewing)) history.pushState({ viewing: true }, "");
     shown().focus();
   };
   const hide = () => {
@@ -40,9 +48,22 @@ Object.assign(window.picsift, (() => {
     document.body.classList.remove("viewing");
     if (opener) opener.focus({ preventScroll: true });
   };
-  const close = () => {
+  const leave = () => {
     hide();
-    if (history.state && history.state.viewing) history.back();
+    history.replaceState(null, "", picsift.addressOf());
+  };
+  const close = () => {
+    const opened = shown() && history.state && history.state.viewing; // here, and not by a link
+    if (!opened) return leave();
+    hide();
+    leaving = new Promise((gone) => window.addEventListener("popstate", gone, { once: true }));
+    leaving.then(() => (leaving = null));
+    history.back();
+  };
+  const goTo = (photo, frame) => { // as the address says
+    if (leaving) return;
+    if (!photo) hide();
+    else if (photo !== wanted) open(photo, frame || undefined, { visited: true });
   };
   const neighbour = (by) => {
     const all = tiles();
@@ -86,7 +107,7 @@ Object.assign(window.picsift, (() => {
     else if (at("step")) step(Number(at("step").dataset.step));
     else if (at("like")) {
       const like = wanted;
-      close();
+      hide();
       picsift.searchLike(like);
       window.scrollTo({ top: 0 });
     }
@@ -94,10 +115,9 @@ Object.assign(window.picsift, (() => {
 
   const viewing = (element, functions) => {
     [root, call] = [element, functions];
-    window.addEventListener("popstate", hide); // a phone's back button closes the photo, not the page
     element.addEventListener("click", click);
     element.addEventListener("error", instead, true);
     document.addEventListener("keydown", press);
   };
-  return { open, viewing };
+  return { goTo, open, viewing };
 })());

@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from app.bootstrap import build_services
 from app.settings import Settings
+from indexer.pipeline import sync
 from tests.app.serving import running
 from tests.app.web.page.browsers import HOSTILE, PHOTOS, fits, in_a_browser, search, shoot
 
@@ -16,10 +18,12 @@ pytestmark = in_a_browser
 def test_searching_opening_and_finding_more_like_a_photo(page, request):
     assert page.evaluate("document.activeElement.closest('#words') !== null"), "the search box has the focus"
     assert fits(page)
+    assert page.locator(".tile").count() == 48, "the newest photos"
+    page.wait_for_function("document.querySelector('.tile img').naturalWidth > 0")
     shoot(page, request, "1-start")
     page.keyboard.type("a wild cat")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".tile")
+    page.wait_for_selector("#summary .summary")
     assert page.inner_text("#summary").startswith(f"Searched {PHOTOS} photos in ")
     assert page.locator(".tile").count() == 48
     assert all(alt for alt in page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)"))
@@ -201,14 +205,33 @@ def test_a_hostile_name_and_a_format_browsers_cannot_show(page, name):
     assert (width > height) == (name == HOSTILE)
 
 
-def test_an_empty_library_says_which_command_fills_it(browser, tmp_path, monkeypatch):
-    services = build_services(Settings(library=tmp_path / "library"), create=True)
+def test_the_page_follows_the_library_by_itself(browser, tmp_path, monkeypatch, tiny_model_path):
+    settings = Settings(library=tmp_path / "library", model=str(tiny_model_path), device="cpu")
+    services = build_services(settings, create=True)
+
+    def index(count):
+        for number in range(count):
+            picture = Image.new("RGB", (90, 60 + number), (6 * number, 90, 200))
+            picture.save(tmp_path / "photos" / f"{number}.png")
+        sync(services.library, services.embedder, [tmp_path / "photos"], workers=1, batch_size=16, max_pixels=10**7)
+
+    (tmp_path / "photos").mkdir()
     with running(services, monkeypatch, tmp_path) as address:
         page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.set_default_timeout(60_000)
         page.goto(address)
         page.wait_for_selector("text=Your library is empty")
         assert "picsift index ~/Pictures" in page.inner_text(".notice pre")
         assert fits(page)
         if folder := os.environ.get("PICSIFT_SCREENSHOTS"):
             page.screenshot(path=Path(folder, "phone-0-empty.png"))
+        index(2)
+        page.wait_for_selector("text=2 photos are ready")
+        assert (page.locator(".tile").count(), page.locator("text=Your library is empty").count()) == (2, 0)
+        search(page, "anything")
+        assert page.inner_text("#since") == ""
+        index(5)
+        page.click("#since:has-text('3 more photos since') button")
+        page.wait_for_selector("text=Searched 5 photos")
+        assert page.inner_text("#since") == ""
         page.close()

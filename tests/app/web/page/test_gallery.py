@@ -102,9 +102,9 @@ def test_no_result_says_whether_the_filters_are_why():
 
 
 def test_an_empty_library_names_the_command():
-    text = Elements(gallery.welcome(0, Path("/my data/lib"))).text
+    text = Elements(gallery.opening(shown(total=0), Path("/my data/lib"))).text
     assert "picsift index ~/Pictures --library '/my data/lib'" in text
-    assert "is ready" in gallery.welcome(1, Path("/lib"))
+    assert "1 photo is ready" in gallery.opening(shown([Hit(photo(), None)], total=1), Path("/lib"))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The page in a real browser while answers are slow, come out of order, or never come."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from tests.app.web.page.browsers import in_a_browser, search, shoot, slow_down
@@ -91,3 +93,62 @@ def test_an_error_stands_where_the_answer_would_be(page, request):
     ask(page, "anything")
     page.get_by_role("alert").filter(has_text="Search again").wait_for()
     assert (page.locator(".tile").count(), page.locator(".told").count()) == (0, 0)
+
+
+def test_the_address_holds_the_question_and_the_open_photo(page):
+    page.click("#panel button")
+    page.fill("#after input", "1990")
+    search(page, "anything")
+    assert urlsplit(page.url).query == "q=anything&after=1990"
+    page.locator(".tile button").nth(1).click()
+    page.wait_for_selector(".viewer")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "document.querySelectorAll('.tile button')[2].dataset.id === new URLSearchParams(location.search).get('photo')"
+    )
+    name = page.locator(".tile img").nth(2).get_attribute("alt")
+
+    page.reload()
+    page.wait_for_selector(".viewer")
+    assert page.inner_text(".viewer h2") == name
+    assert (page.input_value("#words input"), page.input_value("#after input")) == ("anything", "1990")
+    assert page.locator(".tile").count() == 48
+    page.go_back()  # from the photo to the pictures, though it was stepped to
+    page.wait_for_selector(".viewer", state="detached")
+    assert urlsplit(page.url).query == "q=anything&after=1990"
+
+    ask(page, "after:2090")
+    page.wait_for_selector("text=No photo passes these filters")
+    page.go_back()
+    page.wait_for_selector(".tile")
+    assert page.input_value("#words input") == "anything"
+    page.go_back()
+    page.wait_for_selector(".notice.home")
+    assert (page.input_value("#words input"), page.input_value("#after input")) == ("", "")
+    page.go_forward()
+    page.wait_for_selector("#summary .summary")
+    assert page.input_value("#after input") == "1990"
+
+    page.locator(".tile button").first.click()
+    page.wait_for_selector(".viewer")
+    page.click("text=More like this")
+    page.wait_for_selector(".asked")
+    assert page.locator(".viewer").count() == 0
+    page.go_back()
+    page.wait_for_selector(".viewer")
+    page.wait_for_selector(".asked", state="detached")
+
+
+def test_a_link_to_a_photo_opens_it_and_closing_it_leaves_the_page(page, address):
+    page.locator(".tile button").first.click()
+    page.wait_for_selector(".viewer")
+    page.goto(page.url)  # as a link that was copied
+    page.wait_for_selector(".viewer")
+    page.evaluate("history.replaceState(null, '', location.href)")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".viewer", state="detached")
+    assert (page.url, page.locator(".tile").count()) == (f"{address}/", 48)
+    page.goto(f"{address}/?photo=999999&q=anything")
+    page.get_by_role("alert").filter(has_text="no longer in the library").wait_for()
+    assert page.locator(".tile").count() == 48
+    assert urlsplit(page.url).query == "q=anything"

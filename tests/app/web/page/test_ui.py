@@ -3,6 +3,7 @@
 import pytest
 
 from app.web.page import browsing
+from app.web.page.following import PhotoCount
 from app.web.page.ui import Actions, build_ui, explained, offered
 from indexer.errors import QueryError
 from tests.app.colours import World
@@ -11,7 +12,11 @@ from tests.app.serving import in_loop, photo_id, picture
 
 @pytest.fixture
 def actions(services):
-    return Actions(services)
+    return make_actions(services)
+
+
+def make_actions(services):
+    return Actions(services, PhotoCount(services.library.catalog))
 
 
 def ask(actions, offset=0, **question):
@@ -31,6 +36,15 @@ def test_a_search_is_answered_with_its_parts(actions):
     assert "blue.png" in answer["grid"]
     assert "Searched 5 photos" in answer["summary"]
     assert (answer["asked"], answer["next"]) == ("", None)
+
+
+def test_the_page_opens_with_the_newest_photos(actions, services):
+    answer = ask(actions)
+    assert "5 photos are ready" in answer["grid"]
+    assert answer["grid"].count('class="tile"') == 5
+    assert answer["grid"].index("yellow.jpg") < answer["grid"].index("purple.jpg")  # of 2021, and of 2019
+    assert (answer["summary"], answer["photos"]) == ("", 5)
+    assert actions.look(None) == {"now": "", "photos": 5, "ready": "5 photos are ready to be searched"}
 
 
 def test_words_mix_with_a_dropped_picture(actions, services):
@@ -99,6 +113,6 @@ def test_a_message_is_text_that_steers_nothing():
 
 
 def test_an_empty_library_says_what_to_do(tmp_path):
-    greeting = Actions(World(tmp_path).services()).ask({})["grid"]
+    greeting = make_actions(World(tmp_path).services()).ask({})["grid"]
     assert "picsift index" in greeting
     assert "empty" in greeting

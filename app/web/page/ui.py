@@ -17,6 +17,7 @@ from app.printable import printable
 from app.web.door.security import MAX_BODY_BYTES
 from app.web.page import browsing, gallery
 from app.web.page.browsing import Shown
+from app.web.page.chips import chips
 from app.web.page.following import PhotoCount
 from app.web.page.question import Question, whole_number
 from app.web.page.quiet_gradio import gradio as gr
@@ -36,6 +37,7 @@ PICTURE_JS = "window.picsift.picture(element);"
 ANSWERS_JS = "window.picsift.begin(element, server);"
 ANSWERS = """
 <div id="now"></div>
+<div id="chips"></div>
 <div id="asked"></div>
 <div id="summary" role="status"></div>
 <p id="since"></p>
@@ -114,12 +116,15 @@ class Actions:
     services: Services
     photos: PhotoCount
 
-    @explained
     def ask(self, sent: object) -> Answer:
-        """A page of hits for a question; without one, of the newest photos."""
+        """A page of hits for a question; without one, of the newest photos. Its parts stand above any answer."""
         asked = sent if isinstance(sent, dict) else {}
-        question, photos = Question.of(asked.get("question")), self.photos()
-        shown = browsing.ask(self.services, question, whole_number(asked.get("offset")) or 0)
+        question = Question.of(asked.get("question"))
+        return {"chips": chips(question), **self._answer(question, whole_number(asked.get("offset")) or 0)}
+
+    @explained
+    def _answer(self, question: Question, offset: int) -> Answer:
+        photos, shown = self.photos(), browsing.ask(self.services, question, offset)
         answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
         return {**answer, "next": shown.following, "photos": photos}
 

@@ -68,6 +68,8 @@ window.picsift = (() => {
     const mine = ++turn;
     asked = { ...NOTHING, ...question };
     if (!visited) visit(asked);
+    const beside = Object.keys(BOXES).filter((name) => name !== "q" && asked[name]).length;
+    document.querySelector("#panel button").textContent = beside ? `Filters (${beside})` : "Filters";
     picsift.untell();
     wait(mine);
     const answer = (await call.ask({ question: asked, offset: 0 })) || { trouble: LOST };
@@ -77,6 +79,9 @@ window.picsift = (() => {
     root.ariaBusy = "false";
     photos = answer.photos ?? photos;
     grid = answer.grid || "";
+    const left = part("chips").contains(document.activeElement);
+    part("chips").innerHTML = answer.chips || "";
+    if (left) boxOf("q").focus(); // the chip is gone
     part("asked").innerHTML = answer.asked || "";
     part("summary").innerHTML = answer.summary || "";
     if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble));
@@ -138,6 +143,13 @@ window.picsift = (() => {
     [root, call] = [element, server];
     part("asked").addEventListener("click", (event) => {
       if (event.target.closest("[data-clear]")) ask({ ...typed(), like: "", picture: "" });
+    });
+    part("chips").addEventListener("click", ({ target }) => {
+      const chip = target.closest("[data-ask]");
+      if (!chip) return;
+      const question = JSON.parse(chip.dataset.ask);
+      fill(question);
+      ask(question);
     });
     part("grid").addEventListener("click", (event) => {
       const tile = event.target.closest("[data-id]");

@@ -146,13 +146,29 @@ def test_a_query_of_100_kilobytes_is_told_so(page, request):
     shoot(page, request, "6-error")
 
 
-def test_filters_beside_the_words(page, request):
+def test_filters_beside_the_words_and_as_chips(page, request):
     page.click("#panel button")
     page.fill("#after input", "2090")
-    search(page, "anything")
+    search(page, "two -dogs is:photo")
     page.wait_for_selector("text=No photo passes these filters")
+    assert page.locator(".chips li").all_inner_texts() == ["two\n×", "-dogs\n×", "type:photo\n×", "after:2090\n×"]
+    page.click("#panel button")
+    assert not page.is_visible("#after")
+    assert page.inner_text("#panel button").startswith("Filters (1)")
     assert fits(page)
     shoot(page, request, "7-filters")
+    page.get_by_role("button", name="Leave out after:2090").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tile")
+    assert page.locator(".chips li").all_inner_texts() == ["two\n×", "-dogs\n×", "type:photo\n×"]
+    assert (page.input_value("#after input"), page.inner_text("#panel button").strip("▾ ")) == ("", "Filters")
+    assert page.evaluate("document.activeElement.closest('#words') !== null"), "the chip that had the focus is gone"
+    for left in ("-dogs", "two"):
+        page.get_by_role("button", name=f"Leave out {left}").click()
+        page.get_by_role("button", name=f"Leave out {left}").wait_for(state="detached")
+    assert page.input_value("#words input") == "type:photo"  # as the language writes it
+    assert page.inner_text("#summary").startswith(f"{PHOTOS} photos, the newest first")
+    assert page.locator(".tile .score").count() == 0
 
 
 def test_the_keyboard_alone_walks_through_the_photos(page):

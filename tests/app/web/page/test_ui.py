@@ -43,8 +43,14 @@ def test_the_page_opens_with_the_newest_photos(actions, services):
     assert "5 photos are ready" in answer["grid"]
     assert answer["grid"].count('class="tile"') == 5
     assert answer["grid"].index("yellow.jpg") < answer["grid"].index("purple.jpg")  # of 2021, and of 2019
-    assert (answer["summary"], answer["photos"]) == ("", 5)
+    assert (answer["summary"], answer["chips"], answer["photos"]) == ("", "", 5)
     assert actions.look(None) == {"now": "", "photos": 5, "ready": "5 photos are ready to be searched"}
+
+
+def test_chips_stand_above_an_error_too(actions):
+    answer = ask(actions, q="red", after="nonsense")
+    assert "after: wants a year" in answer["trouble"]
+    assert "after:nonsense" in answer["chips"]
 
 
 def test_words_mix_with_a_dropped_picture(actions, services):

@@ -113,9 +113,24 @@ Object.assign(window.picsift, (() => {
     }
   };
 
+  // A swipe over the photo, by one finger and while it is not enlarged, leads to its neighbour.
+  let from = null;
+  const touch = ({ touches, target }) => {
+    const one = touches.length === 1 && target.closest("figure") && !target.closest("video");
+    from = one && window.visualViewport.scale <= 1.01 ? touches[0] : null;
+  };
+  const lift = ({ changedTouches }) => {
+    if (!from) return;
+    const [right, down] = [changedTouches[0].clientX - from.clientX, changedTouches[0].clientY - from.clientY];
+    from = null;
+    if (Math.abs(right) > 48 && Math.abs(right) > 2 * Math.abs(down)) step(right < 0 ? 1 : -1);
+  };
+
   const viewing = (element, functions) => {
     [root, call] = [element, functions];
     element.addEventListener("click", click);
+    element.addEventListener("touchstart", touch, { passive: true });
+    element.addEventListener("touchend", lift, { passive: true });
     element.addEventListener("error", instead, true);
     document.addEventListener("keydown", press);
   };

@@ -251,3 +251,40 @@ def test_the_page_follows_the_library_by_itself(browser, tmp_path, monkeypatch, 
         page.wait_for_selector("text=Searched 5 photos")
         assert page.inner_text("#since") == ""
         page.close()
+
+
+@pytest.mark.parametrize("size", ["phone"], indirect=True)
+def test_on_a_phone_arrows_and_swipes_lead_on_and_the_bar_stays(page, request):
+    search(page, "anything")
+    page.evaluate("window.scrollTo(0, 1500)")
+    page.wait_for_function("window.scrollY > 1000")
+    assert page.evaluate("document.querySelector('#bar').getBoundingClientRect().top") >= 0
+    assert fits(page)
+    shoot(page, request, "10-scrolled")
+    page.evaluate("window.scrollTo(0, 0)")
+    names = page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)")
+
+    def shows(at):
+        page.wait_for_function("name => document.querySelector('.viewer h2')?.innerText === name", arg=names[at])
+
+    touches = page.context.new_cdp_session(page)
+
+    def swipe(*points):
+        for kind, at in zip(["touchStart", *["touchMove"] * (len(points) - 1)], points, strict=True):
+            touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at[0], "y": at[1]}]})
+        touches.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    page.locator(".tile button").first.click()
+    shows(0)
+    assert [page.is_visible(f"[data-step='{by}']") for by in (-1, 1)] == [False, True]  # nothing is before the first
+    page.click("[data-step='1']")
+    shows(1)
+    shoot(page, request, "11-arrows")
+    swipe((300, 200), (200, 205), (120, 210))
+    shows(2)
+    swipe((300, 200), (310, 120), (320, 60))  # up, to read on
+    swipe((200, 200), (180, 200))  # a finger that trembled
+    swipe((100, 200), (220, 205), (280, 210))
+    shows(1)
+    swipe((100, 200), (220, 205), (280, 210))
+    shows(0)

@@ -19,6 +19,7 @@ from app.web.page import browsing, gallery
 from app.web.page.browsing import Shown
 from app.web.page.chips import chips
 from app.web.page.following import PhotoCount
+from app.web.page.link_preview import name_links
 from app.web.page.question import Question, whole_number
 from app.web.page.quiet_gradio import gradio as gr
 from app.web.page.theme import THEME
@@ -75,6 +76,7 @@ def offered(page: gr.Blocks) -> frozenset[tuple[int, str]]:
 
 def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:
     """The page at /, beside the API; it may serve no file but its own."""
+    name_links()
     mounted: FastAPI = gr.mount_gradio_app(
         api,
         page,

@@ -86,6 +86,8 @@ window.picsift = (() => {
     part("summary").innerHTML = answer.summary || "";
     if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble));
     else part("grid").innerHTML = grid;
+    const caption = part("asked").querySelector("figcaption");
+    document.title = [asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
     part("since").replaceChildren();
     follow(answer.next);
   };

@@ -104,7 +104,7 @@ class SearchService:
         if query.filter:
             allowed = self._library.catalog.allowed_ids(model.id, query.filter)
             if not len(allowed) or not (query.text.strip() or query.image):
-                return self._newest(name, allowed, model, query, started)
+                return self._newest(name, allowed, model.name, query, started)
         return self._answer(name, self._embedder.sought(query, model), model, query, started, allowed)
 
     def similar(
@@ -140,6 +140,12 @@ class SearchService:
             photo_id, sought = None, self._embedder.sought(query, model)
         allowed = self._library.catalog.allowed_ids(model.id, query.filter) if query.filter else None
         return self._answer(_name(image), sought, model, query, started, allowed, leave_out=photo_id)
+
+    def newest(self, *, limit: int = 20, offset: int = 0) -> SearchResult:
+        """All photos, the newest first: nothing is looked for, and no model asked. Raises QueryError as `search`."""
+        query, started = Query(limit=limit, offset=offset), time.perf_counter()
+        check_page(query)
+        return self._newest("", None, "", query, started)
 
     def warm_up(self) -> None:
         """Open the index and load the model, so that the first search is as quick as the second."""
@@ -185,16 +191,16 @@ class SearchService:
         return SearchResult(name, model.name, total, took_ms, hits, found.has_more, hint, count)
 
     def _newest(
-        self, name: str, allowed: NDArray[np.int64], model: ModelRecord, query: Query, started: float
+        self, name: str, allowed: NDArray[np.int64] | None, model: str, query: Query, started: float
     ) -> SearchResult:
-        """What the filters alone allow, the newest first; where that is nothing, why."""
+        """What the filters alone allow (None: all), the newest first; where that is nothing, why."""
         catalog = self._library.catalog
         ids = catalog.newest(allowed, limit=query.limit, offset=query.offset)
+        total = catalog.counts().photos if allowed is None else len(allowed)
         hits = [Hit(photo, None, moment_s=photo.poster_s) for photo in self._photos(ids)]
-        hint = None if len(allowed) else folder_hint(query.filter.folder, catalog.folders)
+        hint = None if total else folder_hint(query.filter.folder, catalog.folders)
         took_ms = (time.perf_counter() - started) * 1000
-        has_more = query.offset + len(ids) < len(allowed)
-        return SearchResult(name, model.name, len(allowed), took_ms, hits, has_more, hint)
+        return SearchResult(name, model, total, took_ms, hits, query.offset + len(ids) < total, hint)
 
     def _with_moments(self, hits: list[Hit], model: ModelRecord) -> list[Hit]:
         """The hits, those that are videos with the moment of their frame."""

@@ -20,7 +20,7 @@ from app.web.door.doorkeeper import Doorkeeper
 from app.web.door.forwarding import Proxies
 from app.web.door.page_door import PageDoor
 from app.web.door.security import LOOPBACK_NAMES, Gate, is_loopback
-from app.web.page.ui import build_ui, mount
+from app.web.page.ui import build_ui, mount, offered
 from app.web.temporary_folder import temporary_folder
 from indexer.errors import PicsiftError
 
@@ -82,10 +82,9 @@ def build_app(
         password: or its argon2 hash; asked of every request. None asks none of them.
         hosts: the names the server answers to; with a password it answers to any.
     """
-    app = mount(build_api(services), build_ui(services))
-    settings = services.settings
+    page, settings = build_ui(services), services.settings
     return Gate(
-        PageDoor(app),
+        PageDoor(mount(build_api(services), page), offered(page)),
         keeper=Doorkeeper(password) if password else None,
         hosts=None if password else hosts,
         proxies=Proxies(networks(settings.trusted_proxy), settings.root_path),

@@ -211,8 +211,8 @@ class Catalog(ModelCatalog):
         """Give the ids (n,) of the photos that a model has embedded and that pass the filter, sorted."""
         return self._read(passing.allowed_ids, model_id, wanted)
 
-    def newest(self, ids: NDArray[np.int64], *, limit: int, offset: int = 0) -> list[int]:
-        """Give some of these ids (n,), of the newest photos first and of those without a date last."""
+    def newest(self, ids: NDArray[np.int64] | None, *, limit: int, offset: int = 0) -> list[int]:
+        """Give some of these ids (n,), or of all photos, of the newest first and of those without a date last."""
         return self._read(photo_queries.newest, ids, limit, offset)
 
     def folders(self) -> list[tuple[str, str]]:

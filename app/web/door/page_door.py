@@ -5,10 +5,12 @@ does not use is not there; so an upgrade of Gradio that adds a route adds none t
 """
 
 import json
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.door.forwarding import path_below_root
@@ -22,20 +24,25 @@ PAGE_ROUTES = {
     "/theme.css": {"GET"},
     "/favicon.ico": {"GET"},
     "/gradio_api/app_id": {"GET"},
-    "/gradio_api/queue/data": {"GET"},
-    "/gradio_api/queue/join": {"POST"},
-    "/gradio_api/cancel": {"POST"},
+    "/gradio_api/component_server": {"POST"},
 }
 HEARTBEAT = "/gradio_api/heartbeat/"
-EVENTS = "/gradio_api/queue/join"
-MAX_EVENT_BYTES = 1024 * 1024  # what an event carries is what stands in the page's fields
+CALLS = "/gradio_api/component_server"
+MAX_CALL_BYTES = 1024 * 1024  # what a call carries is what stands in the page's fields
+SESSION = "page"  # of every call: nothing is kept for a session, and no client makes Gradio keep one for it
 
 
 @dataclass(frozen=True)
 class PageDoor:
-    """An ASGI application that hands on what the page and the API's clients ask for, and answers 404 to the rest."""
+    """An ASGI application that hands on what the page and the API's clients ask for, and answers 404 to the rest.
+
+    Attributes:
+        app: what answers.
+        functions: what the page may call: the number of a component, and the name of a function that it offers.
+    """
 
     app: ASGIApp
+    functions: Set[tuple[int, str]] = frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or hand on."""
@@ -50,14 +57,16 @@ class PageDoor:
             refusal = problem_response(404, f"nothing answers {scope['method']} {path}. See /openapi.json.")
             await refusal(scope, receive, send)
             return
-        if path.rstrip("/") == EVENTS:
-            body = await _read(receive, MAX_EVENT_BYTES)
-            event = checked_event(body) if body is not None else None
-            if event is None:
-                reason = f"an event of the page is JSON of at most {MAX_EVENT_BYTES} bytes that holds no file."
+        if path.rstrip("/") == CALLS:
+            body = await _read(receive, MAX_CALL_BYTES)
+            call = checked_call(body, self.functions) if body is not None else None
+            if call is None:
+                reason = (
+                    f"the page calls what it offers, with JSON of at most {MAX_CALL_BYTES} bytes that holds no file."
+                )
                 await problem_response(400, reason)(scope, receive, send)
                 return
-            receive = _once(event, receive)
+            scope, receive = _as_json(scope, len(call)), _once(call, receive)
         await self.app(scope, receive, send)
 
 
@@ -72,16 +81,20 @@ def is_used(method: str, path: str, query: str) -> bool:
     return method in PAGE_ROUTES.get(path.rstrip("/") or "/", ())
 
 
-def checked_event(body: bytes) -> bytes | None:
-    """The event, written anew so that whoever reads it reads what was checked here; None for one that is refused.
+def checked_call(body: bytes, functions: Set[tuple[int, str]]) -> bytes | None:
+    """The call, written anew so that whoever reads it reads what was checked here; None for one that is refused.
 
     It may hold no file, here or at an address, which is what Gradio takes a dictionary with a path for: pictures come
-    to `/api/v1/pictures`, and an event names them by a token.
+    to `/api/v1/pictures`, and a call names them by a token.
     """
     try:
-        event = json.loads(body)
-        return None if _holds_a_file(event) else json.dumps(event).encode()
-    except (ValueError, RecursionError):
+        call = json.loads(body)
+        named = (call["component_id"], call["fn_name"])
+        if type(named[0]) is not int or named not in functions or _holds_a_file(call["data"]):
+            return None
+        known = {"component_id": named[0], "fn_name": named[1], "session_hash": SESSION, "data": call["data"]}
+        return json.dumps(known).encode()
+    except (ValueError, RecursionError, TypeError, KeyError):
         return None
 
 
@@ -103,6 +116,13 @@ async def _read(receive: Receive, most: int) -> bytes | None:
             return None
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def _as_json(scope: Scope, length: int) -> Scope:
+    """The same request, said to be what it was read as."""
+    scope = {**scope, "headers": list(scope["headers"])}
+    MutableHeaders(scope=scope).update({"content-type": "application/json", "content-length": str(length)})
+    return scope
 
 
 def _once(body: bytes, receive: Receive) -> Receive:

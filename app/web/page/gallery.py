@@ -33,7 +33,7 @@ def tiles(hits: Iterable[Hit]) -> str:
 def summary(shown: Shown) -> str:
     """How many photos were searched for what, how long it took, and which model answered."""
     result = shown.result
-    newest = bool(shown.hits) and shown.hits[0].score is None  # filters alone: nothing was compared
+    newest = bool(result.hits) and result.hits[0].score is None  # filters alone: nothing was compared
     found = f"{_count(result.total)}, the newest first, found" if newest else f"Searched {_count(result.total)}"
     searched = f"{found} in {_duration(result.took_ms)}"
     model = f'<span title="{safe(result.model)}"> · model {safe(Path(result.model).name)}</span>'
@@ -49,14 +49,19 @@ def nothing_found(shown: Shown) -> str:
     return _notice("Nothing to compare with", "<p>The library holds no other photo yet.</p>")
 
 
-def welcome(photos: int, library: Path) -> str:
-    """What the page shows before a search."""
-    if photos == 0:
+def opening(shown: Shown, library: Path) -> str:
+    """What the page shows before anything is asked: the newest photos, and what may be asked."""
+    if shown.result.total == 0:
         return _empty_library(library)
     examples = "".join(f'<button type="button" data-example="{safe(text)}">{safe(text)}</button>' for text in EXAMPLES)
     hint = "Describe what is in the picture, or add one to find others like it: choose, paste or drop it here."
-    ready = f"{_count(photos)} {'is' if photos == 1 else 'are'} ready to be searched"
-    return _notice(ready, f'<p>{hint}</p><div class="examples">{examples}</div>')
+    greeting = f'<h2 data-ready>{ready(shown.result.total)}</h2><p>{hint}</p><div class="examples">{examples}</div>'
+    return f'<section class="notice home">{greeting}</section>{tiles(shown.result.hits)}'
+
+
+def ready(photos: int) -> str:
+    """How many photos can be searched."""
+    return f"{_count(photos)} {'is' if photos == 1 else 'are'} ready to be searched"
 
 
 def activity_line(activity: Activity | None) -> str:
@@ -70,6 +75,11 @@ def activity_line(activity: Activity | None) -> str:
 def picture_button(most: int) -> str:
     """The button that takes a picture to search by, of at most that many bytes."""
     return f'<button type="button">Picture</button><input type="file" hidden data-most="{most}">'
+
+
+def filters_button() -> str:
+    """The button that shows and hides the fields beside the words."""
+    return '<button type="button" aria-expanded="false" aria-controls="filters">Filters</button>'
 
 
 def asked_picture(shown: Shown) -> str:
@@ -94,10 +104,11 @@ def _tile(hit: Hit) -> str:
     photo = hit.photo
     name = safe(shown_path(Path(photo.path.name)))
     ratio = min(max((photo.width or 4) / (photo.height or 3), NARROWEST), WIDEST)
+    frame = f' data-frame="{hit.frame}"' if hit.frame else ""
     missing, badge = ("", "") if photo.missing_since is None else (" missing", _BADGE)
     return (
         f'<li class="tile{missing}" style="--ratio:{ratio:.3f}">'
-        f'<button type="button" data-id="{photo.id}" title="{name}">'
+        f'<button type="button" data-id="{photo.id}"{frame} title="{name}">'
         f'<img src="{photo_url(photo, "thumbnail", hit.frame)}" alt="{name}" loading="lazy" decoding="async">{badge}'
         f"{_moment(hit)}{_score(hit)}</button></li>"
     )
@@ -124,7 +135,7 @@ def _empty_library(library: Path) -> str:
         "Your library is empty",
         "<p>Point picsift at a folder of photos. In a terminal, with your own folder in place of ~/Pictures:</p>"
         f"<pre><code>{safe(command)}</code></pre>"
-        "<p>Photos are only read, and never leave this machine. Reload this page when it is done.</p>",
+        "<p>Photos are only read, and never leave this machine. They show up here as they come in.</p>",
     )
 
 

@@ -136,9 +136,12 @@ def counts(connection: Connection) -> Counts:
     return Counts(photos=total - failed, failed=failed, missing=missing)
 
 
-def newest(connection: Connection, ids: NDArray[np.int64], limit: int, offset: int) -> list[int]:
-    """Give the ids `offset` to `offset + limit` of these photos, the newest first, those without a date last."""
+def newest(connection: Connection, ids: NDArray[np.int64] | None, limit: int, offset: int) -> list[int]:
+    """Give the ids `offset` to `offset + limit` of these (None: all sound) photos, the newest first, undated last."""
     order = (PhotoRow.taken_at.desc().nulls_last(), PhotoRow.id.desc())
+    if ids is None:
+        every = select(PhotoRow.id).where(PhotoRow.state != "failed").order_by(*order)
+        return list(connection.execute(every.limit(limit).offset(offset)).scalars())
     if len(ids) <= IN_LIMIT:
         query = select(PhotoRow.id).where(PhotoRow.id.in_(ids.tolist())).order_by(*order)
         return list(connection.execute(query.limit(limit).offset(offset)).scalars())

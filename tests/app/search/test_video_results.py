@@ -17,7 +17,7 @@ from app.web.api import build_api
 from app.web.door.security import Gate
 from app.web.originals import PictureGoneError
 from app.web.page import gallery
-from app.web.page.browsing import Shown, frame_of
+from app.web.page.browsing import frame_of
 from app.web.page.viewer import viewer
 from tests.app.colours import NAMES, names
 from tests.app.serving import photo_id
@@ -140,12 +140,14 @@ def test_the_page_shows_moment_and_player(services):
     tiles = gallery.tiles(result.hits)
     assert tiles.count('class="moment"') == 1 and f"▶ {clock(film.moment_s)}" in tiles
     assert f"&amp;frame={film.frame}" in tiles
-    shown = Shown(Query(text="red"), None, None, result, tuple(result.hits))
-    frame, moment = frame_of(shown, film.photo)
+    assert f'data-frame="{film.frame}"' in tiles
+    frame, moment = frame_of(services, film.photo, str(film.frame))
     assert (frame, moment) == (film.frame, film.moment_s)
     large = viewer(film.photo, frame=frame, moment_s=moment)
     assert "<video controls" in large and f"#t={film.moment_s:.2f}" in large and "autoplay" not in large
-    assert frame_of(None, film.photo) == (0, film.photo.poster_s)
+    photo = services.library.catalog.photo(photo_id(services, "red.png"))
+    for one, other in ((film.photo, None), (film.photo, 0), (film.photo, 299), (film.photo, "x"), (photo, film.frame)):
+        assert frame_of(services, one, other) == (0, one.poster_s)
 
 
 def test_the_documents_of_the_command_line_name_the_moment(services):

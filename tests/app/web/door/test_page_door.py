@@ -8,15 +8,20 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx
 import pytest
 
-from app.web.door.page_door import checked_event, is_used
+from app.web.door.page_door import checked_call, is_used
 from tests.app.serving import running
 
 SESSION = "of-an-attacker"
-pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")  # Gradio's queue asks pandas for it
+CALLS = "/gradio_api/component_server"
 
 UNUSED = [
     "/gradio_api/info",
     "/gradio_api/upload",
+    "/gradio_api/queue/join",
+    "/gradio_api/queue/data?session_hash=a",
+    "/gradio_api/queue/status",
+    "/gradio_api/cancel",
+    "/gradio_api/reset",
     "/gradio_api/upload_progress?upload_id=a",
     "/gradio_api/openapi.json",
     "/gradio_api/call/search/abc",
@@ -53,41 +58,31 @@ def client(services, monkeypatch, tmp_path):
 
 
 def functions(client):
-    """The page's events, from the configuration in its HTML: index and number of inputs."""
+    """What the page may call, from the configuration in its HTML: number of a component, and name of a function."""
     page = client.get("/").text
     config = json.loads(page.split("window.gradio_config = ")[1].split(";</script>")[0])
-    return [(entry["id"], len(entry["inputs"])) for entry in config["dependencies"] if entry["backend_fn"]]
+    return [(one["id"], name) for one in config["components"] for name in one["props"].get("server_fns", ())]
 
 
-def join(client, index, inputs, forged, event_data=None):
-    """Send an event all of whose values are forged, and read its answer to the end."""
-    body = {"fn_index": index, "session_hash": SESSION, "data": [forged] * inputs, "event_data": event_data}
-    sent = client.post("/gradio_api/queue/join", json=body)
-    if sent.status_code != 200:
-        return sent.text
-    lines = []
-    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": SESSION}) as stream:
-        for line in stream.iter_lines():
-            lines.append(line)
-            if "process_completed" in line or "close_stream" in line:
-                break
-    return "\n".join(lines)
+def call(client, number, name, data):
+    """Call a function with forged data; what was answered."""
+    body = {"component_id": number, "fn_name": name, "session_hash": SESSION, "data": data}
+    return client.post(CALLS, json=body).text
 
 
 def forged(path):
     return {"path": str(path), "url": str(path), "meta": {"_type": "gradio.FileData"}, "orig_name": "a.png"}
 
 
-def test_no_event_makes_the_server_read_a_file(client, tmp_path):
+def test_no_call_makes_the_server_read_a_file(client, tmp_path):
     """The whole attack: have a file copied into the cache, have the state saved, and read it back."""
     secret = tmp_path / "secret.txt"
     secret.write_text("the owner's secret words")
     every = functions(client)
-    assert len(every) >= 8
-    for index, inputs in every:
+    assert {name for _, name in every} == {"ask", "enlarge", "look"}
+    for number, name in every:
         for value in (forged(secret), [forged(secret)], {"deep": [forged(secret)]}):
-            answer = join(client, index, inputs, value, event_data=value if isinstance(value, dict) else None)
-            assert "secret words" not in answer
+            assert "secret words" not in call(client, number, name, value)
     kept = [path for path in (tmp_path / "uploads").rglob("*") if path.is_file()]
     assert not [path for path in kept if b"secret words" in path.read_bytes()]
     for route in ("deep_link?session_hash=" + SESSION, f"file={secret}", "file=" + str(tmp_path / "uploads")):
@@ -96,15 +91,43 @@ def test_no_event_makes_the_server_read_a_file(client, tmp_path):
         assert client.get(link).status_code == 404
 
 
-def test_no_event_that_holds_a_file_comes_to_gradio_not_even_one_that_was_uploaded(client, tmp_path):
+def test_no_call_that_holds_a_file_comes_to_gradio_not_even_one_that_was_uploaded(client, tmp_path):
     """What lies in Gradio's own folder is what it would take: the door refuses it all the same."""
     own = tmp_path / "uploads" / "0123" / "a.png"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"of another session")
-    for index, inputs in functions(client):
+    for number, name in functions(client):
         for value in (forged(own), [forged(own)], {"path": str(own)}, {"meta": {"_type": "gradio.FileData"}}):
-            assert "holds no file" in join(client, index, max(inputs, 1), value)
-            assert "holds no file" in join(client, index, inputs, None, event_data={"token": value})
+            assert "holds no file" in call(client, number, name, value)
+
+
+def test_what_the_page_does_not_offer_is_not_called(client):
+    """Every other function of every component, those among them that Gradio offers of itself."""
+    offered = functions(client)
+    (number,) = {number for number, _ in offered}
+    for other, name in [
+        (number, "postprocess"),
+        (number, "get_config"),
+        (number + 1, "ask"),
+        (10**6, "ask"),
+        (-1, "ask"),
+    ]:
+        assert "calls what it offers" in call(client, other, name, {})
+    for other in (str(number), float(number), True, None, [number], {"a": 1}):
+        assert "calls what it offers" in call(client, other, "ask", {})
+    for name in (None, ["ask"], "", "ask ", {"a": 1}):
+        assert "calls what it offers" in call(client, number, name, {})
+
+
+def test_a_call_keeps_no_session_and_is_read_as_what_was_checked(client):
+    """No client makes Gradio keep a session for it, nor read the body another way than the door did."""
+    (number,) = {number for number, _ in functions(client)}
+    body = {"component_id": number, "fn_name": "ask", "session_hash": ["no text"], "data": {"question": {"q": "red"}}}
+    for kind in ("application/json", "multipart/form-data; boundary=x", "text/plain"):
+        answer = client.post(CALLS, content=json.dumps(body), headers={"Content-Type": kind})
+        assert "red.png" in answer.json()["grid"]
+    uploaded = client.post(CALLS, data={"component_id": number, "fn_name": "ask"}, files={"a": ("a.png", b"a picture")})
+    assert uploaded.status_code == 400
 
 
 def test_nothing_is_uploaded_to_gradio(client, tmp_path):
@@ -114,12 +137,12 @@ def test_nothing_is_uploaded_to_gradio(client, tmp_path):
 
 
 def test_a_device_that_never_ends_hangs_nothing(client):
-    for index, inputs in functions(client):
-        join(client, index, inputs, forged("/dev/zero"))
+    for number, name in functions(client):
+        call(client, number, name, forged("/dev/zero"))
     assert client.get("/api/v1/health").status_code == 200
 
 
-def test_no_event_makes_the_server_ask_an_address(client):
+def test_no_call_makes_the_server_ask_an_address(client):
     asked = []
 
     class Listener(BaseHTTPRequestHandler):
@@ -134,10 +157,10 @@ def test_no_event_makes_the_server_ask_an_address(client):
     server = HTTPServer(("127.0.0.1", 0), Listener)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        for index, inputs in functions(client):
+        for number, name in functions(client):
             for scheme in ("http", "HTTP"):
                 named = forged(f"{scheme}://127.0.0.1:{server.server_port}/a.png")
-                assert "holds no file" in join(client, index, inputs, named, event_data=named)
+                assert "holds no file" in call(client, number, name, named)
         assert asked == []
     finally:
         server.shutdown()
@@ -159,10 +182,10 @@ def test_the_door_names_the_routes_of_the_page(client):
     assert not is_used("POST", "/", "")
 
 
-def test_an_event_that_is_none_is_refused(client):
-    for body in (b"", b"{", b"\xff", b"[" * 100_000, b'{"data": [{"path": null}]}', b'{"data": [{"p\\u0061th": "a"}]}'):
-        assert checked_event(body) is None
-        answer = client.post("/gradio_api/queue/join", content=body, headers={"Content-Type": "application/json"})
+def test_a_call_that_is_none_is_refused(client):
+    for body in (b"", b"{", b"[]", b"7", b"null", b"\xff", b"[" * 100_000, b'{"component_id": 1}'):
+        assert checked_call(body, {(1, "ask")}) is None
+        answer = client.post(CALLS, content=body, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
@@ -170,7 +193,7 @@ def test_an_event_that_is_none_is_refused(client):
     ("data", "passes"),
     [
         (["http://a.example is a fine site", None, 1.5], True),
-        ([{"photo_id": 3}], True),
+        ([{"photo": 3}], True),
         ([{"path": "ftp://a.example"}], False),
         ([{"path": ["http://a.example"]}], False),
         ({"a": {"b": [{"path": "https://a.example"}]}}, False),
@@ -180,13 +203,15 @@ def test_an_event_that_is_none_is_refused(client):
         (["path", "_type"], True),
     ],
 )
-def test_events_may_speak_of_files_but_hold_none(data, passes):
-    event = checked_event(json.dumps({"data": data}).encode())
-    assert (event is not None) is passes
-    assert event is None or json.loads(event) == {"data": data}
+def test_calls_may_speak_of_files_but_hold_none(data, passes):
+    body = {"component_id": 1, "fn_name": "ask", "session_hash": SESSION, "data": data}
+    call = checked_call(json.dumps(body).encode().replace(b"path", b"p\\u0061th"), {(1, "ask")})
+    assert (call is not None) is passes
+    assert call is None or json.loads(call)["data"] == data
 
 
-def test_an_event_that_is_too_long_is_refused(client):
-    answer = client.post("/gradio_api/queue/join", json={"data": ["x" * 2_000_000]})
+def test_a_call_that_is_too_long_is_refused(client):
+    (number,) = {number for number, _ in functions(client)}
+    answer = client.post(CALLS, json={"component_id": number, "fn_name": "ask", "data": "x" * 2_000_000})
     assert answer.status_code == 400
-    assert urllib.parse.urlsplit(str(answer.url)).path == "/gradio_api/queue/join"
+    assert urllib.parse.urlsplit(str(answer.url)).path == CALLS

@@ -22,8 +22,6 @@ import pytest
 from tests.app.colours import OPENED, World
 from tests.app.serving import picture, running
 
-pytestmark = pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'")  # Gradio's queue asks pandas for it
-
 README = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
 NGINX = """
 daemon off; pid {folder}/pid; error_log stderr; worker_processes 1;
@@ -180,22 +178,14 @@ def test_the_api_answers_below_the_path(client):
     assert {"url": "/photos"} in described["servers"]
 
 
-def test_a_search_goes_through_the_queue_and_its_thumbnails_load(client):
+def test_a_search_is_answered_and_its_thumbnails_load(client):
     config = configuration(client.get("").text)
-    search = max(
-        (entry for entry in config["dependencies"] if len(entry["inputs"]) == 6), key=lambda e: len(e["targets"])
-    )
-    body = {"fn_index": search["id"], "session_hash": SESSION, "data": ["green", "", "", "", "", None]}
-    assert client.post("gradio_api/queue/join", json=body).status_code == 200
-    with client.stream("GET", "gradio_api/queue/data", params={"session_hash": SESSION}) as stream:
-        lines = []
-        for line in stream.iter_lines():
-            lines.append(line)
-            if "process_completed" in line:
-                break
-    assert '"success":true' in lines[-1].replace(" ", ""), lines
+    (number,) = (one["id"] for one in config["components"] if "ask" in one["props"].get("server_fns", ()))
+    body = {"component_id": number, "fn_name": "ask", "session_hash": SESSION, "data": {"question": {"q": "green"}}}
+    answer = client.post("gradio_api/component_server/", json=body)
+    assert answer.status_code == 200
     links = Links()
-    links.feed(json.loads('"' + re.search(r'(<ul class=\\"tiles.*?</ul>)', lines[-1])[1] + '"'))
+    links.feed(answer.json()["grid"])
     assert len(links.found) == 5
     for link in links.found:
         assert not link.startswith(("/", "http"))

@@ -1,128 +1,30 @@
-"""The page in a real browser: headless Chromium, over a real library embedded by a tiny random CLIP.
+"""The page in a real browser: headless Chromium, over a real library embedded by a tiny random CLIP."""
 
-Set PICSIFT_SCREENSHOTS to a folder to look at what the tests saw.
-"""
-
-import asyncio
 import os
-import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
 
 from app.bootstrap import build_services
-from app.cli.demo import copy_photos, find_photos
 from app.settings import Settings
 from indexer.pipeline import sync
 from tests.app.serving import running
+from tests.app.web.page.browsers import HOSTILE, PHOTOS, fits, in_a_browser, search, shoot
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
-    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'"),  # Gradio's queue asks pandas for it
-]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
-SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
-PHOTOS = len(find_photos()) + 43  # the demo's, one of a hostile name, a turned one, forty plain ones, a copy
-HOSTILE = '"><img src=x onerror=alert(1)>{{x}}${y}.jpg'
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory, tiny_model_path):
-    """Services over sample photos, troubles among them: a hostile name, a turned TIFF."""
-    folder = tmp_path_factory.mktemp("browser")
-    assert copy_photos(folder / "photos") >= 15
-    Image.new("RGB", (300, 200), "teal").save(folder / "photos" / HOSTILE)
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    Image.new("RGB", (900, 600), "orange").save(folder / "photos" / "turned.tif", exif=turned)
-    for number in range(40):
-        Image.new("RGB", (90, 60 + number), (6 * number, 90, 200)).save(folder / "photos" / f"plain{number:02}.png")
-    shutil.copyfile(folder / "photos" / "plain07.png", folder / "photos" / "another.png")
-    settings = Settings(library=folder / "library", model=str(tiny_model_path), device="cpu")
-    services = build_services(settings, create=True)
-    sync(services.library, services.embedder, [folder / "photos"], workers=1, batch_size=16, max_pixels=50_000_000)
-    return services
-
-
-@pytest.fixture(scope="module")
-def address(library, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch, running(library, patch, tmp_path_factory.mktemp("run")) as address:
-        yield address
-    library.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-    asyncio.set_event_loop(None)
-
-
-@pytest.fixture(scope="module", params=list(SIZES))
-def size(request, browser):
-    """A browser window of a kind, whose cache holds the page's scripts after the first test."""
-    width, height = SIZES[request.param]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, has_touch=request.param == "phone", color_scheme="light"
-    )
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(size, address):
-    """A page that fails the test when it asks another host for anything, or an error stands in its console."""
-    page = size.new_page()
-    page.set_default_timeout(60_000)
-    asked, errors, refused = [], [], []
-    page.on("request", lambda sent: asked.append(sent.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    page.on("response", lambda sent: refused.append(sent.url) if sent.status == 415 else None)
-    page.goto(address)
-    page.wait_for_selector(".notice")
-    yield page
-    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
-    page.close()
-    size.clear_cookies()
-    elsewhere = [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)]
-    assert not elsewhere
-    assert set(refused) <= {f"{address}/api/v1/pictures"}
-    assert not [error for error in errors if "status of 415" not in error]  # a picture that is none
-
-
-def shoot(page, request, name):
-    """Keep a picture of the page, where that was asked for."""
-    if folder := os.environ.get("PICSIFT_SCREENSHOTS"):
-        page.wait_for_timeout(700)
-        page.screenshot(path=Path(folder, f"{request.node.callspec.params['size']}-{name}.png"))
-
-
-def search(page, words):
-    page.fill("#words input", words)
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#summary .summary")
-
-
-def fits(page):
-    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+pytestmark = in_a_browser
 
 
 def test_searching_opening_and_finding_more_like_a_photo(page, request):
     assert page.evaluate("document.activeElement.closest('#words') !== null"), "the search box has the focus"
     assert fits(page)
+    assert page.locator(".tile").count() == 48, "the newest photos"
+    page.wait_for_function("document.querySelector('.tile img').naturalWidth > 0")
     shoot(page, request, "1-start")
     page.keyboard.type("a wild cat")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".tile")
+    page.wait_for_selector("#summary .summary")
+    assert page.title() == "a wild cat – picsift"
     assert page.inner_text("#summary").startswith(f"Searched {PHOTOS} photos in ")
     assert page.locator(".tile").count() == 48
     assert all(alt for alt in page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)"))
@@ -155,7 +57,7 @@ def test_more_results_follow_until_there_are_none(page):
     page.wait_for_selector("#more")
     page.click("#more")
     page.wait_for_function(f"document.querySelectorAll('.tile').length === {PHOTOS}")
-    page.wait_for_selector("#more", state="detached")
+    page.wait_for_selector("#more", state="hidden")
     ids = page.eval_on_selector_all("[data-id]", "all => all.map(one => one.dataset.id)")
     assert len(set(ids)) == PHOTOS
 
@@ -245,13 +147,29 @@ def test_a_query_of_100_kilobytes_is_told_so(page, request):
     shoot(page, request, "6-error")
 
 
-def test_filters_beside_the_words(page, request):
-    page.click("#filters button")
+def test_filters_beside_the_words_and_as_chips(page, request):
+    page.click("#panel button")
     page.fill("#after input", "2090")
-    search(page, "anything")
+    search(page, "two -dogs is:photo")
     page.wait_for_selector("text=No photo passes these filters")
+    assert page.locator(".chips li").all_inner_texts() == ["two\n×", "-dogs\n×", "type:photo\n×", "after:2090\n×"]
+    page.click("#panel button")
+    assert not page.is_visible("#after")
+    assert page.inner_text("#panel button").startswith("Filters (1)")
     assert fits(page)
     shoot(page, request, "7-filters")
+    page.get_by_role("button", name="Leave out after:2090").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tile")
+    assert page.locator(".chips li").all_inner_texts() == ["two\n×", "-dogs\n×", "type:photo\n×"]
+    assert (page.input_value("#after input"), page.inner_text("#panel button").strip("▾ ")) == ("", "Filters")
+    assert page.evaluate("document.activeElement.closest('#words') !== null"), "the chip that had the focus is gone"
+    for left in ("-dogs", "two"):
+        page.get_by_role("button", name=f"Leave out {left}").click()
+        page.get_by_role("button", name=f"Leave out {left}").wait_for(state="detached")
+    assert page.input_value("#words input") == "type:photo"  # as the language writes it
+    assert page.inner_text("#summary").startswith(f"{PHOTOS} photos, the newest first")
+    assert page.locator(".tile .score").count() == 0
 
 
 def test_the_keyboard_alone_walks_through_the_photos(page):
@@ -304,14 +222,70 @@ def test_a_hostile_name_and_a_format_browsers_cannot_show(page, name):
     assert (width > height) == (name == HOSTILE)
 
 
-def test_an_empty_library_says_which_command_fills_it(browser, tmp_path, monkeypatch):
-    services = build_services(Settings(library=tmp_path / "library"), create=True)
+def test_the_page_follows_the_library_by_itself(browser, tmp_path, monkeypatch, tiny_model_path):
+    settings = Settings(library=tmp_path / "library", model=str(tiny_model_path), device="cpu")
+    services = build_services(settings, create=True)
+
+    def index(count):
+        for number in range(count):
+            picture = Image.new("RGB", (90, 60 + number), (6 * number, 90, 200))
+            picture.save(tmp_path / "photos" / f"{number}.png")
+        sync(services.library, services.embedder, [tmp_path / "photos"], workers=1, batch_size=16, max_pixels=10**7)
+
+    (tmp_path / "photos").mkdir()
     with running(services, monkeypatch, tmp_path) as address:
         page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.set_default_timeout(60_000)
         page.goto(address)
         page.wait_for_selector("text=Your library is empty")
         assert "picsift index ~/Pictures" in page.inner_text(".notice pre")
         assert fits(page)
         if folder := os.environ.get("PICSIFT_SCREENSHOTS"):
             page.screenshot(path=Path(folder, "phone-0-empty.png"))
+        index(2)
+        page.wait_for_selector("text=2 photos are ready")
+        assert (page.locator(".tile").count(), page.locator("text=Your library is empty").count()) == (2, 0)
+        search(page, "anything")
+        assert page.inner_text("#since") == ""
+        index(5)
+        page.click("#since:has-text('3 more photos since') button")
+        page.wait_for_selector("text=Searched 5 photos")
+        assert page.inner_text("#since") == ""
         page.close()
+
+
+@pytest.mark.parametrize("size", ["phone"], indirect=True)
+def test_on_a_phone_arrows_and_swipes_lead_on_and_the_bar_stays(page, request):
+    search(page, "anything")
+    page.evaluate("window.scrollTo(0, 1500)")
+    page.wait_for_function("window.scrollY > 1000")
+    assert page.evaluate("document.querySelector('#bar').getBoundingClientRect().top") >= 0
+    assert fits(page)
+    shoot(page, request, "10-scrolled")
+    page.evaluate("window.scrollTo(0, 0)")
+    names = page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)")
+
+    def shows(at):
+        page.wait_for_function("name => document.querySelector('.viewer h2')?.innerText === name", arg=names[at])
+
+    touches = page.context.new_cdp_session(page)
+
+    def swipe(*points):
+        for kind, at in zip(["touchStart", *["touchMove"] * (len(points) - 1)], points, strict=True):
+            touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at[0], "y": at[1]}]})
+        touches.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    page.locator(".tile button").first.click()
+    shows(0)
+    assert [page.is_visible(f"[data-step='{by}']") for by in (-1, 1)] == [False, True]  # nothing is before the first
+    page.click("[data-step='1']")
+    shows(1)
+    shoot(page, request, "11-arrows")
+    swipe((300, 200), (200, 205), (120, 210))
+    shows(2)
+    swipe((300, 200), (310, 120), (320, 60))  # up, to read on
+    swipe((200, 200), (180, 200))  # a finger that trembled
+    swipe((100, 200), (220, 205), (280, 210))
+    shows(1)
+    swipe((100, 200), (220, 205), (280, 210))
+    shows(0)

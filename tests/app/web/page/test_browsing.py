@@ -3,22 +3,24 @@
 import pytest
 
 from app.web.page import browsing
-from app.web.page.browsing import Fields
+from app.web.page.question import Question
 from indexer.errors import PicsiftError, QueryError
 from tests.app.colours import World, names
 from tests.app.serving import photo_id, picture
 
 
+def found(services, **question):
+    return names(browsing.ask(services, Question(**question)).result.hits)
+
+
 def test_words_and_fields_filter_together(services):
-    shown = browsing.ask(services, Fields("red after:2018", None, " 2020 ", ""))
-    assert names(shown.hits) == ["purple.jpg"]
+    assert found(services, q="red after:2018", before=" 2020 ") == ["purple.jpg"]
 
 
-def test_a_dropped_picture_is_searched_by_and_kept_for_the_next_words(services):
-    shown = browsing.ask_with(services, Fields(), browsing.take_in(services, picture("green")))
-    assert names(shown.hits)[0] == "green.png"
-    mixed = browsing.ask(services, Fields("red"), shown.sample)
-    assert names(mixed.hits)[0] == "yellow.jpg"
+def test_a_dropped_picture_is_searched_by_and_mixes_with_words(services):
+    token = browsing.take_in(services, picture("green"))
+    assert found(services, picture=token)[0] == "green.png"
+    assert found(services, q="red", picture=token)[0] == "yellow.jpg"
 
 
 def test_a_file_that_is_no_picture_says_what_to_do(services):
@@ -27,32 +29,29 @@ def test_a_file_that_is_no_picture_says_what_to_do(services):
 
 
 def test_likes_keep_to_the_filters(services):
-    number = photo_id(services, "red.png")
-    assert set(names(browsing.ask_like(services, Fields(after="2018"), number).hits)) == {"yellow.jpg", "purple.jpg"}
+    number = str(photo_id(services, "red.png"))
+    assert set(found(services, after="2018", like=number)) == {"yellow.jpg", "purple.jpg"}
     with pytest.raises(QueryError, match="no longer"):
-        browsing.ask_like(services, Fields(), 999)
+        found(services, like="999")
 
 
 @pytest.mark.parametrize("by_photo", [False, True])
-def test_more_adds_what_follows_until_there_is_no_more(tmp_path, monkeypatch, by_photo):
+def test_pages_follow_until_there_is_no_more(tmp_path, monkeypatch, by_photo):
     monkeypatch.setattr(browsing, "PAGE_SIZE", 4)
     world = World(tmp_path)
     for number in range(11):
         world.write(f"{number:02}.png", (20 * number, 0, 10))
     world.index()
-    services = world.services()
-    shown = browsing.ask_like(services, Fields(), 1) if by_photo else browsing.ask(services, Fields("red"))
-    counts = [len(shown.hits)]
-    while shown.has_more:
-        shown = browsing.ask_more(services, shown)
-        counts.append(len(shown.hits))
-    assert counts == ([4, 8, 10] if by_photo else [4, 8, 11])
-    assert len({hit.photo.id for hit in shown.hits}) == counts[-1]
+    services, question = world.services(), Question(like="1") if by_photo else Question(q="red")
+    pages, offset = [], 0
+    while offset is not None:
+        shown = browsing.ask(services, question, offset)
+        pages.append(names(shown.result.hits))
+        offset = shown.following
+    assert [len(page) for page in pages] == ([4, 4, 2] if by_photo else [4, 4, 3])
+    assert len({name for page in pages for name in page}) == (10 if by_photo else 11)
 
 
-def test_nothing_to_look_for_is_an_error_a_person_understands(services, tmp_path):
-    with pytest.raises(QueryError, match="empty"):
-        browsing.ask(services, Fields())
-    (tmp_path / "other").mkdir()
+def test_nothing_to_look_for_is_an_error_a_person_understands(tmp_path):
     with pytest.raises(PicsiftError, match="picsift index"):
-        browsing.ask(World(tmp_path / "other").services(), Fields("red"))
+        browsing.ask(World(tmp_path).services(), Question(q="red"))

@@ -26,7 +26,7 @@ def photo(**known):
 
 def shown(hits=(), filter=None, total=1234, took_ms=12.3, **rest):
     result = SearchResult("dogs", "builtin", total, took_ms, list(hits), False)
-    return Shown(Query(text="dogs", filter=filter or make_filter()), None, None, result, tuple(hits))
+    return Shown(Query(text="dogs", filter=filter or make_filter()), None, None, result)
 
 
 class Elements(HTMLParser):
@@ -102,9 +102,9 @@ def test_no_result_says_whether_the_filters_are_why():
 
 
 def test_an_empty_library_names_the_command():
-    text = Elements(gallery.welcome(0, Path("/my data/lib"))).text
+    text = Elements(gallery.opening(shown(total=0), Path("/my data/lib"))).text
     assert "picsift index ~/Pictures --library '/my data/lib'" in text
-    assert "is ready" in gallery.welcome(1, Path("/lib"))
+    assert "1 photo is ready" in gallery.opening(shown([Hit(photo(), None)], total=1), Path("/lib"))
 
 
 @pytest.mark.parametrize(

@@ -1,124 +1,124 @@
-"""The page's layout and its callbacks, without a browser."""
+"""The page's layout and what its script calls, without a browser."""
 
-import gradio as gr
 import pytest
 
 from app.web.page import browsing
-from app.web.page.ui import Actions, build_ui, explained, lay_out
+from app.web.page.following import PhotoCount
+from app.web.page.ui import Actions, build_ui, explained, offered
 from indexer.errors import QueryError
 from tests.app.colours import World
 from tests.app.serving import in_loop, photo_id, picture
 
 
-def make_actions(services):
-    with gr.Blocks(analytics_enabled=False):
-        return Actions(services, lay_out())
-
-
 @pytest.fixture
 def actions(services):
-    return in_loop(make_actions, services)
+    return make_actions(services)
 
 
-def event(number):
-    return gr.EventData(None, {"photo_id": number})
+def make_actions(services):
+    return Actions(services, PhotoCount(services.library.catalog))
 
 
-def test_building_the_page_connects_every_action(services):
+def ask(actions, offset=0, **question):
+    return actions.ask({"question": question, "offset": offset})
+
+
+def test_the_page_offers_these_functions_and_no_event_of_its_own_runs_python(services):
     page = in_loop(build_ui, services)
-    connected = {function.fn.__name__ for function in page.fns.values() if function.fn}
-    assert connected == {"start", "search", "drop", "clear", "like", "more", "enlarge", "now"}
-    assert all(function.api_visibility == "private" for function in page.fns.values())
+    functions = offered(page)
+    assert {name for _, name in functions} == {"ask", "enlarge", "look"}
+    assert len({number for number, _ in functions}) == 1
+    assert [function for function in page.fns.values() if function.fn] == []
 
 
-def test_a_search_changes_the_named_components(actions):
-    parts = actions.parts
-    changed = actions.search("blue", None, None, None, None, None)
-    assert "blue.png" in changed[parts.grid]
-    assert "Searched 5 photos" in changed[parts.summary]
-    assert changed[parts.asked] == ""
-    assert changed[parts.more] == gr.update(visible=False)
+def test_a_search_is_answered_with_its_parts(actions):
+    answer = ask(actions, q="blue")
+    assert "blue.png" in answer["grid"]
+    assert "Searched 5 photos" in answer["summary"]
+    assert (answer["asked"], answer["next"]) == ("", None)
 
 
-def test_words_after_a_dropped_picture_mix_with_it_until_it_is_taken_away(actions, services):
-    parts = actions.parts
+def test_the_page_opens_with_the_newest_photos(actions, services):
+    answer = ask(actions)
+    assert "5 photos are ready" in answer["grid"]
+    assert answer["grid"].count('class="tile"') == 5
+    assert answer["grid"].index("yellow.jpg") < answer["grid"].index("purple.jpg")  # of 2021, and of 2019
+    assert (answer["summary"], answer["chips"], answer["photos"]) == ("", "", 5)
+    assert actions.look(None) == {"now": "", "photos": 5, "ready": "5 photos are ready to be searched"}
+
+
+def test_chips_stand_above_an_error_too(actions):
+    answer = ask(actions, q="red", after="nonsense")
+    assert "after: wants a year" in answer["trouble"]
+    assert "after:nonsense" in answer["chips"]
+
+
+def test_words_mix_with_a_dropped_picture(actions, services):
     token = browsing.take_in(services, picture("green"))
-    dropped = actions.drop("", None, None, None, None, gr.EventData(None, {"token": token}))
-    assert "Photos like your picture" in dropped[parts.asked]
-    mixed = actions.search("red", None, None, None, None, dropped[parts.shown])
-    assert "mixed with your words" in mixed[parts.asked]
-    cleared = actions.clear("red", None, None, None, None)
-    assert (cleared[parts.asked], cleared[parts.shown].sample) == ("", None)
-    assert actions.clear(" ", None, None, None, None)[parts.shown] is None
+    assert "Photos like your picture" in ask(actions, picture=token)["asked"]
+    assert "mixed with your words" in ask(actions, q="red", picture=token)["asked"]
 
 
-@pytest.mark.parametrize(
-    "data", [{}, {"token": None}, {"token": "made up"}, {"token": ["a"]}, {"token": {"path": "/a"}}]
-)
-def test_a_token_that_a_client_made_up_finds_no_picture(actions, data):
-    with pytest.raises(gr.Error) as shown:
-        actions.drop("red", None, None, None, None, gr.EventData(None, data))
-    assert "Add it again" in shown.value.message
+@pytest.mark.parametrize("token", ["made up", "/etc/passwd"])
+def test_a_token_that_a_client_made_up_finds_no_picture(actions, token):
+    assert "Add it again" in ask(actions, q="red", picture=token)["trouble"]
 
 
-def test_a_picture_that_is_not_kept_any_more_is_asked_for_again_and_can_be_taken_away(actions, services):
-    parts = actions.parts
+def test_a_picture_that_is_not_kept_any_more_is_asked_for_again(actions, services):
     token = browsing.take_in(services, picture("green"))
-    shown = actions.drop("", None, None, None, None, gr.EventData(None, {"token": token}))[parts.shown]
     services.dropped.close()
-    for again in (lambda: actions.search("red", None, None, None, None, shown), lambda: actions.more(shown)):
-        with pytest.raises(gr.Error) as told:
-            again()
-        assert "Your picture is kept for an hour only" in told.value.message
-    assert "red.png" in actions.clear("red", None, None, None, None)[parts.grid]
+    for offset in (0, 48):
+        assert ask(actions, offset, picture=token)["trouble"].startswith("Your picture is kept for an hour only")
 
 
-def test_more_of_a_search_that_is_gone_says_so(actions):
-    with pytest.raises(gr.Error, match=r"^'This search is too old; search again\.'$"):
-        actions.more(None)
-
-
-def test_likes_replace_words_and_picture(actions, services):
-    parts = actions.parts
-    changed = actions.like(None, None, None, None, event(photo_id(services, "blue.png")))
-    assert changed[parts.words] == ""
-    assert "Photos like blue.png" in changed[parts.asked]
-    after = actions.search("red", None, None, None, None, changed[parts.shown])
-    assert after[parts.asked] == ""
+def test_likes_are_shown_with_what_they_are_like_and_words_do_not_count(actions, services):
+    answer = ask(actions, q="red after:x", like=str(photo_id(services, "blue.png")))
+    assert "Photos like blue.png" in answer["asked"]
+    assert "blue.png" not in answer["grid"]
 
 
 def test_a_photo_opens(actions, services):
-    assert 'aria-label="yellow.jpg"' in actions.enlarge(None, event(photo_id(services, "yellow.jpg")))
+    for number in (photo_id(services, "yellow.jpg"), str(photo_id(services, "yellow.jpg"))):
+        assert 'aria-label="yellow.jpg"' in actions.enlarge({"photo": number})["large"]
 
 
-@pytest.mark.parametrize("number", [999, -1, 2**70, "1", None, 1.5, {"a": 1}])
+@pytest.mark.parametrize("number", [999, -1, 2**70, "9" * 30, "²", "", None, True, 1.5, {"a": 1}])
 def test_an_id_that_a_client_made_up_opens_nothing(actions, number):
-    with pytest.raises(gr.Error):
-        actions.enlarge(None, event(number))
+    assert "no longer in the library" in actions.enlarge({"photo": number})["trouble"]
+
+
+@pytest.mark.parametrize("sent", [None, 7, "red", ["red"], {}, {"question": ["red"]}, {"question": {"q": 1, "x": ""}}])
+def test_what_is_no_question_shows_what_the_page_opens_with(actions, sent):
+    assert "5 photos are ready" in actions.ask(sent)["grid"]
+    assert "trouble" in actions.enlarge(sent)
+
+
+@pytest.mark.parametrize("offset", [-1, 10**30, "x", None, {"a": 1}])
+def test_an_offset_that_a_client_made_up_is_none(actions, offset):
+    assert "blue.png" in ask(actions, offset, q="blue")["grid"]
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("", "The query is empty"), ("x" * 100_000, "100,000 characters"), ("red after:x", "after: wants a year")],
+    [("x" * 100_000, "100,000 characters"), ("red after:x", "after: wants a year"), ("camra:x", "No filter is called")],
 )
 def test_what_cannot_be_searched_for_is_a_sentence(actions, words, said):
-    with pytest.raises(gr.Error) as shown:
-        actions.search(words, None, None, None, None, None)
-    assert said in shown.value.message
+    assert said in ask(actions, q=words)["trouble"]
 
 
-def test_a_message_is_never_markup():
+def test_text_that_is_no_unicode_is_searched_for_all_the_same(actions):
+    assert "red.png" in ask(actions, q="red \ud800")["grid"]
+
+
+def test_a_message_is_text_that_steers_nothing():
     @explained
     def fail():
-        raise QueryError("<img src=x onerror=alert(1)> is no date")
+        raise QueryError("<b>\u202e is no date")
 
-    with pytest.raises(gr.Error) as shown:
-        fail()
-    assert "<img" not in shown.value.message
+    assert fail() == {"trouble": "<b>\\u202e is no date"}  # the script writes it as text
 
 
 def test_an_empty_library_says_what_to_do(tmp_path):
-    actions = in_loop(make_actions, World(tmp_path).services())
-    greeting = actions.start()[actions.parts.grid]
+    greeting = make_actions(World(tmp_path).services()).ask({})["grid"]
     assert "picsift index" in greeting
     assert "empty" in greeting

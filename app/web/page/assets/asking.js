@@ -1,0 +1,190 @@
+// What is asked, and the one answer that the page shows. The question stands in the address, with the photo that is
+// open, so that Back, a reload and a copied link show the same. The last question wins: an answer that is no longer
+// waited for is dropped. It asks Python through the functions that ui.py offers, and no other host.
+window.picsift = (() => {
+  const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
+  const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "" };
+  const LOST = "No answer came from picsift. Is it still running? Search again to see.";
+  const PAGE = 48; // hits that an answer begins with
+  const LATE_MS = 400; // a quick answer shows no sign of waiting
+
+  let asked = NOTHING; // the question that is shown, or waited for
+  let turn = 0; // counts questions, so that a late answer knows that it is late
+  let next = null; // where the next page of hits begins
+  let call = null; // functions of Python; what they promise is undefined where no answer came
+  let root = null;
+  let photos = null; // how many there were when the answer was given
+  let grid = ""; // what the answer shows, as it came
+  const part = (name) => root.querySelector(`#${name}`);
+
+  // The fields
+  const boxOf = (name) => document.querySelector(`${BOXES[name]} input`);
+  const type = (box, text) => {
+    if (!box || box.value === text) return;
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(box), "value").set.call(box, text);
+    box.dispatchEvent(new Event("input", { bubbles: true })); // so that Gradio knows
+  };
+  const fill = (question) => Object.keys(BOXES).forEach((name) => type(boxOf(name), question[name]));
+  const typed = () => {
+    const words = Object.fromEntries(Object.keys(BOXES).map((name) => [name, boxOf(name).value.trim()]));
+    return { ...asked, ...words, like: words.q ? "" : asked.like };
+  };
+
+  // The address
+  const PARTS = Object.keys(NOTHING);
+  const read = () => {
+    const said = new URLSearchParams(location.search);
+    const question = Object.fromEntries(PARTS.map((name) => [name, said.get(name) || ""]));
+    return { question, photo: said.get("photo"), frame: said.get("frame") };
+  };
+  const addressOf = (question, photo, frame) => {
+    const said = new URLSearchParams(location.search); // of others' words something may stand there, too
+    const known = { ...question, photo: photo || "", frame: frame || "" };
+    Object.entries(known).forEach(([name, value]) => (value ? said.set(name, value) : said.delete(name)));
+    return location.pathname + (String(said) && `?${said}`);
+  };
+  const visit = (question) => {
+    const address = addressOf(question);
+    if (address !== location.pathname + location.search) history.pushState(null, "", address);
+  };
+  const same = (one, other) => PARTS.every((name) => one[name] === other[name]);
+  const restore = async () => {
+    const { question, photo, frame } = read();
+    if (!same(question, asked)) {
+      fill(question);
+      await ask(question, { visited: true });
+    }
+    picsift.goTo(photo, frame);
+  };
+
+  // Asking
+  const wait = (mine) => {
+    setTimeout(() => {
+      if (mine === turn && root.ariaBusy === "true") part("summary").innerHTML = '<p class="summary">Searching…</p>';
+    }, LATE_MS);
+    root.ariaBusy = "true";
+  };
+  const ask = async (question, { visited = false } = {}) => {
+    const mine = ++turn;
+    asked = { ...NOTHING, ...question };
+    if (!visited) visit(asked);
+    const beside = Object.keys(BOXES).filter((name) => name !== "q" && asked[name]).length;
+    document.querySelector("#panel button").textContent = beside ? `Filters (${beside})` : "Filters";
+    picsift.untell();
+    wait(mine);
+    const answer = (await call.ask({ question: asked, offset: 0 })) || { trouble: LOST };
+    if (mine === turn) show(answer);
+  };
+  const show = (answer) => {
+    root.ariaBusy = "false";
+    photos = answer.photos ?? photos;
+    grid = answer.grid || "";
+    const left = part("chips").contains(document.activeElement);
+    part("chips").innerHTML = answer.chips || "";
+    if (left) boxOf("q").focus(); // the chip is gone
+    part("asked").innerHTML = answer.asked || "";
+    part("summary").innerHTML = answer.summary || "";
+    if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble));
+    else part("grid").innerHTML = grid;
+    const caption = part("asked").querySelector("figcaption");
+    document.title = [asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
+    part("since").replaceChildren();
+    follow(answer.next);
+  };
+  const notice = (text) => { // where the answer would be, for as long as it would
+    const section = Object.assign(document.createElement("section"), { className: "notice trouble", role: "alert" });
+    section.append(Object.assign(document.createElement("p"), { textContent: text }));
+    return section;
+  };
+
+  // More of the same
+  const follow = (offset, trouble = "") => {
+    next = offset ?? null;
+    part("more").hidden = next === null;
+    part("more").disabled = false;
+    part("beyond").textContent = trouble;
+  };
+  const more = async () => {
+    const mine = turn;
+    part("more").disabled = true;
+    const answer = (await call.ask({ question: asked, offset: next })) || { trouble: LOST };
+    if (mine !== turn) return;
+    if (answer.trouble) return follow(next, answer.trouble);
+    const page = Object.assign(document.createElement("template"), { innerHTML: answer.grid }).content;
+    const known = new Set([...part("grid").querySelectorAll("[data-id]")].map((tile) => tile.dataset.id));
+    // Photos that were indexed meanwhile push others onto the next page.
+    const fresh = [...page.querySelectorAll(".tile")].filter(
+      (tile) => !known.has(tile.querySelector("[data-id]").dataset.id));
+    part("grid").querySelector(".tiles").append(...fresh);
+    follow(answer.next);
+  };
+
+  // The library goes on meanwhile
+  const atStart = () => same(asked, NOTHING);
+  const untouched = () => window.scrollY < 200 && part("grid").querySelectorAll(".tile").length <= PAGE
+    && !document.body.classList.contains("viewing");
+  const keepUp = async (seen) => {
+    if (photos === null || root.ariaBusy === "true" || seen.photos === photos) return;
+    if (!atStart()) return offer(seen.photos - photos);
+    const ready = part("grid").querySelector("[data-ready]");
+    if (ready) ready.textContent = seen.ready;
+    if (!untouched()) return;
+    const mine = turn;
+    const answer = await call.ask({ question: asked, offset: 0 });
+    if (mine !== turn || !answer || answer.trouble || !untouched()) return;
+    if (answer.grid === grid) photos = answer.photos;
+    else show(answer);
+  };
+  const offer = (more) => {
+    const said = more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
+    part("since").innerHTML = `${said} <button type="button">Search again</button>`;
+  };
+
+  const submit = () => ask(typed());
+  const begin = (element, server) => {
+    [root, call] = [element, server];
+    part("asked").addEventListener("click", (event) => {
+      if (event.target.closest("[data-clear]")) ask({ ...typed(), like: "", picture: "" });
+    });
+    part("chips").addEventListener("click", ({ target }) => {
+      const chip = target.closest("[data-ask]");
+      if (!chip) return;
+      const question = JSON.parse(chip.dataset.ask);
+      fill(question);
+      ask(question);
+    });
+    part("grid").addEventListener("click", (event) => {
+      const tile = event.target.closest("[data-id]");
+      const example = event.target.closest("[data-example]");
+      if (tile) picsift.open(tile.dataset.id, tile.dataset.frame);
+      if (example) {
+        type(boxOf("q"), example.dataset.example);
+        submit();
+      }
+    });
+    part("more").addEventListener("click", more);
+    part("since").addEventListener("click", ({ target }) => target.closest("button") && ask(asked));
+    picsift.viewing(part("large"), call);
+    picsift.looking(part("now"), call);
+  };
+  const start = async () => {
+    window.addEventListener("popstate", restore);
+    const { question, photo, frame } = read();
+    if (!same(question, NOTHING)) fill(question);
+    await ask(same(question, NOTHING) ? typed() : question, { visited: true });
+    picsift.goTo(photo, frame);
+  };
+
+  return {
+    addressOf: (photo, frame) => addressOf(asked, photo, frame),
+    begin,
+    keepUp,
+    start,
+    submit,
+    searchBy: (picture) => ask({ ...typed(), like: "", picture }),
+    searchLike: (like) => {
+      type(boxOf("q"), "");
+      ask({ ...typed(), like, picture: "" });
+    },
+  };
+})();

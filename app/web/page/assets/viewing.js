@@ -1,0 +1,138 @@
+// One photo, large: opening and closing it, the way to its neighbours, and what stands in when a file cannot be shown.
+Object.assign(window.picsift, (() => {
+  let root = null;
+  let call = null;
+  let turn = 0; // counts what was opened and closed: a late answer opens nothing that was closed meanwhile
+  let wanted = null; // the id of the photo that is shown, or waited for
+  let opener = null;
+  let leaving = null; // the way back that `close` takes, until it is gone
+
+  const shown = () => root.querySelector(".viewer");
+  const tiles = () => [...document.querySelectorAll("#grid [data-id]")];
+  const tileOf = (id) => document.querySelector(`#grid [data-id="${id}"]`);
+
+  const open = async (photo, frame, { visited = false } = {}) => {
+    const mine = ++turn;
+    wanted = photo;
+    tiles().forEach((tile) => (tile.ariaBusy = String(tile.dataset.id === photo)));
+    const answer = (await call.enlarge({ photo, frame })) || { trouble: "No answer came from picsift. Try again." };
+    if (mine !== turn) return;
+    if (answer.trouble) {
+      leave();
+      return picsift.tell(answer.trouble);
+    }
+    await leaving;
+    if (mine !== turn) return;
+    if (!visited) visit(photo, frame);
+    root.innerHTML = answer.large;
+    settle();
+  };
+  const visit = (photo, frame) => {
+    const address = picsift.addressOf(photo, frame);
+    if (shown()) history.replaceState(history.state, "", address);
+    else history.pushState({ viewing: true }, "", address);
+  };
+  const settle = () => {
+    tiles().forEach((tile) => (tile.ariaBusy = "false"));
+    opener = tileOf(wanted);
+    for (const step of shown().querySelectorAll("[data-step]")) step.disabled = !neighbour(Number(step.dataset.step));
+    document.body.classList.add("viewing");
+    shown().focus();
+  };
+  const hide = () => {
+    turn += 1;
+    wanted = null;
+    tiles().forEach((tile) => (tile.ariaBusy = "false"));
+    if (!shown()) return;
+    root.replaceChildren();
+    document.body.classList.remove("viewing");
+    if (opener) opener.focus({ preventScroll: true });
+  };
+  const leave = () => {
+    hide();
+    history.replaceState(null, "", picsift.addressOf());
+  };
+  const close = () => {
+    const opened = shown() && history.state && history.state.viewing; // here, and not by a link
+    if (!opened) return leave();
+    hide();
+    leaving = new Promise((gone) => window.addEventListener("popstate", gone, { once: true }));
+    leaving.then(() => (leaving = null));
+    history.back();
+  };
+  const goTo = (photo, frame) => { // as the address says
+    if (leaving) return;
+    if (!photo) hide();
+    else if (photo !== wanted) open(photo, frame || undefined, { visited: true });
+  };
+  const neighbour = (by) => {
+    const all = tiles();
+    const at = all.findIndex((tile) => tile.dataset.id === wanted);
+    return at < 0 ? undefined : all[at + by];
+  };
+  const step = (by) => {
+    const to = neighbour(by);
+    if (to) open(to.dataset.id, to.dataset.frame);
+  };
+
+  const instead = ({ target }) => { // the file cannot be read now: the thumbnail is there still
+    const { instead: other, still } = target.dataset;
+    if (still) { // a video that this browser cannot play
+      const image = Object.assign(new Image(), { alt: target.ariaLabel, src: still });
+      image.dataset.instead = other;
+      target.replaceWith(image);
+      return;
+    }
+    delete target.dataset.instead;
+    if (other) target.src = other;
+  };
+  const keepFocus = (event, dialog) => {
+    const stops = [...dialog.querySelectorAll("button:enabled, a, video")];
+    const at = stops.indexOf(document.activeElement);
+    const to = event.shiftKey ? at - 1 : at + 1;
+    event.preventDefault();
+    stops[(to + stops.length) % stops.length].focus();
+  };
+  const press = (event) => {
+    if (event.key === "Escape" && wanted !== null) close(); // what is waited for, too
+    if (!shown()) return;
+    if (event.key === "ArrowLeft") step(-1);
+    else if (event.key === "ArrowRight") step(1);
+    else if (event.key === "Tab") keepFocus(event, shown());
+  };
+  const click = (event) => {
+    const at = (what) => event.target.closest(`[data-${what}]`);
+    if (at("close") || event.target.matches("figure")) close();
+    else if (at("open")) open(at("open").dataset.open);
+    else if (at("step")) step(Number(at("step").dataset.step));
+    else if (at("like")) {
+      const like = wanted;
+      hide();
+      picsift.searchLike(like);
+      window.scrollTo({ top: 0 });
+    }
+  };
+
+  // A swipe over the photo, by one finger and while it is not enlarged, leads to its neighbour.
+  let from = null;
+  const touch = ({ touches, target }) => {
+    const one = touches.length === 1 && target.closest("figure") && !target.closest("video");
+    from = one && window.visualViewport.scale <= 1.01 ? touches[0] : null;
+  };
+  const lift = ({ changedTouches }) => {
+    if (!from) return;
+    const [right, down] = [changedTouches[0].clientX - from.clientX, changedTouches[0].clientY - from.clientY];
+    from = null;
+    if (Math.abs(right) > 48 && Math.abs(right) > 2 * Math.abs(down)) step(right < 0 ? 1 : -1);
+  };
+
+  const viewing = (element, functions) => {
+    [root, call] = [element, functions];
+    element.addEventListener("click", click);
+    element.addEventListener("touchstart", touch, { passive: true });
+    element.addEventListener("touchend", lift, { passive: true });
+    element.addEventListener("error", instead, true);
+    document.addEventListener("keydown", press);
+  };
+  return { goTo, open, viewing };
+})());

@@ -1,0 +1,55 @@
+"""What the page asks, as it stands in its address: words, filters beside them, a picture or a photo. Pure.
+
+It comes from a browser, so that it may be anything until it is a Question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Question:
+    """What stands in the page's fields, as typed; "" where nothing does.
+
+    Attributes:
+        q: words, in the query language.
+        after: a date, as in the query language; so are the other three.
+        before: a date.
+        folder: a folder.
+        place: a place.
+        like: the id of the photo whose likes are wanted; words do not count beside it.
+        picture: the token of a picture that was dropped in.
+    """
+
+    q: str = ""
+    after: str = ""
+    before: str = ""
+    folder: str = ""
+    place: str = ""
+    like: str = ""
+    picture: str = ""
+
+    @classmethod
+    def of(cls, sent: object) -> Question:
+        """The question that was sent; what is no text in it counts as not asked."""
+        known = sent if isinstance(sent, dict) else {}
+        texts = {part.name: _text(known.get(part.name)) for part in fields(cls)}
+        return cls(**(texts | {"q": ""} if texts["like"] else texts))
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked at all."""
+        return any(getattr(self, part.name) for part in fields(self))
+
+
+def _text(value: object) -> str:
+    """A text that is valid Unicode and not blank."""
+    text = value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+    return text if text.strip() else ""
+
+
+def whole_number(value: object) -> int | None:
+    """The number that was sent, or that digits stand for, as far as SQLite counts; None where it is none."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
+        value = int(value)
+    return value if type(value) is int and 0 <= value < 2**63 else None

@@ -1,0 +1,66 @@
+"""The browser that the page's tests run in, and what they do in it again and again.
+
+Set PICSIFT_SCREENSHOTS to a folder to look at what the tests saw.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app.cli.demo import find_photos
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+in_a_browser = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
+]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
+SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
+PHOTOS = len(find_photos()) + 43  # the demo's, one of a hostile name, a turned one, forty plain ones, a copy
+HOSTILE = '"><img src=x onerror=alert(1)>{{x}}${y}.jpg'
+
+
+def shoot(page, request, name):
+    """Keep a picture of the page, where that was asked for."""
+    if folder := os.environ.get("PICSIFT_SCREENSHOTS"):
+        page.wait_for_timeout(700)
+        page.screenshot(path=Path(folder, f"{request.node.callspec.params['size']}-{name}.png"))
+
+
+def search(page, words):
+    page.fill("#words input", words)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#summary .summary")
+
+
+def fits(page):
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def slow_down(page, lateness, lost="false"):
+    """Have what Python answers come later by so many milliseconds, and count what came in `window.came`.
+
+    Args:
+        page: an open page.
+        lateness: JavaScript, an expression of `name`, the function that was called, and of `sent`, what it was sent.
+        lost: the same; whether the answer never comes.
+    """
+    page.evaluate(
+        """([lateness, lost]) => {
+            window.fetched ??= window.fetch;
+            window.came = 0;
+            const [late, none] = [lateness, lost].map((text) => new Function("name", "sent", `return ${text}`));
+            window.fetch = async (address, options) => {
+                if (!String(address).includes("component_server")) return window.fetched(address, options);
+                const { fn_name: name, data: sent } = JSON.parse(options.body);
+                if (name === "look") return window.fetched(address, options);
+                const answer = await window.fetched(address, options);
+                await new Promise((resolve) => setTimeout(resolve, late(name, sent)));
+                setTimeout(() => (window.came += 1), 100); // once the page has taken it in
+                return none(name, sent) ? new Response("", { status: 503 }) : answer;
+            };
+        }""",
+        [lateness, lost],
+    )

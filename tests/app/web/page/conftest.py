@@ -1,0 +1,84 @@
+"""A browser, and the page over a library of sample photos, served from this process."""
+
+import asyncio
+import shutil
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+
+from app.bootstrap import build_services
+from app.cli.demo import copy_photos
+from app.settings import Settings
+from indexer.pipeline import sync
+from tests.app.serving import running
+from tests.app.web.page.browsers import ARGUMENTS, CHROMIUM, HOSTILE, SIZES
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory, tiny_model_path):
+    """Services over sample photos, troubles among them: a hostile name, a turned TIFF."""
+    folder = tmp_path_factory.mktemp("browser")
+    assert copy_photos(folder / "photos") >= 15
+    Image.new("RGB", (300, 200), "teal").save(folder / "photos" / HOSTILE)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (900, 600), "orange").save(folder / "photos" / "turned.tif", exif=turned)
+    for number in range(40):
+        Image.new("RGB", (90, 60 + number), (6 * number, 90, 200)).save(folder / "photos" / f"plain{number:02}.png")
+    shutil.copyfile(folder / "photos" / "plain07.png", folder / "photos" / "another.png")
+    settings = Settings(library=folder / "library", model=str(tiny_model_path), device="cpu")
+    services = build_services(settings, create=True)
+    sync(services.library, services.embedder, [folder / "photos"], workers=1, batch_size=16, max_pixels=50_000_000)
+    yield services
+    services.close()
+
+
+@pytest.fixture(scope="module")
+def address(library, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch, running(library, patch, tmp_path_factory.mktemp("run")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="module", params=list(SIZES))
+def size(request, browser):
+    """A browser window of a kind, whose cache holds the page's scripts after the first test."""
+    width, height = SIZES[request.param]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, has_touch=request.param == "phone", color_scheme="light"
+    )
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(size, address):
+    """A page that fails the test when it asks another host for anything, or an error stands in its console."""
+    page = size.new_page()
+    page.set_default_timeout(60_000)
+    asked, errors, refused = [], [], []
+    page.on("request", lambda sent: asked.append(sent.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("response", lambda sent: refused.append(sent.url) if sent.status == 415 else None)
+    page.goto(address)
+    page.wait_for_selector(".notice")
+    yield page
+    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.close()
+    size.clear_cookies()
+    elsewhere = [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)]
+    assert not elsewhere
+    assert set(refused) <= {f"{address}/api/v1/pictures"}
+    assert not [error for error in errors if "status of 415" not in error]  # a picture that is none

@@ -1,0 +1,154 @@
+"""The page in a real browser while answers are slow, come out of order, or never come."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.app.web.page.browsers import in_a_browser, search, shoot, slow_down
+
+pytestmark = [*in_a_browser, pytest.mark.parametrize("size", ["desktop"], indirect=True)]
+
+
+def ask(page, words):
+    page.fill("#words input", words)
+    page.keyboard.press("Enter")
+
+
+def have_come(page, answers):
+    page.wait_for_function(f"window.came === {answers}")
+
+
+def test_the_last_question_wins(page):
+    slow_down(page, "sent.question.q === 'after:2090' ? 3000 : 1500")
+    ask(page, "after:2090")
+    page.wait_for_selector("text=Searching…")
+    ask(page, "anything")
+    page.wait_for_selector(".tile")
+    have_come(page, 2)
+    assert page.locator(".tile").count() == 48
+    assert page.locator(".notice").count() == 0
+    assert "Searched" in page.inner_text("#summary")
+
+    slow_down(page, "1500")
+    page.click("#more")
+    ask(page, "after:2090")
+    page.wait_for_selector("text=No photo passes these filters")
+    have_come(page, 2)
+    assert page.locator(".tile").count() == 0, "more of the old is not the new question's"
+    assert not page.is_visible("#more")
+
+
+def test_a_late_answer_opens_nothing_that_was_closed(page):
+    search(page, "anything")
+    tiles = page.locator(".tile button")
+    names = page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)")
+    slow_down(page, "1500")
+    tiles.first.click()
+    page.keyboard.press("Escape")
+    have_come(page, 1)
+    assert page.locator(".viewer").count() == 0
+
+    slow_down(page, f"sent.photo === '{tiles.first.get_attribute('data-id')}' ? 0 : 1500")
+    leave = (lambda: page.keyboard.press("Escape"), lambda: page.click("[data-close]"), page.go_back)
+    for close in leave:
+        tiles.first.click()
+        page.wait_for_selector(".viewer")
+        page.keyboard.press("ArrowRight")
+        close()
+        page.wait_for_selector(".viewer", state="detached")
+    tiles.first.click()
+    page.wait_for_selector(".viewer")
+    have_come(page, 7)
+    assert page.inner_text(".viewer h2") == names[0]
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("name => document.querySelector('.viewer h2').innerText === name", arg=names[2])
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".viewer", state="detached")
+    assert page.evaluate("document.activeElement.dataset.id") == tiles.nth(2).get_attribute("data-id")
+
+
+def test_an_error_stands_where_the_answer_would_be(page, request):
+    search(page, "anything")
+    ask(page, "camra:canon")
+    page.get_by_role("alert").filter(has_text="did you mean camera:?").wait_for()
+    assert (page.locator(".tile").count(), page.is_visible("#more"), page.inner_text("#summary")) == (0, False, "")
+    shoot(page, request, "9-error")
+    search(page, "anything")
+    assert (page.locator(".tile").count(), page.get_by_role("alert").count()) == (48, 0)
+
+    slow_down(page, "0", lost="sent.offset")
+    page.click("#more")
+    page.wait_for_selector("#beyond:has-text('No answer came from picsift')")
+    assert page.locator(".tile").count() == 48
+    slow_down(page, "0")
+    page.click("#more")
+    page.wait_for_selector("#more", state="hidden")
+    assert page.locator(".tile").count() > 48
+    assert page.inner_text("#beyond") == ""
+
+    slow_down(page, "0", lost="true")
+    page.locator(".tile button").first.click()
+    page.get_by_role("alert").filter(has_text="No answer came").wait_for()
+    ask(page, "anything")
+    page.get_by_role("alert").filter(has_text="Search again").wait_for()
+    assert (page.locator(".tile").count(), page.locator(".told").count()) == (0, 0)
+
+
+def test_the_address_holds_the_question_and_the_open_photo(page):
+    page.click("#panel button")
+    page.fill("#after input", "1990")
+    search(page, "anything")
+    assert urlsplit(page.url).query == "q=anything&after=1990"
+    page.locator(".tile button").nth(1).click()
+    page.wait_for_selector(".viewer")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "document.querySelectorAll('.tile button')[2].dataset.id === new URLSearchParams(location.search).get('photo')"
+    )
+    name = page.locator(".tile img").nth(2).get_attribute("alt")
+
+    page.reload()
+    page.wait_for_selector(".viewer")
+    assert page.inner_text(".viewer h2") == name
+    assert (page.input_value("#words input"), page.input_value("#after input")) == ("anything", "1990")
+    assert page.locator(".tile").count() == 48
+    page.go_back()  # from the photo to the pictures, though it was stepped to
+    page.wait_for_selector(".viewer", state="detached")
+    assert urlsplit(page.url).query == "q=anything&after=1990"
+
+    ask(page, "after:2090")
+    page.wait_for_selector("text=No photo passes these filters")
+    page.go_back()
+    page.wait_for_selector(".tile")
+    assert page.input_value("#words input") == "anything"
+    page.go_back()
+    page.wait_for_selector(".notice.home")
+    assert (page.input_value("#words input"), page.input_value("#after input")) == ("", "")
+    page.go_forward()
+    page.wait_for_selector("#summary .summary")
+    assert page.input_value("#after input") == "1990"
+
+    page.locator(".tile button").first.click()
+    page.wait_for_selector(".viewer")
+    page.click("text=More like this")
+    page.wait_for_selector(".asked")
+    assert page.locator(".viewer").count() == 0
+    page.go_back()
+    page.wait_for_selector(".viewer")
+    page.wait_for_selector(".asked", state="detached")
+
+
+def test_a_link_to_a_photo_opens_it_and_closing_it_leaves_the_page(page, address):
+    page.locator(".tile button").first.click()
+    page.wait_for_selector(".viewer")
+    page.goto(page.url)  # as a link that was copied
+    page.wait_for_selector(".viewer")
+    page.evaluate("history.replaceState(null, '', location.href)")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".viewer", state="detached")
+    assert (page.url, page.locator(".tile").count()) == (f"{address}/", 48)
+    page.goto(f"{address}/?photo=999999&q=anything")
+    page.get_by_role("alert").filter(has_text="no longer in the library").wait_for()
+    assert page.locator(".tile").count() == 48
+    assert urlsplit(page.url).query == "q=anything"

@@ -15,6 +15,7 @@ from indexer.catalog.frame_ids import number_of, photo_of
 from indexer.catalog.records import PhotoRecord
 
 MOST_MATCHES = 100_000  # that are counted, or put in order of date
+LOOKS_LIKE = 0.5  # relevance from which a photo fits a query
 FIRST_LOOK = 512  # photos, when all are asked for
 
 Newest = Callable[..., list[int]]
@@ -80,7 +81,8 @@ class Matches:
         if not len(scores):
             return None
         best = self._calibration.relevance(float(scores[0]))
-        return f"nothing here looks like that: the nearest photo has a relevance of {best:.2f}."
+        what = "nothing here looks like that" if best < LOOKS_LIKE else "no photo fits so well"
+        return f"{what}: the nearest has a relevance of {best:.2f}."
 
     def _judged(self, hit: Hit) -> Hit:
         if self._calibration is None or hit.score is None:

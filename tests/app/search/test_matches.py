@@ -78,5 +78,6 @@ def test_by_date_there_is_an_end_only_where_the_matches_end():
 def test_why_there_is_none():
     assert "nothing here looks like that" in matches_of(Shelf([0.3])).why_none()
     assert f"{HALF.relevance(0.3):.2f}" in matches_of(Shelf([0.3])).why_none()
+    assert "no photo fits so well" in matches_of(Shelf([0.6]), least=0.99).why_none()
     assert matches_of(Shelf([])).why_none() is None
     assert matches_of(Shelf([0.3]), calibration=None).why_none() is None

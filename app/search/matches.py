@@ -13,6 +13,7 @@ from app.search.background import Calibration
 from app.search.ranking import Hit, Nearest, one_each, page
 from indexer.catalog.frame_ids import number_of, photo_of
 from indexer.catalog.records import PhotoRecord
+from indexer.errors import QueryError
 
 MOST_MATCHES = 100_000  # that are counted, or put in order of date
 LOOKS_LIKE = 0.5  # relevance from which a photo fits a query
@@ -90,6 +91,20 @@ class Matches:
         return replace(hit, relevance=round(self._calibration.relevance(hit.score), 4))
 
 
+def matching(nearest: Nearest, calibration: Calibration | None) -> NDArray[np.int64]:
+    """The ids (n,) of all photos that look like what was looked for.
+
+    Raises:
+        QueryError: relevance is unknown.
+    """
+    if calibration is None:
+        raise QueryError(
+            "NOT leaves out what matches, and this library's model cannot tell what does. Write - instead."
+        )
+    ids = _all_of(_above(nearest, calibration.least_cosine(LOOKS_LIKE)), bounded=False)[0]
+    return np.unique(photo_of(ids))
+
+
 def _above(nearest: Nearest, least: float) -> Nearest:
     """The same without what scores less; fewer than asked for when no more score so much."""
 
@@ -101,11 +116,11 @@ def _above(nearest: Nearest, least: float) -> Nearest:
     return found
 
 
-def _all_of(nearest: Nearest) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Every photo's best frame with its score, best first."""
+def _all_of(nearest: Nearest, *, bounded: bool = True) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Every photo's best frame with its score, best first; `MOST_MATCHES` of them, or all."""
     single, wanted = one_each(nearest), FIRST_LOOK
     while True:
         ids, scores = single(wanted)
-        if len(ids) < wanted or wanted >= MOST_MATCHES:
+        if len(ids) < wanted or (bounded and wanted >= MOST_MATCHES):
             return ids, scores
-        wanted = min(wanted * 8, MOST_MATCHES)
+        wanted = min(wanted * 8, MOST_MATCHES) if bounded else wanted * 8

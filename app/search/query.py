@@ -60,6 +60,7 @@ class Query:
         text: words to look for, filters already taken out (see `language/parsing.py`).
         terms: what to look for instead of the text, where that is more than plain words; the text is then how it
             was written.
+        unwanted: what photos must not show: those that match one of these are no hits; their weights say nothing.
         image: a picture to look for.
         filter: which photos may be hits.
         limit: hits wanted, 1 to MAX_LIMIT.
@@ -71,6 +72,7 @@ class Query:
 
     text: str = ""
     terms: tuple[Term, ...] = ()
+    unwanted: tuple[Term, ...] = ()
     image: Picture | None = None
     filter: PhotoFilter = field(default_factory=PhotoFilter)
     limit: int = 20
@@ -86,7 +88,7 @@ def check(query: Query) -> None:
     Raises:
         QueryError: there is not, saying what is wrong.
     """
-    if not query.text.strip() and query.image is None and not query.filter:
+    if not (query.text.strip() or query.unwanted or query.filter) and query.image is None:
         raise QueryError(NOTHING)
     if len(query.text) > MAX_TEXT:
         raise QueryError(f"the query has {len(query.text):,} characters; at most {MAX_TEXT:,} are taken. Shorten it.")

@@ -6,6 +6,7 @@ It parses no text (`query.py`), embeds nothing (`query_embedder.py`) and orders 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search.background import Sought
-from app.search.batching import Batcher
 from app.search.hints import folder_hint
-from app.search.index_pass import Found, Look, index_passes
+from app.search.index_pass import Look, index_passes, nearest_but, nearest_of
 from app.search.library_background import LibraryBackground
 from app.search.live_index import LiveIndex
-from app.search.matches import Matches
+from app.search.matches import Matches, matching
 from app.search.picture_decoder import PictureDecoder
-from app.search.query import Picture, Query, check, check_page
+from app.search.query import Picture, Query, Term, check, check_page
 from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit
 from app.search.recent_photos import RecentPhotos
@@ -103,8 +103,10 @@ class SearchService:
         allowed = None
         if query.filter:
             allowed = self._library.catalog.allowed_ids(model.id, query.filter)
-            if not len(allowed) or not (query.text.strip() or query.image):
-                return self._newest(name, allowed, model.name, query, started)
+        if query.unwanted:
+            allowed = self._without(query.unwanted, model, allowed)
+        if allowed is not None and not (len(allowed) and (query.text.strip() or query.image)):
+            return self._newest(name, allowed, model.name, query, started)
         return self._answer(name, self._embedder.sought(query, model), model, query, started, allowed)
 
     def similar(
@@ -175,7 +177,7 @@ class SearchService:
         calibration = background.calibration(sought) if background else None
         total = len(index) - len(frames) - (leave_out is not None) if allowed is None else len(allowed)
         matches = Matches(
-            lambda k: _nearest(self._passes, Look(index, sought.vector, k, within), leave_out, own),
+            lambda k: nearest_but(self._passes, Look(index, sought.vector, k, within), leave_out, own),
             self._photos,
             calibration,
             query.min_relevance,
@@ -189,6 +191,20 @@ class SearchService:
         hint = matches.why_none() if total and count == 0 else None
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(name, model.name, total, took_ms, hits, found.has_more, hint, count)
+
+    def _without(
+        self, unwanted: Sequence[Term], model: ModelRecord, allowed: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        """The photos allowed but for those that match one of the terms; of a video each frame counts."""
+        index = self.live.index(model)
+        background = self._background.of(model, index)
+        left = np.unique(photo_of(index.ids())) if allowed is None else allowed
+        for term in unwanted:
+            sought = self._embedder.sought(Query(terms=(replace(term, weight=1.0),)), model)
+            calibration = background.calibration(sought) if background else None
+            look = Look(index, sought.vector, 0)
+            left = np.setdiff1d(left, matching(partial(nearest_of, look), calibration))
+        return left
 
     def _newest(
         self, name: str, allowed: NDArray[np.int64] | None, model: str, query: Query, started: float
@@ -221,13 +237,6 @@ class SearchService:
                 f"no photo with the id {photo_id} can be searched by. It was removed, or has to be indexed again."
             )
         return None if vector is None else vector.astype(np.float32)
-
-
-def _nearest(passes: Batcher[Look, Found], look: Look, leave_out: int | None, own: int) -> Found:
-    """The nearest without the photo `leave_out`, which has `own` vectors."""
-    ids, scores = passes(replace(look, k=look.k + own))
-    kept = slice(look.k) if leave_out is None else np.flatnonzero(photo_of(ids) != leave_out)[: look.k]
-    return ids[kept], scores[kept]
 
 
 def _with_words(query: Query) -> Query:

@@ -1,11 +1,14 @@
 """What relevance is measured against: made once, kept beside the index, made again when it has to be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from app.search.language.parsing import parse
 from app.search.library_background import FILE, LibraryBackground
 from app.search.query import Query
-from indexer.errors import ModelError
+from indexer.errors import ModelError, QueryError
 from tests.app.colours import ColourEmbedder, names
 
 NAMES = ("red", "green", "blue", "yellow", "purple", "black")
@@ -116,6 +119,28 @@ def test_a_search_finds_what_is_asked_for_and_nothing_else(services, monkeypatch
     everything = services.search.search(Query(text="black"))
     assert len(everything.hits) == everything.matches == 5
     assert all(hit.relevance < 0.5 for hit in everything.hits)
+
+
+@pytest.mark.relevance
+def test_not_leaves_out_what_matches(services, monkeypatch):
+    monkeypatch.setattr(services.search._background, "_names", lambda: NAMES)
+
+    def found(text, **asked):
+        result = services.search.search(replace(parse(text), **asked))
+        return set(names(result.hits)), result.total
+
+    everything = {"red.png", "green.png", "blue.png", "yellow.jpg", "purple.jpg"}
+    assert found("NOT blue") == (everything - {"blue.png"}, 4)
+    assert found("purple NOT blue NOT red") == (everything - {"blue.png", "red.png"}, 3)
+    assert found("red NOT red", min_relevance=0.5) == (set(), 4)
+    assert found("red NOT black") == (everything, 5)
+    assert found("NOT yellow folder:trip") == ({"purple.jpg"}, 1)
+    assert found("red NOT yellow NOT purple folder:trip") == (set(), 0)
+
+
+def test_not_says_where_relevance_is_unknown(services):
+    with pytest.raises(QueryError, match="cannot tell what does"):
+        services.search.search(parse("red NOT blue"))
 
 
 @pytest.mark.relevance

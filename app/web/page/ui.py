@@ -41,7 +41,7 @@ ANSWERS = """
 <div id="chips"></div>
 <div id="asked"></div>
 <div id="summary" role="status"></div>
-<p id="since"></p>
+<p id="since" role="status"></p>
 <div id="grid"></div>
 <p id="beyond"></p>
 <button type="button" id="more" hidden>More results</button>
@@ -122,7 +122,8 @@ class Actions:
         """A page of hits for a question; without one, of the newest photos. Its parts stand above any answer."""
         asked = sent if isinstance(sent, dict) else {}
         question = Question.of(asked.get("question"))
-        return {"chips": chips(question), **self._answer(question, whole_number(asked.get("offset")) or 0)}
+        answer = self._answer(question, whole_number(asked.get("offset")) or 0)
+        return {"chips": chips(question, picture="trouble" in answer), **answer}
 
     @explained
     def _answer(self, question: Question, offset: int) -> Answer:

@@ -4,7 +4,7 @@
 window.picsift = (() => {
   const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
   const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "" };
-  const LOST = "No answer came from picsift. Is it still running? Search again to see.";
+  const LOST = "No answer came from picsift. Is it still running? Then search again, or reload this page.";
   const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
 
@@ -73,7 +73,9 @@ window.picsift = (() => {
     picsift.untell();
     wait(mine);
     const answer = (await call.ask({ question: asked, offset: 0 })) || { trouble: LOST };
-    if (mine === turn) show(answer);
+    if (mine !== turn) return;
+    show(answer);
+    if (!visited) window.scrollTo({ top: 0 }); // the bar is there wherever one is
   };
   const show = (answer) => {
     root.ariaBusy = "false";

@@ -18,7 +18,8 @@ Object.assign(window.picsift, (() => {
     const answer = (await call.enlarge({ photo, frame })) || { trouble: "No answer came from picsift. Try again." };
     if (mine !== turn) return;
     if (answer.trouble) {
-      leave();
+      if (shown()) wanted = shown().dataset.photo; // a step that failed leaves the photo that is open
+      else leave();
       return picsift.tell(answer.trouble);
     }
     await leaving;
@@ -109,7 +110,6 @@ Object.assign(window.picsift, (() => {
       const like = wanted;
       hide();
       picsift.searchLike(like);
-      window.scrollTo({ top: 0 });
     }
   };
 

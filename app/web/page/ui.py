@@ -172,7 +172,7 @@ def _opened(shown: Shown, library: Path) -> Answer:
 
 def lay_out(actions: Actions) -> list[Any]:
     """Place the components, top to bottom; the events that ask. Call it within a Blocks."""
-    gr.HTML('<header class="brand"><h1>picsift</h1></header>', elem_id="brand")
+    gr.HTML('<header><h1><a href="./">picsift</a></h1></header>', elem_id="brand")
     with gr.Column(elem_id="ask"):
         with gr.Row(elem_id="bar"):
             words = _textbox("Search your photos", "Search your photos", elem_id="words", autofocus=True)

@@ -131,6 +131,19 @@ def test_the_address_holds_the_question_and_the_open_photo(page):
 
     page.locator(".tile button").first.click()
     page.wait_for_selector(".viewer")
+    page.evaluate(  # a question in the moment in which a photo closes
+        """() => {
+            document.querySelector("[data-close]").click();
+            document.querySelector("#brand a").click();
+        }"""
+    )
+    page.wait_for_selector(".notice.home")
+    page.go_back()
+    page.wait_for_selector("#summary .summary")
+    assert (urlsplit(page.url).query, page.locator(".viewer").count()) == ("q=anything&after=1990", 0)
+
+    page.locator(".tile button").first.click()
+    page.wait_for_selector(".viewer")
     page.click("text=More like this")
     page.wait_for_selector(".asked")
     assert page.locator(".viewer").count() == 0

@@ -15,12 +15,17 @@ from indexer.errors import QueryError
 BESIDE = ("after", "before", "folder", "place")  # fields that are filters of the same name
 
 
-def chips(question: Question) -> str:
-    """All parts of the question but its picture, as HTML; "" without any.
+def chips(question: Question, *, picture: bool = False) -> str:
+    """All parts of the question, as HTML; "" without any.
 
     What stands in the fields beside the words is among them, understood or not, since their panel may be closed.
+
+    Args:
+        question: what is asked.
+        picture: whether the picture, or the photo whose likes are asked for, is one too: where it is not shown itself.
     """
-    shown = "".join(_chip(text, rest) for text, rest in (*_of_words(question), *_of_fields(question)))
+    found = [*_of_words(question), *_of_fields(question), *(_of_pictures(question) if picture else ())]
+    shown = "".join(_chip(text, rest) for text, rest in found)
     return f'<ul class="chips" aria-label="What is asked">{shown}</ul>' if shown else ""
 
 
@@ -35,6 +40,11 @@ def _of_words(question: Question) -> list[tuple[str, Question]]:
 def _of_fields(question: Question) -> list[tuple[str, Question]]:
     named = ((name, getattr(question, name).strip()) for name in BESIDE)
     return [(f"{name}:{value}", replace(question, **{name: ""})) for name, value in named if value]
+
+
+def _of_pictures(question: Question) -> list[tuple[str, Question]]:
+    named = {"like": "photos like another", "picture": "your picture"}
+    return [(text, replace(question, **{name: ""})) for name, text in named.items() if getattr(question, name)]
 
 
 def _chip(text: str, rest: Question) -> str:

@@ -42,7 +42,7 @@ ANSWERS = """
 <div id="asked"></div>
 <div id="summary" role="status"></div>
 <label id="least" hidden>Match at least <input type="range" min="0" max="1" step="0.05"><output></output></label>
-<p id="since"></p>
+<p id="since" role="status"></p>
 <div id="grid"></div>
 <p id="beyond"></p>
 <button type="button" id="more" hidden>More results</button>
@@ -123,7 +123,8 @@ class Actions:
         """A page of hits for a question; without one, of the newest photos. Its parts stand above any answer."""
         asked = sent if isinstance(sent, dict) else {}
         question = Question.of(asked.get("question"))
-        return {"chips": chips(question), **self._answer(question, whole_number(asked.get("offset")) or 0)}
+        answer = self._answer(question, whole_number(asked.get("offset")) or 0)
+        return {"chips": chips(question, picture="trouble" in answer), **answer}
 
     @explained
     def _answer(self, question: Question, offset: int) -> Answer:
@@ -173,7 +174,7 @@ def _opened(shown: Shown, library: Path) -> Answer:
 
 def lay_out(actions: Actions) -> list[Any]:
     """Place the components, top to bottom; the events that ask. Call it within a Blocks."""
-    gr.HTML('<header class="brand"><h1>picsift</h1></header>', elem_id="brand")
+    gr.HTML('<header><h1><a href="./">picsift</a></h1></header>', elem_id="brand")
     with gr.Column(elem_id="ask"):
         with gr.Row(elem_id="bar"):
             words = _textbox("Search your photos", "Search your photos", elem_id="words", autofocus=True)

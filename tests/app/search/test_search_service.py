@@ -93,6 +93,22 @@ def test_filters_alone_give_the_newest_first_page_by_page(search, world):
     assert not world.embedder.texts
 
 
+def test_without_a_question_the_newest_of_all_sound_photos_come_page_by_page(world, tmp_path):
+    (world.photos / "broken.jpg").write_bytes(b"no picture")
+    world.index()
+    service = world.services().search
+    first, rest = service.newest(limit=2), service.newest(limit=9, offset=2)
+    assert (first.total, first.has_more, rest.has_more) == (5, True, False)
+    found = names([*first.hits, *rest.hits])
+    assert sorted(found) == ["blue.png", "green.png", "purple.jpg", "red.png", "yellow.jpg"]
+    assert found[:2] == ["yellow.jpg", "purple.jpg"]
+    assert {hit.score for hit in first.hits} == {None}
+    with pytest.raises(QueryError, match="limit"):
+        service.newest(limit=0)
+    (tmp_path / "empty").mkdir()
+    assert World(tmp_path / "empty").services().search.newest().hits == []
+
+
 def test_a_folder_that_is_none_has_its_neighbours_named(search):
     result = search.search(parse("red folder:tripp"))
     assert (result.total, result.hits) == (0, [])

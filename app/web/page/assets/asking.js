@@ -4,7 +4,7 @@
 window.picsift = (() => {
   const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
   const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", least: "" };
-  const LOST = "No answer came from picsift. Is it still running? Search again to see.";
+  const LOST = "No answer came from picsift. Is it still running? Then search again, or reload this page.";
   const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
 
@@ -49,6 +49,7 @@ window.picsift = (() => {
   };
   const same = (one, other) => PARTS.every((name) => one[name] === other[name]);
   const restore = async () => {
+    if (picsift.left()) return;
     const { question, photo, frame } = read();
     if (!same(question, asked)) {
       fill(question);
@@ -60,20 +61,26 @@ window.picsift = (() => {
   // Asking
   const wait = (mine) => {
     setTimeout(() => {
-      if (mine === turn && root.ariaBusy === "true") part("summary").innerHTML = '<p class="summary">Searching…</p>';
+      if (mine === turn && root.ariaBusy === "true") part("summary").innerHTML = '<p class="waiting">Searching…</p>';
     }, LATE_MS);
     root.ariaBusy = "true";
   };
   const ask = async (question, { visited = false } = {}) => {
     const mine = ++turn;
     asked = { ...NOTHING, ...question };
-    if (!visited) visit(asked);
+    if (!visited) {
+      await picsift.left(); // else the way back from a photo would lead past the new address
+      if (mine !== turn) return;
+      visit(asked);
+    }
     const beside = Object.keys(BOXES).filter((name) => name !== "q" && asked[name]).length;
     document.querySelector("#panel button").textContent = beside ? `Filters (${beside})` : "Filters";
     picsift.untell();
     wait(mine);
     const answer = (await call.ask({ question: asked, offset: 0 })) || { trouble: LOST };
-    if (mine === turn) show(answer);
+    if (mine !== turn) return;
+    show(answer);
+    if (!visited) window.scrollTo({ top: 0 }); // the bar is there wherever one is
   };
   const show = (answer) => {
     root.ariaBusy = "false";
@@ -112,6 +119,7 @@ window.picsift = (() => {
     part("beyond").textContent = trouble;
   };
   const more = async () => {
+    if (next === null || part("more").disabled || root.ariaBusy === "true") return; // of what is going, there is no more
     const mine = turn;
     part("more").disabled = true;
     const answer = (await call.ask({ question: asked, offset: next })) || { trouble: LOST };
@@ -178,7 +186,14 @@ window.picsift = (() => {
     picsift.viewing(part("large"), call);
     picsift.looking(part("now"), call);
   };
+  const goHome = (event) => { // without loading the page anew, unless that is asked for
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    fill(NOTHING);
+    ask(NOTHING);
+  };
   const start = async () => {
+    document.querySelector("#brand a").addEventListener("click", goHome);
     window.addEventListener("popstate", restore);
     const { question, photo, frame } = read();
     if (!same(question, NOTHING)) fill(question);
@@ -189,7 +204,9 @@ window.picsift = (() => {
   return {
     addressOf: (photo, frame) => addressOf(asked, photo, frame),
     begin,
+    hasMore: () => next !== null,
     keepUp,
+    more,
     start,
     submit,
     searchBy: (picture) => ask({ ...typed(), like: "", picture }),

@@ -4,14 +4,18 @@ Object.assign(window.picsift, (() => {
   const LOOK_MS = 3000; // between two looks at what is being indexed
 
   const looking = (element, call) => {
+    let timer = null;
     const look = async () => {
+      clearTimeout(timer);
       const seen = document.hidden ? undefined : await call.look({});
       if (seen && !seen.trouble) {
         if (element.innerHTML !== seen.now) element.innerHTML = seen.now;
         await picsift.keepUp(seen);
       }
-      setTimeout(look, LOOK_MS);
+      clearTimeout(timer); // of a look that went on meanwhile
+      timer = setTimeout(look, LOOK_MS);
     };
+    document.addEventListener("visibilitychange", look); // at once when somebody is back
     look();
   };
 

@@ -18,7 +18,8 @@ Object.assign(window.picsift, (() => {
     const answer = (await call.enlarge({ photo, frame })) || { trouble: "No answer came from picsift. Try again." };
     if (mine !== turn) return;
     if (answer.trouble) {
-      leave();
+      if (shown()) wanted = shown().dataset.photo; // a step that failed leaves the photo that is open
+      else leave();
       return picsift.tell(answer.trouble);
     }
     await leaving;
@@ -35,7 +36,7 @@ Object.assign(window.picsift, (() => {
   const settle = () => {
     tiles().forEach((tile) => (tile.ariaBusy = "false"));
     opener = tileOf(wanted);
-    for (const step of shown().querySelectorAll("[data-step]")) step.disabled = !neighbour(Number(step.dataset.step));
+    for (const step of shown().querySelectorAll("[data-step]")) step.disabled = isLast(Number(step.dataset.step));
     document.body.classList.add("viewing");
     shown().focus();
   };
@@ -61,7 +62,6 @@ Object.assign(window.picsift, (() => {
     history.back();
   };
   const goTo = (photo, frame) => { // as the address says
-    if (leaving) return;
     if (!photo) hide();
     else if (photo !== wanted) open(photo, frame || undefined, { visited: true });
   };
@@ -70,9 +70,12 @@ Object.assign(window.picsift, (() => {
     const at = all.findIndex((tile) => tile.dataset.id === wanted);
     return at < 0 ? undefined : all[at + by];
   };
-  const step = (by) => {
+  const isLast = (by) => !neighbour(by) && !(by > 0 && tileOf(wanted) && picsift.hasMore());
+  const step = async (by) => {
+    const from = wanted;
+    if (by > 0 && !neighbour(by)) await picsift.more();
     const to = neighbour(by);
-    if (to) open(to.dataset.id, to.dataset.frame);
+    if (to && wanted === from) open(to.dataset.id, to.dataset.frame);
   };
 
   const instead = ({ target }) => { // the file cannot be read now: the thumbnail is there still
@@ -109,7 +112,6 @@ Object.assign(window.picsift, (() => {
       const like = wanted;
       hide();
       picsift.searchLike(like);
-      window.scrollTo({ top: 0 });
     }
   };
 
@@ -134,5 +136,5 @@ Object.assign(window.picsift, (() => {
     element.addEventListener("error", instead, true);
     document.addEventListener("keydown", press);
   };
-  return { goTo, open, viewing };
+  return { goTo, left: () => leaving, open, viewing };
 })());

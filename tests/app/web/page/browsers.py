@@ -32,6 +32,7 @@ def shoot(page, request, name):
 def search(page, words):
     page.fill("#words input", words)
     page.keyboard.press("Enter")
+    page.wait_for_function("words => document.title === `${words} – picsift`", arg=words)
     page.wait_for_selector("#summary .summary")
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -186,6 +187,18 @@ def test_the_keyboard_alone_walks_through_the_photos(page):
     page.wait_for_selector(".viewer", state="detached")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.closest('#words') !== null")
+    page.locator(".tile button").nth(47).click()
+    page.wait_for_selector(".viewer")
+    last = page.locator(".viewer").get_attribute("data-photo")
+    page.keyboard.press("ArrowRight")  # past the last that is there
+    page.wait_for_function("last => document.querySelector('.viewer').dataset.photo !== last", arg=last)
+    assert page.locator(".tile").count() == PHOTOS
+    following = page.locator(".tile button").nth(48)
+    assert page.locator(".viewer").get_attribute("data-photo") == following.get_attribute("data-id")
+    page.keyboard.press("Escape")
+    page.click("#brand a")
+    page.wait_for_selector(".notice.home")
+    assert (page.input_value("#words input"), urlsplit(page.url).query) == ("", "")
 
 
 def test_back_closes_the_photo_and_not_the_page(page):
@@ -248,6 +261,7 @@ def test_the_page_follows_the_library_by_itself(browser, tmp_path, monkeypatch, 
         search(page, "anything")
         assert page.inner_text("#since") == ""
         index(5)
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as somebody who comes back does
         page.click("#since:has-text('3 more photos since') button")
         page.wait_for_selector("text=Searched 5 photos")
         assert page.inner_text("#since") == ""
@@ -262,7 +276,8 @@ def test_on_a_phone_arrows_and_swipes_lead_on_and_the_bar_stays(page, request):
     assert page.evaluate("document.querySelector('#bar').getBoundingClientRect().top") >= 0
     assert fits(page)
     shoot(page, request, "10-scrolled")
-    page.evaluate("window.scrollTo(0, 0)")
+    search(page, "anything else")
+    page.wait_for_function("window.scrollY === 0")
     names = page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)")
 
     def shows(at):

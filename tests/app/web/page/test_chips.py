@@ -38,6 +38,12 @@ def test_fields_beside_words_that_are_not_understood_are_there_all_the_same():
     assert chips(Question()) == chips(Question(picture="token")) == ""
 
 
+def test_a_picture_that_cannot_be_shown_can_be_left_out_all_the_same():
+    shown = Chips(chips(Question(q="red", picture="gone"), picture=True))
+    assert (shown.text, shown.rest[1]) == ("red×your picture×", Question(q="red"))
+    assert Chips(chips(Question(like="999"), picture=True)).rest == [Question()]
+
+
 @pytest.mark.parametrize("name", ["q", "folder"])
 def test_no_words_become_markup(name):
     hostile = '"><script>alert(1)</script>\u202e&amp;'

@@ -131,6 +131,19 @@ def test_the_address_holds_the_question_and_the_open_photo(page):
 
     page.locator(".tile button").first.click()
     page.wait_for_selector(".viewer")
+    page.evaluate(  # a question in the moment in which a photo closes
+        """() => {
+            document.querySelector("[data-close]").click();
+            document.querySelector("#brand a").click();
+        }"""
+    )
+    page.wait_for_selector(".notice.home")
+    page.go_back()
+    page.wait_for_selector("#summary .summary")
+    assert (urlsplit(page.url).query, page.locator(".viewer").count()) == ("q=anything&after=1990", 0)
+
+    page.locator(".tile button").first.click()
+    page.wait_for_selector(".viewer")
     page.click("text=More like this")
     page.wait_for_selector(".asked")
     assert page.locator(".viewer").count() == 0
@@ -144,11 +157,15 @@ def test_a_link_to_a_photo_opens_it_and_closing_it_leaves_the_page(page, address
     page.wait_for_selector(".viewer")
     page.goto(page.url)  # as a link that was copied
     page.wait_for_selector(".viewer")
-    page.evaluate("history.replaceState(null, '', location.href)")
     page.keyboard.press("Escape")
     page.wait_for_selector(".viewer", state="detached")
     assert (page.url, page.locator(".tile").count()) == (f"{address}/", 48)
     page.goto(f"{address}/?photo=999999&q=anything")
     page.get_by_role("alert").filter(has_text="no longer in the library").wait_for()
     assert page.locator(".tile").count() == 48
+    assert urlsplit(page.url).query == "q=anything"
+    page.goto(f"{address}/?picture=gone&q=anything")
+    page.get_by_role("alert").filter(has_text="Add it again").wait_for()
+    page.get_by_role("button", name="Leave out your picture").click()
+    page.wait_for_selector(".tile")
     assert urlsplit(page.url).query == "q=anything"

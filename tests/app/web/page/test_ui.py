@@ -68,7 +68,9 @@ def test_a_picture_that_is_not_kept_any_more_is_asked_for_again(actions, service
     token = browsing.take_in(services, picture("green"))
     services.dropped.close()
     for offset in (0, 48):
-        assert ask(actions, offset, picture=token)["trouble"].startswith("Your picture is kept for an hour only")
+        answer = ask(actions, offset, picture=token)
+        assert answer["trouble"].startswith("Your picture is kept for an hour only")
+        assert "your picture" in answer["chips"]
 
 
 def test_likes_are_shown_with_what_they_are_like_and_words_do_not_count(actions, services):

@@ -82,6 +82,7 @@ def test_an_older_library_is_taken_over_without_embedding_anything(world):
         connection.execute("DROP TABLE embedding_failures")
         for column in ADDED_SINCE:
             connection.execute(f"ALTER TABLE photos DROP COLUMN {column}")
+        connection.execute("ALTER TABLE companions DROP COLUMN agreed")
         connection.execute("UPDATE alembic_version SET version_num = '0005'")
         connection.commit()
     world.library = open_library(world.library.folder, create=False)

@@ -13,6 +13,7 @@ from app.search.search_service import SearchService
 from app.settings import Settings
 from app.tagging.export.export_service import ExportService
 from app.tagging.tagging_service import TaggingService
+from app.tagging.vocabulary.vocabulary import plain_names
 from indexer.embedder import Embedder
 from indexer.library import Library, open_library
 
@@ -77,7 +78,7 @@ def build_services(
     decoder = PictureDecoder(
         max_pixels=settings.max_pixels, timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb
     )
-    search = SearchService(library, embedders.of, decoder, device=settings.device)
+    search = SearchService(library, embedders.of, decoder, device=settings.device, names=plain_names)
     return Services(
         settings=settings,
         library=library,

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
         ignore: patterns of files and folders to pass over, as in `.gitignore`; the environment separates them by lines.
         hidden: take files and folders whose names begin with a dot after all.
         videos: take new videos in, by their frames; None means as the library was last told.
+        min_relevance: photos that fit a query less are no matches, 0 (all are) to 1.
         host: address the page listens on.
         port: TCP port of the page.
         password: or its argon2 hash; asked of everyone once it is set, and needed when the host is not loopback.
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     ignore: Annotated[tuple[str, ...], NoDecode] = ()
     hidden: bool = False
     videos: bool | None = None
+    min_relevance: float = Field(default=0.5, ge=0, le=1)
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=7860, ge=0, le=65535)
     password: SecretStr | None = None

@@ -132,7 +132,7 @@ def sync(
     begun = time.monotonic()
     workers, batch_size = workers or os.cpu_count() or 1, batch_size or DEFAULT_BATCH
     tell, stopped = on_progress or (lambda progress: None), stop or (lambda: False)
-    with library.writer_lock():
+    with library.writer_lock(), nullcontext(pool) if pool else WorkerPool() as processes:
         killed = _begin(library, videos)
         model = entered(library, embedder.name, embedder.fingerprint, embedder.dim, asked=asked)
         new = library.catalog.generation(model.id) == 0
@@ -141,6 +141,7 @@ def sync(
         settled = reconcile(
             *(library, folders, model.id),
             workers=workers,
+            pool=processes,
             allow_mass_removal=allow_mass_removal,
             ignoring=ignoring,
             leave=leave,
@@ -156,9 +157,8 @@ def sync(
                 library.catalog.activate(model.id)
             workers = workers_for(settled.jobs, workers)
             decode = partial(decode_in_turn, workers=workers, ahead=AHEAD * batch_size, stop=stopped)
-            with nullcontext(pool) if pool else WorkerPool() as processes:
-                decoder = _decoder(library, embedder, model, max_pixels, processes)
-                _work_off(settled.jobs, decoder, decode, storing, tell, stopped)
+            decoder = _decoder(library, embedder, model, max_pixels, processes)
+            _work_off(settled.jobs, decoder, decode, storing, tell, stopped)
         _keep_companions(library, settled)
         messages = settled.messages + finish(library, model, settled, complete=not stopped(), new=new)
         _end(library, killed=killed)
@@ -187,7 +187,7 @@ def _keep_companions(library: Library, settled: Settled) -> None:
     """Note which files lie beside which photos, now that these are stored, and let go of what is done."""
     settled.jobs.clear()  # a first run has one for each photo, and what follows needs memory too
     for root_id, paired in settled.companions:
-        library.catalog.keep_companions(root_id, paired.scan.files, paired.companions)
+        library.catalog.keep_companions(root_id, paired.scan.files, paired.companions, paired.agreed)
 
 
 def _report(settled: Settled, storing: Storing, messages: list[str], seconds: float) -> SyncReport:

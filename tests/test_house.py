@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "indexer.vectors": "errors",
     "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
     "indexer.workers": "catalog errors metadata pictures",
-    "app.bootstrap": "search settings tagging tagging.export",
+    "app.bootstrap": "search settings tagging tagging.export tagging.vocabulary",
     "app.cli": "activities bootstrap cli.terminal doctor password_hash printable search search.language settings "
     "status tag_path tagging tagging.export web",
     "app.cli.terminal": "activities clock doctor printable search search.language settings status tag_path tagging",

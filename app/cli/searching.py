@@ -53,6 +53,7 @@ def search_command(
         offset=listing.offset,
         sort=listing.sort.value,
         image_weight=image_weight,
+        min_relevance=settings.min_relevance if listing.min_relevance is None else listing.min_relevance,
     )
     with closing(build_services(settings)) as services:
         result = services.search.search(wanted)
@@ -72,6 +73,11 @@ def similar_command(
     settings = begin(verbose, library=library)
     with closing(build_services(settings)) as services:
         result = services.search.similar(
-            file, limit=listing.limit, offset=listing.offset, filter=listing.filter, sort=listing.sort.value
+            file,
+            limit=listing.limit,
+            offset=listing.offset,
+            filter=listing.filter,
+            sort=listing.sort.value,
+            min_relevance=settings.min_relevance if listing.min_relevance is None else listing.min_relevance,
         )
     output.show_hits(result, json=json, first_rank=listing.offset + 1)

@@ -4,12 +4,13 @@ It ranks nothing and knows no filter: which ids are allowed it is told.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.search.batching import Batcher
+from indexer.catalog.frame_ids import photo_of
 from indexer.vectors.index import VectorIndex
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -57,6 +58,18 @@ def nearest_together(looks: Sequence[Look]) -> list[Found]:
     return [one for one in found if one is not None]
 
 
+def nearest_of(look: Look, k: int) -> Found:
+    """The k nearest of one look, in a pass of its own."""
+    return nearest_together([replace(look, k=k)])[0]
+
+
 def index_passes() -> Batcher[Look, Found]:
     """Answers looks from many threads, those that wait together in one pass."""
     return Batcher(nearest_together)
+
+
+def nearest_but(passes: Batcher[Look, Found], look: Look, leave_out: int | None, own: int) -> Found:
+    """The nearest without the photo `leave_out`, which has `own` vectors."""
+    ids, scores = passes(replace(look, k=look.k + own))
+    kept = slice(look.k) if leave_out is None else np.flatnonzero(photo_of(ids) != leave_out)[: look.k]
+    return ids[kept], scores[kept]

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.catalog.photo_filter import PhotoFilter
+from indexer.errors import QueryError
 
 MAX_TEXT = 10_000  # characters; far more than the text tower reads
+NOTHING = "the query is empty. Say what to look for, such as: two dogs on a beach"
 MAX_LIMIT = 1_000  # hits in one answer
 MAX_OFFSET = 100_000  # hits skipped before it
 
@@ -58,19 +60,48 @@ class Query:
         text: words to look for, filters already taken out (see `language/parsing.py`).
         terms: what to look for instead of the text, where that is more than plain words; the text is then how it
             was written.
+        unwanted: what photos must not show: those that match one of these are no hits; their weights say nothing.
         image: a picture to look for.
         filter: which photos may be hits.
         limit: hits wanted, 1 to MAX_LIMIT.
         offset: hits skipped before them, 0 to MAX_OFFSET.
-        sort: "relevance" (score, ties by path) or "date" (newest first, among the best matches).
+        sort: "relevance" (score, ties by path) or "date" (newest first, of all that are relevant enough).
+        min_relevance: photos that are less relevant are no hits, 0 to 1; 0 lists all.
         image_weight: share of the picture when there are words too, 0 to 1.
     """
 
     text: str = ""
     terms: tuple[Term, ...] = ()
+    unwanted: tuple[Term, ...] = ()
     image: Picture | None = None
     filter: PhotoFilter = field(default_factory=PhotoFilter)
     limit: int = 20
     offset: int = 0
     sort: Literal["relevance", "date"] = "relevance"
     image_weight: float = 0.5
+    min_relevance: float = 0.0
+
+
+def check(query: Query) -> None:
+    """Whether there is something to look for, within the bounds.
+
+    Raises:
+        QueryError: there is not, saying what is wrong.
+    """
+    if not (query.text.strip() or query.unwanted or query.filter) and query.image is None:
+        raise QueryError(NOTHING)
+    if len(query.text) > MAX_TEXT:
+        raise QueryError(f"the query has {len(query.text):,} characters; at most {MAX_TEXT:,} are taken. Shorten it.")
+    if not 0 <= query.image_weight <= 1:
+        raise QueryError(f"the picture's weight is {query.image_weight}; it goes from 0 (words) to 1 (picture).")
+    check_page(query)
+
+
+def check_page(query: Query) -> None:
+    """Whether the page is within the bounds; raises the same."""
+    if not 1 <= query.limit <= MAX_LIMIT:
+        raise QueryError(f"the limit is {query.limit}; it goes from 1 to {MAX_LIMIT:,}.")
+    if not 0 <= query.offset <= MAX_OFFSET:
+        raise QueryError(f"the offset is {query.offset}; it goes from 0 to {MAX_OFFSET:,}.")
+    if not 0 <= query.min_relevance <= 1:
+        raise QueryError(f"the least relevance is {query.min_relevance}; it goes from 0 (all) to 1.")

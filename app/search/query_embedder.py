@@ -12,16 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.search.background import Sought
 from app.search.batching import Batcher
 from app.search.picture_decoder import PictureDecoder
-from app.search.query import Picture, Prepared, Query
+from app.search.query import NOTHING, Picture, Prepared, Query
 from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder, Pixels
 from indexer.errors import ImageError, QueryError
 
 Vector = NDArray[np.float32]
+Part = tuple[float, bool, Vector]
+"""What a query looks for: how much it counts, whether it is a picture, and its vector of unit length."""
 
-NOTHING = "the query is empty. Say what to look for, such as: two dogs on a beach"
 _REMEMBERED = 256  # texts
 
 
@@ -36,34 +38,37 @@ class QueryEmbedder:
         self._remembering = threading.Lock()
         self._together = Batcher(self._embed_texts)
 
-    def vector(self, query: Query, model: ModelRecord) -> Vector:
-        """Words, picture, or their weighted sum: (dim,), unit length.
+    def sought(self, query: Query, model: ModelRecord) -> Sought:
+        """Words, picture, or their weighted sum.
 
         Raises:
-            QueryError: the picture cannot be read.
+            QueryError: the picture cannot be read, or what is asked for cancels itself out.
             ModelError: the model cannot be loaded, or is not the one that the library was embedded with.
         """
         words = self._wanted(query, model)
         if query.image is None:
-            if words is None:
+            if not words:
                 raise QueryError(NOTHING)
-            return words
-        picture = self._image_vector(query.image, model)
-        if words is None:
-            return picture
-        mixed: Vector = query.image_weight * picture + (1 - query.image_weight) * words
-        return _unit(mixed, "the words and the picture cancel each other out. Search for one of them.")
+            return _sum(words, "what is asked for cancels itself out. Take one of the terms away.")
+        picture = (1.0, True, self._image_vector(query.image, model))
+        if not words:
+            return _sum([picture], NOTHING)
+        whole = _sum(words, "what is asked for cancels itself out. Take one of the terms away.")
+        share = 1 - query.image_weight
+        mixed = [(share * weight / whole.length, is_picture, vector) for weight, is_picture, vector in words]
+        mixed.append((query.image_weight, *picture[1:]))
+        return _sum(mixed, "the words and the picture cancel each other out. Search for one of them.")
 
-    def _wanted(self, query: Query, model: ModelRecord) -> Vector | None:
-        """The text's vector, or the sum of those of the terms, each of unit length times its weight."""
+    def _wanted(self, query: Query, model: ModelRecord) -> list[Part]:
+        """The text, or the terms."""
         if not query.terms:
-            return self._text_vector(query.text, model) if query.text else None
-        vectors = [
-            self._image_vector(term.picture, model) if term.picture else self._text_vector(term.text, model)
+            return [(1.0, False, self._text_vector(query.text, model))] if query.text else []
+        return [
+            (term.weight, True, self._image_vector(term.picture, model))
+            if term.picture
+            else (term.weight, False, self._text_vector(term.text, model))
             for term in query.terms
         ]
-        weighted = [np.float32(term.weight) * vector for term, vector in zip(query.terms, vectors, strict=True)]
-        return _unit(np.sum(weighted, axis=0), "what is asked for cancels itself out. Take one of the terms away.")
 
     def _text_vector(self, text: str, model: ModelRecord) -> Vector:
         known = self._remembered(model, text)
@@ -105,11 +110,18 @@ class QueryEmbedder:
             return vector
 
 
-def _unit(vector: Vector, nothing_left: str) -> Vector:
-    norm = float(np.linalg.norm(vector))
-    if norm < 1e-6:
+def _sum(parts: Sequence[Part], nothing_left: str) -> Sought:
+    """The sum of the parts' vectors, each of unit length times its weight; a part of no weight is none."""
+    parts = [part for part in parts if part[0]]
+    if len(parts) == 1 and parts[0][0] > 0:
+        return Sought(parts[0][2], parts=((1.0, parts[0][1]),))
+    if not parts:
         raise QueryError(nothing_left)
-    return vector / np.float32(norm)
+    total: Vector = np.sum([np.float32(weight) * vector for weight, _, vector in parts], axis=0)
+    length = float(np.linalg.norm(total))
+    if length < 1e-6:
+        raise QueryError(nothing_left)
+    return Sought(total / np.float32(length), length, tuple((weight, picture) for weight, picture, _ in parts))
 
 
 def _prepared(picture: Picture, embedder: Embedder, decoder: PictureDecoder) -> Pixels:

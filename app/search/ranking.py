@@ -1,20 +1,16 @@
-"""Which hits stand on a page: one for each photo, by score with ties by path, or by date among the best. Pure.
+"""Which hits stand on a page: one for each photo, by score with ties by path. Pure.
 
 It is handed the index's candidates and a way to look photos up; it opens neither index nor catalog.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.frame_ids import number_of, photo_of
 from indexer.catalog.records import PhotoRecord
-
-DATE_POOL = 200  # best matches among which `sort="date"` orders; beyond them a photo no longer matches the words
 
 Nearest = Callable[[int], tuple[NDArray[np.int64], NDArray[np.float32]]]
 """k -> the ids and scores of the k nearest in the index, best first; fewer when there are no more."""
@@ -40,18 +36,9 @@ class Hit:
 
 
 def page(
-    nearest: Nearest,
-    photos: Callable[[list[int]], Sequence[PhotoRecord]],
-    *,
-    limit: int,
-    offset: int,
-    sort: Literal["relevance", "date"],
+    nearest: Nearest, photos: Callable[[list[int]], Sequence[PhotoRecord]], *, limit: int, offset: int
 ) -> tuple[list[Hit], bool]:
     """The hits from `offset` on, at most `limit`, and whether more follow."""
-    if sort == "date":
-        best = _by_score(nearest, photos, 0, DATE_POOL)
-        best.sort(key=lambda hit: (hit.photo.taken_at or datetime.min, hit.score), reverse=True)
-        return best[offset : offset + limit], len(best) > offset + limit
     hits = _by_score(nearest, photos, offset, offset + limit + 1)
     return hits[:limit], len(hits) > limit
 

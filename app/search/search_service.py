@@ -4,22 +4,25 @@ It parses no text (`query.py`), embeds nothing (`query_embedder.py`) and orders 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.search.batching import Batcher
+from app.search.background import Sought
 from app.search.hints import folder_hint
-from app.search.index_pass import Found, Look, index_passes
+from app.search.index_pass import Look, index_passes, nearest_but, nearest_of
+from app.search.library_background import LibraryBackground
 from app.search.live_index import LiveIndex
+from app.search.matches import Matches, matching
 from app.search.picture_decoder import PictureDecoder
-from app.search.query import MAX_LIMIT, MAX_OFFSET, MAX_TEXT, Picture, Query
-from app.search.query_embedder import NOTHING, QueryEmbedder, Vector
-from app.search.ranking import Hit, page
+from app.search.query import Picture, Query, Term, check, check_page
+from app.search.query_embedder import QueryEmbedder, Vector
+from app.search.ranking import Hit
 from app.search.recent_photos import RecentPhotos
 from indexer.catalog.frame_ids import frame_id, photo_of
 from indexer.catalog.photo_filter import PhotoFilter
@@ -39,6 +42,7 @@ class SearchResult:
         query: the words looked for; for a picture, its path or "".
         model: name of the model that answered.
         total: photos that the filters allow.
+        matches: of these, how many are relevant enough, up to `MOST_MATCHES`; None where that is not known.
         took_ms: wall time of the search in milliseconds.
         hits: best first.
         has_more: whether another page follows.
@@ -52,6 +56,7 @@ class SearchResult:
     hits: list[Hit]
     has_more: bool
     hint: str | None = None
+    matches: int | None = None
 
 
 class SearchService:
@@ -64,6 +69,7 @@ class SearchService:
         decoder: PictureDecoder,
         *,
         device: str = "auto",
+        names: Callable[[], Sequence[str]] = tuple,
     ):
         """Open nothing yet.
 
@@ -72,12 +78,14 @@ class SearchService:
             embedder_for: the library's model -> its embedder; asked when a query has to be embedded.
             decoder: decodes query pictures.
             device: where the index shall live.
+            names: plain names of many things, which a query's relevance is measured against; none: it stays unknown.
         """
         self.live = LiveIndex(library, device=device)
         self._library = library
         self._embedder = QueryEmbedder(embedder_for, decoder)
         self._passes = index_passes()
         self._photos = RecentPhotos(library.catalog)
+        self._background = LibraryBackground(library, embedder_for, names)
 
     def search(self, query: Query) -> SearchResult:
         """The photos nearest to the words, the picture, or both; of filters alone, the newest that they allow.
@@ -89,16 +97,17 @@ class SearchService:
         """
         started = time.perf_counter()
         query = _with_words(query)
-        _check(query)
+        check(query)
         model = self.live.model()
         name = query.text or _name(query.image)
         allowed = None
         if query.filter:
             allowed = self._library.catalog.allowed_ids(model.id, query.filter)
-            if not len(allowed) or not (query.text.strip() or query.image):
-                return self._newest(name, allowed, model.name, query, started)
-        vector = self._embedder.vector(query, model)
-        return self._answer(name, vector, model, query, started, allowed)
+        if query.unwanted:
+            allowed = self._without(query.unwanted, model, allowed)
+        if allowed is not None and not (len(allowed) and (query.text.strip() or query.image)):
+            return self._newest(name, allowed, model.name, query, started)
+        return self._answer(name, self._embedder.sought(query, model), model, query, started, allowed)
 
     def similar(
         self,
@@ -108,6 +117,7 @@ class SearchService:
         offset: int = 0,
         filter: PhotoFilter | None = None,
         sort: Literal["relevance", "date"] = "relevance",
+        min_relevance: float = 0.0,
     ) -> SearchResult:
         """Photos like a photo id of the library, or like a picture.
 
@@ -119,32 +129,36 @@ class SearchService:
         """
         started = time.perf_counter()
         image = None if isinstance(source, int) else source
-        query = Query(image=image, filter=filter or PhotoFilter(), limit=limit, offset=offset, sort=sort)
-        _check_page(query)
+        query = Query(
+            image=image, filter=filter or PhotoFilter(), limit=limit, offset=offset, sort=sort,
+            min_relevance=min_relevance,
+        )  # fmt: skip
+        check_page(query)
         model = self.live.model()
         photo_id = source if isinstance(source, int) else self._id_of(source)
         vector = None if photo_id is None else self._stored(photo_id, model, known=isinstance(source, int))
-        if vector is None:
-            photo_id, vector = None, self._embedder.vector(query, model)
+        sought = None if vector is None else Sought(vector, parts=((1.0, True),))
+        if sought is None:
+            photo_id, sought = None, self._embedder.sought(query, model)
         allowed = self._library.catalog.allowed_ids(model.id, query.filter) if query.filter else None
-        return self._answer(_name(image), vector, model, query, started, allowed, leave_out=photo_id)
+        return self._answer(_name(image), sought, model, query, started, allowed, leave_out=photo_id)
 
     def newest(self, *, limit: int = 20, offset: int = 0) -> SearchResult:
         """All photos, the newest first: nothing is looked for, and no model asked. Raises QueryError as `search`."""
         query, started = Query(limit=limit, offset=offset), time.perf_counter()
-        _check_page(query)
+        check_page(query)
         return self._newest("", None, "", query, started)
 
     def warm_up(self) -> None:
         """Open the index and load the model, so that the first search is as quick as the second."""
         model = self.live.model()
-        self.live.index(model)
-        self._embedder.vector(Query(text="a photo"), model)
+        self._embedder.sought(Query(text="a photo"), model)
+        self._background.of(model, self.live.index(model))
 
     def _answer(
         self,
         name: str,
-        vector: Vector,
+        sought: Sought,
         model: ModelRecord,
         query: Query,
         started: float,
@@ -159,17 +173,38 @@ class SearchService:
             allowed = allowed[allowed != leave_out] if leave_out is not None else allowed
             within = np.concatenate([allowed, frames[np.isin(photo_of(frames), allowed)]])
         own = 0 if leave_out is None else 1 + int(np.count_nonzero(photo_of(frames) == leave_out))
-        hits, has_more = page(
-            lambda k: _nearest(self._passes, Look(index, vector, k, within), leave_out, own),
-            self._photos,
-            limit=query.limit,
-            offset=query.offset,
-            sort=query.sort,
-        )
-        hits = self._with_moments(hits, model)
+        background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
+        calibration = background.calibration(sought) if background else None
         total = len(index) - len(frames) - (leave_out is not None) if allowed is None else len(allowed)
+        matches = Matches(
+            lambda k: nearest_but(self._passes, Look(index, sought.vector, k, within), leave_out, own),
+            self._photos,
+            calibration,
+            query.min_relevance,
+        )
+        if query.sort == "date":
+            found = matches.by_date(self._library.catalog.newest, query.limit, query.offset)
+        else:
+            found = matches.by_score(query.limit, query.offset)
+        hits = self._with_moments(found.hits, model)
+        count = found.count if found.count is not None or calibration is None else total
+        hint = matches.why_none() if total and count == 0 else None
         took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(name, model.name, total, took_ms, hits, has_more)
+        return SearchResult(name, model.name, total, took_ms, hits, found.has_more, hint, count)
+
+    def _without(
+        self, unwanted: Sequence[Term], model: ModelRecord, allowed: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        """The photos allowed but for those that match one of the terms; of a video each frame counts."""
+        index = self.live.index(model)
+        background = self._background.of(model, index)
+        left = np.unique(photo_of(index.ids())) if allowed is None else allowed
+        for term in unwanted:
+            sought = self._embedder.sought(Query(terms=(replace(term, weight=1.0),)), model)
+            calibration = background.calibration(sought) if background else None
+            look = Look(index, sought.vector, 0)
+            left = np.setdiff1d(left, matching(partial(nearest_of, look), calibration))
+        return left
 
     def _newest(
         self, name: str, allowed: NDArray[np.int64] | None, model: str, query: Query, started: float
@@ -204,35 +239,11 @@ class SearchService:
         return None if vector is None else vector.astype(np.float32)
 
 
-def _nearest(passes: Batcher[Look, Found], look: Look, leave_out: int | None, own: int) -> Found:
-    """The nearest without the photo `leave_out`, which has `own` vectors."""
-    ids, scores = passes(replace(look, k=look.k + own))
-    kept = slice(look.k) if leave_out is None else np.flatnonzero(photo_of(ids) != leave_out)[: look.k]
-    return ids[kept], scores[kept]
-
-
 def _with_words(query: Query) -> Query:
     """Tags alone are words too: the photos that have them, those first that look most like them."""
     if query.text.strip() or query.image is not None or not query.filter.tags:
         return query
     return replace(query, text=" ".join(path[-1] for path in query.filter.tags))
-
-
-def _check(query: Query) -> None:
-    if not query.text.strip() and query.image is None and not query.filter:
-        raise QueryError(NOTHING)
-    if len(query.text) > MAX_TEXT:
-        raise QueryError(f"the query has {len(query.text):,} characters; at most {MAX_TEXT:,} are taken. Shorten it.")
-    if not 0 <= query.image_weight <= 1:
-        raise QueryError(f"the picture's weight is {query.image_weight}; it goes from 0 (words) to 1 (picture).")
-    _check_page(query)
-
-
-def _check_page(query: Query) -> None:
-    if not 1 <= query.limit <= MAX_LIMIT:
-        raise QueryError(f"the limit is {query.limit}; it goes from 1 to {MAX_LIMIT:,}.")
-    if not 0 <= query.offset <= MAX_OFFSET:
-        raise QueryError(f"the offset is {query.offset}; it goes from 0 to {MAX_OFFSET:,}.")
 
 
 def _name(image: Picture | None) -> str:

@@ -34,7 +34,9 @@ class HitAnswer(BaseModel):
     id: int
     path: PathText
     score: float | None = Field(description="Cosine of query and photo, -1 to 1; null of filters alone.")
-    relevance: float | None = Field(description="Calibrated, 0 to 1; null where there is no calibration.")
+    relevance: float | None = Field(
+        description="How much better it fits than unrelated photos do, 0 to 1; null where that is not known."
+    )
     taken_at: LocalTime | None = Field(description="Local time where it was taken, without a zone.")
     width: int | None
     height: int | None
@@ -70,6 +72,9 @@ class SearchAnswer(BaseModel):
     query: str
     model: str
     total: int = Field(description="Photos that the filters allow.")
+    matches: int | None = Field(
+        description="Of these, those that are relevant enough, counted up to 100,000; null where that is not known."
+    )
     took_ms: float
     hint: str | None = Field(description="Where nothing was found: what may have been meant, if that is known.")
     hits: list[HitAnswer]
@@ -81,6 +86,7 @@ class SearchAnswer(BaseModel):
             query=result.query,
             model=result.model,
             total=result.total,
+            matches=result.matches,
             took_ms=round(result.took_ms, 1),
             hint=result.hint,
             hits=[HitAnswer.of(hit) for hit in result.hits],

@@ -1,4 +1,8 @@
-"""The HTTP API under /api/v1. It turns requests into service calls; it searches nothing and opens no file itself."""
+"""The HTTP API under /api/v1. It turns requests into service calls; it searches nothing and opens no file itself.
+
+The routes that people wait for are coroutines that go to a thread once: FastAPI goes there a second time for the answer
+of a route that is none, and a thread that wakes up costs as much as a look into the index.
+"""
 
 from dataclasses import replace
 from importlib.metadata import version
@@ -35,9 +39,11 @@ Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the n
 
 
 @router.get("/search", responses=refusals(400, 422, 503))
-def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> SearchAnswer:
+async def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> SearchAnswer:
     """Photos that match the words, best first; of filters alone, the newest first."""
-    return SearchAnswer.of(services.search.search(asked.query()))
+    return await run_in_threadpool(
+        lambda: SearchAnswer.of(services.search.search(asked.query(services.settings.min_relevance)))
+    )
 
 
 @router.post("/pictures", include_in_schema=False)  # the page's own: what it answers is of use to the page alone
@@ -59,7 +65,7 @@ async def search_by_picture(
         picture = await asked.file.read()
         if not picture:
             raise ImageError(f"the uploaded file {asked.file.filename!r} is empty. Send a picture.")
-        wanted = replace(asked.query(), image=picture)
+        wanted = replace(asked.query(services.settings.min_relevance), image=picture)
         return SearchAnswer.of(await turns.run(services.search.search, wanted))
 
 
@@ -70,12 +76,21 @@ def photo(services: ServicesDep, found: PhotoDep) -> PhotoAnswer:
 
 
 @router.get("/photos/{photo_id}/similar", responses=refusals(400, 404, 422, 503))
-def similar(services: ServicesDep, found: PhotoDep, asked: Annotated[ListingFields, Query()]) -> SearchAnswer:
+async def similar(services: ServicesDep, found: PhotoDep, asked: Annotated[ListingFields, Query()]) -> SearchAnswer:
     """Photos like this one, itself not among them."""
-    result = services.search.similar(
-        found.id, limit=asked.limit, offset=asked.offset, filter=asked.filter(), sort=asked.sort
-    )
-    return SearchAnswer.of(result)
+
+    def answer() -> SearchAnswer:
+        result = services.search.similar(
+            found.id,
+            limit=asked.limit,
+            offset=asked.offset,
+            filter=asked.filter(),
+            sort=asked.sort,
+            min_relevance=asked.least(services.settings.min_relevance),
+        )
+        return SearchAnswer.of(result)
+
+    return await run_in_threadpool(answer)
 
 
 @router.get("/photos/{photo_id}/thumbnail", response_class=Response, responses=PICTURE)

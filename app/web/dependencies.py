@@ -14,8 +14,8 @@ from app.web.originals import Original, opened
 from indexer.catalog.records import PhotoRecord
 
 
-def services_of(request: Request) -> Services:
-    """The services that this application was built with."""
+async def services_of(request: Request) -> Services:
+    """The services that this application was built with; a coroutine, so that no thread is asked for them."""
     services: Services = request.app.state.services
     return services
 

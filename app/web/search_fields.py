@@ -29,7 +29,10 @@ class ListingFields(BaseModel):
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Hits wanted.")
     offset: int = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")
     sort: Literal["relevance", "date"] = Field(
-        default="relevance", description="Best first, or the best matches with the newest first."
+        default="relevance", description="Best first, or all matches with the newest first."
+    )
+    min_relevance: float | None = Field(
+        default=None, ge=0, le=1, description="Relevance of a match; 0 lists all. What the server is set to, else 0.5."
     )
     after: Text = Field(description="Taken in or after this year, month or day, such as 2021-06.")
     before: Text = Field(description="Taken before this year, month or day.")
@@ -54,6 +57,10 @@ class ListingFields(BaseModel):
     duplicate: Text = Field(description="no: one of each picture; yes: those that there are several of.")
     not_: Texts = Field(alias="not", description="Filters that exclude, such as camera:canon.")
 
+    def least(self, otherwise: float) -> float:
+        """The relevance that is asked for, or the other one."""
+        return otherwise if self.min_relevance is None else self.min_relevance
+
     def filter(self) -> PhotoFilter:
         """The filter that the fields make together.
 
@@ -70,15 +77,25 @@ class SearchFields(ListingFields):
         default="", description="Words, in the query language: terms with + and -, and filters, may stand among them."
     )
 
-    def query(self) -> query.Query:
+    def query(self, min_relevance: float) -> query.Query:
         """The query: what stands among the words and what stands beside them both hold.
+
+        Args:
+            min_relevance: of a match, where none is asked for.
 
         Raises:
             QueryError: something is not understood.
         """
         asked = parse(self.q)
         wanted = merge(asked.filter, self.filter())
-        return replace(asked, filter=wanted, limit=self.limit, offset=self.offset, sort=self.sort)
+        return replace(
+            asked,
+            filter=wanted,
+            limit=self.limit,
+            offset=self.offset,
+            sort=self.sort,
+            min_relevance=self.least(min_relevance),
+        )
 
 
 class PictureFields(SearchFields):

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
         Root,
     )
     from indexer.catalog.stamps import Restamp
+    from indexer.metadata.shots import Shot
+
+_NOTHING: Mapping[tuple[str, str], str | None] = {}
 
 
 class Catalog(ModelCatalog):
@@ -81,6 +84,10 @@ class Catalog(ModelCatalog):
         """Give the folders of a root that were drives or shares when it was last looked at."""
         return self._read(mount_store.mounts, root_id)
 
+    def mount_points(self) -> list[str]:
+        """Give the folders of all roots that were drives or shares when they were last looked at, as absolute paths."""
+        return self._read(mount_store.everywhere)
+
     def keep_mounts(self, root_id: int, folders: Collection[str]) -> None:
         """Note which folders of a root are drives or shares, those that are away among them."""
         self._write(mount_store.keep, root_id, folders)
@@ -106,6 +113,14 @@ class Catalog(ModelCatalog):
     def known_sizes(self) -> set[int]:
         """Give the sizes in bytes that photos have: only a file of such a size can be a copy."""
         return self._read(photo_queries.known_sizes)
+
+    def agreements(self, photo_ids: Sequence[int]) -> dict[tuple[int, str], str | None]:
+        """Give what was kept of how photos were compared with the files beside them, by photo and name."""
+        return self._read(companion_store.agreements, photo_ids)
+
+    def shots(self, photo_ids: Sequence[int]) -> dict[int, Shot]:
+        """Give when and with which cameras photos were taken."""
+        return self._read(photo_queries.shots, photo_ids)
 
     # Writes
 
@@ -152,10 +167,14 @@ class Catalog(ModelCatalog):
         return self._write(photo_moves.move, moves)
 
     def keep_companions(
-        self, root_id: int, seen: Container[str], companions: Mapping[str, Sequence[FoundFile]]
+        self,
+        root_id: int,
+        seen: Container[str],
+        companions: Mapping[str, Sequence[FoundFile]],
+        agreed: Mapping[tuple[str, str], str | None] = _NOTHING,
     ) -> None:
-        """Note which RAWs lie beside the photos at the paths `seen`."""
-        self._write(companion_store.keep, root_id, seen, companions)
+        """Note which RAWs lie beside the photos at the paths `seen`, and what to keep of how they were compared."""
+        self._write(companion_store.keep, root_id, seen, companions, agreed)
 
     def remove(self, photo_ids: Sequence[int]) -> list[str]:
         """Delete photos and their embeddings; gives the content hashes that no photo has any more."""

@@ -227,6 +227,8 @@ class CompanionRow(Base):
     name: Mapped[str] = mapped_column(ExactText, primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    # The stamps of both files when what they say of their shot was compared; NULL where nobody has, or could.
+    agreed: Mapped[str | None] = mapped_column(String)
 
 
 class SettingRow(Base):

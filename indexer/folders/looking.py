@@ -11,10 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from indexer.catalog.records import Root
 from indexer.errors import RootError
+from indexer.folders.agreement import Agreement
 from indexer.folders.comparison import Changes, compare
 from indexer.folders.found import Scan
 from indexer.folders.ignoring import Ignoring
@@ -51,6 +53,7 @@ class Look:
         stop: asked for each folder; a scan then raises StoppedError.
         renamed: grows by the roots that were found under another name.
         written: absolute paths of files that were written to, whatever their stamps say.
+        agreement: tells which RAWs belong to the pictures beside them.
         absent: by root, folders that were roots until now, and show nothing; no option to remove speaks of them.
         went: by root, what went while it was looked at: a later look of this run does not take it for gone either.
     """
@@ -60,6 +63,7 @@ class Look:
     ignoring: Ignoring
     allow_mass_removal: bool
     messages: list[str]
+    agreement: Agreement
     stop: Callable[[], bool] = lambda: False
     renamed: set[int] = field(default_factory=set)
     written: Collection[str] = ()
@@ -156,7 +160,8 @@ class Look:
             self.messages.append(f"{root.path / path} could not be read in full; what is known of it is kept.")
         if not problem:
             found = self._without_drives(root, below, found, known)
-        paired = pair(found, {path for path, photo in known.items() if photo.state == "failed"})
+        failed = {path for path, photo in known.items() if photo.state == "failed"}
+        paired = pair(found, failed, partial(self.agreement.among, root, known, found.files))
         return Looked(root, compare(known, paired.scan, self._written_in(root)), paired, below)
 
     def _written_in(self, root: Root) -> set[str]:

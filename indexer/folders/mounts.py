@@ -26,10 +26,12 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True)
 class Mount:
-    """One line of mountinfo: where what is mounted."""
+    """One line of mountinfo: where what is mounted; `number` and `device` tell one mount there from the next."""
 
     point: str
     fstype: str
+    number: str = ""
+    device: str = ""
 
     @property
     def silent(self) -> bool:
@@ -44,7 +46,7 @@ def parse(text: str) -> list[Mount]:
         before, _, after = line.partition(" - ")
         fields, rest = before.split(" "), after.split(" ")
         if len(fields) >= 6 and rest[0]:
-            mounts.append(Mount(_plain(fields[4]), rest[0]))
+            mounts.append(Mount(_plain(fields[4]), rest[0], fields[0], fields[2]))
     return mounts
 
 
@@ -60,18 +62,27 @@ def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
     """The mount that an absolute path lies on: of the deepest mount points the one mounted last."""
     best = None
     for mount in mounts:
-        if _holds(mount.point, path) and (best is None or len(mount.point) >= len(best.point)):
+        if holds(mount.point, path) and (best is None or len(mount.point) >= len(best.point)):
             best = mount
     return best
 
 
 def silent_below(folder: str, mounts: Sequence[Mount]) -> list[str]:
     """The mount points below a folder whose file systems are silent."""
-    points = {mount.point for mount in mounts if mount.point != folder and _holds(folder, mount.point)}
+    points = {mount.point for mount in mounts if mount.point != folder and holds(folder, mount.point)}
     return sorted(point for point in points if (mount := mount_of(point, mounts)) and mount.silent)
 
 
-def _holds(folder: str, path: str) -> bool:
+def is_mount(folder: Path) -> bool:
+    """Whether a folder lies on another device than the one that holds it."""
+    try:
+        return folder.stat().st_dev != folder.parent.stat().st_dev
+    except OSError:
+        return False
+
+
+def holds(folder: str, path: str) -> bool:
+    """Whether a path is a folder, or lies below it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 

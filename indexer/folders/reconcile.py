@@ -12,17 +12,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.catalog.records import Move
+from indexer.catalog.records import FoundFile, KnownPhoto, Move
+from indexer.folders.agreement import Agreement, Heads
 from indexer.folders.hashing import Hashes
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.looking import Look, Looked
-from indexer.folders.pairing import NEVER, Paired, absorb, take_over
+from indexer.folders.pairing import NEVER, Paired, absorb, is_raw_name, take_over
 from indexer.folders.relocating import settle_moves
 from indexer.folders.removing import Removals, settle_absences
 from indexer.folders.scanner import StoppedError
 from indexer.library import Library
 from indexer.pictures.videos import is_video_name
 from indexer.workers.decoding import Job
+from indexer.workers.isolation import WorkerPool
 
 
 @dataclass
@@ -50,6 +52,7 @@ def reconcile(
     model_id: int,
     *,
     workers: int,
+    pool: WorkerPool,
     allow_mass_removal: bool,
     ignoring: Ignoring = NOTHING_MORE,
     leave: Callable[[str], bool] | None = None,
@@ -65,6 +68,7 @@ def reconcile(
         folders: roots, old or new, or folders below them.
         model_id: photos that lack this model's embedding become jobs.
         workers: threads that hash.
+        pool: reads what the files of a pair say of their shots.
         allow_mass_removal: remove even more than half of the photos of these folders' roots, or all of an empty one.
         ignoring: what is passed over.
         leave: absolute path -> whether a new or changed file stays as the catalog knows it for now.
@@ -77,20 +81,20 @@ def reconcile(
         RootError: a folder is not there and is not a known root, or is a file.
     """
     settled = Settled()
-    with suppress(StoppedError):
-        look = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, stop, written=written)
+    with suppress(StoppedError), ThreadPoolExecutor(workers, thread_name_prefix="hash") as threads:
+        agreement = Agreement(library.catalog, Heads(threads, pool, stop), leave or (lambda path: False))
+        look = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, agreement, stop, written=written)
         looked = look.at(folders)
         if leave is not None:
             _leave_alone(looked, leave)
-        with ThreadPoolExecutor(workers, thread_name_prefix="hash") as pool:
-            hashes = Hashes(pool, stop)
-            settled.moved_ids, unused, settled.removed = settle_moves(library, looked, hashes)
-            settled.unused += unused
-            if not videos:
-                _leave_videos_out(looked, settled.messages)
-            for one in looked:
-                _settle_pairs(library, one, settled)
-                _settle_stamps(library, one, settled, hashes)
+        hashes = Hashes(threads, stop)
+        settled.moved_ids, unused, settled.removed = settle_moves(library, looked, hashes)
+        settled.unused += unused
+        if not videos:
+            _leave_videos_out(looked, settled.messages)
+        for one in looked:
+            _settle_pairs(library, one, settled, agreement)
+            _settle_stamps(library, one, settled, hashes)
         unused, removed = settle_absences(
             library,
             looked,
@@ -122,9 +126,16 @@ def _leave_videos_out(looked: Iterable[Looked], messages: list[str]) -> None:
             messages.append(f"Videos left out of {one.root.path}: {left_out:,}. --videos takes them in.")
 
 
-def _settle_pairs(library: Library, one: Looked, settled: Settled) -> None:
+def _settle_pairs(library: Library, one: Looked, settled: Settled, agreement: Agreement) -> None:
     """Photos of which the other file of a pair is the one to decode now, and RAWs that are no photos any more."""
-    taken = take_over(one.changes)
+
+    def is_one(photo: KnownPhoto, file: FoundFile) -> bool:
+        if not is_raw_name(photo.path) and not is_raw_name(file.path):
+            return True
+        beside = {second.path for second in one.paired.companions.get(file.path, ())}
+        return photo.path in beside or agreement.takes(one.root, photo, file)
+
+    taken = take_over(one.changes, is_one)
     moves = [Move(photo.id, one.root.id, file.path, file.size, NEVER) for photo, file in taken]
     settled.unused += library.catalog.move(moves)
     absorbed = absorb(one.changes, one.paired.companions)

@@ -21,6 +21,7 @@ from indexer.errors import raise_shortage
 from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.folders.ignoring import is_skipped as is_skipped
+from indexer.folders.mounts import is_mount
 from indexer.folders.rechecking import problem_with, rechecked
 from indexer.metadata import sidecar
 from indexer.pictures.formats import SUFFIXES, VIDEO_SUFFIXES
@@ -110,7 +111,7 @@ def scan(
         unreadable=tuple(sorted(set(walk.unreadable))),
         vanished=tuple(walk.vanished),
         broken_links=tuple(sorted(walk.broken_links)),
-        mounts=tuple(walk.mounts),
+        mounts=(*([subfolder] if subfolder and is_mount(top) else []), *walk.mounts),
         notes=tuple(walk.notes),
         visits=tuple(walk.visits),
     )

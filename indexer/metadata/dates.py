@@ -23,15 +23,24 @@ _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
 
 _TIME = (
     r"(?P<h>\d\d)(?P<s>[-_.:]?)(?P<m>\d\d)(?P=s)(?P<sec>\d\d)(?:[-_.:]?\d{1,6})?(?P<half>[ \u00a0\u202f]?[AaPp][Mm])?"
+    r"(?P<z>Z(?![A-Za-z\d]))?"
 )
+_UNKNOWN = r"xx|XX|\?\?|__|  "  # in place of a month or a day
 _IN_NAME = (
-    # 20210704_101112, IMG20210704101112, PXL_20210704_101112345; only since there are digital cameras
-    re.compile(rf"(?<!\d)(?P<y>199\d|20\d\d)(?P<mon>\d\d)(?P<d>\d\d)(?:[-_ T]?{_TIME})?(?!\d)", re.ASCII),
-    # 2021-07-04 10.11.12, Screenshot_2021-07-04-10-11-12, 2021-07-04 at 10.11.12 AM
+    # 20210704_101112, IMG20210704101112, PXL_20210704_101112345, 20210700; only since there are digital cameras, and
+    # nothing that is no month or no day: eight digits are more often the number of something
     re.compile(
-        rf"(?<!\d)(?P<y>1[89]\d\d|20\d\d)(?P<p>[-_.])(?P<mon>\d\d)(?P=p)(?P<d>\d\d)(?:(?:[-_ T.]| at )+{_TIME})?(?!\d)",
+        rf"(?<!\d)(?P<y>199\d|20\d\d)(?:(?P<mon>0[1-9]|1[0-2])(?P<d>[0-2]\d|3[01])|0000)(?:[-_ T]?{_TIME})?(?!\d)",
         re.ASCII,
     ),
+    # 2021-07-04 10.11.12, Screenshot_2021-07-04-10-11-12, 2021-07-04 at 10.11.12 AM, 1993-08-00, 1993-xx-xx
+    re.compile(
+        rf"(?<!\d)(?P<y>1[89]\d\d|20\d\d)(?P<p>[-_.])(?P<mon>\d\d|{_UNKNOWN})(?P=p)(?P<d>\d\d|{_UNKNOWN})"
+        rf"(?:(?:[-_ T.]| at )+{_TIME})?(?!\d)",
+        re.ASCII,
+    ),
+    # 1993-08; not a year alone, which may be any number
+    re.compile(r"(?<!\d)(?<!\d[-_.])(?P<y>1[89]\d\d|20\d\d)-(?P<mon>0[1-9]|1[0-2])(?![-_.]?\d)", re.ASCII),
 )
 
 
@@ -148,13 +157,10 @@ def parse_offset(text: str) -> int | None:
 
 
 def of_name(name: str) -> Taken:
-    """The moment that a file's name holds, or its day, as phones, messengers and people write it."""
-    found = next((match for pattern in _IN_NAME for match in pattern.finditer(name) if _moment(match)), None)
-    if found is None:
-        return Taken()
+    """The date that a file's name holds, as phones, messengers and people write it; the first that is sound."""
     # A Pixel's names are in UTC, whatever its clock shows.
-    utc = name.upper().startswith("PXL_") and found["h"] is not None
-    return Taken(_moment(found), 0 if utc else None, "name")
+    zone = "Z" if name.upper().startswith("PXL_") else ""
+    return first_sound(_in_name(found, zone) for pattern in _IN_NAME for found in pattern.finditer(name))
 
 
 def of_file_time(mtime_ns: int) -> Taken:
@@ -167,14 +173,13 @@ def of_file_time(mtime_ns: int) -> Taken:
     return Taken(local.replace(tzinfo=None), round(offset.total_seconds() / 60), "file")
 
 
-def _moment(found: re.Match[str]) -> datetime | None:
-    hour = int(found["h"] or 0)
-    if half := (found["half"] or "").strip().lower():
+def _in_name(found: re.Match[str], zone: str) -> Taken:
+    """What is found in a name, written as a date is elsewhere."""
+    parts = found.groupdict()
+    day = ":".join(part if part and part.isdecimal() else "" for part in (parts["y"], parts.get("mon"), parts.get("d")))
+    if parts.get("h") is None:
+        return read_date(day, source="name")
+    hour = int(parts["h"])
+    if half := (parts["half"] or "").strip().lower():
         hour = hour % 12 + (12 if half == "pm" else 0) if 1 <= hour <= 12 else 99
-    time = (hour, int(found["m"] or 0), int(found["sec"] or 0))
-    for clock in (time, (0, 0, 0)):  # digits behind the day that are no time leave the day
-        try:
-            return datetime(int(found["y"]), int(found["mon"]), int(found["d"]), *clock)
-        except ValueError:
-            continue
-    return None
+    return read_date(f"{day} {hour:02}:{parts['m']}:{parts['sec']}{parts['z'] or zone}", source="name")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from indexer.metadata.dates import Taken, is_sound
+from indexer.metadata.dates import Precision, Taken, is_sound
 
 _TURN_DAYS = 1024 * 7
 _STARTS = frozenset((date(1980, 1, 6), date(1999, 8, 22), date(2019, 4, 7)))
@@ -27,10 +27,14 @@ def compared(local: Taken, gps: datetime | None) -> Taken:
     """The camera's clock with the offset that a receiver gives it, where the two agree to within a day.
 
     Args:
-        local: what is believed without the receiver, and stays, unless it is the day in a file's name alone.
+        local: what is believed without the receiver, and stays, unless it is the day, month or year in a file's name.
         gps: the receiver's moment, in UTC.
     """
-    if gps is None or local.at is None or local.precision or abs(local.at - gps) > _DAY or not is_believable(gps):
+    if gps is None or local.at is None or not is_believable(gps):
+        return local
+    if local.precision:
+        return Taken(gps, 0, "gps") if local.source == "name" and _is_within(gps, local.at, local.precision) else local
+    if abs(local.at - gps) > _DAY:
         return local
     if local.at.time() == datetime.min.time():  # no clock to compare
         return Taken(gps, 0, "gps") if local.source == "name" else local
@@ -38,6 +42,10 @@ def compared(local: Taken, gps: datetime | None) -> Taken:
     zone = timedelta(minutes=15 * round(behind / timedelta(minutes=15)))
     is_zone = _WEST <= zone <= _EAST and abs(behind - zone) < _SLACK
     return local._replace(offset_min=zone // timedelta(minutes=1)) if is_zone else local
+
+
+def _is_within(gps: datetime, start: datetime, precision: Precision) -> bool:
+    return gps.year == start.year and (precision == "year" or gps.month == start.month)
 
 
 def _has_turned(gps: datetime, other: datetime) -> bool:

@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from indexer.metadata.dates import Taken, first_sound, parse_date
+from indexer.metadata.dates import Taken, first_sound, read_date
 from indexer.metadata.photo_metadata import PhotoMetadata, shot
 from indexer.metadata.values import line, paragraph
 
 _APPLE = "com.apple.quicktime."
 _POSITION = re.compile(r"([+-]\d{2}(?:\.\d+)?)([+-]\d{3}(?:\.\d+)?)([+-]\d+(?:\.\d+)?)?", re.ASCII)
 """ISO 6709 in degrees, as phones write it: +52.5200+013.4050+034.000/"""
+_YEAR = re.compile(r"\d{4}", re.ASCII)
+_COMPACT = re.compile(r"^(\d{4})(\d\d)(\d\d)(?!\d)", re.ASCII)
 
 
 def read_header(header: Mapping[str, str]) -> PhotoMetadata:
@@ -34,10 +36,11 @@ def read_header(header: Mapping[str, str]) -> PhotoMetadata:
 def _dates(header: Mapping[str, str]) -> Iterator[Taken]:
     """The clock of the place first: Apple's, then that of old cameras; the header's own is UTC's."""
     for key in (f"{_APPLE}creationdate", "date-eng", "date", "date_recorded"):
-        if len(text := header.get(key, "")) > len("2021-07"):  # a year is the year of a film
-            yield Taken(*parse_date(text), "original")
-    at, offset_min = parse_date(header.get("creation_time", ""))
-    yield Taken(at, offset_min or 0, "container")
+        text = header.get(key, "").strip()
+        if not _YEAR.fullmatch(text):  # that is the year of a film
+            yield read_date(_COMPACT.sub(r"\1-\2-\3", text), source="original")
+    taken = read_date(header.get("creation_time", ""), source="container")
+    yield taken if taken.precision else taken._replace(offset_min=taken.offset_min or 0)
 
 
 def _position(header: Mapping[str, str]) -> tuple[float | None, float | None, float | None]:

@@ -63,6 +63,11 @@ def is_raw(source: bytes, suffix: str = "") -> bool:
     )
 
 
+def is_like_tiff(start: bytes) -> bool:
+    """Whether a RAW's first directory stands where that of a TIFF does."""
+    return start.startswith(_LIKE_TIFF)
+
+
 def is_cut_short(source: bytes) -> bool:
     """Whether the sensor's data, as far as the header says where they are, go on behind the end of the file."""
     if source.startswith(b"FUJIFILMCCD-RAW") and len(source) >= 108:

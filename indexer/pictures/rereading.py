@@ -31,14 +31,15 @@ def reread(path: Path, *, max_pixels: int, max_bytes: int) -> PhotoMetadata:
     try:
         if path.stat().st_size > max_bytes:
             raise ImageError(f"the file is larger than the bound of {max_bytes:,} bytes")
-        return _written(path.read_bytes(), path.suffix.lower(), max_pixels)
+        return written_in(path.read_bytes(), path.suffix.lower(), max_pixels)
     except ImageError:
         raise
     except Exception as error:  # as in images.decode(): decoders raise whatever they like
         raise ImageError(f"its metadata cannot be read again: {str(error)[:200]}") from error
 
 
-def _written(source: bytes, suffix: str, max_pixels: int) -> PhotoMetadata:
+def written_in(source: bytes, suffix: str, max_pixels: int) -> PhotoMetadata:
+    """What is written inside a picture; raises an ImageError, or whatever the decoder does."""
     if formats.sniff(source, suffix) == "RAW":
         try:
             return raw.read_metadata(source)

@@ -110,6 +110,12 @@ class VectorIndex:
             vector: Half = self._rows.halves()[row].copy()
             return vector
 
+    def sample(self, most: int) -> Half:
+        """Return at most so many vectors (n, d), spread evenly over the rows."""
+        with self._looking:
+            rows = np.unique(np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64))
+            return np.array(self._rows.halves()[rows])
+
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Add vectors; one whose id is there takes the place of the old.
 

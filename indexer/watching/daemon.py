@@ -23,6 +23,9 @@ from indexer.pictures import images
 from indexer.pipeline import Progress, SyncReport, sync
 from indexer.watching.activity import ActivityLog
 from indexer.watching.agenda import Agenda
+from indexer.watching.changes import Kind
+from indexer.watching.clocks import Clocks
+from indexer.watching.mounting import mount_points
 from indexer.watching.pacing import Pacer, workers_for
 from indexer.watching.passing import passes
 from indexer.watching.polling import Poller
@@ -38,7 +41,6 @@ FULL_SCAN_H = 6.0
 UNLOAD_S = 300.0
 TICK_S = 0.5
 CHECK_S = 10.0  # between two looks at whether roots came or went
-CLOCK_JUMP_S = 60.0
 
 
 class Daemon:
@@ -100,14 +102,13 @@ class Daemon:
         self._retries, self._pauses, self._removals = retries or Retries(), pauses or Pauses(), Removals()
         self._agenda = Agenda(self._settle_s, PATIENCE_S)
         poller = Poller(self._agenda.note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring)
-        self._watcher = Watcher(poller, mode=mode)
+        self._watcher = Watcher(poller, mode=mode, points=mount_points(self._remembered_mounts))
         self._roots: list[Path] = []
         self._said: set[str] = set()
-        self._batches = 0
         self._last_work = time.monotonic()
         self._last_full = self._last_check = -math.inf  # never
-        self._clocks = time.time() - time.monotonic()
-        self._not_before = 0.0
+        self._clocks = Clocks()
+        self._batches, self._not_before = 0, 0.0
         self.stopped = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
@@ -136,7 +137,12 @@ class Daemon:
 
     def _tick(self) -> None:
         now = time.monotonic()
-        self._look_at_clocks(now)
+        if self._clocks.jumped():
+            logger.info("the clock jumped, or the machine slept: everything is looked at")
+            self._owe_everything()
+        for point in self._watcher.remounted():
+            self._agenda.note(Kind.FOLDER, point)
+            self._last_check = -math.inf
         if now - self._last_check >= self._check_s:
             self._last_check = now
             self._follow()
@@ -151,14 +157,6 @@ class Daemon:
             self._activity.state("idle", queue=self._agenda.waiting)
             self._maybe_unload(now)
 
-    def _look_at_clocks(self, now: float) -> None:
-        """After a suspend, or when the clock was set, events may be missing and times may lie: look at everything."""
-        clocks = time.time() - now
-        if abs(clocks - self._clocks) > CLOCK_JUMP_S:
-            logger.info("the clock jumped, or the machine slept: everything is looked at")
-            self._owe_everything()
-        self._clocks = clocks
-
     def _follow(self) -> None:
         """Follow the roots that the library knows by now; another process may have added some."""
         try:
@@ -168,6 +166,13 @@ class Daemon:
         except LibraryError:  # busy, or there is no file to be had for it at the moment: the next look will tell
             return
         self._agenda.add(self._watcher.follow(self._roots))
+
+    def _remembered_mounts(self) -> list[str]:
+        """The folders of all roots that are or were mount points; none while the library is busy."""
+        try:
+            return self._library.catalog.mount_points()
+        except LibraryError:
+            return []
 
     def _owe_everything(self) -> None:
         self._last_full = time.monotonic()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -72,6 +73,7 @@ class InotifyTree:
         """
         self._note, self._enters, self._skips = note, enters, skips
         self._folders: dict[str, _Folder] = {}
+        self._below: defaultdict[str, set[str]] = defaultdict(set)  # the watched folders in a folder, by their paths
         self._lock = threading.RLock()
         self.lost: set[str] = set()  # roots that are not watched any more, or not in full
         self.full: set[str] = set()  # those of them for which the system's limit was reached
@@ -96,6 +98,13 @@ class InotifyTree:
             for folder in [folder for folder in self._folders.values() if folder.root == root]:
                 self._drop(folder)
 
+    def renew(self, folder: str, root: str) -> None:
+        """Watch a folder below a root, and all below it, anew: another file system may lie there now."""
+        with self._lock:
+            self._drop_tree(folder)
+            if self._enters(folder):
+                self._add_or_lose(folder, root)
+
     def close(self) -> None:
         """Watch nothing any more."""
         self._fd.stop()
@@ -109,7 +118,7 @@ class InotifyTree:
         """The system has ended a watch."""
         with self._lock:
             if self._folders.get(folder.path) is folder:
-                del self._folders[folder.path]
+                self._leave_out(folder)
 
     def on_overflow(self, folder: _Folder) -> None:
         """Events were lost: the root is to be looked at as a whole, and new folders may lack a watch."""
@@ -142,14 +151,18 @@ class InotifyTree:
         if mask & _VANISHED:
             self._drop_tree(path)
         elif mask & (_APPEARED | _C.IN_ATTRIB):
-            try:
-                with self._lock:
-                    self._add_tree(path, root)
-            except OSError as error:
-                self.lost.add(root)
-                if error.errno == errno.ENOSPC:
-                    self.full.add(root)
+            self._add_or_lose(path, root)
         self._note(Kind.FOLDER, path)
+
+    def _add_or_lose(self, path: str, root: str) -> None:
+        """Watch a folder that came; where that cannot be, its root is not watched in full any more."""
+        try:
+            with self._lock:
+                self._add_tree(path, root)
+        except OSError as error:
+            self.lost.add(root)
+            if error.errno == errno.ENOSPC:
+                self.full.add(root)
 
     def _on_file(self, root: str, path: str, name: str, mask: int) -> None:
         appeared = mask & _APPEARED and not self._skips(name) and os.path.isdir(path)  # noqa: PTH112
@@ -183,6 +196,7 @@ class InotifyTree:
         folder = _Folder(path, root, self)
         folder.wd = self._fd.add_callback(os.fsencode(path), _MASK, folder, CallbackId(id(folder)))
         self._folders[path] = folder
+        self._below[os.path.dirname(path)].add(path)  # noqa: PTH120
 
     def _goes_into(self, entry: os.DirEntry[str], root: str, linked: set[tuple[int, int]]) -> bool:
         """Whether a folder's entry is a folder to watch; a link to one outside the root counts, once."""
@@ -198,12 +212,28 @@ class InotifyTree:
         return True
 
     def _drop_tree(self, top: str) -> None:
+        """Watch a folder no longer, nor what is watched below it; a folder is only watched below one that is."""
         with self._lock:
-            below = top + os.sep
-            for folder in [f for f in self._folders.values() if f.path == top or f.path.startswith(below)]:
-                self._drop(folder)
+            stack = [top]
+            while stack:
+                path = stack.pop()
+                stack.extend(self._below.get(path, ()))
+                if (folder := self._folders.get(path)) is not None:
+                    self._drop(folder)
+
+    def _leave_out(self, folder: _Folder) -> None:
+        """Take a folder out of what is watched; what is below it may be there still."""
+        path = folder.path
+        del self._folders[path]
+        while path not in self._folders and not self._below.get(path):
+            self._below.pop(path, None)
+            above = os.path.dirname(path)  # noqa: PTH120
+            if path not in self._below.get(above, ()):
+                break
+            self._below[above].discard(path)
+            path = above
 
     def _drop(self, folder: _Folder) -> None:
-        self._folders.pop(folder.path, None)
+        self._leave_out(folder)
         if folder.wd is not None:
             self._fd.remove_callbacks([(folder.wd, CallbackId(id(folder)))])

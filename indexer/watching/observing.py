@@ -84,6 +84,10 @@ class ObserverTree:
         if (watch := self._watches.pop(root, None)) is not None:
             self._observer.unschedule(watch)
 
+    def renew(self, folder: str, root: str) -> None:
+        """Watch a root anew, since a folder below it is another one."""
+        self.add(root)
+
     def close(self) -> None:
         """Watch nothing any more."""
         self._observer.stop()

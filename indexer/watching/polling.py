@@ -86,11 +86,10 @@ class Poller:
                 self._thread.start()
         self._wake.set()
 
-    def remove(self, root: Path) -> None:
-        """Follow a root no longer, nor what lies below it; nobody waits for its files any more."""
+    def remove(self, root: Path, below: str | None = None) -> None:
+        """Follow a root, or one folder below it, no longer; nobody waits for its files any more."""
         with self._lock:
-            gone = [place for place in self._places.values() if place.root == root]
-            self._places = {key: place for key, place in self._places.items() if place.root != root}
+            gone = [self._places.pop(key) for key in list(self._places) if key[0] == root and below in (None, key[1])]
         for place in gone:
             for path in sorted(place.moving):
                 self.note(Kind.DONE, str(place.root / path))

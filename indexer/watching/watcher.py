@@ -9,12 +9,14 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from indexer.folders import mounts
+from indexer.folders.mounts import Mount
+from indexer.watching.mounting import MountPoints, identity, mount_points
 from indexer.watching.polling import Poller
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,9 @@ class Tree(Protocol):
     def remove(self, root: str) -> None:
         """Watch a root no longer."""
 
+    def renew(self, folder: str, root: str) -> None:
+        """Watch a folder below a root, and all below it, anew: other folders may lie there now."""
+
     def close(self) -> None:
         """Watch nothing any more."""
 
@@ -51,15 +56,18 @@ class _Followed:
 class Watcher:
     """Follows any number of roots; what the poller notes to is called from threads of its own."""
 
-    def __init__(self, poller: Poller, *, mode: Mode = "auto") -> None:
+    def __init__(self, poller: Poller, *, mode: Mode = "auto", points: MountPoints | None = None) -> None:
         """Follow nothing yet.
 
         Args:
             poller: looks where there are no events, and says for both ways who is told of changes, which folder is the
                 library's, and what is passed over; patterns count in polls alone, and events may tell too much.
             mode: "auto", or one way for all roots.
+            points: tells where something was mounted; None is this system's own, without a memory.
         """
         self._poller, self._mode = poller, mode
+        self._points = points or mount_points(tuple)
+        self._changed: set[str] = set()
         self._library = os.path.realpath(poller.library)
         self._roots: dict[Path, _Followed] = {}
         self._polled_points: set[str] = set()
@@ -82,12 +90,24 @@ class Watcher:
         again = []
         for root in list(self._roots.values()):
             lost = self._tree is not None and str(root.path) in self._tree.lost and root.how == "native"
-            if _identity(root.path) != root.identity or lost:
+            if identity(root.path) != root.identity or lost:
                 full = self._tree is not None and str(root.path) in self._tree.full
                 self._let_go(root)
                 self._attach(root.path, limit_reached=full)
                 again.append(root.path)
         return again
+
+    def remounted(self) -> list[str]:
+        """Watch anew what was mounted below roots, or is seen again below what was; gives those places.
+
+        Where something was mounted elsewhere, above a root say, `check` tells.
+        """
+        self._changed.update(self._points.changed())
+        if not self._changed:
+            return []
+        found = [point for root in list(self._roots.values()) for point in self._renew(root, self._changed)]
+        self._changed.clear()  # not before all are watched
+        return found
 
     def ways(self) -> dict[Path, str]:
         """How each root is followed: "native" or "polling"."""
@@ -96,6 +116,7 @@ class Watcher:
     def close(self) -> None:
         """Follow nothing any more."""
         self._poller.close()
+        self._points.close()
         if self._tree is not None:
             self._tree.close()
 
@@ -115,7 +136,7 @@ class Watcher:
             return None
 
     def _attach(self, path: Path, *, limit_reached: bool = False) -> None:
-        root = self._roots[path] = _Followed(path, "native", _identity(path))
+        root = self._roots[path] = _Followed(path, "native", identity(path))
         table = mounts.read() if self._mode == "auto" else []
         mount = mounts.mount_of(str(path), table)
         if self._tree is None or limit_reached or (mount is not None and mount.silent):
@@ -125,9 +146,7 @@ class Watcher:
             return
         if root.identity is None:  # not there; `check` sees it come
             return
-        for point in mounts.silent_below(str(path), table):
-            self._polled_points.add(point)
-            self._poller.add(path, os.path.relpath(point, path))
+        self._poll_silent(path, table)
         try:
             self._tree.add(str(path))
         except FileNotFoundError:
@@ -139,6 +158,33 @@ class Watcher:
                 logger.warning("%s gives no file events (%s), so it is polled.", path, error.strerror)
             self._tree.remove(str(path))
             self._poll(root)
+
+    def _poll_silent(self, root: Path, table: Sequence[Mount], within: str = "") -> None:
+        """Poll the mounts below a root that tell nothing; `within` one folder, or all of them."""
+        for point in mounts.silent_below(str(root), table):
+            if mounts.holds(within, point) or not within:
+                self._polled_points.add(point)
+                self._poller.add(root, os.path.relpath(point, root))
+
+    def _renew(self, root: _Followed, points: Collection[str]) -> list[str]:
+        """Watch anew those of these folders that lie below a root, where it is one that is looked at."""
+        top, table = str(root.path), mounts.read() if self._mode == "auto" else []
+        below = sorted(point for point in points if point != top and mounts.holds(top, point))
+        seen = [
+            point
+            for number, point in enumerate(below)
+            if not any(mounts.holds(outer, point) for outer in below[:number])
+            and self._poller.ignoring.reaches(root.path, os.path.relpath(point, top).replace(os.sep, "/"))
+        ]
+        for point in seen:
+            if root.how == "polling" or self._tree is None:
+                continue
+            for old in [old for old in self._polled_points if mounts.holds(point, old)]:
+                self._polled_points.discard(old)
+                self._poller.remove(root.path, os.path.relpath(old, top))
+            self._poll_silent(root.path, table, point)
+            self._tree.renew(point, top)
+        return seen
 
     def _poll(self, root: _Followed) -> None:
         root.how = "polling"
@@ -179,11 +225,3 @@ def usable(folder: str) -> bool:
             return next(entries, None) is not None and os.path.realpath(folder) == folder
     except OSError:
         return False
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -19,6 +19,13 @@ def no_processes_left():
         services.dropped.close()
 
 
+@pytest.fixture(autouse=True)
+def relevance_is_unknown(request, monkeypatch):
+    """Five plain colours tell no relevance; tests about it are marked `relevance`."""
+    if request.node.get_closest_marker("relevance") is None:
+        monkeypatch.setattr("app.bootstrap.plain_names", lambda: ())
+
+
 def write_five(world):
     world.write("red.png", "red")
     world.write("green.png", "green")

@@ -19,6 +19,7 @@ def search_document(result: SearchResult) -> Document:
         "query": result.query,
         "model": result.model,
         "total": result.total,
+        "matches": result.matches,
         "took_ms": round(result.took_ms, 1),
         "hint": result.hint,
         "hits": [_hit(hit) for hit in result.hits],

@@ -23,7 +23,7 @@ class Sort(StrEnum):
     date = "date"
 
 
-SortOption = Annotated[Sort, typer.Option("--sort", help="Best first, or the best matches with the newest first.")]
+SortOption = Annotated[Sort, typer.Option("--sort", help="Best first, or all matches with the newest first.")]
 LibraryOption = Annotated[
     Path | None,
     typer.Option("--library", metavar="DIR", help="The library's folder. [env: PICSIFT_LIBRARY]", show_default=False),
@@ -41,6 +41,10 @@ VideosOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and no progress.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say on standard error what is being done.")]
+MinRelevanceOption = Annotated[
+    float | None,
+    typer.Option("--min-relevance", min=0, max=1, help="List what fits at least so well; 0: all. [default: 0.5]"),
+]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_LIMIT, help="How many photos to list.")]
 OffsetOption = Annotated[int, typer.Option("--offset", min=0, max=MAX_OFFSET, help="How many photos to skip before.")]
 AfterOption = Annotated[
@@ -101,6 +105,7 @@ class Listing:
     limit: LimitOption = 20
     offset: OffsetOption = 0
     sort: SortOption = Sort.relevance
+    min_relevance: MinRelevanceOption = None
     after: AfterOption = None
     before: BeforeOption = None
     folder: FolderOption = None

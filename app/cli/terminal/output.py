@@ -53,8 +53,8 @@ def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
     else:
         for hit in result.hits:
             print(f"{'-' if hit.score is None else f'{hit.score:.4f}'}\t{field(hit.photo.path)}")  # noqa: T201
-    if not result.total and not json:
-        say(printable(result.hint or "no photo passes these filters."))
+    if not result.hits and not json:
+        say(_why_nothing(result, first_rank))
 
 
 def show_report(report: SyncReport, *, json: bool) -> None:
@@ -88,20 +88,37 @@ def write_json(document: Any) -> None:
     print(dumps(document, indent=2, allow_nan=False))  # noqa: T201
 
 
+def _why_nothing(result: SearchResult, first_rank: int) -> str:
+    if not result.total:
+        return result.hint or "no photo passes these filters."
+    if first_rank > 1:
+        return "there are no more matches."
+    return f"{result.hint or 'nothing was found.'} --min-relevance 0 shows what is nearest."
+
+
 def _write_table(result: SearchResult, first_rank: int) -> None:
     """Columns of equal width with the path last and unbroken: the terminal wraps it, and it can be copied whole."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{'#':>4}  {'score':>6}  {'taken':<16}  path", style="bold")
+    console.print(f"{'#':>4}  {'score':>6}  {'match':>5}  {'taken':<16}  path", style="bold")
     for rank, hit in enumerate(result.hits, first_rank):
         taken = day_in_figures(hit.photo.taken_at, hit.photo.taken_precision) if hit.photo.taken_at else "–"
         path = printable(hit.photo.path)
         moment = "" if hit.moment_s is None else f"  (at {clock(hit.moment_s)})"
         away = ("", "") if hit.photo.missing_since is None else ("  (not reachable)", "yellow")
         score = "–" if hit.score is None else f"{hit.score:.3f}"
-        console.print(Text.assemble((f"{rank:>4}", "dim"), f"  {score:>6}  {taken:<16}  {path}{moment}", away))
+        match = "–" if hit.relevance is None else f"{hit.relevance:.0%}"
+        fits = f"  {score:>6}  {match:>5}  {taken:<16}  {path}{moment}"
+        console.print(Text.assemble((f"{rank:>4}", "dim"), fits, away))
     more = "; --offset shows more" if result.has_more else ""
-    found = f"{len(result.hits)} of {result.total:,} photos in {result.took_ms:.0f} ms, by {result.model}{more}"
+    among = (
+        f"{result.total:,} photos" if result.matches is None else f"{_matches(result)} among {result.total:,} photos"
+    )
+    found = f"{len(result.hits)} of {among} in {result.took_ms:.0f} ms, by {result.model}{more}"
     console.print(Text(printable(found), style="dim"))
+
+
+def _matches(result: SearchResult) -> str:
+    return "1 match" if result.matches == 1 else f"{result.matches:,} matches"
 
 
 def _write_report(report: SyncReport) -> None:

@@ -3,7 +3,8 @@
     two dogs on a beach + "red frisbee" - people after:2021 camera:"Canon EOS R5" -type:video
 
 Words are looked for together. `+` and `-` with a blank behind them begin a term that reaches to the next sign or
-filter; right before a word or quoted text they hold for that alone, and so does a weight (`2:beach`). Filters are
+filter; right before a word or quoted text they hold for that alone, and so does a weight (`2:beach`). `NOT` before
+words begins such a term too: photos that match it are left out. Filters are
 `name:value`; `NOT` or `-` before one excludes, `OR` between two takes either, and binds closer than standing side by
 side. Parentheses group filters. Quotes keep words together and protect them from all of this.
 """
@@ -16,12 +17,12 @@ from pathlib import Path
 from app.search.language.filter_group import FilterGroup, possible
 from app.search.language.filter_words import MANY, NAMES, condition, is_filter, unknown
 from app.search.language.query_text import QueryText, clean, short
+from app.search.language.term_list import TermList
 from app.search.query import MAX_TEXT, Query, Term
 from indexer.errors import QueryError
 
 MAX_WEIGHT = 100.0
 MAX_DEPTH = 20  # of parentheses
-MAX_TERMS = 32  # each is embedded
 _NAMED = re.compile(r"([^\W\d][\w-]+):(?!//)")
 _WEIGHT = re.compile(r'(\d{1,6}(?:\.\d{1,6})?):(?=[^\W\d]|["“])')
 _OPERATOR = re.compile(r"(OR|AND|NOT)(?=[\s(]|$)")
@@ -55,11 +56,7 @@ class _Reader:
         self._pictures = pictures
         self._groups = [FilterGroup()]
         self._after_filter = False  # what was read last is one
-        self._plain: list[str] = []  # words of no sign
-        self._term: list[str] | None = None  # words of the term that a sign began
-        self._sign, self._bare = 1.0, False  # of that term, and whether nothing has followed it yet
-        self._terms: list[Term] = []
-        self._written: list[str] = []  # what to look for, as it was written
+        self._terms = TermList()
 
     def query(self) -> Query:
         """Read it all."""
@@ -68,18 +65,12 @@ class _Reader:
                 self._expect_no_filter()
                 self._after_filter = False
                 if not (self._sign_alone() or self._signed()):
-                    self._words(self._text.word(in_parentheses=False))
-        self._end_term()
+                    self._terms.words(self._text.word(in_parentheses=False))
+        self._terms.end()
         if len(self._groups) > 1:
             raise QueryError("a parenthesis is opened and never closed. Close it, or quote it.")
         self._groups[0].expect_nothing()
-        wanted, plain = possible(self._groups[0].filter()), " ".join(self._plain)
-        terms = [*([Term(plain)] if plain else []), *self._terms]
-        if not self._terms:
-            return Query(text=plain, filter=wanted)
-        if len(terms) > MAX_TERMS:
-            raise QueryError(f"the query has {len(terms):,} terms; at most {MAX_TERMS} are taken. Leave some out.")
-        return Query(text=" ".join(self._written), terms=tuple(terms), filter=wanted)
+        return self._terms.query(possible(self._groups[0].filter()))
 
     # Filters
 
@@ -90,7 +81,7 @@ class _Reader:
         elif sign == "(" and self._begins_filter(1):
             if len(self._groups) > MAX_DEPTH:
                 raise QueryError(f"parentheses stand more than {MAX_DEPTH} deep. Take some out.")
-            self._end_term()
+            self._terms.end()
             self._groups.append(FilterGroup())
             self._after_filter = False
         elif sign == ")" and len(self._groups) > 1:
@@ -116,11 +107,8 @@ class _Reader:
         word, follows, group = match[1], self._begins_filter(len(match[1])), self._groups[-1]
         if word == "NOT" and follows:
             group.excludes = not group.excludes
-        elif word == "NOT" and self._text.rest[len(word) :].strip() and not self._text.whole.isupper():
-            raise QueryError(
-                "NOT goes before a filter, such as NOT place:Lisbon. To have photos of something come later, "
-                "write '- people'; to look for the word, quote it."
-            )
+        elif word == "NOT" and self._begins_unwanted(self._text.rest[len(word) :].strip()):
+            self._terms.begin(word)
         elif word != "NOT" and follows and self._after_filter:
             group.joins = word == "OR"
         elif word != "NOT" and (follows or self._after_filter):
@@ -129,6 +117,12 @@ class _Reader:
             return False  # a word among words
         self._text.at += len(word)
         return True
+
+    def _begins_unwanted(self, rest: str) -> bool:
+        """Whether NOT goes before words, rather than being one of them."""
+        if rest and len(self._groups) > 1:
+            raise QueryError("within parentheses NOT goes before a filter, such as NOT place:Lisbon.")
+        return bool(rest) and (rest[0] in '"“' or not self._text.whole.isupper())
 
     def _filter(self) -> bool:
         excludes = self._text.rest[0] == "-"
@@ -139,7 +133,7 @@ class _Reader:
             if named.end() == len(self._text.whole) or self._text.whole[named.end()].isspace():
                 return False  # a colon as in a sentence
             raise QueryError(unknown(name, self._text.whole[named.end() :].split()[0]))
-        self._end_term()
+        self._terms.end()
         self._text.at = named.end()
         value, group = self._value(name), self._groups[-1]
         if not (excludes or group.excludes or group.joins or name in MANY or self._text.match(_OR_FOLLOWS)):
@@ -174,9 +168,7 @@ class _Reader:
         rest = self._text.rest
         if rest[0] not in _SIGNS or not (len(rest) == 1 or rest[1].isspace()):
             return False
-        self._end_term()
-        self._term, self._sign, self._bare = [], _SIGNS[rest[0]], True
-        self._written.append(rest[0])
+        self._terms.begin(rest[0])
         self._text.at += 1
         return True
 
@@ -195,25 +187,35 @@ class _Reader:
         ):
             return False  # a word, a number, or a dash
         amount = _SIGNS.get(text.rest[0], 1.0) * (_amount(weight[1]) if weight else 1.0)
-        if self._term is not None and not plain and text.rest[0] not in _SIGNS:  # within a term, its sign holds
-            amount, self._bare = amount * self._sign, False
+        if self._terms.leaves_out and not plain:
+            return self._behind_not(weighted=weight is not None)
+        signed = text.rest[0] in _SIGNS
+        if not plain and not signed:  # within a term, its sign holds
+            amount *= self._terms.sign
         text.at += begin
         if picture:
-            self._add(Term(weight=amount, picture=self._picture()), start)
+            term = Term(weight=amount, picture=self._picture())
+            self._terms.add(term, text.whole[start : text.at], signed=signed)
             return True
         quoted = text.quoted()
         if quoted is None and text.match(_NAMED):
             raise QueryError(f"{short(text.rest)!r} is a filter: no sign but - and no weight stands before one.")
         phrase = clean(text.word(in_parentheses=False) if quoted is None else quoted)
         if plain or not phrase:
-            self._words(phrase)
+            self._terms.words(phrase)
         else:
-            self._add(Term(phrase, amount), start)
+            self._terms.add(Term(phrase, amount), text.whole[start : text.at], signed=signed)
         return True
 
-    def _add(self, term: Term, start: int) -> None:
-        self._terms.append(term)
-        self._written.append(clean(self._text.whole[start : self._text.at]))
+    def _behind_not(self, *, weighted: bool) -> bool:
+        """What stands behind NOT: a picture; a sign ends the term, and a weight says nothing there."""
+        if self._text.rest[0] in _SIGNS:
+            self._terms.end()
+            return self._signed()
+        if weighted:
+            raise QueryError("NOT leaves photos out, whatever their weight. Take the weight away.")
+        self._terms.leave_out(Term(picture=self._picture()))
+        return True
 
     def _picture(self) -> Path:
         self._text.at += len(_IMAGE) + 1
@@ -226,20 +228,6 @@ class _Reader:
             return Path(value).expanduser()
         except RuntimeError:  # of nobody's home
             return Path(value)
-
-    def _words(self, words: str) -> None:
-        words = clean(words)
-        if words:
-            (self._plain if self._term is None else self._term).append(words)
-            self._written.append(words)
-
-    def _end_term(self) -> None:
-        if self._term is not None:
-            if self._term:
-                self._terms.append(Term(" ".join(self._term), self._sign))
-            elif self._bare:
-                raise QueryError("a + or - stands before nothing. Write words behind it, or quote it.")
-        self._term = None
 
 
 def _amount(number: str) -> float:

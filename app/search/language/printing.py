@@ -25,23 +25,26 @@ _NAMES = {"kind": "type", "tags": "tag", "keywords": "keyword", "copies": "dupli
 
 def written(query: Query) -> str:
     """The query as a person would type it."""
-    return " ".join(part for part in (*_terms(query), *map(_condition, _conditions(query.filter))) if part)
+    filters = map(_condition, _conditions(query.filter))
+    return " ".join(part for part in (*_terms(query), *map(_left_out, query.unwanted), *filters) if part)
 
 
 def parts(query: Query) -> list[tuple[str, Query]]:
     """Each part of a query as it is written, and the query without it."""
     terms, conditions = _looked_for(query), _conditions(query.filter)
-    found = [(text, _of(_without(terms, at), query.filter)) for at, text in enumerate(_terms(query))]
+    found = [(text, _of(_without(terms, at), query)) for at, text in enumerate(_terms(query))]
+    for at, term in enumerate(query.unwanted):
+        found.append((_left_out(term), replace(query, unwanted=tuple(_without(list(query.unwanted), at)))))
     for at, one in enumerate(conditions):
         found.append((_condition(one), replace(query, filter=all_of(_without(conditions, at)))))
     return found
 
 
-def _of(terms: list[Term], wanted: PhotoFilter) -> Query:
-    """The query that looks for these terms."""
+def _of(terms: list[Term], query: Query) -> Query:
+    """The query with these terms in place of its own."""
     if len(terms) == 1 and terms[0].weight == 1 and terms[0].picture is None:
-        return Query(text=terms[0].text, filter=wanted)
-    return Query(text=" ".join(term.text for term in terms), terms=tuple(terms), filter=wanted)
+        return replace(query, text=terms[0].text, terms=())
+    return replace(query, text=" ".join(term.text for term in terms), terms=tuple(terms))
 
 
 def _without(things: list[T], at: int) -> list[T]:
@@ -81,6 +84,12 @@ def _signed(term: Term) -> str:
     if term.picture is not None:
         return f"{sign}{weight}image:{_value(str(term.picture))}"
     return sign + weight + (term.text if term.text.isalpha() else _quoted(term.text))
+
+
+def _left_out(term: Term) -> str:
+    if term.picture is not None:
+        return f"NOT image:{_value(str(term.picture))}"
+    return f"NOT {_words(term.text) if term.text == term.text.lower() else _quoted(term.text)}"
 
 
 def _quoted(text: str) -> str:

@@ -96,6 +96,12 @@ def load_vocabulary(path: Path | None = None) -> Vocabulary:
     return _built(built_in, {}) if path is None else _built(read_file(path), built_in.templates)
 
 
+@cache
+def plain_names() -> tuple[str, ...]:
+    """What each tag of the built-in vocabulary is plainly called: several hundred names of everyday things."""
+    return tuple(dict.fromkeys(tag.prompts[0] for tag in load_vocabulary().tags))
+
+
 def article(word: str) -> str:
     """'an' or 'a', as the word before it wants: an umbrella, a unicorn, an hour, an SUV."""
     if _SPELLED_OUT.match(word):

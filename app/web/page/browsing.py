@@ -58,10 +58,13 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
     Raises:
         PicsiftError: there is nothing to look for, or it cannot be understood or answered.
     """
-    query = replace(_asked(question), limit=PAGE_SIZE, offset=offset)
+    least = question.least_relevance(services.settings.min_relevance)
+    query = replace(_asked(question), limit=PAGE_SIZE, offset=offset, min_relevance=least)
     if question.like:
         photo = find(services, question.like)
-        result = services.search.similar(photo.id, limit=PAGE_SIZE, offset=offset, filter=query.filter)
+        result = services.search.similar(
+            photo.id, limit=PAGE_SIZE, offset=offset, filter=query.filter, min_relevance=least
+        )
         return Shown(query, photo, None, result)
     if not question:
         return Shown(query, None, None, services.search.newest(limit=PAGE_SIZE, offset=offset))

@@ -35,6 +35,8 @@ def summary(shown: Shown) -> str:
     result = shown.result
     newest = bool(result.hits) and result.hits[0].score is None  # filters alone: nothing was compared
     found = f"{_count(result.total)}, the newest first, found" if newest else f"Searched {_count(result.total)}"
+    if result.matches is not None:
+        found = f"{result.matches:,} {'match' if result.matches == 1 else 'matches'} among {_count(result.total)}"
     searched = f"{found} in {_duration(result.took_ms)}"
     model = f'<span title="{safe(result.model)}"> · model {safe(Path(result.model).name)}</span>'
     return f'<p class="summary">{searched}{model}</p>'
@@ -42,6 +44,11 @@ def summary(shown: Shown) -> str:
 
 def nothing_found(shown: Shown) -> str:
     """Why there is no hit, and what to do."""
+    if shown.result.total and shown.result.matches == 0:
+        button = '<button type="button" data-least="0">Show what is nearest</button>'
+        nearest = f'<div class="examples">{button}</div>'
+        why = safe(_sentence(shown.result.hint or "no photo matches."))
+        return _notice("No matches", f"<p>{why}</p>{nearest}")
     if shown.query.filter != type(shown.query.filter)():
         hint = f"<p>{safe(_sentence(shown.result.hint))}</p>" if shown.result.hint else ""
         advice = "<p>Widen the dates, or leave the folder or the place out.</p>"
@@ -117,9 +124,12 @@ def _tile(hit: Hit) -> str:
 def _score(hit: Hit) -> str:
     if hit.score is None:
         return ""
-    return (
-        f'<span class="score" title="Score: how near the photo is to what was asked, at most 1">{hit.score:.2f}</span>'
-    )
+    if hit.relevance is None:
+        title, shown = "Score: how near the photo is to what was asked, at most 1", f"{hit.score:.2f}"
+    else:
+        title = f"How well the photo fits; from 50% on it counts as a match. Score {hit.score:.2f}"
+        shown = f"{100 * hit.relevance:.0f}%"
+    return f'<span class="score" title="{title}">{shown}</span>'
 
 
 def _moment(hit: Hit) -> str:

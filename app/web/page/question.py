@@ -20,6 +20,7 @@ class Question:
         place: a place.
         like: the id of the photo whose likes are wanted; words do not count beside it.
         picture: the token of a picture that was dropped in.
+        least: relevance of a match, 0 to 1; what the server is set to where it is no such number.
     """
 
     q: str = ""
@@ -29,6 +30,7 @@ class Question:
     place: str = ""
     like: str = ""
     picture: str = ""
+    least: str = ""
 
     @classmethod
     def of(cls, sent: object) -> Question:
@@ -39,7 +41,15 @@ class Question:
 
     def __bool__(self) -> bool:
         """Whether anything is asked at all."""
-        return any(getattr(self, part.name) for part in fields(self))
+        return any(getattr(self, part.name) for part in fields(self) if part.name != "least")
+
+    def least_relevance(self, otherwise: float) -> float:
+        """The relevance of a match, as asked for or the other one."""
+        try:
+            least = float(self.least)
+        except ValueError:
+            return otherwise
+        return least if 0 <= least <= 1 else otherwise
 
 
 def _text(value: object) -> str:

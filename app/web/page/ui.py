@@ -41,6 +41,7 @@ ANSWERS = """
 <div id="chips"></div>
 <div id="asked"></div>
 <div id="summary" role="status"></div>
+<label id="least" hidden>Match at least <input type="range" min="0" max="1" step="0.05"><output></output></label>
 <p id="since" role="status"></p>
 <div id="grid"></div>
 <p id="beyond"></p>
@@ -129,7 +130,8 @@ class Actions:
     def _answer(self, question: Question, offset: int) -> Answer:
         photos, shown = self.photos(), browsing.ask(self.services, question, offset)
         answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
-        return {**answer, "next": shown.following, "photos": photos}
+        least = None if shown.result.matches is None else shown.query.min_relevance
+        return {**answer, "next": shown.following, "photos": photos, "least": least}
 
     @explained
     def enlarge(self, sent: object) -> Answer:

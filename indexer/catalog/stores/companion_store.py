@@ -23,7 +23,11 @@ _PAIR_LIMIT = 5_000  # two parameters for each
 
 
 def keep(
-    connection: Connection, root_id: int, seen: Container[str], companions: Mapping[str, Sequence[FoundFile]]
+    connection: Connection,
+    root_id: int,
+    seen: Container[str],
+    companions: Mapping[str, Sequence[FoundFile]],
+    agreed: Mapping[tuple[str, str], str | None],
 ) -> None:
     """Write which companions the photos of a root have.
 
@@ -32,10 +36,11 @@ def keep(
         root_id: the photos' root.
         seen: paths of photos that were found now; what is known of others stays.
         companions: by the path of their photo.
+        agreed: by the paths of a photo and a companion, what to keep of how they were compared, if anything.
     """
     present = {path: row.id for path, row in locate(connection, root_id, list(companions)).items()}
     wanted = {
-        (present[path], split(file.path)[1]): (file.size, storable_ns(file.mtime_ns))
+        (present[path], split(file.path)[1]): (file.size, storable_ns(file.mtime_ns), agreed.get((path, file.path)))
         for path, files in companions.items()
         if path in present
         for file in files
@@ -46,9 +51,9 @@ def keep(
         gone = tuple_(CompanionRow.photo_id, CompanionRow.name).in_(chunk)
         connection.execute(delete(CompanionRow).where(gone))
     rows = [
-        {"photo_id": photo_id, "name": name, "size": size, "mtime_ns": mtime_ns}
-        for (photo_id, name), (size, mtime_ns) in wanted.items()
-        if known.get((photo_id, name)) != (size, mtime_ns)
+        {"photo_id": photo_id, "name": name, "size": size, "mtime_ns": mtime_ns, "agreed": compared}
+        for (photo_id, name), (size, mtime_ns, compared) in wanted.items()
+        if known.get((photo_id, name)) != (size, mtime_ns, compared)
     ]
     if rows:
         connection.execute(insert(CompanionRow), rows)
@@ -69,12 +74,25 @@ def _names_query() -> Select[int, str]:
     return select(CompanionRow.photo_id, CompanionRow.name).where(of_these).order_by(CompanionRow.name)
 
 
-def _known(connection: Connection, root_id: int, seen: Container[str]) -> dict[tuple[int, str], tuple[int, int]]:
-    query = select(CompanionRow.photo_id, CompanionRow.name, CompanionRow.size, CompanionRow.mtime_ns)
+def agreements(connection: Connection, photo_ids: Sequence[int]) -> dict[tuple[int, str], str | None]:
+    """Give what was kept of how photos were compared with their companions, by photo and companion's name."""
+    found: dict[tuple[int, str], str | None] = {}
+    for chunk in in_chunks(photo_ids):
+        query = select(CompanionRow.photo_id, CompanionRow.name, CompanionRow.agreed)
+        rows = connection.execute(query.where(CompanionRow.photo_id.in_(chunk)))
+        found.update(((photo_id, name), agreed) for photo_id, name, agreed in rows)
+    return found
+
+
+def _known(
+    connection: Connection, root_id: int, seen: Container[str]
+) -> dict[tuple[int, str], tuple[int, int, str | None]]:
+    stamp = (CompanionRow.size, CompanionRow.mtime_ns, CompanionRow.agreed)
+    query = select(CompanionRow.photo_id, CompanionRow.name, *stamp)
     placed = query.add_columns(FolderRow.path, PhotoRow.name).join(PhotoRow, CompanionRow.photo_id == PhotoRow.id)
     rows = connection.execute(placed.join(FolderRow).where(FolderRow.root_id == root_id))
     return {
-        (photo_id, name): (size, mtime_ns)
-        for photo_id, name, size, mtime_ns, folder, photo in rows
+        (photo_id, name): (size, mtime_ns, agreed)
+        for photo_id, name, size, mtime_ns, agreed, folder, photo in rows
         if (f"{folder}/{photo}" if folder else photo) in seen
     }

@@ -6,10 +6,14 @@ Functions on one connection. They are a setting of the library; what comes of a 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from indexer.catalog.stores.setting_store import set_setting, setting
+from indexer.catalog.tables import RootRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -18,6 +22,12 @@ if TYPE_CHECKING:
 def mounts(connection: Connection, root_id: int) -> set[str]:
     """Give the mounts that are remembered of a root."""
     return set(json.loads(setting(connection, _key(root_id)) or "[]"))
+
+
+def everywhere(connection: Connection) -> list[str]:
+    """Give the mounts that are remembered of all roots, as absolute paths."""
+    tops = connection.execute(select(RootRow.id, RootRow.path))
+    return [os.path.join(path, folder) for root_id, path in tops for folder in sorted(mounts(connection, root_id))]  # noqa: PTH118
 
 
 def keep(connection: Connection, root_id: int, folders: Collection[str]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 
@@ -21,6 +21,8 @@ from indexer.catalog.stores.description_store import keywords_of
 from indexer.catalog.stores.photo_store import locate
 from indexer.catalog.stores.root_store import root_paths
 from indexer.catalog.tables import EmbeddingRow, FolderRow, PhotoRow, PlaceRow, RootRow
+from indexer.metadata.dates import Precision, Taken
+from indexer.metadata.shots import Shot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +72,17 @@ def by_content(connection: Connection, hashes: Iterable[str], model_id: int) -> 
         sound = query.where(PhotoRow.content_hash.in_(chunk), PhotoRow.state == "ok")
         rows = connection.execute(sound.group_by(PhotoRow.content_hash))
         found.update((content_hash, number) for content_hash, number in rows if content_hash is not None)
+    return found
+
+
+def shots(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Shot]:
+    """Give when and with which cameras photos were taken."""
+    found: dict[int, Shot] = {}
+    taken = (PhotoRow.taken_at, PhotoRow.taken_offset_min, PhotoRow.taken_source, PhotoRow.taken_precision)
+    for chunk in in_chunks(photo_ids):
+        query = select(PhotoRow.id, PhotoRow.camera_make, PhotoRow.camera_model, *taken).where(PhotoRow.id.in_(chunk))
+        for number, make, model, at, offset, source, precision in connection.execute(query):
+            found[number] = Shot(Taken(at, offset, source, cast(Precision | None, precision)), make, model)
     return found
 
 

@@ -18,7 +18,7 @@ from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
 
 COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue.jpg": (20, 20, 230)}
-SEARCH_KEYS = {"query", "model", "total", "took_ms", "hint", "hits"}
+SEARCH_KEYS = {"matches", "query", "model", "total", "took_ms", "hint", "hits"}
 HIT_KEYS = {"path", "score", "relevance", "taken_at", "width", "height", "companions", "reachable"}
 HIT_KEYS |= {"duration_s", "moment_s"}
 REPORT_KEYS = {"added", "updated", "moved", "removed", "unchanged", "failed", "seconds", "failures"}
@@ -65,6 +65,7 @@ def environment(tmp_path, monkeypatch, model_file):
     for name, value in settings.items():
         monkeypatch.setenv(f"PICSIFT_{name}", str(value))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PICSIFT_MIN_RELEVANCE", "0")  # random weights find nothing relevant
     return tmp_path / "library"
 
 

@@ -31,7 +31,7 @@ def test_a_search_answers_as_the_contract_says(client):
     answer = client.get("/api/v1/search", params={"q": "yellow", "limit": 2})
     assert answer.status_code == 200
     body = answer.json()
-    assert set(body) == {"query", "model", "total", "took_ms", "hint", "hits"}
+    assert set(body) == {"query", "model", "total", "matches", "took_ms", "hint", "hits"}
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
     known = {"id", "path", "score", "relevance", "taken_at", "width", "height", "companions", "reachable"}

@@ -72,7 +72,8 @@ def test_the_first_sound_date_is_taken_with_its_offset_and_source():
         ("IMG_2041.jpg", None),
         ("DSC01234.JPG", None),
         ("20211304_101112.jpg", None),
-        ("2021-02-30.jpg", None),
+        ("2021-07-04 10.11.75.jpg", datetime(2021, 7, 4, 10, 11)),
+        ("2048-11-11 wallpaper of 2021-07-04.jpg", DAY),
         ("FB_IMG_1625393472000.jpg", None),
         ("120210704101112.jpg", None),
         ("18990704_101112.jpg", None),
@@ -83,8 +84,37 @@ def test_what_names_say(name, moment):
     assert of_name(name) == (Taken(moment, None, "name") if moment else Taken())
 
 
-def test_a_pixels_names_are_in_utc():
+@pytest.mark.parametrize(
+    ("name", "moment", "precision"),
+    [
+        ("1993-08-00 Oma.jpg", datetime(1993, 8, 1), "month"),
+        ("1993-08-xx Oma.jpg", datetime(1993, 8, 1), "month"),
+        ("scan 1993-08-__ (2).tif", datetime(1993, 8, 1), "month"),
+        ("1993_08_??.png", datetime(1993, 8, 1), "month"),
+        ("1993-08.jpg", datetime(1993, 8, 1), "month"),
+        ("1993-08 Sommer 12.jpg", datetime(1993, 8, 1), "month"),
+        ("19930800_000000.jpg", datetime(1993, 8, 1), "month"),
+        ("2021-02-30.jpg", datetime(2021, 2, 1), "month"),
+        ("20210230_101112.jpg", datetime(2021, 2, 1), "month"),
+        ("1993-00-00.jpg", datetime(1993, 1, 1), "year"),
+        ("1993-XX-XX Oma.jpg", datetime(1993, 1, 1), "year"),
+        ("19930000.tif", datetime(1993, 1, 1), "year"),
+        ("2021-13-04.jpg", datetime(2021, 1, 1), "year"),
+        ("1993.jpg", None, None),
+        ("1920-1080.jpg", None, None),
+        ("12-2012-07.jpg", None, None),
+        ("20210099.jpg", None, None),
+        ("2048-11 wallpaper.jpg", None, None),
+    ],
+)
+def test_names_say_as_much_as_is_known(name, moment, precision):
+    assert of_name(name) == (Taken(moment, None, "name", precision) if moment else Taken())
+
+
+def test_a_pixels_names_are_in_utc_and_so_is_what_says_so():
     assert of_name("PXL_20210704_101112345.MP.jpg") == Taken(MOMENT, 0, "name")
+    assert of_name("20210704T101112Z.jpg") == Taken(MOMENT, 0, "name")
+    assert of_name("20210704_101112Zoom.jpg") == Taken(MOMENT, None, "name")
 
 
 @given(st.text(max_size=80))

@@ -43,6 +43,9 @@ def test_a_receiver_without_a_fix_or_with_turned_weeks_is_not_believed(gps, othe
         (Taken(datetime(2019, 2, 25), None, "name"), UTC, Taken(UTC, 0, "gps")),
         (Taken(datetime(2019, 2, 25), None, "iptc"), UTC, Taken(datetime(2019, 2, 25), None, "iptc")),
         (Taken(datetime(2019, 2, 1), None, "xmp", "month"), UTC, Taken(datetime(2019, 2, 1), None, "xmp", "month")),
+        (Taken(datetime(2019, 2, 1), None, "name", "month"), UTC, Taken(UTC, 0, "gps")),
+        (Taken(datetime(2019, 1, 1), None, "name", "year"), UTC, Taken(UTC, 0, "gps")),
+        (Taken(datetime(1993, 2, 1), None, "name", "month"), UTC, Taken(datetime(1993, 2, 1), None, "name", "month")),
         (Taken(), UTC, Taken()),
     ],
 )

@@ -263,6 +263,18 @@ def test_what_the_header_says_is_what_the_photo_says(world):
         ),
         ({"creation_time": "1904-01-01T00:00:00.000000Z"}, {"taken_at": None, "taken_source": None}),
         ({"date": "2021"}, {"taken_at": None}),
+        ({"date": "1993-08"}, {"taken_at": datetime(1993, 8, 1), "taken_precision": "month"}),
+        ({"date": "1993:08:00 00:00:00"}, {"taken_at": datetime(1993, 8, 1), "taken_precision": "month"}),
+        ({"date": "1993:  :     :  :  "}, {"taken_at": datetime(1993, 1, 1), "taken_precision": "year"}),
+        ({"date": "20210704"}, {"taken_at": datetime(2021, 7, 4), "taken_precision": None}),
+        (
+            {"com.apple.quicktime.creationdate": "2021-07-04T12:61:12+0200"},
+            {"taken_at": datetime(2021, 7, 4), "taken_offset_min": 120, "taken_source": "original"},
+        ),
+        (
+            {"creation_time": "2021-07-32T10:11:12Z"},
+            {"taken_at": datetime(2021, 7, 1), "taken_precision": "month", "taken_source": "container"},
+        ),
         (
             {"com.apple.quicktime.location.ISO6709": "-33.8568+151.2153+010.5/"},
             {"latitude": -33.8568, "longitude": 151.2153, "altitude": 10.5},

@@ -169,3 +169,26 @@ def test_reading_photos_is_no_event(watcher, root, noted):
 @pytest.fixture(autouse=True)
 def quiet(caplog):
     caplog.set_level(logging.INFO)
+
+
+class Untouched(dict):
+    """Folders of which each is asked for by its path, and never all of them."""
+
+    def values(self):
+        raise AssertionError("all watches were looked at for one folder that went")
+
+    items = __iter__ = keys = values
+
+
+def test_a_folder_that_goes_costs_its_own_watches_alone(watcher, root):
+    watcher.follow([root])
+    tree = watcher._tree
+    tree._folders = Untouched(tree._folders)
+    (root / "a/b/x").mkdir()
+    wait_until(lambda: f"{root}/a/b/x" in tree._folders, "the new folder is watched")
+    (root / "a").rename(root.parent / "elsewhere")
+    wait_until(lambda: f"{root}/a" not in tree._folders, "nothing below what went is watched")
+    wait_until(lambda: len(tree) == 2, "nor anything else")
+    assert dict.keys(tree._folders) == {str(root), f"{root}/c"}
+    assert set(tree._below) == {str(root), str(root.parent)}
+    tree._folders = dict(dict.items(tree._folders))

@@ -3,7 +3,7 @@
 // waited for is dropped. It asks Python through the functions that ui.py offers, and no other host.
 window.picsift = (() => {
   const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
-  const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "" };
+  const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", least: "" };
   const LOST = "No answer came from picsift. Is it still running? Then search again, or reload this page.";
   const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
@@ -91,12 +91,19 @@ window.picsift = (() => {
     if (left) boxOf("q").focus(); // the chip is gone
     part("asked").innerHTML = answer.asked || "";
     part("summary").innerHTML = answer.summary || "";
+    setLeast(answer.least ?? null);
     if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble));
     else part("grid").innerHTML = grid;
     const caption = part("asked").querySelector("figcaption");
     document.title = [asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
     part("since").replaceChildren();
     follow(answer.next);
+  };
+  const setLeast = (least) => {
+    part("least").hidden = least === null;
+    if (least === null) return;
+    part("least").querySelector("input").value = least;
+    part("least").querySelector("output").textContent = `${Math.round(100 * least)}%`;
   };
   const notice = (text) => { // where the answer would be, for as long as it would
     const section = Object.assign(document.createElement("section"), { className: "notice trouble", role: "alert" });
@@ -128,7 +135,7 @@ window.picsift = (() => {
   };
 
   // The library goes on meanwhile
-  const atStart = () => same(asked, NOTHING);
+  const atStart = () => PARTS.every((name) => name === "least" || !asked[name]);
   const untouched = () => window.scrollY < 200 && part("grid").querySelectorAll(".tile").length <= PAGE
     && !document.body.classList.contains("viewing");
   const keepUp = async (seen) => {
@@ -161,7 +168,11 @@ window.picsift = (() => {
       fill(question);
       ask(question);
     });
+    part("least").addEventListener("input", ({ target }) => setLeast(target.value));
+    part("least").addEventListener("change", ({ target }) => ask({ ...asked, least: target.value }));
     part("grid").addEventListener("click", (event) => {
+      const least = event.target.closest("[data-least]");
+      if (least) ask({ ...asked, least: least.dataset.least });
       const tile = event.target.closest("[data-id]");
       const example = event.target.closest("[data-example]");
       if (tile) picsift.open(tile.dataset.id, tile.dataset.frame);

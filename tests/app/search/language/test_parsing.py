@@ -160,7 +160,9 @@ def test_a_picture_is_a_term_for_whoever_may_name_files():
         ("place:Lisbon OR dog", "OR stands between two filters"),
         ("place:Lisbon OR OR place:b", "OR stands"),
         ("OR place:b", "OR stands between two filters"),
-        ("NOT people on a beach", "NOT goes before a filter.*- people"),
+        ("(place:a NOT people)", "within parentheses NOT goes before a filter"),
+        ("dogs NOT 2:people", "NOT leaves photos out, whatever their weight"),
+        ("dogs NOT + cats", "stands before nothing"),
         ("(place:a dog)", "only filters stand in parentheses with filters, not 'dog\\)'"),
         ("(place:a", "never closed"),
         ("(" * (MAX_DEPTH + 1) + "place:a" + ")" * (MAX_DEPTH + 1), f"more than {MAX_DEPTH} deep"),
@@ -307,3 +309,30 @@ def test_a_request_has_a_bound_of_filters_however_it_is_written():
 def test_filters_that_exclude_each_other_are_noticed_when_merged():
     with pytest.raises(QueryError, match="Exchange the two dates"):
         merge(make_filter(after="2022"), make_filter(before="2021"))
+
+
+@pytest.mark.parametrize(
+    ("text", "looked_for", "left_out"),
+    [
+        ("dogs NOT people", ["dogs"], ["people"]),
+        ("NOT people", [], ["people"]),
+        ("dogs NOT people on a beach", ["dogs"], ["people on a beach"]),
+        ('dogs NOT "red ball" and leash', ["dogs"], ["red ball and leash"]),
+        ("dogs NOT people NOT cats", ["dogs"], ["people", "cats"]),
+        ("dogs NOT people + cats", ["dogs", "cats"], ["people"]),
+        ("dogs NOT people +cats", ["dogs", "cats"], ["people"]),
+        ("dogs NOT people -cats", ["dogs", "cats"], ["people"]),
+        ("dogs NOT people year:2021", ["dogs"], ["people"]),
+        ("dogs year:2021 NOT people", ["dogs"], ["people"]),
+        ("dogs NOT place:a people", ["dogs people"], []),
+        ('NOT "PEOPLE"', [], ["PEOPLE"]),
+        ("NOT image:/a.jpg", [], ["/a.jpg"]),
+        ("dogs NOT", ["dogs NOT"], []),
+    ],
+)
+def test_what_stands_behind_not_is_left_out(text, looked_for, left_out):
+    query = parse(text, pictures=True)
+    found = [term.text for term in query.terms] or ([query.text] if query.text else [])
+    assert found == looked_for
+    assert [str(term.picture or term.text) for term in query.unwanted] == left_out
+    assert ("year" in text) == bool(query.filter.after)

@@ -11,7 +11,8 @@ from app.search.query import Query
 from indexer.errors import QueryError
 
 PIECES = [
-    "dogs", "on a beach", '"red frisbee"', '"camera:canon"', "“a b”", "OR", "NOT", "AND", "+", "-", "- people",
+    "dogs", "on a beach", '"red frisbee"', '"camera:canon"', "“a b”", "OR", "NOT", "AND", "NOT people",
+    'NOT "Red ball"', "+", "-", "- people",
     "+ball", "2:beach", '-0.5:"old man"', "a-b", "-5", '5"', "(brown)", ":)", "note:", "after:2021",
     "before:2022-07", "on:2021-06", "on:2021-12", "on:9999", "on:2021-01-31", "year:2021", "year:2019..2021",
     "year:9999", "after:9999-06", "month:july", "place:Lisbon", 'place:"New York"', "near:38.71,-9.14,5",
@@ -38,6 +39,7 @@ def test_what_is_written_is_read_as_the_same(text):
     again = parse(written(query))
     assert (again.terms or again.text) == (query.terms or query.text)
     assert again.filter == query.filter
+    assert again.unwanted == query.unwanted
 
 
 @given(st.text(alphabet='ab1 :+-"()OR.\u00e9', max_size=20))
@@ -59,6 +61,10 @@ def test_words_are_read_as_the_same_words(text):
                 ("after:2021", 'dogs +"red ball" -people camera:"EOS R5"'),
                 ('camera:"EOS R5"', 'dogs +"red ball" -people after:2021'),
             ],
+        ),
+        (
+            "dogs NOT people year:2021",
+            [("dogs", "NOT people year:2021"), ("NOT people", "dogs year:2021"), ("year:2021", "dogs NOT people")],
         ),
         ("dogs -people", [("dogs", "-people"), ("-people", "dogs")]),
         ("after:2021-06 before:2021-07", [("on:2021-06", "")]),

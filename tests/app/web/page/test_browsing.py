@@ -35,6 +35,14 @@ def test_likes_keep_to_the_filters(services):
         found(services, like="999")
 
 
+@pytest.mark.parametrize(
+    ("said", "least"), [("", 0.5), ("0.3", 0.3), ("0", 0), ("1", 1), ("2", 0.5), ("-1", 0.5), ("nan", 0.5), ("x", 0.5)]
+)
+def test_what_is_no_share_leaves_the_least_relevance_as_it_is_set(said, least):
+    assert Question(least=said).least_relevance(0.5) == least
+    assert not Question(least=said), "it asks for nothing by itself"
+
+
 @pytest.mark.parametrize("by_photo", [False, True])
 def test_pages_follow_until_there_is_no_more(tmp_path, monkeypatch, by_photo):
     monkeypatch.setattr(browsing, "PAGE_SIZE", 4)

@@ -53,6 +53,28 @@ def test_a_tile_shows_the_thumbnail_its_name_and_the_score():
     assert "0.27" in page.text
 
 
+def test_a_tile_of_known_relevance_shows_that():
+    page = Elements(gallery.tiles([Hit(photo(), 0.2749, relevance=0.8712)]))
+    assert "87%" in page.text
+    assert "0.27" in page.all("span")[0]["title"]
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 match among 662 photos"), (1200, "1,200 matches among 662 photos")])
+def test_the_summary_speaks_of_matches(count, said):
+    result = SearchResult("dogs", "builtin", 662, 12.3, [Hit(photo(), 0.3, relevance=0.9)], False, None, count)
+    assert said in gallery.summary(Shown(Query(text="dogs"), None, None, result))
+
+
+def test_where_nothing_matches_the_nearest_can_be_asked_for():
+    hint = "nothing here looks like that: the nearest photo has a relevance of 0.12 <b>."
+    result = SearchResult("asdf", "builtin", 662, 12.3, [], False, hint, 0)
+    page = Elements(gallery.nothing_found(Shown(Query(text="asdf"), None, None, result)))
+    assert "No matches" in page.text
+    assert "Nothing here looks like that" in page.text
+    assert page.all("button")[0]["data-least"] == "0"
+    assert not page.all("b")
+
+
 @pytest.mark.parametrize("render", [lambda p: gallery.tiles([Hit(p, 0.5)]), viewer.viewer])
 def test_no_name_becomes_markup(render):
     page = Elements(render(photo(path=Path("/photos") / HOSTILE.replace("/", ":"), camera_model="<b>x", lens=HOSTILE)))

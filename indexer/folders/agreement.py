@@ -1,0 +1,129 @@
+"""Which RAWs and pictures of one name are one shot: what their files say of it is compared, once for each two files.
+
+What came out is kept with the pair, and what a photo says is in the catalog; a file is opened where neither is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.records import FoundFile, KnownPhoto, Root
+from indexer.errors import DecoderLostError, ImageError, UnreadableError
+from indexer.folders.pairing import Agreed, Couple
+from indexer.folders.scanner import StoppedError
+from indexer.metadata.shots import Shot, agree, shot_of
+from indexer.pictures.heads import read_head
+from indexer.workers.isolation import WorkerPool
+
+
+@dataclass
+class Heads:
+    """Reads what files say of their shots, several at a time; for one run."""
+
+    threads: ThreadPoolExecutor
+    pool: WorkerPool
+    stop: Callable[[], bool]
+    _known: dict[tuple[Path, FoundFile], Shot | None] = field(default_factory=dict)
+
+    def __call__(self, root: Path, files: Iterable[FoundFile]) -> dict[str, Shot | None]:
+        """By path in the root; None of a file that cannot be read now.
+
+        Raises:
+            StoppedError: `stop` said so.
+        """
+        asked = {file.path: (root / file.path, file) for file in files}
+        if new := [one for one in asked.values() if one not in self._known]:
+            self.pool.open()
+            self._known.update(zip(new, self.threads.map(self._read, new), strict=True))
+        return {path: self._known[one] for path, one in asked.items()}
+
+    def _read(self, asked: tuple[Path, FoundFile]) -> Shot | None:
+        if self.stop():
+            raise StoppedError
+        try:
+            return shot_of(self.pool.run(read_head, asked[0]))
+        except UnreadableError:
+            return None
+        except DecoderLostError as error:
+            return None if error.temporary else Shot()
+        except ImageError:
+            return Shot()
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Compares the files of couples.
+
+    Attributes:
+        catalog: what is known of photos, and of pairs.
+        heads: reads what is not.
+        leave: absolute path -> whether a file is still being written.
+    """
+
+    catalog: Catalog
+    heads: Heads
+    leave: Callable[[str], bool] = lambda path: False
+
+    def among(
+        self, root: Root, known: Mapping[str, KnownPhoto], files: Mapping[str, FoundFile], couples: Sequence[Couple]
+    ) -> Agreed:
+        """Those that are one shot, with what to keep of the comparison; None where it has to be made again.
+
+        What is being written, or cannot be read for the moment, stays as it was: a RAW that is a photo stays one.
+        """
+        photos = {known[one.picture].id for one in couples if one.picture in known}
+        before = self.catalog.agreements(sorted(photos))
+        pairs: dict[tuple[str, str], str | None] = {}
+        undecided: list[Couple] = []
+        for one in couples:
+            kept = before.get((known[one.picture].id, _name(one.second))) if one.picture in known else None
+            if kept is not None and kept == _stamps(one, files):
+                pairs[one] = kept
+            else:
+                undecided.append(one)
+        asked = {path for one in undecided for path in one if not self.leave(str(root.path / path))}
+        said = self._said(root, known, [files[path] for path in sorted(asked)])
+        for one in undecided:
+            picture, second = said.get(one.picture), said.get(one.second)
+            if picture is None or second is None:
+                if one.second not in known:
+                    pairs[one] = None
+            elif agree(picture, second):
+                pairs[one] = _stamps(one, files)
+        return pairs
+
+    def takes(self, root: Root, photo: KnownPhoto, file: FoundFile) -> bool:
+        """Whether a file that is new is the other one of a photo whose own is gone: it lay beside it, or agrees."""
+        if (photo.id, _name(file.path)) in self.catalog.agreements([photo.id]):
+            return True
+        found = self.heads(root.path, [file])[file.path]
+        return found is not None and agree(self.catalog.shots([photo.id])[photo.id], found)
+
+    def _said(
+        self, root: Root, known: Mapping[str, KnownPhoto], files: Sequence[FoundFile]
+    ) -> Mapping[str, Shot | None]:
+        """What files say, by their paths; of photos that are as they were the catalog knows it."""
+        held = {file.path: known[file.path].id for file in files if _is_as_known(file, known.get(file.path))}
+        shots = self.catalog.shots(sorted(held.values()))
+        return {path: shots[number] for path, number in held.items()} | self.heads(
+            root.path, [file for file in files if file.path not in held]
+        )
+
+
+def _is_as_known(file: FoundFile, photo: KnownPhoto | None) -> bool:
+    if photo is None or photo.state != "ok" or (photo.size, photo.mtime_ns) != (file.size, file.mtime_ns):
+        return False
+    return photo.ctime_ns in (None, file.ctime_ns)
+
+
+def _stamps(couple: Couple, files: Mapping[str, FoundFile]) -> str:
+    """The stamps of both files; their numbers are left out, which some file systems give anew at every mount."""
+    return "/".join(f"{file.size}-{file.mtime_ns}-{file.ctime_ns}" for file in (files[path] for path in couple))
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]

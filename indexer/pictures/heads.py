@@ -1,0 +1,71 @@
+"""What the head of a photo's file says of it, where that is all that is asked: of a large file only a little is read.
+
+What cannot be parsed says nothing, and costs nothing: whether a file is a sound photo is found out when it is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from io import BufferedReader, BytesIO
+from pathlib import Path
+
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from indexer.metadata.describing import metadata_in, metadata_of
+from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.pictures import images, raw_header
+from indexer.pictures.rereading import written_in
+
+_HEAD = 1 << 20  # bytes; what stands in front of a file's boxes, or of a preview's pixels
+_FUJI = b"FUJIFILMCCD-RAW"
+
+
+def read_head(path: Path) -> PhotoMetadata:
+    """What is written in a RAW's header, or in a picture's.
+
+    Raises:
+        UnreadableError: the file cannot be read now.
+    """
+    try:
+        if not path.is_file():  # a pipe would wait for ever
+            path.stat()
+            return PhotoMetadata()
+        with path.open("rb") as file:
+            return _said(file, path.suffix.lower())
+    except OSError as error:
+        raise images.unreadable(error) from error
+
+
+def _said(file: BufferedReader, suffix: str) -> PhotoMetadata:
+    try:
+        if suffix in raw_header.SUFFIXES:
+            return _of_raw(file)
+        if file.peek(3)[:3] == b"\xff\xd8\xff":
+            return metadata_of(JpegImageFile(file))
+        if os.fstat(file.fileno()).st_size > images.DEFAULT_MAX_BYTES:
+            return PhotoMetadata()
+        return written_in(file.read(), suffix, images.DEFAULT_MAX_PIXELS)
+    except Exception as error:  # as in images.decode(): decoders raise whatever they like
+        if isinstance(error, OSError) and error.errno:  # else it is Pillow's, which understands nothing of the file
+            raise
+        return PhotoMetadata()
+
+
+def _of_raw(file: BufferedReader) -> PhotoMetadata:
+    """What a RAW's own header says, or the preview's where that is in a place of its own; else nothing."""
+    start = file.read(16)
+    if raw_header.is_like_tiff(start):
+        exif = Image.Exif()
+        exif.endian = "<" if start[:2] == b"II" else ">"
+        exif.load_from_fp(file, struct.unpack_from(f"{exif.endian}I", start, 4)[0])
+        return metadata_in(exif)
+    file.seek(0)
+    head = file.read(_HEAD)
+    if start.startswith(_FUJI):
+        at, size = struct.unpack_from(">2I", head, 84)
+        file.seek(at)
+        return metadata_of(JpegImageFile(BytesIO(file.read(min(size, _HEAD)))))
+    found = raw_header.exif(head)
+    return PhotoMetadata() if found is None else metadata_in(found)

@@ -1,0 +1,45 @@
+"""The page where relevance is known: matches are counted, and the person says how sure they must be."""
+
+import pytest
+
+from app.tagging.vocabulary.vocabulary import plain_names
+from tests.app.web.page.browsers import PHOTOS, in_a_browser, search, shoot
+
+pytestmark = [*in_a_browser, pytest.mark.relevance, pytest.mark.parametrize("size", ["desktop"], indirect=True)]
+
+
+def set_least(page, value):
+    page.eval_on_selector(
+        "#least input",
+        """(input, value) => {
+            input.value = value;
+            for (const name of ["input", "change"]) input.dispatchEvent(new Event(name, { bubbles: true }));
+        }""",
+        value,
+    )
+
+
+def test_the_slider_decides_what_matches_and_the_address_keeps_it(page, library, monkeypatch, request):
+    monkeypatch.setattr(library.search._background, "_names", lambda: plain_names()[:40])
+    assert not page.is_visible("#least"), "before anything is asked there is nothing to match"
+    search(page, "a boat")
+    page.wait_for_selector(f"text=among {PHOTOS} photos")
+    assert page.input_value("#least input") == "0.5"
+
+    set_least(page, "1")
+    page.wait_for_selector("text=No matches")
+    assert page.inner_text("#least output") == "100%"
+    assert page.inner_text("#summary").startswith("0 matches")
+    assert "least=1" in page.url
+    shoot(page, request, "no-match")
+
+    page.click("[data-least]")
+    page.wait_for_selector(".tile")
+    assert page.inner_text("#summary").startswith(f"{PHOTOS} matches")
+    assert page.inner_text(".tile .score >> nth=0").endswith("%")
+    shoot(page, request, "all-match")
+    page.go_back()
+    page.wait_for_selector("text=No matches")
+    page.reload()
+    page.wait_for_selector("text=No matches")
+    assert page.input_value("#words input") == "a boat"

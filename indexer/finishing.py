@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import ChainMap, defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 
 from indexer.catalog.records import ModelRecord
 from indexer.errors import OtherModelError
+from indexer.folders.pairing import Paired
 from indexer.folders.reconcile import Settled
 from indexer.library import Library
 from indexer.vectors import file as vector_file
+from indexer.vectors.file import Pointer
 from indexer.vectors.index import VectorIndex
 from indexer.vectors.repair import refresh
+
+BYTES_A_CHANGE = 1 << 20  # of the index file that may be written for each photo that came, changed or went, on average
+MOST_BEHIND = 2_500  # generations, of 10,000 that are remembered: an index behind those could only be made anew
 
 
 def entered(library: Library, name: str, fingerprint: str, dim: int, *, asked: bool) -> ModelRecord:
@@ -29,19 +34,41 @@ def entered(library: Library, name: str, fingerprint: str, dim: int, *, asked: b
     return library.catalog.model(name, fingerprint, dim)
 
 
-def finish(library: Library, model: ModelRecord, settled: Settled, *, complete: bool, new: bool) -> list[str]:
+def finish(
+    library: Library, model: ModelRecord, settled: Settled, *, complete: bool, new: bool, lazily: bool = False
+) -> list[str]:
     """Let the model answer if it has everything, bring the index in step, drop thumbnails that no photo needs.
 
-    The first index of a model is built, not repaired: nothing is said of it.
+    The first index of a model is built, not repaired: nothing is said of it. With `lazily` as for `update_index`.
     """
+    keep_companions(library, settled)
     messages = []
     if complete and (said := _activate(library, model)):
         messages.append(said)
-    if said := update_index(library, model):
+    if said := update_index(library, model, lazily=lazily):
         messages += [] if new else [said]
         drop_thumbnails(library, library.thumbnails.hashes())  # of photos that a restored catalog does not know
     drop_thumbnails(library, settled.unused)
     return messages
+
+
+def activate_first(library: Library, model: ModelRecord) -> None:
+    """Let the first model of a library answer at once: what it has embedded so far can be searched."""
+    if library.catalog.active_model() is None:
+        library.catalog.activate(model.id)
+
+
+def keep_companions(library: Library, settled: Settled) -> None:
+    """Note which files lie beside which photos, now that these are stored, each root's once; let go of what is done."""
+    settled.jobs.clear()  # a first run has one for each photo, and what follows needs memory too
+    of_root: defaultdict[int, list[tuple[str, Paired]]] = defaultdict(list)
+    for root_id, below, paired in settled.companions:
+        of_root[root_id].append((below, paired))
+    for root_id, looks in of_root.items():
+        companions = {path: files for _, paired in looks for path, files in paired.companions.items()}
+        agreed = {couple: kept for _, paired in looks for couple, kept in paired.agreed.items()}
+        seen = ChainMap(*(paired.scan.files for _, paired in looks))
+        library.catalog.keep_companions(root_id, seen, companions, agreed, [below for below, _ in looks])
 
 
 def drop_thumbnails(library: Library, contents: Iterable[str]) -> None:
@@ -90,10 +117,14 @@ def check_vectors(library: Library, model: ModelRecord) -> None:
         pass
 
 
-def update_index(library: Library, model: ModelRecord) -> str | None:
-    """Bring the index file of a model in step with the catalog; a sentence where it had to be rebuilt."""
-    folder, generation = library.index_folder(model), library.catalog.generation(model.id)
-    if _is_current(folder, model, generation, library.catalog.token(model.id, generation)):
+def update_index(library: Library, model: ModelRecord, *, lazily: bool = False) -> str | None:
+    """Bring the index file of a model in step with the catalog; a sentence where it had to be rebuilt.
+
+    With `lazily` it stays behind as long as that is little: whoever opens it takes up the rest from the catalog.
+    """
+    folder, pointer = library.index_folder(model), _pointer(library, model)
+    generation = library.catalog.generation(model.id)
+    if pointer is not None and _is_near(library, model, pointer, generation, lazily=lazily):
         return None
     index = VectorIndex.open(folder, dim=model.dim, fingerprint=model.fingerprint, device="cpu")
     said = refresh(index, library.catalog, model.id)
@@ -102,12 +133,25 @@ def update_index(library: Library, model: ModelRecord) -> str | None:
     return said
 
 
-def _is_current(folder: Path, model: ModelRecord, generation: int, token: str | None) -> bool:
-    """Whether the saved index is that of this generation, told by its pointer alone: reading it all takes seconds."""
+def _pointer(library: Library, model: ModelRecord) -> Pointer | None:
+    """What is said of a model's saved index, if it is there in full: reading it all takes seconds."""
+    folder = library.index_folder(model)
     try:
         pointer = vector_file.read_pointer(folder)
         size = (folder / pointer.file).stat().st_size
     except (vector_file.UnusableFileError, OSError):
+        return None
+    return pointer if (pointer.fingerprint, pointer.bytes) == (model.fingerprint, size) else None
+
+
+def _is_near(library: Library, model: ModelRecord, pointer: Pointer, generation: int, *, lazily: bool) -> bool:
+    """Whether a saved index is that of this generation, or need not be made anew for what has changed since."""
+    catalog, behind = library.catalog, generation - pointer.generation
+    if pointer.token != catalog.token(model.id, pointer.generation) or behind < 0:  # of another past
         return False
-    said = (pointer.generation, pointer.token, pointer.fingerprint, pointer.bytes)
-    return said == (generation, token, model.fingerprint, size)
+    if not behind:
+        return True
+    if not lazily or behind > MOST_BEHIND:
+        return False
+    changes = max(behind, catalog.changed_since(model.id, pointer.generation))  # a removal leaves no vector to count
+    return pointer.bytes > changes * BYTES_A_CHANGE

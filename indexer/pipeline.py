@@ -17,7 +17,7 @@ from pathlib import Path
 
 from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder
-from indexer.finishing import check_vectors, drop_thumbnails, entered, finish, remove_leftovers
+from indexer.finishing import activate_first, check_vectors, drop_thumbnails, entered, finish, remove_leftovers
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.reconcile import Settled, reconcile
 from indexer.folders.removing import Removals
@@ -102,6 +102,7 @@ def sync(
     removals: Removals | None = None,
     written: Collection[str] = (),
     asked: bool = True,
+    lazy_index: bool = False,
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -122,6 +123,7 @@ def sync(
         removals: what earlier runs removed, kept by the caller, so that the bound on removals holds for all of them.
         written: absolute paths of files that were written to, whatever their stamps say.
         asked: whether a person asked for this model; else it has to be the one that answers, if any does.
+        lazy_index: whether the search index on disk may stay a little behind the catalog.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -153,17 +155,14 @@ def sync(
         total = len(settled.jobs)
         storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
         if settled.jobs and not stopped():
-            if library.catalog.active_model() is None:  # the first: what it has embedded so far can be searched
-                library.catalog.activate(model.id)
-            workers = workers_for(settled.jobs, workers)
-            decode = partial(decode_in_turn, workers=workers, ahead=AHEAD * batch_size, stop=stopped)
-            decoder = _decoder(library, embedder, model, max_pixels, processes)
-            _work_off(settled.jobs, decoder, decode, storing, tell, stopped)
-        _keep_companions(library, settled)
-        messages = settled.messages + finish(library, model, settled, complete=not stopped(), new=new)
+            activate_first(library, model)
+            most = workers_for(settled.jobs, workers)
+            decoder = _decoder(library, embedder, model, max_pixels, processes, settled.jobs)
+            _work_off(settled.jobs, decoder, storing, tell, stopped, workers=most, ahead=AHEAD * batch_size)
+        said = finish(library, model, settled, complete=not stopped(), new=new, lazily=lazy_index)
         _end(library, killed=killed)
     tell(Progress("done", total, total, len(storing.failures), time.monotonic() - begun))
-    return _report(settled, storing, messages, time.monotonic() - begun)
+    return _report(settled, storing, settled.messages + said, time.monotonic() - begun)
 
 
 def _begin(library: Library, videos: bool | None) -> bool:
@@ -183,13 +182,6 @@ def _end(library: Library, *, killed: bool) -> None:
     library.catalog.set_setting(RUNNING, "0")
 
 
-def _keep_companions(library: Library, settled: Settled) -> None:
-    """Note which files lie beside which photos, now that these are stored, and let go of what is done."""
-    settled.jobs.clear()  # a first run has one for each photo, and what follows needs memory too
-    for root_id, paired in settled.companions:
-        library.catalog.keep_companions(root_id, paired.scan.files, paired.companions, paired.agreed)
-
-
 def _report(settled: Settled, storing: Storing, messages: list[str], seconds: float) -> SyncReport:
     return SyncReport(
         added=storing.added,
@@ -205,23 +197,29 @@ def _report(settled: Settled, storing: Storing, messages: list[str], seconds: fl
     )
 
 
-def _decoder(library: Library, embedder: Embedder, model: ModelRecord, max_pixels: int, pool: WorkerPool) -> Decoder:
+def _decoder(
+    library: Library, embedder: Embedder, model: ModelRecord, max_pixels: int, pool: WorkerPool, jobs: Sequence[Job]
+) -> Decoder:
     def copy_of(content: str) -> int | None:
         return library.catalog.by_content([content], model_id=model.id).get(content)
 
     recipe = Recipe(embedder.prepare, library.thumbnails, embedder.image_size, max_pixels)
-    return Decoder(recipe, pool, copy_of, frozenset(library.catalog.known_sizes()), embedder.warm)
+    sizes = frozenset(library.catalog.known_sizes({job.file.size for job in jobs}))
+    return Decoder(recipe, pool, copy_of, sizes, embedder.warm)
 
 
 def _work_off(
     jobs: Sequence[Job],
     decoder: Decoder,
-    decode: Callable[[Sequence[Job], Decoder], Iterator[Result]],
     storing: Storing,
     tell: Callable[[Progress], None],
     stopped: Callable[[], bool],
+    *,
+    workers: int,
+    ahead: int,
 ) -> None:
     """Decode, embed and store; then decode the copies whose original changed meanwhile."""
+    decode = partial(decode_in_turn, workers=workers, ahead=ahead, stop=stopped)
     _store(storing, decode(jobs, decoder), len(jobs), tell, stopped)
     without_copies = replace(decoder, sizes=frozenset[int]())
     _store(storing, decode(storing.again, without_copies), 0, tell, stopped)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from indexer.catalog.filters import passing
 from indexer.catalog.model_catalog import ModelCatalog
+from indexer.catalog.records import RootPath
 from indexer.catalog.stores import (
     companion_store,
     description_store,
@@ -22,7 +23,6 @@ from indexer.catalog.stores import (
     photo_store,
     root_joining,
     root_store,
-    setting_store,
 )
 from indexer.catalog.stores.root_joining import Reaches, everywhere
 
@@ -64,6 +64,10 @@ class Catalog(ModelCatalog):
         root_id, below = self._write(root_joining.add_root, root_store.real(folder), reaches)
         return next(root for root in self.roots() if root.id == root_id), below
 
+    def places(self, folders: Sequence[Path], reaches: Reaches = everywhere) -> list[tuple[int, str]]:
+        """Give the number of each folder's root, and where below it, making roots as `add_root` does."""
+        return self._write(root_joining.places, [root_store.real(folder) for folder in folders], reaches)
+
     def roots(self) -> list[Root]:
         """Give every root, in the order of their paths."""
         return self._read(root_store.roots)
@@ -75,6 +79,11 @@ class Catalog(ModelCatalog):
     def forget(self, root_id: int) -> tuple[int, list[str]]:
         """Drop a root with its photos; gives how many, and the content hashes that no photo has any more."""
         return self._write(photo_store.forget, root_id)
+
+    def root_paths(self) -> list[RootPath]:
+        """Give the roots without their photos' number, which is quick; in the order of their paths."""
+        found = self._read(root_store.root_paths)
+        return sorted((RootPath(*item) for item in found.items()), key=lambda root: root.path)
 
     def root_folders(self) -> list[Path]:
         """Give the folders of the roots alone, which is quick."""
@@ -96,6 +105,10 @@ class Catalog(ModelCatalog):
         """Count the photos of a root, those that failed among them."""
         return self._read(root_store.size_of, root_id)
 
+    def has_at_least(self, root_id: int, count: int) -> bool:
+        """Say whether a root has so many photos, which is quick where that is few."""
+        return self._read(root_store.has_at_least, root_id, count)
+
     def note_scan(self, root_id: int, problem: str | None) -> None:
         """Keep that a root was looked at now, and what was wrong with it."""
         self._write(root_store.note_scan, root_id, problem, datetime.now(UTC))
@@ -110,9 +123,9 @@ class Catalog(ModelCatalog):
         """Give the id of a sound photo, embedded by the model, for each content hash that has one."""
         return self._read(photo_queries.by_content, hashes, model_id)
 
-    def known_sizes(self) -> set[int]:
-        """Give the sizes in bytes that photos have: only a file of such a size can be a copy."""
-        return self._read(photo_queries.known_sizes)
+    def known_sizes(self, among: Collection[int] | None = None) -> set[int]:
+        """Give the sizes in bytes, of these or of all, that photos have: only a file of such a size can be a copy."""
+        return self._read(photo_queries.known_sizes, among)
 
     def agreements(self, photo_ids: Sequence[int]) -> dict[tuple[int, str], str | None]:
         """Give what was kept of how photos were compared with the files beside them, by photo and name."""
@@ -172,9 +185,13 @@ class Catalog(ModelCatalog):
         seen: Container[str],
         companions: Mapping[str, Sequence[FoundFile]],
         agreed: Mapping[tuple[str, str], str | None] = _NOTHING,
+        below: Sequence[str] = ("",),
     ) -> None:
-        """Note which RAWs lie beside the photos at the paths `seen`, and what to keep of how they were compared."""
-        self._write(companion_store.keep, root_id, seen, companions, agreed)
+        """Note which RAWs lie beside the photos at the paths `seen`, and what to keep of how they were compared.
+
+        All that was seen lies in the folders `below`.
+        """
+        self._write(companion_store.keep, root_id, seen, companions, agreed, below)
 
     def remove(self, photo_ids: Sequence[int]) -> list[str]:
         """Delete photos and their embeddings; gives the content hashes that no photo has any more."""
@@ -182,11 +199,11 @@ class Catalog(ModelCatalog):
 
     def mark_missing(self, photo_ids: Sequence[int], now: datetime) -> None:
         """Note that photos are not in their folder, since `now` (aware) if they were there before."""
-        self._write(photo_store.mark, photo_ids, now)
+        self._write(description_store.mark, photo_ids, now)
 
     def mark_found(self, photo_ids: Sequence[int]) -> None:
         """Note that photos are in their folder."""
-        self._write(photo_store.mark, photo_ids, None)
+        self._write(description_store.mark, photo_ids, None)
 
     def unused(self, hashes: Iterable[str]) -> list[str]:
         """Give those content hashes that no photo has: their thumbnails can go."""
@@ -230,11 +247,3 @@ class Catalog(ModelCatalog):
     def counts(self) -> Counts:
         """Count the photos that are searchable, failed, missing."""
         return self._read(photo_queries.counts)
-
-    def setting(self, key: str) -> str | None:
-        """Give a value that was kept for the library, or None."""
-        return self._read(setting_store.setting, key)
-
-    def set_setting(self, key: str, value: str) -> None:
-        """Keep a value for the library."""
-        self._write(setting_store.set_setting, key, value)

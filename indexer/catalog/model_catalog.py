@@ -1,4 +1,4 @@
-"""The part of the catalog that knows models and vectors, on the database that the whole catalog works on."""
+"""The part of the catalog that knows models, vectors and settings, on the database that the whole catalog works on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from indexer.catalog.data_version import DataVersion
 from indexer.catalog.database import file_of, reading, writing
 from indexer.catalog.export_catalog import ExportCatalog
-from indexer.catalog.stores import embedding_store, failure_store, frame_store
+from indexer.catalog.stores import embedding_store, failure_store, frame_store, setting_store
 from indexer.catalog.tag_catalog import TagCatalog
 from indexer.errors import LibraryError
 
@@ -65,6 +65,10 @@ class ModelCatalog:
     def embedding_count(self, model_id: int) -> int:
         """Count the photos and frames that a model has embedded."""
         return self._read(embedding_store.embedding_count, model_id)
+
+    def changed_since(self, model_id: int, generation: int) -> int:
+        """Count the photos that a model has embedded after a generation, for the first time or again."""
+        return self._read(embedding_store.changed_since, model_id, generation)
 
     def embedding_ids(self, model_id: int) -> NDArray[np.int64]:
         """Give the ids of the photos and frames that a model has embedded: (n,), sorted."""
@@ -126,6 +130,14 @@ class ModelCatalog:
     def embedding_failures(self, model_id: int) -> dict[int, str]:
         """Give why photos, by their ids, could not be embedded by a model, the latest failure first."""
         return self._read(failure_store.reasons, model_id)
+
+    def setting(self, key: str) -> str | None:
+        """Give a value that was kept for the library, or None."""
+        return self._read(setting_store.setting, key)
+
+    def set_setting(self, key: str, value: str) -> None:
+        """Keep a value for the library."""
+        self._write(setting_store.set_setting, key, value)
 
     def _read(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         with reading(self.engine) as connection:

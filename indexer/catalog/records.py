@@ -30,6 +30,13 @@ class Root:
     problem: str | None
 
 
+class RootPath(NamedTuple):
+    """A root and where it lies: what is known of it without counting photos."""
+
+    id: int
+    path: Path
+
+
 class FoundFile(NamedTuple):
     """A file that a scan found; `path` is relative to the root, `sidecar` the stamp of its XMP file or "".
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.records import FoundFile, KnownPhoto, Root
+from indexer.catalog.records import FoundFile, KnownPhoto, RootPath
 from indexer.errors import DecoderLostError, ImageError, UnreadableError
 from indexer.folders.pairing import Agreed, Couple
 from indexer.folders.scanner import StoppedError
@@ -69,7 +69,7 @@ class Agreement:
     leave: Callable[[str], bool] = lambda path: False
 
     def among(
-        self, root: Root, known: Mapping[str, KnownPhoto], files: Mapping[str, FoundFile], couples: Sequence[Couple]
+        self, root: RootPath, known: Mapping[str, KnownPhoto], files: Mapping[str, FoundFile], couples: Sequence[Couple]
     ) -> Agreed:
         """Those that are one shot, with what to keep of the comparison; None where it has to be made again.
 
@@ -96,7 +96,7 @@ class Agreement:
                 pairs[one] = _stamps(one, files)
         return pairs
 
-    def takes(self, root: Root, photo: KnownPhoto, file: FoundFile) -> bool:
+    def takes(self, root: RootPath, photo: KnownPhoto, file: FoundFile) -> bool:
         """Whether a file that is new is the other one of a photo whose own is gone: it lay beside it, or agrees."""
         if (photo.id, _name(file.path)) in self.catalog.agreements([photo.id]):
             return True
@@ -104,7 +104,7 @@ class Agreement:
         return found is not None and agree(self.catalog.shots([photo.id])[photo.id], found)
 
     def _said(
-        self, root: Root, known: Mapping[str, KnownPhoto], files: Sequence[FoundFile]
+        self, root: RootPath, known: Mapping[str, KnownPhoto], files: Sequence[FoundFile]
     ) -> Mapping[str, Shot | None]:
         """What files say, by their paths; of photos that are as they were the catalog knows it."""
         held = {file.path: known[file.path].id for file in files if _is_as_known(file, known.get(file.path))}

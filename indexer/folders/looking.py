@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from indexer.catalog.records import Root
+from indexer.catalog.records import RootPath
 from indexer.errors import RootError
 from indexer.folders.agreement import Agreement
 from indexer.folders.comparison import Changes, compare
@@ -32,12 +32,13 @@ LOOKS = 3  # at the same folders, as long as they change while they are looked a
 
 @dataclass(frozen=True)
 class Looked:
-    """One folder, looked at: its root, how it differs from the catalog, and where in the root it lies."""
+    """One folder, looked at: its root, how it differs from the catalog, where in the root it lies, what is wrong."""
 
-    root: Root
+    root: RootPath
     changes: Changes
     paired: Paired
     below: str
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,17 +82,21 @@ class Look:
             RootError: a folder is not there and is not a known root, or is a file.
         """
         places, said = self._places(folders), len(self.messages)
+        others = [root.path for root in self.library.catalog.root_paths()]
         for _ in range(LOOKS):
             del self.messages[said:]
-            looked = [self._look(root, below) for root, below in places]
+            looked = [self._look(root, below, others) for root, below in places]
             if not any(map(_may_have_moved, looked)) or not any(is_restless(o.paired.scan.visits) for o in looked):
                 break
+        for root_id, problem in {one.root.id: one.problem for one in looked}.items():
+            self.library.catalog.note_scan(root_id, problem)
         return looked
 
-    def _places(self, folders: Sequence[Path]) -> list[tuple[Root, str]]:
+    def _places(self, folders: Sequence[Path]) -> list[tuple[RootPath, str]]:
         """The roots and subfolders to look at, none of them inside another."""
         catalog = self.library.catalog
-        known = {root.path for root in catalog.roots()}
+        before = catalog.root_paths()
+        known = {root.path for root in before}
         folders = [as_known(folder, known) for folder in folders]
         for folder in folders:
             if os.path.isdir(folder) or folder.resolve() in known:  # noqa: PTH112  (Path.is_dir raises where a share fails)
@@ -99,30 +104,25 @@ class Look:
             if os.path.lexists(folder):
                 raise RootError(f"{folder} is a file, or cannot be reached. Name a folder, or connect its drive.")
             raise RootError(f"{folder} does not exist. Check its name, or connect its drive.")
-        self._follow_renamed(folders)
-        before = catalog.root_folders()
-        for folder in folders:  # all of them first: a root named last may take over one named before
-            catalog.add_root(folder, self.ignoring.reaches)
-        places = dict.fromkeys(
-            (r.id, below) for r, below in (catalog.add_root(f, self.ignoring.reaches) for f in folders)
-        )
-        roots = {root.id: root for root in catalog.roots()}
-        self._note_absent([path for path in before if path not in {root.path for root in roots.values()}])
+        self._follow_renamed(folders, before)
+        before = catalog.root_paths() if self.renamed else before
+        places = dict.fromkeys(catalog.places(folders, self.ignoring.reaches))
+        roots = {root.id: root for root in catalog.root_paths()}
+        self._note_absent([root.path for root in before if root not in roots.values()], roots.values())
         return [(roots[i], below) for i, below in places if not any(_covers(i, below, *other) for other in places)]
 
-    def _note_absent(self, taken_over: Sequence[Path]) -> None:
+    def _note_absent(self, taken_over: Sequence[Path], roots: Collection[RootPath]) -> None:
         """A root that was taken over while it cannot be seen is a drive below the new one, which is away."""
         for path in filter(has_nothing, taken_over):
-            for root in self.library.catalog.roots():
+            for root in roots:
                 if path.is_relative_to(root.path):
                     self.absent[root.id].add("/".join(path.relative_to(root.path).parts))
 
-    def _follow_renamed(self, folders: Sequence[Path]) -> None:
+    def _follow_renamed(self, folders: Sequence[Path], roots: Sequence[RootPath]) -> None:
         """A new folder that holds the photos of a root that is gone, and was not named, is that root."""
-        catalog = self.library.catalog
-        roots = catalog.roots()
-        named = {folder.resolve() for folder in folders}
-        gone = [root for root in roots if root.photos and root.path not in named and has_nothing(root.path)]
+        catalog, named = self.library.catalog, {folder.resolve() for folder in folders}
+        absent = [root for root in roots if root.path not in named and has_nothing(root.path)]
+        gone = [root for root in absent if catalog.has_at_least(root.id, 1)]
         new = [folder for folder in named if not any(folder.is_relative_to(root.path) for root in roots)]
         for folder in sorted(new) if gone else []:
             found = scan(folder, exclude=self.library.folder, ignoring=self.ignoring, stop=self.stop)
@@ -136,9 +136,9 @@ class Look:
                 self.messages.append(f"{root.path} is gone, and {folder} holds its photos: it is followed there now.")
                 break
 
-    def _look(self, root: Root, below: str) -> Looked:
+    def _look(self, root: RootPath, below: str, roots: Sequence[Path]) -> Looked:
         catalog, folder = self.library.catalog, root.path / below
-        others = [other.path for other in catalog.roots() if other.id != root.id]
+        others = [other for other in roots if other != root.path]
         found = scan(
             root.path, below, exclude=self.library.folder, roots=others, ignoring=self.ignoring, stop=self.stop
         )
@@ -148,7 +148,6 @@ class Look:
             found, problem = Scan({}), None
             if not known:
                 self.messages.append(f"{folder} holds no files.")
-        catalog.note_scan(root.id, problem)
         if problem:
             absent = [photo.id for photo in known.values()]
             catalog.mark_missing(absent, datetime.now(UTC))
@@ -162,14 +161,14 @@ class Look:
             found = self._without_drives(root, below, found, known)
         failed = {path for path, photo in known.items() if photo.state == "failed"}
         paired = pair(found, failed, partial(self.agreement.among, root, known, found.files))
-        return Looked(root, compare(known, paired.scan, self._written_in(root)), paired, below)
+        return Looked(root, compare(known, paired.scan, self._written_in(root)), paired, below, problem)
 
-    def _written_in(self, root: Root) -> set[str]:
+    def _written_in(self, root: RootPath) -> set[str]:
         """Which files of a root were written to."""
         top = os.path.join(root.path, "")  # noqa: PTH118  (asked for each folder of a batch: a Path for each would cost)
         return {path[len(top) :].replace(os.sep, "/") for path in self.written if path.startswith(top)}
 
-    def _with_earlier(self, root: Root, found: Scan) -> Scan:
+    def _with_earlier(self, root: RootPath, found: Scan) -> Scan:
         """Add what went during earlier looks of this run."""
         went = self.went[root.id]
         went.update(found.vanished)
@@ -181,7 +180,7 @@ class Look:
         )
         return replace(found, unreadable=tuple({*found.unreadable, *went}), vanished=tuple(went))
 
-    def _without_drives(self, root: Root, below: str, found: Scan, known: Collection[str]) -> Scan:
+    def _without_drives(self, root: RootPath, below: str, found: Scan, known: Collection[str]) -> Scan:
         """Take folders where a drive or share was mounted at the last look, and is not now, for unreadable.
 
         One whose photos are all there is an ordinary folder by now.

@@ -6,8 +6,10 @@ It opens no file and writes nothing: hashes are handed in, and reconcile.py sett
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from indexer.catalog.records import FoundFile, KnownPhoto
@@ -56,31 +58,53 @@ def respelled(
     return pairs
 
 
-def of_equal_size(gone: Iterable[Gone], added: Iterable[Place]) -> list[Place]:
-    """The new files that have the size of a photo that is gone."""
-    sizes = {one.photo.size for one in gone}
-    return [place for place in added if place.file.size in sizes]
+class NewFiles:
+    """Files that may show a photo that is gone, by size, name and format; each until a photo has taken it."""
 
+    def __init__(self, places: Iterable[Place]) -> None:
+        """Take in these, in an order that is kept."""
+        self._places = dict(enumerate(places))
+        self._number = {(place.root_id, place.file.path): number for number, place in self._places.items()}
+        self._by_size: defaultdict[int, dict[int, None]] = defaultdict(dict)
+        self._by_name: defaultdict[str, dict[int, None]] = defaultdict(dict)
+        self._by_format: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        for number, (_, file) in self._places.items():
+            self._by_size[file.size][number] = None
+            self._by_name[folded(_name(file.path))][number] = None
+            self._by_format[_suffix(file.path)].append((file.size, number))
+        for sizes in self._by_format.values():
+            sizes.sort()
 
-def of_other_size(gone: Iterable[Gone], added: Iterable[Place]) -> list[Place]:
-    """New files that may be a gone photo with other metadata: of its name, or of its format and nearly its size.
+    def take(self, place: Place) -> None:
+        """Let no other photo have a file; one that is none of these is passed over."""
+        number = self._number.pop((place.root_id, place.file.path), None)
+        if number is None:
+            return
+        _, file = self._places.pop(number)
+        del self._by_size[file.size][number], self._by_name[folded(_name(file.path))][number]
+        sizes = self._by_format[_suffix(file.path)]
+        del sizes[bisect_left(sizes, (file.size, number))]
 
-    At most TRIED for each photo, so that the work stays in proportion to what is gone.
-    """
-    by_name: defaultdict[str, list[Place]] = defaultdict(list)
-    by_format: defaultdict[str, list[Place]] = defaultdict(list)
-    for place in added:
-        by_name[folded(_name(place.file.path))].append(place)
-        by_format[_suffix(place.file.path)].append(place)
-    chosen: dict[tuple[int, str], Place] = {}
-    for one in gone:
-        path, size = one.photo.path, one.photo.size
-        namesakes = by_name[folded(_name(path))][:TRIED]
-        near = _nearest(by_format[_suffix(path)], size)
-        for place in [*namesakes, *near][:TRIED]:
-            if place.file.size != size:
-                chosen[place.root_id, place.file.path] = place
-    return list(chosen.values())
+    def of_equal_size(self, gone: Iterable[Gone]) -> list[Place]:
+        """Those that have the size of a photo that is gone."""
+        sizes = {one.photo.size for one in gone}
+        return self._in_order(number for size in sizes for number in self._by_size.get(size, ()))
+
+    def of_other_size(self, gone: Iterable[Gone]) -> list[Place]:
+        """Those that may be a gone photo with other metadata: of its name, or of its format and nearly its size.
+
+        At most TRIED for each photo, so that the work stays in proportion to what is gone.
+        """
+        chosen: set[int] = set()
+        for one in gone:
+            path, size = one.photo.path, one.photo.size
+            namesakes = list(islice(self._by_name.get(folded(_name(path)), ()), TRIED))
+            near = _nearest(self._by_format.get(_suffix(path), []), size)
+            chosen.update(n for n in [*namesakes, *near][:TRIED] if self._places[n].file.size != size)
+        return self._in_order(chosen)
+
+    def _in_order(self, numbers: Iterable[int]) -> list[Place]:
+        return [self._places[number] for number in sorted(numbers)]
 
 
 def pair(gone: Sequence[Gone], hashed: Iterable[tuple[Place, str | None]]) -> list[tuple[Gone, Place]]:
@@ -105,11 +129,14 @@ def is_renamed(one: Gone, place: Place) -> bool:
     return _name(one.photo.path) != _name(place.file.path)
 
 
-def _nearest(places: list[Place], size: int) -> list[Place]:
-    if len(places) > 10_000:  # a first run beside a loss: looking at each for each would be more work than decoding
+def _nearest(sizes: Sequence[tuple[int, int]], size: int) -> list[int]:
+    """The numbers of those that are nearest to a size, of a sorted list of sizes and numbers."""
+    if len(sizes) > 10_000:  # a first run beside a loss: hashing some for each would be more work than decoding
         return []
-    near = [place for place in places if abs(place.file.size - size) <= _NEAR]
-    return sorted(near, key=lambda place: abs(place.file.size - size))[:TRIED]
+    above = bisect_left(sizes, (size, -1))
+    near = [*sizes[max(0, above - TRIED) : above], *sizes[above : above + TRIED]]
+    near = [one for one in near if abs(one[0] - size) <= _NEAR]
+    return [number for _, number in sorted(near, key=lambda one: (abs(one[0] - size), one[1]))[:TRIED]]
 
 
 def _name(path: str) -> str:

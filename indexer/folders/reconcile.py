@@ -38,7 +38,7 @@ class Settled:
     messages: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)  # content hashes that no photo has any more
 
-    companions: list[tuple[int, Paired]] = field(default_factory=list)  # of each root, to be kept with the photos
+    companions: list[tuple[int, str, Paired]] = field(default_factory=list)  # by root and folder
 
     @property
     def moved(self) -> int:
@@ -136,21 +136,21 @@ def _settle_pairs(library: Library, one: Looked, settled: Settled, agreement: Ag
         return photo.path in beside or agreement.takes(one.root, photo, file)
 
     taken = take_over(one.changes, is_one)
-    moves = [Move(photo.id, one.root.id, file.path, file.size, NEVER) for photo, file in taken]
-    settled.unused += library.catalog.move(moves)
-    absorbed = absorb(one.changes, one.paired.companions)
-    settled.unused += library.catalog.remove([photo.id for photo in absorbed])
-    if absorbed:
+    if moves := [Move(photo.id, one.root.id, file.path, file.size, NEVER) for photo, file in taken]:
+        settled.unused += library.catalog.move(moves)
+    if absorbed := absorb(one.changes, one.paired.companions):
+        settled.unused += library.catalog.remove([photo.id for photo in absorbed])
         settled.messages.append(
             f"Files that belong to the pictures beside them now (RAWs, live photos' videos): {len(absorbed):,}."
         )
-    settled.companions.append((one.root.id, one.paired))
+    settled.companions.append((one.root.id, one.below, one.paired))
 
 
 def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: Hashes) -> None:
     """What is new or has a new stamp; where the picture is the same, only the metadata is read again."""
     root, changes = one.root, one.changes
-    library.catalog.mark_found([photo.id for photo in changes.found_again])
+    if changes.found_again:
+        library.catalog.mark_found([photo.id for photo in changes.found_again])
     if changes.restamped:
         library.catalog.restamp(changes.restamped)
     sound = [c for c in changes.changed if c.known.state == "ok" and c.known.content_hash]

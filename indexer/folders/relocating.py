@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
 
 from indexer.catalog.records import FoundFile, KnownPhoto, Move
 from indexer.folders.comparison import ChangedFile
 from indexer.folders.hashing import Hashes
 from indexer.folders.looking import Looked
-from indexer.folders.moving import Gone, Place, folded, is_renamed, of_equal_size, of_other_size, pair, respelled
+from indexer.folders.moving import Gone, NewFiles, Place, folded, is_renamed, pair, respelled
 from indexer.library import Library
 from indexer.pictures.content.picture_hash import is_whole
 
 _Pairs = list[tuple[Gone, Place]]
+_Where = tuple[int, str]  # a root, and a path in it
 
 
 def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> tuple[set[int], list[str], int]:
@@ -29,64 +29,86 @@ def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> 
         gone because others were moved onto them.
     """
     gone = [Gone(one.root.id, photo) for one in looked for photo in (*one.changes.missing, *one.changes.vanished)]
-    candidates, pairs = _Candidates.among(looked, hashes) if gone else _Candidates([], [], []), _Pairs()
-    while gone:
-        found = _found(gone, candidates.without(pairs), {one.root.id: one.root.path for one in looked}, hashes)
+    if not gone:
+        return set(), [], 0
+    candidates, pairs = _Candidates(looked, hashes), _Pairs()
+    roots, held = {one.root.id: one.root.path for one in looked}, _held(looked)
+    while gone:  # each round costs what is gone in it: there are as many as a chain of moves has links
+        found = _found(gone, candidates, roots, hashes)
         pairs += found
-        gone = _displaced(looked, found)
-    return _move(library, looked, pairs) if pairs else (set(), [], 0)
+        gone = _displaced(held, found)
+    return _move(library, looked, pairs, held) if pairs else (set(), [], 0)
 
 
-class _Candidates(NamedTuple):
+class _Candidates:
     """Files that may show a photo that is gone: new ones, those that failed, those that show another picture now."""
 
-    added: list[Place]
-    failed: list[Place]
-    replaced: list[tuple[Place, str | None]]
+    def __init__(self, looked: Sequence[Looked], hashes: Hashes) -> None:
+        """Take in those that a look found; what was replaced is hashed."""
+        added = [Place(one.root.id, file) for one in looked for file in one.changes.added]
+        failed = [Place(o.root.id, change.file) for o in looked for change in o.changes.changed if _is_bare(change)]
+        self.new = NewFiles(added + failed)
+        self._by_name = {_name_of(place): place for place in added}
+        self._showing: defaultdict[str, dict[_Where, Place]] = defaultdict(dict)
+        self._shows: dict[_Where, str] = {}
+        for place, content in _replaced(looked, hashes):
+            if content is not None:
+                self._showing[content][_where(place)] = place
+                self._shows[_where(place)] = content
 
-    @classmethod
-    def among(cls, looked: Sequence[Looked], hashes: Hashes) -> Self:
-        """Those that a look found; what was replaced is hashed."""
-        return cls(
-            [Place(one.root.id, file) for one in looked for file in one.changes.added],
-            [Place(o.root.id, change.file) for o in looked for change in o.changes.changed if _is_bare(change)],
-            _replaced(looked, hashes),
-        )
+    def take(self, pairs: _Pairs) -> None:
+        """Let no other photo have these files."""
+        for _, place in pairs:
+            self.new.take(place)
+            self._by_name.pop(_name_of(place), None)
+            if (content := self._shows.pop(_where(place), None)) is not None:
+                del self._showing[content][_where(place)]
 
-    def without(self, pairs: _Pairs) -> _Candidates:
-        """Those that no photo has taken."""
-        taken = {(place.root_id, place.file.path) for _, place in pairs}
-        return _Candidates(
-            [place for place in self.added if (place.root_id, place.file.path) not in taken],
-            [place for place in self.failed if (place.root_id, place.file.path) not in taken],
-            [(place, content) for place, content in self.replaced if (place.root_id, place.file.path) not in taken],
-        )
+    def namesakes(self, gone: Iterable[Gone]) -> list[Place]:
+        """New files of the names of photos that are gone, but for case and accents."""
+        names = ((one.root_id, folded(one.photo.path)) for one in gone)
+        return [self._by_name[name] for name in names if name in self._by_name]
+
+    def showing(self, gone: Iterable[Gone]) -> list[tuple[Place, str | None]]:
+        """Files that were replaced, and show photos that are gone, with their contents."""
+        contents = dict.fromkeys(one.photo.content_hash for one in gone)
+        return [(place, content) for content in contents for place in self._showing.get(content or "", {}).values()]
 
 
 def _found(gone: list[Gone], candidates: _Candidates, roots: Mapping[int, Path], hashes: Hashes) -> _Pairs:
-    """The files that show photos that are gone."""
-    added, failed, replaced = candidates
-    pairs = respelled(gone, added, lambda root, old, new: _is_same_file(roots[root] / old, roots[root] / new))
-    pairs += pair(_left(gone, pairs), replaced)
-    for choose in (of_equal_size, of_other_size):  # the likely ones first: hashing reads the whole file
-        left, taken = _left(gone, pairs), {(place.root_id, place.file.path) for _, place in pairs}
-        files = choose(left, [place for place in added + failed if (place.root_id, place.file.path) not in taken])
+    """The files that show photos that are gone; they are no candidates any more."""
+    named = candidates.namesakes(gone)
+    pairs = respelled(gone, named, lambda root, old, new: _is_same_file(roots[root] / old, roots[root] / new))
+    pairs += pair(_left(gone, pairs), candidates.showing(_left(gone, pairs)))
+    candidates.take(pairs)
+    for choose in (candidates.new.of_equal_size, candidates.new.of_other_size):
+        left = _left(gone, pairs)  # the likely ones first: hashing reads the whole file
+        files = choose(left)
         like = _old_hashes(left)
         paths = [roots[place.root_id] / place.file.path for place in files]
         contents = hashes(paths, [like.get(place.file.size, ()) for place in files])
-        pairs += pair(left, zip(files, contents, strict=True))
+        more = pair(left, zip(files, contents, strict=True))
+        candidates.take(more)
+        pairs += more
     return pairs
 
 
-def _displaced(looked: Iterable[Looked], pairs: _Pairs) -> list[Gone]:
+def _held(looked: Iterable[Looked]) -> dict[_Where, KnownPhoto]:
+    """The photos whose files are other ones now, by where they lie."""
+    return {(one.root.id, change.file.path): change.known for one in looked for change in one.changes.changed}
+
+
+def _displaced(held: Mapping[_Where, KnownPhoto], pairs: _Pairs) -> list[Gone]:
     """The photos whose files others were moved onto: they may have been moved before that."""
-    taken = {(place.root_id, place.file.path) for _, place in pairs}
-    return [
-        Gone(one.root.id, change.known)
-        for one in looked
-        for change in one.changes.changed
-        if (one.root.id, change.file.path) in taken
-    ]
+    return [Gone(place.root_id, held[_where(place)]) for _, place in pairs if _where(place) in held]
+
+
+def _where(place: Place) -> _Where:
+    return place.root_id, place.file.path
+
+
+def _name_of(place: Place) -> _Where:
+    return place.root_id, folded(place.file.path)
 
 
 def _is_bare(change: ChangedFile) -> bool:
@@ -130,7 +152,9 @@ def _is_same_file(old: Path, new: Path) -> bool:
         return False
 
 
-def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[set[int], list[str], int]:
+def _move(
+    library: Library, looked: Sequence[Looked], pairs: _Pairs, held: Mapping[_Where, KnownPhoto]
+) -> tuple[set[int], list[str], int]:
     """Write the moves; a file with another stamp keeps the old one until its metadata has been read again."""
     kept = [_with_stamp(one, to) for one, to in pairs]
     moves = [
@@ -140,7 +164,7 @@ def _move(library: Library, looked: Sequence[Looked], pairs: _Pairs) -> tuple[se
     ]
     unused = library.catalog.move(moves)
     moved, places = {move.photo_id for move in moves}, {(move.root_id, move.path) for move in moves}
-    replaced = [one.photo for one in _displaced(looked, pairs) if one.photo.id not in moved]
+    replaced = [one.photo for one in _displaced(held, pairs) if one.photo.id not in moved]
     for looked_at in looked:
         changes, root = looked_at.changes, looked_at.root.id
         changes.added = [file for file in changes.added if (root, file.path) not in places]

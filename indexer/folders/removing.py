@@ -6,6 +6,7 @@ takes the disk to lose its folders.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import defaultdict
@@ -66,7 +67,8 @@ def settle_absences(
     roots: dict[int, Path] = {}
     missing: defaultdict[int, list[KnownPhoto]] = defaultdict(list)
     for one in looked:
-        library.catalog.mark_missing([photo.id for photo in (*one.changes.unreachable, *one.changes.vanished)], now)
+        if out_of_reach := [photo.id for photo in (*one.changes.unreachable, *one.changes.vanished)]:
+            library.catalog.mark_missing(out_of_reach, now)
         roots[one.root.id] = one.root.path
         missing[one.root.id] += one.changes.missing
     unused, removed = list[str](), 0
@@ -74,9 +76,10 @@ def settle_absences(
         if not gone:
             continue
         lately = removals.lately(root_id)
-        before = library.catalog.size_of(root_id) + lately
-        too_many = len(gone) + lately > LARGEST_SHARE * before and not allowed
+        enough = math.ceil((len(gone) + lately) / LARGEST_SHARE) - lately
+        too_many = not allowed and not library.catalog.has_at_least(root_id, enough)
         if too_many or root_id in renamed:
+            before = library.catalog.size_of(root_id) + lately
             absent = [photo.id for photo in gone if not os.path.lexists(roots[root_id] / photo.path)]
             library.catalog.mark_missing(absent, now)
             passed_over = len(gone) - len(absent)

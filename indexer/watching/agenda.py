@@ -23,6 +23,7 @@ class Agenda:
         self._changes = Changes(settle_s, patience_s)
         self._lock = threading.Lock()
         self._folders: set[str] = set()
+        self.everything = False  # whether all roots are to be looked at, whatever happened
 
     def note(self, kind: Kind, path: str) -> None:
         """Take in one event."""
@@ -32,6 +33,11 @@ class Agenda:
     def add(self, folders: Iterable[str | Path]) -> None:
         """Have folders looked at, whatever happened to them."""
         self._folders.update(map(str, folders))
+
+    def add_all(self, roots: Iterable[Path]) -> None:
+        """Have everything looked at."""
+        self.everything = True
+        self.add(roots)
 
     def gather(self, now: float) -> None:
         """Add what the batch of events that is due tells."""
@@ -53,6 +59,7 @@ class Agenda:
     def done(self, written: frozenset[str]) -> None:
         """A run has looked at all folders, and at those files."""
         self._folders.clear()
+        self.everything = False
         with self._lock:
             self._changes.written -= written
 

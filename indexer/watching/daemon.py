@@ -103,8 +103,7 @@ class Daemon:
         self._agenda = Agenda(self._settle_s, PATIENCE_S)
         poller = Poller(self._agenda.note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring)
         self._watcher = Watcher(poller, mode=mode, points=mount_points(self._remembered_mounts))
-        self._roots: list[Path] = []
-        self._said: set[str] = set()
+        self._roots, self._said = list[Path](), set[str]()
         self._last_work = time.monotonic()
         self._last_full = self._last_check = -math.inf  # never
         self._clocks = Clocks()
@@ -177,7 +176,7 @@ class Daemon:
     def _owe_everything(self) -> None:
         self._last_full = time.monotonic()
         self._said.clear()
-        self._agenda.add(self._roots)
+        self._agenda.add_all(self._roots)
 
     def _work(self) -> None:
         """One run over all that is owed. What cannot be done now stays owed."""
@@ -218,6 +217,7 @@ class Daemon:
                 asked=chosen.asked,
                 videos=self._videos,
                 removals=self._removals,
+                lazy_index=not self._agenda.everything,
             )
 
     def _on_progress(self, progress: Progress) -> None:

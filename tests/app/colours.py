@@ -94,7 +94,7 @@ class World:
     def __init__(self, folder: Path, *embedders: ColourEmbedder):
         self.photos = folder / "photos"
         self.photos.mkdir()
-        self.settings = Settings(library=folder / "library")
+        self.settings = Settings(library=folder / "library", min_relevance=0)  # plain colours tell none
         self.embedders = {embedder.name: embedder for embedder in embedders or (ColourEmbedder(),)}
         self.model = next(iter(self.embedders))
 

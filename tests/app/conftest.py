@@ -21,9 +21,10 @@ def no_processes_left():
 
 @pytest.fixture(autouse=True)
 def relevance_is_unknown(request, monkeypatch):
-    """Five plain colours tell no relevance; tests about it are marked `relevance`."""
+    """Plain colours and random weights tell no relevance; tests about it are marked `relevance`."""
     if request.node.get_closest_marker("relevance") is None:
         monkeypatch.setattr("app.bootstrap.plain_names", lambda: ())
+        monkeypatch.setenv("PICSIFT_MIN_RELEVANCE", "0")  # for processes that are started
 
 
 def write_five(world):

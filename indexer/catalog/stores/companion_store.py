@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_
 from indexer.catalog.database import in_chunks
 from indexer.catalog.stamps import storable_ns
 from indexer.catalog.stores.photo_store import locate, split
+from indexer.catalog.stores.root_store import folders_below
 from indexer.catalog.tables import CompanionRow, FolderRow, PhotoRow
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def keep(
     seen: Container[str],
     companions: Mapping[str, Sequence[FoundFile]],
     agreed: Mapping[tuple[str, str], str | None],
+    below: Sequence[str],
 ) -> None:
     """Write which companions the photos of a root have.
 
@@ -37,6 +39,7 @@ def keep(
         seen: paths of photos that were found now; what is known of others stays.
         companions: by the path of their photo.
         agreed: by the paths of a photo and a companion, what to keep of how they were compared, if anything.
+        below: the folders that were looked at; all that was seen lies in them.
     """
     present = {path: row.id for path, row in locate(connection, root_id, list(companions)).items()}
     wanted = {
@@ -45,7 +48,7 @@ def keep(
         if path in present
         for file in files
     }
-    known = _known(connection, root_id, seen)
+    known = _known(connection, root_id, seen, below)
     outdated = [key for key, stamp in known.items() if wanted.get(key) != stamp]
     for chunk in in_chunks(outdated, _PAIR_LIMIT):
         gone = tuple_(CompanionRow.photo_id, CompanionRow.name).in_(chunk)
@@ -85,14 +88,20 @@ def agreements(connection: Connection, photo_ids: Sequence[int]) -> dict[tuple[i
 
 
 def _known(
-    connection: Connection, root_id: int, seen: Container[str]
+    connection: Connection, root_id: int, seen: Container[str], below: Sequence[str]
 ) -> dict[tuple[int, str], tuple[int, int, str | None]]:
     stamp = (CompanionRow.size, CompanionRow.mtime_ns, CompanionRow.agreed)
-    query = select(CompanionRow.photo_id, CompanionRow.name, *stamp)
-    placed = query.add_columns(FolderRow.path, PhotoRow.name).join(PhotoRow, CompanionRow.photo_id == PhotoRow.id)
-    rows = connection.execute(placed.join(FolderRow).where(FolderRow.root_id == root_id))
+    columns = (CompanionRow.photo_id, CompanionRow.name, *stamp, FolderRow.path, PhotoRow.name)
+    placed = select(*columns).join(PhotoRow, CompanionRow.photo_id == PhotoRow.id).join(FolderRow)
+    if "" in below:
+        queries = [placed.where(FolderRow.root_id == root_id)]
+    else:  # by the photos of these folders: a look at few of them reads the companions of few
+        folders = {number for one in below for number in folders_below(connection, root_id, one)}
+        in_these = (select(PhotoRow.id).where(PhotoRow.folder_id.in_(chunk)) for chunk in in_chunks(sorted(folders)))
+        queries = [placed.where(CompanionRow.photo_id.in_(photos)) for photos in in_these]
     return {
         (photo_id, name): (size, mtime_ns, agreed)
-        for photo_id, name, size, mtime_ns, agreed, folder, photo in rows
+        for query in queries
+        for photo_id, name, size, mtime_ns, agreed, folder, photo in connection.execute(query)
         if (f"{folder}/{photo}" if folder else photo) in seen
     }

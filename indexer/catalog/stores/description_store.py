@@ -18,6 +18,8 @@ from indexer.catalog.tables import KeywordRow, PhotoRow, PlaceRow
 from indexer.metadata.photo_metadata import Keyword, merged
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Connection, Select
 
     from indexer.catalog.records import CopiedPhoto, DescribedPhoto, NewPhoto
@@ -116,6 +118,15 @@ def describe(connection: Connection, photos: Sequence[DescribedPhoto]) -> set[in
     put_keywords(connection, {photo.photo_id: photo.metadata.keywords for photo in photos})
     after = _said(connection, [photo.photo_id for photo in photos])
     return {number for number, said in after.items() if before[number] != said}
+
+
+def mark(connection: Connection, photo_ids: Sequence[int], missing_since: datetime | None) -> None:
+    """Note since when photos are missing from their folder, or that they are back; a first absence keeps its date."""
+    for chunk in in_chunks(photo_ids):
+        change = update(PhotoRow).where(PhotoRow.id.in_(chunk))
+        if missing_since is not None:
+            change = change.where(PhotoRow.missing_since.is_(None))
+        connection.execute(change.values(missing_since=missing_since))
 
 
 def restamp(connection: Connection, stamps: Sequence[Restamp]) -> None:

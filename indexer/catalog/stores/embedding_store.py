@@ -169,6 +169,12 @@ def embedding_count(connection: Connection, model_id: int) -> int:
     return connection.execute(query).scalar_one() + frame_store.count(connection, model_id)
 
 
+def changed_since(connection: Connection, model_id: int, generation: int) -> int:
+    """Count the photos whose vector by this model is newer than a generation."""
+    newer = (EmbeddingRow.model_id == model_id, EmbeddingRow.generation > generation)
+    return connection.execute(select(func.count()).select_from(EmbeddingRow).where(*newer)).scalar_one()
+
+
 def embedding_ids(connection: Connection, model_id: int) -> NDArray[np.int64]:
     """Give the ids of the photos and frames that this model has embedded: (n,) int64, sorted."""
     return np.concatenate([photo_ids(connection, model_id), frame_store.ids(connection, model_id)])

@@ -5,7 +5,7 @@ Functions on one connection. Nothing is written here, and no file is opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -19,7 +19,7 @@ from indexer.catalog.records import Counts, KnownPhoto, PhotoRecord
 from indexer.catalog.stores import companion_store
 from indexer.catalog.stores.description_store import keywords_of
 from indexer.catalog.stores.photo_store import locate
-from indexer.catalog.stores.root_store import root_paths
+from indexer.catalog.stores.root_store import folders_below, root_paths
 from indexer.catalog.tables import EmbeddingRow, FolderRow, PhotoRow, PlaceRow, RootRow
 from indexer.metadata.dates import Precision, Taken
 from indexer.metadata.shots import Shot
@@ -41,12 +41,8 @@ _RECORD = (
 
 def known(connection: Connection, root_id: int, subfolder: str, model_id: int) -> dict[str, KnownPhoto]:
     """Give every photo of a root, or of one of its subfolders, by its path."""
-    paths = connection.execute(select(FolderRow.id, FolderRow.path).where(FolderRow.root_id == root_id))
-    prefixes = {
-        number: f"{path}/" if path else ""
-        for number, path in paths
-        if not subfolder or path == subfolder or path.startswith(f"{subfolder}/")
-    }
+    folders = folders_below(connection, root_id, subfolder)
+    prefixes = {number: f"{path}/" if path else "" for number, path in folders.items()}
     embedded = exists().where(EmbeddingRow.photo_id == PhotoRow.id, EmbeddingRow.model_id == model_id)
     query = select(
         *(PhotoRow.folder_id, PhotoRow.name, PhotoRow.id, PhotoRow.size, PhotoRow.mtime_ns),
@@ -86,9 +82,14 @@ def shots(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Shot]:
     return found
 
 
-def known_sizes(connection: Connection) -> set[int]:
-    """Give the sizes in bytes that photos have: a file of another size is no copy of any."""
-    return set(connection.execute(select(PhotoRow.size).distinct()).scalars())
+def known_sizes(connection: Connection, among: Collection[int] | None) -> set[int]:
+    """Give the sizes in bytes, of these or of all, that photos have: a file of another size is no copy of any."""
+    if among is None:
+        return set(connection.execute(select(PhotoRow.size).distinct()).scalars())
+    found: set[int] = set()
+    for chunk in in_chunks(sorted(among)):
+        found.update(connection.execute(select(PhotoRow.size).distinct().where(PhotoRow.size.in_(chunk))).scalars())
+    return found
 
 
 def photos(connection: Connection, ids: Sequence[int]) -> list[PhotoRecord]:

@@ -5,11 +5,13 @@ Functions on one connection, inside the caller's transaction; each bumps the gen
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.records import CopiedPhoto, FailedPhoto, NewPhoto
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 _PICTURE = ("width", "height", "format", "duration_s", "poster_s")
 _METADATA = (*COLUMNS, "place_id")
-_LOCATE_LIMIT = 5_000  # two parameters for each path
 
 
 class Present(NamedTuple):
@@ -156,15 +157,6 @@ def forget(connection: Connection, root_id: int) -> tuple[int, list[str]]:
     return len(ids), unused
 
 
-def mark(connection: Connection, photo_ids: Sequence[int], missing_since: datetime | None) -> None:
-    """Note since when photos are missing from their folder, or that they are back; a first absence keeps its date."""
-    for chunk in in_chunks(photo_ids):
-        change = update(PhotoRow).where(PhotoRow.id.in_(chunk))
-        if missing_since is not None:
-            change = change.where(PhotoRow.missing_since.is_(None))
-        connection.execute(change.values(missing_since=missing_since))
-
-
 def unused(connection: Connection, hashes: Iterable[str]) -> list[str]:
     """Give those content hashes that no photo has, sorted."""
     asked = sorted(set(hashes))
@@ -185,15 +177,23 @@ def locate(connection: Connection, root_id: int, paths: Sequence[str]) -> dict[s
     parts = {split(path) for path in paths}
     folders = folder_ids(connection, root_id, {folder for folder, _ in parts})
     names = {number: folder for folder, number in folders.items()}
-    keys = sorted((folders[folder], name) for folder, name in parts if folder in folders)
+    wanted: defaultdict[int, list[str]] = defaultdict(list)
+    for folder, name in sorted(part for part in parts if part[0] in folders):
+        wanted[folders[folder]].append(name)
     found: dict[str, Present] = {}
-    for chunk in in_chunks(keys, _LOCATE_LIMIT):
-        query = select(PhotoRow.folder_id, PhotoRow.name, PhotoRow.id, PhotoRow.content_hash)
-        rows = connection.execute(query.where(tuple_(PhotoRow.folder_id, PhotoRow.name).in_(chunk)))
-        for folder_id, name, photo_id, content_hash in rows:
-            folder = names[folder_id]
-            found[f"{folder}/{name}" if folder else name] = Present(photo_id, content_hash)
+    for folder_id, of_folder in wanted.items():
+        folder = names[folder_id]
+        for chunk in in_chunks(of_folder):
+            for name, photo_id, content_hash in connection.execute(_in_folder(), {"folder": folder_id, "names": chunk}):
+                found[f"{folder}/{name}" if folder else name] = Present(photo_id, content_hash)
     return found
+
+
+@cache
+def _in_folder() -> Select[Any, Any, Any]:
+    """Folder by folder: of pairs of both values SQLite looks up the folders alone, and reads all that is in them."""
+    query = select(PhotoRow.name, PhotoRow.id, PhotoRow.content_hash)
+    return query.where(PhotoRow.folder_id == bindparam("folder"), PhotoRow.name.in_(bindparam("names", expanding=True)))
 
 
 def _replaced(present: Mapping[str, Present], photos: Sequence[NewPhoto | CopiedPhoto]) -> list[int]:

@@ -6,7 +6,7 @@ its tags. No folder is listed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -50,9 +50,8 @@ def add_root(connection: Connection, folder: Path, reaches: Reaches) -> tuple[in
     that is a root of its own, and has what is known of its photos. Which those are is the caller's to say.
     """
     known = root_paths(connection)
-    for root_id, path in sorted(known.items(), key=lambda item: len(item[1].parts), reverse=True):
-        if (below := _reached(folder, path, reaches)) is not None:
-            return root_id, below
+    if (place := _place(known, folder, reaches)) is not None:
+        return place
     new = connection.execute(insert(RootRow).values(path=str(folder)).returning(RootRow.id)).scalar_one()
     mount_store.keep(connection, new, ())  # a root that was forgotten may have had its number
     for root_id, path in known.items():
@@ -62,6 +61,25 @@ def add_root(connection: Connection, folder: Path, reaches: Reaches) -> tuple[in
         elif folder.is_relative_to(path):
             _hand_over(connection, root_id, new, partial(_inside, "/".join(folder.relative_to(path).parts)))
     return new, ""
+
+
+def places(connection: Connection, folders: Sequence[Path], reaches: Reaches) -> list[tuple[int, str]]:
+    """Give the root of each folder, and where below it, as `add_root` does, when all of them have been added."""
+    known = root_paths(connection)
+    for folder in folders:
+        if _place(known, folder, reaches) is None:
+            add_root(connection, folder, reaches)
+            known = root_paths(connection)
+    # One that came later may have taken over the root of one before.
+    return [place for folder in folders if (place := _place(known, folder, reaches)) is not None]
+
+
+def _place(known: Mapping[int, Path], folder: Path, reaches: Reaches) -> tuple[int, str] | None:
+    """Give the innermost of these roots that a folder belongs to, and where below it."""
+    for root_id, path in sorted(known.items(), key=lambda item: len(item[1].parts), reverse=True):
+        if (below := _reached(folder, path, reaches)) is not None:
+            return root_id, below
+    return None
 
 
 def _reached(folder: Path, root: Path, reaches: Reaches) -> str | None:

@@ -5,12 +5,13 @@ Functions on one connection, inside the caller's transaction. Photos are not tou
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import LargeBinary, String, delete, exists, func, insert, literal, select, type_coerce, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.records import Root
@@ -45,6 +46,45 @@ def size_of(connection: Connection, root_id: int) -> int:
     """Count the photos of a root, whatever their state."""
     of_root = select(func.count()).select_from(PhotoRow).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
     return connection.execute(of_root.where(FolderRow.root_id == root_id)).scalar_one()
+
+
+def has_at_least(connection: Connection, root_id: int, count: int) -> bool:
+    """Say whether a root has so many photos, whatever their state; no more of them are counted."""
+    if count <= 0:
+        return True
+    of_root = (
+        select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id).where(FolderRow.root_id == root_id)
+    )
+    some = of_root.limit(count).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one() >= count
+
+
+def folders_below(connection: Connection, root_id: int, subfolder: str) -> dict[int, str]:
+    """Give the paths of a root's folders by their numbers: of all, or of a folder and those below it.
+
+    Names that are no UTF-8 are stored as bytes, and compare as such.
+    """
+    query = select(FolderRow.id, FolderRow.path).where(FolderRow.root_id == root_id)
+    if not subfolder:
+        return {row.id: row.path for row in connection.execute(query)}
+    found = {row.id: row.path for row in connection.execute(query.where(FolderRow.path == subfolder))}
+    first, behind = f"{subfolder}/", f"{subfolder}0"  # the character behind the slash
+    for start, end in ((first, behind), (os.fsencode(first), os.fsencode(behind))):
+        bounds = [literal(bound, String() if isinstance(bound, str) else LargeBinary()) for bound in (start, end)]
+        if isinstance(start, str) and not _is_text(start):
+            continue
+        path = type_coerce(FolderRow.path, bounds[0].type)
+        rows = connection.execute(query.where(path >= bounds[0], path < bounds[1]))
+        found.update((row.id, row.path) for row in rows)
+    return found
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def root_paths(connection: Connection) -> dict[int, Path]:

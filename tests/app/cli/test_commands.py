@@ -61,11 +61,11 @@ def environment(tmp_path, monkeypatch, model_file):
         "MODEL": model_file,
         "DEVICE": "cpu",
         "PRECISION": "fp32",
+        "MIN_RELEVANCE": 0,  # random weights find nothing relevant
     }
     for name, value in settings.items():
         monkeypatch.setenv(f"PICSIFT_{name}", str(value))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("PICSIFT_MIN_RELEVANCE", "0")  # random weights find nothing relevant
     return tmp_path / "library"
 
 

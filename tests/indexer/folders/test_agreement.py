@@ -189,7 +189,7 @@ def test_a_run_that_ends_between_the_two_leaves_what_the_next_one_mends(world, m
     world.write("x.dng", raw(1))
     world.sync()
     world.write("x.jpg", jpeg(5, OTHER, "Acme One"))
-    monkeypatch.setattr("indexer.pipeline._keep_companions", lambda *_: None)
+    monkeypatch.setattr("indexer.finishing.keep_companions", lambda *_: None)
     stored = []
     with monkeypatch.context() as patched:
         patched.setattr("indexer.folders.agreement.Agreement.among", lambda s, r, k, f, couples: dict.fromkeys(couples))

@@ -7,12 +7,14 @@ window.picsift = (() => {
   const LOST = "No answer came from picsift. Is it still running? Then search again, or reload this page.";
   const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
+  const FIRST_MS = 2500; // a slow one says why, where that is known
 
   let asked = NOTHING; // the question that is shown, or waited for
   let turn = 0; // counts questions, so that a late answer knows that it is late
   let next = null; // where the next page of hits begins
   let call = null; // functions of Python; what they promise is undefined where no answer came
   let root = null;
+  let warm = false; // whether a search has been answered, and so the model loaded
   let photos = null; // how many there were when the answer was given
   let grid = ""; // what the answer shows, as it came
   const part = (name) => root.querySelector(`#${name}`);
@@ -60,9 +62,11 @@ window.picsift = (() => {
 
   // Asking
   const wait = (mine) => {
-    setTimeout(() => {
-      if (mine === turn && root.ariaBusy === "true") part("summary").innerHTML = '<p class="waiting">Searching…</p>';
-    }, LATE_MS);
+    const say = (text) => {
+      if (mine === turn && root.ariaBusy === "true") part("summary").innerHTML = `<p class="waiting">${text}</p>`;
+    };
+    setTimeout(() => say("Searching…"), LATE_MS);
+    if (!warm) setTimeout(() => say("Searching… The first search after a start takes longer."), FIRST_MS);
     root.ariaBusy = "true";
   };
   const ask = async (question, { visited = false } = {}) => {
@@ -84,6 +88,7 @@ window.picsift = (() => {
   };
   const show = (answer) => {
     root.ariaBusy = "false";
+    warm ||= Boolean(answer.summary);
     photos = answer.photos ?? photos;
     grid = answer.grid || "";
     const left = part("chips").contains(document.activeElement);
@@ -135,7 +140,7 @@ window.picsift = (() => {
   };
 
   // The library goes on meanwhile
-  const atStart = () => same(asked, NOTHING);
+  const atStart = () => PARTS.every((name) => name === "least" || !asked[name]);
   const untouched = () => window.scrollY < 200 && part("grid").querySelectorAll(".tile").length <= PAGE
     && !document.body.classList.contains("viewing");
   const keepUp = async (seen) => {

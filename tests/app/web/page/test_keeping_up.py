@@ -19,9 +19,9 @@ def have_come(page, answers):
 
 
 def test_the_last_question_wins(page):
-    slow_down(page, "sent.question.q === 'after:2090' ? 3000 : 1500")
+    slow_down(page, "sent.question.q === 'after:2090' ? 6000 : 1500")
     ask(page, "after:2090")
-    page.wait_for_selector("text=Searching…")
+    page.wait_for_selector("text=The first search after a start takes longer")
     ask(page, "anything")
     page.wait_for_selector(".tile")
     have_come(page, 2)

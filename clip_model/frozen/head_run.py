@@ -28,7 +28,18 @@ from clip_model.checkpoint import save_model
 from clip_model.config import POOLINGS, VARIANTS
 from clip_model.evaluation.evaluate import read_photos
 from clip_model.frozen.features import Chunk, read_features
-from clip_model.frozen.heads import Settings, Shown, classify, fold, measure, new_model, standardize, train, with_labels
+from clip_model.frozen.heads import (
+    Settings,
+    Shown,
+    classify,
+    fold,
+    measure,
+    new_model,
+    pooled,
+    standardize,
+    train,
+    with_labels,
+)
 from clip_model.frozen.imagenet import imagenet_labels
 from clip_model.towers.efficientnet import EfficientNetLite, load_pretrained
 from clip_model.towers.sentence import load_sentence_weights
@@ -73,11 +84,16 @@ def sources_of(path: Path, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def shown(chunks: Sequence[Chunk], shards: Sequence[Path], wordnet: Path, visual: EfficientNetLite,
-          classifier: tuple[Tensor, Tensor]) -> Shown:  # fmt: skip
-    """Everything that is trained on: features, texts, and what the classifier takes the photos for."""
+          classifier: tuple[Tensor, Tensor], *, once: bool = False) -> Shown:  # fmt: skip
+    """Everything that is trained on: features, texts, and what the classifier takes the photos for.
+
+    `once` pools the features at once, which is right as long as nothing below the heads learns.
+    """
     parts = [read_texts([shard]) for shard in shards]
     grid, rows = gather(chunks, shards, [len(part) for part in parts])
     pairs: Pairs = with_labels(read_texts(shards), imagenet_labels(wordnet))
+    if once:
+        grid = pooled(visual, grid)
     return Shown(grid, rows, classify(visual, grid, classifier), pairs)
 
 
@@ -115,8 +131,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shards = [Path(path) for path in sorted(glob.glob(args.data))]  # noqa: PTH207  a whole pattern
     if args.val.resolve() in [shard.resolve() for shard in shards]:
         raise ValueError(f"--data takes in the validation file {args.val}, which is never trained on")
-    training = shown(chunks, shards, args.wordnet, model.visual, classifier)
+    once = args.pooling == "mean" and not args.top_lr  # else what is pooled changes by the step
+    training = shown(chunks, shards, args.wordnet, model.visual, classifier, once=once)
     sources, (grid, rows) = read_photos(args.val), gather(chunks, [args.val], [0])
+    grid = pooled(model.visual, grid) if once else grid
     vectors, places = SentenceVectors(args.out / "vectors"), sources_of(args.val, rows)
     vectors.add(training.pairs.texts() + [text for photos in sources for text in photos.texts()])
     norm = standardize(model, training.grid)

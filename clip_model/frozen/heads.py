@@ -55,7 +55,7 @@ class Shown:
     """Features of photos and what may be said about them.
 
     Attributes:
-        grid: (n, c, g, g) float16, several views of a photo being several rows.
+        grid: (n, c, g, g) float16, several views of a photo being several rows; or (n, 1280), pooled already.
         rows: (n,) the photo's row in `pairs`.
         chances: (n, k) float16, the published classifier's probabilities of its classes.
         pairs: the texts; the classes are its last k labels.
@@ -117,12 +117,20 @@ def draw(shown: Shown, settings: Settings, step: int) -> tuple[NDArray[np.int64]
     return chosen, texts, torch.from_numpy(same)
 
 
+def pooled(visual: EfficientNetLite, grid: Tensor) -> Tensor:
+    """(n, c, g, g) features -> (n, 1280), as they are now and without a gradient; what is pooled already stays."""
+    if grid.ndim == 2:
+        return grid
+    with torch.no_grad():
+        return torch.cat([visual.pooled(visual.top(part.float())) for part in torch.split(grid, AT_ONCE)])
+
+
 def classify(visual: EfficientNetLite, grid: Tensor, classifier: tuple[Tensor, Tensor]) -> Tensor:
-    """The published classifier's probabilities for (n, c, g, g) features: (n, 1000) float16."""
-    with torch.inference_mode():
+    """The published classifier's probabilities for (n, c, g, g) features or (n, 1280) means: (n, 1000) float16."""
+    with torch.no_grad():
         parts = torch.split(grid, AT_ONCE)
-        pooled = (visual.top(part.float()).mean(dim=(2, 3)) for part in parts)
-        return torch.cat([F.linear(features, *classifier).softmax(dim=1).half() for features in pooled])
+        means = (part if part.ndim == 2 else visual.top(part.float()).mean(dim=(2, 3)) for part in parts)
+        return torch.cat([F.linear(features, *classifier).softmax(dim=1).half() for features in means])
 
 
 def class_texts(shown: Shown, settings: Settings, step: int) -> list[str]:
@@ -136,9 +144,9 @@ def class_texts(shown: Shown, settings: Settings, step: int) -> list[str]:
 
 
 def standardize(model: CLIP, grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each pooled channel over (n, c, g, g) features, the head being made for such."""
-    pooled = _pooled(_visual(model), grid)
-    return pooled.mean(dim=0), pooled.std(dim=0).clamp(min=1e-3)
+    """Mean and deviation of each pooled channel over features, the head being made for such."""
+    features = pooled(_visual(model), grid)
+    return features.mean(dim=0), features.std(dim=0).clamp(min=1e-3)
 
 
 def fold(model: CLIP, mean: Tensor, std: Tensor) -> None:
@@ -175,15 +183,15 @@ def train(
     ]
     optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.lr, betas=(0.9, 0.98), eps=1e-6)
     model.eval()  # batch norms stay as they are; only the heads' dropout is of training
-    known = _pooled(visual, shown.grid) if visual.pool is None and not tops else None  # else it changes by the step
+    known = pooled(visual, shown.grid) if visual.pool is None and not tops else None  # else it changes by the step
     visual.head.train()
     text.head.train()
     for step in range(settings.steps):
         chosen, texts, same = draw(shown, settings, step)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, peak=group["peak"], warmup=20, steps=settings.steps)
-        pooled = visual.pooled(visual.top(shown.grid[chosen].float())) if known is None else known[chosen]
-        image = F.normalize(visual.head((pooled - norm[0]) / norm[1]), dim=-1)
+        features = visual.pooled(visual.top(shown.grid[chosen].float())) if known is None else known[chosen]
+        image = F.normalize(visual.head((features - norm[0]) / norm[1]), dim=-1)
         words = F.normalize(text.head(vectors(texts)), dim=-1)
         scale = model.logit_scale.exp().clamp(max=MAX_SCALE)
         loss = clip_loss(image, words, scale, same)
@@ -220,8 +228,7 @@ def measure(
     for head in heads:
         head.eval()
     with torch.inference_mode():
-        pooled = _pooled(visual, grid)
-        images = F.normalize(visual.head((pooled - norm[0]) / norm[1]), dim=-1).numpy()
+        images = F.normalize(visual.head((pooled(visual, grid) - norm[0]) / norm[1]), dim=-1).numpy()
         towers = Towers(lambda _: [], lambda texts: text.head(vectors(texts)).numpy())
         figures: dict[str, float] = {}
         for photos, rows in zip(sources, places, strict=True):
@@ -230,12 +237,6 @@ def measure(
     for head in heads:
         head.train()
     return figures
-
-
-def _pooled(visual: EfficientNetLite, grid: Tensor) -> Tensor:
-    """(n, c, g, g) features -> (n, 1280), as they are now and without a gradient."""
-    with torch.no_grad():
-        return torch.cat([visual.pooled(visual.top(part.float())) for part in torch.split(grid, AT_ONCE)])
 
 
 def _visual(model: CLIP) -> EfficientNetLite:

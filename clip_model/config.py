@@ -196,7 +196,7 @@ def _resnet(embed_dim: int, layers: tuple[int, int, int, int], width: int, size:
     )
 
 
-# The paper's models (Radford et al. 2021, tables 19 and 20), and the small one that ships.
+# The paper's models (Radford et al. 2021, tables 19 and 20), the small one that ships, and the one that did before.
 PRESETS: Mapping[str, CLIPConfig] = {
     "RN50": _resnet(1024, (3, 4, 6, 3), 64, 224, 512),
     "RN101": _resnet(512, (3, 4, 23, 3), 64, 224, 512),
@@ -208,6 +208,22 @@ PRESETS: Mapping[str, CLIPConfig] = {
     "ViT-L-14": _vit(768, 14, 1024, 24, text=768),
     "ViT-L-14-336": _vit(768, 14, 1024, 24, size=336, text=768),
     "builtin": CLIPConfig(
+        embed_dim=256,
+        vision=VisionConfig(
+            image_size=192,
+            layers=0,
+            width=0,
+            patch_size=None,
+            head_width=0,
+            variant="lite2",
+            hidden=1024,
+            mean=(127 / 255, 127 / 255, 127 / 255),
+            std=(128 / 255, 128 / 255, 128 / 255),
+        ),
+        text=TextConfig(128, 30522, 384, 12, 6, kind="sentence", hidden=1024),
+        quick_gelu=False,
+    ),
+    "builtin-1": CLIPConfig(
         embed_dim=256,
         vision=VisionConfig(image_size=64, layers=(2, 2, 2, 2), width=32, patch_size=None),
         text=TextConfig(width=256, heads=4, layers=4),

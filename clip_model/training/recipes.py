@@ -62,14 +62,14 @@ RECIPES: Mapping[str, Recipe] = {
     # python -m clip_model.train --config tiny --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/tiny
     # Two minutes on two cores; shows that everything works, reaches a few percent.
     "tiny": Recipe(_TINY, steps=200, batch_size=128, lr=1e-3, warmup=20, eval_every=100),
-    # The built-in model, first of six commands: the image tower against sentence vectors.
+    # The built-in model of before (builtin-1), first of six commands: the image tower against sentence vectors.
     # python -m clip_model.train --config builtin-image --data 'DATA/train-*.parquet' --out runs/image
-    "builtin-image": Recipe(PRESETS["builtin"], steps=2400, text="teacher"),
+    "builtin-image": Recipe(PRESETS["builtin-1"], steps=2400, text="teacher"),
     # The third command (the second is clip_model.distill): both towers together.
     # python -m clip_model.train --config builtin-tune --init runs/text/model.safetensors \
     #     --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/tune
     "builtin-tune": Recipe(
-        PRESETS["builtin"],
+        PRESETS["builtin-1"],
         needs_init=True,
         steps=820,
         lr=8e-4,
@@ -82,7 +82,7 @@ RECIPES: Mapping[str, Recipe] = {
     # python -m clip_model.train --config builtin-polish --init runs/tune/model.safetensors \
     #     --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/polish
     "builtin-polish": Recipe(
-        PRESETS["builtin"],
+        PRESETS["builtin-1"],
         needs_init=True,
         steps=420,
         lr=1e-3,
@@ -97,7 +97,7 @@ RECIPES: Mapping[str, Recipe] = {
     # python -m clip_model.train --config builtin-long --init runs/mean.safetensors \
     #     --data 'DATA/train-*.parquet' --val DATA/val.parquet --out runs/long
     "builtin-long": Recipe(
-        PRESETS["builtin"],
+        PRESETS["builtin-1"],
         needs_init=True,
         steps=4000,
         lr=1.5e-3,

@@ -46,7 +46,8 @@ PHOTOS = {
     ),
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
 }
-QUERIES = ("a red motorcycle", "a cup of coffee", "a brick wall")
+QUERIES = ("a red motorcycle", "a cup of coffee", "a cat", "an astronaut")
+BEYOND = "exactly five coins"
 ENOUGH = 15
 SHOWN_HITS = 3
 PHOTO_FOLDER = "photos"
@@ -79,6 +80,11 @@ def index_and_search(services: Services) -> bool:
         output.tell("")
         output.tell(f"picsift search {query!r}")
         output.show_hits(services.search.search(Query(text=query, limit=SHOWN_HITS)), json=False)
+    if not interrupted:
+        output.say(
+            f"the built-in model cannot count, read, know people or understand 'left of': {BEYOND!r} finds any coins. "
+            "A stronger one: --model PATH, see 'The model' in the README."
+        )
     return not interrupted
 
 

@@ -51,6 +51,8 @@ def test_the_demo_indexes_searches_and_leaves_nothing(tmp_path, colours, monkeyp
     out, err = capsys.readouterr()
     assert str(folder.parent) in err
     assert "added" in out
+    assert demo.BEYOND in err
+    assert "--model" in err
     for query in demo.QUERIES:
         _, _, after = out.partition(f"picsift search {query!r}\n")
         shown = after.splitlines()[: demo.SHOWN_HITS]

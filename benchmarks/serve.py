@@ -39,6 +39,7 @@ import numpy as np
 from PIL import Image
 from search import _default_model, build
 
+from app.search.picture_decoder import REST_AFTER_S
 from indexer.library import open_library
 
 PROJECT = Path(__file__).parents[1]
@@ -79,7 +80,7 @@ def measure(folder: Path, thumbnails: int, options: argparse.Namespace) -> None:
         load(server.port, search, 8, options.searches)
         memory[f"after {next(_number):,} searches"] = server.resident_mb()
         refused = load(server.port, upload(hostile_pictures()), 4, options.uploads, expected=range(UNANSWERED, 500))
-        time.sleep(2)  # what workers still give back
+        time.sleep(REST_AFTER_S + 5)  # then the workers that decoded have ended
         longest = f"the longest {refused.longest / 1000:.1f} s"
         memory[f"after {options.uploads} hostile uploads, {longest}"] = server.resident_mb()
         if options.soak_minutes:

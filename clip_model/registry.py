@@ -12,6 +12,7 @@ from pathlib import Path
 from clip_model.header import read_header
 
 BUILTIN = "builtin"
+EARLIER = "builtin-1"  # what BUILTIN named before; it answers for its libraries until the new one has embedded them
 WEIGHTS_SUFFIX = ".safetensors"
 WEIGHTS_IN_FOLDER = "model.safetensors"
 
@@ -77,7 +78,8 @@ def available() -> list[ModelInfo]:
 
 
 def _registered() -> dict[str, Path]:
-    return {BUILTIN: Path(str(resources.files(__package__))) / "weights" / f"{BUILTIN}{WEIGHTS_SUFFIX}"}
+    folder = Path(str(resources.files(__package__))) / "weights"
+    return {name: folder / f"{name}{WEIGHTS_SUFFIX}" for name in (BUILTIN, EARLIER)}
 
 
 def _looks_like_path(text: str) -> bool:

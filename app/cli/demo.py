@@ -72,6 +72,11 @@ def throw_away_library(settings: Settings) -> Iterator[Services]:
             yield services
 
 
+def _asked(services: Services, words: str) -> Query:
+    """What `picsift search` would ask."""
+    return Query(text=words, limit=SHOWN_HITS, min_relevance=services.settings.min_relevance)
+
+
 def index_and_search(services: Services) -> bool:
     """Index the photos, then print what the example queries find; false when it was interrupted."""
     report, interrupted = bring_in_step(services, [services.settings.library.parent / PHOTO_FOLDER])
@@ -79,7 +84,7 @@ def index_and_search(services: Services) -> bool:
     for query in () if interrupted else QUERIES:
         output.tell("")
         output.tell(f"picsift search {query!r}")
-        output.show_hits(services.search.search(Query(text=query, limit=SHOWN_HITS)), json=False)
+        output.show_hits(services.search.search(_asked(services, query)), json=False)
     if not interrupted:
         output.say(
             f"the built-in model cannot count, read, know people or understand 'left of': {BEYOND!r} finds any coins. "

@@ -46,7 +46,7 @@ PHOTOS = {
     ),
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
 }
-QUERIES = ("a red motorcycle", "a cup of coffee", "a cat", "an astronaut")
+QUERIES = ("a red motorcycle", "a cup of coffee", "a cat", "a cheetah")
 BEYOND = "exactly five coins"
 ENOUGH = 15
 SHOWN_HITS = 3
@@ -87,7 +87,7 @@ def index_and_search(services: Services) -> bool:
         output.show_hits(services.search.search(_asked(services, query)), json=False)
     if not interrupted:
         output.say(
-            f"the built-in model cannot count, read, know people or understand 'left of': {BEYOND!r} finds any coins. "
+            f"the built-in model cannot count, read, know people or understand 'left of': {BEYOND!r} is beyond it. "
             "A stronger one: --model PATH, see 'The model' in the README."
         )
     return not interrupted

@@ -55,8 +55,6 @@ class LibraryBackground:
         Raises:
             ModelError: the model cannot be loaded.
         """
-        if not self._names():
-            return None
         with self._lock:
             if self._known is None or self._known[0] != model.fingerprint:
                 read = _read(self._library.index_folder(model) / FILE, model.dim)
@@ -68,12 +66,13 @@ class LibraryBackground:
             return known
 
     def _measured(self, model: ModelRecord, index: VectorIndex, *, with_words: bool) -> Background | None:
-        sample = index.sample(SAMPLE).astype(np.float32)
-        if not len(sample):
+        names = self._names()  # a whole vocabulary is read for them: not in every process, but when it is measured
+        if not names or not len(index):
             return None
+        sample = index.sample(SAMPLE).astype(np.float32)
         if self._vectors is None and with_words:
             try:
-                self._vectors = model.fingerprint, self._embedder_for(model).embed_texts(list(self._names()))
+                self._vectors = model.fingerprint, self._embedder_for(model).embed_texts(list(names))
             except ValueError as error:
                 log.warning("relevance is unknown: the model %r tells no names apart: %s", model.name, error)
         names_of = None if self._vectors is None else self._vectors[1]

@@ -50,6 +50,7 @@ class Matches:
             calibration: how the query's cosines are read; None where relevance is unknown.
             least: relevance of a match, 0 to 1.
         """
+        nearest = _remembered(nearest)
         self._all = nearest
         self._photos = photos
         self._calibration = calibration
@@ -103,6 +104,23 @@ def matching(nearest: Nearest, calibration: Calibration | None) -> NDArray[np.in
         )
     ids = _all_of(_above(nearest, calibration.least_cosine(LOOKS_LIKE)), bounded=False)[0]
     return np.unique(photo_of(ids))
+
+
+def _remembered(nearest: Nearest) -> Nearest:
+    """The same, looking once for all that a page and the count of matches ask for, as long as that is little."""
+    looks: list[tuple[int, NDArray[np.int64], NDArray[np.float32]]] = [
+        (0, np.empty(0, np.int64), np.empty(0, np.float32))
+    ]
+
+    def found(k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        asked, ids, scores = looks[-1]
+        if k > asked == len(ids):  # else there are no more
+            asked = max(k, FIRST_LOOK)
+            ids, scores = nearest(asked)
+            looks[-1] = asked, ids, scores
+        return ids[:k], scores[:k]
+
+    return found
 
 
 def _above(nearest: Nearest, least: float) -> Nearest:

@@ -41,6 +41,19 @@ def test_a_photo_right_at_the_cut_is_in():
     assert ids(matches_of(Shelf([0.9, 0.55, 0.5499]), least=least).by_score(5, 0)) == [0, 1]
 
 
+def test_the_index_is_looked_at_once_where_matches_are_few():
+    asked, shelf = [], Shelf([0.9] * 40 + [0.2] * 60)
+
+    def nearest(k):
+        asked.append(k)
+        return shelf.nearest(k)
+
+    matches_ = Matches(nearest, shelf.photos, HALF, 0.5)
+    assert matches_.by_score(5, 0).count == 40
+    assert matches_.why_none() is not None
+    assert len(asked) == 1
+
+
 def test_many_matches_are_counted_to_the_end(monkeypatch):
     monkeypatch.setattr(matches, "FIRST_LOOK", 4)
     shelf = Shelf([0.9] * 70 + [0.2] * 30)

@@ -17,6 +17,7 @@ both run at once on the same cores neither can have them all, so that the bound 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.metadata
 import io
 import os
@@ -47,7 +48,9 @@ BATCH = 32
 RCLIP_BATCH = 8  # its --indexing-batch-size
 
 
-def _rclip() -> SimpleNamespace:
+@functools.cache
+def rclip_parts() -> SimpleNamespace:
+    """Import what is used of rclip; ends the script, saying why, where it is not installed."""
     try:
         from rclip import db, main, model, model_download
     except ImportError as error:
@@ -59,9 +62,6 @@ def _rclip() -> SimpleNamespace:
         load_session=model_download._load_onnx_session,
         version=importlib.metadata.version("rclip"),
     )
-
-
-RCLIP = _rclip()
 
 
 def write_photos(folder: Path, number: int) -> int:
@@ -99,10 +99,10 @@ def rclip_way(folder: Path, onnx: Path, database: Path, threads: int) -> float:
     Only the network is ours: a session as rclip opens it, of random weights in place of those that it downloads.
     """
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])  # rclip counts its threads by this
-    model = RCLIP.Model()
-    model._session_visual_var = RCLIP.load_session(str(onnx))
-    store = RCLIP.DB(database)
-    rclip = RCLIP.RClip(model, store, RCLIP_BATCH, None)
+    model = rclip_parts().Model()
+    model._session_visual_var = rclip_parts().load_session(str(onnx))
+    store = rclip_parts().DB(database)
+    rclip = rclip_parts().RClip(model, store, RCLIP_BATCH, None)
     begun = time.perf_counter()
     with redirect_stderr(io.StringIO()):
         rclip.ensure_index(str(folder))
@@ -164,7 +164,7 @@ def main() -> None:
         times: dict[str, list[float]] = {}
         for run in range(args.runs):
             seconds = rclip_way(folder / "photos", folder / "model.onnx", folder / f"{run}.db", args.threads)
-            times.setdefault(f"rclip {RCLIP.version}, fp32", []).append(seconds)
+            times.setdefault(f"rclip {rclip_parts().version}, fp32", []).append(seconds)
             for wanted in ("fp32", "auto"):
                 library = folder / f"lib{run}{wanted}"
                 seconds, precision = picsift_way(

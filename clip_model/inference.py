@@ -24,11 +24,18 @@ from clip_model.checkpoint import load_model
 from clip_model.model import CLIP
 from clip_model.precision import AUTO, choose_device, choose_precision, precision_name
 from clip_model.preprocessing.tokenizers import tokenizer_of
-from clip_model.preprocessing.transforms import ImageTransform, upright
+from clip_model.preprocessing.transforms import (
+    ImageTransform,
+    Pixels,
+    normalize_batch,
+    stack_pixels,
+    stack_squares,
+    upright,
+)
 from clip_model.registry import resolve
 from clip_model.single_thread import on_one_core
 from clip_model.towers.efficientnet import EfficientNetLite
-from clip_model.towers.folding import fold_batch_norms
+from clip_model.towers.folding import fold_batch_norms, fold_quick_gelus
 from clip_model.towers.vision import ModifiedResNet
 
 logger = logging.getLogger(__name__)
@@ -37,7 +44,6 @@ CPU_BATCH = 32
 GPU_BATCH = 256
 
 Embeddings = NDArray[np.float32]
-Pixels = Tensor | NDArray[np.float32]
 
 
 class Encoder:
@@ -86,10 +92,6 @@ class Encoder:
         """Turn an upright picture into (3, s, s) float32 on the CPU; meant for the workers that decode."""
         return self._transform(image)
 
-    def normalize(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """Turn the (s, s, 3) bytes of a `CenterSquare` into what `preprocess` gives."""
-        return self._transform.normalize(pixels)
-
     @contextmanager
     def sharing_cores(self) -> Iterator[None]:
         """Within it, leave half of a CPU's threads to workers that decode.
@@ -133,13 +135,23 @@ class Encoder:
         Raises:
             ValueError: if the shape is another, or the network gives no direction for a picture.
         """
-        stacked = _stack(pixels)
-        if not len(stacked):
-            return np.empty((0, self.dim), dtype=np.float32)
-        side = self.image_size
-        if stacked.shape[1:] != (3, side, side):
-            raise ValueError(f"expected pixels of shape (n, 3, {side}, {side}), got {tuple(stacked.shape)}")
+        stacked = stack_pixels(pixels, self.image_size)
         return self._embed(self._encode_pixels, stacked, "image")
+
+    def encode_squares(self, squares: Sequence[NDArray[np.uint8]]) -> Embeddings:
+        """Embed what a `CenterSquare` gave: bytes, which reach a GPU four times as fast and are normalised there.
+
+        Args:
+            squares: n of (s, s, 3), RGB.
+
+        Returns:
+            (n, d) float32, unit length.
+
+        Raises:
+            ValueError: if a shape is another, or the network gives no direction for a picture.
+        """
+        stacked = stack_squares(squares, self.image_size)
+        return self._embed(self._encode_squares, stacked, "image")
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; equal ones are computed once, and on a CPU those of one batch on one core.
@@ -172,7 +184,14 @@ class Encoder:
             # Convolutions over many channels run up to twice as fast when a pixel's channels lie together.
             self._layout = torch.channels_last
             model.visual.to(memory_format=self._layout)  # type: ignore[call-overload]
+        if self._device.type == "cuda":  # elsewhere it gains nothing, and not a bit of a CPU's features moves
+            fold_quick_gelus(model)
         return model.to(self._device, self._dtype)
+
+    def _encode_squares(self, squares: Tensor) -> Tensor:
+        if self._device.type == "cuda":
+            squares = squares.pin_memory().to(self._device, non_blocking=True)  # three times the rate of other memory
+        return self._encode_pixels(normalize_batch(squares, self._transform.mean, self._transform.std))
 
     def _encode_pixels(self, pixels: Tensor) -> Tensor:
         pixels = pixels.to(self._device, self._dtype).contiguous(memory_format=self._layout)
@@ -183,6 +202,8 @@ class Encoder:
 
     def _embed(self, encode: Callable[[Tensor], Tensor], items: Tensor, what: str, first: int = 0) -> Embeddings:
         """Run a tower over items in batches, the first one being number `first` to the caller."""
+        if not len(items):
+            return np.empty((0, self.dim), dtype=np.float32)
         parts: list[Embeddings] = []
         turn = self._text_turn if what == "text" else self._turn
         start = 0
@@ -217,12 +238,6 @@ def load_encoder(name: str | Path = "builtin", *, device: str = AUTO, precision:
     return Encoder(
         load_model(info.path), name=info.name, fingerprint=info.fingerprint, device=device, precision=precision
     )
-
-
-def _stack(pixels: Pixels | Sequence[Pixels]) -> Tensor:
-    if isinstance(pixels, (Tensor, np.ndarray)):
-        return torch.as_tensor(pixels)
-    return torch.stack([torch.as_tensor(one) for one in pixels]) if len(pixels) else torch.empty(0)
 
 
 def _unit(features: Tensor, what: str, first: int) -> Embeddings:

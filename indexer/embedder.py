@@ -151,8 +151,7 @@ class Embedder:
 
     def embed_squares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embeddings of what `prepare` gave, for a search: (n, d) float32, unit length."""
-        encoder = self._ready()
-        return encoder.encode_pixels([encoder.normalize(square) for square in pixels])
+        return self._ready().encode_squares(pixels)
 
     def warm(self) -> None:
         """Have the model loaded beside other work; what goes wrong is raised by whoever needs it."""

@@ -1,14 +1,16 @@
-"""Fold batch norms into the convolutions before them, for inference only.
+"""Fold batch norms and the constant of the quick GELU into the layers around them, for inference only.
 
-A tower then has a third fewer layers and computes the same function. Nothing is trained afterwards.
+A tower then has fewer steps and computes the same function. Nothing is trained afterwards.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from clip_model.towers.efficientnet import EfficientNetLite, InvertedResidual
+from clip_model.towers.transformer import MLP, QuickGELU
 from clip_model.towers.vision import Bottleneck, ModifiedResNet
 
 _PAIRS: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
@@ -35,6 +37,20 @@ def fold_batch_norms(tower: ModifiedResNet | EfficientNetLite) -> None:
         if isinstance(module, Bottleneck) and isinstance(module.downsample, nn.Sequential):
             pool, convolution, norm = module.downsample
             module.downsample = nn.Sequential(pool, _fold(convolution, norm))
+
+
+@torch.no_grad()
+def fold_quick_gelus(tower: nn.Module) -> None:
+    """Let each quick GELU be a SiLU, in place: x * sigmoid(a x) is silu(a x) / a, and both factors go into weights.
+
+    On a GPU the former takes three passes over the widest activations, a fifth of a ViT's time, the latter one.
+    """
+    for module in tower.modules():
+        if isinstance(module, MLP) and isinstance(module.gelu, QuickGELU):
+            module.c_fc.weight.mul_(QuickGELU.SCALE)
+            module.c_fc.bias.mul_(QuickGELU.SCALE)
+            module.c_proj.weight.div_(QuickGELU.SCALE)
+            module.gelu = nn.SiLU()
 
 
 def _fold_pair(module: nn.Module, convolution: str, norm: str) -> None:

@@ -15,9 +15,11 @@ from torch.nn import functional as F
 class QuickGELU(nn.Module):
     """x * sigmoid(1.702 x): the approximation that OpenAI's weights were trained with."""
 
+    SCALE = 1.702
+
     def forward(self, x: Tensor) -> Tensor:
         """Any shape in, the same shape out."""
-        return x * torch.sigmoid(1.702 * x)
+        return x * torch.sigmoid(self.SCALE * x)
 
 
 class Attention(nn.Module):
@@ -62,7 +64,7 @@ class MLP(nn.Module):
         """`width` channels in and out."""
         super().__init__()
         self.c_fc = nn.Linear(width, 4 * width)
-        self.gelu = QuickGELU() if quick_gelu else nn.GELU()
+        self.gelu: nn.Module = QuickGELU() if quick_gelu else nn.GELU()
         self.c_proj = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ def flat_on_gpu(dim: int, number: int) -> Any:
     config.device = number
     config.useFloat16 = True
     index = faiss.GpuIndexFlatIP(resources, dim, config)
-    index.picsift_resources = resources  # FAISS's Python object must outlive the index that uses it
+    index.referenced_objects = [resources]  # as FAISS's own wrappers keep what must outlive an index
     return index
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from clip_model.config import CLIPConfig, TextConfig
 from clip_model.inference import CPU_BATCH, Encoder, load_encoder
 from clip_model.model import CLIP
+from clip_model.preprocessing.squares import CenterSquare
 from clip_model.preprocessing.tokenizer import default_tokenizer
 from clip_model.preprocessing.transforms import ImageTransform
 from tests.clip_model.tiny_models import CONFIGS, randomize
@@ -53,6 +54,7 @@ def test_batches_keep_the_order_and_change_nothing(count):
         (batched.encode_images(images), alone.encode_images(images)),
         (batched.encode_texts(texts), alone.encode_texts(texts)),
         (batched.encode_pixels([batched.preprocess(image) for image in images]), alone.encode_images(images)),
+        (batched.encode_squares([CenterSquare(32)(image) for image in images]), alone.encode_images(images)),
     ):
         assert got.shape == expected.shape == (count, 24)
         assert np.allclose(got, expected, atol=1e-5)
@@ -241,8 +243,10 @@ def test_unknown_options_are_refused(tiny_model_path, options):
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16", "auto"])
 def test_a_gpu_gives_the_cpus_embeddings(model, precision):
     exact, there = encoder_of(model), Encoder(model, device="cuda", precision=precision)
+    squares = [CenterSquare(exact.image_size)(image) for image in pictures(9)]
     for got, expected in (
         (there.encode_images(pictures(9)), exact.encode_images(pictures(9))),
+        (there.encode_squares(squares), exact.encode_squares(squares)),
         (there.encode_texts(["a dog", "a cat"]), exact.encode_texts(["a dog", "a cat"])),
     ):
         assert (got * expected).sum(axis=1).min() > (0.9999 if precision == "fp32" else 0.995)

@@ -6,7 +6,16 @@ import pytest
 import torch
 from PIL import Image
 
-from clip_model.preprocessing.transforms import ImageTransform, center_square, image_transform, upright
+from clip_model.preprocessing.transforms import (
+    ImageTransform,
+    center_square,
+    image_transform,
+    normalize,
+    normalize_batch,
+    stack_pixels,
+    stack_squares,
+    upright,
+)
 from tests.clip_model.open_clip_reference import open_clip
 
 MODES = ["RGB", "RGBA", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr", "HSV", "LAB", "I", "F", "I;16"]
@@ -97,3 +106,26 @@ def test_damaged_exif_leaves_the_picture_as_it_is(exif):
     image = noise((6, 4))
     image.info["exif"] = exif
     assert upright(image).tobytes() == noise((6, 4)).tobytes()
+
+
+@pytest.mark.parametrize("colors", [{}, {"mean": (0.5, 0.31, 0.07), "std": (0.25, 0.5, 0.113)}])
+def test_a_batch_is_normalised_to_the_last_bit_as_its_pictures_are(colors):
+    whole = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    squares = [whole, np.ascontiguousarray(whole[::-1]), np.random.default_rng(0).permuted(whole, axis=0)]
+    batch = normalize_batch(stack_squares(squares, 16), **colors)
+    assert batch.is_contiguous()
+    assert torch.equal(batch, torch.stack([normalize(square, **colors) for square in squares]))
+
+
+@pytest.mark.parametrize(
+    "square", [np.zeros((4, 5, 3), np.uint8), np.zeros((3, 4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)]
+)
+def test_squares_that_are_none_are_refused(square):
+    good = np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"expected bytes of shape \(4, 4, 3\), got"):
+        stack_squares([good, square], 4)
+
+
+def test_nothing_stacks_to_nothing():
+    assert stack_squares([], 4).shape == (0, 4, 4, 3)
+    assert len(stack_pixels([], 4)) == 0

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
+from PIL import Image
 from torch.nn import functional as F
 
 from clip_model.checkpoint import load_model, save_model
@@ -120,13 +121,14 @@ def test_a_model_with_it_is_saved_loaded_and_embeds(tmp_path):
     assert loaded.config == OURS["efficientnet"]
     encoder = Encoder(loaded, device="cpu", precision="fp32")
     square = torch.randint(0, 255, (48, 48, 3), dtype=torch.uint8).numpy()
-    pixels = encoder.normalize(square)
+    pixels = encoder.preprocess(Image.fromarray(square))
     mean, std = torch.tensor([0.5, 0.5, 0.5]), torch.tensor([0.25, 0.5, 0.5])
     expected = (torch.from_numpy(square).float() / 255 - mean) / std
     torch.testing.assert_close(pixels, expected.permute(2, 0, 1))
     with torch.inference_mode():
         features = F.normalize(model.encode_image(pixels[None]), dim=1)
-    torch.testing.assert_close(torch.from_numpy(encoder.encode_pixels([pixels])), features, atol=1e-4, rtol=0)
+    for embedding in (encoder.encode_pixels([pixels]), encoder.encode_squares([square])):
+        torch.testing.assert_close(torch.from_numpy(embedding), features, atol=1e-4, rtol=0)
     texts = encoder.encode_texts(["a dog", "a very long sentence about two dogs", "a dog"])
     assert (texts[0] == texts[2]).all() and abs(texts[0] - texts[1]).max() > 1e-3
 

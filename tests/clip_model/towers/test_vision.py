@@ -3,7 +3,14 @@ import torch
 
 from clip_model.config import PRESETS, CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
-from clip_model.towers.vision import AttentionPool2d, Bottleneck, ModifiedResNet, VisionTransformer, build_visual
+from clip_model.towers.vision import (
+    AttentionPool2d,
+    Bottleneck,
+    ModifiedResNet,
+    VisionTransformer,
+    build_visual,
+    patch_products,
+)
 from tests.clip_model.open_clip_models import reference_of
 from tests.clip_model.tiny_models import CONFIGS, randomize
 
@@ -69,3 +76,13 @@ def test_the_papers_residual_network_has_its_size():
     with torch.device("meta"):
         tower = build_visual(config)
     assert sum(p.numel() for p in tower.parameters()) == 38_316_896
+
+
+@pytest.mark.parametrize("size", [(32, 32), (48, 16), (45, 37)])
+def test_patches_as_one_product_are_the_convolution(size):
+    conv = torch.nn.Conv2d(3, 20, kernel_size=16, stride=16, bias=False)
+    images = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = conv(images).flatten(2).transpose(1, 2)
+        assert torch.allclose(patch_products(images, conv), expected, atol=1e-5)
+    assert expected.shape[1] == (size[0] // 16) * (size[1] // 16)

@@ -517,3 +517,21 @@ def test_a_real_gpu_gives_what_the_cpu_gives(tmp_path):
 
 def test_load_faiss_gives_one_module():
     assert vector_rows.load_faiss() is faiss
+
+
+def test_the_gpus_index_keeps_what_it_needs_alive(monkeypatch):
+    """FAISS lets nothing else than its own list be set on an index, with a GPU and without."""
+    resources = type("StandardGpuResources", (), {"setTempMemory": lambda self, count: None})
+
+    class WithGpu:
+        StandardGpuResources = resources
+        GpuIndexFlatConfig = type("GpuIndexFlatConfig", (), {})
+
+        @staticmethod
+        def GpuIndexFlatIP(given, dim, config):
+            assert config.useFloat16 and config.device == 0
+            return faiss.IndexFlatIP(dim)
+
+    monkeypatch.setattr(gpu_mirror, "load_faiss", WithGpu)
+    index = gpu_mirror.flat_on_gpu(DIM, 0)
+    assert [type(kept) for kept in index.referenced_objects] == [resources]

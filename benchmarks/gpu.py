@@ -24,6 +24,7 @@ from rich.table import Table
 from indexer.vectors.gpu_mirror import GpuMirror, gpu_count, open_mirror
 from indexer.vectors.index import VectorIndex
 from indexer.vectors.rows import Found, load_faiss
+from indexer.vectors.torch_flat import driver_present
 
 _FINGERPRINT = "0" * 64
 _TOLERANCE = 1e-3  # of a score
@@ -35,12 +36,8 @@ def main() -> int:
     options = _options()
     if options.self_test:
         options.rows = min(options.rows, 20_000)
-    elif not gpu_count():
-        print(
-            "No GPU answers: FAISS sees none. Install 'picsift[gpu]' on a machine with an NVIDIA GPU and its driver, "
-            "or try the script itself with --self-test.",
-            file=sys.stderr,
-        )
+    elif not driver_present() and not gpu_count():
+        print("No GPU answers: no NVIDIA driver is there. Try the script itself with --self-test.", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="picsift-gpu-") as folder:
         trial = Trial(Path(folder), options)

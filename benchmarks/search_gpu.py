@@ -2,12 +2,12 @@
 
     python benchmarks/search_gpu.py                   # 1 and 10 million x 512; about 3 minutes, 60 GB of memory
     python benchmarks/search_gpu.py --rows 1000000    # 6 GB of memory, 2 GB on the GPU
-    python benchmarks/search_gpu.py --self-test       # the same steps on a small index, a CPU index for the GPU's
+    python benchmarks/search_gpu.py --self-test       # the same steps on a small index, on the CPU
 
 One search reads every row once: rows x dim x 2 bytes, over the time it takes, over the rate at which torch reads as
-many bytes. Three ways: the GPU's candidates alone (FAISS), the product's `VectorIndex.search` (candidates, then the
-exact scores from the CPU's rows), and `torch.mv` or `torch.mm` with `topk` as the measure of what a library does
-without an index. Every answer is held against float32 sums of the same rows; exit status 1 where one differs, or
+many bytes. The ways: the product's candidates on the GPU alone, its `VectorIndex.search` (candidates, then the exact
+scores from the CPU's rows), FAISS's `GpuIndexFlatIP` where faiss-gpu is installed, and bare `torch.mv` or `torch.mm`
+with `topk`. Every answer is held against float32 sums of the same rows; exit status 1 where one differs, or
 where no GPU answers.
 """
 
@@ -24,9 +24,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from indexer.vectors.gpu_mirror import gpu_count, open_mirror
+from indexer.vectors.gpu_mirror import flat_on_gpu, gpu_count, open_mirror
 from indexer.vectors.index import VectorIndex
 from indexer.vectors.rows import load_faiss
+from indexer.vectors.torch_flat import TorchFlat
 
 _K = 20
 _CHUNK = 262_144  # rows made or checked at once
@@ -36,12 +37,8 @@ _TOLERANCE = 1e-3  # of a score: half precision of the query, and of the GPU's o
 def main() -> int:
     """Measure every size, print a table, give the exit status."""
     options = _options()
-    if not options.self_test and not (torch.cuda.is_available() and gpu_count()):
-        print(
-            f"No GPU answers: torch sees {torch.cuda.device_count()}, FAISS {gpu_count()}. Install 'picsift[gpu]' on a "
-            "machine with an NVIDIA GPU, or try the script itself with --self-test.",
-            file=sys.stderr,
-        )
+    if not options.self_test and not torch.cuda.is_available():
+        print("No GPU answers: torch sees none. Try the script itself with --self-test.", file=sys.stderr)
         return 1
     device = "cpu" if options.self_test else "cuda"
     name = "a CPU in its place (self-test)" if options.self_test else torch.cuda.get_device_name()
@@ -77,9 +74,18 @@ def _measure(count: int, options: argparse.Namespace, device: str) -> int:
         for number in (1, options.batch):
             mine_np = asked[:number]
             lines.append(
-                _line(f"FAISS candidates, {number}", lambda q=mine_np: mirror.candidates(q, _K), number, truth)
+                _line(f"picsift's candidates, {number}", lambda q=mine_np: mirror.candidates(q, _K), number, truth)
             )
-            lines.append(_line(f"VectorIndex, {number}", lambda q=mine_np: _stacked(index, q), number, truth))
+            lines.append(_line(f"picsift's VectorIndex, {number}", lambda q=mine_np: _stacked(index, q), number, truth))
+    if gpu_count():
+        flat = flat_on_gpu(options.dim, 0)
+        for start in range(0, count, _CHUNK):
+            flat.add(rows[start : start + _CHUNK].float().cpu().numpy())
+        for number in (1, options.batch):
+            mine_np = asked[:number]
+            lines.append(
+                _line(f"FAISS GpuIndexFlatIP, {number}", lambda q=mine_np: flat.search(q, _K)[::-1], number, truth)
+            )
     print(f"  filled in {filled:.1f} s, into main memory and onto the GPU")
     print("| search | ms | queries/s | GB/s | of the memory rate | wrong |\n|---|---|---|---|---|---|")
     for name, seconds, number, wrong in ((a, b, int(c), d) for a, b, c, d in lines):
@@ -106,7 +112,7 @@ def _rows(count: int, dim: int, device: str) -> torch.Tensor:
 
 def _filled(folder: Path, rows: torch.Tensor, options: argparse.Namespace) -> VectorIndex:
     def stand_in(dim: int, device: str):  # type: ignore[no-untyped-def]
-        return open_mirror(dim, device, lambda dim, _: load_faiss().IndexFlatIP(dim))
+        return open_mirror(dim, device, lambda dim, _: TorchFlat(dim, "cpu"))
 
     index = VectorIndex.open(
         folder,
@@ -178,7 +184,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--batch", type=int, default=256, help="queries in a batch (%(default)s)")
-    parser.add_argument("--self-test", action="store_true", help="20,000 rows, a CPU index in place of the GPU's")
+    parser.add_argument("--self-test", action="store_true", help="20,000 rows, on the CPU")
     options = parser.parse_args()
     if options.self_test:
         options.rows = [20_000]

@@ -1,7 +1,8 @@
 """A copy of the vectors on a GPU that names candidates quickly, and the search that settles them on the CPU's rows.
 
-FAISS's flat GPU index has neither ids, nor removal, nor a search within a set, and at most 2,048 results: rows that
-were replaced or removed stay as dead rows until a reload, and what 2,048 candidates cannot settle the CPU searches.
+The copy is held by torch where torch can use the GPU, else by FAISS. FAISS's flat GPU index has neither ids, nor
+removal, nor a search within a set, and at most 2,048 results: rows that were replaced or removed stay as dead rows
+until a reload, and what 2,048 candidates cannot settle the CPU searches.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from indexer.vectors.rows import FEW_ROWS, Floats, Found, Half, Ids, IdTable, VectorRows, load_faiss
+from indexer.vectors.torch_flat import TorchFlat, driver_present
 
 logger = logging.getLogger(__name__)
 
 MAX_FETCH = 2048  # FAISS: "GPU index only supports min/max-K selection up to 2048"
-# The GPU rounds the query to half as well. A half carries 11 bits, so that a score moves by at most 2**-11 (4.9e-4)
-# times the lengths of query and row; the float32 sum adds a few 1e-6. This is twice that.
-SCORE_ERROR = 1e-3
+# The GPU rounds the query to half as well, and torch the score too. A half carries 11 bits, so that each moves a score
+# by at most 2**-11 (4.9e-4) times the lengths of query and row; the float32 sum adds a few 1e-6. This is three of them.
+SCORE_ERROR = 1.5e-3
 _TEMPORARY_BYTES = 256 * 1024 * 1024
 _ADD_ROWS = 65_536
 _DEAD_ROWS_KEPT = 1024
@@ -41,6 +43,23 @@ def flat_on_gpu(dim: int, number: int) -> Any:
     return index
 
 
+def flat_for(dim: int, number: int) -> Any:
+    """Make an empty inner product index on GPU `number`: torch's, or FAISS's where torch cannot use it.
+
+    Raises:
+        RuntimeError: if neither can.
+    """
+    reason = "no NVIDIA driver is there"
+    if driver_present():
+        try:
+            return TorchFlat(dim, f"cuda:{number}")
+        except (ImportError, RuntimeError, AssertionError) as error:
+            reason = first_line(error)
+    if number < gpu_count():
+        return flat_on_gpu(dim, number)
+    raise RuntimeError(f"torch cannot use it ({reason}), and this FAISS sees {gpu_count()} GPUs")
+
+
 def gpu_count() -> int:
     """Return how many GPUs this FAISS can see, 0 for a FAISS without GPU support."""
     faiss = load_faiss()
@@ -60,12 +79,9 @@ def open_mirror(dim: int, device: str, factory: FlatFactory | None = None) -> Gp
         return None
     wanted = int(number) if number.isdecimal() else 0
     try:
-        count = gpu_count() if factory is None else wanted + 1
-        if wanted >= count:
-            if kind == "cuda":
-                raise RuntimeError(f"this FAISS sees {count} GPUs; install 'picsift[gpu]' and an NVIDIA driver")
+        if factory is None and kind == "auto" and not driver_present() and not gpu_count():
             return None
-        flat = (factory or flat_on_gpu)(dim, wanted)
+        flat = (factory or flat_for)(dim, wanted)
         probe(flat, dim)
     except Exception as error:  # SWIG throws several kinds, and whatever the GPU's trouble is, the CPU can answer
         logger.warning("GPU %d does not search, the CPU does instead: %s", wanted, first_line(error))
@@ -97,6 +113,7 @@ class GpuMirror:
         self.dim = dim
         self.device = device
         self._flat = flat
+        self._number = getattr(flat, "number_type", np.float32)  # FAISS takes nothing else
         self._table = IdTable()
         self.dead = 0
 
@@ -132,8 +149,10 @@ class GpuMirror:
             self.dead += len(at)
 
     def _append(self, ids: Ids, halves: Half) -> None:
+        if hasattr(self._flat, "reserve"):
+            self._flat.reserve(len(self) + len(ids))
         for start in range(0, len(ids), _ADD_ROWS):
-            self._flat.add(np.ascontiguousarray(halves[start : start + _ADD_ROWS], np.float32))
+            self._flat.add(np.ascontiguousarray(halves[start : start + _ADD_ROWS], self._number))
         self._table.assign(np.concatenate([self._table.by_row, ids]))
 
     def candidates(self, queries: Floats, fetch: int) -> tuple[Ids, Floats]:

@@ -8,12 +8,14 @@ import threading
 import faiss
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.vectors import gpu_mirror
 from indexer.vectors import rows as vector_rows
 from indexer.vectors.index import VectorIndex
+from indexer.vectors.torch_flat import TorchFlat
 from tests.fuzzing import examples
 from tests.indexer.unit_vectors import DIM, assert_nearest, unit
 
@@ -48,7 +50,12 @@ class RoundingFlat:
         return np.take_along_axis(noisy, order, 1), np.take_along_axis(scores[1], order, 1)
 
 
-@pytest.fixture(params=["cpu", "mirror"])
+def torch_on_the_cpu(dim: int, number: int) -> TorchFlat:
+    """What a GPU runs, on the CPU."""
+    return TorchFlat(dim, "cpu")
+
+
+@pytest.fixture(params=["cpu", "mirror", "torch"])
 def make(request, tmp_path):
     """Open an index, on the CPU alone and with a stand-in for the GPU."""
 
@@ -56,7 +63,7 @@ def make(request, tmp_path):
         def mirror(dim, device):
             if request.param == "cpu":
                 return None
-            return gpu_mirror.open_mirror(dim, "cuda", RoundingFlat)
+            return gpu_mirror.open_mirror(dim, "cuda", RoundingFlat if request.param == "mirror" else torch_on_the_cpu)
 
         return VectorIndex.open(tmp_path / "index", dim=dim, fingerprint=fingerprint, mirror=mirror)
 
@@ -459,7 +466,26 @@ def test_a_gpu_that_was_asked_for_and_is_not_there_is_missed_loudly(tmp_path, ca
             assert VectorIndex.open(tmp_path, dim=DIM, fingerprint=MODEL, device=device).device == "cpu"
         assert caplog.text == ""
         assert VectorIndex.open(tmp_path, dim=DIM, fingerprint=MODEL, device="cuda").device == "cpu"
-    assert "picsift[gpu]" in caplog.text
+    assert "torch cannot use it (no NVIDIA driver is there), and this FAISS sees 0 GPUs" in caplog.text
+
+
+def test_a_driver_that_torch_cannot_use_is_told_and_the_cpu_searches(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(gpu_mirror, "driver_present", lambda: True)
+    monkeypatch.setattr(gpu_mirror, "gpu_count", lambda: 0)
+    monkeypatch.setattr(gpu_mirror, "TorchFlat", raising)
+    with caplog.at_level(logging.WARNING):
+        assert VectorIndex.open(tmp_path, dim=DIM, fingerprint=MODEL, device="auto").device == "cpu"
+    assert "torch cannot use it (CUDA driver version is insufficient)" in caplog.text
+
+
+def test_faiss_searches_on_a_gpu_that_torch_cannot_use(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(gpu_mirror, "driver_present", lambda: True)
+    monkeypatch.setattr(gpu_mirror, "gpu_count", lambda: 1)
+    monkeypatch.setattr(gpu_mirror, "TorchFlat", raising)
+    monkeypatch.setattr(gpu_mirror, "flat_on_gpu", RoundingFlat)
+    with caplog.at_level(logging.WARNING):
+        assert VectorIndex.open(tmp_path, dim=DIM, fingerprint=MODEL, device="auto").device == "cuda:0"
+    assert caplog.text == ""
 
 
 def test_without_faiss_the_two_extras_are_named():
@@ -497,9 +523,14 @@ def test_importing_the_index_does_not_import_faiss():
 
 
 @pytest.mark.gpu
-def test_a_real_gpu_gives_what_the_cpu_gives(tmp_path):
-    if not gpu_mirror.gpu_count():
-        pytest.skip("no GPU that FAISS can use (faiss-gpu and an NVIDIA driver)")
+@pytest.mark.parametrize("way", ["torch", "faiss"])
+def test_a_real_gpu_gives_what_the_cpu_gives(tmp_path, monkeypatch, way):
+    if way == "faiss":
+        if not gpu_mirror.gpu_count():
+            pytest.skip("no GPU that FAISS can use (faiss-gpu and an NVIDIA driver)")
+        monkeypatch.setattr(gpu_mirror, "driver_present", lambda: False)
+    elif not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU that torch can use")
     rows, queries = unit(20_000, dim=512), unit(64, dim=512, seed=1)
     gpu = VectorIndex.open(tmp_path / "gpu", dim=512, fingerprint=MODEL, device="cuda")
     cpu = VectorIndex.open(tmp_path / "cpu", dim=512, fingerprint=MODEL, device="cpu")

@@ -17,6 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from indexer.folders.moving import TRIED
 from indexer.library import open_library
 from indexer.workers.isolation import WorkerPool
 from tests.fuzzing import FUZZING, examples
@@ -175,7 +176,8 @@ class LifeMachine(RuleBasedStateMachine):
     @rule()
     def sync_and_compare(self):
         life, kept = self.life, self._out_of_reach()
-        known = {photo.content_hash for photo in life.photos().values()}
+        before = life.photos()
+        known, unseen = {photo.content_hash for photo in before.values()}, life.here.keys() - before.keys()
         self.embedded.clear()
         self._run(allow_mass_removal=not life.away)
         assert self._out_of_reach() >= kept
@@ -185,7 +187,9 @@ class LifeMachine(RuleBasedStateMachine):
         if not life.away:
             assert photos.keys() == life.here.keys()
         new = {photos[place].content_hash for place in life.here} - known
-        assert sum(self.embedded) == len(new)  # each picture once, and none that was known
+        assert sum(self.embedded) >= len(new)
+        if len(unseen) <= TRIED:  # of more files that were not there, it may not try the one that was moved and tagged
+            assert sum(self.embedded) == len(new)  # each picture once, and none that was known
 
     def _one(self, data):
         return data.draw(st.sampled_from(sorted(self.life.files)))
@@ -226,7 +230,7 @@ def live(model, number, steps, *, fresh=FUZZING):
 @pytest.mark.hypothesis
 @pytest.mark.timeout(3600 if FUZZING else 900)
 def test_life_leaves_catalog_index_and_folders_in_agreement(tiny_model_path):
-    live(tiny_model_path, examples(50), steps=25)
+    live(tiny_model_path, examples(60), steps=25)
 
 
 def act(life, chance):

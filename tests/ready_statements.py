@@ -1,7 +1,7 @@
 """SQLAlchemy's statements, written out as SQL once for all libraries: the suite opens thousands of them.
 
-An engine keeps what it has compiled, so that a library that is opened anew compiles each statement again, for as long as
-a first run over a handful of photos takes in all. A statement is written out alike for every library of this process.
+An engine keeps what it has compiled, so that a library that is opened anew compiles each statement again, which takes
+as long as the rest of a first run over a handful of photos. It is the same SQL for every library of this process.
 """
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite

@@ -1,4 +1,4 @@
-"""Files that are left to the system to bring to the disk: no test can cut the power, and thousands of waits are minutes.
+"""Files that are left to the system to bring to the disk: no test cuts the power, and thousands of waits are minutes.
 
 What a kill leaves is the same, since the system keeps what was written. Processes that a test starts do wait.
 """

@@ -28,12 +28,24 @@ def ready_schema():
     return ReadySchema()
 
 
+@pytest.fixture(scope="session")
+def ready_statements():
+    from tests.ready_statements import ReadyStatements
+
+    return ReadyStatements()
+
+
 @pytest.fixture(autouse=True)
 def what_is_ready(request, monkeypatch):
-    """Libraries and decoding processes that were made before, but in tests that are about how they are made."""
+    """Libraries, SQL and decoding processes that were made before, but in tests that are about how they are made."""
     at = request.node.path.relative_to(Path(__file__).parent).parts[0]
     if at not in ("app", "indexer"):
         return
+    request.getfixturevalue("ready_statements").install(monkeypatch)
+    if request.node.get_closest_marker("synced") is None:
+        from tests import unsynced
+
+        unsynced.install(monkeypatch)
     for name, own in (("kept_workers", "fresh_workers"), ("ready_schema", "fresh_schema")):
         if request.node.get_closest_marker(own) is None:
             request.getfixturevalue(name).install(monkeypatch)

@@ -100,7 +100,8 @@ class NewFiles:
             path, size = one.photo.path, one.photo.size
             namesakes = list(islice(self._by_name.get(folded(_name(path)), ()), TRIED))
             near = _nearest(self._by_format.get(_suffix(path), []), size)
-            chosen.update(n for n in [*namesakes, *near][:TRIED] if self._places[n].file.size != size)
+            tried = list(dict.fromkeys([*namesakes, *near]))[:TRIED]
+            chosen.update(n for n in tried if self._places[n].file.size != size)
         return self._in_order(chosen)
 
     def _in_order(self, numbers: Iterable[int]) -> list[Place]:

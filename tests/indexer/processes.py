@@ -1,5 +1,10 @@
-"""Which processes decode for another one, and whether they are still there; read from /proc."""
+"""Which processes decode for another one, and whether they are still there; read from /proc.
 
+What a test counts is its own: earlier ones may have left something behind that ends meanwhile.
+"""
+
+import os
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +17,27 @@ def workers_of(pid):
             int(child) for child in read(task).split() if "indexer.workers.worker" in read(f"/proc/{child}/cmdline")
         ]
     return sorted(found)
+
+
+class NewWorkers:
+    """The decoding processes that this process has started since; called, it gives their numbers."""
+
+    def __init__(self):
+        self._others = set(workers_of(os.getpid()))
+
+    def __call__(self):
+        return [pid for pid in workers_of(os.getpid()) if pid not in self._others]
+
+
+class NewThreads:
+    """The threads that have begun since, of those that are called so; called, it gives them."""
+
+    def __init__(self, *names):
+        self._names, self._others = names, set(threading.enumerate())
+
+    def __call__(self):
+        new = set(threading.enumerate()) - self._others
+        return [thread for thread in new if thread.name.startswith(self._names)]
 
 
 def read(path):

@@ -12,7 +12,7 @@ import pytest
 from indexer.embedder import Embedder
 from indexer.workers.isolation import WorkerPool
 from tests.indexer import hostile_files, runaways
-from tests.indexer.processes import wait_until, workers_of
+from tests.indexer.processes import NewWorkers, wait_until
 from tests.indexer.test_pipeline import counts
 from tests.indexer.worlds import draw
 
@@ -135,12 +135,11 @@ def test_decoders_that_crash_hang_or_hoard_cost_their_photo_and_nothing_else(wor
 def test_a_worker_killed_from_outside_in_the_middle_of_a_run(world, number):
     for seed in range(PHOTOS):
         draw(seed, size=(600, 450)).save(world.photos / f"{seed:02}.png", compress_level=0)
-    reports = []
+    reports, workers = [], NewWorkers()
     run = threading.Thread(target=lambda: reports.append(world.sync(batch_size=4)))
     run.start()
     wait_until(lambda: any(world.library.folder.glob("thumbnails/*/*")))  # it is in the middle of its work
-    victims = workers_of(os.getpid())
-    os.kill(victims[0], number)
+    os.kill(workers()[0], number)
     run.join(60)
     (report,) = reports
     assert report.added + report.failed == PHOTOS
@@ -148,4 +147,4 @@ def test_a_worker_killed_from_outside_in_the_middle_of_a_run(world, number):
     failed = {Path(path).name for path, _ in report.failures}
     names = {f"{seed:02}.png": seed for seed in range(PHOTOS)}
     assert all(world.nearest(seed) == name for name, seed in names.items() if name not in failed)
-    assert workers_of(os.getpid()) == []
+    assert workers() == []

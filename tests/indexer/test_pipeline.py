@@ -16,6 +16,7 @@ from indexer.pictures import images
 from indexer.pipeline import sync
 from indexer.vectors import file as vector_file
 from indexer.workers.isolation import WorkerPool
+from tests.indexer.processes import NewThreads
 from tests.indexer.worlds import draw
 
 
@@ -348,11 +349,11 @@ def test_progress_is_told_to_the_end(world):
 def test_a_stopped_run_keeps_what_it_did_and_the_next_takes_up_the_rest(world):
     for seed in range(12):
         world.write(f"{seed:02}.png", seed)
-    done, before = [], set(threading.enumerate())
+    done, threads = [], NewThreads("decode", "hash", "model")
     report = world.sync(batch_size=2, on_progress=done.append, stop=lambda: done[-1].done >= 5)
     assert report.added == 5
     assert len(world.names()) == 5  # which can be searched already
-    assert set(threading.enumerate()) <= before
+    assert threads() == []
     world.assert_agreement()
     assert counts(world.sync()) == (7, 0, 0, 0, 5, 0)
     world.assert_agreement()

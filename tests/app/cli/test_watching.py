@@ -23,6 +23,7 @@ from indexer.errors import ModelError, NewerLibraryError
 from indexer.pipeline import Progress, SyncReport
 from indexer.watching.activity import Activity, ActivityLog, read_activity
 from tests.app.colours import World, names
+from tests.indexer.processes import NewThreads
 
 LONG_S = 60
 
@@ -138,14 +139,15 @@ def test_without_any_folder_it_says_how_to_name_one(started, args):
 def test_beside_the_server_searches_see_new_photos_and_it_ends_with_it(world):
     world.settings = Settings(library=world.settings.library, settle_ms=50)
     world.index()
-    services = world.services()
+    services, threads = world.services(), NewThreads("watch")
     with watching.alongside(services, wanted=True):
+        assert threads()
         world.write("green.png", "green")
         query = Query(text="green")
         wait_until(lambda: names(services.search.search(query).hits)[0] == "green.png", "the search sees it")
         activity = read_activity(services.library.folder)
         assert (activity.command, activity.pid) == ("serve", os.getpid())
-    assert "watch" not in [thread.name for thread in threading.enumerate()]
+    assert threads() == []
     assert read_activity(services.library.folder) is None
 
 
@@ -176,8 +178,9 @@ def test_a_newer_library_is_not_followed_again(world, monkeypatch, caplog):
 
 
 def test_it_is_not_started_where_it_is_not_wanted(world):
+    threads = NewThreads("watch")
     with watching.alongside(world.services(), wanted=False):
-        assert "watch" not in [thread.name for thread in threading.enumerate()]
+        assert threads() == []
 
 
 def test_the_status_carries_what_is_being_done(world):

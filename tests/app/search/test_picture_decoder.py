@@ -2,7 +2,6 @@
 
 import gc
 import io
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +17,7 @@ from indexer.errors import ImageError, QueryError, TooLargeError
 from tests.app.colours import World, names
 from tests.app.serving import photo_id, picture, running
 from tests.app.slow_colours import Held
-from tests.indexer.processes import wait_until, workers_of
+from tests.indexer.processes import NewWorkers, wait_until
 
 LIMIT_S = 60
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -67,14 +66,14 @@ def test_previews_and_thumbnails_are_made_elsewhere_within_the_bounds_too(world)
     catalog, store = services.library.catalog, services.library.thumbnails
     photo = catalog.photo(photo_id(services, "blue.png"))
     store.remove(photo.content_hash)
-    before = len(workers_of(os.getpid()))
+    workers = NewWorkers()
     for make in (
         lambda: pictures.preview(photo, catalog, services.decoder),
         lambda: pictures.thumbnail(photo, catalog, store, services.decoder),
     ):
         with pytest.raises(TooLargeError, match="pixels"):
             make()
-        assert len(workers_of(os.getpid())) == before + 1
+        assert len(workers()) == 1
 
 
 def test_more_pixels_than_allowed_are_refused():
@@ -125,31 +124,31 @@ def test_uploads_wait_for_their_turn_and_none_is_lost_while_words_are_answered(
 
 @only_linux
 def test_processes_are_kept_for_a_while_and_then_end():
-    before = workers_of(os.getpid())
+    workers = NewWorkers()
     decoder = PictureDecoder(rest_after_s=0.2)
     for _ in range(2):
         with pytest.raises(ImageError):
             decoder.square(b"no picture", abs, 16)
-        wait_until(lambda: workers_of(os.getpid()) == before, LIMIT_S)
+        wait_until(lambda: workers() == [], LIMIT_S)
     decoder.close()
 
 
 @only_linux
 @pytest.mark.parametrize("how", ["close", "forget"])
 def test_no_process_outlives_its_decoder(how):
-    before = workers_of(os.getpid())
+    workers = NewWorkers()
 
     def use():
         decoder = PictureDecoder()
         with pytest.raises(ImageError):
             decoder.square(b"no picture", abs, 16)
-        assert len(workers_of(os.getpid())) == len(before) + 1
+        assert len(workers()) == 1
         if how == "close":
             decoder.close()
 
     use()
     gc.collect()
-    wait_until(lambda: workers_of(os.getpid()) == before, LIMIT_S)
+    wait_until(lambda: workers() == [], LIMIT_S)
 
 
 def test_a_prepared_picture_is_searched_by_and_not_by_another_network(tmp_path):

@@ -56,6 +56,7 @@ def test_the_schema_version_is_the_last_migration():
     assert len(list(VERSIONS.glob("[0-9]*.py"))) == database.SCHEMA_VERSION
 
 
+@pytest.mark.synced
 def test_the_database_is_in_wal_mode_with_foreign_keys_and_full_sync(tmp_path):
     with reading(open_database(tmp_path)) as connection:
         values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "foreign_keys")]

@@ -83,6 +83,20 @@ def test_a_photo_that_moved_and_was_tagged_meanwhile_is_found_again(world, idle)
     world.assert_agreement()
 
 
+def test_namesakes_of_a_photo_that_moved_and_was_tagged_do_not_hide_it(world):
+    gone = world.write("a.jpg", 1)
+    world.sync()
+    before = photo(world, "a.jpg")
+    (world.photos / "new").mkdir()
+    gone.rename(world.photos / "new" / "other name.jpg")
+    tag(world.photos / "new" / "other name.jpg", size=4000)
+    for seed in range(2, 6):  # nearer to the size that it had, each of them found by its name too
+        world.write(f"{seed}/a.jpg", seed)
+    assert counts(world.sync(allow_mass_removal=True)) == (4, 0, 1, 0, 0, 0)
+    assert photo(world, "new/other name.jpg").id == before.id
+    world.assert_agreement()
+
+
 def test_a_copy_with_other_metadata_is_not_embedded_and_stays_a_copy(world, idle):
     first = world.write("a.jpg", 1)
     world.write("b.jpg", 2)

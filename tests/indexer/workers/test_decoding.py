@@ -1,6 +1,5 @@
 """Decoding side by side: in order, bounded, and failures are results like any other."""
 
-import threading
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,7 @@ from indexer.workers.decoding import NEVER, Decoder, Job, decode_all
 from indexer.workers.isolation import WorkerPool
 from indexer.workers.recipe import Recipe
 from tests.indexer import runaways
-from tests.indexer.processes import wait_until
+from tests.indexer.processes import NewThreads, wait_until
 from tests.indexer.worlds import draw
 
 
@@ -54,7 +53,7 @@ def test_no_more_than_asked_are_taken_up_before_their_turn(tmp_path, decoder):
     folder.mkdir()
     for i in range(20):
         draw(i).save(folder / f"{i:02}.png")
-    taken, before = [], set(threading.enumerate())
+    taken, threads = [], NewThreads("decode")
 
     def watched():
         for job in jobs(folder):
@@ -64,8 +63,9 @@ def test_no_more_than_asked_are_taken_up_before_their_turn(tmp_path, decoder):
     results = decode_all(watched(), decoder, workers=2, ahead=3)
     next(results)
     assert len(taken) == 4
+    assert threads()
     results.close()
-    wait_until(lambda: set(threading.enumerate()) <= before)
+    wait_until(lambda: not threads())
 
 
 def test_a_file_with_the_bytes_of_a_known_photo_is_not_decoded(tmp_path, decoder):
@@ -110,10 +110,10 @@ def test_told_to_stop_it_does_not_wait_for_a_photo_that_takes_long(tmp_path, dec
     for i in range(6):
         draw(i).save(folder / f"{i}.png")
     slow = replace(decoder, recipe=replace(decoder.recipe, prepare=runaways.forever))
-    asked, before = [], set(threading.enumerate())
+    asked, threads = [], NewThreads("decode")
     results = decode_all(jobs(folder), slow, workers=2, ahead=8, stop=lambda: asked.append(1) or len(asked) > 5)
     assert list(results) == []
-    wait_until(lambda: not set(threading.enumerate()) - before)  # well before the pool's bound of time
+    wait_until(lambda: not threads())  # well before the pool's bound of time
     assert len(list(decode_all(jobs(folder), decoder, workers=2, ahead=8))) == 6  # the pool can be used again
 
 

@@ -15,29 +15,34 @@ from indexer.errors import DecoderLostError, DecoderStartError, TooLargeError
 from indexer.workers import isolation
 from indexer.workers.isolation import WorkerPool
 from tests.indexer import runaways
-from tests.indexer.processes import is_running, read, wait_until, workers_of
+from tests.indexer.processes import NewWorkers, is_running, read, wait_until, workers_of
 
 pytestmark = [pytest.mark.fresh_workers, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 
 
 @pytest.fixture
-def pool():
+def workers():
+    return NewWorkers()
+
+
+@pytest.fixture
+def pool(workers):
     with WorkerPool(timeout_s=120, memory_mb=256) as pool:
         yield pool
-    assert workers_of(os.getpid()) == []
+    assert workers() == []
 
 
-def test_a_call_is_answered_by_another_process_which_serves_the_next_one_too(pool):
+def test_a_call_is_answered_by_another_process_which_serves_the_next_one_too(pool, workers):
     first, second = pool.run(os.getpid), pool.run(os.getpid)
     assert first == second != os.getpid()
-    assert workers_of(os.getpid()) == [first]
+    assert workers() == [first]
 
 
-def test_processes_are_started_as_calls_need_them(pool):
-    assert workers_of(os.getpid()) == []
+def test_processes_are_started_as_calls_need_them(pool, workers):
+    assert workers() == []
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda _: pool.run(time.sleep, 0.5), range(3)))
-    assert len(workers_of(os.getpid())) == 3
+    assert len(workers()) == 3
 
 
 def test_what_a_function_raises_is_raised_here(pool):

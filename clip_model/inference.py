@@ -96,12 +96,10 @@ class Encoder:
     def sharing_cores(self) -> Iterator[None]:
         """Within it, leave half of a CPU's threads to workers that decode.
 
-        On all of them each layer waits for the thread that a decoder keeps from running: 21 photos a second against
-        25, of 12 megapixels, on two cores.
+        On all of them each layer waits for the thread that a decoder keeps from running: 21 photos/s against 25.
         """
         threads = torch.get_num_threads()
-        shared = threads // 2 if self._device.type == "cpu" and threads > 1 else threads
-        torch.set_num_threads(shared)
+        torch.set_num_threads(threads // 2 if self._device.type == "cpu" and threads > 1 else threads)
         try:
             yield
         finally:
@@ -135,8 +133,7 @@ class Encoder:
         Raises:
             ValueError: if the shape is another, or the network gives no direction for a picture.
         """
-        stacked = stack_pixels(pixels, self.image_size)
-        return self._embed(self._encode_pixels, stacked, "image")
+        return self._embed(self._encode_pixels, stack_pixels(pixels, self.image_size), "image")
 
     def encode_squares(self, squares: Sequence[NDArray[np.uint8]]) -> Embeddings:
         """Embed what a `CenterSquare` gave: bytes, which reach a GPU four times as fast and are normalised there.
@@ -150,8 +147,7 @@ class Encoder:
         Raises:
             ValueError: if a shape is another, or the network gives no direction for a picture.
         """
-        stacked = stack_squares(squares, self.image_size)
-        return self._embed(self._encode_squares, stacked, "image")
+        return self._embed(self._encode_squares, stack_squares(squares, self.image_size), "image")
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; equal ones are computed once, and on a CPU those of one batch on one core.
@@ -235,9 +231,8 @@ def load_encoder(name: str | Path = "builtin", *, device: str = AUTO, precision:
         ValueError: if the model, the device or the precision is unknown or cannot be used; the message says why.
     """
     info = resolve(name)
-    return Encoder(
-        load_model(info.path), name=info.name, fingerprint=info.fingerprint, device=device, precision=precision
-    )
+    model = load_model(info.path)
+    return Encoder(model, name=info.name, fingerprint=info.fingerprint, device=device, precision=precision)
 
 
 def _unit(features: Tensor, what: str, first: int) -> Embeddings:

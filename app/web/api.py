@@ -19,7 +19,7 @@ from app.status import read_status
 from app.web import pictures, problems
 from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer
 from app.web.caching import caching_headers, content_tag, file_tag, unchanged
-from app.web.dependencies import PhotoDep, ServicesDep, opened_original
+from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, opened_original, photo_of
 from app.web.door.methods import ASKED_HEAD, Methods
 from app.web.originals import Original
 from app.web.page import browsing
@@ -27,6 +27,7 @@ from app.web.picture_turns import PictureTurns
 from app.web.responses import FILE, PICTURE, WEBP, refusals
 from app.web.search_fields import ListingFields, PictureFields, SearchFields
 from app.web.tag_api import router as tag_router
+from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
 from indexer.pictures.video_frames import MAX_FRAMES
 
@@ -94,17 +95,24 @@ async def similar(services: ServicesDep, found: PhotoDep, asked: Annotated[Listi
 
 
 @router.get("/photos/{photo_id}/thumbnail", response_class=Response, responses=PICTURE)
-async def thumbnail(request: Request, services: ServicesDep, found: PhotoDep, frame: Frame = 0) -> Response:
+async def thumbnail(request: Request, services: ServicesDep, photo_id: PhotoId, frame: Frame = 0) -> Response:
     """A small WebP of the photo, or of a video's frame, upright."""
     catalog, store, decoder = services.library.catalog, services.library.thumbnails, services.decoder
-    headers = caching_headers(request, found, content_tag(found, frame))
-    if same := unchanged(request, headers):
-        return same
-    made = await run_in_threadpool(pictures.stored_thumbnail, found, store, frame)
-    if not made:
+
+    def stored() -> tuple[PhotoRecord, dict[str, str], Response | None]:
+        found = photo_of(photo_id, services)
+        headers = caching_headers(request, found, content_tag(found, frame))
+        if same := unchanged(request, headers):
+            return found, headers, same
+        kept = pictures.stored_thumbnail(found, store, frame)
+        return found, headers, Response(kept, media_type=WEBP, headers=headers) if kept else None
+
+    found, headers, response = await run_in_threadpool(stored)  # a page asks for dozens: one thread for each, once
+    if response is None:
         turns: PictureTurns = request.app.state.turns
         made = await turns.run(pictures.thumbnail, found, catalog, store, decoder, frame)
-    return Response(made, media_type=WEBP, headers=headers)
+        response = Response(made, media_type=WEBP, headers=headers)
+    return response
 
 
 @router.get("/photos/{photo_id}/preview", response_class=Response, responses=PICTURE)

@@ -7,12 +7,10 @@ Legend: n items, s image size, d dimension of the embeddings.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 
 from clip_model.preprocessing.squares import CenterSquare
 from clip_model.registry import ModelInfo, kept, resolve
+from indexer import memory
 from indexer.errors import ModelError, OtherModelError
 
 if TYPE_CHECKING:
@@ -119,8 +118,7 @@ class Embedder:
             self._loading = None
             self.__dict__.pop("_encoder", None)
         gc.collect()
-        with suppress(OSError, AttributeError):  # glibc keeps what was freed, unless it is told to give it back
-            ctypes.CDLL(None).malloc_trim(0)
+        memory.give_back()
 
     def plan(self) -> tuple[str, str]:
         """Device and precision that a load would choose, found out by trying the device, not the model.

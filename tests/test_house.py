@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "indexer.catalog.migrations": "catalog",
     "indexer.catalog.migrations.versions": "catalog",
     "indexer.catalog.stores": "catalog errors metadata",
-    "indexer.embedder": "errors",
+    "indexer.embedder": "errors memory",
     "indexer.finishing": "catalog errors folders library vectors",
     "indexer.folders": "catalog errors library metadata pictures pictures.content workers",
     "indexer.forgetting": "catalog errors finishing library",

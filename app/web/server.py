@@ -21,6 +21,7 @@ from app.web.door.forwarding import Proxies
 from app.web.door.page_door import PageDoor
 from app.web.door.security import LOOPBACK_NAMES, Gate, is_loopback
 from app.web.page.ui import build_ui, mount, offered
+from app.web.resting import Resting
 from app.web.temporary_folder import temporary_folder
 from indexer.errors import PicsiftError
 
@@ -84,7 +85,7 @@ def build_app(
     """
     page, settings = build_ui(services), services.settings
     return Gate(
-        PageDoor(mount(build_api(services), page), offered(page)),
+        Resting(PageDoor(mount(build_api(services), page), offered(page))),
         keeper=Doorkeeper(password) if password else None,
         hosts=None if password else hosts,
         proxies=Proxies(networks(settings.trusted_proxy), settings.root_path),

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "clip_model.header": "config",
     "clip_model.inference": "checkpoint model precision preprocessing registry single_thread towers",
     "clip_model.model": "config towers",
+    "clip_model.numpy_text": "config header preprocessing",
     "clip_model.preprocessing": "config",
     "clip_model.registry": "header",
     "clip_model.towers": "config",

@@ -38,6 +38,15 @@ class QueryEmbedder:
         self._remembering = threading.Lock()
         self._together = Batcher(self._embed_texts)
 
+    def warm_up(self, model: ModelRecord) -> None:
+        """Have the whole model in memory, which words alone do not ask for, and used once.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        self._embedder_for(model).load()
+        self.sought(Query(text="a photo"), model)
+
     def sought(self, query: Query, model: ModelRecord) -> Sought:
         """Words, picture, or their weighted sum.
 

@@ -152,7 +152,7 @@ class SearchService:
     def warm_up(self) -> None:
         """Open the index and load the model, so that the first search is as quick as the second."""
         model = self.live.model()
-        self._embedder.sought(Query(text="a photo"), model)
+        self._embedder.warm_up(model)
         self._background.of(model, self.live.index(model))
 
     def _answer(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 
+FEW_TEXTS = 1_000  # that NumPy embeds before torch would have been imported and done with them
 _ANYWHERE = (("auto", "cpu"), ("auto", "fp32"))  # devices and precisions that NumPy's float32 on the CPU is one of
 
 
@@ -181,12 +182,13 @@ class Embedder:
         return self._ready().encode_images(images)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings of texts: (n, d) float32, unit length; loads no model for them if NumPy can run its text tower."""
-        if not self.loaded and (encoder := self._text_encoder()) is not None:
-            embeddings = encoder.encode_texts(list(texts))
+        """Embeddings of texts: (n, d) float32, unit length; a few need no loaded model if NumPy runs its text tower."""
+        texts = list(texts)
+        if not self.loaded and len(texts) <= FEW_TEXTS and (encoder := self._text_encoder()) is not None:
+            embeddings = encoder.encode_texts(texts)
             self._require_current()  # its weights are read as they are needed
             return embeddings
-        return self._ready().encode_texts(list(texts))
+        return self._ready().encode_texts(texts)
 
     def _load(self, loading: Future[None]) -> None:
         try:

@@ -67,6 +67,14 @@ def test_texts_need_no_torch(tiny_model_path):
     assert done.stdout.strip() == "(2, 16) False"
 
 
+def test_many_texts_are_torchs(embedder, monkeypatch):
+    monkeypatch.setattr("indexer.embedder.FEW_TEXTS", 2)
+    embedder.embed_texts(["a", "b"])
+    assert not embedder.loaded
+    embedder.embed_texts(["a", "b", "c"])
+    assert embedder.loaded
+
+
 @pytest.mark.parametrize("how", [{"device": "cuda:9"}, {"precision": "bf16"}])
 def test_a_device_or_a_precision_that_is_asked_for_is_used_for_texts_too(tiny_model_path, how, monkeypatch):
     embedder = Embedder(str(tiny_model_path), **how)

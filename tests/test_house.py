@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "clip_model.training": "checkpoint config evaluation model precision preprocessing towers",
     "indexer.catalog": "catalog.filters catalog.migrations catalog.stores errors metadata",
     "indexer.catalog.filters": "catalog catalog.stores catalog.tables",
-    "indexer.catalog.migrations": "catalog catalog.tables",
+    "indexer.catalog.migrations": "catalog.tables",
     "indexer.catalog.migrations.versions": "catalog.tables",
     "indexer.catalog.stores": "catalog catalog.tables errors metadata",
     "indexer.embedder": "errors",

@@ -1,21 +1,26 @@
 """The composition root: settings in, ready services out. CLI, API and page are handed what it builds.
 
-It loads no model and reads no photo: both wait until something needs them.
+It loads no model and reads no photo: both wait until something needs them. So do the parts of the program that not
+every command needs: they are imported when they are built, or first asked for.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
 
-from app.search.dropped_pictures import DroppedPictures
-from app.search.embedders import Embedders, ModelChoice
-from app.search.picture_decoder import PictureDecoder
-from app.search.search_service import SearchService
-from app.settings import Settings
-from app.tagging.export.export_service import ExportService
-from app.tagging.tagging_service import TaggingService
-from app.tagging.vocabulary.vocabulary import plain_names
-from indexer.embedder import Embedder
-from indexer.library import Library, open_library
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.search.dropped_pictures import DroppedPictures
+    from app.search.embedders import Embedders, ModelChoice
+    from app.search.picture_decoder import PictureDecoder
+    from app.search.search_service import SearchService
+    from app.settings import Settings
+    from app.tagging.export.export_service import ExportService
+    from app.tagging.tagging_service import TaggingService
+    from indexer.embedder import Embedder
+    from indexer.library import Library
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,6 @@ class Services:
         settings: what the person set.
         library: the opened library.
         search: answers queries with the library's active model.
-        tagging: suggests tags, and learns from what becomes of them.
-        exports: writes tags beside the photos, and takes them back.
         embedders: one for each model.
         decoder: decodes pictures that are searched by or looked at, in processes of its own.
         dropped: pictures that were dropped on the page.
@@ -36,11 +39,23 @@ class Services:
     settings: Settings
     library: Library
     search: SearchService
-    tagging: TaggingService
-    exports: ExportService
     embedders: Embedders
     decoder: PictureDecoder
     dropped: DroppedPictures
+
+    @cached_property
+    def tagging(self) -> TaggingService:
+        """Suggests tags, and learns from what becomes of them."""
+        from app.tagging.tagging_service import TaggingService
+
+        return TaggingService(self.library, self.search.live, self.embedders.of)
+
+    @cached_property
+    def exports(self) -> ExportService:
+        """Writes tags beside the photos, and takes them back."""
+        from app.tagging.export.export_service import ExportService
+
+        return ExportService(self.library)
 
     @property
     def embedder(self) -> Embedder:
@@ -53,6 +68,8 @@ class Services:
 
     def model_choice(self) -> ModelChoice:
         """What says, before each run, which model it embeds with."""
+        from app.search.embedders import ModelChoice
+
         return ModelChoice(self.library.catalog, self.embedders, self.settings.model)
 
     def close(self) -> None:
@@ -63,29 +80,39 @@ class Services:
 
 
 def build_services(
-    settings: Settings, *, create: bool = False, new_embedder: Callable[..., Embedder] = Embedder
+    settings: Settings, *, create: bool = False, new_embedder: Callable[..., Embedder] | None = None
 ) -> Services:
     """Open the library and put the services together.
 
     Args:
         settings: where the library is and how to run.
         create: make the library when there is none; else that is a LibraryError.
-        new_embedder: called with a model's name, `device` and `precision`.
+        new_embedder: called with a model's name, `device` and `precision`; None makes an `Embedder`.
     """
-    library = open_library(settings.library, create=create)
+    from app.search.dropped_pictures import DroppedPictures
+    from app.search.embedders import Embedders
+    from app.search.picture_decoder import PictureDecoder
+    from app.search.search_service import SearchService
+    from indexer.embedder import Embedder
+    from indexer.library import open_library
 
-    embedders = Embedders(lambda name: new_embedder(name, device=settings.device, precision=settings.precision))
+    library = open_library(settings.library, create=create)
+    make = new_embedder or Embedder
+    embedders = Embedders(lambda name: make(name, device=settings.device, precision=settings.precision))
     decoder = PictureDecoder(
         max_pixels=settings.max_pixels, timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb
     )
-    search = SearchService(library, embedders.of, decoder, device=settings.device, names=plain_names)
     return Services(
         settings=settings,
         library=library,
-        search=search,
-        tagging=TaggingService(library, search.live, embedders.of),
-        exports=ExportService(library),
+        search=SearchService(library, embedders.of, decoder, device=settings.device, names=_plain_names),
         embedders=embedders,
         decoder=decoder,
         dropped=DroppedPictures(),
     )
+
+
+def _plain_names() -> Sequence[str]:
+    from app.tagging.vocabulary.vocabulary import plain_names
+
+    return plain_names()

@@ -1,10 +1,14 @@
 """The console script: hands over to `app/cli/commands.py`, and ends in order if interrupted while that loads."""
 
+import importlib.metadata
 import sys
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; the version alone is told without it."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"{importlib.metadata.version('picsift')}\n")
+        return
     try:
         from app.cli.commands import main as run
     except KeyboardInterrupt:

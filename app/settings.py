@@ -7,12 +7,12 @@ import difflib
 import logging
 import os
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from app.password_hash import check_hash, is_hash
 from app.trusted_proxies import checked_root, networks
@@ -31,8 +31,10 @@ class SettingsError(PicsiftError):
     """The config file, a PICSIFT_* variable or an option holds what cannot be used."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting, checked. An option goes before a variable, a variable before the file.
+
+    Variables are read here rather than by pydantic-settings, whose import takes as long as a search.
 
     Attributes:
         library: the folder that holds catalog, index and thumbnails.
@@ -60,9 +62,7 @@ class Settings(BaseSettings):
         max_cpu: percent of all processors that the daemon uses at most, on average.
     """
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_ignore_empty=True, protected_namespaces=()
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
 
     library: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)))
     model: str | None = Field(default=None, min_length=1)
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=250_000_000, ge=1)
     decode_timeout_s: int = Field(default=DEFAULT_TIMEOUT_S, ge=1)
     decode_memory_mb: int = Field(default=DEFAULT_MEMORY_MB, ge=64)
-    ignore: Annotated[tuple[str, ...], NoDecode] = ()
+    ignore: tuple[str, ...] = ()
     hidden: bool = False
     videos: bool | None = None
     min_relevance: float = Field(default=0.5, ge=0, le=1)
@@ -81,11 +81,16 @@ class Settings(BaseSettings):
     port: int = Field(default=7860, ge=0, le=65535)
     password: SecretStr | None = None
     root_path: str = ""
-    trusted_proxy: Annotated[tuple[str, ...], NoDecode] = ()
-    allowed_host: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxy: tuple[str, ...] = ()
+    allowed_host: tuple[str, ...] = ()
     settle_ms: int = Field(default=2000, ge=10, le=600_000)
     idle_unload_s: float = Field(default=300, ge=0)
     max_cpu: int = Field(default=100, ge=1, le=100)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _below_what_is_given(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {**_variables(), **given}
 
     @field_validator("library")
     @classmethod
@@ -96,7 +101,8 @@ class Settings(BaseSettings):
     @classmethod
     def _patterns(cls, value: Any) -> Any:
         lines = tuple(value.splitlines() if isinstance(value, str) else value)
-        parse(line for line in lines if isinstance(line, str))  # raises ValueError where a line is no pattern
+        if lines:
+            parse(line for line in lines if isinstance(line, str))  # raises ValueError where a line is no pattern
         return lines
 
     @field_validator("password")
@@ -132,18 +138,6 @@ class Settings(BaseSettings):
         """What a scan passes over."""
         return Ignoring(self.ignore, self.hidden)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Options and the environment only: `load_settings` hands in what the file says, below both."""
-        return init_settings, env_settings
-
 
 def config_path() -> Path:
     """Where the config file is looked for: PICSIFT_CONFIG, or the platform's config folder."""
@@ -166,12 +160,12 @@ def load_settings(**options: Any) -> Settings:
     path = config_path()
     in_file = _read_password() | _read_file(path)
     _warn_of_unknown_variables()
-    from_environment = {name for name in Settings.model_fields if os.environ.get(ENV_PREFIX + name.upper())}
+    from_environment = _variables().keys()
     below = {name: value for name, value in in_file.items() if name not in from_environment}
     try:
         return Settings(**{**below, **given})
     except ValidationError as error:
-        raise SettingsError(_explain(error, path, set(given), from_environment)) from None
+        raise SettingsError(_explain(error, path, given.keys(), from_environment)) from None
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -208,6 +202,13 @@ def _read_password() -> dict[str, Any]:
     return {"password": text}
 
 
+def _variables() -> dict[str, str]:
+    """What the environment sets, by the setting's name; an empty variable is none, and case says nothing."""
+    set_there = {name.lower(): value for name, value in os.environ.items() if value}
+    names = {name: f"{ENV_PREFIX}{name}".lower() for name in Settings.model_fields}
+    return {name: set_there[variable] for name, variable in names.items() if variable in set_there}
+
+
 def _warn_of_unknown_variables() -> None:
     known = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
     for name in os.environ:
@@ -216,7 +217,7 @@ def _warn_of_unknown_variables() -> None:
             log.warning("the variable %s is no setting and is ignored; did you mean %s?", name, near[0])
 
 
-def _explain(error: ValidationError, path: Path, options: set[str], variables: set[str]) -> str:
+def _explain(error: ValidationError, path: Path, options: Collection[str], variables: Collection[str]) -> str:
     """One sentence for each value that will not do."""
     sentences = []
     for problem in error.errors():

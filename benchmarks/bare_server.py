@@ -30,6 +30,7 @@ def build(folder: Path) -> FastAPI:
     assert model is not None
     embedder = Embedder(model.name)
     index = VectorIndex.open(library.index_folder(model), dim=model.dim, fingerprint=model.fingerprint)
+    embedder.load()
     embedder.embed_texts(["a photo"])
     app = FastAPI()
 

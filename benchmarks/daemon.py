@@ -25,8 +25,8 @@ from clip_model.checkpoint import save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
 from indexer.catalog.database import writing
-from indexer.catalog.tables import EmbeddingRow, FolderRow, ModelRow, PhotoRow
-from indexer.catalog.vector_tables import GenerationRow
+from indexer.catalog.tables.photo_tables import EmbeddingRow, FolderRow, ModelRow, PhotoRow
+from indexer.catalog.tables.vector_tables import GenerationRow
 from indexer.embedder import Embedder
 from indexer.finishing import update_index
 from indexer.folders.removing import Removals

@@ -22,23 +22,40 @@ _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of batch
 
 
 @dataclass(frozen=True)
+class Entry:
+    """Where a tensor lies and how its numbers are written.
+
+    Attributes:
+        dtype: the format's name of the numbers, such as "F16"; "" where the file has none.
+        shape: of the tensor.
+        start: its first byte, counted from the beginning of the file.
+        end: the byte after its last.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Header:
     """The sound header of a model's weights file.
 
     Attributes:
         config: what the model looks like.
         metadata: the other strings that were saved with it.
-        shapes: the shape of each tensor by name.
+        tensors: what is said of each tensor, by name.
     """
 
     config: CLIPConfig
     metadata: Mapping[str, str]
-    shapes: Mapping[str, tuple[int, ...]]
+    tensors: Mapping[str, Entry]
 
     @property
     def parameters(self) -> int:
         """How many numbers were learned."""
-        return sum(math.prod(shape) for name, shape in self.shapes.items() if not name.endswith(_STATISTICS))
+        return sum(math.prod(entry.shape) for name, entry in self.tensors.items() if not name.endswith(_STATISTICS))
 
 
 def read_header(path: Path) -> Header:
@@ -55,12 +72,12 @@ def read_header(path: Path) -> Header:
             raise ValueError(f"{path} is not a safetensors file, or was cut short within its header ({size} bytes)")
         entries = _parse(path, file.read(length))
     metadata = entries.pop("__metadata__", {})
-    shapes, data_bytes = _tensors(path, entries)
-    expected = _LENGTH_BYTES + length + data_bytes
+    tensors = _tensors(path, entries, _LENGTH_BYTES + length)
+    expected = max((entry.end for entry in tensors.values()), default=_LENGTH_BYTES + length)
     if size != expected:
         raise ValueError(f"{path} is damaged or cut short: its header announces {expected} bytes, it has {size}")
     texts = {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
-    return Header(_config(path, texts), {key: value for key, value in texts.items() if key != CONFIG_KEY}, shapes)
+    return Header(_config(path, texts), {key: value for key, value in texts.items() if key != CONFIG_KEY}, tensors)
 
 
 def _parse(path: Path, data: bytes) -> dict[str, Any]:
@@ -73,16 +90,17 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
     return entries
 
 
-def _tensors(path: Path, entries: Mapping[str, Any]) -> tuple[dict[str, tuple[int, ...]], int]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    data_bytes = 0
+def _tensors(path: Path, entries: Mapping[str, Any], data: int) -> dict[str, Entry]:
+    """The entries of a header whose tensors' bytes begin at byte `data` of the file."""
+    tensors: dict[str, Entry] = {}
     for name, entry in entries.items():
         try:
-            shapes[name] = tuple(int(side) for side in entry["shape"])
-            data_bytes = max(data_bytes, int(entry["data_offsets"][1]))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            shape = tuple(int(side) for side in entry["shape"])
+            start, end = int(entry["data_offsets"][0]), int(entry["data_offsets"][1])
+            tensors[name] = Entry(str(entry.get("dtype", "")), shape, data + start, data + end)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise ValueError(f"{path} is not a safetensors file: no shape or place for the tensor {name!r}") from error
-    return shapes, data_bytes
+    return tensors
 
 
 def _config(path: Path, metadata: Mapping[str, str]) -> CLIPConfig:

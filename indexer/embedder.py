@@ -1,6 +1,6 @@
 """The one importer of clip_model: pictures and texts to embeddings, the model loaded when it is first needed.
 
-Until then it answers what the weights file says of itself (dimension, fingerprint) without importing torch.
+Until then it answers what the weights file says of itself (dimension, fingerprint), and embeds texts, without torch.
 
 Legend: n items, s image size, d dimension of the embeddings.
 """
@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from clip_model.inference import Encoder
+    from clip_model.numpy_text.text_encoder import TextEncoder
 
 Pixels = NDArray[np.uint8]
+
+
+FEW_TEXTS = 1_000  # that NumPy embeds before torch would have been imported and done with them
+_ANYWHERE = (("auto", "cpu"), ("auto", "fp32"))  # devices and precisions that NumPy's float32 on the CPU is one of
 
 
 class Chosen(NamedTuple):
@@ -61,7 +66,7 @@ class Embedder:
         except (ValueError, OSError) as error:
             raise ModelError(_sentence(error)) from error
         self._wanted = (device, precision)
-        self._lock, self._starting = threading.Lock(), threading.Lock()
+        self._lock, self._starting, self._text_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._loading: Future[None] | None = None
 
     @property
@@ -117,6 +122,7 @@ class Embedder:
         with self._starting, self._lock:
             self._loading = None
             self.__dict__.pop("_encoder", None)
+            self.__dict__.pop("_light", None)
         gc.collect()
         memory.give_back()
 
@@ -173,8 +179,13 @@ class Embedder:
         return self._ready().encode_images(images)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings of texts: (n, d) float32, unit length."""
-        return self._ready().encode_texts(list(texts))
+        """Embeddings of texts: (n, d) float32, unit length; a few need no loaded model if NumPy runs its text tower."""
+        texts = list(texts)
+        if not self.loaded and len(texts) <= FEW_TEXTS and (encoder := self._text_encoder()) is not None:
+            embeddings = encoder.encode_texts(texts)
+            self._require_current()  # its weights are read as they are needed
+            return embeddings
+        return self._ready().encode_texts(texts)
 
     def _load(self, loading: Future[None]) -> None:
         try:
@@ -186,7 +197,26 @@ class Embedder:
 
     def _ready(self) -> Encoder:
         with self._lock:
-            return self._encoder
+            encoder = self._encoder
+        self.__dict__.pop("_light", None)
+        return encoder
+
+    def _text_encoder(self) -> TextEncoder | None:
+        """What embeds texts without torch; None where another device or precision is asked for, or it cannot."""
+        if any(wanted not in known for wanted, known in zip(self._wanted, _ANYWHERE, strict=True)):
+            return None
+        with self._text_lock:
+            return self._light
+
+    @cached_property
+    def _light(self) -> TextEncoder | None:
+        self._require_current()
+        try:
+            from clip_model.numpy_text.text_encoder import open_text_encoder
+
+            return open_text_encoder(self._info.path)
+        except (ValueError, OSError, MemoryError) as error:
+            raise ModelError(_sentence(error)) from error
 
     @cached_property
     def _encoder(self) -> Encoder:

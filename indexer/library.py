@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import check_schema, open_database
 from indexer.catalog.records import ModelRecord
@@ -45,6 +43,8 @@ class Library:
             LibraryLockedError: another process holds it.
             NewerLibraryError: a newer picsift has upgraded the library meanwhile.
         """
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self.folder / WRITER_LOCK)
         try:
             lock.acquire(timeout=0)

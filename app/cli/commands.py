@@ -1,24 +1,42 @@
 """The command line: each command reads its options, calls a service, and prints what came back.
 
-Rendering lives in `output.py` and `documents.py`, exit statuses in `exits.py`, the work in the services.
+Rendering lives in `output.py` and `documents.py`, exit statuses in `exits.py`, the work in the services. A command is
+imported and made from its signature when it is called: all of them together take longer than a search.
 """
 
 import importlib.metadata
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from app.bootstrap import Services, build_services
-from app.cli import exporting, importing, indexing, password_entry, searching, tag_commands, tag_editing, watching
+from app.cli.command_table import Commands
 from app.cli.terminal import exits, output
 from app.cli.terminal.logs import begin as _begin
-from app.cli.terminal.options import JsonOption, LibraryOption, ModelOption, PortOption, VerboseOption, VideosOption
+from app.cli.terminal.options import (
+    JsonOption,
+    LibraryOption,
+    ModelOption,
+    PortOption,
+    VerboseOption,
+    VideosOption,
+    WatchOption,
+)
+
+
+class _Group(exits.SafeUsage):
+    """The program, whose commands are made when they are asked for."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = Commands()  # type: ignore[assignment]  # nothing is added to it
+
 
 app = typer.Typer(
     name="picsift",
-    cls=exits.SafeUsage,
+    cls=_Group,
     help="Search your own photos by what is in them: local and private.",
     no_args_is_help=True,
     add_completion=False,
@@ -29,7 +47,6 @@ app = typer.Typer(
 NO_FOLDER = "no folder is named, and the library knows none yet. Name one: picsift index FOLDER"
 
 
-@app.command("index")
 @exits.reported
 def index_command(
     folders: Annotated[
@@ -54,6 +71,8 @@ def index_command(
     verbose: VerboseOption = False,
 ) -> None:
     """Bring the library in step with folders of photos."""
+    from app.cli import indexing
+
     settings = _begin(verbose, library=library, model=model, workers=workers, batch_size=batch_size, videos=videos)
     named = indexing.check_folders(folders or [], indexing.known_roots(settings))
     if not named and not settings.library.exists():
@@ -75,17 +94,6 @@ def index_command(
         raise SystemExit(exits.INTERRUPTED)
 
 
-app.command("watch")(watching.watch_command)
-app.command("forget")(indexing.forget_command)
-app.command("search")(searching.search_command)
-app.command("similar")(searching.similar_command)
-app.command("tag")(tag_commands.tag_command)
-app.command("import")(importing.import_command)
-app.command("export")(exporting.export_command)
-app.add_typer(tag_editing.tags_app, name="tags")
-
-
-@app.command("status")
 @exits.reported
 def status_command(
     follow: Annotated[bool, typer.Option("--follow", help="Show what is being indexed, as it is done.")] = False,
@@ -105,7 +113,6 @@ def status_command(
     output.show_status(read_status(build_services(_begin(verbose, library=library))), json=json)
 
 
-@app.command("serve")
 @exits.reported
 def serve_command(
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: 127.0.0.1]")] = None,
@@ -124,12 +131,14 @@ def serve_command(
         list[str] | None,
         typer.Option("--allowed-host", metavar="NAME", help="Another name to answer to, where there is no password."),
     ] = None,
-    watch: watching.WatchOption = False,
+    watch: WatchOption = False,
     videos: VideosOption = None,
     library: LibraryOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Serve the page and the HTTP API until stopped. Beyond this machine only with a password."""
+    from app.cli import password_entry, watching
+
     proxied = {"root_path": root_path, "trusted_proxy": trusted_proxy or None, "allowed_host": allowed_host or None}
     settings = _begin(verbose, library=library, host=host, port=port, videos=videos, **proxied)
     if set_password:
@@ -141,7 +150,6 @@ def serve_command(
         _serve(services)
 
 
-@app.command("demo")
 @exits.reported
 def demo_command(
     port: PortOption = None,
@@ -160,7 +168,6 @@ def demo_command(
             _serve(services)
 
 
-@app.command("doctor")
 @exits.reported
 def doctor_command(library: LibraryOption = None, json: JsonOption = False, verbose: VerboseOption = False) -> None:
     """Try what works on this machine: GPU, FAISS, formats, limits, disk, the library."""

@@ -1,5 +1,6 @@
 """`picsift search` and `picsift similar`: from options to a query, from a result to what is printed."""
 
+import os
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,7 @@ def search_command(
 
     In a pipe it prints a line for each photo: its score, a tab, its path.
     """
+    _compute_on_one_core()
     settings = begin(verbose, library=library)
     asked = parse(" ".join(query or []), pictures=True)
     wanted = replace(
@@ -81,3 +83,8 @@ def similar_command(
             min_relevance=settings.min_relevance if listing.min_relevance is None else listing.min_relevance,
         )
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
+
+
+def _compute_on_one_core() -> None:
+    """NumPy's products, before it is imported: those of one short text are over before a second core has woken up."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

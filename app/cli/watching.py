@@ -36,10 +36,6 @@ AGAIN_S = 10.0  # until folders are followed again that were not any more, at fi
 LOCKED_S = 1.0  # between two looks at whether another process still writes to the library
 SHOWN_FAILURES = 10
 
-WatchOption = Annotated[
-    bool, typer.Option("--watch", help="Also follow the library's folders, as 'picsift watch' does.")
-]
-
 
 @exits.reported
 def watch_command(

@@ -5,6 +5,7 @@ It neither embeds nor ranks. A repair is said in the log.
 
 import logging
 import threading
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,18 @@ class LiveIndex:
                 log.warning("%s", repaired)
             self._in_step = version
             return self._index
+
+    def open_meanwhile(self, model: ModelRecord) -> None:
+        """Have an index that is not open yet read by a thread of its own, while the caller embeds what it looks for.
+
+        What goes wrong is raised to whoever asks for the index.
+        """
+        if self._index is None and not self._lock.locked():
+            threading.Thread(target=self._open_quietly, args=(model,), name="index").start()
+
+    def _open_quietly(self, model: ModelRecord) -> None:
+        with suppress(PicsiftError):
+            self.index(model)
 
     def _is_of_this_generation(self, index: VectorIndex, model: ModelRecord) -> bool:
         """Whether nothing of the embeddings has changed; of a file that was just opened this says too little."""

@@ -3,25 +3,28 @@
 A few at once, so that many uploads cost time and not memory; the others wait for their turn. It embeds nothing.
 """
 
+from __future__ import annotations
+
 import threading
 import weakref
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from PIL import Image
-
-from indexer.pictures import rendering
-from indexer.pictures.images import DEFAULT_MAX_PIXELS
-from indexer.pictures.open_file import OpenFile
-from indexer.pictures.rendering import Pixels, Prepare
 from indexer.workers.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, WorkerPool
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from indexer.pictures.open_file import OpenFile
+    from indexer.pictures.rendering import Pixels, Prepare
+
 AT_ONCE = 2
+MAX_PIXELS = 250_000_000  # where nothing is set
 REST_AFTER_S = 60.0
 
 T = TypeVar("T")
-Finish = Callable[[Image.Image], bytes]
+Finish: TypeAlias = "Callable[[Image.Image], bytes]"
 
 
 class PictureDecoder:
@@ -30,7 +33,7 @@ class PictureDecoder:
     def __init__(
         self,
         *,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_pixels: int = MAX_PIXELS,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         memory_mb: int = DEFAULT_MEMORY_MB,
         at_once: int = AT_ONCE,
@@ -60,20 +63,28 @@ class PictureDecoder:
             ImageError: the picture cannot be decoded within the bounds.
             DecoderStartError: no process can be started.
         """
+        from indexer.pictures import rendering
+
         return self._run(rendering.square, picture, prepare, min_side, self._max_pixels)
 
     def square_and_small(self, picture: bytes, prepare: Prepare, min_side: int) -> tuple[Pixels, bytes]:
         """The same, with a small WebP of the picture to show; raises the same."""
+        from indexer.pictures import rendering
+
         return self._run(rendering.square_and_small, picture, prepare, min_side, self._max_pixels)
 
     def photo(self, file: OpenFile, like: Collection[str], min_side: int, finish: Finish) -> tuple[str, bytes]:
         """The content hash of a photo's file, and what `finish` makes of its picture; raises the same."""
+        from indexer.pictures import rendering
+
         return self._run(rendering.photo, file.path, file.stamp, like, min_side, self._max_pixels, finish)
 
     def frame(
         self, file: OpenFile, like: Collection[str], moment_s: float, min_side: int, finish: Finish
     ) -> tuple[str, bytes]:
         """Likewise of a video's frame; the hash is "" where `like` is empty."""
+        from indexer.pictures import rendering
+
         return self._run(rendering.frame, file.path, file.stamp, like, moment_s, min_side, self._max_pixels, finish)
 
     def close(self) -> None:

@@ -3,16 +3,19 @@
 How that is written down is known to `language/parsing.py`; it is answered by `search_service.py`.
 """
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
 
 MAX_TEXT = 10_000  # characters; far more than the text tower reads
 NOTHING = "the query is empty. Say what to look for, such as: two dogs on a beach"
@@ -33,7 +36,7 @@ class Prepared:
     pixels: NDArray[np.uint8]
 
 
-Picture = Image.Image | bytes | Path | Prepared
+Picture: TypeAlias = "Image.Image | bytes | Path | Prepared"
 """A picture to search by: a file, the bytes of one, a decoded one (RGB, upright), or a prepared one."""
 
 
@@ -105,3 +108,10 @@ def check_page(query: Query) -> None:
         raise QueryError(f"the offset is {query.offset}; it goes from 0 to {MAX_OFFSET:,}.")
     if not 0 <= query.min_relevance <= 1:
         raise QueryError(f"the least relevance is {query.min_relevance}; it goes from 0 (all) to 1.")
+
+
+def with_words(query: Query) -> Query:
+    """Tags alone are words too: the photos that have them, those first that look most like them."""
+    if query.text.strip() or query.image is not None or not query.filter.tags:
+        return query
+    return replace(query, text=" ".join(path[-1] for path in query.filter.tags))

@@ -3,22 +3,26 @@
 It searches nothing. The vectors of the last texts are kept, so that paging embeds nothing again.
 """
 
+from __future__ import annotations
+
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from app.search.background import Sought
 from app.search.batching import Batcher
-from app.search.picture_decoder import PictureDecoder
 from app.search.query import NOTHING, Picture, Prepared, Query
-from indexer.catalog.records import ModelRecord
-from indexer.embedder import Embedder, Pixels
 from indexer.errors import ImageError, QueryError
+
+if TYPE_CHECKING:
+    from app.search.picture_decoder import PictureDecoder
+    from indexer.catalog.records import ModelRecord
+    from indexer.embedder import Embedder, Pixels
 
 Vector = NDArray[np.float32]
 Part = tuple[float, bool, Vector]
@@ -37,6 +41,15 @@ class QueryEmbedder:
         self._texts: OrderedDict[tuple[str, str], Vector] = OrderedDict()
         self._remembering = threading.Lock()
         self._together = Batcher(self._embed_texts)
+
+    def warm_up(self, model: ModelRecord) -> None:
+        """Have the whole model in memory, which words alone do not ask for, and used once.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        self._embedder_for(model).load()
+        self.sought(Query(text="a photo"), model)
 
     def sought(self, query: Query, model: ModelRecord) -> Sought:
         """Words, picture, or their weighted sum.
@@ -130,7 +143,7 @@ def _prepared(picture: Picture, embedder: Embedder, decoder: PictureDecoder) -> 
         if picture.side != embedder.image_size:
             raise QueryError("the library has another model since this picture was added. Add it again.")
         return picture.pixels
-    if isinstance(picture, Image.Image):
+    if not isinstance(picture, bytes | Path):
         return embedder.prepare(picture.convert("RGB"))
     if isinstance(picture, Path) and not picture.exists():
         raise QueryError(f"there is no picture {picture}. Check its name.")

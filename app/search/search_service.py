@@ -3,12 +3,14 @@
 It parses no text (`query.py`), embeds nothing (`query_embedder.py`) and orders no hits (`ranking.py`).
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +21,19 @@ from app.search.index_pass import Look, index_passes, nearest_but, nearest_of
 from app.search.library_background import LibraryBackground
 from app.search.live_index import LiveIndex
 from app.search.matches import Matches, matching
-from app.search.picture_decoder import PictureDecoder
-from app.search.query import Picture, Query, Term, check, check_page
+from app.search.query import Picture, Query, Term, check, check_page, with_words
 from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit
 from app.search.recent_photos import RecentPhotos
 from indexer.catalog.frame_ids import frame_id, photo_of
 from indexer.catalog.photo_filter import PhotoFilter
-from indexer.catalog.records import ModelRecord
-from indexer.embedder import Embedder
 from indexer.errors import QueryError
-from indexer.library import Library
+
+if TYPE_CHECKING:
+    from app.search.picture_decoder import PictureDecoder
+    from indexer.catalog.records import ModelRecord
+    from indexer.embedder import Embedder
+    from indexer.library import Library
 
 __all__ = ["Hit", "SearchResult", "SearchService"]
 
@@ -96,7 +100,7 @@ class SearchService:
             ModelError: the library's model cannot be loaded.
         """
         started = time.perf_counter()
-        query = _with_words(query)
+        query = with_words(query)
         check(query)
         model = self.live.model()
         name = query.text or _name(query.image)
@@ -107,6 +111,7 @@ class SearchService:
             allowed = self._without(query.unwanted, model, allowed)
         if allowed is not None and not (len(allowed) and (query.text.strip() or query.image)):
             return self._newest(name, allowed, model.name, query, started)
+        self.live.open_meanwhile(model)
         return self._answer(name, self._embedder.sought(query, model), model, query, started, allowed)
 
     def similar(
@@ -129,10 +134,10 @@ class SearchService:
         """
         started = time.perf_counter()
         image = None if isinstance(source, int) else source
+        allowed_by = filter or PhotoFilter()
         query = Query(
-            image=image, filter=filter or PhotoFilter(), limit=limit, offset=offset, sort=sort,
-            min_relevance=min_relevance,
-        )  # fmt: skip
+            image=image, filter=allowed_by, limit=limit, offset=offset, sort=sort, min_relevance=min_relevance
+        )
         check_page(query)
         model = self.live.model()
         photo_id = source if isinstance(source, int) else self._id_of(source)
@@ -152,7 +157,7 @@ class SearchService:
     def warm_up(self) -> None:
         """Open the index and load the model, so that the first search is as quick as the second."""
         model = self.live.model()
-        self._embedder.sought(Query(text="a photo"), model)
+        self._embedder.warm_up(model)
         self._background.of(model, self.live.index(model))
 
     def _answer(
@@ -237,13 +242,6 @@ class SearchService:
                 f"no photo with the id {photo_id} can be searched by. It was removed, or has to be indexed again."
             )
         return None if vector is None else vector.astype(np.float32)
-
-
-def _with_words(query: Query) -> Query:
-    """Tags alone are words too: the photos that have them, those first that look most like them."""
-    if query.text.strip() or query.image is not None or not query.filter.tags:
-        return query
-    return replace(query, text=" ".join(path[-1] for path in query.filter.tags))
 
 
 def _name(image: Picture | None) -> str:

@@ -13,12 +13,15 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
 
 import ftfy
 import numpy as np
 import regex  # type: ignore[import-untyped]
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SOT = 49406
 EOT = 49407
@@ -27,6 +30,7 @@ VOCABULARY_SIZE = 49408
 _BYTES = 256
 _FIRST_MERGE = 2 * _BYTES  # ids below: the bytes inside a word, then the bytes that end a word
 _MERGES = SOT - _FIRST_MERGE
+_MERGES_BYTES = 600_000  # of the unpacked file, which hold them
 _WORD_END = "</w>"
 _SPECIAL = {"<start_of_text>": SOT, "<end_of_text>": EOT}
 _WORD = regex.compile(
@@ -35,7 +39,13 @@ _WORD = regex.compile(
 _CACHED_WORDS = 65_536
 _LONGEST_CACHED_WORD = 64  # bytes; longer ones are rare, and would let strange input fill the memory
 
-MergeTable = dict[tuple[int, int], int]
+
+class MergeTable(Protocol):
+    """What `merge` asks: a dict of pairs of ids is one too."""
+
+    def get(self, pair: tuple[int, int], /) -> int | None:
+        """The id of the joined symbol; None where the pair is not joined."""
+        ...
 
 
 class Tokenizer:
@@ -64,12 +74,18 @@ class Tokenizer:
         Returns:
             (n, s) int64. A text that is too long keeps its beginning; its last token is the end mark.
         """
+        import torch  # by those who compute with it: ids can be had without
+
+        return torch.from_numpy(self.ids(texts))
+
+    def ids(self, texts: str | Sequence[str]) -> NDArray[np.int64]:
+        """What a call gives, as an array."""
         texts = [texts] if isinstance(texts, str) else texts
         rows = np.zeros((len(texts), self.context_length), dtype=np.int64)
         for row, text in zip(rows, texts, strict=True):
             tokens = [SOT, *self._tokens(text, limit=self.context_length - 2), EOT]
             row[: len(tokens)] = tokens
-        return torch.from_numpy(rows)
+        return rows
 
     @staticmethod
     def lengths(tokens: Tensor) -> Tensor:
@@ -123,7 +139,7 @@ def merge(ids: Sequence[int], merges: MergeTable) -> list[int]:
     following = list(range(1, count + 1))
     preceding = list(range(-1, count - 1))
     gone = -1
-    heap = [(merges[pair], i) for i, pair in enumerate(pairwise(symbols)) if pair in merges]
+    heap = [(merged, i) for i, pair in enumerate(pairwise(symbols)) if (merged := merges.get(pair)) is not None]
     heapq.heapify(heap)
 
     def offer(left: int, right: int) -> None:
@@ -162,16 +178,27 @@ def _byte_alphabet() -> dict[int, str]:
     return {byte: chr(byte) for byte in printable} | {byte: chr(0x100 + i) for i, byte in enumerate(others)}
 
 
+class _Merges:
+    """CLIP's merges by pair of ids, looked up as they are written: a table of pairs takes far longer to make."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        """Lines of two symbols each, in the order in which they were learned."""
+        alphabet = list(_byte_alphabet().values())
+        self._first = [*alphabet, *(symbol + _WORD_END for symbol in alphabet)]
+        self._lines = lines
+        self._ids = {line: i for i, line in enumerate(lines, start=_FIRST_MERGE)}
+
+    def get(self, pair: tuple[int, int]) -> int | None:
+        """The id of the joined symbol."""
+        return self._ids.get(f"{self._symbol(pair[0])} {self._symbol(pair[1])}")
+
+    def _symbol(self, id: int) -> str:
+        return self._first[id] if id < _FIRST_MERGE else self._lines[id - _FIRST_MERGE].replace(" ", "", 1)
+
+
 @lru_cache(maxsize=1)
 def _merge_table() -> MergeTable:
-    """Read CLIP's merges from the package data: pair of ids -> id of the joined symbol."""
-    packed = resources.files("clip_model").joinpath("data", "bpe_simple_vocab_16e6.txt.gz").read_bytes()
-    lines = gzip.decompress(packed).decode("utf-8").split("\n")[1 : 1 + _MERGES]  # the first line is a version
-    alphabet = list(_byte_alphabet().values())
-    ids = {symbol: i for i, symbol in enumerate(alphabet + [symbol + _WORD_END for symbol in alphabet])}
-    merges: MergeTable = {}
-    for merged, line in enumerate(lines, start=_FIRST_MERGE):
-        left, right = line.split()
-        merges[ids[left], ids[right]] = merged
-        ids[left + right] = merged
-    return merges
+    """Read CLIP's merges from the package data, of which the file holds five times as many."""
+    with resources.files("clip_model").joinpath("data", "bpe_simple_vocab_16e6.txt.gz").open("rb") as file:
+        text = gzip.GzipFile(fileobj=file).read(_MERGES_BYTES).decode("utf-8", errors="ignore")
+    return _Merges(text.split("\n")[1 : 1 + _MERGES])  # the first line is a version

@@ -12,10 +12,13 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PAD, UNKNOWN, START, END = 0, 100, 101, 102
 VOCABULARY_SIZE = 30522
@@ -59,12 +62,18 @@ class WordPiece:
         Returns:
             (n, s) int64. A text that is too long keeps its beginning; its last token is the end mark.
         """
+        import torch  # by those who compute with it: ids can be had without
+
+        return torch.from_numpy(self.ids(texts))
+
+    def ids(self, texts: str | Sequence[str]) -> NDArray[np.int64]:
+        """What a call gives, as an array."""
         texts = [texts] if isinstance(texts, str) else texts
         rows = np.zeros((len(texts), self.context_length), dtype=np.int64)
         for row, text in zip(rows, texts, strict=True):
             tokens = [START, *self._tokens(text, limit=self.context_length - 2), END]
             row[: len(tokens)] = tokens
-        return torch.from_numpy(rows)
+        return rows
 
     @staticmethod
     def lengths(tokens: Tensor) -> Tensor:

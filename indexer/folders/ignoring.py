@@ -14,8 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pathspec import GitIgnoreSpec
-
 FILE_NAME = ".picsiftignore"
 _MAX_BYTES = 1 << 20
 _DIRECTORY_MARK = "ps_d"  # pathspec's name for the slash that ends the part of a path that a pattern matched
@@ -149,6 +147,8 @@ def parse(lines: Iterable[str]) -> tuple[_Rule, ...]:
     Raises:
         ValueError: a line is no pattern.
     """
+    from pathspec import GitIgnoreSpec
+
     return tuple(
         _Rule(pattern.regex, pattern.include, _DIRECTORY_MARK in pattern.regex.groupindex)
         for pattern in GitIgnoreSpec.from_lines(lines).patterns

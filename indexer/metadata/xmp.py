@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-
-from lxml import etree
+from typing import TYPE_CHECKING
 
 from indexer.metadata.dates import Taken, first_sound, parse_date, read_date
 from indexer.metadata.gps_time import is_believable
@@ -28,6 +27,9 @@ from indexer.metadata.values import (
     rating_of_percent,
     whole,
 )
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 MAX_BYTES = 4 << 20
 _MAX_ITEMS = 2_000  # of one list
@@ -100,6 +102,8 @@ def extension_named(packet: bytes) -> str | None:
 
 def _properties(packet: bytes) -> _Properties:
     """Every property of the packet's resource with its values, be they an attribute, a text or a list."""
+    from lxml import etree
+
     found: _Properties = {}
     try:
         # A packet needs no document type; without one there are no entities to expand, in any encoding.

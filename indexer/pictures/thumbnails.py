@@ -3,6 +3,8 @@
 They are a cache that a decode makes again: written by rename, so that nobody sees half of one, and never synced.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import re
@@ -12,10 +14,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from indexer.errors import LibraryError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 DEFAULT_SIDE = 384
 _WIDEST = 3  # a panorama keeps a third of the side in height, and grows this much longer for it
@@ -124,6 +128,8 @@ class ThumbnailStore:
 
 def shrink(image: Image.Image, side: int) -> Image.Image:
     """A copy whose long side is `side`, or more where the short one would drop below a third of it."""
+    from PIL import Image
+
     short, long = sorted(image.size)
     scale = min(1.0, max(side / long, min(side / _WIDEST / short, _WIDEST * side / long)))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))

@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from indexer.errors import LibraryError, LibraryLockedError
@@ -81,6 +80,8 @@ def save(
     Raises:
         LibraryError: if it cannot be written (full disk, no permission); what was saved before is still there.
     """
+    from filelock import FileLock, Timeout  # by those who write: it imports asyncio
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / _LOCK, timeout=_LOCK_SECONDS):
@@ -139,6 +140,8 @@ def _is_current(folder: Path, name: str) -> bool:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed saves left in a folder, unless another process is saving there; what cannot go, stays."""
+    from filelock import FileLock, Timeout
+
     with suppress(Timeout, OSError), FileLock(folder / _LOCK, timeout=0):
         _make_room(folder)
 

@@ -55,7 +55,7 @@ class ColourEmbedder:
 
     def warm(self) -> None: ...
 
-    def load(self, stop) -> bool:
+    def load(self, stop=lambda: False) -> bool:
         return True
 
     prepare = staticmethod(mean_colour)

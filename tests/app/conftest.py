@@ -23,7 +23,7 @@ def no_processes_left():
 def relevance_is_unknown(request, monkeypatch):
     """Plain colours and random weights tell no relevance; tests about it are marked `relevance`."""
     if request.node.get_closest_marker("relevance") is None:
-        monkeypatch.setattr("app.bootstrap.plain_names", lambda: ())
+        monkeypatch.setattr("app.bootstrap._plain_names", lambda: ())
         monkeypatch.setenv("PICSIFT_MIN_RELEVANCE", "0")  # for processes that are started
 
 

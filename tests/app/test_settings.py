@@ -49,6 +49,13 @@ def test_an_empty_variable_counts_as_unset(config, monkeypatch):
     assert load_settings().port == 1234
 
 
+def test_a_variable_counts_in_either_case_and_below_what_is_given(monkeypatch):
+    monkeypatch.setenv("picsift_port", "1234")
+    monkeypatch.setenv("PICSIFT_HIDDEN", "true")
+    assert (Settings().port, Settings().hidden) == (1234, True)
+    assert (Settings(port=5).port, load_settings(hidden=False).hidden) == (5, False)
+
+
 def test_settings_cannot_be_changed():
     with pytest.raises(ValidationError):
         load_settings().port = 1

@@ -50,7 +50,37 @@ def test_prepared_pictures_and_pictures_give_the_same(embedder):
 def test_texts_are_the_encoders(embedder, tiny_model_path):
     texts = ["two dogs on a beach", ""]
     expected = load_encoder(tiny_model_path, device="cpu", precision="fp32").encode_texts(texts)
+    np.testing.assert_allclose(embedder.embed_texts(texts), expected, atol=1e-4)
+    assert not embedder.loaded
+    embedder.load()
     np.testing.assert_array_equal(embedder.embed_texts(texts), expected)
+
+
+def test_texts_need_no_torch(tiny_model_path):
+    code = (
+        "import sys; from indexer.embedder import Embedder; "
+        f"e = Embedder({str(tiny_model_path)!r}); "
+        "print(e.embed_texts(['a dog', 'a cat']).shape, 'torch' in sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert done.stdout.strip() == "(2, 16) False"
+
+
+def test_many_texts_are_torchs(embedder, monkeypatch):
+    monkeypatch.setattr("indexer.embedder.FEW_TEXTS", 2)
+    embedder.embed_texts(["a", "b"])
+    assert not embedder.loaded
+    embedder.embed_texts(["a", "b", "c"])
+    assert embedder.loaded
+
+
+@pytest.mark.parametrize("how", [{"device": "cuda:9"}, {"precision": "bf16"}])
+def test_a_device_or_a_precision_that_is_asked_for_is_used_for_texts_too(tiny_model_path, how, monkeypatch):
+    embedder = Embedder(str(tiny_model_path), **how)
+    monkeypatch.setattr(Embedder, "_ready", lambda self: pytest.fail("this loads the model"))
+    with pytest.raises(pytest.fail.Exception, match="this loads the model"):
+        embedder.embed_texts(["a dog"])
 
 
 def test_the_plan_is_what_a_load_chooses(embedder):

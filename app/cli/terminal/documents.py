@@ -3,12 +3,15 @@
 Paths are text in which bytes that are no UTF-8 stand as lone surrogates, so that `os.fsencode` gives them back.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
-from app.doctor import Check
-from app.search.search_service import Hit, SearchResult
-from indexer.pipeline import SyncReport
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.doctor import Check
+    from app.search.search_service import Hit, SearchResult
+    from indexer.pipeline import SyncReport
 
 Document = dict[str, Any]
 

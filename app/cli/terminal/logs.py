@@ -1,12 +1,16 @@
 """The log on standard error: plain sentences for a command, with the time for what runs for months, JSON on request."""
 
+from __future__ import annotations
+
 import json
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.printable import printable, safe_lines
-from app.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 OWN = ("app", "clip_model", "indexer")
 PLAIN = "picsift: %(message)s"
@@ -47,6 +51,8 @@ def begin(verbose: bool, **options: object) -> Settings:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, force=True)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(SafeLines(PLAIN))
+    from app.settings import load_settings
+
     return load_settings(**options)
 
 

@@ -39,6 +39,9 @@ VideosOption = Annotated[
         show_default=False,
     ),
 ]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Also follow the library's folders, as 'picsift watch' does.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and no progress.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say on standard error what is being done.")]
 MinRelevanceOption = Annotated[

@@ -3,25 +3,24 @@
 Results go to standard output, messages to standard error. It fetches nothing and decides no exit status.
 """
 
+from __future__ import annotations
+
 import io
 import sys
 from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.text import Text
-
-from app.activities import sentence
 from app.cli.terminal.documents import checks_document, report_document, search_document
 from app.clock import clock, day_in_figures
-from app.doctor import Check
 from app.printable import printable
-from app.search.search_service import SearchResult
-from app.status import Status
-from app.status import document as status_document
-from indexer.pipeline import SyncReport
+
+if TYPE_CHECKING:
+    from app.doctor import Check
+    from app.search.search_service import SearchResult
+    from app.status import Status
+    from indexer.pipeline import SyncReport
 
 SHOWN_FAILURES = 10
 
@@ -69,8 +68,10 @@ def show_report(report: SyncReport, *, json: bool) -> None:
 
 def show_status(status: Status, *, json: bool) -> None:
     """What is in the library."""
+    from app.status import document
+
     if json:
-        write_json(status_document(status))
+        write_json(document(status))
     else:
         _write_status(status)
 
@@ -98,6 +99,9 @@ def _why_nothing(result: SearchResult, first_rank: int) -> str:
 
 def _write_table(result: SearchResult, first_rank: int) -> None:
     """Columns of equal width with the path last and unbroken: the terminal wraps it, and it can be copied whole."""
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{'#':>4}  {'score':>6}  {'match':>5}  {'taken':<16}  path", style="bold")
     for rank, hit in enumerate(result.hits, first_rank):
@@ -128,6 +132,8 @@ def _write_report(report: SyncReport) -> None:
 
 
 def _write_status(status: Status) -> None:
+    from app.activities import sentence
+
     index = status.index
     lines = [
         ("library", str(status.library)),
@@ -149,6 +155,9 @@ def _write_status(status: Status) -> None:
 
 def _write_checks(checks: Sequence[Check]) -> None:
     width = max(len(check.name) for check in checks)
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(highlight=False, soft_wrap=True)
     for check in checks:
         mark, style = ("ok", "green") if check.ok else ("FAILED", "bold red") if check.essential else ("no", "yellow")

@@ -20,8 +20,8 @@ from indexer.catalog.filters.words import says
 from indexer.catalog.photo_filter import Bounds, Near, PhotoFilter
 from indexer.catalog.stores import suggestion_store, tag_store
 from indexer.catalog.stores.embedding_store import photo_ids
-from indexer.catalog.tables import EmbeddingRow, FolderRow, KeywordRow, PhotoRow, PlaceRow, RootRow
-from indexer.catalog.tag_tables import PhotoTagRow
+from indexer.catalog.tables.photo_tables import EmbeddingRow, FolderRow, KeywordRow, PhotoRow, PlaceRow, RootRow
+from indexer.catalog.tables.tag_tables import PhotoTagRow
 
 if TYPE_CHECKING:
     from datetime import datetime

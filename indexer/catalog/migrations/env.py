@@ -7,8 +7,8 @@ declares.
 
 from alembic import context
 
-from indexer.catalog import tag_tables, vector_tables  # noqa: F401 - the tables that stand apart
-from indexer.catalog.tables import Base
+from indexer.catalog.tables import tag_tables, vector_tables  # noqa: F401 - the tables that stand apart
+from indexer.catalog.tables.photo_tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -13,7 +13,7 @@ from indexer.catalog.database import in_chunks
 from indexer.catalog.stamps import storable_ns
 from indexer.catalog.stores.photo_store import locate, split
 from indexer.catalog.stores.root_store import folders_below
-from indexer.catalog.tables import CompanionRow, FolderRow, PhotoRow
+from indexer.catalog.tables.photo_tables import CompanionRow, FolderRow, PhotoRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select

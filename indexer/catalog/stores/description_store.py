@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.stamps import stamp_columns
-from indexer.catalog.tables import KeywordRow, PhotoRow, PlaceRow
+from indexer.catalog.tables.photo_tables import KeywordRow, PhotoRow, PlaceRow
 from indexer.metadata.photo_metadata import Keyword, merged
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select
 
 from indexer.catalog.database import in_chunks
-from indexer.catalog.tables import PhotoRow
+from indexer.catalog.tables.photo_tables import PhotoRow
+from indexer.catalog.tables.tag_tables import EditRow
 from indexer.catalog.tag_records import Edit
-from indexer.catalog.tag_tables import EditRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -19,8 +19,8 @@ from indexer.catalog.frame_ids import photo_of
 from indexer.catalog.records import ModelRecord
 from indexer.catalog.soundness import STORED, has_unit_length, sound
 from indexer.catalog.stores import frame_store, suggestion_store
-from indexer.catalog.tables import EmbeddingRow, ModelRow, PhotoRow
-from indexer.catalog.vector_tables import EmbeddingFailureRow, FrameRow, GenerationRow
+from indexer.catalog.tables.photo_tables import EmbeddingRow, ModelRow, PhotoRow
+from indexer.catalog.tables.vector_tables import EmbeddingFailureRow, FrameRow, GenerationRow
 from indexer.errors import ModelError
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import func, insert, select, union, update
 
 from indexer.catalog.database import in_chunks
-from indexer.catalog.tables import PhotoRow
+from indexer.catalog.tables.photo_tables import PhotoRow
+from indexer.catalog.tables.tag_tables import EditRow, ExportRow, ExportStepRow, PhotoTagRow
 from indexer.catalog.tag_records import TagPath
-from indexer.catalog.tag_tables import EditRow, ExportRow, ExportStepRow, PhotoTagRow
 from indexer.metadata.sidecar import SUFFIX, name_in
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 
 from indexer.catalog.stores import embedding_store
 from indexer.catalog.stores.photo_store import locate
-from indexer.catalog.vector_tables import EmbeddingFailureRow
+from indexer.catalog.tables.vector_tables import EmbeddingFailureRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

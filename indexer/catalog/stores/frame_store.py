@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, insert, select
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.frame_ids import FIRST_FRAME, frame_id, number_of, photo_of
-from indexer.catalog.vector_tables import FrameRow
+from indexer.catalog.tables.vector_tables import FrameRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from indexer.catalog.stores.setting_store import set_setting, setting
-from indexer.catalog.tables import RootRow
+from indexer.catalog.tables.photo_tables import RootRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

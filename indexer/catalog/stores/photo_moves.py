@@ -16,7 +16,7 @@ from indexer.catalog.records import Move
 from indexer.catalog.stamps import stamp_columns
 from indexer.catalog.stores.photo_store import locate, remove, split
 from indexer.catalog.stores.root_store import made_folder_ids, prune_folders
-from indexer.catalog.tables import PhotoRow
+from indexer.catalog.tables.photo_tables import PhotoRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

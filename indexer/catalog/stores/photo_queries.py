@@ -20,7 +20,7 @@ from indexer.catalog.stores import companion_store
 from indexer.catalog.stores.description_store import keywords_of
 from indexer.catalog.stores.photo_store import locate
 from indexer.catalog.stores.root_store import folders_below, root_paths
-from indexer.catalog.tables import EmbeddingRow, FolderRow, PhotoRow, PlaceRow, RootRow
+from indexer.catalog.tables.photo_tables import EmbeddingRow, FolderRow, PhotoRow, PlaceRow, RootRow
 from indexer.metadata.dates import Precision, Taken
 from indexer.metadata.shots import Shot
 

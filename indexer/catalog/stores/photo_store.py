@@ -19,7 +19,7 @@ from indexer.catalog.stamps import stamp_columns
 from indexer.catalog.stores import embedding_store, frame_store, suggestion_store
 from indexer.catalog.stores.description_store import COLUMNS, columns_of, keep_unread, keywords_of, put_keywords
 from indexer.catalog.stores.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
-from indexer.catalog.tables import FolderRow, PhotoRow
+from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow
 
 if TYPE_CHECKING:
     import numpy as np

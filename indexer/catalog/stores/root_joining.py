@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, insert, select, update
 from indexer.catalog.stores import mount_store, suggestion_store
 from indexer.catalog.stores.photo_store import remove
 from indexer.catalog.stores.root_store import folder_ids, prune_folders, remove_root, root_paths
-from indexer.catalog.tables import FolderRow, PhotoRow, RootRow
+from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow, RootRow
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -16,7 +16,7 @@ from sqlalchemy import LargeBinary, String, delete, exists, func, insert, litera
 from indexer.catalog.database import in_chunks
 from indexer.catalog.records import Root
 from indexer.catalog.stores import mount_store
-from indexer.catalog.tables import FolderRow, PhotoRow, RootRow
+from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow, RootRow
 from indexer.errors import RootError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
-from indexer.catalog.tables import SettingRow
+from indexer.catalog.tables.photo_tables import SettingRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -15,9 +15,9 @@ from sqlalchemy import delete, insert, select, text
 from indexer.catalog.database import fetch_ids, in_chunks
 from indexer.catalog.soundness import sound_floats
 from indexer.catalog.stores.tag_store import tags_of
-from indexer.catalog.tables import ModelRow
+from indexer.catalog.tables.photo_tables import ModelRow
+from indexer.catalog.tables.tag_tables import PhotoTagRow, PromptVectorRow, TagFitRow
 from indexer.catalog.tag_records import Suggestion
-from indexer.catalog.tag_tables import PhotoTagRow, PromptVectorRow, TagFitRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from indexer.catalog.database import IN_LIMIT, in_chunks
-from indexer.catalog.tables import ModelRow, PhotoRow
+from indexer.catalog.tables.photo_tables import ModelRow, PhotoRow
+from indexer.catalog.tables.tag_tables import PhotoTagRow, TagFitRow, TagRow
 from indexer.catalog.tag_records import MODEL, Decision, PhotoTag, TagCounts, TagPath
-from indexer.catalog.tag_tables import PhotoTagRow, TagFitRow, TagRow
 from indexer.errors import TagError
 
 if TYPE_CHECKING:

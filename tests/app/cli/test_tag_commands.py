@@ -23,7 +23,6 @@ def world(tmp_path, monkeypatch):
     world.index()
     (tmp_path / "words.txt").write_text("[colour]\n" + "".join(f"\t{name}\n" for name in NAMES))
     monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
-    monkeypatch.setattr(bootstrap, "Embedder", world._new_embedder)
     monkeypatch.setattr(
         bootstrap.build_services, "__kwdefaults__", {"create": False, "new_embedder": world._new_embedder}
     )

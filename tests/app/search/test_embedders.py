@@ -9,6 +9,7 @@ import pytest
 from app.search.embedders import Embedders, ModelChoice
 from app.search.query import Query
 from clip_model import inference
+from clip_model.numpy_text import text_encoder
 from indexer.embedder import Embedder
 from indexer.errors import ModelError, OtherModelError
 from indexer.watching.retrying import Pauses
@@ -53,7 +54,7 @@ def embedders():
 def test_weights_that_were_replaced_are_not_loaded_under_the_old_fingerprint(weights):
     embedder = Embedder(str(weights), device="cpu", precision="fp32")
     kept = weights.read_bytes()
-    embedder.embed_texts(["a dog"])
+    embedder.load()
     put_other_weights(weights)
     embedder.embed_texts(["a dog"])  # those in memory are what they were
     embedder.unload()
@@ -73,7 +74,23 @@ def test_weights_that_are_replaced_while_they_are_loaded_are_not_used(weights, m
 
     monkeypatch.setattr(inference, "load_encoder", load_and_replace)
     with pytest.raises(OtherModelError):
-        Embedder(str(weights), device="cpu", precision="fp32").embed_texts(["a dog"])
+        Embedder(str(weights), device="cpu", precision="fp32").load()
+
+
+def test_weights_that_are_replaced_while_texts_are_embedded_without_torch_are_not_used(weights, monkeypatch):
+    embedder = Embedder(str(weights))
+    encode = text_encoder.TextEncoder.encode_texts
+
+    def encode_and_replace(self, texts):
+        embeddings = encode(self, texts)
+        put_other_weights(weights)
+        return embeddings
+
+    embedder.embed_texts(["a dog"])
+    monkeypatch.setattr(text_encoder.TextEncoder, "encode_texts", encode_and_replace)
+    with pytest.raises(OtherModelError):
+        embedder.embed_texts(["a dog"])
+    assert not embedder.loaded
 
 
 def test_one_embedder_is_made_for_each_model_and_another_when_its_file_is_replaced(weights, embedders):
@@ -90,7 +107,7 @@ def test_a_library_keeps_the_model_in_memory_when_its_file_is_replaced(own, weig
     own.write("a.png", 1)
     own.sync()
     loaded = embedders.of(own.active)
-    loaded.embed_texts(["a dog"])
+    loaded.load()
     put_other_weights(weights)
     assert embedders.of(own.active) is loaded
     loaded.unload()

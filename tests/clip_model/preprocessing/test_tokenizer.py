@@ -77,10 +77,13 @@ def test_no_text_gives_no_rows():
 
 
 def test_the_vocabulary_is_complete():
-    tokenizer = default_tokenizer()
-    assert len(tokenizer._merges) == VOCABULARY_SIZE - 2 - 512
+    merges = default_tokenizer()._merges
+    ids = {merges._symbol(i): i for i in range(SOT)}
+    assert len(ids) == SOT == VOCABULARY_SIZE - 2
+    pairs = [tuple(ids[symbol] for symbol in line.split(" ")) for line in merges._lines]
+    assert [merges.get(pair) for pair in pairs] == list(range(512, SOT))
     # What lets one pass over a heap equal a rescan after each merge: a symbol is older than every pair it is part of.
-    assert all(left < merged and right < merged for (left, right), merged in tokenizer._merges.items())
+    assert all(left < merged and right < merged for merged, (left, right) in enumerate(pairs, start=512))
 
 
 def rescan(ids, merges):

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from indexer.catalog import database, database_trouble, migrations
 from indexer.catalog.database import open_database, reading, schema_version, writing
-from indexer.catalog.tables import Base
+from indexer.catalog.tables.photo_tables import Base
 from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
 
 pytestmark = pytest.mark.fresh_schema

@@ -8,7 +8,7 @@ from PIL import Image
 from sqlalchemy import update
 
 from indexer.catalog.database import writing
-from indexer.catalog.tables import CompanionRow
+from indexer.catalog.tables.photo_tables import CompanionRow
 from indexer.folders import agreement
 from tests.indexer.dng_sample import dng
 from tests.indexer.worlds import draw

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from indexer.catalog.tables import ExactText
+from indexer.catalog.tables.photo_tables import ExactText
 
 revision = "0002"
 down_revision = "0001"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from indexer.catalog.tables import ExactText
+from indexer.catalog.tables.photo_tables import ExactText
 
 revision = "0003"
 down_revision = "0002"

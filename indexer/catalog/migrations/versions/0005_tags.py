@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from indexer.catalog.tables import ExactText, UtcDateTime
+from indexer.catalog.tables.photo_tables import ExactText, UtcDateTime
 
 revision = "0005"
 down_revision = "0004"

@@ -1,6 +1,6 @@
 """The tables around the embeddings: videos' frames, what could not be embedded, which generations there were.
 
-Declarations only, as in `tables.py`, where the embeddings themselves stand.
+Declarations only, as in `photo_tables.py`, where the embeddings themselves stand.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column
 
-from indexer.catalog.tables import Base, ExactText, UtcDateTime
+from indexer.catalog.tables.declaring import Mapped, mapped_column
+from indexer.catalog.tables.photo_tables import Base, ExactText, UtcDateTime
 
 
 class FrameRow(Base):

@@ -26,7 +26,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from indexer.catalog.tables.declaring import DeclarativeBase, Mapped, mapped_column
 
 RowId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
 
@@ -80,7 +81,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """The ORM base; constraint names are fixed so that migrations can address them."""
+    """The base of all tables; constraint names are fixed so that migrations can address them."""
 
     metadata = MetaData(
         naming_convention={

@@ -1,6 +1,6 @@
 """The tables of tags: what they are called, which photos have them, what was learned of them, and what was exported.
 
-Declarations only, as in `tables.py`; queries live in `tag_store.py`, `suggestion_store.py` and their neighbours.
+Declarations only, as in `photo_tables.py`; queries live in `tag_store.py`, `suggestion_store.py` and their neighbours.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
 
-from indexer.catalog.tables import Base, ExactText, RowId, UtcDateTime
+from indexer.catalog.tables.declaring import Mapped, mapped_column
+from indexer.catalog.tables.photo_tables import Base, ExactText, RowId, UtcDateTime
 
 
 class TagRow(Base):

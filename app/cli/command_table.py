@@ -1,0 +1,53 @@
+"""The commands by name, each imported and made when it is asked for: all of them take longer than a search."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import typer
+
+# Where each command is found, in the order of the help.
+COMMANDS = {
+    "index": "commands.index_command",
+    "watch": "watching.watch_command",
+    "forget": "indexing.forget_command",
+    "search": "searching.search_command",
+    "similar": "searching.similar_command",
+    "tag": "tag_commands.tag_command",
+    "import": "importing.import_command",
+    "export": "exporting.export_command",
+    "status": "commands.status_command",
+    "serve": "commands.serve_command",
+    "demo": "commands.demo_command",
+    "doctor": "commands.doctor_command",
+    "tags": "tag_editing.tags_app",
+}
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name, each imported and made when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            module, found = COMMANDS[name].split(".")
+            self._made[name] = _made(name, getattr(importlib.import_module(f"app.cli.{module}"), found))
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+def _made(name: str, found: Any) -> Any:
+    """What Typer makes of a function, or of a group of them."""
+    group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    if isinstance(found, typer.Typer):
+        group.add_typer(found, name=name)
+        return typer.main.get_group(group).commands[name]
+    group.command(name)(found)
+    return typer.main.get_command(group)

@@ -1,0 +1,1 @@
+"""The tables of the database: declarations, and what makes tables of them."""

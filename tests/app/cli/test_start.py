@@ -1,0 +1,91 @@
+"""What a command imports: less than a search takes, since every one of them waits for it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.cli import commands
+from app.cli.command_table import COMMANDS, Commands
+from tests.indexer.worlds import World
+
+ROOT = Path(__file__).parents[3]
+RUN = """
+import sys
+from app.launch import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+for name in {unwanted!r}:
+    if name in sys.modules:
+        print("imported:", name)
+"""
+
+
+def imported(*arguments, unwanted):
+    """Which of the modules a command imports, and what else it prints."""
+    code = RUN.format(unwanted=unwanted)
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    lines = done.stdout.splitlines()
+    found = [line.removeprefix("imported: ") for line in lines if line.startswith("imported: ")]
+    return found, [line for line in lines if not line.startswith("imported: ")]
+
+
+def test_the_version_is_told_by_next_to_nothing():
+    unwanted = ["torch", "faiss", "sqlalchemy", "numpy", "pydantic", "typer", "rich", "PIL"]
+    found, lines = imported("--version", unwanted=unwanted)
+    assert found == []
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"]])
+def test_help_needs_no_library(arguments):
+    found, lines = imported(*arguments, unwanted=["torch", "faiss", "gradio", "fastapi", "alembic"])
+    assert found == []
+    assert any("search" in line for line in lines)
+
+
+def test_help_for_a_search_needs_neither_numpy_nor_sqlalchemy():
+    assert imported("search", "--help", unwanted=["sqlalchemy", "numpy", "PIL", "lxml"])[0] == []
+
+
+def test_a_search_for_words_needs_no_torch(tmp_path, tiny_model_path, monkeypatch):
+    world = World(tmp_path, tiny_model_path)
+    world.write("a.png", 1)
+    world.sync()
+    world.library.catalog.close()
+    monkeypatch.setenv("PICSIFT_MIN_RELEVANCE", "0")
+    unwanted = [
+        "torch",
+        "gradio",
+        "fastapi",
+        "alembic",
+        "rich.table",
+        "lxml",
+        "app.tagging.tagging_service",
+        "av",
+        "filelock",
+        "pathspec",
+    ]
+    found, lines = imported("search", "a", "dog", "--library", world.library_folder, unwanted=unwanted)
+    assert found == []
+    assert [line.split("\t")[1] for line in lines] == [str(world.photos / "a.png")]
+
+
+def test_each_command_is_made_when_it_is_asked_for():
+    made = Commands()
+    assert list(made) == list(COMMANDS)
+    assert made["search"] is made["search"]
+    assert made["search"].name == "search"
+    assert made.get("no-such-command") is None
+    assert {name: command.name for name, command in made.items()} == {name: name for name in COMMANDS}
+    assert {"accept", "reject"} <= set(made["tags"].commands)
+
+
+def test_the_program_offers_the_commands_of_the_table():
+    import typer
+
+    assert list(typer.main.get_command(commands.app).commands) == list(COMMANDS)

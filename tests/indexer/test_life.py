@@ -146,7 +146,9 @@ class LifeMachine(RuleBasedStateMachine):
             self.life.move(source, to)
         self.sync_and_compare()
         # In the place of another photo, behind the scan's back, it is that photo with another picture.
-        if source in before and to not in before and source not in self.life.files:
+        # A root that is empty by now may be an unplugged drive, whose photos do not move.
+        left = any(root == source[0] for root, _ in self.life.files)
+        if left and source in before and to not in before and source not in self.life.files:
             hashes = [photo.content_hash for photo in before.values()]
             if hashes.count(before[source].content_hash) == 1:  # of copies any may be the one that moved
                 assert self.life.photos()[to].id == before[source].id

@@ -149,10 +149,11 @@ class LifeMachine(RuleBasedStateMachine):
         # A root that is empty by now may be an unplugged drive, whose photos do not move.
         left = any(root == source[0] for root, _ in self.life.files)
         if left and source in before and to not in before and source not in self.life.files:
-            hashes, now = [photo.content_hash for photo in before.values()], self.life.photos()[to]
             # Of copies any may be the one that moved, and one that was written anew before is another picture.
-            if hashes.count(before[source].content_hash) == 1 and now.content_hash == before[source].content_hash:
-                assert now.id == before[source].id
+            after, content = self.life.photos(), before[source].content_hash
+            copies = [[photo.content_hash for photo in photos.values()].count(content) for photos in (before, after)]
+            if copies == [1, 1] and after[to].content_hash == content:
+                assert after[to].id == before[source].id
 
     @rule()
     def restart(self):

@@ -11,6 +11,26 @@ load_profile()
 if "PYTEST_XDIST_WORKER" in os.environ:  # before torch and FAISS are loaded, and for every process that is started
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many workers as cores would wait for one another's threads
 
+LONGEST = (
+    "app/web/page/test_browser.py",
+    "indexer/watching/test_daemon.py",
+    "indexer/test_life.py",
+    "indexer/catalog/test_database.py",
+    "app/cli/test_commands.py",
+    "app/cli/test_watching.py",
+    "app/web/page/test_keeping_up.py",
+    "indexer/vectors/test_index.py",
+    "indexer/test_hostile.py",
+    "indexer/test_kill.py",
+)
+"""Files that take a worker longest, the longest first."""
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with them: a worker that comes to one last would keep the other waiting."""
+    first = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path, len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def kept_workers():

@@ -48,7 +48,8 @@ def gate(tmp_path):
 
     def run(selected, *how):
         outcomes = tmp_path / "outcomes"
-        options = {"cwd": tmp_path, "env": {"PYTHONPATH": str(ROOT)}, "capture_output": True, "text": True}
+        env = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # a start is what all of this costs
+        options = {"cwd": tmp_path, "env": env, "capture_output": True, "text": True}
         chosen = ["-p", "tests.outcomes", f"--outcomes={outcomes}", "-k", selected, *how]
         subprocess.run([*PYTEST, *chosen], **options, check=False)
         verdict = [sys.executable, str(ROOT / ".ci" / "verdict.py"), str(outcomes), *PYTEST]
@@ -91,7 +92,7 @@ def test_what_stops_the_gate(gate, selected, status, words):
     ],
 )
 def test_workers_stop_it_for_the_same(gate, selected, status, lines):
-    returned, printed = gate(selected, "-n", "2")
+    returned, printed = gate(selected, "-p", "xdist", "-n", "2")
     assert returned == status, printed
     said = [line for line in printed.splitlines() if line.startswith(("FLAKY", "BROKEN", "SKIPPED"))]
     assert len(said) == len(lines) and all(map(str.startswith, said, lines)), printed

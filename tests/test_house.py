@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parents[1]
 ORDER = ["clip_model", "indexer", "app"]
 LARGEST_FILE = 250
@@ -276,6 +278,14 @@ def test_every_command_stands_in_the_readme_and_has_help():
     for name, command in commands.items():
         assert f"picsift {name}" in readme
         assert command.help
+
+
+def test_the_longest_tests_are_there_and_begin_first(request):
+    longest = [ROOT / "tests" / name for name in LONGEST]
+    assert all(path.is_file() for path in longest)
+    files = list(dict.fromkeys(item.path for item in request.session.items))
+    asked = [path for path in longest if path in files]
+    assert files[: len(asked)] == asked
 
 
 @pytest.mark.parametrize("path", modules("tests"), ids=lambda path: str(path.relative_to(ROOT)))

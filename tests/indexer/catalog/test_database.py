@@ -1,5 +1,6 @@
 """Opening the library's database: made, upgraded, refused, and explained."""
 
+import json
 import os
 import re
 import resource
@@ -104,45 +105,51 @@ def test_migrations_run_from_a_package_in_a_folder_with_a_percent_sign(tmp_path)
     assert done.stdout.strip().startswith(str(site))
 
 
-def open_at_once(folders, processes):
-    """Many processes open the same libraries in the same order; gives what each wrote to standard error."""
-    command = [sys.executable, "-c", OPEN, *map(str, folders)]
-    children = [subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True) for _ in range(processes)]
-    for child in children:
-        assert child.stdout.readline() == "ready\n"
-    for child in children:
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    return [(child.communicate(timeout=120)[1], child.returncode) for child in children]
-
-
 OPEN = """
+import json
 import sys
-import threading
-import time
-from contextlib import closing
+import traceback
 from pathlib import Path
 from sqlalchemy import text
 import indexer.catalog.migrations  # what takes time is loaded before the race begins
 from indexer.catalog.database import writing
 from indexer.library import open_library
 print("ready", flush=True)
-sys.stdin.readline()
-for folder in sys.argv[1:]:
-    catalog = open_library(Path(folder), create=True).catalog
-    with writing(catalog.engine) as connection:
-        connection.execute(text("UPDATE settings SET value = value"))
-    catalog.close()
+for line in sys.stdin:
+    try:
+        for folder in json.loads(line):
+            catalog = open_library(Path(folder), create=True).catalog
+            with writing(catalog.engine) as connection:
+                connection.execute(text("UPDATE settings SET value = value"))
+            catalog.close()
+        print("done", flush=True)
+    except Exception:
+        print(repr(traceback.format_exc()), flush=True)
 """
 
 
+@pytest.fixture(scope="module")
+def others():
+    """Four processes, each of which opens the libraries that a line names, in their order; then it says so."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    processes = [subprocess.Popen([sys.executable, "-c", OPEN], **pipes) for _ in range(4)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
+    yield processes
+    for process in processes:
+        rest, _ = process.communicate(timeout=120)
+        assert (rest, process.returncode) == ("", 0)
+
+
 @pytest.mark.parametrize("version", range(database.SCHEMA_VERSION))
-def test_processes_may_make_or_upgrade_a_library_at_once(tmp_path, version):
+def test_processes_may_make_or_upgrade_a_library_at_once(tmp_path, others, version):
     """Version 0 is a new library."""
     folders = [tmp_path / f"library-{number}" for number in range(12)]
     for folder in folders if version else ():
         make_old(folder, version)
-    assert open_at_once(folders, processes=4) == [("", 0)] * 4
+    for process in others:
+        process.stdin.write(json.dumps([*map(str, folders)]) + "\n")
+        process.stdin.flush()
+    assert [process.stdout.readline() for process in others] == ["done\n"] * 4
     for folder in folders:
         with reading(open_database(folder)) as connection:
             assert schema_version(connection) == database.SCHEMA_VERSION

@@ -417,7 +417,7 @@ def test_trouble_that_passes_is_waited_for_wherever_it_is_met(world, monkeypatch
 
         return first_refused
 
-    options = {"pauses": Pauses(first_s=0.02, longest_broken_s=0.02)}
+    options = {"pauses": Pauses(first_s=0.02, longest_broken_s=0.02), "settle_ms": 40}
     if where == "watcher":
         monkeypatch.setattr(Watcher, "check", meet(Watcher.check))
     if where == "model":

@@ -1,5 +1,6 @@
 """The page in a real browser: headless Chromium, over a real library embedded by a tiny random CLIP."""
 
+import base64
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -66,14 +67,15 @@ def test_more_results_follow_until_there_are_none(page):
 def test_a_picture_dropped_anywhere_is_searched_by_and_mixes_with_words(page, request, library):
     picture = library.settings.library.parent / "photos" / "coffee.png"
     page.evaluate(
-        """async (bytes) => {
+        """async (text) => {
             const carried = new DataTransfer();
-            carried.items.add(new File([new Uint8Array(bytes)], "coffee.png", {type: "image/png"}));
+            const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+            carried.items.add(new File([bytes], "coffee.png", {type: "image/png"}));
             for (const kind of ["dragenter", "dragover", "drop"])
                 document.body.dispatchEvent(
                     new DragEvent(kind, {dataTransfer: carried, bubbles: true, cancelable: true}));
         }""",
-        list(picture.read_bytes()),
+        base64.b64encode(picture.read_bytes()).decode(),
     )
     page.wait_for_selector(".asked")
     assert page.inner_text(".asked figcaption") == "Photos like your picture"
@@ -89,12 +91,13 @@ def test_a_picture_dropped_anywhere_is_searched_by_and_mixes_with_words(page, re
 def test_a_picture_that_is_pasted_is_searched_by(page, library):
     picture = library.settings.library.parent / "photos" / "coffee.png"
     page.evaluate(
-        """(bytes) => {
+        """(text) => {
             const carried = new DataTransfer();
-            carried.items.add(new File([new Uint8Array(bytes)], "coffee.png", {type: "image/png"}));
+            const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+            carried.items.add(new File([bytes], "coffee.png", {type: "image/png"}));
             document.body.dispatchEvent(new ClipboardEvent("paste", {clipboardData: carried, bubbles: true}));
         }""",
-        list(picture.read_bytes()),
+        base64.b64encode(picture.read_bytes()).decode(),
     )
     page.wait_for_selector(".asked")
     assert page.locator(".tile img").first.get_attribute("alt") == "coffee.png"

@@ -2,13 +2,16 @@
 
 import importlib.metadata
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
     """Run the command line; the version alone is told without it."""
     if sys.argv[1:] == ["--version"]:
-        sys.stdout.write(f"{importlib.metadata.version('picsift')}\n")
-        return
+        with suppress(OSError):  # nobody reads it; what follows says so as all commands do
+            sys.stdout.write(f"{importlib.metadata.version('picsift')}\n")
+            sys.stdout.flush()
+            return
     try:
         from app.cli.commands import main as run
     except KeyboardInterrupt:

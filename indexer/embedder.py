@@ -1,7 +1,6 @@
 """The one importer of clip_model: pictures and texts to embeddings, the model loaded when it is first needed.
 
 Until then it answers what the weights file says of itself (dimension, fingerprint), and embeds texts, without torch.
-
 Legend: n items, s image size, d dimension of the embeddings.
 """
 
@@ -9,8 +8,9 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from clip_model.numpy_text.text_encoder import TextEncoder
 
 Pixels = NDArray[np.uint8]
-
-
 FEW_TEXTS = 1_000  # that NumPy embeds before torch would have been imported and done with them
+FEW_CALLS = 100  # of a process, until torch is loaded beside them; one that ends meanwhile could crash on that
+kept_model = kept  # for those who may not import clip_model
 _ANYWHERE = (("auto", "cpu"), ("auto", "fp32"))  # devices and precisions that NumPy's float32 on the CPU is one of
 
 
@@ -40,11 +40,6 @@ class Chosen(NamedTuple):
 
     embedder: Embedder
     asked: bool
-
-
-def kept_model(fingerprint: str) -> str | None:
-    """The name of the model that comes with picsift and has these weights; None where none has."""
-    return kept(fingerprint)
 
 
 class Embedder:
@@ -61,21 +56,19 @@ class Embedder:
         Raises:
             ModelError: there is no such model.
         """
-        try:
+        with _told():
             self._info: ModelInfo = resolve(model)
-        except (ValueError, OSError) as error:
-            raise ModelError(_sentence(error)) from error
         self._wanted = (device, precision)
         self._lock, self._starting, self._text_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._loading: Future[None] | None = None
+        self._asked_lightly = 0
 
     @property
     def is_current(self) -> bool:
         """Whether the model's file still is what it was when this was made."""
-        try:
+        with suppress(ValueError, OSError):
             return resolve(self._info.name).fingerprint == self.fingerprint
-        except (ValueError, OSError):
-            return False
+        return False
 
     @property
     def name(self) -> str:
@@ -103,6 +96,11 @@ class Embedder:
         return "_encoder" in self.__dict__
 
     @property
+    def holds_memory(self) -> bool:
+        """Whether there is something to unload."""
+        return self.loaded or "_light" in self.__dict__
+
+    @property
     def loading(self) -> bool:
         """Whether the model is being loaded by a thread of its own."""
         return self._loading is not None and not self._loading.done()
@@ -122,7 +120,7 @@ class Embedder:
         with self._starting, self._lock:
             self._loading = None
             self.__dict__.pop("_encoder", None)
-            self.__dict__.pop("_light", None)
+        self._let_go_of_light()
         gc.collect()
         memory.give_back()
 
@@ -136,12 +134,10 @@ class Embedder:
             return self.device, self.precision
         from clip_model.precision import choose_device, choose_precision, precision_name
 
-        device, precision = self._wanted
-        try:
-            chosen = choose_device(device)
-            return str(chosen), precision_name(choose_precision(precision, chosen))
-        except ValueError as error:
-            raise ModelError(_sentence(error)) from error
+        with _told():
+            device = choose_device(self._wanted[0])
+            precision = choose_precision(self._wanted[1], device)
+        return str(device), precision_name(precision)
 
     @property
     def prepare(self) -> Callable[[Image.Image], Pixels]:
@@ -182,53 +178,57 @@ class Embedder:
         """Embeddings of texts: (n, d) float32, unit length; a few need no loaded model if NumPy runs its text tower."""
         texts = list(texts)
         if not self.loaded and len(texts) <= FEW_TEXTS and (encoder := self._text_encoder()) is not None:
+            self._require_current()  # its weights are read as they are needed, where they were
             embeddings = encoder.encode_texts(texts)
-            self._require_current()  # its weights are read as they are needed
+            self._require_current()
             return embeddings
         return self._ready().encode_texts(texts)
 
     def _load(self, loading: Future[None]) -> None:
         try:
-            self._ready()
-        except ModelError:
-            pass  # whoever needs the model meets it again, and says so
+            with suppress(ModelError):  # whoever needs the model meets it again, and says so
+                self._ready()
         finally:
             loading.set_result(None)
 
     def _ready(self) -> Encoder:
         with self._lock:
             encoder = self._encoder
-        self.__dict__.pop("_light", None)
+        self._let_go_of_light()
         return encoder
+
+    def _let_go_of_light(self) -> None:
+        with self._text_lock:  # else one that is just being made would stay
+            self.__dict__.pop("_light", None)
 
     def _text_encoder(self) -> TextEncoder | None:
         """What embeds texts without torch; None where another device or precision is asked for, or it cannot."""
         if any(wanted not in known for wanted, known in zip(self._wanted, _ANYWHERE, strict=True)):
             return None
         with self._text_lock:
+            self._asked_lightly += 1
+            if self._asked_lightly > FEW_CALLS:
+                self.warm()  # a process that asks on: torch is the quicker once it is there
             return self._light
 
     @cached_property
     def _light(self) -> TextEncoder | None:
         self._require_current()
-        try:
+        with _told():
             from clip_model.numpy_text.text_encoder import open_text_encoder
 
-            return open_text_encoder(self._info.path)
-        except (ValueError, OSError, MemoryError) as error:
-            raise ModelError(_sentence(error)) from error
+            encoder = open_text_encoder(self._info.path)
+        self._require_current()
+        return encoder
 
     @cached_property
     def _encoder(self) -> Encoder:
         """The model of the bytes that have this fingerprint: asked before they are loaded, and after."""
         self._require_current()
-        device, precision = self._wanted
-        try:
+        with _told():
             from clip_model.inference import load_encoder
 
-            encoder = load_encoder(self._info.path, device=device, precision=precision)
-        except (ValueError, OSError, ImportError, MemoryError) as error:
-            raise ModelError(_sentence(error)) from error
+            encoder = load_encoder(self._info.path, device=self._wanted[0], precision=self._wanted[1])
         self._require_current()
         return encoder
 
@@ -241,5 +241,10 @@ class Embedder:
             )
 
 
-def _sentence(error: Exception) -> str:
-    return str(error).rstrip(".") + "."
+@contextmanager
+def _told() -> Iterator[None]:
+    """Have what clip_model raises be a ModelError of one sentence."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError, MemoryError) as error:
+        raise ModelError(str(error).rstrip(".") + ".") from error

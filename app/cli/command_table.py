@@ -20,7 +20,7 @@ COMMANDS = {
     "serve": "commands.serve_command",
     "demo": "commands.demo_command",
     "doctor": "commands.doctor_command",
-    "tags": "tag_editing.tags_app",
+    "tags": "tag_commands.tags_app",
 }
 
 

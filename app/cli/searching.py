@@ -1,6 +1,8 @@
 """`picsift search` and `picsift similar`: from options to a query, from a result to what is printed."""
 
+import importlib
 import os
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from app.search.language.filter_group import merge
 from app.search.language.parsing import parse
 
 LISTING = Listing()
+_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 @exits.reported
@@ -86,5 +89,12 @@ def similar_command(
 
 
 def _compute_on_one_core() -> None:
-    """NumPy's products, before it is imported: those of one short text are over before a second core has woken up."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    """NumPy's products: those of one short text are over before a second core has woken up.
+
+    Its library reads the variable as it is loaded, and nothing else shall: neither torch's nor that of other processes.
+    """
+    if _THREADS in os.environ or "numpy" in sys.modules:
+        return
+    os.environ[_THREADS] = "1"
+    importlib.import_module("numpy")
+    del os.environ[_THREADS]

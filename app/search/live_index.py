@@ -74,13 +74,14 @@ class LiveIndex:
     def open_meanwhile(self, model: ModelRecord) -> None:
         """Have an index that is not open yet read by a thread of its own, while the caller embeds what it looks for.
 
-        What goes wrong is raised to whoever asks for the index.
+        What goes wrong is raised to whoever asks for the index, and nobody waits for the thread: a command that has
+        said what is wrong ends.
         """
         if self._index is None and not self._lock.locked():
-            threading.Thread(target=self._open_quietly, args=(model,), name="index").start()
+            threading.Thread(target=self._open_quietly, args=(model,), name="index", daemon=True).start()
 
     def _open_quietly(self, model: ModelRecord) -> None:
-        with suppress(PicsiftError):
+        with suppress(Exception):
             self.index(model)
 
     def _is_of_this_generation(self, index: VectorIndex, model: ModelRecord) -> bool:

@@ -31,6 +31,7 @@ class Resting:
         self._rest_s, self._longest_s, self._give_back = rest_s, longest_s, give_back
         self._first = self._last = 0.0  # when an answer ended, since memory was given back
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # of the timer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one on, and note when it ended."""
@@ -43,9 +44,9 @@ class Resting:
     def _ended(self) -> None:
         loop = asyncio.get_running_loop()
         self._last = loop.time()
-        if self._timer is None:
+        if self._timer is None or self._loop is not loop:
             self._first = self._last
-            self._timer = loop.call_later(self._rest_s, self._look, loop)
+            self._loop, self._timer = loop, loop.call_later(self._rest_s, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give back, or look again when there may have been a rest."""

@@ -68,7 +68,7 @@ def _patient_threads() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[_WAITING]
+        os.environ.pop(_WAITING, None)
 
 
 def _broken(error: ImportError) -> PicsiftError:
@@ -204,28 +204,31 @@ class VectorRows:
 
 def _search_store(store: Any, places: Ids, queries: Floats, k: int, total: int, selector: Any) -> list[Found]:
     fetch = min(total, k + _TIE_SLACK)
-    _set_threads(len(queries) * total * store.d)
-    scores, rows = store.search(queries, fetch, params=selector)
     found = []
-    for query in range(len(queries)):
-        got, at, width = scores[query], rows[query], fetch
-        while width < total and got[-1] == got[k - 1]:  # a tie runs on past what was fetched: the lowest ids may too
-            width = min(total, width * 4)
-            wider, wider_rows = store.search(queries[query : query + 1], width, params=selector)
-            got, at = wider[0], wider_rows[0]
-        found.append(best(places[at], got, k))
+    with _threads_for(len(queries) * total * store.d):
+        scores, rows = store.search(queries, fetch, params=selector)
+        for query in range(len(queries)):
+            got, at, width = scores[query], rows[query], fetch
+            while width < total and got[-1] == got[k - 1]:  # a tie runs on past the fetched: the lowest ids may too
+                width = min(total, width * 4)
+                wider, wider_rows = store.search(queries[query : query + 1], width, params=selector)
+                got, at = wider[0], wider_rows[0]
+            found.append(best(places[at], got, k))
     return found
 
 
-@functools.cache
-def _all_threads() -> int:
-    return int(load_faiss().omp_get_max_threads())
-
-
-def _set_threads(products: int) -> None:
-    """Choose how many threads FAISS uses for this thread's next search, of so many multiply-adds."""
-    most = _all_threads()  # asked before the first change
-    load_faiss().omp_set_num_threads(1 if products <= _FEW_PRODUCTS else most)
+@contextmanager
+def _threads_for(products: int) -> Iterator[None]:
+    """Within it FAISS uses one thread for few multiply-adds, else as many as it does anyway."""
+    faiss, few = load_faiss(), products <= _FEW_PRODUCTS
+    usual = faiss.omp_get_max_threads()  # of the thread that calls
+    if few:
+        faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        if few:
+            faiss.omp_set_num_threads(usual)
 
 
 def best(ids: Ids, scores: Floats, k: int) -> Found:

@@ -244,7 +244,7 @@ class Daemon:
             self._on_batch(report)
 
     def _maybe_unload(self, now: float) -> None:
-        if self._unload_s and self._embedder.loaded and now - self._last_work >= self._unload_s:
+        if self._unload_s and self._embedder.holds_memory and now - self._last_work >= self._unload_s:
             places.unload()
             self._embedder.unload()
             logger.info("the model has left the memory until it is needed again")

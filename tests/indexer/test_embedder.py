@@ -1,5 +1,7 @@
 """The embedder: cheap until it is needed, and then the model's own numbers."""
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 
 from clip_model import load_encoder
+from indexer import embedder as embedder_module
 from indexer.embedder import Embedder
 from indexer.errors import ModelError
 
@@ -125,3 +128,33 @@ def test_a_model_that_cannot_be_loaded_is_said_to_whoever_waits(tiny_model_path,
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError, match=r"cut\.safetensors"):
         Embedder(str(path)).load()
+
+
+def test_a_file_cut_short_while_texts_are_embedded_is_told(tmp_path, tiny_model_path):
+    """It is mapped: to read beyond its end would end the process."""
+    model = shutil.copyfile(tiny_model_path, tmp_path / "model.safetensors")
+    embedder = Embedder(str(model))
+    embedder.embed_texts(["a dog"])
+    os.truncate(model, 1000)
+    with pytest.raises(ModelError, match="is not the model that it was"):
+        embedder.embed_texts(["a cat"])
+
+
+def test_a_process_that_asks_on_gets_torch(tiny_model_path, monkeypatch):
+    monkeypatch.setattr(embedder_module, "FEW_CALLS", 3)
+    embedder = Embedder(str(tiny_model_path), precision="fp32")
+    for number in range(3):
+        embedder.embed_texts([f"text {number}"])
+    assert embedder.holds_memory and not embedder.loaded and not embedder.loading
+    first = embedder.embed_texts(["a dog"])
+    assert embedder.load()
+    assert np.allclose(embedder.embed_texts(["a dog"]), first, atol=1e-4)
+    assert "_light" not in embedder.__dict__
+
+
+def test_unloading_lets_go_of_what_embeds_without_torch(tiny_model_path):
+    embedder = Embedder(str(tiny_model_path))
+    embedder.embed_texts(["a dog"])
+    assert embedder.holds_memory
+    embedder.unload()
+    assert not embedder.holds_memory

@@ -1,5 +1,6 @@
 """What a command imports: less than a search takes, since every one of them waits for it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +83,33 @@ def test_each_command_is_made_when_it_is_asked_for():
     assert made["search"].name == "search"
     assert made.get("no-such-command") is None
     assert {name: command.name for name, command in made.items()} == {name: name for name in COMMANDS}
-    assert {"accept", "reject"} <= set(made["tags"].commands)
+
+
+def test_the_group_of_tags_is_whole_in_a_new_process():
+    code = "from app.cli.command_table import Commands; print(*Commands()['tags'].commands)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [
+        "accept",
+        "reject",
+        "undecide",
+        "rename",
+        "merge",
+        "delete",
+        "classifier",
+        "list",
+        "show",
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_a_version_that_nobody_reads_is_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-m", "app.launch", "--version"], stdout=nobody, stderr=subprocess.PIPE, check=False
+        )
+    assert b"Traceback" not in done.stderr
 
 
 def test_the_program_offers_the_commands_of_the_table():

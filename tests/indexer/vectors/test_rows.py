@@ -25,7 +25,7 @@ def test_few_rows_wake_no_thread_and_many_do():
     code = (
         "import os, numpy as np\n"
         "from indexer.vectors import rows\n"
-        "rows._all_threads = lambda: 4\n"
+        "rows.load_faiss().omp_set_num_threads(4)\n"
         "def threads_after(count):\n"
         "    store = rows.VectorRows(512)\n"
         "    store.put(np.arange(count), np.zeros((count, 512), np.float16))\n"

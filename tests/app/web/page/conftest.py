@@ -29,7 +29,7 @@ def library(tmp_path_factory, tiny_model_path):
     shutil.copyfile(folder / "photos" / "plain07.png", folder / "photos" / "another.png")
     settings = Settings(library=folder / "library", model=str(tiny_model_path), device="cpu")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.bootstrap.plain_names", tuple)  # random weights know no relevance
+        patch.setattr("app.bootstrap._plain_names", tuple)  # random weights know no relevance
         services = build_services(settings, create=True)
     sync(services.library, services.embedder, [folder / "photos"], workers=1, batch_size=16, max_pixels=50_000_000)
     yield services

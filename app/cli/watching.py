@@ -77,11 +77,11 @@ def watch_command(
     if not wanted and not settings.library.exists():
         exits.usage(NO_FOLDER)
     with closing(build_services(settings, create=bool(wanted))) as services:
-        if not wanted and not services.library.catalog.root_folders():
+        if not wanted and not services.library.catalog.root_paths():
             exits.usage(NO_FOLDER)
         with exits.stop_on_signal() as stop:
             add_folders(services, wanted, stop)
-            log.info("following %s", ", ".join(map(printable, services.library.catalog.root_folders())))
+            log.info("following %s", ", ".join(printable(root.path) for root in services.library.catalog.root_paths()))
             follow(services, stop, command="watch", on_batch=_show_json if json else _show)
         if services.embedder.loading:  # Python would wait for it, or crash on it
             services.close()

@@ -85,10 +85,6 @@ class Catalog(ModelCatalog):
         found = self._read(root_store.root_paths)
         return sorted((RootPath(*item) for item in found.items()), key=lambda root: root.path)
 
-    def root_folders(self) -> list[Path]:
-        """Give the folders of the roots alone, which is quick."""
-        return sorted(self._read(root_store.root_paths).values())
-
     def mounts(self, root_id: int) -> set[str]:
         """Give the folders of a root that were drives or shares when it was last looked at."""
         return self._read(mount_store.mounts, root_id)
@@ -108,6 +104,10 @@ class Catalog(ModelCatalog):
     def has_at_least(self, root_id: int, count: int) -> bool:
         """Say whether a root has so many photos, which is quick where that is few."""
         return self._read(root_store.has_at_least, root_id, count)
+
+    def present_below(self, root_id: int, subfolder: str) -> int:
+        """Count the photos of a folder of a root, and below it, that were there when they were last looked for."""
+        return self._read(root_store.present_below, root_id, subfolder)
 
     def note_scan(self, root_id: int, problem: str | None) -> None:
         """Keep that a root was looked at now, and what was wrong with it."""

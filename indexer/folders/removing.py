@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.catalog.records import KnownPhoto
 from indexer.folders.looking import Looked, advice
+from indexer.folders.mounts import holds, is_mount
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
@@ -66,13 +67,19 @@ def settle_absences(
     now = datetime.now(UTC)
     roots: dict[int, Path] = {}
     missing: defaultdict[int, list[KnownPhoto]] = defaultdict(list)
-    for one in looked:
+    all_looked = list(looked)
+    for one in all_looked:
         if out_of_reach := [photo.id for photo in (*one.changes.unreachable, *one.changes.vanished)]:
             library.catalog.mark_missing(out_of_reach, now)
         roots[one.root.id] = one.root.path
         missing[one.root.id] += one.changes.missing
     unused, removed = list[str](), 0
     for root_id, gone in missing.items():
+        if not gone:
+            continue
+        if not allowed:
+            of_root = [one for one in all_looked if one.root.id == root_id]
+            gone = _without_drives(library, of_root, gone, messages)
         if not gone:
             continue
         lately = removals.lately(root_id)
@@ -89,6 +96,44 @@ def settle_absences(
         removals.note(root_id, len(gone))
         removed += len(gone)
     return unused, removed
+
+
+def _without_drives(
+    library: Library, looked: Sequence[Looked], gone: list[KnownPhoto], messages: list[str]
+) -> list[KnownPhoto]:
+    """Leave out photos of drives in whose place others may be: mark them, and say so.
+
+    A place where a drive is mounted shows what lies on it, and nothing of which drive that is. So of the photos that
+    were there at the last look no more than LARGEST_SHARE goes at once; and those that were not there then go only
+    where at least as many of them have come back: then it is their drive, on which the others are deleted.
+    """
+    root, catalog = looked[0].root, library.catalog
+    places = catalog.mounts(root.id) | ({""} if is_mount(root.path) else set())
+    groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
+    for photo in gone:
+        groups[_place(photo.path, places)].append(photo)
+    again = Counter(_place(photo.path, places) for one in looked for photo in one.changes.found_again)
+    believed = groups.pop(None, [])
+    for place, photos in groups.items():
+        before, now = [p for p in photos if p.missing], [p for p in photos if not p.missing]
+        kept = before if len(before) > again[place] else []
+        # A root as a whole has its own guard.
+        if place and now and len(now) > LARGEST_SHARE * catalog.present_below(root.id, place):
+            kept = kept + now
+        if kept:
+            catalog.mark_missing([photo.id for photo in kept], datetime.now(UTC))
+            messages.append(
+                f"{len(kept):,} photos of {root.path / (place or '')} are not there: another drive may be in the place "
+                f"of theirs. They are kept. {advice(root.path)}"
+            )
+        held = {photo.id for photo in kept}
+        believed += [photo for photo in photos if photo.id not in held]
+    return believed
+
+
+def _place(path: str, places: Collection[str]) -> str | None:
+    """The innermost of some places that holds a path; None where none does."""
+    return max((place for place in places if not place or holds(place, path)), key=len, default=None)
 
 
 def _kept(root: Path, gone: int, before: int, lately: int, passed_over: int, *, too_many: bool) -> str:

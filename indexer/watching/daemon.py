@@ -159,7 +159,7 @@ class Daemon:
     def _follow(self) -> None:
         """Follow the roots that the library knows by now; another process may have added some."""
         try:
-            self._roots = self._library.catalog.root_folders()
+            self._roots = [root.path for root in self._library.catalog.root_paths()]
         except NewerLibraryError:
             raise
         except LibraryError:  # busy, or there is no file to be had for it at the moment: the next look will tell

@@ -59,6 +59,15 @@ def has_at_least(connection: Connection, root_id: int, count: int) -> bool:
     return connection.execute(select(func.count()).select_from(some)).scalar_one() >= count
 
 
+def present_below(connection: Connection, root_id: int, subfolder: str) -> int:
+    """Count the photos of a folder of a root, and of those below it, that were there when they were last looked for."""
+    folders = list(folders_below(connection, root_id, subfolder))
+    there = select(func.count()).select_from(PhotoRow).where(PhotoRow.missing_since.is_(None))
+    return sum(
+        connection.execute(there.where(PhotoRow.folder_id.in_(some))).scalar_one() for some in in_chunks(folders)
+    )
+
+
 def folders_below(connection: Connection, root_id: int, subfolder: str) -> dict[int, str]:
     """Give the paths of a root's folders by their numbers: of all, or of a folder and those below it.
 

@@ -114,9 +114,9 @@ def test_folders_are_added_when_no_other_process_writes_any_more(world, monkeypa
     with lock():
         adding.start()
         wait_until(lambda: len(asked) > 2, "it asks for the lock again and again")
-        assert more not in services.library.catalog.root_folders()
+        assert more not in [root.path for root in services.library.catalog.root_paths()]
     adding.join(LONG_S)
-    assert more in services.library.catalog.root_folders()
+    assert more in [root.path for root in services.library.catalog.root_paths()]
 
 
 def test_told_to_stop_it_waits_for_no_other_process(world, monkeypatch):
@@ -125,7 +125,7 @@ def test_told_to_stop_it_waits_for_no_other_process(world, monkeypatch):
     monkeypatch.setattr(stop, "wait", lambda seconds: stop.set())
     with services.library.writer_lock():
         watching.add_folders(services, [world.photos.parent], stop)
-        assert services.library.catalog.root_folders() == [world.photos]
+        assert [root.path for root in services.library.catalog.root_paths()] == [world.photos]
 
 
 @pytest.mark.parametrize("args", [["watch"], ["watch", "--print"]])

@@ -1,10 +1,11 @@
 """The guard against losing a large share of a root: per root, over a whole run and over a daemon's latest ones."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
-from indexer.folders import removing
+from indexer.folders import looking, removing
 from indexer.folders.removing import Removals
 from tests.indexer.following import following, wait_until
 
@@ -133,3 +134,98 @@ def test_an_unplugged_root_that_is_taken_over_keeps_its_photos_also_where_remova
     assert (report.unchanged, report.messages) == (8, [])
     (drive / "0.png").unlink()  # an ordinary folder, for all that is known now
     assert world.sync().removed == 1
+
+
+@pytest.fixture
+def bay(world, monkeypatch):
+    """Twelve photos on the disk, and a place for drives: what lies in the folder is what is plugged in."""
+    real = looking.scan
+
+    def scanning(root, *below, **options):
+        return replace(real(root, *below, **options), mounts=("usb",) if (root / "usb").exists() else ())
+
+    monkeypatch.setattr(looking, "scan", scanning)
+    for seed in range(12):
+        world.write(f"disk/{seed}.png", seed)
+    return world
+
+
+def unplug(world, name):
+    (world.photos / "usb").rename(world.photos.with_name(name))
+
+
+def plug(world, name):
+    world.photos.with_name(name).rename(world.photos / "usb")
+
+
+def on_drive(world, *seeds, name="usb"):
+    for seed in seeds:
+        world.write(f"{name}/{seed}.png", seed)
+
+
+def test_another_drive_in_the_place_of_one_takes_no_photo_of_it(bay):
+    on_drive(bay, 20, 21, 22)
+    bay.sync()
+    ids = {path: photo.id for path, photo in known(bay).items()}
+    unplug(bay, "first")
+    on_drive(bay, 30, 31, 32, 33)
+    for _ in range(3):  # and not at the next look either, when the new ones are many
+        report = bay.sync()
+        assert (report.removed, known(bay)["usb/20.png"].missing) == (0, True)
+        assert "3 photos of" in " ".join(report.messages) and "another drive may be" in " ".join(report.messages)
+        assert "--allow-mass-removal" in " ".join(report.messages)
+    unplug(bay, "second")
+    plug(bay, "first")
+    report = bay.sync()
+    assert {path: photo.id for path, photo in known(bay).items() if path in ids} == ids
+    assert not known(bay)["usb/20.png"].missing
+    assert (report.removed, known(bay)["usb/33.png"].missing) == (0, True)
+
+
+def test_a_photo_deleted_on_a_drive_is_gone_at_once_and_one_deleted_elsewhere_when_the_drive_is_back(bay):
+    on_drive(bay, *range(20, 26))
+    bay.sync()
+    (bay.photos / "usb" / "20.png").unlink()
+    assert bay.sync().removed == 1
+    unplug(bay, "first")
+    assert bay.sync().removed == 0
+    (bay.photos.with_name("first") / "21.png").unlink()
+    plug(bay, "first")
+    assert bay.sync().removed == 1
+    assert sorted(path for path in known(bay) if path.startswith("usb")) == [f"usb/{n}.png" for n in range(22, 26)]
+
+
+def test_photos_moved_from_a_drive_to_the_disk_are_moved(bay):
+    on_drive(bay, 20, 21, 22)
+    bay.sync()
+    for seed in (20, 21, 22):
+        (bay.photos / "usb" / f"{seed}.png").rename(bay.photos / "disk" / f"{seed}.png")
+    report = bay.sync()
+    assert (report.moved, report.added, report.removed, report.messages) == (3, 0, 0, [])
+
+
+def test_what_is_on_another_drive_goes_where_a_person_says_so(bay):
+    on_drive(bay, 20, 21, 22)
+    bay.sync()
+    unplug(bay, "first")
+    on_drive(bay, 30)
+    assert bay.sync().removed == 0
+    assert bay.sync(allow_mass_removal=True).removed == 3
+
+
+def test_another_drive_in_a_root_s_own_place(world, monkeypatch):
+    monkeypatch.setattr(removing, "is_mount", lambda folder: folder == world.photos)
+    for seed in (20, 21, 22):
+        world.write(f"{seed}.png", seed)
+    world.sync()
+    world.photos.rename(world.photos.with_name("first"))
+    for seed in (30, 31, 32, 33):
+        world.write(f"{seed}.png", seed)
+    assert [world.sync().removed for _ in range(3)] == [0, 0, 0]
+    assert known(world)["20.png"].missing and not known(world)["30.png"].missing
+
+
+def known(world):
+    catalog = world.library.catalog
+    (root,) = catalog.root_paths()
+    return catalog.known(root.id, model_id=world.active.id)

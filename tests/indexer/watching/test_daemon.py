@@ -377,7 +377,7 @@ def test_a_decoder_that_is_killed_while_it_starts_is_waited_for(world, monkeypat
 def test_a_moment_without_files_to_be_had_for_the_catalog_is_waited_for(world, monkeypatch):
     world.write("old.png", 1)
     with following(world, mode="polling") as daemon:
-        roots, refusals = world.library.catalog.root_folders, []
+        roots, refusals = world.library.catalog.root_paths, []
 
         def refused():
             if len(refusals) < 3:
@@ -385,7 +385,7 @@ def test_a_moment_without_files_to_be_had_for_the_catalog_is_waited_for(world, m
                 raise LibraryError("catalog.db cannot be opened: too many open files")
             return roots()
 
-        monkeypatch.setattr(type(world.library.catalog), "root_folders", lambda _: refused())
+        monkeypatch.setattr(type(world.library.catalog), "root_paths", lambda _: refused())
         wait_until(lambda: len(refusals) == 3 or daemon.error, "three refusals")
         world.write("new.png", 2)
         daemon.wait_for(added=2)

@@ -11,15 +11,16 @@ import typer
 from app.bootstrap import build_services
 from app.cli.terminal import exits, output
 from app.cli.terminal.logs import begin
-from app.cli.terminal.options import JsonOption, LibraryOption, Listing, VerboseOption, with_listing
+from app.cli.terminal.options import Filters, JsonOption, LibraryOption, Listing, VerboseOption, with_groups
 from app.search.language.filter_group import merge
 from app.search.language.parsing import parse
 
 LISTING = Listing()
+FILTERS = Filters()
 
 
 @exits.reported
-@with_listing
+@with_groups
 def search_command(
     query: Annotated[
         list[str] | None,
@@ -36,6 +37,7 @@ def search_command(
         float, typer.Option("--image-weight", min=0, max=1, help="Share of the picture when there are words too.")
     ] = 0.5,
     listing: Listing = LISTING,
+    filters: Filters = FILTERS,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -50,7 +52,7 @@ def search_command(
     wanted = replace(
         asked,
         image=image,
-        filter=merge(asked.filter, listing.filter),
+        filter=merge(asked.filter, filters.filter),
         limit=listing.limit,
         offset=listing.offset,
         sort=listing.sort.value,
@@ -63,10 +65,11 @@ def search_command(
 
 
 @exits.reported
-@with_listing
+@with_groups
 def similar_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A photo of the library, or any other picture.")],
     listing: Listing = LISTING,
+    filters: Filters = FILTERS,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -78,7 +81,7 @@ def similar_command(
             file,
             limit=listing.limit,
             offset=listing.offset,
-            filter=listing.filter,
+            filter=filters.filter,
             sort=listing.sort.value,
             min_relevance=settings.min_relevance if listing.min_relevance is None else listing.min_relevance,
         )

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from app.duplicates.duplicate_service import DuplicateService
     from app.search.dropped_pictures import DroppedPictures
     from app.search.embedders import Embedders, ModelChoice
     from app.search.picture_decoder import PictureDecoder
@@ -49,6 +50,13 @@ class Services:
         from app.tagging.tagging_service import TaggingService
 
         return TaggingService(self.library, self.search.live, self.embedders.of)
+
+    @cached_property
+    def duplicates(self) -> DuplicateService:
+        """Groups photos that are one picture."""
+        from app.duplicates.duplicate_service import DuplicateService
+
+        return DuplicateService(self.library, self.search.live)
 
     @cached_property
     def exports(self) -> ExportService:

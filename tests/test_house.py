@@ -62,11 +62,13 @@ MAY_IMPORT = {
     "indexer.vectors": "errors",
     "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
     "indexer.workers": "catalog errors metadata pictures",
-    "app.bootstrap": "search settings tagging tagging.export tagging.vocabulary",
-    "app.cli": "activities bootstrap cli.terminal doctor password_hash printable search search.language settings "
-    "status tag_path tagging tagging.export web",
-    "app.cli.terminal": "activities clock doctor printable search search.language settings status tag_path tagging",
+    "app.bootstrap": "duplicates search settings tagging tagging.export tagging.vocabulary",
+    "app.cli": "activities bootstrap cli.terminal doctor duplicates password_hash printable search search.language "
+    "settings status tag_path tagging tagging.export web",
+    "app.cli.terminal": "activities clock doctor duplicates printable search search.language settings status tag_path "
+    "tagging",
     "app.doctor": "bootstrap samples search settings status",
+    "app.duplicates": "search",
     "app.launch": "cli",
     "app.search.language": "search tag_path",
     "app.settings": "password_hash trusted_proxies",

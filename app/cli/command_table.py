@@ -13,6 +13,7 @@ COMMANDS = {
     "forget": "indexing.forget_command",
     "search": "searching.search_command",
     "similar": "searching.similar_command",
+    "duplicates": "duplicates.duplicates_command",
     "tag": "tag_commands.tag_command",
     "import": "importing.import_command",
     "export": "exporting.export_command",

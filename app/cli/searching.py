@@ -13,16 +13,19 @@ import typer
 from app.bootstrap import build_services
 from app.cli.terminal import exits, output
 from app.cli.terminal.logs import begin
-from app.cli.terminal.options import JsonOption, LibraryOption, Listing, VerboseOption, with_listing
+from app.cli.terminal.options import Filters, JsonOption, LibraryOption, Listing, VerboseOption, with_groups
 from app.search.language.filter_group import merge
 from app.search.language.parsing import parse
+from app.search.query import Query
+from app.settings import Settings
 
 LISTING = Listing()
+FILTERS = Filters()
 _THREADS = "OPENBLAS_NUM_THREADS"
 
 
 @exits.reported
-@with_listing
+@with_groups
 def search_command(
     query: Annotated[
         list[str] | None,
@@ -39,6 +42,7 @@ def search_command(
         float, typer.Option("--image-weight", min=0, max=1, help="Share of the picture when there are words too.")
     ] = 0.5,
     listing: Listing = LISTING,
+    filters: Filters = FILTERS,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -50,42 +54,43 @@ def search_command(
     _compute_on_one_core()
     settings = begin(verbose, library=library)
     asked = parse(" ".join(query or []), pictures=True)
-    wanted = replace(
-        asked,
-        image=image,
-        filter=merge(asked.filter, listing.filter),
-        limit=listing.limit,
-        offset=listing.offset,
-        sort=listing.sort.value,
-        image_weight=image_weight,
-        min_relevance=settings.min_relevance if listing.min_relevance is None else listing.min_relevance,
-    )
+    asked = replace(asked, image=image, filter=merge(asked.filter, filters.filter), image_weight=image_weight)
+    wanted = _paged(asked, listing, settings)
     with closing(build_services(settings)) as services:
         result = services.search.search(wanted)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
 
 
 @exits.reported
-@with_listing
+@with_groups
 def similar_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A photo of the library, or any other picture.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="A photo of the library, or any other picture; several: like all of them."),
+    ],
     listing: Listing = LISTING,
+    filters: Filters = FILTERS,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Find photos like this one."""
+    """Find photos like this one, or like several together; they and their copies are not listed."""
     settings = begin(verbose, library=library)
+    wanted = _paged(Query(filter=filters.filter), listing, settings)
     with closing(build_services(settings)) as services:
-        result = services.search.similar(
-            file,
-            limit=listing.limit,
-            offset=listing.offset,
-            filter=listing.filter,
-            sort=listing.sort.value,
-            min_relevance=settings.min_relevance if listing.min_relevance is None else listing.min_relevance,
-        )
+        result = services.search.similar(files, wanted)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
+
+
+def _paged(query: Query, listing: Listing, settings: Settings) -> Query:
+    """The query with the page and the order that are asked for."""
+    return replace(
+        query,
+        limit=listing.limit,
+        offset=listing.offset,
+        sort=listing.sort.value,
+        min_relevance=settings.min_relevance if listing.min_relevance is None else listing.min_relevance,
+    )
 
 
 def _compute_on_one_core() -> None:

@@ -68,8 +68,21 @@ def index_passes() -> Batcher[Look, Found]:
     return Batcher(nearest_together)
 
 
-def nearest_but(passes: Batcher[Look, Found], look: Look, leave_out: int | None, own: int) -> Found:
-    """The nearest without the photo `leave_out`, which has `own` vectors."""
+def nearest_but(passes: Batcher[Look, Found], look: Look, leave_out: NDArray[np.int64], own: int) -> Found:
+    """The nearest without the photos `leave_out` (m,), which have `own` vectors."""
     ids, scores = passes(replace(look, k=look.k + own))
-    kept = slice(look.k) if leave_out is None else np.flatnonzero(photo_of(ids) != leave_out)[: look.k]
+    kept = np.flatnonzero(~np.isin(photo_of(ids), leave_out))[: look.k] if own else slice(look.k)
     return ids[kept], scores[kept]
+
+
+def count_held(index: VectorIndex, ids: NDArray[np.int64]) -> int:
+    """How many of these ids are in the index."""
+
+    def is_held(number: int) -> bool:
+        try:
+            index.vector(number)
+        except KeyError:
+            return False
+        return True
+
+    return sum(map(is_held, ids.tolist()))

@@ -21,6 +21,7 @@ MAX_TEXT = 10_000  # characters; far more than the text tower reads
 NOTHING = "the query is empty. Say what to look for, such as: two dogs on a beach"
 MAX_LIMIT = 1_000  # hits in one answer
 MAX_OFFSET = 100_000  # hits skipped before it
+MAX_SOURCES = 100  # photos that hits shall be like, together
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,9 @@ class Prepared:
 
 Picture: TypeAlias = "Image.Image | bytes | Path | Prepared"
 """A picture to search by: a file, the bytes of one, a decoded one (RGB, upright), or a prepared one."""
+
+Source: TypeAlias = "int | Picture"
+"""What photos shall be like: a photo of the library by its id, or a picture."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,10 @@ class Query:
     min_relevance: float = 0.0
 
 
+EVERYTHING = Query()
+"""The first page of all photos, in no order that was asked for."""
+
+
 def check(query: Query) -> None:
     """Whether there is something to look for, within the bounds.
 
@@ -108,6 +116,12 @@ def check_page(query: Query) -> None:
         raise QueryError(f"the offset is {query.offset}; it goes from 0 to {MAX_OFFSET:,}.")
     if not 0 <= query.min_relevance <= 1:
         raise QueryError(f"the least relevance is {query.min_relevance}; it goes from 0 (all) to 1.")
+
+
+def check_sources(count: int) -> None:
+    """Whether there are so many pictures that photos can be like them; raises the same."""
+    if not 1 <= count <= MAX_SOURCES:
+        raise QueryError(f"{count:,} pictures are to be searched by; it goes from 1 to {MAX_SOURCES} together.")
 
 
 def with_words(query: Query) -> Query:

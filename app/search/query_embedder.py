@@ -72,6 +72,15 @@ class QueryEmbedder:
         mixed.append((query.image_weight, *picture[1:]))
         return _sum(mixed, "the words and the picture cancel each other out. Search for one of them.")
 
+    def mean(self, vectors: Sequence[Vector]) -> Sought:
+        """What pictures (each (d,) of unit length) have in common.
+
+        Raises:
+            QueryError: nothing, since they cancel each other out.
+        """
+        pictures = [(1.0, True, vector) for vector in vectors]
+        return _sum(pictures, "these pictures have nothing in common. Search by fewer of them.")
+
     def _wanted(self, query: Query, model: ModelRecord) -> list[Part]:
         """The text, or the terms."""
         if not query.terms:

@@ -35,6 +35,31 @@ class Hit:
     moment_s: float | None = None
 
 
+@dataclass(frozen=True)
+class SearchResult:
+    """One page of hits.
+
+    Attributes:
+        query: the words looked for; for a picture, its path or "".
+        model: name of the model that answered.
+        total: photos that the filters allow.
+        matches: of these, how many are relevant enough, up to `MOST_MATCHES`; None where that is not known.
+        took_ms: wall time of the search in milliseconds.
+        hits: best first.
+        has_more: whether another page follows.
+        hint: where nothing was found, what may have been meant; None where nothing is known.
+    """
+
+    query: str
+    model: str
+    total: int
+    took_ms: float
+    hits: list[Hit]
+    has_more: bool
+    hint: str | None = None
+    matches: int | None = None
+
+
 def page(
     nearest: Nearest, photos: Callable[[list[int]], Sequence[PhotoRecord]], *, limit: int, offset: int
 ) -> tuple[list[Hit], bool]:

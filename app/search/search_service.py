@@ -6,27 +6,26 @@ It parses no text (`query.py`), embeds nothing (`query_embedder.py`) and orders 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.search.background import Sought
 from app.search.hints import folder_hint
-from app.search.index_pass import Look, index_passes, nearest_but, nearest_of
+from app.search.index_pass import Look, count_held, index_passes, nearest_but, nearest_of
 from app.search.library_background import LibraryBackground
 from app.search.live_index import LiveIndex
 from app.search.matches import Matches, matching
-from app.search.query import Picture, Query, Term, check, check_page, with_words
+from app.search.query import EVERYTHING, Picture, Query, Source, Term, check, check_page, check_sources, with_words
 from app.search.query_embedder import QueryEmbedder, Vector
-from app.search.ranking import Hit
+from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
 from indexer.catalog.frame_ids import frame_id, photo_of
-from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
 
 if TYPE_CHECKING:
@@ -36,31 +35,6 @@ if TYPE_CHECKING:
     from indexer.library import Library
 
 __all__ = ["Hit", "SearchResult", "SearchService"]
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """One page of hits.
-
-    Attributes:
-        query: the words looked for; for a picture, its path or "".
-        model: name of the model that answered.
-        total: photos that the filters allow.
-        matches: of these, how many are relevant enough, up to `MOST_MATCHES`; None where that is not known.
-        took_ms: wall time of the search in milliseconds.
-        hits: best first.
-        has_more: whether another page follows.
-        hint: where nothing was found, what may have been meant; None where nothing is known.
-    """
-
-    query: str
-    model: str
-    total: int
-    took_ms: float
-    hits: list[Hit]
-    has_more: bool
-    hint: str | None = None
-    matches: int | None = None
 
 
 class SearchService:
@@ -114,39 +88,32 @@ class SearchService:
         self.live.open_meanwhile(model)
         return self._answer(name, self._embedder.sought(query, model), model, query, started, allowed)
 
-    def similar(
-        self,
-        source: int | Picture,
-        *,
-        limit: int = 20,
-        offset: int = 0,
-        filter: PhotoFilter | None = None,
-        sort: Literal["relevance", "date"] = "relevance",
-        min_relevance: float = 0.0,
-    ) -> SearchResult:
-        """Photos like a photo id of the library, or like a picture.
+    def similar(self, sources: Source | Sequence[Source], query: Query = EVERYTHING) -> SearchResult:
+        """Photos like a photo of the library (its id, or its path), like a picture, or like several of them together.
 
-        A photo of the library is compared by its stored vector, needs no model, and is not among its own hits.
+        A photo of the library is compared by its stored vector and needs no model; neither it nor a copy of it, with
+        the same content, is among the hits. Several count as the mean of their vectors.
+
+        Args:
+            sources: at most MAX_SOURCES.
+            query: which hits are wanted, by its filter, page, order and least relevance; the rest of it is not read.
 
         Raises:
-            QueryError: no photo has that id, or the picture cannot be read.
+            QueryError: no photo has that id, a picture cannot be read, or there are none or too many.
             EmptyLibraryError: nothing is indexed.
         """
         started = time.perf_counter()
-        image = None if isinstance(source, int) else source
-        allowed_by = filter or PhotoFilter()
-        query = Query(
-            image=image, filter=allowed_by, limit=limit, offset=offset, sort=sort, min_relevance=min_relevance
-        )
+        examples: Sequence[Source] = sources if isinstance(sources, list | tuple) else (sources,)
+        check_sources(len(examples))
         check_page(query)
         model = self.live.model()
-        photo_id = source if isinstance(source, int) else self._id_of(source)
-        vector = None if photo_id is None else self._stored(photo_id, model, known=isinstance(source, int))
-        sought = None if vector is None else Sought(vector, parts=((1.0, True),))
-        if sought is None:
-            photo_id, sought = None, self._embedder.sought(query, model)
+        found = [self._example(source, model) for source in examples]
+        sought = self._embedder.mean([vector for vector, _ in found])
+        own = {photo_id for _, photo_id in found if photo_id is not None}
+        own |= {copy.id for photo_id in own for copy in self._library.catalog.copies_of(photo_id)}
         allowed = self._library.catalog.allowed_ids(model.id, query.filter) if query.filter else None
-        return self._answer(_name(image), sought, model, query, started, allowed, leave_out=photo_id)
+        name = ", ".join(filter(None, map(_name, examples)))
+        return self._answer(name, sought, model, query, started, allowed, leave_out=own)
 
     def newest(self, *, limit: int = 20, offset: int = 0) -> SearchResult:
         """All photos, the newest first: nothing is looked for, and no model asked. Raises QueryError as `search`."""
@@ -168,21 +135,23 @@ class SearchService:
         query: Query,
         started: float,
         allowed: NDArray[np.int64] | None,
-        leave_out: int | None = None,
+        leave_out: Collection[int] = (),
     ) -> SearchResult:
-        """The page of hits that is asked for, among the photos `allowed`, None for all."""
+        """The page of hits that is asked for, among the photos `allowed`, None for all, without some."""
         index = self.live.index(model)
         frames = self.live.frames(index)
         within = None
+        unwanted = np.array(sorted(leave_out), np.int64)
         if allowed is not None:
-            allowed = allowed[allowed != leave_out] if leave_out is not None else allowed
+            allowed = np.setdiff1d(allowed, unwanted, assume_unique=True)
             within = np.concatenate([allowed, frames[np.isin(photo_of(frames), allowed)]])
-        own = 0 if leave_out is None else 1 + int(np.count_nonzero(photo_of(frames) == leave_out))
+        held = count_held(index, unwanted)
+        own = held + int(np.count_nonzero(np.isin(photo_of(frames), unwanted)))
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
         calibration = background.calibration(sought) if background else None
-        total = len(index) - len(frames) - (leave_out is not None) if allowed is None else len(allowed)
+        total = len(index) - len(frames) - held if allowed is None else len(allowed)
         matches = Matches(
-            lambda k: nearest_but(self._passes, Look(index, sought.vector, k, within), leave_out, own),
+            lambda k: nearest_but(self._passes, Look(index, sought.vector, k, within), unwanted, own),
             self._photos,
             calibration,
             query.min_relevance,
@@ -231,6 +200,14 @@ class SearchService:
             replace(hit, moment_s=moments.get(ids[hit.photo.id]) if hit.frame else hit.photo.poster_s) for hit in hits
         ]
 
+    def _example(self, source: Source, model: ModelRecord) -> tuple[Vector, int | None]:
+        """The vector of a source, and its id where it is a photo of the library."""
+        photo_id = source if isinstance(source, int) else self._id_of(source)
+        vector = None if photo_id is None else self._stored(photo_id, model, known=isinstance(source, int))
+        if vector is not None or isinstance(source, int):
+            return cast(Vector, vector), photo_id
+        return self._embedder.sought(Query(image=source), model).vector, None
+
     def _id_of(self, picture: Picture) -> int | None:
         photo = self._library.catalog.photo_at(picture) if isinstance(picture, Path) else None
         return None if photo is None else photo.id
@@ -244,5 +221,5 @@ class SearchService:
         return None if vector is None else vector.astype(np.float32)
 
 
-def _name(image: Picture | None) -> str:
+def _name(image: Source | None) -> str:
     return str(image) if isinstance(image, Path) else ""

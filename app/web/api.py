@@ -25,7 +25,7 @@ from app.web.originals import Original
 from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
 from app.web.responses import FILE, PICTURE, WEBP, refusals
-from app.web.search_fields import ListingFields, PictureFields, SearchFields
+from app.web.search_fields import PictureFields, SearchFields, SimilarFields
 from app.web.tag_api import router as tag_router
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
@@ -77,19 +77,12 @@ def photo(services: ServicesDep, found: PhotoDep) -> PhotoAnswer:
 
 
 @router.get("/photos/{photo_id}/similar", responses=refusals(400, 404, 422, 503))
-async def similar(services: ServicesDep, found: PhotoDep, asked: Annotated[ListingFields, Query()]) -> SearchAnswer:
-    """Photos like this one, itself not among them."""
+async def similar(services: ServicesDep, found: PhotoDep, asked: Annotated[SimilarFields, Query()]) -> SearchAnswer:
+    """Photos like this one, or like several together; they and their copies are not among the hits."""
 
     def answer() -> SearchAnswer:
-        result = services.search.similar(
-            found.id,
-            limit=asked.limit,
-            offset=asked.offset,
-            filter=asked.filter(),
-            sort=asked.sort,
-            min_relevance=asked.least(services.settings.min_relevance),
-        )
-        return SearchAnswer.of(result)
+        wanted = asked.query(services.settings.min_relevance)
+        return SearchAnswer.of(services.search.similar([found.id, *asked.also], wanted))
 
     return await run_in_threadpool(answer)
 

@@ -64,7 +64,8 @@ def install(app: FastAPI) -> None:
 def _sentence(problem: dict[str, object]) -> str:
     """One failed parameter: its name, what is wrong, and the value."""
     where = problem["loc"]
-    name = where[-1] if isinstance(where, tuple) and where else "request"
+    names = [part for part in where if isinstance(part, str)] if isinstance(where, tuple) else []
+    name = names[-1] if names else "request"  # of one of several values their parameter's
     if problem["type"] == "extra_forbidden":
         return f"{printable(str(name)[:60])}: nothing here is called that; /openapi.json names what there is"
     shown = repr(problem.get("input"))

@@ -70,6 +70,26 @@ class ListingFields(BaseModel):
         return filter_of({name: getattr(self, "is_" if name == "is" else name) for name in NAMES}, self.not_)
 
 
+class SimilarFields(ListingFields):
+    """What else hits shall be like."""
+
+    also: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(
+        default_factory=list,
+        max_length=query.MAX_SOURCES - 1,
+        description="Ids of more photos: hits are like all of them together.",
+    )
+
+    def query(self, min_relevance: float) -> query.Query:
+        """Which hits are wanted; as of `SearchFields`."""
+        return query.Query(
+            filter=self.filter(),
+            limit=self.limit,
+            offset=self.offset,
+            sort=self.sort,
+            min_relevance=self.least(min_relevance),
+        )
+
+
 class SearchFields(ListingFields):
     """What to look for, too."""
 

@@ -103,12 +103,18 @@ PortOption = Annotated[int | None, typer.Option("--port", min=0, max=65535, help
 
 @dataclass(frozen=True)
 class Listing:
-    """Which photos a command lists, and in which order."""
+    """How many photos a command lists, and in which order."""
 
     limit: LimitOption = 20
     offset: OffsetOption = 0
     sort: SortOption = Sort.relevance
     min_relevance: MinRelevanceOption = None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which photos a command is about."""
+
     after: AfterOption = None
     before: BeforeOption = None
     folder: FolderOption = None
@@ -138,20 +144,29 @@ class Listing:
         return filter_of({name: getattr(self, "is_" if name == "is" else name) for name in NAMES}, self.not_ or ())
 
 
-def with_listing(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command with a parameter `listing: Listing` an option for each of its fields.
+def with_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field of the groups, `Listing` and `Filters`, that it has as parameters.
 
     Typer takes no groups of parameters: it is shown them one by one, where the command has the one.
     """
+    groups = {
+        parameter.name: parameter.annotation
+        for parameter in inspect.signature(command).parameters.values()
+        if parameter.annotation in (Listing, Filters)
+    }
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        listing = Listing(**{field.name: given.pop(field.name) for field in fields(Listing)})
-        command(listing=listing, **given)
+        made = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**made, **given)
 
     shown: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():
-        parts = inspect.signature(Listing).parameters.values() if parameter.annotation is Listing else [parameter]
+        group = groups.get(parameter.name)
+        parts = inspect.signature(group).parameters.values() if group else [parameter]
         shown += [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in parts]
     setattr(run, "__signature__", inspect.Signature(shown))  # noqa: B010 - mypy knows no such attribute
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}

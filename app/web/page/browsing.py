@@ -62,10 +62,7 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
     query = replace(_asked(question), limit=PAGE_SIZE, offset=offset, min_relevance=least)
     if question.like:
         photo = find(services, question.like)
-        result = services.search.similar(
-            photo.id, limit=PAGE_SIZE, offset=offset, filter=query.filter, min_relevance=least
-        )
-        return Shown(query, photo, None, result)
+        return Shown(query, photo, None, services.search.similar(photo.id, query))
     if not question:
         return Shown(query, None, None, services.search.newest(limit=PAGE_SIZE, offset=offset))
     if not question.picture:

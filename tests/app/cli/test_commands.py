@@ -130,6 +130,8 @@ def test_index_then_search_then_similar_then_status(picsift, photos, environment
 
     like = picsift("similar", photos / "red.png", "--json").document
     assert {Path(hit["path"]).name for hit in like["hits"]} == {"green.png", "blue.jpg"}
+    both = picsift("similar", photos / "red.png", photos / "trip/green.png", "--json").document
+    assert [Path(hit["path"]).name for hit in both["hits"]] == ["blue.jpg"]
 
     status = picsift("status", "--json").document
     assert status.keys() == STATUS_KEYS

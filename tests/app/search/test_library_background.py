@@ -150,4 +150,4 @@ def test_photos_like_one_are_found_although_the_model_is_gone(services, monkeypa
 
     monkeypatch.setattr(services.search._background, "_embedder_for", gone)
     first = services.search.live.index(services.search.live.model()).ids()[0]
-    assert services.search.similar(int(first), min_relevance=0.5).matches is not None
+    assert services.search.similar(int(first), Query(min_relevance=0.5)).matches is not None

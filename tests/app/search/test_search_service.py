@@ -1,10 +1,12 @@
 """SearchService over a real catalog, a real index and real files; only the model is one of colours."""
 
+import shutil
 import threading
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -162,9 +164,9 @@ def test_similar_needs_no_model_for_a_photo_of_the_library(search, world):
 
 def test_similar_pages_and_filters_without_the_photo_itself(search, world):
     path = world.photos / "trip/yellow.jpg"
-    result = search.similar(path, filter=make_filter(folder="trip"))
+    result = search.similar(path, Query(filter=make_filter(folder="trip")))
     assert (names(result.hits), result.total) == (["purple.jpg"], 1)
-    pages = [search.similar(path, limit=1, offset=offset) for offset in range(4)]
+    pages = [search.similar(path, Query(limit=1, offset=offset)) for offset in range(4)]
     assert [page.has_more for page in pages] == [True, True, True, False]
     assert len({page.hits[0].photo.id for page in pages}) == 4
 
@@ -172,11 +174,13 @@ def test_similar_pages_and_filters_without_the_photo_itself(search, world):
 def test_similar_orders_a_long_tie_by_path_without_the_photo_itself(world):
     paths = []
     for at in range(40, 0, -10):  # the later a path, the smaller its id
-        paths += [world.write(f"{number:02d}.png", "black") for number in range(at - 10, at)]
+        for number in range(at - 10, at):  # of one colour, and no copies of one another
+            paths.append(world.photos / f"{number:02d}.png")
+            Image.new("RGB", (32, 24 + number), (10, 10, 10)).save(paths[-1])
         world.index()
     search = world.services().search
     expected = sorted(path.name for path in paths[1:])
-    pages = [names(search.similar(paths[0], limit=6, offset=offset).hits) for offset in range(0, 36, 6)]
+    pages = [names(search.similar(paths[0], Query(limit=6, offset=offset)).hits) for offset in range(0, 36, 6)]
     assert [name for page in pages for name in page] == expected[:36]
 
 
@@ -193,6 +197,46 @@ def test_similar_knows_a_photo_by_a_relative_path_and_through_a_link(search, wor
     monkeypatch.chdir(tmp_path)
     assert len(search.similar(Path("photos/red.png")).hits) == 4
     assert len(search.similar(tmp_path / "link" / "red.png").hits) == 4
+
+
+def test_similar_to_several_is_like_all_of_them(search, world, tmp_path):
+    world.write("orange.png", (230, 120, 20))
+    world.index()
+    red, yellow = world.photos / "red.png", world.photos / "trip/yellow.jpg"
+    result = search.similar([red, yellow])
+    assert names(result.hits)[0] == "orange.png"
+    assert (len(result.hits), result.total, result.query) == (4, 4, f"{red}, {yellow}")
+    ids = [world.services().library.catalog.photo_at(path).id for path in (red, yellow, red)]
+    assert names(search.similar(ids).hits) == names(search.similar([*ids[:1], red, yellow]).hits)
+    Image.new("RGB", (20, 20), (230, 20, 20)).save(tmp_path / "outside.png")
+    mixed = search.similar([tmp_path / "outside.png", yellow], Query(limit=2))
+    assert (names(mixed.hits)[0], mixed.total) == ("orange.png", 5)
+
+
+def test_similar_leaves_copies_out_and_near_ones_in(search, world):
+    shutil.copyfile(world.photos / "red.png", world.photos / "trip" / "red again.png")
+    Image.new("RGB", (40, 24), (230, 20, 20)).save(world.photos / "wider.png")
+    world.index()
+    for query, total in ((Query(), 5), (Query(filter=make_filter(name="r")), 3), (Query(sort="date"), 5)):
+        result = search.similar(world.photos / "red.png", query)
+        assert not {"red.png", "red again.png"} & set(names(result.hits))
+        assert result.total == len(result.hits) == total
+    assert names(search.similar(world.photos / "red.png").hits)[0] == "wider.png"
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_similar_to_none_or_too_many_is_refused(search, world, count):
+    with pytest.raises(QueryError, match="it goes from 1 to 100"):
+        search.similar([world.photos / "red.png"] * count)
+
+
+def test_similar_to_what_cancels_itself_out_is_refused(search, monkeypatch):
+    turns = iter([1.0, -1.0])
+    monkeypatch.setattr(
+        search._library.catalog, "embedding_of", lambda *asked: next(turns) * np.eye(1, 8, dtype=np.float16)[0]
+    )
+    with pytest.raises(QueryError, match="nothing in common"):
+        search.similar([1, 2])
 
 
 def test_similar_to_an_unknown_id_is_refused(search):

@@ -79,7 +79,7 @@ def test_filters_hold_for_frames_as_for_their_videos(services):
 
 
 def test_photos_like_a_video_are_others(services):
-    hits = services.search.similar(photo_id(services, "film.mp4"), limit=20).hits
+    hits = services.search.similar(photo_id(services, "film.mp4")).hits
     assert len(hits) == 6 and "film.mp4" not in names(hits)
     assert names(hits)[0] == "green.png"  # its poster is the one in the middle
 

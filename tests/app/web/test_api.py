@@ -237,6 +237,23 @@ def test_similar_photos_leave_the_photo_itself_out(client, services):
     assert "blue.png" not in names(answer)
 
 
+def test_photos_similar_to_several(client, services):
+    red, blue = (photo_id(services, name) for name in ("red.png", "blue.png"))
+    answer = client.get(f"/api/v1/photos/{red}/similar", params={"also": [blue], "limit": 1})
+    assert names(answer) == ["purple.jpg"]
+    assert answer.json()["total"] == client.get(f"/api/v1/photos/{red}/similar").json()["total"] - 1
+
+
+@pytest.mark.parametrize(
+    ("also", "status"), [("987654", 400), ("0", 422), ("x", 422), (str(2**63), 422), (["1"] * 100, 422)]
+)
+def test_similar_to_several_names_what_is_wrong(client, services, also, status):
+    number = photo_id(services, "red.png")
+    answer = client.get(f"/api/v1/photos/{number}/similar", params={"also": also})
+    assert answer.status_code == status
+    assert ("also: " if status == 422 else "no photo with the id 987654") in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("kind", ["", "/thumbnail", "/preview", "/original", "/similar"])
 @pytest.mark.parametrize(
     ("number", "status"),

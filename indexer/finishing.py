@@ -61,7 +61,7 @@ def activate_first(library: Library, model: ModelRecord) -> None:
 def keep_companions(library: Library, settled: Settled) -> None:
     """Note which files lie beside which photos, now that these are stored, each root's once; let go of what is done."""
     settled.jobs.clear()  # a first run has one for each photo, and what follows needs memory too
-    of_root: defaultdict[int, list[tuple[str, Paired]]] = defaultdict(list)
+    of_root: defaultdict[int, list[tuple[tuple[str, bool], Paired]]] = defaultdict(list)
     for root_id, below, paired in settled.companions:
         of_root[root_id].append((below, paired))
     for root_id, looks in of_root.items():

@@ -103,6 +103,7 @@ def sync(
     written: Collection[str] = (),
     asked: bool = True,
     lazy_index: bool = False,
+    shallow: Sequence[Path] = (),
 ) -> SyncReport:
     """Bring the catalog and the index in step with the folders: scan, compare, decode, embed, store.
 
@@ -124,6 +125,7 @@ def sync(
         written: absolute paths of files that were written to, whatever their stamps say.
         asked: whether a person asked for this model; else it has to be the one that answers, if any does.
         lazy_index: whether the search index on disk may stay a little behind the catalog.
+        shallow: folders that are looked at too, but not those below them.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -131,8 +133,7 @@ def sync(
         ModelError: the model cannot be loaded, or is another one than answers and was not asked for.
         DecoderStartError: no process that decodes can be started.
     """
-    begun = time.monotonic()
-    workers, batch_size = workers or os.cpu_count() or 1, batch_size or DEFAULT_BATCH
+    begun, workers, batch_size = time.monotonic(), workers or os.cpu_count() or 1, batch_size or DEFAULT_BATCH
     tell, stopped = on_progress or (lambda progress: None), stop or (lambda: False)
     with library.writer_lock(), nullcontext(pool) if pool else WorkerPool() as processes:
         killed = _begin(library, videos)
@@ -151,9 +152,9 @@ def sync(
             videos=library.catalog.setting(VIDEOS) == "1",
             removals=removals,
             written=written,
+            shallow=shallow,
         )
-        total = len(settled.jobs)
-        storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
+        total, storing = len(settled.jobs), Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
         if settled.jobs and not stopped():
             activate_first(library, model)
             most = workers_for(settled.jobs, workers)

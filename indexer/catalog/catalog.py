@@ -115,9 +115,9 @@ class Catalog(ModelCatalog):
 
     # What a scan is compared with
 
-    def known(self, root_id: int, subfolder: str = "", *, model_id: int) -> dict[str, KnownPhoto]:
-        """Give every photo of a root, or of one of its subfolders, by its path in the root."""
-        return self._read(photo_queries.known, root_id, subfolder, model_id)
+    def known(self, root_id: int, subfolder: str = "", *, model_id: int, deep: bool = True) -> dict[str, KnownPhoto]:
+        """Give every photo of a root or subfolder by its path in the root, those further below it too if `deep`."""
+        return self._read(photo_queries.known, root_id, subfolder, model_id, deep)
 
     def by_content(self, hashes: Iterable[str], *, model_id: int) -> dict[str, int]:
         """Give the id of a sound photo, embedded by the model, for each content hash that has one."""
@@ -185,11 +185,11 @@ class Catalog(ModelCatalog):
         seen: Container[str],
         companions: Mapping[str, Sequence[FoundFile]],
         agreed: Mapping[tuple[str, str], str | None] = _NOTHING,
-        below: Sequence[str] = ("",),
+        below: Sequence[tuple[str, bool]] = (("", True),),
     ) -> None:
         """Note which RAWs lie beside the photos at the paths `seen`, and what to keep of how they were compared.
 
-        All that was seen lies in the folders `below`.
+        All that was seen lies in the folders `below`, with what is below them or not.
         """
         self._write(companion_store.keep, root_id, seen, companions, agreed, below)
 

@@ -22,7 +22,7 @@ from indexer.folders.found import Scan
 from indexer.folders.ignoring import Ignoring
 from indexer.folders.moving import folded
 from indexer.folders.pairing import Paired, pair
-from indexer.folders.rechecking import is_restless, lies_below
+from indexer.folders.rechecking import has_nothing, is_restless, lies_below
 from indexer.folders.renaming import is_renamed
 from indexer.folders.scanner import scan
 from indexer.library import Library
@@ -32,13 +32,17 @@ LOOKS = 3  # at the same folders, as long as they change while they are looked a
 
 @dataclass(frozen=True)
 class Looked:
-    """One folder, looked at: its root, how it differs from the catalog, where in the root it lies, what is wrong."""
+    """One folder, looked at: its root, how it differs from the catalog, where in the root it lies, what is wrong.
+
+    `deep` says whether those below it were looked at too.
+    """
 
     root: RootPath
     changes: Changes
     paired: Paired
     below: str
     problem: str | None = None
+    deep: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ class Look:
     absent: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     went: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def at(self, folders: Sequence[Path]) -> list[Looked]:
-        """Look at folders: roots, old or new, or folders below them.
+    def at(self, folders: Sequence[Path], shallow: Sequence[Path] = ()) -> list[Looked]:
+        """Look at folders: roots, old or new, or folders below them; at the files of the shallow ones alone.
 
         What moves meanwhile, from where no look came yet to where one has been or the other way, would be seen nowhere,
         or twice. So where photos are not there, or are new, and folders have changed since they were listed, all is
@@ -81,24 +85,24 @@ class Look:
         Raises:
             RootError: a folder is not there and is not a known root, or is a file.
         """
-        places, said = self._places(folders), len(self.messages)
+        places, said = self._places(folders, shallow), len(self.messages)
         others = [root.path for root in self.library.catalog.root_paths()]
         for _ in range(LOOKS):
             del self.messages[said:]
-            looked = [self._look(root, below, others) for root, below in places]
+            looked = [self._look(*place, others) for place in places]
             if not any(map(_may_have_moved, looked)) or not any(is_restless(o.paired.scan.visits) for o in looked):
                 break
         for root_id, problem in {one.root.id: one.problem for one in looked}.items():
             self.library.catalog.note_scan(root_id, problem)
         return looked
 
-    def _places(self, folders: Sequence[Path]) -> list[tuple[RootPath, str]]:
-        """The roots and subfolders to look at, none of them inside another."""
+    def _places(self, folders: Sequence[Path], shallow: Sequence[Path]) -> list[tuple[RootPath, str, bool]]:
+        """The roots and subfolders to look at, and whether with what is below; none of them inside another such one."""
         catalog = self.library.catalog
         before = catalog.root_paths()
         known = {root.path for root in before}
-        folders = [as_known(folder, known) for folder in folders]
-        for folder in folders:
+        folders, shallow = ([as_known(folder, known) for folder in some] for some in (folders, shallow))
+        for folder in (*folders, *shallow):
             if os.path.isdir(folder) or folder.resolve() in known:  # noqa: PTH112  (Path.is_dir raises where a share fails)
                 continue
             if os.path.lexists(folder):
@@ -106,10 +110,13 @@ class Look:
             raise RootError(f"{folder} does not exist. Check its name, or connect its drive.")
         self._follow_renamed(folders, before)
         before = catalog.root_paths() if self.renamed else before
-        places = dict.fromkeys(catalog.places(folders, self.ignoring.reaches))
+        wanted: dict[tuple[int, str], bool] = {}
+        for number, place in enumerate(catalog.places([*folders, *shallow], self.ignoring.reaches)):
+            wanted[place] = wanted.get(place, False) or number < len(folders)
         roots = {root.id: root for root in catalog.root_paths()}
         self._note_absent([root.path for root in before if root not in roots.values()], roots.values())
-        return [(roots[i], below) for i, below in places if not any(_covers(i, below, *other) for other in places)]
+        kept = [place for place in wanted if not any(d and _covers(*place, *other) for other, d in wanted.items())]
+        return [(roots[i], below, wanted[i, below]) for i, below in kept]
 
     def _note_absent(self, taken_over: Sequence[Path], roots: Collection[RootPath]) -> None:
         """A root that was taken over while it cannot be seen is a drive below the new one, which is away."""
@@ -136,13 +143,11 @@ class Look:
                 self.messages.append(f"{root.path} is gone, and {folder} holds its photos: it is followed there now.")
                 break
 
-    def _look(self, root: RootPath, below: str, roots: Sequence[Path]) -> Looked:
-        catalog, folder = self.library.catalog, root.path / below
+    def _look(self, root: RootPath, below: str, deep: bool, roots: Sequence[Path]) -> Looked:
+        catalog, folder, own = self.library.catalog, root.path / below, self.library.folder
         others = [other for other in roots if other != root.path]
-        found = scan(
-            root.path, below, exclude=self.library.folder, roots=others, ignoring=self.ignoring, stop=self.stop
-        )
-        known = catalog.known(root.id, below, model_id=self.model_id)
+        found = scan(root.path, below, exclude=own, roots=others, ignoring=self.ignoring, stop=self.stop, deep=deep)
+        known = catalog.known(root.id, below, model_id=self.model_id, deep=deep)
         problem = found.problem
         if problem and has_nothing(folder) and (self.allow_mass_removal or not known):
             found, problem = Scan({}), None
@@ -158,10 +163,10 @@ class Look:
         for path in sorted(set(found.unreadable) - set(found.vanished)):
             self.messages.append(f"{root.path / path} could not be read in full; what is known of it is kept.")
         if not problem:
-            found = self._without_drives(root, below, found, known)
+            found = self._without_drives(root, below, found, known, deep=deep)
         failed = {path for path, photo in known.items() if photo.state == "failed"}
         paired = pair(found, failed, partial(self.agreement.among, root, known, found.files))
-        return Looked(root, compare(known, paired.scan, self._written_in(root)), paired, below, problem)
+        return Looked(root, compare(known, paired.scan, self._written_in(root)), paired, below, problem, deep)
 
     def _written_in(self, root: RootPath) -> set[str]:
         """Which files of a root were written to."""
@@ -180,14 +185,15 @@ class Look:
         )
         return replace(found, unreadable=tuple({*found.unreadable, *went}), vanished=tuple(went))
 
-    def _without_drives(self, root: RootPath, below: str, found: Scan, known: Collection[str]) -> Scan:
+    def _without_drives(self, root: RootPath, below: str, found: Scan, known: Collection[str], *, deep: bool) -> Scan:
         """Take folders where a drive or share was mounted at the last look, and is not now, for unreadable.
 
         One whose photos are all there is an ordinary folder by now.
         """
         catalog, absent = self.library.catalog, self.absent[root.id]
         before = catalog.mounts(root.id) | absent
-        looked_at = {path for path in before if not below or path == below or path.startswith(f"{below}/")}
+        inside = {path for path in before if not below or path == below or path.startswith(f"{below}/")}
+        looked_at = inside if deep else inside & {below}
         lost = (looked_at & absent if self.allow_mass_removal else looked_at) - set(found.mounts)
         away = {path for path in known if path not in found.files} if lost else set()
         lost = {folder for folder in lost if any(lies_below(path, (folder,)) for path in away)}
@@ -217,17 +223,6 @@ def as_known(folder: Path, roots: Collection[Path]) -> Path:
         if top != root and folded(str(top)) == folded(str(root)) and _is_same(top, root):
             return root.joinpath(*resolved.parts[depth:])
     return folder
-
-
-def has_nothing(folder: Path) -> bool:
-    """Whether a folder is empty or absent, rather than one that cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is None
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
 
 
 def _covers(root: int, below: str, other_root: int, other: str) -> bool:

@@ -32,6 +32,17 @@ def problem_with(folder: Path) -> str | None:
     return None
 
 
+def has_nothing(folder: Path) -> bool:
+    """Whether a folder is empty or absent, rather than one that cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
 def rechecked(found: Scan, root: Path, below: str) -> Scan:
     """Look once more at every folder that a scan listed, and take what is not there any more for unreadable.
 

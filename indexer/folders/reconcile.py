@@ -38,7 +38,7 @@ class Settled:
     messages: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)  # content hashes that no photo has any more
 
-    companions: list[tuple[int, str, Paired]] = field(default_factory=list)  # by root and folder
+    companions: list[tuple[int, tuple[str, bool], Paired]] = field(default_factory=list)  # by root and folder, if deep
 
     @property
     def moved(self) -> int:
@@ -60,6 +60,7 @@ def reconcile(
     videos: bool = False,
     removals: Removals | None = None,
     written: Collection[str] = (),
+    shallow: Sequence[Path] = (),
 ) -> Settled:
     """Look at the folders and settle all that needs no decoding.
 
@@ -76,6 +77,7 @@ def reconcile(
         videos: take new videos in; those that are known are followed in any case.
         removals: what earlier runs removed, where they count together with this one.
         written: absolute paths of files that were written to, whatever their stamps say.
+        shallow: folders that are looked at too, but not those below them.
 
     Raises:
         RootError: a folder is not there and is not a known root, or is a file.
@@ -84,7 +86,7 @@ def reconcile(
     with suppress(StoppedError), ThreadPoolExecutor(workers, thread_name_prefix="hash") as threads:
         agreement = Agreement(library.catalog, Heads(threads, pool, stop), leave or (lambda path: False))
         look = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, agreement, stop, written=written)
-        looked = look.at(folders)
+        looked = look.at(folders, shallow)
         if leave is not None:
             _leave_alone(looked, leave)
         hashes = Hashes(threads, stop)
@@ -122,7 +124,7 @@ def _leave_videos_out(looked: Iterable[Looked], messages: list[str]) -> None:
         photos = [file for file in one.changes.added if not is_video_name(file.path)]
         left_out = len(one.changes.added) - len(photos)
         one.changes.added = photos
-        if left_out and not one.below:
+        if left_out and one.deep and not one.below:
             messages.append(f"Videos left out of {one.root.path}: {left_out:,}. --videos takes them in.")
 
 
@@ -143,7 +145,7 @@ def _settle_pairs(library: Library, one: Looked, settled: Settled, agreement: Ag
         settled.messages.append(
             f"Files that belong to the pictures beside them now (RAWs, live photos' videos): {len(absorbed):,}."
         )
-    settled.companions.append((one.root.id, one.below, one.paired))
+    settled.companions.append((one.root.id, (one.below, one.deep), one.paired))
 
 
 def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: Hashes) -> None:

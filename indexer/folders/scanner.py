@@ -51,6 +51,7 @@ class _Walk:
     ignoring: Ignoring
     excluded: dict[_Identity, str]  # folders to stay out of, by identity, with their real paths
     stop: Callable[[], bool]
+    deep: bool
     files: dict[str, FoundFile] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
@@ -70,6 +71,7 @@ def scan(
     roots: Collection[Path] = (),
     ignoring: Ignoring = NOTHING_MORE,
     stop: Callable[[], bool] = lambda: False,
+    deep: bool = True,
 ) -> Scan:
     """List the photos and videos of a root, or of one of its subfolders.
 
@@ -84,6 +86,7 @@ def scan(
         roots: the other roots, which are not entered either.
         ignoring: what is passed over, beside what `.picsiftignore` files say.
         stop: asked for each folder.
+        deep: list what lies in folders below it too.
 
     Raises:
         StoppedError: `stop` said so.
@@ -99,10 +102,10 @@ def scan(
         return Scan({}, problem=str(error))
     excluded = [folder for folder in (exclude, *roots) if folder is not None]
     identities = {identity: os.path.realpath(folder) for folder in excluded if (identity := _identity(folder))}
-    walk = _Walk(suffixes, os.path.realpath(root), ignoring, identities, stop)
+    walk = _Walk(suffixes, os.path.realpath(root), ignoring, identities, stop, deep)
     seen: set[_Identity] = set()
     _walk_tree(walk, _Folder(str(top), f"{subfolder}/" if subfolder else "", chain, None), seen, linked=False)
-    while walk.links:  # grows while it is worked off: links behind links
+    while walk.links and deep:  # grows while it is worked off: links behind links
         pending, walk.links = sorted(walk.links, key=lambda link: link.prefix), []
         for link in pending:
             _walk_tree(walk, link, seen, linked=True)
@@ -169,7 +172,7 @@ def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool)
             walk.mounts.append(below)
         walk.visits.append(Visit(folder.path, below, here.st_dev, here.st_ino, here.st_mtime_ns, is_top))
         inner = list(_visit(walk, entries, folder._replace(chain=chain, device=here.st_dev)))
-        stack.extend(reversed(inner))
+        stack.extend(reversed(inner) if walk.deep else ())
 
 
 def _chain(folder: _Folder, entries: list[os.DirEntry[str]]) -> Chain:

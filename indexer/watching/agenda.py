@@ -23,6 +23,7 @@ class Agenda:
         self._changes = Changes(settle_s, patience_s)
         self._lock = threading.Lock()
         self._folders: set[str] = set()
+        self._own: set[str] = set()  # of these the files alone
         self.everything = False  # whether all roots are to be looked at, whatever happened
 
     def note(self, kind: Kind, path: str) -> None:
@@ -30,9 +31,9 @@ class Agenda:
         with self._lock:
             self._changes.note(kind, path, time.monotonic())
 
-    def add(self, folders: Iterable[str | Path]) -> None:
-        """Have folders looked at, whatever happened to them."""
-        self._folders.update(map(str, folders))
+    def add(self, folders: Iterable[str | Path], *, deep: bool = True) -> None:
+        """Have folders looked at, whatever happened to them; or their files alone."""
+        (self._folders if deep else self._own).update(map(str, folders))
 
     def add_all(self, roots: Iterable[Path]) -> None:
         """Have everything looked at."""
@@ -42,14 +43,17 @@ class Agenda:
     def gather(self, now: float) -> None:
         """Add what the batch of events that is due tells."""
         with self._lock:
-            self._folders |= self._changes.take(now)
+            folders, own = self._changes.take(now)
+        self._folders |= folders
+        self._own |= own
 
-    def targets(self, roots: Sequence[Path]) -> list[Path]:
-        """The folders that a run has to look at; none of those that lie below no root any more."""
-        found = cover(self._folders, [str(root) for root in roots], usable)
-        if not found:
+    def targets(self, roots: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+        """The folders to look at, with all that is below and without; none that lie below no root any more."""
+        folders, own = cover(self._folders, [str(root) for root in roots], usable, self._own)
+        if not folders and not own:
             self._folders.clear()
-        return [Path(folder) for folder in found]
+            self._own.clear()
+        return list(map(Path, folders)), list(map(Path, own))
 
     def written(self) -> frozenset[str]:
         """The files of the batches so far that were written to."""
@@ -59,6 +63,7 @@ class Agenda:
     def done(self, written: frozenset[str]) -> None:
         """A run has looked at all folders, and at those files."""
         self._folders.clear()
+        self._own.clear()
         self.everything = False
         with self._lock:
             self._changes.written -= written
@@ -78,4 +83,4 @@ class Agenda:
 
     def __bool__(self) -> bool:
         """Whether there is anything to look at."""
-        return bool(self._folders)
+        return bool(self._folders or self._own)

@@ -54,6 +54,7 @@ class Changes:
     patience_s: float
     written: set[str] = field(default_factory=set)
     _folders: set[str] = field(default_factory=set)
+    _own: set[str] = field(default_factory=set)  # folders of which the files alone are to be looked at
     _done: set[str] = field(default_factory=set)  # files of the next batch
     _growing: dict[str, float] = field(default_factory=dict)  # path -> when it counts as whole, unless more comes
     _first: float | None = None
@@ -72,9 +73,13 @@ class Changes:
             if kind is Kind.DONE:
                 self._done.add(path)
             if kind is not Kind.FOLDER or was_growing:  # a file that became a folder is missing from its parent
-                self._folders.add(os.path.dirname(path))  # noqa: PTH120
+                self._note_file(path)
         self._first = now if self._first is None else self._first
         self._last = now
+
+    def _note_file(self, path: str) -> None:
+        folder, name = os.path.split(path)
+        (self._folders if name == FILE_NAME else self._own).add(folder)  # an ignore file speaks of what lies below, too
 
     def due_at(self) -> float | None:
         """When the next batch can be taken, if no more events come; None where there is nothing to take."""
@@ -83,19 +88,21 @@ class Changes:
         whole = max(self._growing.values(), default=-math.inf)
         return min(max(self._last + self.settle_s, whole), self._first + self.patience_s)
 
-    def take(self, now: float) -> set[str]:
-        """The folders of the batch that is due, whether they exist or not; empty where none is."""
+    def take(self, now: float) -> tuple[set[str], set[str]]:
+        """The folders of the batch that is due, whether they exist or not: with all that is below, and without."""
         due = self.due_at()
         if due is None or now < due:
-            return set()
+            return set(), set()
         whole = [path for path, moment in self._growing.items() if moment <= now]
-        folders = self._folders | {os.path.dirname(path) for path in whole}  # noqa: PTH120
+        for path in whole:
+            self._note_file(path)
+        folders, own = self._folders, self._own
         self.written |= self._done.union(whole)
-        self._folders, self._done = set(), set()
+        self._folders, self._own, self._done = set(), set(), set()
         for path in whole:
             del self._growing[path]
         self._first = now if self._growing else None
-        return folders
+        return folders, own
 
     def is_growing(self, path: str, now: float) -> bool:
         """Whether a file is still being written."""
@@ -104,7 +111,7 @@ class Changes:
     @property
     def waiting(self) -> int:
         """How many folders and files wait for a batch."""
-        return len(self._folders) + len(self._growing)
+        return len(self._folders | self._own) + len(self._growing)
 
 
 def is_temporary(name: str) -> bool:
@@ -120,26 +127,38 @@ def matters(name: str, skips: Callable[[str], bool] = is_skipped) -> bool:
     return os.path.splitext(name)[1].lower() in MEANINGFUL and not skips(name) and not is_temporary(name)  # noqa: PTH122
 
 
-def cover(folders: Iterable[str], roots: Collection[str], usable: Callable[[str], bool]) -> list[str]:
-    """The smallest set of folders to look at so that all changes are seen.
+def cover(
+    folders: Iterable[str], roots: Collection[str], usable: Callable[[str], bool], own: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
+    """The smallest sets of folders to look at so that all changes are seen: with all that is below, and without.
 
     Args:
         folders: absolute; those below no root are left out.
         roots: absolute folders.
         usable: whether a folder can be looked at by itself; else its nearest usable parent is, at last the root.
+        own: folders of which the files alone matter, where they can be looked at by themselves.
     """
-    by_root: dict[str, set[str]] = {}
-    for folder in folders:
+    by_root: dict[str, tuple[set[str], set[str]]] = {}
+    for folder, deep in [*((folder, True) for folder in folders), *((folder, False) for folder in own)]:
         root = max((root for root in roots if _holds(root, folder)), key=len, default=None)
         if root is None:
             continue
-        while folder != root and not usable(folder):
-            folder = os.path.dirname(folder)  # noqa: PTH120
-        by_root.setdefault(root, set()).add(folder)
-    return sorted(folder for root, wanted in by_root.items() for folder in _outermost(root, wanted))
+        top = folder
+        while top != root and not usable(top):
+            top = os.path.dirname(top)  # noqa: PTH120
+        by_root.setdefault(root, (set(), set()))[0 if deep or top != folder else 1].add(top)
+    tops, alone = list[str](), list[str]()
+    for root, (whole, files) in by_root.items():
+        above = _outermost(root, whole)
+        files = {folder for folder in files if not any(_holds(top, folder) for top in above)}
+        if len(above) + len(files) > MANY_FOLDERS:
+            above, files = _outermost(root, whole | files), set()
+        tops += above
+        alone += files
+    return sorted(tops), sorted(alone)
 
 
-def _outermost(root: str, folders: set[str]) -> Iterable[str]:
+def _outermost(root: str, folders: set[str]) -> list[str]:
     """Those that lie in no other; the one that holds them all where they are many."""
     kept: list[str] = []
     for folder in sorted(folders, key=lambda folder: folder.rstrip(os.sep) + os.sep):

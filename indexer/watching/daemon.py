@@ -104,9 +104,8 @@ class Daemon:
         poller = Poller(self._agenda.note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring)
         self._watcher = Watcher(poller, mode=mode, points=mount_points(self._remembered_mounts))
         self._roots, self._said = list[Path](), set[str]()
-        self._last_work = time.monotonic()
+        self._last_work, self._clocks = time.monotonic(), Clocks()
         self._last_full = self._last_check = -math.inf  # never
-        self._clocks = Clocks()
         self._batches, self._not_before = 0, 0.0
         self.stopped = threading.Event()
 
@@ -149,7 +148,7 @@ class Daemon:
         if now - self._last_full >= self._full_scan_s:
             self._owe_everything()
         self._agenda.gather(now)
-        self._agenda.add(Path(path).parent for path in self._retries.due(now))
+        self._agenda.add((Path(path).parent for path in self._retries.due(now)), deep=False)
         if self._agenda and now >= self._not_before:
             self._work()
         elif not self._agenda:
@@ -181,10 +180,10 @@ class Daemon:
     def _work(self) -> None:
         """One run over all that is owed. What cannot be done now stays owed."""
         targets, written = self._agenda.targets(self._roots), self._agenda.written()
-        if not targets:
+        if not any(targets):
             return
         try:
-            report = self._sync(targets, written)
+            report = self._sync(*targets, written)
         except RootError as error:  # a folder went between the look and the run: its parent comes next
             self._wait(str(error), self._settle_s)
         except LibraryLockedError as error:
@@ -197,7 +196,7 @@ class Daemon:
         finally:
             self._last_work = time.monotonic()
 
-    def _sync(self, folders: Sequence[Path], written: Collection[str]) -> SyncReport:
+    def _sync(self, folders: Sequence[Path], shallow: Sequence[Path], written: Collection[str]) -> SyncReport:
         chosen = self._choose()
         if chosen.embedder is not self._embedder:
             self._embedder.unload()
@@ -214,6 +213,7 @@ class Daemon:
                 ignoring=self._ignoring,
                 leave=self._agenda.leave,
                 written=written,
+                shallow=shallow,
                 asked=chosen.asked,
                 videos=self._videos,
                 removals=self._removals,

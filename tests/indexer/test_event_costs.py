@@ -9,8 +9,9 @@ from sqlalchemy import event, text
 from indexer import finishing
 from indexer.catalog.database import writing
 from indexer.finishing import update_index
-from indexer.folders import relocating
+from indexer.folders import looking, relocating
 from indexer.library import open_library
+from indexer.pipeline import sync
 from indexer.vectors.repair import refresh
 from indexer.workers.isolation import WorkerPool
 from tests.indexer.following import following, wait_until
@@ -91,6 +92,52 @@ def test_the_work_of_the_database_is_that_of_the_folder_where_it_happened(world,
         among_many = costs(world, pool)
     more = {kind: among_many[kind] - alone[kind] for kind in alone}
     assert max(more.values()) < 200, (alone, among_many)
+
+
+@pytest.mark.parametrize("mode", ["native", "polling"])
+def test_an_event_of_a_file_lists_its_folder_alone_however_much_lies_below(world, monkeypatch, mode):
+    for folder in range(12):
+        world.write(f"{folder}/below/a.png", folder)
+    world.write("old.png", 20)
+    listed, scan = [], looking.scan
+
+    def counted(*args, **how):
+        found = scan(*args, **how)
+        listed.extend(visit.below for visit in found.visits)
+        return found
+
+    monkeypatch.setattr(looking, "scan", counted)
+    with following(world, mode=mode) as daemon:
+        daemon.wait_idle()
+        listed.clear()
+        (world.photos / "old.png").rename(world.photos / "moved.png")
+        daemon.wait_for(moved=1)
+        world.write("moved.png", 21)
+        daemon.wait_for(updated=1)
+        world.write("new.png", 22)
+        daemon.wait_for(added=14)
+        (world.photos / "new.png").unlink()
+        daemon.wait_for(removed=1)
+        assert set(listed) == {""}
+        (world.photos / "3").rename(world.photos / "other")  # with what is below it
+        daemon.wait_for(moved=2)
+    world.assert_agreement()
+
+
+def test_a_look_at_files_alone_costs_the_database_nothing_for_what_lies_below(world):
+    for seed in range(5):
+        world.write(f"{seed}.png", seed)
+    world.sync()
+    counted = {}
+    for what in ("alone", "among many"):
+        sync(world.library, world.embedder, [], shallow=[world.photos], workers=1, lazy_index=True)
+        with counting(world) as count:
+            report = sync(world.library, world.embedder, [], shallow=[world.photos], workers=1, lazy_index=True)
+        counted[what] = count[0]
+        assert (report.unchanged, report.removed) == (5, 0)
+        if what == "alone":
+            fill(world)
+    assert counted["among many"] - counted["alone"] < 200, counted
 
 
 @contextmanager

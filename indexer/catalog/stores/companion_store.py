@@ -29,7 +29,7 @@ def keep(
     seen: Container[str],
     companions: Mapping[str, Sequence[FoundFile]],
     agreed: Mapping[tuple[str, str], str | None],
-    below: Sequence[str],
+    below: Sequence[tuple[str, bool]],
 ) -> None:
     """Write which companions the photos of a root have.
 
@@ -39,7 +39,7 @@ def keep(
         seen: paths of photos that were found now; what is known of others stays.
         companions: by the path of their photo.
         agreed: by the paths of a photo and a companion, what to keep of how they were compared, if anything.
-        below: the folders that were looked at; all that was seen lies in them.
+        below: the folders that were looked at, and whether with those below them; all that was seen lies there.
     """
     present = {path: row.id for path, row in locate(connection, root_id, list(companions)).items()}
     wanted = {
@@ -88,15 +88,15 @@ def agreements(connection: Connection, photo_ids: Sequence[int]) -> dict[tuple[i
 
 
 def _known(
-    connection: Connection, root_id: int, seen: Container[str], below: Sequence[str]
+    connection: Connection, root_id: int, seen: Container[str], below: Sequence[tuple[str, bool]]
 ) -> dict[tuple[int, str], tuple[int, int, str | None]]:
     stamp = (CompanionRow.size, CompanionRow.mtime_ns, CompanionRow.agreed)
     columns = (CompanionRow.photo_id, CompanionRow.name, *stamp, FolderRow.path, PhotoRow.name)
     placed = select(*columns).join(PhotoRow, CompanionRow.photo_id == PhotoRow.id).join(FolderRow)
-    if "" in below:
+    if ("", True) in below:
         queries = [placed.where(FolderRow.root_id == root_id)]
     else:  # by the photos of these folders: a look at few of them reads the companions of few
-        folders = {number for one in below for number in folders_below(connection, root_id, one)}
+        folders = {number for one, deep in below for number in folders_below(connection, root_id, one, deep=deep)}
         in_these = (select(PhotoRow.id).where(PhotoRow.folder_id.in_(chunk)) for chunk in in_chunks(sorted(folders)))
         queries = [placed.where(CompanionRow.photo_id.in_(photos)) for photos in in_these]
     return {

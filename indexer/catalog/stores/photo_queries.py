@@ -39,9 +39,9 @@ _RECORD = (
 )
 
 
-def known(connection: Connection, root_id: int, subfolder: str, model_id: int) -> dict[str, KnownPhoto]:
-    """Give every photo of a root, or of one of its subfolders, by its path."""
-    folders = folders_below(connection, root_id, subfolder)
+def known(connection: Connection, root_id: int, subfolder: str, model_id: int, deep: bool) -> dict[str, KnownPhoto]:
+    """Give every photo of a root, or of one of its subfolders, by its path; those further below too if `deep`."""
+    folders = folders_below(connection, root_id, subfolder, deep=deep)
     prefixes = {number: f"{path}/" if path else "" for number, path in folders.items()}
     embedded = exists().where(EmbeddingRow.photo_id == PhotoRow.id, EmbeddingRow.model_id == model_id)
     query = select(

@@ -68,11 +68,13 @@ def present_below(connection: Connection, root_id: int, subfolder: str) -> int:
     )
 
 
-def folders_below(connection: Connection, root_id: int, subfolder: str) -> dict[int, str]:
-    """Give the paths of a root's folders by their numbers: of all, or of a folder and those below it.
+def folders_below(connection: Connection, root_id: int, subfolder: str, *, deep: bool = True) -> dict[int, str]:
+    """Give the paths of a root's folders by their numbers: of all, or of a folder and, if `deep`, those below it.
 
     Names that are no UTF-8 are stored as bytes, and compare as such.
     """
+    if not deep:
+        return {number: path for path, number in folder_ids(connection, root_id, {subfolder}).items()}
     query = select(FolderRow.id, FolderRow.path).where(FolderRow.root_id == root_id)
     if not subfolder:
         return {row.id: row.path for row in connection.execute(query)}

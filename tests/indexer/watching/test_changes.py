@@ -14,6 +14,27 @@ def gathered(*events, settle=2.0, patience=60.0):
     return changes
 
 
+def taken(changes, now):
+    """All folders of a batch, however they are to be looked at."""
+    return set().union(*changes.take(now))
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "whole", "own"),
+    [
+        (Kind.DONE, "/p/a.jpg", set(), {"/p"}),
+        (Kind.GONE, "/p/a.jpg", set(), {"/p"}),
+        (Kind.WRITTEN, "/p/a.jpg", set(), {"/p"}),
+        (Kind.FOLDER, "/p/a", {"/p/a"}, set()),
+        (Kind.DONE, "/p/.picsiftignore", {"/p"}, set()),
+        (Kind.GONE, "/p/.picsiftignore", {"/p"}, set()),
+        (Kind.WRITTEN, "/p/.picsiftignore", {"/p"}, set()),
+    ],
+)
+def test_an_event_of_a_file_concerns_no_folder_below_unless_it_is_an_ignore_file(kind, path, whole, own):
+    assert gathered((0, kind, path)).take(2) == (whole, own)
+
+
 @pytest.mark.parametrize(
     ("events", "due", "folders"),
     [
@@ -31,18 +52,18 @@ def gathered(*events, settle=2.0, patience=60.0):
 def test_a_batch_is_due_when_all_is_still(events, due, folders):
     changes = gathered(*events)
     assert changes.due_at() == due
-    assert changes.take(due - 0.001) == set()
-    assert changes.take(due) == folders
+    assert taken(changes, due - 0.001) == set()
+    assert taken(changes, due) == folders
 
 
 def test_nothing_is_due_where_nothing_happened():
     assert Changes(2, 60).due_at() is None
-    assert Changes(2, 60).take(1e9) == set()
+    assert taken(Changes(2, 60), 1e9) == set()
 
 
 def test_a_batch_is_taken_once():
     changes = gathered((0, Kind.DONE, "/p/a.jpg"))
-    assert changes.take(2) == {"/p"}
+    assert taken(changes, 2) == {"/p"}
     assert changes.due_at() is None
 
 
@@ -51,26 +72,26 @@ def test_a_stream_that_never_ends_is_taken_when_patience_does_and_what_grows_wai
     changes.note(Kind.DONE, "/p/done.jpg", 0)
     for now in range(11):
         changes.note(Kind.WRITTEN, "/q/growing.jpg", now)
-    assert changes.take(10) == {"/p"}
+    assert taken(changes, 10) == {"/p"}
     assert changes.is_growing("/q/growing.jpg", 10)
     assert not changes.is_growing("/p/done.jpg", 10)
     assert changes.due_at() == 12
-    assert changes.take(12) == {"/q"}
+    assert taken(changes, 12) == {"/q"}
     assert changes.waiting == 0
 
 
 def test_a_file_that_is_polled_grows_until_two_looks_agree():
     changes = gathered((0, Kind.SEEN, "/p/a.jpg"))
-    assert changes.take(60) == set()
+    assert taken(changes, 60) == set()
     assert changes.is_growing("/p/a.jpg", 1e9)
     changes.note(Kind.DONE, "/p/a.jpg", 61)
     assert not changes.is_growing("/p/a.jpg", 61)
-    assert changes.take(63) == {"/p"}
+    assert taken(changes, 63) == {"/p"}
 
 
 def test_a_folder_that_takes_the_name_of_a_growing_file_is_looked_for_in_its_parent_too():
     changes = gathered((0, Kind.WRITTEN, "/p/a"), (0, Kind.FOLDER, "/p/a"))
-    assert changes.take(60) == {"/p", "/p/a"}
+    assert taken(changes, 60) == {"/p", "/p/a"}
 
 
 events = st.lists(
@@ -83,17 +104,17 @@ events = st.lists(
 @example([(0.0, Kind.SEEN, "/p/a"), (0.0, Kind.FOLDER, "/p/a")])
 def test_no_change_is_ever_forgotten(steps):
     """Whatever comes in whichever order, each folder with a change is in some batch once all is closed."""
-    changes, now, taken, wanted = Changes(2, 10), 0.0, set(), set()
+    changes, now, seen, wanted = Changes(2, 10), 0.0, set(), set()
     for pause, kind, path in steps:
         now += pause
-        taken |= changes.take(now)
+        seen |= taken(changes, now)
         changes.note(kind, path, now)
         wanted.add(path if kind is Kind.FOLDER else path[:2])
         if kind is Kind.SEEN:
             changes.note(Kind.DONE, path, now)
     while (due := changes.due_at()) is not None:
-        taken |= changes.take(due)
-    assert taken == wanted
+        seen |= taken(changes, due)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -129,7 +150,20 @@ def test_temporary_names():
     ],
 )
 def test_the_smallest_set_of_folders_that_covers(folders, there, covering):
-    assert cover(folders, ["/r", "/r/.inner"], lambda folder: folder in there) == covering
+    assert cover(folders, ["/r", "/r/.inner"], lambda folder: folder in there) == (covering, [])
+
+
+@pytest.mark.parametrize(
+    ("folders", "own", "there", "covering"),
+    [
+        ([], ["/r", "/r/a/b"], ["/r/a/b"], ([], ["/r", "/r/a/b"])),
+        (["/r/a"], ["/r", "/r/a", "/r/a/b", "/r/ab"], ["/r/a", "/r/a/b", "/r/ab"], (["/r/a"], ["/r", "/r/ab"])),
+        ([], ["/r/gone", "/r/a"], ["/r/a"], (["/r"], [])),
+        ([], [f"/r/x/{i}" for i in range(MANY_FOLDERS + 1)], [f"/r/x/{i}" for i in range(99)], (["/r/x"], [])),
+    ],
+)
+def test_folders_of_which_the_files_alone_matter_are_looked_at_by_themselves(folders, own, there, covering):
+    assert cover(folders, ["/r"], lambda folder: folder in there, own) == covering
 
 
 def test_files_that_were_written_to_are_named_until_somebody_has_looked_at_them():

@@ -16,7 +16,7 @@ from app.cli.terminal.logs import begin
 from app.cli.terminal.options import Filters, JsonOption, LibraryOption, Listing, VerboseOption, with_groups
 from app.search.language.filter_group import merge
 from app.search.language.parsing import parse
-from app.search.query import Query
+from app.search.query import Query, parse_region
 from app.settings import Settings
 
 LISTING = Listing()
@@ -68,17 +68,30 @@ def similar_command(
         list[Path],
         typer.Argument(metavar="FILE", help="A photo of the library, or any other picture; several: like all of them."),
     ],
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region",
+            metavar="X,Y,W,H",
+            help="Only this part of the picture, as it is seen upright: 25%,10%,50%,40%, or in fractions.",
+            show_default=False,
+        ),
+    ] = None,
     listing: Listing = LISTING,
     filters: Filters = FILTERS,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Find photos like this one, or like several together; they and their copies are not listed."""
+    """Find photos like this one, a region of it, or several together; they and their copies are not listed."""
     settings = begin(verbose, library=library)
     wanted = _paged(Query(filter=filters.filter), listing, settings)
+    part = None if region is None else parse_region(region)
+    if part is not None and len(files) > 1:
+        exits.usage("--region is of one picture, and several are named.")
     with closing(build_services(settings)) as services:
-        result = services.search.similar(files, wanted)
+        sources = files if part is None else [services.search.cut(files[0], part)]
+        result = services.search.similar(sources, wanted)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
 
 

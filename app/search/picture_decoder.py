@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from indexer.pictures.open_file import OpenFile
-    from indexer.pictures.rendering import Pixels, Prepare
+    from indexer.pictures.rendering import Box, Pixels, Prepare
 
 AT_ONCE = 2
 MAX_PIXELS = 250_000_000  # where nothing is set
@@ -72,6 +72,12 @@ class PictureDecoder:
         from indexer.pictures import rendering
 
         return self._run(rendering.square_and_small, picture, prepare, min_side, self._max_pixels)
+
+    def region(self, picture: Path, box: Box, min_side: int) -> bytes:
+        """The file of a region of a picture, whose short side is at least twice `min_side` if it has that; likewise."""
+        from indexer.pictures import rendering
+
+        return self._run(rendering.region, picture, box, min_side, self._max_pixels)
 
     def photo(self, file: OpenFile, like: Collection[str], min_side: int, finish: Finish) -> tuple[str, bytes]:
         """The content hash of a photo's file, and what `finish` makes of its picture; raises the same."""

@@ -5,6 +5,8 @@ How that is written down is known to `language/parsing.py`; it is answered by `s
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -21,6 +23,7 @@ MAX_TEXT = 10_000  # characters; far more than the text tower reads
 NOTHING = "the query is empty. Say what to look for, such as: two dogs on a beach"
 MAX_LIMIT = 1_000  # hits in one answer
 MAX_OFFSET = 100_000  # hits skipped before it
+LEAST_REGION = 0.01  # of a picture's width or height
 MAX_SOURCES = 100  # photos that hits shall be like, together
 
 
@@ -40,8 +43,36 @@ class Prepared:
 Picture: TypeAlias = "Image.Image | bytes | Path | Prepared"
 """A picture to search by: a file, the bytes of one, a decoded one (RGB, upright), or a prepared one."""
 
-Source: TypeAlias = "int | Picture"
-"""What photos shall be like: a photo of the library by its id, or a picture."""
+
+@dataclass(frozen=True)
+class Region:
+    """A part of an upright picture, in fractions of its width and height, from its upper left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def least_side(self, side: int) -> int:
+        """The short side that the whole picture has to have for the region to have `side` pixels."""
+        return math.ceil(side / min(self.width, self.height))
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A region, cut out: a picture of its own.
+
+    Attributes:
+        picture: the file of it.
+        photo_id: the photo of the library that it is from, which is no hit then; None for another picture.
+    """
+
+    picture: bytes
+    photo_id: int | None = None
+
+
+Source: TypeAlias = "int | Picture | Cut"
+"""What photos shall be like: a photo of the library by its id, a picture, or a region of one."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +153,38 @@ def check_sources(count: int) -> None:
     """Whether there are so many pictures that photos can be like them; raises the same."""
     if not 1 <= count <= MAX_SOURCES:
         raise QueryError(f"{count:,} pictures are to be searched by; it goes from 1 to {MAX_SOURCES} together.")
+
+
+def parse_region(text: str) -> Region:
+    """A region out of "x,y,width,height", in fractions (0.25) or percent (25%) of an upright picture.
+
+    Raises:
+        QueryError: it is none, or reaches out of the picture, saying which number is wrong.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 4:
+        raise QueryError(
+            f"the region {text[:60]!r} has {len(parts)} parts. Write four numbers, x,y,width,height: "
+            "0.25,0.1,0.5,0.4 or 25%,10%,50%,40%."
+        )
+    numbers: dict[str, float] = {}
+    for name, part in zip(("x", "y", "width", "height"), parts, strict=True):
+        found = re.fullmatch(r"(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(%?)", part, re.ASCII)
+        if found is None:
+            raise QueryError(
+                f"the {name} of the region is {part[:20]!r}; write a fraction as 0.25, or a percentage as 25%."
+            )
+        numbers[name] = float(found[1]) / (100 if found[2] else 1)
+        if numbers[name] > 1:
+            raise QueryError(f"the {name} of the region is {part}; it goes from 0 to 1, or to 100%.")
+    for size, start in (("width", "x"), ("height", "y")):
+        if numbers[size] < LEAST_REGION:
+            raise QueryError(
+                f"the {size} of the region is less than {LEAST_REGION:.0%} of the picture. Take more of it."
+            )
+        if numbers[start] + numbers[size] > 1 + 1e-9:
+            raise QueryError(f"the region reaches out of the picture: {start} and {size} together are more than 100%.")
+    return Region(*numbers.values())
 
 
 def with_words(query: Query) -> Query:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.search.background import Sought
 from app.search.batching import Batcher
-from app.search.query import NOTHING, Picture, Prepared, Query
+from app.search.query import NOTHING, Picture, Prepared, Query, Region
 from indexer.errors import ImageError, QueryError
 
 if TYPE_CHECKING:
@@ -71,6 +72,20 @@ class QueryEmbedder:
         mixed = [(share * weight / whole.length, is_picture, vector) for weight, is_picture, vector in words]
         mixed.append((query.image_weight, *picture[1:]))
         return _sum(mixed, "the words and the picture cancel each other out. Search for one of them.")
+
+    def cut(self, file: Path, region: Region, model: ModelRecord) -> bytes:
+        """The picture that a region of a file is, large enough for the network.
+
+        Raises:
+            QueryError: the file cannot be read.
+        """
+        if not file.exists():
+            raise QueryError(f"there is no picture {file}. Check its name.")
+        side = self._embedder_for(model).image_size
+        try:
+            return self._decoder.region(file, astuple(region), region.least_side(side))
+        except ImageError as error:
+            raise QueryError(f"{file} cannot be searched by: {str(error).rstrip('.')}.") from error
 
     def mean(self, vectors: Sequence[Vector]) -> Sought:
         """What pictures (each (d,) of unit length) have in common.

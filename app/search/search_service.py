@@ -21,7 +21,19 @@ from app.search.index_pass import Look, count_held, index_passes, nearest_but, n
 from app.search.library_background import LibraryBackground
 from app.search.live_index import LiveIndex
 from app.search.matches import Matches, matching
-from app.search.query import EVERYTHING, Picture, Query, Source, Term, check, check_page, check_sources, with_words
+from app.search.query import (
+    EVERYTHING,
+    Cut,
+    Picture,
+    Query,
+    Region,
+    Source,
+    Term,
+    check,
+    check_page,
+    check_sources,
+    with_words,
+)
 from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
@@ -115,6 +127,10 @@ class SearchService:
         name = ", ".join(filter(None, map(_name, examples)))
         return self._answer(name, sought, model, query, started, allowed, leave_out=own)
 
+    def cut(self, file: Path, region: Region) -> Cut:
+        """A region of a picture's file, to find photos like it; raises as `similar`."""
+        return Cut(self._embedder.cut(file, region, self.live.model()), self._id_of(file))
+
     def newest(self, *, limit: int = 20, offset: int = 0) -> SearchResult:
         """All photos, the newest first: nothing is looked for, and no model asked. Raises QueryError as `search`."""
         query, started = Query(limit=limit, offset=offset), time.perf_counter()
@@ -202,6 +218,8 @@ class SearchService:
 
     def _example(self, source: Source, model: ModelRecord) -> tuple[Vector, int | None]:
         """The vector of a source, and its id where it is a photo of the library."""
+        if isinstance(source, Cut):
+            return self._embedder.sought(Query(image=source.picture), model).vector, source.photo_id
         photo_id = source if isinstance(source, int) else self._id_of(source)
         vector = None if photo_id is None else self._stored(photo_id, model, known=isinstance(source, int))
         if vector is not None or isinstance(source, int):

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 
 from app.bootstrap import Services
 from app.names import safe_filename
+from app.search.query import Cut, parse_region
 from app.status import read_status
 from app.web import pictures, problems
 from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer
@@ -76,15 +77,26 @@ def photo(services: ServicesDep, found: PhotoDep) -> PhotoAnswer:
     return PhotoAnswer.of(found, services.library.catalog.copies_of(found.id))
 
 
-@router.get("/photos/{photo_id}/similar", responses=refusals(400, 404, 422, 503))
-async def similar(services: ServicesDep, found: PhotoDep, asked: Annotated[SimilarFields, Query()]) -> SearchAnswer:
-    """Photos like this one, or like several together; they and their copies are not among the hits."""
+@router.get("/photos/{photo_id}/similar", responses=refusals(400, 404, 410, 415, 422, 503))
+async def similar(
+    request: Request, services: ServicesDep, found: PhotoDep, asked: Annotated[SimilarFields, Query()]
+) -> SearchAnswer:
+    """Photos like this one, a region of it, or several together; they and their copies are not among the hits."""
 
-    def answer() -> SearchAnswer:
+    def answer(first: int | Cut) -> SearchAnswer:
         wanted = asked.query(services.settings.min_relevance)
-        return SearchAnswer.of(services.search.similar([found.id, *asked.also], wanted))
+        return SearchAnswer.of(services.search.similar([first, *asked.also], wanted))
 
-    return await run_in_threadpool(answer)
+    def by_region(text: str) -> SearchAnswer:
+        region = parse_region(text)
+        side = services.embedders.of(services.search.live.model()).image_size
+        part = pictures.region(found, services.library.catalog, services.decoder, region, side)
+        return answer(Cut(part, found.id))
+
+    if asked.region is None:
+        return await run_in_threadpool(answer, found.id)
+    turns: PictureTurns = request.app.state.turns
+    return await turns.run(by_region, asked.region)
 
 
 @router.get("/photos/{photo_id}/thumbnail", response_class=Response, responses=PICTURE)

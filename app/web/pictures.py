@@ -4,17 +4,20 @@ It reads only files of photo rows that `originals.py` lets out of the library, a
 """
 
 from collections.abc import Callable
+from dataclasses import astuple
+from functools import partial
 
 from PIL import Image
 
 from app.names import shown_path
 from app.search.picture_decoder import PictureDecoder
+from app.search.query import Region
 from app.web.originals import PictureGoneError, changed, opened
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.frame_ids import frame_id
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
-from indexer.pictures.rendering import SCREEN_SIDE, for_a_screen
+from indexer.pictures.rendering import SCREEN_SIDE, cut, for_a_screen
 from indexer.pictures.thumbnails import ThumbnailStore
 
 NO_REASON = "it could not be read"
@@ -63,6 +66,17 @@ def preview(photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, frame
     short, long = sorted((photo.width or 1, photo.height or 1))
     min_side = max(1, SCREEN_SIDE * short // long)
     return _render(photo, catalog, decoder, frame, min_side, for_a_screen, exact=False)[1]
+
+
+def region(photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, part: Region, side: int) -> bytes:
+    """The file of a region of the photo, of a video of its poster, with at least `side` pixels where it has them.
+
+    Raises:
+        PictureGoneError: the original is gone.
+        ImageError: it cannot be decoded.
+    """
+    finish = partial(cut, box=astuple(part))
+    return _render(photo, catalog, decoder, 0, part.least_side(side), finish, exact=False)[1]
 
 
 def _render(

@@ -78,6 +78,9 @@ class SimilarFields(ListingFields):
         max_length=query.MAX_SOURCES - 1,
         description="Ids of more photos: hits are like all of them together.",
     )
+    region: Text = Field(
+        description="x,y,width,height of a part of the upright photo, such as 25%,10%,50%,40% or fractions."
+    )
 
     def query(self, min_relevance: float) -> query.Query:
         """Which hits are wanted; as of `SearchFields`."""

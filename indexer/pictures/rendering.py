@@ -27,6 +27,8 @@ QUALITY = 85
 Pixels = NDArray[np.uint8]
 Prepare = Callable[[Image.Image], Pixels]
 Stamp = tuple[int, ...]
+Box = tuple[float, float, float, float]
+"""Left, top, width and height of a region, in fractions of the picture."""
 
 
 def square(picture: bytes | Path, prepare: Prepare, min_side: int, max_pixels: int) -> Pixels:
@@ -50,6 +52,25 @@ def square_and_small(picture: bytes, prepare: Prepare, min_side: int, max_pixels
     pixels = prepare(image)
     image.thumbnail((SMALL_SIDE, SMALL_SIDE))
     return pixels, webp(image)
+
+
+def region(picture: Path, box: Box, min_side: int, max_pixels: int) -> bytes:
+    """A region of a picture's file, as `cut` gives it.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    return cut(images.load(picture, min_side=min_side, max_pixels=max_pixels).decoded.image, box)
+
+
+def cut(image: Image.Image, box: Box) -> bytes:
+    """A region of an upright picture, at least a pixel of it, as PNG, which loses nothing."""
+    left, top, width, height = box
+    x, y = min(int(left * image.width), image.width - 1), min(int(top * image.height), image.height - 1)
+    right, bottom = round((left + width) * image.width), round((top + height) * image.height)
+    target = BytesIO()
+    image.crop((x, y, max(right, x + 1), max(bottom, y + 1))).save(target, "PNG", compress_level=1)
+    return target.getvalue()
 
 
 def photo(

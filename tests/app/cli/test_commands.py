@@ -132,6 +132,8 @@ def test_index_then_search_then_similar_then_status(picsift, photos, environment
     assert {Path(hit["path"]).name for hit in like["hits"]} == {"green.png", "blue.jpg"}
     both = picsift("similar", photos / "red.png", photos / "trip/green.png", "--json").document
     assert [Path(hit["path"]).name for hit in both["hits"]] == ["blue.jpg"]
+    part = picsift("similar", photos / "red.png", "--region", "25%,0,50%,1", "--json").document
+    assert {Path(hit["path"]).name for hit in part["hits"]} == {"green.png", "blue.jpg"}
 
     status = picsift("status", "--json").document
     assert status.keys() == STATUS_KEYS
@@ -274,6 +276,8 @@ def test_search_by_a_picture(picsift, photos):
         (["search", "dog", "--limit", "many"], 2, "--limit"),
         (["search", "dog", "--colour", "red"], 2, "--colour"),
         (["similar"], 2, "FILE"),
+        (["similar", "{photos}/red.png", "--region", "0,0,2,1"], 1, "width of the region is 2; it goes from 0 to 1"),
+        (["similar", "{photos}/red.png", "{photos}/red.png", "--region", "0,0,1,1"], 2, "is of one picture"),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )

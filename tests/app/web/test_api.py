@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from app.web.api import build_api
 from app.web.door.security import Gate
 from indexer.catalog.records import CopiedPhoto, FoundFile
-from tests.app.colours import World
+from tests.app.colours import NAMES, World
 from tests.app.serving import photo_id, picture
 
 PROBLEM = "application/problem+json"
@@ -252,6 +252,23 @@ def test_similar_to_several_names_what_is_wrong(client, services, also, status):
     answer = client.get(f"/api/v1/photos/{number}/similar", params={"also": also})
     assert answer.status_code == status
     assert ("also: " if status == 422 else "no photo with the id 987654") in answer.json()["detail"]
+
+
+def test_photos_similar_to_a_region(client, services, world):
+    halves = Image.new("RGB", (80, 40), NAMES["red"])
+    halves.paste(NAMES["blue"], (40, 0, 80, 40))
+    halves.save(world.photos / "halves.png")
+    world.index()
+    path = f"/api/v1/photos/{photo_id(services, 'halves.png')}/similar"
+    for region, best in (("0,0,40%,1", "red.png"), ("0.6,0,0.4,1", "blue.png")):
+        answer = client.get(path, params={"region": region})
+        assert (names(answer)[0], answer.json()["total"]) == (best, 5)
+    both = client.get(path, params={"region": "0,0,40%,1", "also": photo_id(services, "blue.png"), "limit": 1})
+    assert names(both) == ["purple.jpg"]
+    refused = client.get(path, params={"region": "60%,0,50%,1"})
+    assert (refused.status_code, "out of the picture" in refused.json()["detail"]) == (400, True)
+    (world.photos / "halves.png").unlink()
+    assert client.get(path, params={"region": "0,0,1,1"}).status_code == 410
 
 
 @pytest.mark.parametrize("kind", ["", "/thumbnail", "/preview", "/original", "/similar"])

@@ -6,6 +6,7 @@ by the strongest of what it is, and three steps are the most that lie between it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ BURST = 0.85
 """Least cosine within a burst. Two views of one photograph, each moved by 4 % and 3 % of the picture, have 0.83 to
 0.95 (a quarter of them below 0.93); a stereo pair 0.98; of pairs of different photos 1 in 20,000 has that much."""
 
+
+MOST_AT_ONCE = 500
+"""Photos of BURST_S: more are no burst but files that were all given one moment, by an export or a clock that stood."""
 
 Bond = tuple[int, Kind]
 """The photo that another one follows, by its place, and as what."""
@@ -105,11 +109,14 @@ def _two_shots(one: Candidate, other: Candidate) -> bool:
 def _bursts(photos: Sequence[Candidate], vectors: NDArray[np.float16], known: dict[int, Bond]) -> dict[int, int]:
     leaders: dict[int, list[int]] = {}
     found: dict[int, int] = {}
+    crowds = Counter(int(photo.taken_s // BURST_S) for photo in photos if photo.taken_s is not None)
     for at in sorted(set(range(len(photos))) - set(known), key=lambda at: burst_rank(photos[at])):
         photo = photos[at]
         if photo.taken_s is None or photo.duration_s is not None:
             continue
         span = int(photo.taken_s // BURST_S)
+        if crowds[span] > MOST_AT_ONCE:
+            continue
         near = [to for part in (span - 1, span, span + 1) for to in leaders.get(part, ())]
         near = [to for to in near if burst_apart(photo, photos[to]) is not None]
         if near:

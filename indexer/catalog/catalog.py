@@ -105,9 +105,9 @@ class Catalog(ModelCatalog):
         """Say whether a root has so many photos, which is quick where that is few."""
         return self._read(root_store.has_at_least, root_id, count)
 
-    def present_below(self, root_id: int, subfolder: str) -> int:
-        """Count the photos of a folder of a root, and below it, that were there when they were last looked for."""
-        return self._read(root_store.present_below, root_id, subfolder)
+    def has_present(self, root_id: int, subfolder: str, without: Collection[str], count: int) -> bool:
+        """Say whether so many photos of a subfolder, those below some others aside, are not missing."""
+        return self._read(root_store.has_present, root_id, subfolder, without, count)
 
     def note_scan(self, root_id: int, problem: str | None) -> None:
         """Keep that a root was looked at now, and what was wrong with it."""

@@ -20,6 +20,7 @@ from indexer.folders.agreement import Agreement
 from indexer.folders.comparison import Changes, compare
 from indexer.folders.found import Scan
 from indexer.folders.ignoring import Ignoring
+from indexer.folders.mounts import is_mount
 from indexer.folders.moving import folded
 from indexer.folders.pairing import Paired, pair
 from indexer.folders.rechecking import has_nothing, is_restless, lies_below
@@ -145,11 +146,14 @@ class Look:
 
     def _look(self, root: RootPath, below: str, deep: bool, roots: Sequence[Path]) -> Looked:
         catalog, folder, own = self.library.catalog, root.path / below, self.library.folder
+        if below in catalog.mounts(root.id) and not is_mount(folder):
+            deep = True  # whether it is an ordinary folder by now all of its photos say
         others = [other for other in roots if other != root.path]
         found = scan(root.path, below, exclude=own, roots=others, ignoring=self.ignoring, stop=self.stop, deep=deep)
         known = catalog.known(root.id, below, model_id=self.model_id, deep=deep)
         problem = found.problem
-        if problem and has_nothing(folder) and (self.allow_mass_removal or not known):
+        nothing_known = not known and (deep or not catalog.has_at_least(root.id, 1))
+        if problem and has_nothing(folder) and (self.allow_mass_removal or nothing_known):
             found, problem = Scan({}), None
             if not known:
                 self.messages.append(f"{folder} holds no files.")

@@ -6,6 +6,7 @@ takes the disk to lose its folders.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
@@ -14,12 +15,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.catalog.records import KnownPhoto
+from indexer.catalog.records import FoundFile, KnownPhoto
 from indexer.folders.looking import Looked, advice
 from indexer.folders.mounts import holds, is_mount
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
+MARKS = 100  # moments at which photos were marked for a reason that passes, the last ones of a root
 RECENT_S = 3600.0  # what was removed in this time counts
 
 
@@ -69,8 +71,9 @@ def settle_absences(
     missing: defaultdict[int, list[KnownPhoto]] = defaultdict(list)
     all_looked = list(looked)
     for one in all_looked:
-        if out_of_reach := [photo.id for photo in (*one.changes.unreachable, *one.changes.vanished)]:
+        if out_of_reach := [photo.id for photo in one.changes.unreachable]:
             library.catalog.mark_missing(out_of_reach, now)
+        _mark_passing(library, one.root.id, one.changes.vanished)
         roots[one.root.id] = one.root.path
         missing[one.root.id] += one.changes.missing
     unused, removed = list[str](), 0
@@ -87,8 +90,11 @@ def settle_absences(
         too_many = not allowed and not library.catalog.has_at_least(root_id, enough)
         if too_many or root_id in renamed:
             before = library.catalog.size_of(root_id) + lately
-            absent = [photo.id for photo in gone if not os.path.lexists(roots[root_id] / photo.path)]
-            library.catalog.mark_missing(absent, now)
+            absent = [photo for photo in gone if not os.path.lexists(roots[root_id] / photo.path)]
+            if too_many:
+                library.catalog.mark_missing([photo.id for photo in absent], now)
+            else:
+                _mark_passing(library, root_id, absent)
             passed_over = len(gone) - len(absent)
             messages.append(_kept(roots[root_id], len(gone), before, lately, passed_over, too_many=too_many))
             continue
@@ -104,22 +110,28 @@ def _without_drives(
     """Leave out photos of drives in whose place others may be: mark them, and say so.
 
     A place where a drive is mounted shows what lies on it, and nothing of which drive that is. So of the photos that
-    were there at the last look no more than LARGEST_SHARE goes at once; and those that were not there then go only
-    where at least as many of them have come back: then it is their drive, on which the others are deleted.
+    were there at the last look no more than LARGEST_SHARE goes at once, those counted whose files are others now; and
+    those that were away go only where at least as many of them have come back: then it is their drive, on which the
+    others are deleted.
     """
     root, catalog = looked[0].root, library.catalog
     places = catalog.mounts(root.id) | ({""} if is_mount(root.path) else set())
     groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
     for photo in gone:
         groups[_place(photo.path, places)].append(photo)
-    again = Counter(_place(photo.path, places) for one in looked for photo in one.changes.found_again)
+    changes = [one.changes for one in looked]
+    others = {known.id: known.path for one in changes for file, known in one.changed if _is_other(file, known)}
+    exchanged = Counter(_place(path, places) for path in others.values())
+    again = Counter(_place(p.path, places) for one in changes for p in one.found_again if p.id not in others)
     believed = groups.pop(None, [])
     for place, photos in groups.items():
-        before, now = [p for p in photos if p.missing], [p for p in photos if not p.missing]
+        before = _away(library, root.id, [photo for photo in photos if photo.missing])
+        now = [photo for photo in photos if not photo.missing]
         kept = before if len(before) > again[place] else []
-        # A root as a whole has its own guard.
-        if place and now and len(now) > LARGEST_SHARE * catalog.present_below(root.id, place):
-            kept = kept + now
+        if place and now:  # a root as a whole has its own guard
+            inside = [other for other in places if other != place and holds(place, other)]
+            enough = math.ceil((len(now) + exchanged[place]) / LARGEST_SHARE)
+            kept = kept if catalog.has_present(root.id, place, inside, enough) else kept + now
         if kept:
             catalog.mark_missing([photo.id for photo in kept], datetime.now(UTC))
             messages.append(
@@ -129,6 +141,36 @@ def _without_drives(
         held = {photo.id for photo in kept}
         believed += [photo for photo in photos if photo.id not in held]
     return believed
+
+
+def _is_other(file: FoundFile, known: KnownPhoto) -> bool:
+    return (file.size, file.mtime_ns) != (known.size, known.mtime_ns)
+
+
+def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> None:
+    """Mark photos as missing until the next run, by which they are gone if they are not there: no drive is away."""
+    if not photos:
+        return
+    when, key = datetime.now(UTC), _passing_key(root_id)
+    library.catalog.mark_missing([photo.id for photo in photos], when)
+    marks = [*json.loads(library.catalog.setting(key) or "[]"), when.isoformat()]
+    library.catalog.set_setting(key, json.dumps(marks[-MARKS:]))
+
+
+def _away(library: Library, root_id: int, photos: list[KnownPhoto]) -> list[KnownPhoto]:
+    """Those that are missing for another reason than one that has passed."""
+    marks = {
+        datetime.fromisoformat(mark) for mark in json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")
+    }
+    if not marks or not photos:
+        return photos
+    records = library.catalog.photos([photo.id for photo in photos])
+    passing = {record.id for record in records if record.missing_since in marks}
+    return [photo for photo in photos if photo.id not in passing]
+
+
+def _passing_key(root_id: int) -> str:
+    return f"passing {root_id}"
 
 
 def _place(path: str, places: Collection[str]) -> str | None:

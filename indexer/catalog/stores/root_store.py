@@ -59,13 +59,21 @@ def has_at_least(connection: Connection, root_id: int, count: int) -> bool:
     return connection.execute(select(func.count()).select_from(some)).scalar_one() >= count
 
 
-def present_below(connection: Connection, root_id: int, subfolder: str) -> int:
-    """Count the photos of a folder of a root, and of those below it, that were there when they were last looked for."""
-    folders = list(folders_below(connection, root_id, subfolder))
-    there = select(func.count()).select_from(PhotoRow).where(PhotoRow.missing_since.is_(None))
-    return sum(
-        connection.execute(there.where(PhotoRow.folder_id.in_(some))).scalar_one() for some in in_chunks(folders)
-    )
+def has_present(connection: Connection, root_id: int, subfolder: str, without: Collection[str], count: int) -> bool:
+    """Say whether so many photos below a folder of a root were there when they were last looked for.
+
+    Those below the folders `without` do not count.
+    """
+    outside = tuple(f"{folder}/" for folder in without)
+    folders = folders_below(connection, root_id, subfolder).items()
+    numbers = [number for number, path in folders if not f"{path}/".startswith(outside)] if outside else dict(folders)
+    there = select(PhotoRow.id).where(PhotoRow.missing_since.is_(None))
+    for some in in_chunks(list(numbers)):
+        if count <= 0:
+            break
+        limited = there.where(PhotoRow.folder_id.in_(some)).limit(count).subquery()
+        count -= connection.execute(select(func.count()).select_from(limited)).scalar_one()
+    return count <= 0
 
 
 def folders_below(connection: Connection, root_id: int, subfolder: str, *, deep: bool = True) -> dict[int, str]:

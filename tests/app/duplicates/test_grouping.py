@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.duplicates import grouping
 from app.duplicates.grouping import best_first, bonds, groups
 from app.duplicates.kinds import Kind
 from app.duplicates.perceptual_hash import Look
@@ -80,3 +81,11 @@ def test_a_photo_and_the_poster_of_a_video_are_two():
 
 def test_the_best_lead():
     assert [one.id for one in best_first([photo(1, pixels=5), photo(2, pixels=9), photo(3, pixels=7)])] == [2, 3, 1]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(3, 2), (4, 0)])
+def test_a_crowd_of_one_moment_is_no_burst(monkeypatch, count, expected):
+    """Files that an export, or a clock that stood, gave one moment: to hold each against each would take hours."""
+    monkeypatch.setattr(grouping, "MOST_AT_ONCE", 3)
+    shots = [photo(number, f"content {number}", bits=2 ** (15 * number) - 1, taken_s=100.0) for number in range(count)]
+    assert len(found(shots, [0] * count, [Kind.burst])) == expected

@@ -8,6 +8,7 @@ import pytest
 from indexer.folders import looking, removing
 from indexer.folders.removing import Removals
 from tests.indexer.following import following, wait_until
+from tests.indexer.worlds import draw
 
 
 @pytest.fixture
@@ -142,7 +143,10 @@ def bay(world, monkeypatch):
     real = looking.scan
 
     def scanning(root, *below, **options):
-        return replace(real(root, *below, **options), mounts=("usb",) if (root / "usb").exists() else ())
+        mounted = world.plugged and (root / "usb").exists()
+        return replace(real(root, *below, **options), mounts=("usb",) if mounted else ())
+
+    world.plugged = True
 
     monkeypatch.setattr(looking, "scan", scanning)
     for seed in range(12):
@@ -223,6 +227,69 @@ def test_another_drive_in_a_root_s_own_place(world, monkeypatch):
         world.write(f"{seed}.png", seed)
     assert [world.sync().removed for _ in range(3)] == [0, 0, 0]
     assert known(world)["20.png"].missing and not known(world)["30.png"].missing
+
+
+def test_photos_of_names_that_another_drive_has_too_do_not_vouch_for_the_others(bay):
+    on_drive(bay, *range(20, 26))
+    bay.sync()
+    unplug(bay, "first")
+    bay.sync()
+    (bay.photos / "usb").mkdir()
+    for seed in (20, 21, 22):  # cameras count to 9,999, and names come again
+        draw(seed + 100, size=(90, 70)).save(bay.photos / "usb" / f"{seed}.png")
+    assert bay.sync().removed == 0
+    assert known(bay)["usb/25.png"].missing
+    for _ in range(2):
+        assert bay.sync().removed == 0
+
+
+def test_other_pictures_under_some_names_and_nothing_under_others_is_another_drive(bay):
+    on_drive(bay, *range(20, 26))
+    bay.sync()
+    unplug(bay, "first")
+    (bay.photos / "usb").mkdir()
+    for seed in (20, 21, 22):
+        draw(seed + 100, size=(90, 70)).save(bay.photos / "usb" / f"{seed}.png")
+    assert bay.sync().removed == 0  # though no more than half of the names are gone
+
+
+def test_drives_inside_a_drive_do_not_count_as_its_own(bay, monkeypatch):
+    scanning = looking.scan
+    monkeypatch.setattr(looking, "scan", lambda *a, **o: replace(scanning(*a, **o), mounts=("usb", "usb/in")))
+    on_drive(bay, *range(20, 26))
+    on_drive(bay, *range(40, 52), name="usb/in")
+    bay.sync()
+    for path in (bay.photos / "usb").glob("*.png"):
+        path.unlink()
+    assert bay.sync().removed == 0
+
+
+def test_a_photo_that_went_during_a_look_is_gone_at_the_next_one_on_a_drive_too(bay, monkeypatch):
+    on_drive(bay, *range(20, 26))
+    bay.sync()
+    scanning = looking.scan
+
+    def losing(*places, **options):
+        return replace(scanning(*places, **options), unreadable=("usb/20.png",), vanished=("usb/20.png",))
+
+    (bay.photos / "usb" / "20.png").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(looking, "scan", losing)
+        assert bay.sync().removed == 0
+    assert known(bay)["usb/20.png"].missing
+    assert bay.sync().removed == 1
+
+
+def test_a_look_at_files_alone_forgets_no_drive(bay):
+    on_drive(bay, *range(20, 23), name="usb/deep")
+    bay.sync()
+    unplug(bay, "first")
+    bay.plugged = False
+    bay.write("usb/a.png", 77)
+    assert bay.sync(bay.photos / "disk", shallow=[bay.photos / "usb"]).removed == 0
+    assert "was a drive or share" in " ".join(bay.sync().messages)
+    assert bay.sync().removed == 0
+    assert known(bay)["usb/deep/20.png"].missing
 
 
 def known(world):

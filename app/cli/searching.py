@@ -56,7 +56,7 @@ def search_command(
     asked = parse(" ".join(query or []), pictures=True)
     asked = replace(asked, image=image, filter=merge(asked.filter, filters.filter), image_weight=image_weight)
     wanted = _paged(asked, listing, settings)
-    with closing(build_services(settings)) as services:
+    with closing(build_services(_for_one_question(settings))) as services:
         result = services.search.search(wanted)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
 
@@ -89,7 +89,7 @@ def similar_command(
     part = None if region is None else parse_region(region)
     if part is not None and len(files) > 1:
         exits.usage("--region is of one picture, and several are named.")
-    with closing(build_services(settings)) as services:
+    with closing(build_services(_for_one_question(settings))) as services:
         sources = files if part is None else [services.search.cut(files[0], part)]
         result = services.search.similar(sources, wanted)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
@@ -104,6 +104,11 @@ def _paged(query: Query, listing: Listing, settings: Settings) -> Query:
         sort=listing.sort.value,
         min_relevance=settings.min_relevance if listing.min_relevance is None else listing.min_relevance,
     )
+
+
+def _for_one_question(settings: Settings) -> Settings:
+    """On the CPU, unless a GPU is named: to start one, and to copy a library to it, takes longer than the answer."""
+    return settings.model_copy(update={"device": "cpu"}) if settings.device == "auto" else settings
 
 
 def _compute_on_one_core() -> None:

@@ -159,10 +159,10 @@ class SearchService:
         within = None
         unwanted = np.array(sorted(leave_out), np.int64)
         if allowed is not None:
-            allowed = np.setdiff1d(allowed, unwanted, assume_unique=True)
+            allowed = np.setdiff1d(allowed, unwanted, assume_unique=True) if len(unwanted) else allowed
             within = np.concatenate([allowed, frames[np.isin(photo_of(frames), allowed)]])
         held = count_held(index, unwanted)
-        own = held + int(np.count_nonzero(np.isin(photo_of(frames), unwanted)))
+        own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
         calibration = background.calibration(sought) if background else None
         total = len(index) - len(frames) - held if allowed is None else len(allowed)

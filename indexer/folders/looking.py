@@ -146,7 +146,7 @@ class Look:
 
     def _look(self, root: RootPath, below: str, deep: bool, roots: Sequence[Path]) -> Looked:
         catalog, folder, own = self.library.catalog, root.path / below, self.library.folder
-        if below in catalog.mounts(root.id) and not is_mount(folder):
+        if not deep and below in catalog.mounts(root.id) and not is_mount(folder):
             deep = True  # whether it is an ordinary folder by now all of its photos say
         others = [other for other in roots if other != root.path]
         found = scan(root.path, below, exclude=own, roots=others, ignoring=self.ignoring, stop=self.stop, deep=deep)

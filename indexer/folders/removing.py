@@ -159,10 +159,12 @@ def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) 
 
 def _away(library: Library, root_id: int, photos: list[KnownPhoto]) -> list[KnownPhoto]:
     """Those that are missing for another reason than one that has passed."""
+    if not photos:
+        return photos
     marks = {
         datetime.fromisoformat(mark) for mark in json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")
     }
-    if not marks or not photos:
+    if not marks:
         return photos
     records = library.catalog.photos([photo.id for photo in photos])
     passing = {record.id for record in records if record.missing_since in marks}

@@ -16,6 +16,7 @@ from app.cli import commands as cli
 from clip_model.checkpoint import save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
+from indexer.errors import LibraryError
 
 COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue.jpg": (20, 20, 230)}
 SEARCH_KEYS = {"matches", "query", "model", "total", "took_ms", "hint", "hits"}
@@ -512,3 +513,20 @@ def test_mass_removal_is_allowed_for_the_folders_that_are_named_alone(picsift, t
 def test_patterns_of_the_settings_are_passed_over(picsift, photos, monkeypatch):
     monkeypatch.setenv("PICSIFT_IGNORE", "red*")
     assert picsift("index", photos, "--json").document["added"] == 2
+
+
+@pytest.mark.parametrize("command", ["search", "similar"])
+@pytest.mark.parametrize(("device", "used"), [("auto", "cpu"), ("cpu", "cpu"), ("cuda:1", "cuda:1")])
+def test_one_question_starts_no_gpu_but_one_that_is_named(picsift, monkeypatch, command, device, used):
+    from app.cli import searching
+
+    seen = []
+
+    def built(settings):
+        seen.append(settings.device)
+        raise LibraryError("enough is known")
+
+    monkeypatch.setenv("PICSIFT_DEVICE", device)
+    monkeypatch.setattr(searching, "build_services", built)
+    assert picsift(command, "photo.png").err == "picsift: enough is known\n"
+    assert seen == [used]

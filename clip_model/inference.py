@@ -180,7 +180,7 @@ class Encoder:
             # Convolutions over many channels run up to twice as fast when a pixel's channels lie together.
             self._layout = torch.channels_last
             model.visual.to(memory_format=self._layout)  # type: ignore[call-overload]
-        if self._device.type == "cuda":  # elsewhere it gains nothing, and not a bit of a CPU's features moves
+        if self._device.type == "cuda":  # elsewhere not a bit of the features moves
             fold_quick_gelus(model)
         return model.to(self._device, self._dtype)
 

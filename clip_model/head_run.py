@@ -1,6 +1,6 @@
-"""`python -m clip_model.head_run`: see `clip_model/frozen/head_run.py`."""
+"""`python -m clip_model.head_run`: see `clip_model/pretrained/head_run.py`."""
 
-from clip_model.frozen.head_run import main
+from clip_model.pretrained.head_run import main
 
 if __name__ == "__main__":
     main()

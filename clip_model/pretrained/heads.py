@@ -9,8 +9,7 @@ Legend: n photos, b batch, c channels, g side of the grid.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,58 +19,39 @@ from torch.nn import functional as F
 
 from clip_model.config import CLIPConfig, TextConfig
 from clip_model.evaluation.evaluate import Photos, Towers, evaluate_source
-from clip_model.frozen.features import vision_config
 from clip_model.model import CLIP
 from clip_model.preprocessing.wordpiece import VOCABULARY_SIZE
+from clip_model.pretrained.features import vision_config
+from clip_model.pretrained.telling import Drawing, Told, class_texts, draw
 from clip_model.towers.efficientnet import EfficientNetLite
-from clip_model.training.data import TEMPLATES, Label, Pairs, positives
 from clip_model.training.loss import clip_loss, soft_cross_entropy
 from clip_model.training.schedule import learning_rate
 from clip_model.training.teacher import CONTEXT, DIM, HEADS, LAYERS, SentenceVectors
 
 MAX_SCALE = 100.0
-SURE = 0.35  # probability from which the classifier's guess is a name of the photo
 AT_ONCE = 512
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Drawing):
     """The numbers of a run; see the command line's help."""
 
     steps: int = 400
-    batch_size: int = 1024
     lr: float = 1e-3
     top_lr: float = 0.0
     weight_decay: float = 0.2
-    caption_weight: float = 3.0
-    guess_share: float = 0.3
     class_weight: float = 1.0
-    name_weights: tuple[float, float, float] = (0.7, 0.12, 0.18)
-    seed: int = 0
 
 
 @dataclass(frozen=True)
-class Shown:
+class Shown(Told):
     """Features of photos and what may be said about them.
 
     Attributes:
         grid: (n, c, g, g) float16, several views of a photo being several rows; or (n, 1280), pooled already.
-        rows: (n,) the photo's row in `pairs`.
-        chances: (n, k) float16, the published classifier's probabilities of its classes.
-        pairs: the texts; the classes are its last k labels.
     """
 
     grid: Tensor
-    rows: NDArray[np.int64]
-    chances: Tensor
-    pairs: Pairs
-
-    @cached_property
-    def guesses(self) -> NDArray[np.int64]:
-        """(n,) the label in `pairs` that the classifier is sure of, -1 where it is not."""
-        best, number = self.chances.float().max(dim=1)
-        first = len(self.pairs.labels) - self.chances.shape[1]
-        return torch.where(best > SURE, number + first, -1).numpy()
 
 
 def new_model(variant: str, size: int, *, pooling: str, hidden: int, embed_dim: int = 256) -> CLIP:
@@ -79,42 +59,6 @@ def new_model(variant: str, size: int, *, pooling: str, hidden: int, embed_dim: 
     text = TextConfig(CONTEXT, VOCABULARY_SIZE, DIM, HEADS, LAYERS, kind="sentence", hidden=hidden)
     vision = vision_config(variant, size, pooling=pooling, hidden=hidden)
     return CLIP(CLIPConfig(embed_dim, vision, text, quick_gelu=False))
-
-
-def with_labels(pairs: Pairs, more: Sequence[Label]) -> Pairs:
-    """The same photos with further labels behind those that they have, for guesses to point at."""
-    labels = [*pairs.labels, *more]
-    names = {name: i for i, name in enumerate(dict.fromkeys(name for label in labels for name in label.names))}
-    truths = np.zeros((len(labels), len(names)), dtype=bool)
-    for i, label in enumerate(labels):
-        truths[i, [names[name] for name in label.names]] = True
-    return replace(pairs, labels=labels, names=names, truths=truths)
-
-
-def draw(shown: Shown, settings: Settings, step: int) -> tuple[NDArray[np.int64], list[str], Tensor]:
-    """The rows of a step's features, a text for each, and (b, b) bool which texts are true of which."""
-    rng, pairs = np.random.default_rng((settings.seed, step)), shown.pairs
-    weights = np.where(pairs.label_of[shown.rows] < 0, settings.caption_weight, 1.0).cumsum()
-    chosen = np.searchsorted(weights, rng.random(settings.batch_size) * weights[-1], side="right")
-    texts, names = [], []
-    for row, guess in zip(shown.rows[chosen], shown.guesses[chosen], strict=True):
-        own = int(pairs.label_of[row])
-        label = int(guess) if guess >= 0 and rng.random() < settings.guess_share else own
-        if label < 0:
-            texts.append(pairs.captions[row][rng.integers(len(pairs.captions[row]))])
-            names.append(-1)
-            continue
-        groups = ((pairs.labels[label].name,), pairs.labels[label].synonyms, pairs.labels[label].hypernyms)
-        group = groups[rng.choice(3, p=settings.name_weights)] or groups[0]
-        name = group[rng.integers(len(group))]
-        texts.append(TEMPLATES[rng.integers(len(TEMPLATES))].format(name))
-        names.append(pairs.names[name])
-    columns, rows = np.array(names), shown.rows[chosen]
-    same = positives(pairs, rows, columns, texts)
-    guessed = np.full(len(pairs), -1)
-    guessed[rows] = shown.guesses[chosen]
-    same |= positives(replace(pairs, label_of=guessed), rows, columns, texts)
-    return chosen, texts, torch.from_numpy(same)
 
 
 def pooled(visual: EfficientNetLite, grid: Tensor) -> Tensor:
@@ -131,16 +75,6 @@ def classify(visual: EfficientNetLite, grid: Tensor, classifier: tuple[Tensor, T
         parts = torch.split(grid, AT_ONCE)
         means = (part if part.ndim == 2 else visual.top(part.float()).mean(dim=(2, 3)) for part in parts)
         return torch.cat([F.linear(features, *classifier).softmax(dim=1).half() for features in means])
-
-
-def class_texts(shown: Shown, settings: Settings, step: int) -> list[str]:
-    """A sentence for each of the classifier's classes, by its name or a synonym."""
-    rng = np.random.default_rng((settings.seed, step, 1))
-    texts = []
-    for label in shown.pairs.labels[len(shown.pairs.labels) - shown.chances.shape[1] :]:
-        names = (label.name, label.name, *label.synonyms)
-        texts.append(TEMPLATES[rng.integers(len(TEMPLATES))].format(names[rng.integers(len(names))]))
-    return texts
 
 
 def standardize(model: CLIP, grid: Tensor) -> tuple[Tensor, Tensor]:
@@ -196,7 +130,7 @@ def train(
         scale = model.logit_scale.exp().clamp(max=MAX_SCALE)
         loss = clip_loss(image, words, scale, same)
         if settings.class_weight:  # what the classifier knows of each photo, in the names of its classes
-            classes = F.normalize(text.head(vectors(class_texts(shown, settings, step))), dim=-1)
+            classes = F.normalize(text.head(vectors(class_texts(shown, settings.seed, step))), dim=-1)
             chances = shown.chances[chosen].float()
             loss = loss + settings.class_weight * soft_cross_entropy(scale * image @ classes.T, chances)
         if not torch.isfinite(loss):

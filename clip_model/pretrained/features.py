@@ -162,7 +162,8 @@ def read_features(folder: Path) -> list[Chunk]:
     return chunks
 
 
-def _share(text: str) -> tuple[str, float]:
+def parse_share(text: str) -> tuple[str, float]:
+    """`SOURCE=0.25` of a command line."""
     source, _, share = text.partition("=")
     return source, float(share)
 
@@ -175,7 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=192, help="side of the views in pixels")
     parser.add_argument("--data", required=True, help="Parquet shards, a pattern")
     parser.add_argument("--view", type=int, default=0, help="0 is the middle, others are random")
-    parser.add_argument("--share", type=_share, action="append", default=[], help="SOURCE=0.25 takes a quarter of it")
+    parser.add_argument(
+        "--share", type=parse_share, action="append", default=[], help="SOURCE=0.25 takes a quarter of it"
+    )
     parser.add_argument("--out", required=True, type=Path)
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

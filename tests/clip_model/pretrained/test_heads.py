@@ -9,9 +9,10 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch.nn import functional as F
 
 from clip_model.checkpoint import load_model
-from clip_model.frozen import features, head_run
-from clip_model.frozen.features import extract, is_chosen, read_features, view
-from clip_model.frozen.heads import Settings, Shown, draw, fold, new_model, standardize, with_labels
+from clip_model.pretrained import features, head_run
+from clip_model.pretrained.features import extract, is_chosen, read_features, view
+from clip_model.pretrained.heads import fold, new_model, standardize
+from clip_model.pretrained.telling import Drawing, Told, draw, with_labels
 from clip_model.training.data import Label, read_texts
 from clip_model.training.teacher import SentenceVectors
 from tests.clip_model import training_data
@@ -75,8 +76,8 @@ def test_a_guess_is_a_further_name_and_no_negative(folder):
     assert tench == len(read_texts([folder / "photos-00.parquet"]).labels)
     chances = torch.full((48, 1), 0.3)  # of the only class
     chances[:24] = 0.9
-    shown = Shown(torch.zeros(48, 1, 1, 1), np.arange(48), chances, pairs)
-    chosen, texts, same = draw(shown, Settings(batch_size=200, guess_share=0.5), 0)
+    told = Told(np.arange(48), chances, pairs)
+    chosen, texts, same = draw(told, Drawing(batch_size=200, guess_share=0.5), 0)
     fish = [i for i, text in enumerate(texts) if text.endswith(("tench", "fish"))]
     assert 20 < len(fish) < 90
     assert (chosen[fish] < 24).all()

@@ -27,8 +27,8 @@ from torch import Tensor
 from clip_model.checkpoint import save_model
 from clip_model.config import POOLINGS, VARIANTS
 from clip_model.evaluation.evaluate import read_photos
-from clip_model.frozen.features import Chunk, read_features
-from clip_model.frozen.heads import (
+from clip_model.pretrained.features import Chunk, read_features
+from clip_model.pretrained.heads import (
     Settings,
     Shown,
     classify,
@@ -38,9 +38,9 @@ from clip_model.frozen.heads import (
     pooled,
     standardize,
     train,
-    with_labels,
 )
-from clip_model.frozen.imagenet import imagenet_labels
+from clip_model.pretrained.imagenet import imagenet_labels
+from clip_model.pretrained.telling import with_labels
 from clip_model.towers.efficientnet import EfficientNetLite, load_pretrained
 from clip_model.towers.sentence import load_sentence_weights
 from clip_model.training.data import Pairs, read_texts
@@ -94,7 +94,7 @@ def shown(chunks: Sequence[Chunk], shards: Sequence[Path], wordnet: Path, visual
     pairs: Pairs = with_labels(read_texts(shards), imagenet_labels(wordnet))
     if once:
         grid = pooled(visual, grid)
-    return Shown(grid, rows, classify(visual, grid, classifier), pairs)
+    return Shown(rows, classify(visual, grid, classifier), pairs, grid)
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

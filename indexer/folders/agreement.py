@@ -1,4 +1,4 @@
-"""Which RAWs and pictures of one name are one shot: what their files say of it is compared, once for each two files.
+"""Which RAWs, or videos, and pictures of one name are one shot: what their files say is compared, once for both files.
 
 What came out is kept with the pair, and what a photo says is in the catalog; a file is opened where neither is known.
 """
@@ -13,9 +13,9 @@ from pathlib import Path
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.records import FoundFile, KnownPhoto, RootPath
 from indexer.errors import DecoderLostError, ImageError, UnreadableError
-from indexer.folders.pairing import Agreed, Couple
+from indexer.folders.pairing import Agreed, Couple, is_raw_name, is_second_name
 from indexer.folders.scanner import StoppedError
-from indexer.metadata.shots import Shot, agree, shot_of
+from indexer.metadata.shots import Shot, agree, agree_in_motion, shot_of
 from indexer.pictures.heads import read_head
 from indexer.workers.isolation import WorkerPool
 
@@ -92,7 +92,7 @@ class Agreement:
             if picture is None or second is None:
                 if one.second not in known:
                     pairs[one] = None
-            elif agree(picture, second):
+            elif _agree(one.second, picture, second):
                 pairs[one] = _stamps(one, files)
         return pairs
 
@@ -101,7 +101,11 @@ class Agreement:
         if (photo.id, _name(file.path)) in self.catalog.agreements([photo.id]):
             return True
         found = self.heads(root.path, [file])[file.path]
-        return found is not None and agree(self.catalog.shots([photo.id])[photo.id], found)
+        if found is None:
+            return False
+        known = self.catalog.shots([photo.id])[photo.id]
+        # Of the two only the one that lies beside a picture is named like that.
+        return _agree(photo.path, found, known) if is_second_name(photo.path) else _agree(file.path, known, found)
 
     def _said(
         self, root: RootPath, known: Mapping[str, KnownPhoto], files: Sequence[FoundFile]
@@ -112,6 +116,11 @@ class Agreement:
         return {path: shots[number] for path, number in held.items()} | self.heads(
             root.path, [file for file in files if file.path not in held]
         )
+
+
+def _agree(second: str, picture: Shot, said: Shot) -> bool:
+    """Whether the file beside a picture, a RAW or a video by its name, is of the same shot."""
+    return agree(picture, said) if is_raw_name(second) else agree_in_motion(picture, said)
 
 
 def _is_as_known(file: FoundFile, photo: KnownPhoto | None) -> bool:

@@ -2,7 +2,7 @@
 
 Beside it is: in the same folder and of the same name but for the suffix, upper and lower case being the same. A picture
 may also carry the RAW's whole name (`IMG_1.CR2.jpg`), and Pixel phones' names of the two count as the same. Whether a
-RAW and a picture of one name are one shot is told by their files, and asked of others (agreement.py).
+RAW, or a video, and a picture of one name are one shot is told by their files, and asked of others (agreement.py).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def pair(
     Args:
         scan: of a root, or of a folder below it.
         failed: pictures that cannot be read; beside one of them a RAW stays a photo of its own.
-        one_shot: of couples of a picture and a RAW, gives those that belong together.
+        one_shot: of couples of a picture and a RAW or a video, gives those that belong together.
     """
     seconds = [path for path in scan.files if is_second_name(path)]
     if not seconds:
@@ -74,14 +74,13 @@ def pair(
         for path in seconds
         for key in dict.fromkeys((_key(path), path.casefold()))
         for picture in pictures.get(key, ())
+        if is_raw_name(path) or _suffix(picture) in _LIVE
     ]
-    raws = [one for one in couples if is_raw_name(one.second)]
-    agreed = one_shot(raws) if raws else {}
+    agreed = one_shot(couples) if couples else {}
     companions: defaultdict[str, list[FoundFile]] = defaultdict(list)
     beside: set[str] = set()
     for one in couples:
-        belongs = one in agreed if is_raw_name(one.second) else _suffix(one.picture) in _LIVE
-        if belongs and one.second not in beside:
+        if one in agreed and one.second not in beside:
             beside.add(one.second)
             companions[one.picture].append(scan.files[one.second])
     files = {path: file for path, file in scan.files.items() if path not in beside}

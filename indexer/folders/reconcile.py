@@ -17,7 +17,7 @@ from indexer.folders.agreement import Agreement, Heads
 from indexer.folders.hashing import Hashes
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.looking import Look, Looked
-from indexer.folders.pairing import NEVER, Paired, absorb, is_raw_name, take_over
+from indexer.folders.pairing import NEVER, Paired, absorb, take_over
 from indexer.folders.relocating import settle_moves
 from indexer.folders.removing import Removals, settle_absences
 from indexer.folders.scanner import StoppedError
@@ -132,8 +132,6 @@ def _settle_pairs(library: Library, one: Looked, settled: Settled, agreement: Ag
     """Photos of which the other file of a pair is the one to decode now, and RAWs that are no photos any more."""
 
     def is_one(photo: KnownPhoto, file: FoundFile) -> bool:
-        if not is_raw_name(photo.path) and not is_raw_name(file.path):
-            return True
         beside = {second.path for second in one.paired.companions.get(file.path, ())}
         return photo.path in beside or agreement.takes(one.root, photo, file)
 

@@ -1,4 +1,4 @@
-"""What two files say of when and with what they were shot, and whether that can be one shot. Pure.
+"""What two files say of when and with what they were shot, and whether that can be one shot, or one live photo. Pure.
 
 Names come again, since cameras count to 9,999: a RAW and a picture of one name need not belong together.
 """
@@ -14,6 +14,7 @@ from indexer.metadata.photo_metadata import PhotoMetadata
 _OF_THE_SHOT = frozenset(("original", "digitized", "iptc", "sidecar", "xmp"))
 """The fields that tell when a photo was taken; the others tell when a file, a receiver or a person came to it."""
 _DAY = timedelta(days=1)
+_FILM = timedelta(seconds=10)  # between a live photo's still and what its film of three seconds says
 
 
 class Shot(NamedTuple):
@@ -33,6 +34,25 @@ def shot_of(said: PhotoMetadata) -> Shot:
 def agree(one: Shot, other: Shot) -> bool:
     """Whether two files can show one shot: what both say is the same; what only one says, or neither, is no matter."""
     return _same_camera(one, other) and _same_moment(one.taken, other.taken)
+
+
+def agree_in_motion(still: Shot, film: Shot) -> bool:
+    """Whether two files can be a live photo: one camera, and a moment that is the same but for some seconds.
+
+    A container's own time is UTC by its definition, and of many cameras the clock's: a day is its measure. A still that
+    names its last change alone was not changed before it was filmed.
+    """
+    one, other = still.taken, film.taken
+    if not _same_camera(still, film):
+        return False
+    if one.at is None or other.at is None or "file" in (one.source, other.source):
+        return True
+    if one.source == "modified":
+        return bool(one.precision or other.precision) or one.at >= other.at - _DAY
+    if one.precision or other.precision or _is_a_day(one.at) or _is_a_day(other.at):
+        return _same_moment(one, other)
+    apart = [one.at - other.at, _in_utc(one.at, one.offset_min) - _in_utc(other.at, other.offset_min)]
+    return min(map(abs, apart)) <= (_FILM if {one.source, other.source} <= _OF_THE_SHOT else _DAY)
 
 
 def _same_camera(one: Shot, other: Shot) -> bool:

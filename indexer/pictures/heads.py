@@ -13,17 +13,21 @@ from pathlib import Path
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from indexer.errors import ImageError, UnreadableError
 from indexer.metadata.describing import metadata_in, metadata_of
 from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.metadata.video_header import read_header
 from indexer.pictures import images, raw_header
 from indexer.pictures.rereading import written_in
+from indexer.pictures.video_frames import OPTIONS
+from indexer.pictures.videos import is_video_name
 
 _HEAD = 1 << 20  # bytes; what stands in front of a file's boxes, or of a preview's pixels
 _FUJI = b"FUJIFILMCCD-RAW"
 
 
 def read_head(path: Path) -> PhotoMetadata:
-    """What is written in a RAW's header, or in a picture's.
+    """What is written in a RAW's header, a picture's, or a video's.
 
     Raises:
         UnreadableError: the file cannot be read now.
@@ -32,8 +36,14 @@ def read_head(path: Path) -> PhotoMetadata:
         if not path.is_file():  # a pipe would wait for ever
             path.stat()
             return PhotoMetadata()
+        if is_video_name(path):
+            return read_header(_of_video(path))
         with path.open("rb") as file:
             return _said(file, path.suffix.lower())
+    except UnreadableError:
+        raise
+    except ImageError:
+        return PhotoMetadata()
     except OSError as error:
         raise images.unreadable(error) from error
 
@@ -69,3 +79,20 @@ def _of_raw(file: BufferedReader) -> PhotoMetadata:
         return metadata_of(JpegImageFile(BytesIO(file.read(min(size, _HEAD)))))
     found = raw_header.exif(head)
     return PhotoMetadata() if found is None else metadata_in(found)
+
+
+def _of_video(path: Path) -> dict[str, str]:
+    """What the container says of a video, by the names that FFmpeg uses, without decoding a frame."""
+    try:
+        import av
+    except ImportError as error:
+        raise ImageError(f"videos need PyAV: pip install av ({error})") from error
+    with path.open("rb") as file:
+        try:
+            with av.open(file, options=OPTIONS, metadata_errors="replace") as container:
+                streams = [stream.metadata for stream in container.streams.video]
+                return {name: text for said in (*streams[:1], container.metadata) for name, text in said.items()}
+        except Exception as error:  # as in images.decode(): decoders raise whatever they like
+            if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
+                raise
+            raise ImageError(f"the video cannot be opened: {getattr(error, 'strerror', None) or error}") from error

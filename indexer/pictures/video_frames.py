@@ -24,7 +24,7 @@ MOST_DECODED = 20_000  # pictures decoded on the way from key frames; beyond the
 _HD_HEIGHT = 720  # from here on an untagged video is BT.709, below it BT.601: the players' rule
 _BT709, _UNTAGGED = 1, 2
 _ROUNDING_S = 0.001
-_OPTIONS = {"format_whitelist": "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,asf,flv,ogg", "protocol_whitelist": "file"}
+OPTIONS = {"format_whitelist": "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,asf,flv,ogg", "protocol_whitelist": "file"}
 _COVER = 0x400  # AV_DISPOSITION_ATTACHED_PIC
 _FORMATS = {"QuickTime": "MOV", "mov": "MP4", "matroska": "MKV", "mpegts": "MPEG-TS", "asf": "WMV"}
 _FORMATS |= {"mpegvideo": "MPEG", "m4v": "MPEG"}
@@ -94,7 +94,7 @@ def open_video(
     except ImportError as error:
         raise ImageError(f"videos need PyAV: pip install av ({error})") from error
     try:
-        with path.open("rb") as file, av.open(file, options=_OPTIONS, metadata_errors="replace") as container:
+        with path.open("rb") as file, av.open(file, options=OPTIONS, metadata_errors="replace") as container:
             stream = _stream(container)
             check_size(stream.codec_context.width, stream.codec_context.height)
             yield _opened(container, stream, scale, av.FFmpegError)

@@ -23,7 +23,8 @@ from rich.table import Table
 
 from indexer.vectors.gpu_mirror import GpuMirror, gpu_count, open_mirror
 from indexer.vectors.index import VectorIndex
-from indexer.vectors.rows import Found, load_faiss
+from indexer.vectors.faiss_module import load_faiss
+from indexer.vectors.scanning import Found
 from indexer.vectors.torch_flat import driver_present
 
 _FINGERPRINT = "0" * 64

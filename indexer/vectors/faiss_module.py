@@ -1,4 +1,4 @@
-"""Imports FAISS when it is first used, says what is wrong where that fails, and keeps its threads from burning a core."""
+"""Imports FAISS when it is first used, says what is wrong where that fails, and lets its threads rest."""
 
 from __future__ import annotations
 

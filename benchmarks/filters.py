@@ -129,7 +129,7 @@ def cases() -> Iterator[Case]:
         yield Case("camera", share, lambda n, said=word: PhotoFilter(camera=_cased(said, n)))
         yield Case("lens", share, lambda n, said=word: PhotoFilter(lens=_cased(said, n)))
         yield Case("folder", share, lambda n, said=word: PhotoFilter(folder=_cased(said, n)))
-        yield Case("name", share, lambda n, said=word: PhotoFilter(name=_cased(said, n)))
+        yield Case("name", share, lambda n, said=word: PhotoFilter(name=_part(said, n)))
         yield Case("tag", share, lambda n, said=word: PhotoFilter(tags=((_cased(said, n),),)))
         yield Case("keyword", share, lambda n, said=word: PhotoFilter(keywords=(_cased(said, n),)))
         yield Case("width", share, lambda n, at=share: PhotoFilter(width=Bounds(None, 999 + 5000 * at + 1e-6 * n)))
@@ -166,6 +166,13 @@ def cases() -> Iterator[Case]:
 def _moment(share: float, number: int) -> datetime:
     """So far into the years, and `number` microseconds more."""
     return _FIRST_DAY + timedelta(days=_DAYS * share, microseconds=number)
+
+
+def _part(word: str, number: int) -> str:
+    """A part of the names that have the word, another one each time for ten times."""
+    whole = f"img_{'_'.join(WORDS)}"
+    end = whole.index(word) + len(word)
+    return whole[max(0, whole.index(word) - number % 5) : end - number // 5 % 2]
 
 
 def _cased(word: str, number: int) -> str:

@@ -185,9 +185,10 @@ def _near(columns: PhotoColumns, circle: Near) -> Mask:
     centre = np.array([np.cos(at) * np.cos(along), np.cos(at) * np.sin(along), np.sin(at)], np.float32)
     chord = np.sqrt(sum((points[axis] - centre[axis]) ** 2 for axis in range(3)))
     reach = 2 * np.sin(min(circle.km / (2 * circles.EARTH_KM), np.pi / 2))
-    inside: Mask = banded & (chord < np.float32(reach - _NEARLY))
-    close = np.flatnonzero(banded & (np.abs(chord - np.float32(reach)) <= np.float32(_NEARLY)))
-    inside[close] = circles.within(degrees[0, close], degrees[1, close], circle)
+    inside: Mask = chord < np.float32(reach - _NEARLY)
+    close = np.flatnonzero(~inside & (chord < np.float32(reach + _NEARLY)))
+    inside &= banded
+    inside[close] = banded[close] & circles.within(degrees[0, close], degrees[1, close], circle)
     return inside
 
 

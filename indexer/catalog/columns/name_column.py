@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from indexer.catalog.filters.names import is_pattern, pattern, same
 
 _BETWEEN = b"\0"  # which no name holds
-_REMEMBERED = 8  # patterns
-_SPARSE = 16  # bytes for each place that is left, from which single places are looked at rather than all
+_REMEMBERED = 8  # answers
+_CHUNK = 8192  # names that are looked at together: what is made on the way stays in the processor's cache
+_SPARSE = 48  # bytes for each place that is left, from which single places are looked at rather than all
 
 Mask = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
 
 
 class NameColumn:
@@ -27,53 +29,58 @@ class NameColumn:
         lengths = np.fromiter(map(len, parts), np.int64, len(parts))
         self._starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths + 1)[:-1]])[: len(parts)]
         self._common = np.bincount(self._text, minlength=256)
-        self._patterns: OrderedDict[str, Mask] = OrderedDict()
+        self._answers: OrderedDict[str, Mask] = OrderedDict()
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory in use, patterns aside."""
+        """Bytes of memory in use, answers aside."""
         return self._text.nbytes + self._starts.nbytes
 
     def matching(self, wanted: str) -> Mask:
-        """Which names are meant (n,), as `names.matches` says it."""
+        """Which names are meant (n,), as `names.matches` says it; the last answers are kept."""
         text = same(wanted)
-        if is_pattern(text):
-            return self._like(wanted)
+        if text not in self._answers:
+            self._answers[text] = self._like(wanted) if is_pattern(text) else self._holding(text)
+        self._answers.move_to_end(text)
+        if len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
+        return self._answers[text]
+
+    def _holding(self, text: str) -> Mask:
+        """Which names have a text in them."""
         found = np.zeros(len(self._starts), np.bool_)
-        sought = text.encode("utf-8", "surrogatepass")
-        if not sought:
+        sought = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+        if not len(sought):
             return ~found
-        if _BETWEEN not in sought and len(found) and len(sought) < len(self._text):
-            self._mark(found, np.frombuffer(sought, np.uint8))
+        if 0 not in sought:
+            order = np.argsort(self._common[sought], kind="stable").tolist()  # the rarest byte first
+            for first in range(0, len(found), _CHUNK):
+                starts = self._starts[first : first + _CHUNK]
+                end = self._starts[first + _CHUNK] if first + _CHUNK < len(found) else len(self._text)
+                _mark(found[first : first + _CHUNK], self._text[starts[0] : end], starts - starts[0], sought, order)
         return found
 
-    def _mark(self, found: Mask, sought: NDArray[np.uint8]) -> None:
-        """Mark the names that hold some bytes, of which the rarest are looked for first."""
-        places = len(self._text) - len(sought) + 1
-        order = np.argsort(self._common[sought], kind="stable").tolist()
-        holds = np.zeros(len(self._text), np.bool_)  # where the bytes looked for so far stand
-        np.equal(self._text[order[0] : order[0] + places], sought[order[0]], out=holds[:places])
-        for done, at in enumerate(order[1:], 1):
-            if np.count_nonzero(holds) * _SPARSE < places:
-                self._mark_single(found, np.flatnonzero(holds), sought, order[done:])
-                return
-            holds[:places] &= self._text[at : at + places] == sought[at]
-        np.logical_or.reduceat(holds, self._starts, out=found)
-
-    def _mark_single(self, found: Mask, left: NDArray[np.int64], sought: NDArray[np.uint8], order: list[int]) -> None:
-        """The same for the few places that are left, of which the bytes `order` have not been looked at."""
-        for at in order:
-            left = left[self._text[left + at] == sought[at]]
-        found[np.searchsorted(self._starts, left, side="right") - 1] = True
-
     def _like(self, wanted: str) -> Mask:
-        """By a regular expression for each name, which takes long: the last answers are kept."""
-        if wanted not in self._patterns:
-            search = pattern(wanted).search
-            names = self._text.tobytes().split(_BETWEEN)[:-1]
-            texts = (name.decode("utf-8", "surrogatepass") for name in names)
-            self._patterns[wanted] = np.fromiter((search(text) is not None for text in texts), np.bool_, len(names))
-        self._patterns.move_to_end(wanted)
-        if len(self._patterns) > _REMEMBERED:
-            self._patterns.popitem(last=False)
-        return self._patterns[wanted]
+        """By a regular expression for each name, which takes long."""
+        search = pattern(wanted).search
+        names = self._text.tobytes().split(_BETWEEN)[: len(self._starts)]
+        texts = (name.decode("utf-8", "surrogatepass") for name in names)
+        return np.fromiter((search(name) is not None for name in texts), np.bool_, len(names))
+
+
+def _mark(found: Mask, text: Bytes, starts: NDArray[np.int64], sought: Bytes, order: list[int]) -> None:
+    """Mark the names, of which a text holds one from each of the starts on, that hold the bytes sought."""
+    places = len(text) - len(sought) + 1
+    if places < 1:
+        return
+    holds = np.zeros(len(text), np.bool_)  # where those bytes begin, as far as they have been looked at
+    np.equal(text[order[0] : order[0] + places], sought[order[0]], out=holds[:places])
+    for done, at in enumerate(order[1:], 1):
+        if np.count_nonzero(holds) * _SPARSE < places:
+            left = np.flatnonzero(holds)
+            for later in order[done:]:
+                left = left[text[left + later] == sought[later]]
+            found[np.searchsorted(starts, left, side="right") - 1] = True
+            return
+        holds[:places] &= text[at : at + places] == sought[at]
+    np.logical_or.reduceat(holds, starts, out=found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from indexer.catalog.filters.words import Words, contains, folded
 
@@ -33,11 +33,16 @@ class PlaceNames:
             for word in {word for name in names for word in name}:
                 self._with[word].append(at)
 
-    def matching(self, wanted: str) -> Iterator[int]:
+    def matching(self, wanted: str) -> Sequence[int]:
         """Give the numbers that the function of this name gives, after a look at few places."""
         parts = _parts(wanted)
-        near = (self._places[at] for at in self._with.get(parts[0][0], ())) if parts else ()
-        return (number for number, names in near if _is_meant(names, parts))
+        if not parts:
+            return []
+        words = [self._with.get(word, []) for part in parts for word in part]
+        if len(words) == 1:
+            return [self._places[at][0] for at in words[0]]
+        near = (self._places[at] for at in set(words[0]).intersection(*words[1:]))
+        return [number for number, names in near if _is_meant(names, parts)]
 
 
 def _parts(wanted: str) -> list[Words]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
 Words = tuple[str, ...]
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
@@ -45,9 +45,10 @@ class SaidNames:
         """How many names there are."""
         return len(self.names)
 
-    def saying(self, wanted: str) -> Iterator[int]:
+    def saying(self, wanted: str) -> Sequence[int]:
         """Give the places of the names for which `says` holds."""
         part = folded(wanted)
-        if part:
-            return (place for place in self._with.get(part[0], ()) if contains(self._words[place], part))
-        return (place for place, name in enumerate(self.names) if says(name, wanted))
+        if not part:
+            return [place for place, name in enumerate(self.names) if says(name, wanted)]
+        near = self._with.get(part[0], [])
+        return near if len(part) == 1 else [place for place in near if contains(self._words[place], part)]

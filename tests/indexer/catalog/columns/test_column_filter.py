@@ -168,6 +168,22 @@ def test_a_circle_is_the_same_to_a_millimetre(tmp_path):
     catalog.close()
 
 
+def test_no_photo_falls_between_the_quick_look_and_the_exact_one(tmp_path):
+    catalog = Catalog(open_database(tmp_path / "library"))
+    model = catalog.model("one", "one", DIM).id
+    root = catalog.add_root(tmp_path / "photos")[0]
+    degree = 6371.0088 * 3.141592653589793 / 180
+    photos = [
+        replace(new(f"{number}.jpg"), metadata=PhotoMetadata(latitude=(1000 + number / 20_000) / degree, longitude=0.0))
+        for number in range(-2_000, 2_000)
+    ]
+    catalog.store(root.id, photos, model, vectors(len(photos)))
+    for km in (1000.0, 1000.05):
+        by_columns, by_sql = both(catalog, model, PhotoFilter(near=Near(0.0, 0.0, km)))
+        assert by_columns == by_sql
+    catalog.close()
+
+
 def test_a_moment_with_a_zone_is_refused(library):
     from datetime import UTC
 

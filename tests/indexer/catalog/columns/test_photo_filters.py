@@ -98,26 +98,26 @@ def test_what_another_process_writes_is_seen(world, tmp_path):
 
 
 def test_a_change_between_two_columns_is_no_mixture(world):
-    """Another connection commits after the ratings were read and before the tags are."""
-    catalog, model, _, ids = world
+    """A photo loses its stars and gets a tag after the stars were read, and before the tags are: it never had both."""
+    catalog, model, root, ids = world
     filters = PhotoFilters(catalog)
     for _ in range(2):
         filters.allowed(model, GOOD)
-    changing = []
     columns = filters._columns
-    read = columns._reading
+    read, changed = columns._reading, []
 
     def reading_after_a_change():
-        if not changing:
-            changing.append(True)
+        if not changed:
+            changed.append(True)
+            catalog.store(root, [new("5.jpg", rating=1)], model, vectors(1))
             catalog.tags.decide([Decision(ids[5], ("dog",), "accepted")])
-            catalog.remove(ids[3:4])
         return read()
 
     columns._reading = reading_after_a_change
-    both = replace(GOOD, tags=DOGS.tags)
-    assert filters.allowed(model, both).ids().tolist() == [ids[5]]
-    assert filters.allowed(model, GOOD).ids().tolist() == ids[4:]
+    assert filters.allowed(model, replace(GOOD, tags=DOGS.tags)).ids().tolist() == []
+    assert changed
+    assert filters.allowed(model, GOOD).ids().tolist() == ids[3:5]
+    assert filters.allowed(model, DOGS).ids().tolist() == ids[5:]
 
 
 def test_many_threads_ask_while_the_catalog_changes(world):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from math import asin, atan2, cos, degrees, gcd, pi, sin
@@ -180,8 +180,15 @@ def _cased(word: str, number: int) -> str:
     return "".join(letter.upper() if number >> place & 1 else letter for place, letter in enumerate(word))
 
 
-def measure(service: SearchService, library: Library, embed: Embed, texts: list[str], queries: int) -> Table:
-    """Search with each filter in turn with none."""
+def measure(
+    service: SearchService,
+    library: Library,
+    embed: Embed,
+    texts: list[str],
+    queries: int,
+    names: Collection[str],
+) -> Table:
+    """Search with each filter, or those of some names, in turn with none."""
     model = service.live.model()
     batches = list(library.catalog.embeddings(model.id))
     truth = np.concatenate([ids for ids, _ in batches]), np.concatenate([vectors for _, vectors in batches])
@@ -189,7 +196,7 @@ def measure(service: SearchService, library: Library, embed: Embed, texts: list[
     title = f"{len(truth[0]):,} photos of {model.dim} dimensions, {where}, {queries} searches of each"
     table = Table("filter", "allowed", "ms p50", "without", "ratio", "first", "second", "recall", title=title)
     ratios = []
-    for case in cases():
+    for case in (case for case in cases() if not names or case.name in names):
         first = _timed(service, Query(text=texts.pop(), filter=case.asked(0)))
         second = _timed(service, Query(text=texts.pop(), filter=case.asked(1)))
         took = []

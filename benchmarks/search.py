@@ -3,6 +3,7 @@
     python benchmarks/search.py                        # 300,000 photos, the built-in model; about 3 minutes
     python benchmarks/search.py --photos 20000 --queries 50
     python benchmarks/search.py --filters              # each filter beside none, see filters.py
+    python benchmarks/search.py --filters after near   # these alone
 
 Rows and vectors are synthetic, catalog, index, model and search service the real ones. The library is written by one
 process and searched by a fresh one, so that the memory shown is what a search holds. Without a built-in model a
@@ -62,7 +63,7 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measure(Path(options.measure), options)))
         return
-    if options.filters:
+    if options.filters is not None:
         _show_filters(options)
         return
     with tempfile.TemporaryDirectory(prefix="picsift-benchmark-") as folder:
@@ -92,7 +93,9 @@ def _show_filters(options: argparse.Namespace) -> None:
         service = SearchService(library, lambda _: embedder, PictureDecoder())
         embedder.load()
         texts = _texts(1000 * options.queries)
-        table = filters.measure(service, library, lambda text: embedder.embed_texts([text])[0], texts, options.queries)
+        table = filters.measure(
+            service, library, lambda text: embedder.embed_texts([text])[0], texts, options.queries, options.filters
+        )
     Console(width=110).print(table)
 
 
@@ -270,7 +273,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--photos", type=int, default=300_000, help="how many rows the library has (%(default)s)")
     parser.add_argument("--queries", type=int, default=200, help="searches for each measure (%(default)s)")
     parser.add_argument("--model", help="name or path of the model (builtin, or a random one where there is none)")
-    parser.add_argument("--filters", action="store_true", help="measure each filter beside none")
+    parser.add_argument("--filters", nargs="*", metavar="NAME", help="measure each filter, or these, beside none")
     parser.add_argument("--library", type=Path, help="where --filters keeps its library and model for another run")
     parser.add_argument("--measure", help=argparse.SUPPRESS)  # the library, in the fresh process
     parser.add_argument("--started", type=float, default=0.0, help=argparse.SUPPRESS)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.signedinteger[Any]]
 _T = TypeVar("_T")
+_D = TypeVar("_D", bound=np.generic)
 _SMALL = np.iinfo(np.int32)
 _ABSENT = int(np.iinfo(np.int64).min)
 
@@ -68,7 +69,8 @@ class PhotoColumns:
 
     def taken(self) -> NDArray[np.datetime64]:
         """When they were taken, by their cameras' wall clocks; NaT where that is not known."""
-        return self._once("taken", lambda connection: _moments(self._read(connection, PhotoRow.taken_at)))
+        written = func.coalesce(type_coerce(PhotoRow.taken_at, String), "NaT")
+        return self._once("taken", lambda connection: self._ordered(connection, written, _moments))
 
     def month(self) -> Numbers:
         """The months of that, 1 to 12; 0 where it is not known."""
@@ -83,10 +85,7 @@ class PhotoColumns:
         """A column of whole numbers; `absent` where there is none."""
 
         def whole(connection: Connection) -> Numbers:
-            # As two texts, which SQLite joins in one order: a row for each photo takes several times as long.
-            numbers = select(_joined(PhotoRow.id), _joined(func.coalesce(column, _ABSENT)))
-            ids, found = map(_parsed, connection.execute(numbers).one())
-            found = found if np.array_equal(ids, self.ids) else found[np.argsort(ids)]
+            found = self._ordered(connection, func.coalesce(column, _ABSENT), _parsed)
             known = found[found != _ABSENT]
             if _SMALL.min < known.min(initial=0) and known.max(initial=0) <= _SMALL.max:
                 return np.where(found == _ABSENT, _SMALL.min, found).astype(np.int32)
@@ -193,9 +192,16 @@ class PhotoColumns:
         kept: _T = self._kept[key]
         return kept
 
+    def _ordered(self, connection: Connection, column: Any, parsed: Callable[[str | None], NDArray[_D]]) -> NDArray[_D]:
+        """What one text of all photos' values says, in the order of ids.
+
+        SQLite joins the ids in the same order. A row for each photo would take several times as long.
+        """
+        ids, values = connection.execute(select(_joined(PhotoRow.id), _joined(column))).one()
+        numbers, found = _parsed(ids), parsed(values)
+        return found if np.array_equal(numbers, self.ids) else found[np.argsort(numbers)]
+
     def _read(self, connection: Connection, column: Any) -> Sequence[Any]:
-        if column is PhotoRow.taken_at:
-            column = type_coerce(column, String)  # a datetime for each would take three times as long
         return connection.execute(select(column).order_by(PhotoRow.id)).scalars().all()
 
     def _of_groups(self, groups: Sequence[str]) -> tuple[Numbers, Numbers]:
@@ -217,8 +223,8 @@ def absent(numbers: Numbers) -> int:
     return int(np.iinfo(numbers.dtype).min)
 
 
-def _moments(written: Sequence[str | None]) -> NDArray[np.datetime64]:
-    return np.array([moment or "NaT" for moment in written], dtype="datetime64[us]")
+def _moments(joined: str | None) -> NDArray[np.datetime64]:
+    return np.array(joined.split(",") if joined else [], dtype="datetime64[us]")
 
 
 def _joined(numbers: Any) -> ColumnElement[str]:

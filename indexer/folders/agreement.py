@@ -15,9 +15,12 @@ from indexer.catalog.records import FoundFile, KnownPhoto, RootPath
 from indexer.errors import DecoderLostError, ImageError, UnreadableError
 from indexer.folders.pairing import Agreed, Couple, is_raw_name, is_second_name
 from indexer.folders.scanner import StoppedError
-from indexer.metadata.shots import Shot, agree, agree_in_motion, shot_of
+from indexer.metadata.dates import Taken
+from indexer.metadata.shots import OWN_SOURCES, Shot, agree, agree_in_motion, says_when
 from indexer.pictures.heads import read_head
 from indexer.workers.isolation import WorkerPool
+
+_TOLD_BY_THE_FILE = (None, "file", *OWN_SOURCES)
 
 
 @dataclass
@@ -45,7 +48,7 @@ class Heads:
         if self.stop():
             raise StoppedError
         try:
-            return shot_of(self.pool.run(read_head, asked[0]))
+            return self.pool.run(read_head, asked[0])
         except UnreadableError:
             return None
         except DecoderLostError as error:
@@ -62,18 +65,21 @@ class Agreement:
         catalog: what is known of photos, and of pairs.
         heads: reads what is not.
         leave: absolute path -> whether a file is still being written.
+        videos: whether new videos are taken in; else those beside stills of their names are not opened.
     """
 
     catalog: Catalog
     heads: Heads
     leave: Callable[[str], bool] = lambda path: False
+    videos: bool = True
 
     def among(
         self, root: RootPath, known: Mapping[str, KnownPhoto], files: Mapping[str, FoundFile], couples: Sequence[Couple]
     ) -> Agreed:
         """Those that are one shot, with what to keep of the comparison; None where it has to be made again.
 
-        What is being written, or cannot be read for the moment, stays as it was: a RAW that is a photo stays one.
+        What is being written, or cannot be read for the moment, stays as it was: a RAW that is a photo stays one. A
+        still and a video that are photos of their own stay so unless both say when they were taken.
         """
         photos = {known[one.picture].id for one in couples if one.picture in known}
         before = self.catalog.agreements(sorted(photos))
@@ -83,6 +89,8 @@ class Agreement:
             kept = before.get((known[one.picture].id, _name(one.second))) if one.picture in known else None
             if kept is not None and kept == _stamps(one, files):
                 pairs[one] = kept
+            elif not self.videos and one.second not in known and not is_raw_name(one.second):
+                pairs[one] = None
             else:
                 undecided.append(one)
         asked = {path for one in undecided for path in one if not self.leave(str(root.path / path))}
@@ -92,13 +100,15 @@ class Agreement:
             if picture is None or second is None:
                 if one.second not in known:
                     pairs[one] = None
+            elif _are_both(one, known) and not (says_when(picture) and says_when(second)):
+                continue
             elif _agree(one.second, picture, second):
                 pairs[one] = _stamps(one, files)
         return pairs
 
     def takes(self, root: RootPath, photo: KnownPhoto, file: FoundFile) -> bool:
         """Whether a file that is new is the other one of a photo whose own is gone: it lay beside it, or agrees."""
-        if (photo.id, _name(file.path)) in self.catalog.agreements([photo.id]):
+        if self.catalog.agreements([photo.id]).get((photo.id, _name(file.path))) is not None:
             return True
         found = self.heads(root.path, [file])[file.path]
         if found is None:
@@ -113,14 +123,24 @@ class Agreement:
         """What files say, by their paths; of photos that are as they were the catalog knows it."""
         held = {file.path: known[file.path].id for file in files if _is_as_known(file, known.get(file.path))}
         shots = self.catalog.shots(sorted(held.values()))
-        return {path: shots[number] for path, number in held.items()} | self.heads(
-            root.path, [file for file in files if file.path not in held]
-        )
+        # What a name or a file beside it says is no matter, or two files would agree or not by which came first.
+        own = {path: _own(shots[at]) for path, at in held.items() if shots[at].taken.source in _TOLD_BY_THE_FILE}
+        return own | self.heads(root.path, [file for file in files if file.path not in own])
 
 
 def _agree(second: str, picture: Shot, said: Shot) -> bool:
     """Whether the file beside a picture, a RAW or a video by its name, is of the same shot."""
     return agree(picture, said) if is_raw_name(second) else agree_in_motion(picture, said)
+
+
+def _own(shot: Shot) -> Shot:
+    """What the file itself says: nothing, where only the system's clock dates it."""
+    return shot._replace(taken=Taken()) if shot.taken.source == "file" else shot
+
+
+def _are_both(one: Couple, known: Mapping[str, KnownPhoto]) -> bool:
+    """Whether a still and a video are photos of their own, told apart before."""
+    return not is_raw_name(one.second) and one.picture in known and one.second in known
 
 
 def _is_as_known(file: FoundFile, photo: KnownPhoto | None) -> bool:

@@ -84,7 +84,7 @@ def reconcile(
     """
     settled = Settled()
     with suppress(StoppedError), ThreadPoolExecutor(workers, thread_name_prefix="hash") as threads:
-        agreement = Agreement(library.catalog, Heads(threads, pool, stop), leave or (lambda path: False))
+        agreement = Agreement(library.catalog, Heads(threads, pool, stop), leave or (lambda path: False), videos)
         look = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, agreement, stop, written=written)
         looked = look.at(folders, shallow)
         if leave is not None:

@@ -13,22 +13,30 @@ from indexer.metadata.photo_metadata import PhotoMetadata
 
 _OF_THE_SHOT = frozenset(("original", "digitized", "iptc", "sidecar", "xmp"))
 """The fields that tell when a photo was taken; the others tell when a file, a receiver or a person came to it."""
+OWN_SOURCES = frozenset(("original", "digitized", "container", "modified"))
+"""Those of them that a file says itself, whatever its name, and the files beside it, say."""
 _DAY = timedelta(days=1)
-_FILM = timedelta(seconds=10)  # between a live photo's still and what its film of three seconds says
+LONGEST_S = 10  # of a live photo's film: phones film three seconds
+_FILM = timedelta(seconds=10)  # between a live photo's still and what its film says
+_ZONE, _ZONES = timedelta(minutes=15), timedelta(hours=14, seconds=10)  # zones differ by quarters of an hour
 
 
 class Shot(NamedTuple):
-    """When a photo was taken, as the field that is believed first has it, and the camera; None for what is not said."""
+    """When a photo was taken, as the field that is believed first has it, and the camera; None for what is not said.
+
+    `length_s` is a video's length in seconds.
+    """
 
     taken: Taken = Taken()
     make: str | None = None
     model: str | None = None
+    length_s: float | None = None
 
 
-def shot_of(said: PhotoMetadata) -> Shot:
-    """The part of a photo's metadata that tells its shot from others."""
+def shot_of(said: PhotoMetadata, length_s: float | None = None) -> Shot:
+    """The part of a photo's metadata that tells its shot from others; with a video's length in seconds."""
     taken = Taken(said.taken_at, said.taken_offset_min, said.taken_source, said.taken_precision)
-    return Shot(taken, said.camera_make, said.camera_model)
+    return Shot(taken, said.camera_make, said.camera_model, length_s)
 
 
 def agree(one: Shot, other: Shot) -> bool:
@@ -37,13 +45,13 @@ def agree(one: Shot, other: Shot) -> bool:
 
 
 def agree_in_motion(still: Shot, film: Shot) -> bool:
-    """Whether two files can be a live photo: one camera, and a moment that is the same but for some seconds.
+    """Whether two files can be a live photo: a short film, one camera, and a moment that is the same but for seconds.
 
-    A container's own time is UTC by its definition, and of many cameras the clock's: a day is its measure. A still that
-    names its last change alone was not changed before it was filmed.
+    A container's own time is UTC by its definition, and of many cameras the clock's: where the still knows no zone, it
+    may be any zone's. A still that names its last change alone was not changed before it was filmed.
     """
     one, other = still.taken, film.taken
-    if not _same_camera(still, film):
+    if (film.length_s or 0) > LONGEST_S or not _same_camera(still, film):
         return False
     if one.at is None or other.at is None or "file" in (one.source, other.source):
         return True
@@ -52,7 +60,15 @@ def agree_in_motion(still: Shot, film: Shot) -> bool:
     if one.precision or other.precision or _is_a_day(one.at) or _is_a_day(other.at):
         return _same_moment(one, other)
     apart = [one.at - other.at, _in_utc(one.at, one.offset_min) - _in_utc(other.at, other.offset_min)]
-    return min(map(abs, apart)) <= (_FILM if {one.source, other.source} <= _OF_THE_SHOT else _DAY)
+    if min(map(abs, apart)) <= _FILM:
+        return True
+    of_any_zone = one.offset_min is None and other.source == "container" and abs(apart[0]) <= _ZONES
+    return of_any_zone and abs(apart[0] - round(apart[0] / _ZONE) * _ZONE) <= _FILM
+
+
+def says_when(shot: Shot) -> bool:
+    """Whether a file says of itself when it was taken."""
+    return shot.taken.at is not None and shot.taken.source in (*_OF_THE_SHOT, "container")
 
 
 def _same_camera(one: Shot, other: Shot) -> bool:

@@ -16,6 +16,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from indexer.errors import ImageError, UnreadableError
 from indexer.metadata.describing import metadata_in, metadata_of
 from indexer.metadata.photo_metadata import PhotoMetadata
+from indexer.metadata.shots import Shot, shot_of
 from indexer.metadata.video_header import read_header
 from indexer.pictures import images, raw_header
 from indexer.pictures.rereading import written_in
@@ -26,7 +27,7 @@ _HEAD = 1 << 20  # bytes; what stands in front of a file's boxes, or of a previe
 _FUJI = b"FUJIFILMCCD-RAW"
 
 
-def read_head(path: Path) -> PhotoMetadata:
+def read_head(path: Path) -> Shot:
     """What is written in a RAW's header, a picture's, or a video's.
 
     Raises:
@@ -35,15 +36,15 @@ def read_head(path: Path) -> PhotoMetadata:
     try:
         if not path.is_file():  # a pipe would wait for ever
             path.stat()
-            return PhotoMetadata()
+            return Shot()
         if is_video_name(path):
-            return read_header(_of_video(path))
+            return _of_video(path)
         with path.open("rb") as file:
-            return _said(file, path.suffix.lower())
+            return shot_of(_said(file, path.suffix.lower()))
     except UnreadableError:
         raise
     except ImageError:
-        return PhotoMetadata()
+        return Shot()
     except OSError as error:
         raise images.unreadable(error) from error
 
@@ -81,17 +82,18 @@ def _of_raw(file: BufferedReader) -> PhotoMetadata:
     return PhotoMetadata() if found is None else metadata_in(found)
 
 
-def _of_video(path: Path) -> dict[str, str]:
-    """What the container says of a video, by the names that FFmpeg uses, without decoding a frame."""
+def _of_video(path: Path) -> Shot:
+    """What the container says of a video, without decoding a frame."""
     try:
         import av
-    except ImportError as error:
-        raise ImageError(f"videos need PyAV: pip install av ({error})") from error
+    except ImportError as error:  # once it is there the file is asked again
+        raise UnreadableError(f"videos need PyAV: pip install av ({error})") from error
     with path.open("rb") as file:
         try:
-            with av.open(file, options=OPTIONS, metadata_errors="replace") as container:
-                streams = [stream.metadata for stream in container.streams.video]
-                return {name: text for said in (*streams[:1], container.metadata) for name, text in said.items()}
+            with av.open(file, "r", options=OPTIONS, metadata_errors="replace") as container:
+                said = {name: text for stream in container.streams.video[:1] for name, text in stream.metadata.items()}
+                length = container.duration / av.time_base if container.duration else None
+                return shot_of(read_header({**said, **container.metadata}), length)
         except Exception as error:  # as in images.decode(): decoders raise whatever they like
             if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
                 raise

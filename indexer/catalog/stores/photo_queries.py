@@ -72,13 +72,14 @@ def by_content(connection: Connection, hashes: Iterable[str], model_id: int) -> 
 
 
 def shots(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Shot]:
-    """Give when and with which cameras photos were taken."""
+    """Give when and with which cameras photos were taken, and how long videos are."""
     found: dict[int, Shot] = {}
     taken = (PhotoRow.taken_at, PhotoRow.taken_offset_min, PhotoRow.taken_source, PhotoRow.taken_precision)
     for chunk in in_chunks(photo_ids):
-        query = select(PhotoRow.id, PhotoRow.camera_make, PhotoRow.camera_model, *taken).where(PhotoRow.id.in_(chunk))
-        for number, make, model, at, offset, source, precision in connection.execute(query):
-            found[number] = Shot(Taken(at, offset, source, cast(Precision | None, precision)), make, model)
+        columns = (PhotoRow.id, PhotoRow.camera_make, PhotoRow.camera_model, PhotoRow.duration_s, *taken)
+        rows = connection.execute(select(*columns).where(PhotoRow.id.in_(chunk)))
+        for number, make, model, length, at, offset, source, precision in rows:
+            found[number] = Shot(Taken(at, offset, source, cast(Precision | None, precision)), make, model, length)
     return found
 
 

@@ -5,13 +5,20 @@ from sqlalchemy import update
 
 from indexer.catalog.database import writing
 from indexer.catalog.tables.photo_tables import CompanionRow
+from indexer.catalog.tag_records import Decision
+from indexer.errors import UnreadableError
 from indexer.folders import agreement
+from indexer.workers.isolation import WorkerPool
 from tests.indexer.folders.test_agreement import companions, jpeg, photos
 from tests.indexer.videos import BLUE, draw_video
 
 STILL = "2021:07:04 12:11:12"
 ZONE = {"x9011": "+02:00"}
 APPLE = "com.apple.quicktime."
+RUN = WorkerPool.run
+DATED = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:DateTimeOriginal="2015-01-02T03:04:05"/></rdf:RDF>
+</x:xmpmeta>"""
 
 
 def said(moment, **more):
@@ -24,7 +31,8 @@ TOGETHER = {
     "a still without a zone": (jpeg(1, STILL), said("2021-07-04T12:11:11+0200")),
     "another zone's clock": (jpeg(1, STILL, **ZONE), said("2021-07-04T10:11:12+0000")),
     "the container's time": (jpeg(1, STILL, **ZONE), {"creation_time": "2021-07-04T10:11:10Z"}),
-    "the container's time, of a clock without a zone": (jpeg(1, STILL), {"creation_time": "2021-07-04T03:11:10Z"}),
+    "the container's time, of a clock without a zone": (jpeg(1, STILL), {"creation_time": "2021-07-04T12:11:10Z"}),
+    "the container's time, in a zone of half hours": (jpeg(1, STILL), {"creation_time": "2021-07-04T06:41:15Z"}),
     "the still says nothing": (jpeg(1), said("2021-07-04T12:11:12+0200")),
     "the video says nothing": (jpeg(1, STILL), {}),
     "the still was edited": (jpeg(1, x0132="2024:01:01 09:00:00"), said("2021-07-04T12:11:12+0200")),
@@ -33,6 +41,7 @@ TOGETHER = {
 APART = {
     "another year": (jpeg(1, "2015:01:02 03:04:05"), said("2021-07-04T12:11:12+0200")),
     "a minute later": (jpeg(1, STILL, **ZONE), said("2021-07-04T12:12:12+0200")),
+    "a camera's film of another hour": (jpeg(1, STILL), {"creation_time": "2021-07-04T08:04:10Z"}),
     "a camera's film of another day": (jpeg(1, STILL), {"creation_time": "2021-07-06T12:11:10Z"}),
     "an older film": (jpeg(1, STILL), {"creation_time": "2020-07-04T12:11:10Z"}),
     "another camera": (jpeg(1, STILL, "Acme"), said("2021-07-04T12:11:12+0200", **{f"{APPLE}model": "iPhone 12"})),
@@ -40,9 +49,9 @@ APART = {
 }
 
 
-def film(world, name, header=None):
+def film(world, name, header=None, seconds=1):
     world.photos.mkdir(parents=True, exist_ok=True)
-    draw_video(world.photos / name, [BLUE], header=header, options={"movflags": "use_metadata_tags"})
+    draw_video(world.photos / name, [BLUE] * seconds, header=header, options={"movflags": "use_metadata_tags"})
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +106,6 @@ def test_a_video_that_is_no_video_stays_beside_its_still(world):
 
 def test_a_pair_that_an_older_picsift_made_is_looked_at_once(world, monkeypatch):
     asked = []
-    read = agreement.read_head
-    monkeypatch.setattr(agreement, "read_head", read)
     world.write("x.jpg", TOGETHER["the same second"][0])
     film(world, "x.mov", TOGETHER["the same second"][1])
     world.sync(videos=True)
@@ -119,6 +126,87 @@ def test_a_pair_that_an_older_picsift_made_is_looked_at_once(world, monkeypatch)
     world.sync(videos=True)
     assert asked == ["x.mov"], "what came out is kept"
     assert stills(world)["x.jpg"] == ["x.mov"]
+
+
+@pytest.mark.parametrize("still", [TOGETHER["the same second"][0], TOGETHER["the still says nothing"][0]])
+@pytest.mark.parametrize("order", [["JPG", "MOV"], ["MOV", "JPG"]])
+def test_a_long_film_is_no_live_photos(world, still, order):
+    for kind in order:
+        if kind == "JPG":
+            world.write("x.JPG", still)
+        else:
+            film(world, "x.MOV", TOGETHER["the same second"][1], seconds=12)
+        world.sync(videos=True)
+    assert stills(world) == {"x.JPG": [], "x.MOV": []}
+
+
+def test_a_film_that_is_a_photo_of_its_own_stays_one_when_its_still_falls_silent(world):
+    world.write("x.jpg", APART["another year"][0])
+    film(world, "x.mov", APART["another year"][1])
+    world.sync(videos=True)
+    found = photos(world)
+    world.library.catalog.tags.decide([Decision(found["x.mov"][0], ("mine",), "accepted")])
+    world.write("x.jpg", TOGETHER["the still says nothing"][0])
+    world.sync(videos=True)
+    assert photos(world) == found
+    assert world.sync(videos=True).unchanged == 6
+
+
+def test_what_a_name_or_a_sidecar_says_is_no_matter(world):
+    for order in ("at once", "still first"):
+        name = f"IMG_20150102_030405_{order[:2]}"  # a name that dates the still, and a sidecar that dates another
+        world.write(f"{name}.jpg", TOGETHER["the still says nothing"][0])
+        world.write(f"b{order[:2]}.jpg", TOGETHER["the still says nothing"][0])
+        world.write(f"b{order[:2]}.jpg.xmp", DATED)
+        if order == "still first":
+            world.sync(videos=True)
+        film(world, f"{name}.mov", said("2021-07-04T12:11:12+0200"))
+        film(world, f"b{order[:2]}.mov", said("2021-07-04T12:11:12+0200"))
+        world.sync(videos=True)
+    assert all(len(names) == 1 for names in stills(world).values())
+    assert len(stills(world)) == 4
+
+
+def test_without_a_reader_of_videos_the_question_stays_open(world, monkeypatch):
+    still, header = APART["another year"]
+    world.write("x.jpg", still)
+    film(world, "x.mov", header)
+
+    def missing(pool, function, path):
+        raise UnreadableError("videos need PyAV")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WorkerPool, "run", lambda self, function, *rest, **more: missing(self, function, rest)
+                        if function is agreement.read_head else RUN(self, function, *rest, **more))  # fmt: skip
+        world.sync(videos=True)
+    assert stills(world) == {"x.jpg": ["x.mov"]}
+    world.sync(videos=True)
+    assert stills(world) == {"x.jpg": [], "x.mov": []}
+
+
+def test_where_videos_are_left_out_none_is_opened_and_they_are_asked_later(world, monkeypatch):
+    still, header = APART["another year"]
+    world.write("x.jpg", still)
+    film(world, "x.mov", header)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            agreement.Heads, "__call__", lambda _, root, files: {} if not list(files) else pytest.fail("opened")
+        )
+        world.sync()
+        world.sync()
+    world.sync(videos=True)
+    assert stills(world) == {"x.jpg": [], "x.mov": []}
+
+
+def test_a_pair_never_compared_is_compared_before_a_film_takes_a_lost_stills_photo(world):
+    still, header = APART["another year"]
+    world.write("x.jpg", still)
+    film(world, "x.mov", header)
+    world.sync()  # without videos: a pair by its name
+    number = photos(world)["x.jpg"][0]
+    (world.photos / "x.jpg").unlink()
+    world.sync(videos=True)
+    assert photos(world)["x.mov"][0] != number
 
 
 def test_when_its_still_goes_the_film_of_another_day_does_not_take_its_photo(world):

@@ -33,7 +33,7 @@ def raf(preview):
 
 def said(path):
     found = read_head(path)
-    return found.taken_at, found.taken_source, found.camera_make, found.camera_model
+    return found.taken.at, found.taken.source, found.make, found.model
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -178,20 +178,22 @@ class TaggingService:
         background = vectors if same else tag_vectors(builtin.tags, model, tags, embedder, stop)
         if vectors is None or background is None:
             return None
-        sample = self._sample(model)
+        photos, sample = self._sample(model)
         if not len(sample):
             return None
         paths = [tag.path for tag in words.tags]
         groups = [[n for n, path in enumerate(paths) if path[:-1] == parent] for parent in sorted(words.exclusive)]
         scorer = Scorer(paths, vectors, background, relevance.statistics(sample), {}, groups, threshold)
-        learned = learn_all(scorer, self._library.catalog, model)
+        learned = learn_all(scorer, self._library.catalog, model, (photos, sample))
         return Scorer(paths, vectors, background, scorer.lie, learned, groups, threshold)
 
-    def _sample(self, model: ModelRecord) -> Floats:
-        """Embeddings (n, d) of photos, at most SAMPLE, spread over the library."""
+    def _sample(self, model: ModelRecord) -> tuple[NDArray[np.int64], Floats]:
+        """Ids (n,) and embeddings (n, d) of photos, at most SAMPLE, spread over the library."""
         step = max(1, self._library.catalog.embedding_count(model.id) // SAMPLE)
-        parts = [vectors[::step].astype(np.float32) for _, vectors in self._photos(model, 0)]
-        return np.concatenate(parts) if parts else np.empty((0, model.dim), dtype=np.float32)
+        parts = [(ids[::step], vectors[::step].astype(np.float32)) for ids, vectors in self._photos(model, 0)]
+        if not parts:
+            return np.empty(0, dtype=np.int64), np.empty((0, model.dim), dtype=np.float32)
+        return np.concatenate([ids for ids, _ in parts]), np.concatenate([vectors for _, vectors in parts])
 
     def _photos(self, model: ModelRecord, since: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
         """Ids (n,) and embeddings (n, d) written after a generation; a video counts by its poster."""

@@ -86,6 +86,22 @@ def test_accepting_and_rejecting_shows_in_list_show_and_search(tagged):
     assert "accepted" in run("tags", "show", red)[1]
 
 
+def test_tags_alone_find_every_photo_that_has_them_whatever_they_look_like(tagged):
+    red, blue = tagged.photos / "red.png", tagged.photos / "blue.png"
+    run("tags", "accept", "xqz", red, blue)
+    run("tags", "accept", "green", blue)
+    for query, expected in (
+        (["tag:xqz"], {red, blue}),
+        (["tag:xqz", "tag:green"], {blue}),
+        (["tag:xqz", "NOT", "name:blue"], {red}),
+        (["tag:xqz", "type:photo"], {red, blue}),
+    ):
+        found = as_json("search", *query)
+        assert {hit["path"] for hit in found["hits"]} == {str(path) for path in expected}
+        assert found["total"] == len(expected)
+        assert {hit["score"] for hit in found["hits"]} == {None}  # compared with nothing, so that nothing is cut off
+
+
 def test_a_new_tag_is_made_by_accepting_and_not_by_rejecting(tagged):
     red = tagged.photos / "red.png"
     assert run("tags", "accept", "holiday/beach  house", red)[0] == 0

@@ -76,7 +76,7 @@ class TagCatalog:
         return self._read(suggestion_store.decided, tag_id)
 
     def with_keywords(self) -> list[int]:
-        """Give the photos whose files name keywords, sorted."""
+        """Give the photos whose files name keywords, or that have a sidecar, sorted."""
         return self._read(description_store.with_keywords)
 
     def keywords(self, photo_ids: Sequence[int]) -> dict[int, tuple[Keyword, ...]]:

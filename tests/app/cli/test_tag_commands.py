@@ -117,6 +117,24 @@ def test_a_photo_that_is_not_of_the_library_is_refused(tagged, tmp_path):
     assert "no photo of the library" in err
 
 
+def test_what_was_done_to_words_is_listed_and_taken_back(tagged):
+    assert run("tags", "restore") == (0, "", "")
+    assert run("tags", "rename", "red", "warm/red")[0] == run("tags", "delete", BLUE, "--yes")[0] == 0
+    assert run("tags", "restore")[1] == "colour/red is warm/red\ncolour/blue is deleted\n"
+    as_json("tag")
+    assert BLUE not in {count["tag"] for count in as_json("tags", "list", "--all")}
+    assert run("tags", "restore", BLUE)[0] == 0
+    assert run("tags", "restore", BLUE)[0] == 1
+    as_json("tag")
+    assert BLUE in {count["tag"] for count in as_json("tags", "list", "--all")}
+
+
+def test_a_message_names_a_tag_as_people_write_it(tagged):
+    run("tags", "accept", "animal/a\\/b", tagged.photos / "red.png")
+    refused = run("tags", "rename", "animal/a\\/b", "animal/a\\/b/pet")[2]
+    assert "animal/a\\/b/pet lies under animal/a\\/b, which cannot" in refused
+
+
 def test_a_name_that_several_tags_have_has_to_be_said_in_full(tagged):
     red = tagged.photos / "red.png"
     run("tags", "accept", "wine/red", red)

@@ -161,6 +161,40 @@ def test_one_accept_that_the_words_do_not_know_leaves_the_other_photos_alone(ser
     assert len(set(after) - set(before)) <= 1 + 4  # itself, and what looks just like it
 
 
+def suggested(services):
+    """Every tag that is suggested for some photo."""
+    return {path for known in tags(services).values() for path, state in known.items() if state == "suggested"}
+
+
+def test_renamed_merged_and_deleted_tags_stay_so_in_later_runs(services, tagging):
+    catalog = services.library.catalog.tags
+    tagging.run(threshold=0.01)
+    assert {RED, GREEN, ("colour", "blue"), ("colour", "yellow")} <= suggested(services)
+    catalog.rename(RED, ("warm", "scarlet"))
+    catalog.merge(GREEN, ("colour", "blue"))
+    catalog.remove(("colour", "yellow"))
+    for _ in range(2):
+        tagging.run(threshold=0.01)
+        found = suggested(services)
+        assert {("warm", "scarlet"), ("colour", "blue")} <= found
+        assert not found & {RED, GREEN, ("colour", "yellow")}
+        assert {count.path for count in catalog.counts()}.isdisjoint({RED, GREEN, ("colour", "yellow")})
+    assert tags(services)["red.png"][("warm", "scarlet")] == "suggested"  # with the sentences of red
+    assert catalog.forget_changes(("colour", "yellow")) == 1
+    tagging.run(threshold=0.01)
+    assert ("colour", "yellow") in suggested(services)
+
+
+def test_what_was_suggested_with_other_words_goes_and_decisions_stay(services, tagging, tmp_path):
+    tagging.run(threshold=0.01)
+    services.library.catalog.tags.decide([Decision(ids(services)["red.png"], RED, "accepted")])
+    (tmp_path / "other.txt").write_text("purple\nblack\n")
+    tagging.use(tmp_path / "other.txt")
+    tagging.run(threshold=0.01)
+    assert suggested(services) <= {("purple",), ("black",)}
+    assert tags(services)["red.png"][RED] == "accepted"
+
+
 def test_the_fits_of_a_library_are_shown_and_can_be_switched_off(services, tagging):
     number = ids(services)["red.png"]
     services.library.catalog.tags.decide([Decision(number, RED, "accepted")])

@@ -17,6 +17,7 @@ from clip_model.config import CLIPConfig
 
 CONFIG_KEY = "config"
 _LENGTH_BYTES = 8
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"  # what checkpoints of PyTorch begin with
 _LONGEST_HEADER = 100_000_000  # the format's own bound
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of batch norms: state, not parameters
 
@@ -69,7 +70,7 @@ def read_header(path: Path) -> Header:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
         if size < _LENGTH_BYTES or not 2 <= length <= min(_LONGEST_HEADER, size - _LENGTH_BYTES):
-            raise ValueError(f"{path} is not a safetensors file, or was cut short within its header ({size} bytes)")
+            raise ValueError(_foreign(path, size))
         entries = _parse(path, file.read(length))
     metadata = entries.pop("__metadata__", {})
     tensors = _tensors(path, entries, _LENGTH_BYTES + length)
@@ -78,6 +79,18 @@ def read_header(path: Path) -> Header:
         raise ValueError(f"{path} is damaged or cut short: its header announces {expected} bytes, it has {size}")
     texts = {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
     return Header(_config(path, texts), {key: value for key, value in texts.items() if key != CONFIG_KEY}, tensors)
+
+
+def _foreign(path: Path, size: int) -> str:
+    """What is wrong with a file that does not begin as a safetensors file does."""
+    with path.open("rb") as file:
+        start = file.read(len(_ZIP))
+    if start == _ZIP or start[:1] == _PICKLE:
+        return (
+            f"{path} is a checkpoint of PyTorch, which is not read here, since loading such a file can run code. "
+            "Its parameters become a model by clip_model.checkpoint.from_openai and save_model"
+        )
+    return f"{path} is not a safetensors file, or was cut short within its header ({size} bytes)"
 
 
 def _parse(path: Path, data: bytes) -> dict[str, Any]:

@@ -75,7 +75,7 @@ MAY_IMPORT = {
     "app.search.language": "search tag_path",
     "app.settings": "password_hash trusted_proxies",
     "app.status": "activities bootstrap",
-    "app.tagging": "search tag_path tagging.vocabulary",
+    "app.tagging": "search tag_path tagging.vocabulary tagging.xmp",
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
     "app.web": "bootstrap names printable search search.language status tag_path tagging trusted_proxies web.door "

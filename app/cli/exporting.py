@@ -102,7 +102,7 @@ def _show_preview(outcomes: Iterable[Outcome], *, json: bool) -> None:
             counts["new" if outcome.before is None else "changed"] += 1
             signs = [f"+{path_text(tag)}" for tag in outcome.added] + [f"-{path_text(tag)}" for tag in outcome.removed]
             kind = "new    " if outcome.before is None else "change "
-            output.tell(f"{kind} {outcome.path}  {', '.join(signs)}")
+            output.tell(f"{kind} {outcome.path}  {', '.join([*signs, *outcome.words])}")
         elif isinstance(outcome, Refused):
             counts["left alone"] += 1
             output.tell(f"leave   {outcome.path}  {outcome.reason}")
@@ -117,7 +117,8 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         return found | {"reason": outcome.reason}
     if isinstance(outcome, Planned):
         added, removed = ([path_text(tag) for tag in tags] for tags in (outcome.added, outcome.removed))
-        return found | {"new": outcome.before is None, "added": added, "removed": removed}
+        words = list(outcome.words)
+        return found | {"new": outcome.before is None, "added": added, "removed": removed, "words": words}
     return found
 
 

@@ -14,9 +14,12 @@ from app.printable import printable
 from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from indexer.catalog.tag_records import Decision, TagState
+from indexer.errors import TagError
 
 tags_app = typer.Typer(
-    help="List tags, and accept, reject, rename, merge and delete them.", no_args_is_help=True, add_completion=False
+    help="List tags, and accept, reject, rename, merge, delete and restore them.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 
@@ -103,6 +106,25 @@ def delete_command(
         question = f"Delete {printable(path_text(path))} and what lies under it, decisions and all?"
         typer.confirm(question, abort=True, err=True)
     output.say(f"{path_text(path)} is deleted; {services.library.catalog.tags.remove(path):,} photos had it.")
+
+
+@tags_app.command("restore")
+@exits.reported
+def restore_command(
+    tag: Annotated[str | None, typer.Argument(metavar="TAG", help="In the vocabulary; none: list them.")] = None,
+    library: LibraryOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Let 'picsift tag' suggest a tag again that was renamed, merged or deleted; without one, list those."""
+    tags = build_services(begin(verbose, library=library)).library.catalog.tags
+    if tag is None:
+        for old, new in tags.changes():
+            output.tell(f"{path_text(old)} {'is deleted' if new is None else f'is {path_text(new)}'}")
+        return
+    path = tag_lookup.parsed(tag)
+    if not tags.forget_changes(path):
+        raise TagError(f"{path_text(path)} was not renamed, merged or deleted. 'picsift tags restore' lists what was.")
+    output.say(f"{path_text(path)} is suggested again from the next 'picsift tag' on.")
 
 
 @tags_app.command("classifier")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -185,10 +185,3 @@ def parse_region(text: str) -> Region:
         if numbers[start] + numbers[size] > 1 + 1e-9:
             raise QueryError(f"the region reaches out of the picture: {start} and {size} together are more than 100%.")
     return Region(*numbers.values())
-
-
-def with_words(query: Query) -> Query:
-    """Tags alone are words too: the photos that have them, those first that look most like them."""
-    if query.text.strip() or query.image is not None or not query.filter.tags:
-        return query
-    return replace(query, text=" ".join(path[-1] for path in query.filter.tags))

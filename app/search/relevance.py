@@ -70,6 +70,14 @@ def log_odds(own: Floats, rest: Floats) -> Floats:
     return odds
 
 
+def group_log_odds(standing: Floats) -> Floats:
+    """Log odds (n, g) of the shares of tags that exclude each other, of their standings (n, g)."""
+    raised = masses(standing)
+    whole = raised.sum(axis=1, keepdims=True)
+    odds: Floats = np.log(raised + TINY) - np.log(np.maximum(whole - raised, whole * np.float32(1e-6)) + TINY)
+    return odds
+
+
 def probability(log_odds: Floats) -> Floats:
     """The logistic function."""
     one, most = np.float32(1), np.float32(60)

@@ -31,7 +31,6 @@ from app.search.query import (
     check,
     check_page,
     check_sources,
-    with_words,
 )
 from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult
@@ -88,7 +87,6 @@ class SearchService:
             ModelError: the library's model cannot be loaded.
         """
         started = time.perf_counter()
-        query = with_words(query)
         check(query)
         model = self.live.model()
         name = query.text or _name(query.image)

@@ -63,19 +63,26 @@ class Scorer:
             whole[:, parent] += own[:, below].sum(axis=1)
         return cosines, standing, relevance.log_odds(whole, rest)
 
+    def zero_shot(self, embeddings: Floats) -> tuple[Floats, Floats, Floats]:
+        """The same, but tags that exclude each other are judged by their group: what decisions correct."""
+        cosines, standing, odds = self.log_odds(embeddings)
+        for group in self._contested:
+            odds[:, group] = relevance.group_log_odds(standing[:, group])
+        return cosines, standing, odds
+
     def confidences(self, embeddings: Floats) -> tuple[Floats, Floats]:
         """Cosines and confidences (n, t): calibrated relevance, and shares within groups."""
-        cosines, standing, odds = self.log_odds(embeddings)
+        cosines, standing, odds = self.zero_shot(embeddings)
         for place, (fit, direction) in self.learned.items():
-            odds[:, place] = fit.scaled(odds[:, place])
+            taught = fit.scaled(odds[:, place])
             if direction is not None:
-                odds[:, place] += (embeddings - self.lie.mean) @ direction
+                taught += (embeddings - self.lie.mean) @ direction
+            standing[:, place] += (taught - odds[:, place]) / relevance.SHARPNESS  # then its share has these odds
+            odds[:, place] = taught
         confidence = relevance.probability(odds)
-        for group in self.groups:
-            members = [place for place in group if place not in self.learned]  # a person's word goes before the group's
-            if len(members) > 1:
-                shares = relevance.shares(standing[:, members])
-                confidence[:, members] = np.where(standing[:, members] > 0, shares, 0)
+        for group in self._contested:
+            shares = relevance.shares(standing[:, group])
+            confidence[:, group] = np.where(standing[:, group] > 0, shares, 0)
         return np.clip(cosines, -1, 1, out=cosines), confidence  # rows of halves may be a little too long
 
     def chosen(self, confidence: Floats) -> NDArray[np.bool_]:
@@ -87,6 +94,11 @@ class Scorer:
         for parent, below in self._families:
             kept[:, parent] &= ~kept[:, below].any(axis=1)
         return kept
+
+    @cached_property
+    def _contested(self) -> list[list[int]]:
+        """The groups that have more than one tag."""
+        return [list(group) for group in self.groups if len(group) > 1]
 
     @cached_property
     def _lie(self) -> tuple[Floats, Floats]:

@@ -5,18 +5,39 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.tagging.learning import Fit, learn
+from app.tagging.learning import Fit, Undecided, learn
 from app.tagging.scores import Learned, Scorer
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.records import ModelRecord
 from indexer.catalog.tag_records import TagPath
 
+MOST_UNDECIDED = 250  # photos that stand for all those that nobody decided for
 
-def learn_all(scorer: Scorer, catalog: Catalog, model: ModelRecord) -> dict[int, Learned]:
-    """Fit every tag that was decided for on some photo, and keep what comes out; gives it by the tag's place."""
+
+def learn_all(
+    scorer: Scorer,
+    catalog: Catalog,
+    model: ModelRecord,
+    sample: tuple[NDArray[np.int64], NDArray[np.float32]],
+) -> dict[int, Learned]:
+    """Fit every tag that was decided for on some photo, and keep what comes out; gives it by the tag's place.
+
+    Args:
+        scorer: that has learned nothing yet.
+        catalog: of the library.
+        model: whose embeddings count.
+        sample: ids (s,) and embeddings (s, d) of photos, spread over the library.
+    """
     decided = {count.path: count.id for count in catalog.tags.counts() if count.accepted or count.rejected}
     known, found = catalog.tags.fits(model.id), dict[int, Learned]()
+    if not decided.keys() & set(scorer.paths):
+        return found
+    step = -(-len(sample[0]) // MOST_UNDECIDED)
+    others, around = sample[0][::step], sample[1][::step]
+    odds_around = scorer.zero_shot(around)[2].astype(np.float64)
+    centred = (around - scorer.lie.mean).astype(np.float64)
     for place, path in enumerate(scorer.paths):
         if path not in decided:
             continue
@@ -27,10 +48,12 @@ def learn_all(scorer: Scorer, catalog: Catalog, model: ModelRecord) -> dict[int,
         if not vectors:
             continue
         x = np.stack(list(vectors.values())).astype(np.float32)
-        odds = scorer.log_odds(x)[2][:, place].astype(np.float64)
+        odds = scorer.zero_shot(x)[2][:, place].astype(np.float64)
         wanted = Fit.of(known[number][0]).wanted if number in known else True
         accepted = np.array([said[photo] for photo in vectors])
-        fit, direction = learn(odds, (x - scorer.lie.mean).astype(np.float64), accepted, wanted=wanted)
+        open_ = ~np.isin(others, list(said))
+        rest = Undecided(odds_around[open_, place], centred[open_])
+        fit, direction = learn(odds, (x - scorer.lie.mean).astype(np.float64), accepted, rest, wanted=wanted)
         catalog.tags.put_fit(model.id, number, fit.text(), direction)
         found[place] = (fit, direction)
     return found

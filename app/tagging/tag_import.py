@@ -10,11 +10,11 @@ from json import loads
 from pathlib import Path
 from typing import Any, cast
 
-from app.tag_path import clean_path, parse_path
+from app.tag_path import parse_path
+from app.tagging.keyword_paths import SIDECAR, Sidecars, as_read_back, paths_of
 from indexer.catalog.tag_records import Decision, TagPath, TagState
 from indexer.errors import PicsiftError
 from indexer.library import Library
-from indexer.metadata.photo_metadata import Keyword
 
 AT_A_TIME = 1_000
 TABLE = "table"  # the origin of rows that name none
@@ -43,35 +43,37 @@ class ImportReport:
 
 
 def from_keywords(library: Library, on_progress: Callable[[int, int], None]) -> ImportReport:
-    """Accept the keywords that photos' files and sidecars name, as the last run of the indexer read them.
+    """Accept the keywords that photos' files name, as the last run of the indexer read them, and those of sidecars.
 
-    Levels are parted by | (Lightroom) or by / (digiKam); a plain word that is a level of one of them says nothing new.
+    Sidecars are read anew, since the catalog does not hold which of their lists a keyword is from.
     """
-    report, catalog = ImportReport(), library.catalog
-    ids = catalog.tags.with_keywords()
+    report, catalog, sidecars = ImportReport(), library.catalog, Sidecars()
+    ids, named = catalog.tags.with_keywords(), _read_as(catalog.tags.paths().values())
     for start in range(0, len(ids), AT_A_TIME):
         part = ids[start : start + AT_A_TIME]
+        words, known = catalog.tags.keywords(part), catalog.tags.of(part)
         decisions = []
-        for photo_id, words in catalog.tags.keywords(part).items():
-            decisions += [Decision(photo_id, path, "accepted", origin) for path, origin in paths_of(words).items()]
-        report.read += len(decisions)
+        for photo in catalog.photos(part):
+            sure = sidecars.tags(photo.path)
+            others = [word for word in words.get(photo.id, ()) if sure is None or word.source != SIDECAR]
+            decided = {as_read_back(tag.path) for tag in known.get(photo.id, ()) if tag.state in _DECIDED}
+            found = paths_of(others, sure or ())
+            report.read += len(found)
+            decisions += [
+                Decision(photo.id, named.get(path, path), "accepted", origin)
+                for path, origin in found.items()
+                if path not in decided
+            ]
         report.changed += catalog.tags.decide(decisions, firm=False)
         on_progress(start + len(part), len(ids))
     return report
 
 
-def paths_of(words: Iterable[Keyword]) -> dict[TagPath, str]:
-    """The tags that keywords mean, with where each came from; what can be no tag is left out."""
-    found: dict[TagPath, str] = {}
-    for word in words:
-        mark = "|" if "|" in word.text else "/"
-        levels = [level for level in (level.strip() for level in word.text.split(mark)) if level]
-        try:
-            found.setdefault(clean_path(levels), word.source)
-        except ValueError:
-            continue
-    levels_of = {level for path in found if len(path) > 1 for level in path}
-    return {path: origin for path, origin in found.items() if len(path) > 1 or path[0] not in levels_of}
+def _read_as(paths: Iterable[TagPath]) -> dict[TagPath, TagPath]:
+    """The tags that come back as another one, which is no tag itself: by that other one."""
+    known = set(paths)
+    changed = {back: path for path in known if (back := as_read_back(path)) is not None and back != path}
+    return {back: path for back, path in changed.items() if back not in known}
 
 
 def from_table(library: Library, file: Path, on_progress: Callable[[int, int], None]) -> ImportReport:

@@ -22,6 +22,7 @@ from app.tagging.learning import Fit
 from app.tagging.scores import Scorer
 from app.tagging.tag_fits import learn_all
 from app.tagging.tag_vectors import key_of, tag_vectors
+from app.tagging.vocabulary.changes import changed
 from app.tagging.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from indexer.catalog.frame_ids import FIRST_FRAME
 from indexer.catalog.records import ModelRecord
@@ -74,13 +75,13 @@ class TaggingService:
         self._embedder_for = embedder_for
 
     def vocabulary(self) -> Vocabulary:
-        """The words that the library is tagged with.
+        """The words that the library is tagged with, as a person renamed, merged and deleted them.
 
         Raises:
-            VocabularyError: their file is gone, or holds what cannot be used.
+            VocabularyError: their file is gone, or holds what cannot be used, or all are deleted.
         """
         named = self._library.catalog.setting(VOCABULARY)
-        return load_vocabulary(Path(named) if named else None)
+        return changed(load_vocabulary(Path(named) if named else None), self._library.catalog.tags.changes())
 
     def use(self, vocabulary: Path | None) -> Vocabulary:
         """Tag with the words of this file, or the built-in ones, from now on. VocabularyError where that cannot be."""
@@ -153,9 +154,8 @@ class TaggingService:
 
     def run_if_automatic(self, stop: Callable[[], bool] = lambda: False) -> TaggingReport | None:
         """Tag what is new where that is switched on; for after a run of the indexer."""
-        if not self.automatic or self._library.catalog.active_model() is None:
-            return None
-        return self.run(only_new=True, stop=stop)
+        wanted = self.automatic and self._library.catalog.active_model() is not None
+        return self.run(only_new=True, stop=stop) if wanted else None
 
     def classify(self, path: TagPath, wanted: bool) -> None:
         """Let a tag's classifier answer where it is better, or never, from the next run on."""
@@ -178,20 +178,22 @@ class TaggingService:
         background = vectors if same else tag_vectors(builtin.tags, model, tags, embedder, stop)
         if vectors is None or background is None:
             return None
-        sample = self._sample(model)
+        photos, sample = self._sample(model)
         if not len(sample):
             return None
         paths = [tag.path for tag in words.tags]
         groups = [[n for n, path in enumerate(paths) if path[:-1] == parent] for parent in sorted(words.exclusive)]
         scorer = Scorer(paths, vectors, background, relevance.statistics(sample), {}, groups, threshold)
-        learned = learn_all(scorer, self._library.catalog, model)
+        learned = learn_all(scorer, self._library.catalog, model, (photos, sample))
         return Scorer(paths, vectors, background, scorer.lie, learned, groups, threshold)
 
-    def _sample(self, model: ModelRecord) -> Floats:
-        """Embeddings (n, d) of photos, at most SAMPLE, spread over the library."""
+    def _sample(self, model: ModelRecord) -> tuple[NDArray[np.int64], Floats]:
+        """Ids (n,) and embeddings (n, d) of photos, at most SAMPLE, spread over the library."""
         step = max(1, self._library.catalog.embedding_count(model.id) // SAMPLE)
-        parts = [vectors[::step].astype(np.float32) for _, vectors in self._photos(model, 0)]
-        return np.concatenate(parts) if parts else np.empty((0, model.dim), dtype=np.float32)
+        parts = [(ids[::step], vectors[::step].astype(np.float32)) for ids, vectors in self._photos(model, 0)]
+        if not parts:
+            return np.empty(0, dtype=np.int64), np.empty((0, model.dim), dtype=np.float32)
+        return np.concatenate([ids for ids, _ in parts]), np.concatenate([vectors for _, vectors in parts])
 
     def _photos(self, model: ModelRecord, since: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
         """Ids (n,) and embeddings (n, d) written after a generation; a video counts by its poster."""
@@ -232,7 +234,8 @@ class TaggingService:
             cosines[rows, places].round(5).tolist(),
             confidence[rows, places].round(4).tolist(),
         )
-        self._library.catalog.tags.suggest(model.id, ids.tolist(), numbers.tolist(), list(found))
+        tags = self._library.catalog.tags  # all of them, since what no vocabulary names any more is suggested no more
+        tags.suggest(model.id, ids.tolist(), list(tags.paths()), list(found))
         return len(rows)
 
     def _tagged(self, digest: str) -> int:

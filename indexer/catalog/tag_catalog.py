@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from json import dumps, loads
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from indexer.catalog.database import reading, writing
-from indexer.catalog.stores import description_store, edit_store, suggestion_store, tag_store
+from indexer.catalog.stores import description_store, edit_store, setting_store, suggestion_store, tag_store
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from indexer.catalog.tag_records import Decision, Edit, PhotoTag, Suggestion, TagCounts, TagPath
     from indexer.metadata.photo_metadata import Keyword
+
+CHANGES = "tag changes"  # a setting of the library: what a person did to tags, as JSON
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -47,15 +50,36 @@ class TagCatalog:
 
     def rename(self, old: TagPath, new: TagPath) -> int:
         """Give a tag and what lies under it another path; gives how many there were. TagError where it cannot be."""
-        return self._write(tag_store.rename, old, new)
+        with writing(self._engine) as connection:
+            count = tag_store.rename(connection, old, new)
+            _note(connection, old, new)
+            return count
 
     def merge(self, old: TagPath, new: TagPath) -> int:
         """Let a tag become part of another; gives how many photos' tags went over. TagError where it cannot be."""
-        return self._write(tag_store.merge, old, new, datetime.now(UTC))
+        with writing(self._engine) as connection:
+            count = tag_store.merge(connection, old, new, datetime.now(UTC))
+            _note(connection, old, new)
+            return count
 
     def remove(self, path: TagPath) -> int:
         """Delete a tag with what lies under it; gives how many photos had one. TagError where there is none."""
-        return self._write(tag_store.remove, path)
+        with writing(self._engine) as connection:
+            count = tag_store.remove(connection, path)
+            _note(connection, path, None)
+            return count
+
+    def changes(self) -> list[tuple[TagPath, TagPath | None]]:
+        """Give what was renamed, merged and deleted (None), the earliest first, so that no vocabulary undoes it."""
+        return self._read(_changes)
+
+    def forget_changes(self, path: TagPath) -> int:
+        """Let a vocabulary name this tag again; gives how many changes of it were known."""
+        with writing(self._engine) as connection:
+            known = _changes(connection)
+            kept = [change for change in known if change[0] != path]
+            setting_store.set_setting(connection, CHANGES, dumps(kept))
+            return len(known) - len(kept)
 
     # Photos and their tags
 
@@ -76,7 +100,7 @@ class TagCatalog:
         return self._read(suggestion_store.decided, tag_id)
 
     def with_keywords(self) -> list[int]:
-        """Give the photos whose files name keywords, sorted."""
+        """Give the photos whose files name keywords, or that have a sidecar, sorted."""
         return self._read(description_store.with_keywords)
 
     def keywords(self, photo_ids: Sequence[int]) -> dict[int, tuple[Keyword, ...]]:
@@ -138,3 +162,13 @@ class TagCatalog:
     def _write(self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         with writing(self._engine) as connection:
             return work(connection, *args, **kwargs)
+
+
+def _changes(connection: Connection) -> list[tuple[TagPath, TagPath | None]]:
+    kept = loads(setting_store.setting(connection, CHANGES) or "[]")
+    return [(tuple(old), None if new is None else tuple(new)) for old, new in kept]
+
+
+def _note(connection: Connection, old: TagPath, new: TagPath | None) -> None:
+    change = [*_changes(connection), (old, new)]
+    setting_store.set_setting(connection, CHANGES, dumps(change))

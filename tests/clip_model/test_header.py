@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from clip_model.header import read_header
 
@@ -78,3 +79,12 @@ def test_reading_it_imports_no_torch(tiny_model_path):
     )
     done = subprocess.run([sys.executable, "-c", code, tiny_model_path], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_sound_checkpoint_of_another_kind_is_called_by_its_name_and_never_run(tmp_path, legacy):
+    path = tmp_path / "model.pt"
+    torch.save({"weight": torch.zeros(2)}, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(ValueError, match=r"model\.pt is a checkpoint of PyTorch.*from_openai") as refused:
+        read_header(path)
+    assert "cut short" not in str(refused.value)

@@ -41,6 +41,7 @@ class Planned:
         removed: tags that an export added, and that the photo has no more.
         mode: its permissions now, None where there is none.
         mtime_ns: its time now.
+        words: what it says beside tags: of "rating", "title" and "description" those that it is told.
     """
 
     photo: PhotoRecord
@@ -51,6 +52,7 @@ class Planned:
     removed: tuple[TagPath, ...]
     mode: int | None
     mtime_ns: int | None
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,9 @@ def _outcome(
 ) -> Iterator[Outcome]:
     accepted = tuple(tag.path for tag in tags.get(photo.id, ()) if tag.state == "accepted")
     gone = tuple(sorted(set(earlier.get(str(path), ())) - set(accepted)))
-    if not accepted and not gone and photo.id not in edits:
-        return
     try:
+        if not accepted and not gone and photo.id not in edits and (path.exists() or not _is_worded(photo)):
+            return  # a sidecar that is there says of its photo what it wants
         before, mode, mtime_ns = _read(path)
         held = set(described(before).tags) if before is not None else set()
         rating, title, description = _words(photo, edits.get(photo.id, {}), fresh=before is None)
@@ -140,11 +142,19 @@ def _outcome(
             yield Refused(photo, path, reason)
         else:
             added = tuple(tag for tag in accepted if tag not in held)
-            yield Planned(photo, path, before, after, added, tuple(t for t in gone if t in held), mode, mtime_ns)
+            said = {"rating": rating, "title": title, "description": description}
+            words = tuple(name for name, value in said.items() if value is not None)
+            removed = tuple(tag for tag in gone if tag in held)
+            yield Planned(photo, path, before, after, added, removed, mode, mtime_ns, words)
     except SidecarError as error:
         yield Refused(photo, path, str(error))
     except OSError as error:
         yield Refused(photo, path, f"it cannot be read: {error.strerror}.")
+
+
+def _is_worded(photo: PhotoRecord) -> bool:
+    """Whether a photo says something without a tag; a rating of 0 is none, and cameras write it everywhere."""
+    return bool(photo.rating or photo.title or photo.description)
 
 
 def _words(photo: PhotoRecord, edits: Mapping[str, str], *, fresh: bool) -> tuple[int | None, str | None, str | None]:

@@ -18,7 +18,8 @@ Path = tuple[str, ...]
 
 BAR = "|"
 SLASH = "/"
-_LOOKALIKES = {BAR: "∣", SLASH: "∕"}
+BAR_NAMED, SLASH_NAMED = "∣", "∕"  # the lookalikes: the marks within a name
+_LOOKALIKES = {BAR: BAR_NAMED, SLASH: SLASH_NAMED}
 _PLAIN = str.maketrans({lookalike: mark for mark, lookalike in _LOOKALIKES.items()})
 _LINE_END = re.compile("\r\n|[\n\r\t\x85\u2028\u2029]")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, union, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.stamps import stamp_columns
@@ -104,8 +104,10 @@ def _keywords_query() -> Select[int, str, str]:
 
 
 def with_keywords(connection: Connection) -> list[int]:
-    """Give the photos whose files name keywords, sorted."""
-    return list(connection.execute(select(KeywordRow.photo_id).distinct().order_by(KeywordRow.photo_id)).scalars())
+    """Give the photos whose files name keywords, or that have a sidecar, sorted."""
+    beside = select(PhotoRow.id).where(PhotoRow.sidecar != "")
+    found = union(select(KeywordRow.photo_id), beside).subquery()
+    return list(connection.execute(select(found.c[0]).order_by(found.c[0])).scalars())
 
 
 def describe(connection: Connection, photos: Sequence[DescribedPhoto]) -> set[int]:

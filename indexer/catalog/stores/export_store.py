@@ -28,7 +28,7 @@ StepState = Literal["planned", "done", "failed", "undone"]
 
 @dataclass(frozen=True)
 class Export:
-    """One export. `files` were written and are not undone; `finished_at` is None while it runs, and after a kill."""
+    """One export. `files` were written, be they undone or not; `finished_at` is None while it runs and after a kill."""
 
     id: int
     kind: str
@@ -108,7 +108,7 @@ def finish(connection: Connection, export_id: int, now: datetime, *, undone: boo
 
 def exports(connection: Connection) -> list[Export]:
     """Give every export, the latest first."""
-    written = func.count().filter(ExportStepRow.state == "done")
+    written = func.count().filter(ExportStepRow.state.in_(("done", "undone")))
     columns = (ExportRow.id, ExportRow.kind, ExportRow.started_at, ExportRow.finished_at, ExportRow.undone_at)
     query = select(*columns, written).outerjoin(ExportStepRow, ExportStepRow.export_id == ExportRow.id)
     rows = connection.execute(query.group_by(ExportRow.id).order_by(ExportRow.id.desc()))
@@ -139,10 +139,13 @@ def written(connection: Connection, paths: Sequence[str]) -> dict[str, set[TagPa
 
 
 def exportable(connection: Connection) -> list[int]:
-    """Give the photos that have something to say: accepted tags, edits, or what an export wrote; sorted."""
+    """Give the photos that have something to say: accepted tags, words, edits, or what an export wrote; sorted."""
     tagged = select(PhotoTagRow.photo_id).where(PhotoTagRow.state == "accepted")
     touched = select(ExportStepRow.photo_id).where(ExportStepRow.state == "done")
-    said = union(tagged, select(EditRow.photo_id), touched).subquery()
+    worded = select(PhotoRow.id).where(
+        (func.coalesce(PhotoRow.rating, 0) != 0) | (PhotoRow.title != "") | (PhotoRow.description != "")
+    )
+    said = union(tagged, select(EditRow.photo_id), touched, worded).subquery()
     present = select(PhotoRow.id).where(PhotoRow.id.in_(select(said.c[0])), PhotoRow.state == "ok")
     return list(connection.execute(present.order_by(PhotoRow.id)).scalars())
 

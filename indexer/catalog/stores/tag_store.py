@@ -143,11 +143,11 @@ def rename(connection: Connection, old: TagPath, new: TagPath) -> int:
     """
     moved = _known(connection, old)
     if new[: len(old)] == old and new != old:
-        raise TagError(f"{' > '.join(new)} lies under {' > '.join(old)}, which cannot be moved into itself.")
+        raise TagError(f"{_shown(new)} lies under {_shown(old)}, which cannot be moved into itself.")
     targets = {number: new + path[len(old) :] for number, path in moved.items()}
     taken = [path for path, number in ids(connection, targets.values()).items() if number not in moved]
     if taken:
-        raise TagError(f"there is a tag {' > '.join(taken[0])} already. Merge the two instead.")
+        raise TagError(f"there is a tag {_shown(taken[0])} already. Merge the two instead.")
     rows = [{"tag": number, "target": stored(path)} for number, path in targets.items()]
     parked = [{"tag": number, "target": f"{_SEPARATOR}{number}"} for number in targets]
     for values in (parked, rows):  # in two steps, so that tags can take each other's paths
@@ -165,7 +165,7 @@ def merge(connection: Connection, old: TagPath, new: TagPath, now: datetime) -> 
     """
     moved = _known(connection, old)
     if new[: len(old)] == old or (old[: len(new)] == new and len(new) > len(old)):
-        raise TagError(f"{' > '.join(old)} cannot be merged into {' > '.join(new)}, which is a part of it.")
+        raise TagError(f"{_shown(old)} cannot be merged into {_shown(new)}, which is a part of it.")
     targets = made_ids(connection, [new + path[len(old) :] for path in moved.values()])
     count = 0
     for number, path in moved.items():
@@ -205,10 +205,14 @@ def remove(connection: Connection, path: TagPath) -> int:
     return count
 
 
+def _shown(path: TagPath) -> str:
+    return "/".join(name.replace("\\", "\\\\").replace("/", "\\/") for name in path)  # as people write it
+
+
 def _known(connection: Connection, path: TagPath) -> dict[int, TagPath]:
     found = below(connection, path)
     if not found:
-        raise TagError(f"there is no tag {' > '.join(path)}. 'picsift tags' lists those that there are.")
+        raise TagError(f"there is no tag {_shown(path)}. 'picsift tags' lists those that there are.")
     return found
 
 

@@ -86,6 +86,22 @@ def test_accepting_and_rejecting_shows_in_list_show_and_search(tagged):
     assert "accepted" in run("tags", "show", red)[1]
 
 
+def test_tags_alone_find_every_photo_that_has_them_whatever_they_look_like(tagged):
+    red, blue = tagged.photos / "red.png", tagged.photos / "blue.png"
+    run("tags", "accept", "xqz", red, blue)
+    run("tags", "accept", "green", blue)
+    for query, expected in (
+        (["tag:xqz"], {red, blue}),
+        (["tag:xqz", "tag:green"], {blue}),
+        (["tag:xqz", "NOT", "name:blue"], {red}),
+        (["tag:xqz", "type:photo"], {red, blue}),
+    ):
+        found = as_json("search", *query)
+        assert {hit["path"] for hit in found["hits"]} == {str(path) for path in expected}
+        assert found["total"] == len(expected)
+        assert {hit["score"] for hit in found["hits"]} == {None}  # compared with nothing, so that nothing is cut off
+
+
 def test_a_new_tag_is_made_by_accepting_and_not_by_rejecting(tagged):
     red = tagged.photos / "red.png"
     assert run("tags", "accept", "holiday/beach  house", red)[0] == 0
@@ -99,6 +115,24 @@ def test_a_photo_that_is_not_of_the_library_is_refused(tagged, tmp_path):
     status, _, err = run("tags", "accept", "red", tmp_path / "elsewhere.png")
     assert status == 1
     assert "no photo of the library" in err
+
+
+def test_what_was_done_to_words_is_listed_and_taken_back(tagged):
+    assert run("tags", "restore") == (0, "", "")
+    assert run("tags", "rename", "red", "warm/red")[0] == run("tags", "delete", BLUE, "--yes")[0] == 0
+    assert run("tags", "restore")[1] == "colour/red is warm/red\ncolour/blue is deleted\n"
+    as_json("tag")
+    assert BLUE not in {count["tag"] for count in as_json("tags", "list", "--all")}
+    assert run("tags", "restore", BLUE)[0] == 0
+    assert run("tags", "restore", BLUE)[0] == 1
+    as_json("tag")
+    assert BLUE in {count["tag"] for count in as_json("tags", "list", "--all")}
+
+
+def test_a_message_names_a_tag_as_people_write_it(tagged):
+    run("tags", "accept", "animal/a\\/b", tagged.photos / "red.png")
+    refused = run("tags", "rename", "animal/a\\/b", "animal/a\\/b/pet")[2]
+    assert "animal/a\\/b/pet lies under animal/a\\/b, which cannot" in refused
 
 
 def test_a_name_that_several_tags_have_has_to_be_said_in_full(tagged):

@@ -3,16 +3,19 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.cli import commands as cli
+from app.tag_path import clean_path
 from app.tagging import tag_import
 from app.tagging.export import table_export
 from app.tagging.export.table_export import Table
-from app.tagging.tag_import import TableError, paths_of
+from app.tagging.keyword_paths import as_read_back, paths_of
+from app.tagging.tag_import import TableError
 from app.tagging.xmp.merge import Wanted, merged
+from app.tagging.xmp.tag_entries import entry, path_of
 from indexer.catalog.tag_records import Decision
 from indexer.metadata.photo_metadata import Keyword
 from tests.app.serving import photo_id
@@ -114,6 +117,58 @@ def test_keywords_of_sidecars_come_in_with_their_levels_and_their_origin(world):
 )
 def test_levels_are_told_by_either_mark(words, paths):
     assert set(paths_of(Keyword(word, "xmp") for word in words)) == paths
+
+
+@pytest.mark.parametrize(
+    "path",
+    [("x", "a|b"), ("fam", "Mü/Me"), ("AC/DC",), ("a|b/c",), ("music", "AC/DC"), ("a∣b", "c∕d"), ("unknown",)],
+)
+def test_the_three_lists_of_a_tag_in_a_file_are_that_one_tag(path):
+    wanted = path_of(entry(path, "|"), "|")
+    words = [*wanted, entry(wanted, "|"), entry(wanted, "/")]
+    assert set(paths_of(Keyword(word, "xmp") for word in words)) == {wanted}
+
+
+NAMES = st.text("abB|/\\,;\"' é名\u0301∣∕", min_size=1, max_size=5).filter(str.strip)
+PATHS = st.lists(st.lists(NAMES, min_size=1, max_size=3).map(clean_path), min_size=1, max_size=4, unique=True)
+
+
+@given(st.lists(PATHS, min_size=2, max_size=2))
+@example([[("x", "a|b"), ("fam", "Mü/Me")], [("a/b",), ("a", "b")]])
+@example([[("Dog",), ("dog",)], [("animal",), ("animal", "dog"), ("dog",)]])
+@example([[("unknown",)], [("a∣b",), ("a|b",)]])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_exported_tags_come_back_from_sidecars_exactly(services, world, tags):
+    catalog, photos = services.library.catalog, [photo_id(services, name) for name in ("red.png", "blue.png")]
+    for path in world.photos.glob("*.xmp"):
+        path.unlink()
+    for path in catalog.tags.paths().values():
+        if path in catalog.tags.paths().values():
+            catalog.tags.remove(path)
+    catalog.tags.decide(
+        [Decision(number, path, "accepted") for number, said in zip(photos, tags, strict=True) for path in said]
+    )
+    services.exports.run()
+    world.index()
+    before = catalog.tags.counts()
+    assert tag_import.from_keywords(services.library, ignore).changed == 0
+    assert catalog.tags.counts() == before
+    for path in [path for said in tags for path in said]:
+        if path in catalog.tags.paths().values():
+            catalog.tags.remove(path)
+    tag_import.from_keywords(services.library, ignore)  # as another library would
+    for number, said in zip(photos, tags, strict=True):
+        assert {tag.path for tag in catalog.tags.of([number])[number]} == {as_read_back(path) for path in said}
+
+
+def test_where_a_sidecar_cannot_be_read_what_the_catalog_knows_of_it_counts(services, world):
+    services.library.catalog.tags.decide([Decision(photo_id(services, "red.png"), ("x", "a|b"), "accepted")])
+    services.exports.run()
+    world.index()
+    services.library.catalog.tags.remove(("x",))
+    (world.photos / "red.png.xmp").unlink()
+    tag_import.from_keywords(services.library, ignore)
+    assert states(services, "red.png") == {("x", "a|b"): ("accepted", "sidecar")}
 
 
 @given(st.lists(st.text(max_size=8), max_size=5))

@@ -1,10 +1,7 @@
 """Tagging over a world of plain colours: what is suggested, what is left alone, what is learned, and what is cached."""
 
-import numpy as np
 import pytest
 
-from app.tagging import learning as tag_learning
-from app.tagging.learning import Fit
 from app.tagging.tagging_service import TaggingService
 from app.tagging.vocabulary.vocabulary import load_vocabulary
 from indexer.catalog.tag_records import Decision
@@ -151,6 +148,53 @@ def test_decisions_move_a_tags_confidence(services, tagging):
     assert confidence() > before
 
 
+def test_one_accept_that_the_words_do_not_know_leaves_the_other_photos_alone(services, tagging, world):
+    for number in range(20):
+        world.write(f"more {number}.png", ("red", "green", "blue", "purple")[number % 4])
+    world.index()
+    tagging.run()
+    before = [name for name, known in tags(services).items() if ("colour", "yellow") in known]
+    wrong = ids(services)["blue.png"]
+    services.library.catalog.tags.decide([Decision(wrong, ("colour", "yellow"), "accepted")])
+    tagging.run()
+    after = [name for name, known in tags(services).items() if ("colour", "yellow") in known]
+    assert len(set(after) - set(before)) <= 1 + 4  # itself, and what looks just like it
+
+
+def suggested(services):
+    """Every tag that is suggested for some photo."""
+    return {path for known in tags(services).values() for path, state in known.items() if state == "suggested"}
+
+
+def test_renamed_merged_and_deleted_tags_stay_so_in_later_runs(services, tagging):
+    catalog = services.library.catalog.tags
+    tagging.run(threshold=0.01)
+    assert {RED, GREEN, ("colour", "blue"), ("colour", "yellow")} <= suggested(services)
+    catalog.rename(RED, ("warm", "scarlet"))
+    catalog.merge(GREEN, ("colour", "blue"))
+    catalog.remove(("colour", "yellow"))
+    for _ in range(2):
+        tagging.run(threshold=0.01)
+        found = suggested(services)
+        assert {("warm", "scarlet"), ("colour", "blue")} <= found
+        assert not found & {RED, GREEN, ("colour", "yellow")}
+        assert {count.path for count in catalog.counts()}.isdisjoint({RED, GREEN, ("colour", "yellow")})
+    assert tags(services)["red.png"][("warm", "scarlet")] == "suggested"  # with the sentences of red
+    assert catalog.forget_changes(("colour", "yellow")) == 1
+    tagging.run(threshold=0.01)
+    assert ("colour", "yellow") in suggested(services)
+
+
+def test_what_was_suggested_with_other_words_goes_and_decisions_stay(services, tagging, tmp_path):
+    tagging.run(threshold=0.01)
+    services.library.catalog.tags.decide([Decision(ids(services)["red.png"], RED, "accepted")])
+    (tmp_path / "other.txt").write_text("purple\nblack\n")
+    tagging.use(tmp_path / "other.txt")
+    tagging.run(threshold=0.01)
+    assert suggested(services) <= {("purple",), ("black",)}
+    assert tags(services)["red.png"][RED] == "accepted"
+
+
 def test_the_fits_of_a_library_are_shown_and_can_be_switched_off(services, tagging):
     number = ids(services)["red.png"]
     services.library.catalog.tags.decide([Decision(number, RED, "accepted")])
@@ -159,73 +203,6 @@ def test_the_fits_of_a_library_are_shown_and_can_be_switched_off(services, taggi
     tagging.classify(RED, wanted=False)
     tagging.run()
     assert not tagging.fits()[RED].wanted
-
-
-# What decisions teach
-
-
-def cloud(count, seed, along):
-    """Decisions over points whose first axis says what is right, and whose zero-shot score says `along` of it."""
-    rng = np.random.default_rng(seed)
-    points = rng.normal(size=(count, 16))
-    accepted = points[:, 0] + 0.1 * rng.normal(size=count) > 0
-    return along * points[:, 0] + (1 - along) * rng.normal(size=count), points, accepted
-
-
-def test_a_classifier_takes_over_where_the_words_know_nothing():
-    odds, points, accepted = cloud(80, 0, along=0.0)
-    fit, direction = tag_learning.learn(odds, points, accepted)
-    assert fit.classifier
-    assert fit.classifier_loss < fit.scaled_loss
-    assert fit.classifier_right > 0.65 > fit.scaled_right
-    assert np.argmax(np.abs(direction)) == 0
-
-
-def test_a_classifier_stays_away_where_the_words_know_all():
-    odds, points, accepted = cloud(60, 1, along=1.0)
-    rng = np.random.default_rng(3)
-    fit, direction = tag_learning.learn(20 * odds, rng.normal(size=points.shape), accepted)
-    assert not fit.classifier
-    assert direction is None
-    assert fit.scaled_right > 0.9
-
-
-@pytest.mark.parametrize(("count", "accepted"), [(9, 5), (12, 2), (12, 10)])
-def test_few_decisions_or_of_one_kind_move_the_scale_alone(count, accepted):
-    odds, points, _ = cloud(count, 2, along=0.5)
-    fit, direction = tag_learning.learn(odds, points, np.arange(count) < accepted)
-    assert (fit.classifier, fit.scaled_loss, direction) == (False, None, None)
-    assert (fit.accepted, fit.rejected) == (accepted, count - accepted)
-
-
-def test_a_classifier_that_is_not_wanted_does_not_answer_and_its_numbers_are_shown():
-    odds, points, accepted = cloud(80, 0, along=0.0)
-    fit, direction = tag_learning.learn(odds, points, accepted, wanted=False)
-    assert (fit.classifier, direction) == (False, None)
-    assert fit.classifier_loss is not None
-
-
-def test_accepting_raises_the_scale_and_rejecting_lowers_it():
-    odds = np.full(6, -1.0)
-    up, _ = tag_learning.scale(odds, np.ones(6, dtype=bool))
-    down, slope = tag_learning.scale(odds, np.zeros(6, dtype=bool))
-    assert up > 0 > down
-    assert slope > 0
-
-
-def test_the_posterior_is_where_its_gradient_is_zero():
-    odds, points, accepted = cloud(30, 4, along=0.5)
-    shift, slope, direction = tag_learning.classifier(odds, points, accepted, 0.02)
-    left = accepted - 1 / (1 + np.exp(-(shift + slope * odds + points @ direction)))
-    spread = 0.02 * (2 + points.shape[1]) / points.var(axis=0).sum()
-    assert np.allclose(points.T @ left, direction / spread, atol=1e-6)
-    assert left.sum() == pytest.approx(shift / 4, abs=1e-6)
-    assert odds @ left == pytest.approx((slope - 1) / 0.25, abs=1e-6)
-
-
-def test_a_fit_is_read_back_as_it_was():
-    fit = Fit(0.5, 1.25, 3, 4, classifier=True, scaled_loss=0.25)
-    assert Fit.of(fit.text()) == fit
 
 
 def test_a_service_over_an_empty_library_says_so(tmp_path):

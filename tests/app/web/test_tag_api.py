@@ -89,6 +89,15 @@ def test_a_search_takes_tags(client, red):
     assert client.get("/api/v1/search", params={"q": "tag:a/b"}).json()["hits"] == []
 
 
+def test_a_tag_that_means_nothing_to_the_model_is_found_by(client, services, red):
+    other = photo_id(services, "blue.png")
+    services.library.catalog.tags.decide([Decision(number, ("xqz",), "accepted") for number in (red, other)])
+    found = client.get("/api/v1/search", params={"q": "tag:xqz"}).json()
+    assert {hit["id"] for hit in found["hits"]} == {red, other}
+    assert found["total"] == 2
+    assert {hit["score"] for hit in found["hits"]} == {None}
+
+
 def shown(*tags):
     return viewer.tagged([PhotoTag(1, *tag, datetime.now(UTC)) for tag in tags])
 

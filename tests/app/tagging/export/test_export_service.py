@@ -9,13 +9,14 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from app.cli import commands as cli
 from app.tagging.export import safe_write
 from app.tagging.export.export_service import ExportError
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused
-from app.tagging.xmp.merge import described
+from app.tagging.xmp.merge import Wanted, described, merged
 from indexer.catalog.tag_records import Decision, Edit
 from indexer.errors import LibraryLockedError
 from tests.app.colours import World
@@ -190,6 +191,36 @@ def test_edits_are_written_over_what_a_sidecar_says(world, tagged):
     assert (said.title, said.rating) == ("New", 2)
 
 
+def test_photos_with_words_and_without_tags_are_written_too_and_those_that_say_nothing_are_not(world, tagged):
+    for name, rating, words in (("stars.jpg", 4, "At the sea"), ("silent.jpg", 0, "")):
+        world.write(name, "red")
+        with Image.open(world.photos / name) as image:
+            exif = image.getexif()
+            exif[0x4746], exif[0x010E] = rating, words
+            image.save(world.photos / name, exif=exif)
+    world.index()
+    before = files(world)
+    planned = {outcome.path.name: outcome for outcome in tagged.exports.preview()}
+    assert planned["stars.jpg.xmp"].words == ("rating", "description")
+    assert tagged.exports.run().written == 3
+    said = described((world.photos / "stars.jpg.xmp").read_bytes())
+    assert (said.tags, said.rating, said.description) == ((), 4, "At the sea")
+    assert not (world.photos / "silent.jpg.xmp").exists()
+    world.index()
+    assert tagged.exports.run().export is None
+    tagged.exports.undo(1)
+    assert files(world) == before
+
+
+def test_a_sidecar_that_is_there_is_left_to_itself_where_its_photo_has_words_alone(world, services):
+    world.write("own.jpg", "red")
+    sidecar = world.photos / "own.jpg.xmp"
+    sidecar.write_bytes(merged(None, Wanted(rating=3)))
+    world.index()
+    sidecar.write_bytes(b"no XML any more")
+    assert list(services.exports.preview()) == []
+
+
 def test_albums_are_collections_too(world, tagged):
     tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), ("album", "Trip"), "accepted")])
     tagged.exports.run()
@@ -266,7 +297,7 @@ def test_the_command_previews_writes_lists_and_undoes(run, world):
     assert "picsift export --undo 1" in err
     assert "2 files  done" in run("--history")[1]
     assert json.loads(run("--undo", 1, "--json")[1])["written"] == 2
-    assert "undone" in run("--history")[1]
+    assert "2 files  undone" in run("--history")[1]
     assert not list(world.photos.rglob("*.xmp"))
 
 

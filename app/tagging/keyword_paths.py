@@ -1,0 +1,90 @@
+"""Which tags keywords mean: those of a sidecar exactly, from its own lists; others by the signs in their texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from app.tag_path import clean_path
+from app.tagging.xmp.merge import SidecarError, described
+from app.tagging.xmp.tag_entries import BAR, BAR_NAMED, SLASH, SLASH_NAMED, entry, path_of
+from app.tagging.xmp.tag_entries import clean_path as written
+from indexer.catalog.tag_records import TagPath
+from indexer.metadata.photo_metadata import Keyword
+from indexer.metadata.sidecar import SUFFIX, sidecar_name
+from indexer.metadata.xmp import MAX_BYTES
+
+SIDECAR = "sidecar"  # the origin of what a sidecar says
+
+
+class Sidecars:
+    """The sidecars of photos, as they are on the disk; each folder is listed once."""
+
+    def __init__(self) -> None:
+        self._names: dict[Path, dict[str, str]] = {}
+
+    def tags(self, photo: Path) -> tuple[TagPath, ...] | None:
+        """What the sidecar of a photo says; None where there is none, or none that can be read for sure."""
+        try:
+            name = sidecar_name(photo.name, self._beside(photo.parent))
+            if name is None or (file := photo.with_name(name)).stat().st_size > MAX_BYTES:
+                return None
+            return described(file.read_bytes()).tags
+        except (OSError, SidecarError):
+            return None
+
+    def _beside(self, folder: Path) -> Mapping[str, str]:
+        if folder not in self._names:
+            names = [name for name in os.listdir(folder) if name.lower().endswith(SUFFIX)]  # noqa: PTH208
+            self._names[folder] = {name.lower(): name for name in names}
+        return self._names[folder]
+
+
+def paths_of(words: Iterable[Keyword], sure: Iterable[TagPath] = ()) -> dict[TagPath, str]:
+    """The tags that keywords mean, with where each came from; what can be no tag is left out.
+
+    Levels are parted by | (Lightroom) or by / (digiKam), and where a name holds such a mark itself, its lookalike says
+    which of the two it is. What is sure says what its entries in the other lists mean: each of them, and each of its
+    levels by itself, says nothing new.
+
+    Args:
+        words: as a catalog holds them, of whatever list.
+        sure: paths that a sidecar's own lists say.
+    """
+    found: dict[TagPath, str] = {}
+    explained: set[str] = set()
+
+    def take(levels: Iterable[str], origin: str) -> None:
+        try:
+            path = clean_path(levels)
+        except ValueError:
+            return
+        explained.update((entry(path, BAR), entry(path, SLASH), *path))
+        found.setdefault(path, origin)
+
+    for path in sure:
+        take(path, SIDECAR)
+    for word in sorted(words, key=lambda word: _doubt(word.text)):  # what is surest explains the others
+        if word.text not in explained:
+            bars = BAR_NAMED in word.text or (BAR in word.text and SLASH_NAMED not in word.text)
+            take(path_of(word.text, BAR if bars else SLASH), word.source)
+    return found
+
+
+def as_read_back(path: TagPath) -> TagPath | None:
+    """A tag's path once it was written to a sidecar and read; None where nothing is left of it.
+
+    The lookalikes become the plain marks, and characters that no XML file holds are gone.
+    """
+    try:
+        return clean_path(written(path))
+    except ValueError:
+        return None
+
+
+def _doubt(text: str) -> int:
+    """How little a text says of which list it is from."""
+    if BAR_NAMED in text or SLASH_NAMED in text:
+        return 0
+    return 1 if BAR in text else 2 if SLASH in text else 3

@@ -80,6 +80,19 @@ def read_header(path: Path) -> Header:
     return Header(_config(path, texts), {key: value for key, value in texts.items() if key != CONFIG_KEY}, tensors)
 
 
+def carries_config(path: Path) -> bool:
+    """Whether a file is one of ours by its header; what is wrong with one that is damaged, `read_header` says."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+            if length > min(_LONGEST_HEADER, size):
+                return False
+            return CONFIG_KEY in _parse(path, file.read(length)).get("__metadata__", {})
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def _parse(path: Path, data: bytes) -> dict[str, Any]:
     try:
         entries = json.loads(data)

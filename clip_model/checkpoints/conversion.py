@@ -10,13 +10,19 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from clip_model.checkpoints.fitting import fitted
+from clip_model.checkpoints.hugging_face import read_hugging_face
+from clip_model.checkpoints.open_clip import read_open_clip
 from clip_model.checkpoints.openai import read_openai
-from clip_model.checkpoints.sources import OPENAI, Source
+from clip_model.checkpoints.sources import HUGGING_FACE, OPEN_CLIP, OPENAI, Source
 from clip_model.config import CLIPConfig
 from clip_model.header import CONFIG_KEY
 from clip_model.stored_file import replacing
 
-_READERS: Mapping[str, Callable[[Source], tuple[CLIPConfig, dict[str, Tensor]]]] = {OPENAI: read_openai}
+_READERS: Mapping[str, Callable[[Source], tuple[CLIPConfig, dict[str, Tensor]]]] = {
+    OPENAI: read_openai,
+    OPEN_CLIP: read_open_clip,
+    HUGGING_FACE: read_hugging_face,
+}
 
 
 def convert(source: Source, target: Path) -> None:
@@ -27,8 +33,6 @@ def convert(source: Source, target: Path) -> None:
     Raises:
         ValueError: if it cannot be loaded exactly; the message says why, and nothing is written.
     """
-    if source.layout not in _READERS:
-        raise ValueError(f"{source.path} is a model in {source.layout}'s layout, which is not read yet")
     try:
         config, state = _READERS[source.layout](source)
     except (TypeError, ZeroDivisionError, OverflowError) as error:  # of a configuration that is nonsense

@@ -95,7 +95,7 @@ def build_services(
     Args:
         settings: where the library is and how to run.
         create: make the library when there is none; else that is a LibraryError.
-        new_embedder: called with a model's name, `device` and `precision`; None makes an `Embedder`.
+        new_embedder: called with a model's name, `device`, `precision` and `converted`; None makes an `Embedder`.
     """
     from app.search.dropped_pictures import DroppedPictures
     from app.search.embedders import Embedders
@@ -106,7 +106,11 @@ def build_services(
 
     library = open_library(settings.library, create=create)
     make = new_embedder or Embedder
-    embedders = Embedders(lambda name: make(name, device=settings.device, precision=settings.precision))
+    embedders = Embedders(
+        lambda name: make(
+            name, device=settings.device, precision=settings.precision, converted=settings.converted_models
+        )
+    )
     decoder = PictureDecoder(
         max_pixels=settings.max_pixels, timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb
     )

@@ -100,7 +100,12 @@ def _gpu(wanted: str) -> tuple[bool, str]:
 
 def _model(settings: Settings) -> tuple[bool, str]:
     """Load the model and embed a picture and a text."""
-    embedder = Embedder(settings.model or DEFAULT_MODEL, device=settings.device, precision=settings.precision)
+    embedder = Embedder(
+        settings.model or DEFAULT_MODEL,
+        device=settings.device,
+        precision=settings.precision,
+        converted=settings.converted_models,
+    )
     started = time.perf_counter()
     device, precision = embedder.device, embedder.precision
     loaded = time.perf_counter()

@@ -39,6 +39,7 @@ class Settings(BaseModel):
     Attributes:
         library: the folder that holds catalog, index and thumbnails.
         model: a model's name or path; None means the library's own, and the built-in one for a new library.
+        converted_models: the folder where models of other programs are kept once they are converted.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32", "bf16" or "fp16".
         workers: decoding processes; 0 means as many as suit the machine.
@@ -66,6 +67,9 @@ class Settings(BaseModel):
 
     library: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)))
     model: str | None = Field(default=None, min_length=1)
+    converted_models: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False)) / "models"
+    )
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     workers: int = Field(default=0, ge=0, le=256)
@@ -92,7 +96,7 @@ class Settings(BaseModel):
     def _below_what_is_given(cls, given: dict[str, Any]) -> dict[str, Any]:
         return {**_variables(), **given}
 
-    @field_validator("library")
+    @field_validator("library", "converted_models")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return Path(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111 - resolve() would follow a link to a drive

@@ -35,6 +35,7 @@ class VisionConfig:
         hidden: channels inside the head of an EfficientNetLite; 0 is a linear head.
         mean: of red, green and blue in [0, 1]; what pixels are shifted by before the tower sees them.
         std: what they are divided by then.
+        mlp_width: channels inside the MLP of a transformer's block; 0 is four times the width.
     """
 
     image_size: int = 224
@@ -47,6 +48,7 @@ class VisionConfig:
     hidden: int = 0
     mean: tuple[float, float, float] = OPENAI_MEAN
     std: tuple[float, float, float] = OPENAI_STD
+    mlp_width: int = 0
 
     def __post_init__(self) -> None:
         """Refuse shapes that no tower can have.
@@ -110,6 +112,7 @@ class TextConfig:
         kind: "causal" is the paper's, over CLIP's vocabulary; "sentence" a bidirectional one over BERT's, whose mean
             of positions goes through a head.
         hidden: channels inside that head; 0 is a linear head, and the causal tower has none.
+        mlp_width: channels inside the MLP of a block of the causal tower; 0 is four times the width.
     """
 
     context_length: int = 77
@@ -119,6 +122,7 @@ class TextConfig:
     layers: int = 12
     kind: str = "causal"
     hidden: int = 0
+    mlp_width: int = 0
 
     def __post_init__(self) -> None:
         """Refuse a width that the heads do not divide, and a kind that no tower is of.
@@ -170,7 +174,7 @@ class CLIPConfig:
 
 
 # Files of earlier versions lack these, and mean the defaults.
-_ADDED_LATER = frozenset({"variant", "pooling", "hidden", "mean", "std", "kind"})
+_ADDED_LATER = frozenset({"variant", "pooling", "hidden", "mean", "std", "kind", "mlp_width"})
 
 
 def _check_fields(cls: type[CLIPConfig] | type[VisionConfig] | type[TextConfig], values: Mapping[str, Any]) -> None:

@@ -87,10 +87,23 @@ def _foreign(path: Path, size: int) -> str:
         start = file.read(len(_ZIP))
     if start == _ZIP or start[:1] == _PICKLE:
         return (
-            f"{path} is a checkpoint of PyTorch, which is not read here, since loading such a file can run code. "
-            "Its parameters become a model by clip_model.checkpoint.from_openai and save_model"
+            f"{path} is a checkpoint of PyTorch, and not one of picsift's own files; "
+            "named as a model, by --model, it is converted first, if it is OpenAI's or OpenCLIP's"
         )
     return f"{path} is not a safetensors file, or was cut short within its header ({size} bytes)"
+
+
+def carries_config(path: Path) -> bool:
+    """Whether a file is one of ours by its header; what is wrong with one that is damaged, `read_header` says."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+            if length > min(_LONGEST_HEADER, size):
+                return False
+            return CONFIG_KEY in _parse(path, file.read(length)).get("__metadata__", {})
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _parse(path: Path, data: bytes) -> dict[str, Any]:

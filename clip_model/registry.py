@@ -1,20 +1,25 @@
-"""Names of models: the built-in one, or a path to a weights file. Imports no torch and downloads nothing."""
+"""Names of models: the built-in one, or a path to a weights file, of ours or of another program.
+
+Downloads nothing, and imports torch only where another program's file is converted.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
+from clip_model.checkpoints.converted import converted, default_folder
+from clip_model.checkpoints.sources import OWN_NAME, TORCH_SUFFIXES, find_source
 from clip_model.header import read_header
+from clip_model.stored_file import sha256
 
 BUILTIN = "builtin"
 EARLIER = "builtin-1"  # what BUILTIN named before; it answers for its libraries until the new one has embedded them
 WEIGHTS_SUFFIX = ".safetensors"
-WEIGHTS_IN_FOLDER = "model.safetensors"
+WEIGHTS_IN_FOLDER = OWN_NAME
 
 
 PREPARATION = 1
@@ -28,13 +33,13 @@ class ModelInfo:
 
     Attributes:
         name: what `resolve` accepts: a registered name, or the absolute path.
-        path: the weights file.
+        path: the weights file; of another program's model the converted one.
         dim: dimension of the embeddings.
         image_size: side of the image tower's square input in pixels.
         parameters: how many numbers were learned.
         fingerprint: equal exactly where embeddings are: the SHA-256 of the weights file, which holds the configuration
             too, in hexadecimal; with `PREPARATION` hashed into it.
-        source: "built-in" or "file".
+        source: "built-in", "file", or "converted" where the name is that of another program's file or folder.
     """
 
     name: str
@@ -46,11 +51,17 @@ class ModelInfo:
     source: str
 
 
-def resolve(name_or_path: str | Path) -> ModelInfo:
+def resolve(name_or_path: str | Path, *, models: Path | None = None) -> ModelInfo:
     """Find a model by its name, or by the path of a weights file or of a folder that holds `model.safetensors`.
 
+    A checkpoint of OpenAI, OpenCLIP or Hugging Face, file or folder, is converted to a weights file first, once.
+
+    Args:
+        name_or_path: of the model.
+        models: the folder of converted models; None is `default_folder()`.
+
     Raises:
-        ValueError: if the name is unknown, or the file is no model.
+        ValueError: if the name is unknown, or the file is no model, or cannot be converted exactly.
         FileNotFoundError: if the path, or the weights of a known name, are missing.
     """
     registered = _registered()
@@ -61,8 +72,12 @@ def resolve(name_or_path: str | Path) -> ModelInfo:
         known = ", ".join(sorted(registered))
         raise ValueError(
             f"unknown model {name_or_path!r}; known are: {known}; "
-            f"or give the path of a {WEIGHTS_SUFFIX} file or of a folder that holds {WEIGHTS_IN_FOLDER}"
+            f"or give the path of a {WEIGHTS_SUFFIX} file or of a folder that holds {WEIGHTS_IN_FOLDER}, or of a "
+            f"checkpoint of OpenAI, OpenCLIP or Hugging Face"
         )
+    foreign = find_source(path)
+    if foreign is not None:
+        return _describe(str(foreign.path), converted(foreign, models or default_folder()), "converted")
     weights = path / WEIGHTS_IN_FOLDER if path.is_dir() else path
     return _describe(str(weights.resolve()), weights.resolve(), "file")
 
@@ -84,7 +99,11 @@ def _registered() -> dict[str, Path]:
 
 def _looks_like_path(text: str) -> bool:
     return bool(text) and (
-        "/" in text or "\\" in text or text[0] in "~." or text.endswith(WEIGHTS_SUFFIX) or Path(text).exists()
+        "/" in text
+        or "\\" in text
+        or text[0] in "~."
+        or text.endswith((WEIGHTS_SUFFIX, *TORCH_SUFFIXES))
+        or Path(text).exists()
     )
 
 
@@ -104,21 +123,5 @@ def _describe(name: str, path: Path, source: str) -> ModelInfo:
 
 
 def _fingerprint(path: Path) -> str:
-    weights = _sha256(path, _stamp(path))
+    weights = sha256(path)
     return weights if PREPARATION == 1 else hashlib.sha256(f"{weights} {PREPARATION}".encode()).hexdigest()
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """What is another one where a file was replaced or written to, also with its size and its time put back."""
-    stat = path.stat()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, stamp: tuple[int, ...]) -> str:
-    """Hash a file once; `stamp` only makes a replaced file a different question."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if _stamp(path) != stamp:
-        raise ValueError(f"{path} was written to while it was read; wait until it is whole")
-    return digest

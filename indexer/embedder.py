@@ -1,6 +1,6 @@
 """The one importer of clip_model: pictures and texts to embeddings, the model loaded when it is first needed.
 
-Until then it answers what the weights file says of itself (dimension, fingerprint), and embeds texts, without torch.
+Until then it answers what the weights file says (dimension, fingerprint), and embeds texts, without torch.
 Legend: n items, s image size, d dimension of the embeddings.
 """
 
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from clip_model.preprocessing.squares import CenterSquare
 from clip_model.registry import ModelInfo, kept, resolve
 from indexer import memory
-from indexer.errors import ModelError, OtherModelError
+from indexer.errors import ModelError, OtherModelError, as_model_error
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -45,19 +46,23 @@ class Chosen(NamedTuple):
 class Embedder:
     """A model by name; safe to call from many threads, which take turns at the network."""
 
-    def __init__(self, model: str = "builtin", *, device: str = "auto", precision: str = "auto") -> None:
-        """Find the model's file; load nothing yet.
+    def __init__(
+        self, model: str = "builtin", *, device: str = "auto", precision: str = "auto", converted: Path | None = None
+    ) -> None:
+        """Find the model's file, made of another program's first; load nothing yet.
 
         Args:
             model: a registered name or a path.
             device: "auto", "cpu", "cuda", ...
             precision: "auto", "fp32", "bf16" or "fp16".
+            converted: the folder of converted models; None is one in the user's cache.
 
         Raises:
             ModelError: there is no such model.
         """
-        with _told():
-            self._info: ModelInfo = resolve(model)
+        self._find = partial(resolve, models=converted)
+        with as_model_error():
+            self._info: ModelInfo = self._find(model)
         self._wanted = (device, precision)
         self._lock, self._starting, self._text_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._loading: Future[None] | None = None
@@ -67,7 +72,7 @@ class Embedder:
     def is_current(self) -> bool:
         """Whether the model's file still is what it was when this was made."""
         with suppress(ValueError, OSError):
-            return resolve(self._info.name).fingerprint == self.fingerprint
+            return self._find(self.name).fingerprint == self.fingerprint
         return False
 
     @property
@@ -134,7 +139,7 @@ class Embedder:
             return self.device, self.precision
         from clip_model.precision import choose_device, choose_precision, precision_name
 
-        with _told():
+        with as_model_error():
             device = choose_device(self._wanted[0])
             precision = choose_precision(self._wanted[1], device)
         return str(device), precision_name(precision)
@@ -177,12 +182,12 @@ class Embedder:
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of texts: (n, d) float32, unit length; a few need no loaded model if NumPy runs its text tower."""
         texts = list(texts)
-        if not self.loaded and len(texts) <= FEW_TEXTS and (encoder := self._text_encoder()) is not None:
-            self._require_current()  # its weights are read as they are needed, where they were
-            embeddings = encoder.encode_texts(texts)
-            self._require_current()
-            return embeddings
-        return self._ready().encode_texts(texts)
+        if self.loaded or len(texts) > FEW_TEXTS or (encoder := self._text_encoder()) is None:
+            return self._ready().encode_texts(texts)
+        self._require_current()  # its weights are read as they are needed, where they were
+        embeddings = encoder.encode_texts(texts)
+        self._require_current()
+        return embeddings
 
     def _load(self, loading: Future[None]) -> None:
         try:
@@ -214,7 +219,7 @@ class Embedder:
     @cached_property
     def _light(self) -> TextEncoder | None:
         self._require_current()
-        with _told():
+        with as_model_error():
             from clip_model.numpy_text.text_encoder import open_text_encoder
 
             encoder = open_text_encoder(self._info.path)
@@ -225,7 +230,7 @@ class Embedder:
     def _encoder(self) -> Encoder:
         """The model of the bytes that have this fingerprint: asked before they are loaded, and after."""
         self._require_current()
-        with _told():
+        with as_model_error():
             from clip_model.inference import load_encoder
 
             encoder = load_encoder(self._info.path, device=self._wanted[0], precision=self._wanted[1])
@@ -234,17 +239,9 @@ class Embedder:
 
     def _require_current(self) -> None:
         """See that the file is what it was; one that is not there is its reader's to tell."""
-        if self._info.path.exists() and not self.is_current:
+        path = Path(self.name) if self._info.source == "converted" else self._info.path
+        if path.exists() and not self.is_current:  # which converts it again where that was cleared away
             raise OtherModelError(
-                f"{self._info.path} is not the model that it was (fingerprint {self.fingerprint[:12]}). Put the old "
+                f"{path} is not the model that it was (fingerprint {self.fingerprint[:12]}). Put the old "
                 f"file back, or run 'picsift index --model {self.name}' to embed the photos with the new one."
             )
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Have what clip_model raises be a ModelError of one sentence."""
-    try:
-        yield
-    except (ValueError, OSError, ImportError, MemoryError) as error:
-        raise ModelError(str(error).rstrip(".") + ".") from error

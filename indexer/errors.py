@@ -20,6 +20,8 @@ app adds three next to what raises them: SettingsError, EmptyLibraryError and Se
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class PicsiftError(Exception):
@@ -60,6 +62,15 @@ class ModelError(PicsiftError):
 
 class OtherModelError(ModelError):
     """The model that answers, or what lies in its file, is not what it was: nothing may be embedded with it."""
+
+
+@contextmanager
+def as_model_error() -> Iterator[None]:
+    """Have what clip_model raises be a ModelError of one sentence."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError, MemoryError) as error:
+        raise ModelError(str(error).rstrip(".") + ".") from error
 
 
 class ImageError(PicsiftError):

@@ -29,7 +29,8 @@ EXPORTS = {
 # inside functions count, and those for types alone too: to know a type is to know the room.
 MAY_IMPORT = {
     "clip_model.average": "training",
-    "clip_model.checkpoint": "config header model registry",
+    "clip_model.checkpoint": "checkpoints config header model registry stored_file",
+    "clip_model.checkpoints": "config header model preprocessing stored_file",
     "clip_model.distill": "training",
     "clip_model.evaluate": "evaluation",
     "clip_model.evaluation": "inference precision",
@@ -42,10 +43,10 @@ MAY_IMPORT = {
     "clip_model.model": "config towers",
     "clip_model.numpy_text": "config header preprocessing",
     "clip_model.preprocessing": "config",
-    "clip_model.registry": "header",
+    "clip_model.registry": "checkpoints header stored_file",
     "clip_model.towers": "config",
     "clip_model.train": "training",
-    "clip_model.training": "checkpoint config evaluation model precision preprocessing towers",
+    "clip_model.training": "checkpoint config evaluation model precision preprocessing stored_file towers",
     "indexer.catalog": "catalog.filters catalog.migrations catalog.stores errors metadata",
     "indexer.catalog.columns": "catalog catalog.filters catalog.stores catalog.tables",
     "indexer.catalog.filters": "catalog catalog.stores catalog.tables",

@@ -25,13 +25,14 @@ def shapes(config: CLIPConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield "text_projection", (d, config.embed_dim)
     yield from (("ln_final.weight", (d,)), ("ln_final.bias", (d,)))
     for i in range(t.layers):
-        yield from block_shapes(f"transformer.resblocks.{i}", d)
+        yield from block_shapes(f"transformer.resblocks.{i}", d, t.mlp_width)
 
 
-def block_shapes(name: str, width: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The same of one block of attention and MLP, of either tower."""
+def block_shapes(name: str, width: int, inner: int = 0) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The same of one block of attention and MLP, of either tower; `inner` 0 is four times the width."""
+    inner = inner or 4 * width
     yield from ((f"{name}.attn.in_proj_weight", (3 * width, width)), (f"{name}.attn.in_proj_bias", (3 * width,)))
-    layers = {"attn.out_proj": (width, width), "mlp.c_fc": (4 * width, width), "mlp.c_proj": (width, 4 * width)}
+    layers = {"attn.out_proj": (width, width), "mlp.c_fc": (inner, width), "mlp.c_proj": (width, inner)}
     for layer, (rows, columns) in layers.items():
         yield from ((f"{name}.{layer}.weight", (rows, columns)), (f"{name}.{layer}.bias", (rows,)))
     for norm in ("ln_1", "ln_2"):

@@ -19,7 +19,7 @@ class TextTransformer(nn.Module):
         """Build and initialise the tower that `config.text` describes."""
         super().__init__()
         t = config.text
-        self.transformer = Transformer(t.width, t.layers, t.heads, config.quick_gelu)
+        self.transformer = Transformer(t.width, t.layers, t.heads, config.quick_gelu, inner=t.mlp_width)
         self.token_embedding = nn.Embedding(t.vocab_size, t.width)
         self.positional_embedding = nn.Parameter(torch.empty(t.context_length, t.width))
         self.ln_final = nn.LayerNorm(t.width)

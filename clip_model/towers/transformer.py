@@ -58,14 +58,15 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two linear layers, four times as wide in between."""
+    """Two linear layers, wider in between."""
 
-    def __init__(self, width: int, quick_gelu: bool) -> None:
-        """`width` channels in and out."""
+    def __init__(self, width: int, quick_gelu: bool, inner: int = 0) -> None:
+        """`width` channels in and out, `inner` in between; 0 is four times the width."""
         super().__init__()
-        self.c_fc = nn.Linear(width, 4 * width)
+        inner = inner or 4 * width
+        self.c_fc = nn.Linear(width, inner)
         self.gelu: nn.Module = QuickGELU() if quick_gelu else nn.GELU()
-        self.c_proj = nn.Linear(4 * width, width)
+        self.c_proj = nn.Linear(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, s, d) -> (b, s, d)."""
@@ -76,12 +77,12 @@ class MLP(nn.Module):
 class ResidualAttentionBlock(nn.Module):
     """Pre-norm attention and MLP, each added to its input."""
 
-    def __init__(self, width: int, heads: int, quick_gelu: bool) -> None:
-        """`width` channels, `heads` heads."""
+    def __init__(self, width: int, heads: int, quick_gelu: bool, inner: int = 0) -> None:
+        """`width` channels, `heads` heads, `inner` channels inside the MLP."""
         super().__init__()
         self.attn = Attention(width, heads)
         self.ln_1 = nn.LayerNorm(width)
-        self.mlp = MLP(width, quick_gelu)
+        self.mlp = MLP(width, quick_gelu, inner)
         self.ln_2 = nn.LayerNorm(width)
 
     def forward(self, x: Tensor, causal: bool) -> Tensor:
@@ -94,14 +95,17 @@ class ResidualAttentionBlock(nn.Module):
 class Transformer(nn.Module):
     """A stack of residual attention blocks."""
 
-    def __init__(self, width: int, layers: int, heads: int, quick_gelu: bool, *, scaled: bool = True) -> None:
+    def __init__(
+        self, width: int, layers: int, heads: int, quick_gelu: bool, *, inner: int = 0, scaled: bool = True
+    ) -> None:
         """Build and initialise as the paper's reference implementation does.
 
-        `scaled` is how it begins the text tower, by depth and width; the image tower begins as torch's layers do.
+        `inner` is the width of the MLPs, 0 four times the other one. `scaled` is how it begins the text tower, by depth
+        and width; the image tower begins as torch's layers do.
         """
         super().__init__()
         self.width, self.layers = width, layers
-        self.resblocks = nn.ModuleList(ResidualAttentionBlock(width, heads, quick_gelu) for _ in range(layers))
+        self.resblocks = nn.ModuleList(ResidualAttentionBlock(width, heads, quick_gelu, inner) for _ in range(layers))
         if scaled:
             self._initialise()
 

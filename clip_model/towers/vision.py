@@ -22,7 +22,15 @@ class VisionTransformer(nn.Module):
     """Patches, a class token, a transformer, and a projection (section 2.4 of the paper)."""
 
     def __init__(
-        self, image_size: int, patch_size: int, width: int, layers: int, heads: int, embed_dim: int, quick_gelu: bool
+        self,
+        image_size: int,
+        patch_size: int,
+        width: int,
+        layers: int,
+        heads: int,
+        embed_dim: int,
+        quick_gelu: bool,
+        inner: int = 0,
     ) -> None:
         """Sizes in pixels; see `VisionConfig`."""
         super().__init__()
@@ -31,7 +39,7 @@ class VisionTransformer(nn.Module):
         self.class_embedding = nn.Parameter(scale * torch.randn(width))
         self.positional_embedding = nn.Parameter(scale * torch.randn(positions, width))
         self.ln_pre = nn.LayerNorm(width)
-        self.transformer = Transformer(width, layers, heads, quick_gelu, scaled=False)
+        self.transformer = Transformer(width, layers, heads, quick_gelu, inner=inner, scaled=False)
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(scale * torch.randn(width, embed_dim))
 
@@ -190,7 +198,7 @@ def build_visual(config: CLIPConfig) -> VisionTransformer | ModifiedResNet | Eff
         return EfficientNetLite(v.variant, config.embed_dim, pooling=v.pooling, hidden=v.hidden)
     if v.patch_size is not None and isinstance(v.layers, int):
         return VisionTransformer(
-            v.image_size, v.patch_size, v.width, v.layers, v.heads, config.embed_dim, config.quick_gelu
+            v.image_size, v.patch_size, v.width, v.layers, v.heads, config.embed_dim, config.quick_gelu, v.mlp_width
         )
     if isinstance(v.layers, tuple):
         return ModifiedResNet(v.image_size, v.layers, v.width, v.heads, config.embed_dim)

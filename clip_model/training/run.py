@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clip_model.checkpoint import load_model, write_atomically
+from clip_model.checkpoint import load_model
 from clip_model.model import CLIP
 from clip_model.precision import AUTO, choose_precision
 from clip_model.preprocessing.tokenizers import tokenizer_of
+from clip_model.stored_file import write_atomically
 from clip_model.training.recipes import Recipe
 from clip_model.training.schedule import adamw
 from clip_model.training.teacher import SentenceVectors, TextHead

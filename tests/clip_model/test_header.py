@@ -85,6 +85,6 @@ def test_reading_it_imports_no_torch(tiny_model_path):
 def test_a_sound_checkpoint_of_another_kind_is_called_by_its_name_and_never_run(tmp_path, legacy):
     path = tmp_path / "model.pt"
     torch.save({"weight": torch.zeros(2)}, path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(ValueError, match=r"model\.pt is a checkpoint of PyTorch.*from_openai") as refused:
+    with pytest.raises(ValueError, match=r"model\.pt is a checkpoint of PyTorch.*--model") as refused:
         read_header(path)
     assert "cut short" not in str(refused.value)

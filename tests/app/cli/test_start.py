@@ -95,6 +95,7 @@ def test_the_group_of_tags_is_whole_in_a_new_process():
         "rename",
         "merge",
         "delete",
+        "restore",
         "classifier",
         "list",
         "show",

@@ -1,0 +1,64 @@
+"""The folder of converted models: each is converted once, and found again by the bytes that it was made of.
+
+Imports no torch unless something is converted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+from clip_model.checkpoints.sources import Source
+from clip_model.stored_file import sha256, write_atomically
+
+VERSION = 1
+"""Grows when a conversion makes something else of the same files."""
+logger = logging.getLogger(__name__)
+
+
+def default_folder() -> Path:
+    """Where converted models are kept unless another folder is named: in the user's cache."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("picsift", appauthor=False)) / "models"
+
+
+def converted(source: Source, folder: Path) -> Path:
+    """The weights file of ours that holds a model of another program, made now if it is not there, or not as it was.
+
+    Raises:
+        ValueError: if the model cannot be loaded exactly; the message says why.
+        OSError: if it cannot be written.
+    """
+    key = _key(source)
+    target, note = folder / f"{key}.safetensors", folder / f"{key}.json"
+    if not _is_sound(target, note):
+        from clip_model.checkpoints.conversion import convert
+
+        # A warning, so that whoever waits for it is told in any case.
+        logger.warning(
+            "converting %s (%s, %.0f MB) once, into %s", source.path, source.layout, source.size / 1e6, target
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        convert(source, target)
+        if _key(source) != key:
+            raise ValueError(f"{source.path} was written to while it was read; wait until it is whole")
+        write_atomically(note, json.dumps({"sha256": sha256(target), "layout": source.layout}).encode())
+    return target
+
+
+def _key(source: Source) -> str:
+    """What tells the model from all others: the bytes of its weights and of its configuration, not where they lie."""
+    weights = [sha256(file) for file in source.weights]
+    configs = {file.name: sha256(file) for file in source.configs}
+    said = json.dumps([VERSION, source.layout, weights, configs], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _is_sound(target: Path, note: Path) -> bool:
+    try:
+        return bool(json.loads(note.read_bytes())["sha256"] == sha256(target))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,186 @@
+"""Folders of Hugging Face's `CLIPModel`: the same networks under other names, with query, key and value apart.
+
+SigLIP and the towers of CLIP that are published alone are refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from clip_model.checkpoints.said import Said
+from clip_model.checkpoints.sources import Source, read_json
+from clip_model.checkpoints.weights import read_weights
+from clip_model.config import OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
+
+_ALONE = {"clip_vision_model": "image", "clip_text_model": "text"}
+_GELUS = {"quick_gelu": True, "gelu": False}
+_EPSILON = 1e-5  # of our layer norms
+_BICUBIC = 3  # Pillow's number
+_ENDS = (2, 49407)  # ids of the end of text; 2 stood there by mistake, and means the largest id
+_NAMES = {
+    "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
+    "text_model.embeddings.position_embedding.weight": "positional_embedding",
+    "text_model.final_layer_norm.weight": "ln_final.weight",
+    "text_model.final_layer_norm.bias": "ln_final.bias",
+    "text_projection.weight": "text_projection",
+    "visual_projection.weight": "visual.proj",
+    "vision_model.embeddings.class_embedding": "visual.class_embedding",
+    "vision_model.embeddings.patch_embedding.weight": "visual.conv1.weight",
+    "vision_model.embeddings.position_embedding.weight": "visual.positional_embedding",
+    "vision_model.pre_layrnorm.weight": "visual.ln_pre.weight",
+    "vision_model.pre_layrnorm.bias": "visual.ln_pre.bias",
+    "vision_model.post_layernorm.weight": "visual.ln_post.weight",
+    "vision_model.post_layernorm.bias": "visual.ln_post.bias",
+    "logit_scale": "logit_scale",
+}
+_TRANSPOSED = ("text_projection", "visual.proj")
+_LAYERS = {
+    "self_attn.out_proj": "attn.out_proj",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+}
+_LAYER = re.compile(r"(text|vision)_model\.encoder\.layers\.(\d+)\.([\w.]+)\.(weight|bias)")
+_POSITIONS = re.compile(r"(text|vision)_model\.embeddings\.position_ids")  # 0, 1, 2, ... in files of before 2023
+_JOINED = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+
+
+def read_hugging_face(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
+    """The configuration and the tensors of a `CLIPModel`.
+
+    Raises:
+        ValueError: if it is another kind of model, or needs a network that this program has not.
+    """
+    path = source.configs[0]
+    said = Said(read_json(path), path)
+    kind = said.get("model_type")
+    if kind in _ALONE:
+        raise ValueError(f"{path} describes the {_ALONE[kind]} tower of a CLIP alone; a search needs both")
+    if str(kind).startswith("siglip"):
+        raise ValueError(f"{path} describes a SigLIP, which picsift cannot run yet; CLIP models are known")
+    if kind != "clip":
+        raise ValueError(f"{path} describes a model of type {kind!r}; of Hugging Face's, 'clip' is known")
+    mean, std = _pictures(source.configs[1:], said.part("vision_config").number("image_size", 224))
+    return _config(said, mean, std), renamed(read_weights(source), str(source.path))
+
+
+def renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
+    """The tensors under our names: queries, keys and values joined, projections transposed.
+
+    Names that are none of a CLIPModel's stay as they are, for whoever compares them with what is expected.
+
+    Raises:
+        ValueError: if a layer lacks its queries, keys or values.
+    """
+    ours: dict[str, Tensor] = {}
+    apart: dict[str, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        layer = _LAYER.fullmatch(name)
+        if layer is None:
+            if not _is_counting(name, value):
+                known = _NAMES.get(name, name)
+                ours[known] = value.T if known in _TRANSPOSED and value.dim() == 2 else value
+            continue
+        tower, number, part, kind = layer.groups()
+        block = f"{'visual.' if tower == 'vision' else ''}transformer.resblocks.{number}"
+        if part in _JOINED:
+            apart.setdefault(f"{block}.attn.in_proj_{kind}", {})[part] = value
+        else:
+            ours[f"{block}.{_LAYERS.get(part, part)}.{kind}"] = value
+    for name, parts in apart.items():
+        lacking = [part for part in _JOINED if part not in parts]
+        if lacking or len({(value.dtype, value.shape) for value in parts.values()}) != 1:
+            what = f"lack {lacking[0]}" if lacking else "differ in shape or type"
+            raise ValueError(f"{source} does not fit its configuration: the parts of {name} {what}")
+        ours[name] = torch.cat([parts[part] for part in _JOINED])
+    return ours
+
+
+def _is_counting(name: str, value: Tensor) -> bool:
+    return bool(_POSITIONS.fullmatch(name)) and torch.equal(
+        value.flatten(), torch.arange(value.numel()).to(value.dtype)
+    )
+
+
+def _config(said: Said, mean: tuple[float, float, float], std: tuple[float, float, float]) -> CLIPConfig:
+    vision, text = _tower(said, "vision_config"), _tower(said, "text_config")
+    if vision.number("num_channels", 3) != 3:
+        raise vision.refusal("num_channels", "pictures have three")
+    if text.get("eos_token_id", _ENDS[-1]) not in _ENDS:
+        raise text.refusal("eos_token_id", "CLIP's end of text is 49407")
+    acts = vision.get("hidden_act", "quick_gelu"), text.get("hidden_act", "quick_gelu")
+    if acts[0] != acts[1] or acts[0] not in _GELUS:
+        raise text.refusal(
+            "hidden_act", f"'gelu' or 'quick_gelu' in both towers is known, the image tower has {acts[0]!r}"
+        )
+    width, text_width = vision.number("hidden_size", 768), text.number("hidden_size", 512)
+    heads = vision.number("num_attention_heads", 12)
+    if width % heads:
+        raise vision.refusal("num_attention_heads", f"the width {width} cannot be divided by it")
+    return CLIPConfig(
+        said.number("projection_dim", 512),
+        VisionConfig(
+            image_size=vision.number("image_size", 224),
+            layers=vision.number("num_hidden_layers", 12),
+            width=width,
+            patch_size=vision.number("patch_size", 32),
+            head_width=width // heads,
+            mean=mean,
+            std=std,
+            mlp_width=_mlp_width(vision, width, 3072),
+        ),
+        TextConfig(
+            context_length=text.number("max_position_embeddings", 77),
+            vocab_size=text.number("vocab_size", 49408),
+            width=text_width,
+            heads=text.number("num_attention_heads", 8),
+            layers=text.number("num_hidden_layers", 12),
+            mlp_width=_mlp_width(text, text_width, 2048),
+        ),
+        quick_gelu=_GELUS[acts[0]],
+    )
+
+
+def _tower(said: Said, name: str) -> Said:
+    """One tower's object, which older files hold a second time under another name; where both differ, it is refused."""
+    tower, older = said.part(name), said.get(f"{name}_dict", {})
+    if not isinstance(older, dict) or any(tower.get(key, value) != value for key, value in older.items()):
+        raise said.refusal(f"{name}_dict", f"{name} says something else")
+    merged = Said({**older, **said.get(name)}, said.path, f"{name}.")
+    if abs(float(merged.get("layer_norm_eps", _EPSILON)) - _EPSILON) > 1e-12:
+        raise merged.refusal("layer_norm_eps", f"{_EPSILON} is known")
+    return merged
+
+
+def _mlp_width(tower: Said, width: int, default: int) -> int:
+    inner = tower.number("intermediate_size", default)
+    return 0 if inner == 4 * width else inner
+
+
+def _pictures(files: tuple[Path, ...], side: int) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation of the colours, of a preparation that is ours in all else; OpenAI's where no file says any."""
+    mean, std = OPENAI_MEAN, OPENAI_STD
+    for path in files:
+        values = read_json(path)
+        said = Said(values.get("image_processor", values), path)
+        mean, std = said.color("image_mean", mean), said.color("image_std", std)
+        for name in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
+            if said.get(name, True) is not True:
+                raise said.refusal(name, "pictures are resized, cropped and normalised")
+        if said.get("resample", _BICUBIC) != _BICUBIC:
+            raise said.refusal("resample", f"{_BICUBIC}, bicubic, is known")
+        if abs(float(said.get("rescale_factor", 1 / 255)) - 1 / 255) > 1e-9:
+            raise said.refusal("rescale_factor", "1/255 is known")
+        for name in ("size", "crop_size"):
+            size = said.get(name, side)
+            sides = set(size.values()) if isinstance(size, dict) else {size}
+            if sides != {side} or (name == "size" and isinstance(size, dict) and "shortest_edge" not in size):
+                raise said.refusal(
+                    name, f"the shorter side becomes {side}, the image tower's size, and a square is cut out"
+                )
+    return mean, std

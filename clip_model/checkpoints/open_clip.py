@@ -1,0 +1,131 @@
+"""OpenCLIP's checkpoints: `open_clip_config.json` beside the weights, with towers that are the paper's in other sizes.
+
+Towers of timm or of Hugging Face, and variants of the transformer, are refused by name.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from clip_model.checkpoints.said import Said
+from clip_model.checkpoints.sources import Source, read_json
+from clip_model.checkpoints.weights import read_weights
+from clip_model.config import OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
+
+_MODEL = ("embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "custom_text", "init_logit_scale", "output_dict")
+_TOWER = ("layers", "width", "mlp_ratio")
+_VISION = (*_TOWER, "head_width", "patch_size", "image_size", "patch_dropout")  # patches are dropped in training alone
+_TEXT = (*_TOWER, "heads", "context_length", "vocab_size", "pad_id", "eos_id")  # read where they are pooled by alone
+_PLAIN_BLOCK = {
+    "ls_init_value": (),
+    "act_kwargs": ({},),
+    "norm_kwargs": ({},),
+    "block_type": ("default",),
+    **dict.fromkeys(("qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn"), (False,)),
+    "scale_fc": (False,),
+    "output_tokens": (False,),
+    "final_ln_after_pool": (False,),
+}
+_PLAIN_VISION = {
+    **_PLAIN_BLOCK,
+    "timm_model_name": ("",),
+    "timm_model_pretrained": (False,),
+    "attentional_pool": (False,),
+    "no_ln_pre": (False,),
+    "pos_embed_type": ("learnable",),
+    "pool_type": ("tok",),
+}
+_PLAIN_TEXT = {
+    **_PLAIN_BLOCK,
+    "hf_model_name": ("",),
+    "hf_tokenizer_name": ("",),
+    "tokenizer_mode": ("",),
+    "tokenizer_kwargs": ({},),
+    "embed_cls": (False,),
+    "no_causal_mask": (False,),
+    "pool_type": ("argmax",),
+    "proj_bias": (False,),
+    "proj_type": ("linear",),
+}
+_PLAIN_PICTURES = {"mode": ("RGB",), "interpolation": ("bicubic",), "resize_mode": ("shortest",), "fill_color": (0,)}
+_TEXT_PREFIX = "text."  # of models that keep the text tower apart, with the same names in it
+_HEAD_WIDTH = 64
+
+
+def read_open_clip(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
+    """The configuration and the tensors of a model of open_clip.
+
+    Raises:
+        ValueError: if it needs a network that this program has not, or its files do not say what it looks like.
+    """
+    path = source.configs[0]
+    file = Said(read_json(path), path)
+    config = _config(file.part("model_cfg"), Said(file.get("preprocess_cfg", {}), path, "preprocess_cfg."))
+    state = read_weights(source)
+    if any(name.startswith(_TEXT_PREFIX) for name in state):
+        renamed = {name.removeprefix(_TEXT_PREFIX): value for name, value in state.items()}
+        if len(renamed) != len(state):
+            raise ValueError(f"{source.path} holds two text towers")
+        state = renamed
+    return config, state
+
+
+def _config(model: Said, pictures: Said) -> CLIPConfig:
+    vision, text = model.part("vision_cfg"), model.part("text_cfg")
+    vision.only(
+        _PLAIN_VISION, (*_VISION, *(f"timm_{name}" for name in ("pool", "proj", "proj_bias", "drop", "drop_path")))
+    )
+    text.only(_PLAIN_TEXT, (*_TEXT, "hf_model_pretrained", "hf_proj_type", "hf_pooler_type"))
+    model.only(
+        {"multimodal_cfg": (), "init_logit_bias": (), "nonscalar_logit_scale": (False,), "cast_dtype": ()}, _MODEL
+    )
+    pictures.only(_PLAIN_PICTURES, ("size", "mean", "std"))
+    image = _vision(vision, pictures)
+    if pictures.get("size") is not None and pictures.number("size") != image.image_size:
+        raise pictures.refusal("size", f"the image tower's is {image.image_size}")
+    width = text.number("width", 512)
+    return CLIPConfig(
+        model.number("embed_dim"),
+        image,
+        TextConfig(
+            context_length=text.number("context_length", 77),
+            vocab_size=text.number("vocab_size", 49408),
+            width=width,
+            heads=text.number("heads", 8),
+            layers=text.number("layers", 12),
+            mlp_width=_mlp_width(text, width),
+        ),
+        quick_gelu=_flag(model, "quick_gelu"),
+    )
+
+
+def _vision(vision: Said, pictures: Said) -> VisionConfig:
+    layers, width = vision.get("layers", 12), vision.number("width", 768)
+    resnet = isinstance(layers, list)
+    if resnet and (len(layers) != 4 or any(type(depth) is not int for depth in layers)):
+        raise vision.refusal("layers", "a ResNet has four stages")
+    return VisionConfig(
+        image_size=vision.number("image_size", 224),
+        layers=(layers[0], layers[1], layers[2], layers[3]) if resnet else vision.number("layers", 12),
+        width=width,
+        patch_size=None if resnet else vision.number("patch_size", 16),
+        head_width=vision.number("head_width", _HEAD_WIDTH),
+        mean=pictures.color("mean", OPENAI_MEAN),
+        std=pictures.color("std", OPENAI_STD),
+        mlp_width=0 if resnet else _mlp_width(vision, width),
+    )
+
+
+def _mlp_width(tower: Said, width: int) -> int:
+    ratio = tower.get("mlp_ratio", 4.0)
+    if not isinstance(ratio, (int, float)) or not 0 < ratio < 1000:
+        raise tower.refusal("mlp_ratio", "a positive number is needed")
+    inner = int(width * ratio)
+    return 0 if inner == 4 * width else inner
+
+
+def _flag(model: Said, name: str) -> bool:
+    value = model.get(name, False)
+    if not isinstance(value, bool):
+        raise model.refusal(name, "true or false is needed")
+    return value

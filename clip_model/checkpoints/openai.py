@@ -1,0 +1,110 @@
+"""OpenAI's checkpoints: the TorchScript archives as published, and their state dicts saved by torch.save.
+
+Their shapes tell the configuration (Radford et al. 2021, tables 19 and 20): heads of 64 channels, quick GELU. State
+dicts of other programs have the same names and mean another GELU, so that a file has to show whose it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from clip_model.checkpoints.fitting import count_children
+from clip_model.checkpoints.sources import Source
+from clip_model.checkpoints.torch_files import read_torch_file
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+
+_HEAD_WIDTH = 64  # channels of an attention head in every model of the paper
+_SIZES = ("input_resolution", "context_length", "vocab_size")  # that OpenAI saves as if they were weights
+_MASK = "attn_mask"  # of causal attention; the same in all models
+_HALF, _WHOLE = "visual.conv1.weight", "ln_final.weight"  # in the formats that OpenAI saves them in: half and float
+_ELSEWHERE = ("vision_model.", "text_model.")  # how names begin in Hugging Face's layout
+
+
+def read_openai(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
+    """The configuration and the tensors of a file in OpenAI's layout.
+
+    Raises:
+        ValueError: if it is not one, or does not show that it is OpenAI's.
+    """
+    path = source.weights[0]
+    state = read_torch_file(path)
+    if any(name.startswith(_ELSEWHERE) for name in state):
+        raise ValueError(f"{path} is in Hugging Face's layout: its config.json has to lie beside it, and there is none")
+    weights = {name: value for name, value in state.items() if name not in _SIZES and not _is_mask(name, value)}
+    config = infer_config(weights, str(path))
+    sizes = {name: state[name] for name in _SIZES if name in state}
+    _check_sizes(sizes, config, str(path))
+    halves = weights[_HALF].dtype == torch.float16 and weights[_WHOLE].dtype == torch.float32
+    if _SIZES[0] not in sizes and not halves:
+        raise ValueError(
+            f"{path} does not tell whether its model has OpenAI's quick GELU or the exact one: put the "
+            "open_clip_config.json of the model beside it"
+        )
+    return config, weights
+
+
+def infer_config(state: Mapping[str, Tensor], source: str) -> CLIPConfig:
+    """The configuration that explains the shapes of a state dict in OpenAI's layout.
+
+    Args:
+        state: the tensors.
+        source: what a message calls them.
+
+    Raises:
+        ValueError: if a tensor that every such model has is missing, or has a shape that none has.
+    """
+    try:
+        width = state["ln_final.weight"].shape[0]
+        text = TextConfig(
+            context_length=state["positional_embedding"].shape[0],
+            vocab_size=state["token_embedding.weight"].shape[0],
+            width=width,
+            heads=max(1, width // _HEAD_WIDTH),
+            layers=count_children(state, "transformer.resblocks"),
+        )
+        vision = _transformer(state) if "visual.proj" in state else _resnet(state)
+        return CLIPConfig(state["text_projection"].shape[1], vision, text, quick_gelu=True)
+    except KeyError as error:
+        raise ValueError(f"{source} is no CLIP in OpenAI's layout: the tensor {error} is missing") from error
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        raise ValueError(f"{source} is no CLIP in OpenAI's layout: no model has its shapes ({error})") from error
+
+
+def _transformer(state: Mapping[str, Tensor]) -> VisionConfig:
+    width, _, patch, _ = state["visual.conv1.weight"].shape
+    grid = round((state["visual.positional_embedding"].shape[0] - 1) ** 0.5)
+    layers = count_children(state, "visual.transformer.resblocks")
+    return VisionConfig(image_size=grid * patch, layers=layers, width=width, patch_size=patch, head_width=_HEAD_WIDTH)
+
+
+def _resnet(state: Mapping[str, Tensor]) -> VisionConfig:
+    depths = [count_children(state, f"visual.layer{stage}") for stage in (1, 2, 3, 4)]
+    grid = round((state["visual.attnpool.positional_embedding"].shape[0] - 1) ** 0.5)
+    return VisionConfig(
+        image_size=grid * 32,
+        layers=(depths[0], depths[1], depths[2], depths[3]),
+        width=state["visual.layer1.0.conv1.weight"].shape[0],
+        patch_size=None,
+        head_width=_HEAD_WIDTH,
+    )
+
+
+def _is_mask(name: str, value: Tensor) -> bool:
+    """Whether a tensor is the mask that our text tower makes itself; any other value of that name stays a stranger."""
+    if name.rpartition(".")[2] != _MASK or value.dim() != 2 or value.shape[0] != value.shape[1]:
+        return False
+    causal = torch.full(value.shape, float("-inf"), dtype=value.dtype).triu(1)
+    return value.is_floating_point() and torch.equal(value, causal)
+
+
+def _check_sizes(sizes: Mapping[str, Tensor], config: CLIPConfig, source: str) -> None:
+    """Compare the sizes that a file says with those that its shapes have."""
+    shown = (config.vision.image_size, config.text.context_length, config.text.vocab_size)
+    for name, of_shapes in zip(_SIZES, shown, strict=True):
+        if (name in sizes and sizes[name].numel() != 1) or (name in sizes and int(sizes[name]) != of_shapes):
+            raise ValueError(
+                f"{source} contradicts itself: {name} is {sizes[name].tolist()}, its weights have {of_shapes}"
+            )

@@ -1,0 +1,93 @@
+"""What a configuration of another program says, asked key by key: one that would need something else is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Color = tuple[float, float, float]
+_LARGEST = 1_000_000  # no size of any model comes near it
+
+
+class Said:
+    """One object of a configuration.
+
+    Args:
+        values: what the file says.
+        path: of the file.
+        part: where in it, as a message names it.
+    """
+
+    def __init__(self, values: object, path: Path, part: str = "") -> None:
+        if not isinstance(values, Mapping):
+            raise ValueError(f"{path} has no object {part.rstrip('.')!r}: it describes no CLIP with two towers")
+        self._values, self._path, self._part = values, path, part
+
+    def part(self, name: str) -> Said:
+        """An object within this one.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        return Said(self._values.get(name), self._path, f"{self._part}{name}.")
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self._path
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A value as it is; one that is null counts as not said."""
+        value = self._values.get(name)
+        return default if value is None else value
+
+    def number(self, name: str, default: int | None = None) -> int:
+        """A positive whole number; a list of equal ones, as sides of a square, is one.
+
+        Raises:
+            ValueError: if it is something else, or is not said and has no default.
+        """
+        value = self.get(name, default)
+        if isinstance(value, list) and value and all(other == value[0] for other in value):
+            value = value[0]
+        if type(value) is not int or not 0 < value <= _LARGEST:
+            raise self.refusal(name, "a positive whole number is needed")
+        return value
+
+    def color(self, name: str, default: Color) -> Color:
+        """Three numbers, for red, green and blue.
+
+        Raises:
+            ValueError: if it is something else.
+        """
+        value = self.get(name, default)
+        if (
+            not isinstance(value, (list, tuple))
+            or len(value) != 3
+            or not all(isinstance(v, (int, float)) for v in value)
+        ):
+            raise self.refusal(name, "three numbers are needed")
+        return float(value[0]), float(value[1]), float(value[2])
+
+    def only(self, plain: Mapping[str, tuple[Any, ...]], known: tuple[str, ...] = ()) -> None:
+        """See that every key is known, and that those which change a network have values that leave it plain.
+
+        Args:
+            plain: for each such key the values that need nothing special; null always is one.
+            known: keys that are read elsewhere, or say nothing of the network.
+
+        Raises:
+            ValueError: naming the first that is not.
+        """
+        for name, value in self._values.items():
+            if name in plain and value is not None and value not in plain[name]:
+                raise self.refusal(name, "picsift has no network for that")
+            if name not in plain and name not in known and value is not None:
+                raise self.refusal(name, "picsift does not know what that means")
+
+    def refusal(self, name: str, reason: str) -> ValueError:
+        """What is raised for a value."""
+        return ValueError(
+            f"{self._path} cannot be used: {self._part}{name} is {self._values.get(name)!r:.80}; {reason}"
+        )

@@ -1,0 +1,130 @@
+"""What another program's file or folder is: which layout, which files hold weights, which the configuration.
+
+Looks at names and at the first bytes of files alone, and imports no torch.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clip_model.header import carries_config
+
+OPENAI, OPEN_CLIP, HUGGING_FACE = "OpenAI", "OpenCLIP", "Hugging Face"
+TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
+OWN_NAME = "model.safetensors"  # of a file of ours in a folder, and of Hugging Face's
+OPEN_CLIP_CONFIG, HUGGING_FACE_CONFIG = "open_clip_config.json", "config.json"
+PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
+_OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_HUGGING_FACE_WEIGHTS = (OWN_NAME, f"{OWN_NAME}.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+ARCHIVE, _LEGACY = b"PK\x03\x04", b"\x80\x02\x8a\x0a"  # how torch.save begins a file, and how it did before 1.6
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model of another program.
+
+    Attributes:
+        layout: OPENAI, OPEN_CLIP or HUGGING_FACE.
+        path: the file or folder that was named, absolute.
+        weights: the files that hold its tensors, one or several shards.
+        configs: JSON files that say what it looks like, the main one first; none for OpenAI's.
+    """
+
+    layout: str
+    path: Path
+    weights: tuple[Path, ...]
+    configs: tuple[Path, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the weights."""
+        return sum(file.stat().st_size for file in self.weights)
+
+
+def find_source(path: Path) -> Source | None:
+    """What a file or folder of another program is; None where it is none, such as a weights file of ours.
+
+    Raises:
+        ValueError: if a folder holds a configuration, but no weights that belong to it.
+    """
+    path = path.resolve()
+    return _of_folder(path) if path.is_dir() else _of_file(path) if path.is_file() else None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds.
+
+    Raises:
+        ValueError: if it holds none.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} is not a JSON object, and holds no configuration of a model")
+    return values
+
+
+def _of_folder(folder: Path) -> Source | None:
+    if carries_config(folder / OWN_NAME):
+        return None
+    known = [
+        (OPEN_CLIP, OPEN_CLIP_CONFIG, _OPEN_CLIP_WEIGHTS),
+        (HUGGING_FACE, HUGGING_FACE_CONFIG, _HUGGING_FACE_WEIGHTS),
+    ]
+    lacking = []
+    for layout, config, names in known:
+        if not (folder / config).is_file():
+            continue
+        weights = next((folder / name for name in names if (folder / name).is_file()), None)
+        if weights is not None:
+            return _with_config(layout, folder, weights, folder / config)
+        lacking.append(f"with {config} belongs one of {', '.join(names)}")
+    if lacking:
+        raise ValueError(f"{folder} holds no weights: {'; '.join(lacking)}")
+    return None
+
+
+def _of_file(path: Path) -> Source | None:
+    if carries_config(path):
+        return None
+    of_torch = path.suffix.lower() in TORCH_SUFFIXES or _begin(path, 4) in (ARCHIVE, _LEGACY)
+    if not of_torch and path.suffix.lower() != ".safetensors":
+        return None
+    config, main = path.parent / OPEN_CLIP_CONFIG, path.parent / HUGGING_FACE_CONFIG
+    if path.name in _HUGGING_FACE_WEIGHTS and main.is_file():
+        return _with_config(HUGGING_FACE, path, path, main)
+    if config.is_file():
+        return _with_config(OPEN_CLIP, path, path, config)
+    return Source(OPENAI, path, (path,)) if of_torch else None
+
+
+def _with_config(layout: str, path: Path, weights: Path, config: Path) -> Source:
+    if layout == OPEN_CLIP:
+        return Source(layout, path, (weights,), (config,))
+    beside = [config.parent / name for name in PREPROCESSORS]
+    files = _shards(weights) if weights.suffix == ".json" else (weights,)
+    return Source(layout, path, files, (config, *(file for file in beside if file.is_file())))
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    """The files that an index of shards names, which have to lie beside it."""
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise ValueError(f"{index} names no shards: its weight_map is empty")
+    files = sorted({str(name) for name in names.values()})
+    for name in files:
+        if Path(name).name != name or name in (".", ".."):
+            raise ValueError(f"{index} names the shard {name!r}, which is no plain name of a file beside it")
+        if not (index.parent / name).is_file():
+            raise ValueError(f"{index.parent} is not whole: the shard {name} is missing")
+    return tuple(index.parent / name for name in files)
+
+
+def _begin(path: Path, count: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(count)

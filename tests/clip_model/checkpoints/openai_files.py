@@ -1,0 +1,45 @@
+"""Files as OpenAI publishes them, of small models: half weights, a TorchScript archive, sizes saved like weights."""
+
+import copy
+import warnings
+
+import torch
+
+from tests.clip_model.open_clip_reference import open_clip
+
+SIZES = ("input_resolution", "context_length", "vocab_size")
+
+
+def halved(model):
+    """The model with OpenAI's mixture of half and float weights."""
+    low = copy.deepcopy(model)
+    open_clip().model.convert_weights_to_fp16(low)
+    return low
+
+
+def sizes_of(model):
+    side = model.visual.image_size
+    side = side[0] if isinstance(side, tuple) else side
+    return dict(zip(SIZES, (side, model.context_length, model.vocab_size), strict=True))
+
+
+def save_archive(model, path, *, half=True, sizes=None):
+    """Trace a model as OpenAI did, with its sizes as buffers, and save the archive."""
+    numbers = sizes_of(model) if sizes is None else sizes
+    model = copy.deepcopy(model)
+    side = sizes_of(model)["input_resolution"]
+    pixels, tokens = torch.ones(1, 3, side, side), torch.ones(1, model.context_length, dtype=torch.long)
+    for name, number in numbers.items():
+        if hasattr(model, name):
+            delattr(model, name)
+        model.register_buffer(name, torch.tensor(number))
+    inputs = {"forward": (pixels, tokens), "encode_image": (pixels,), "encode_text": (tokens,)}
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # tracing is deprecated; OpenAI did it in 2021
+        traced = torch.jit.trace_module(model, inputs, check_trace=False)
+        if half:
+            low = dict(halved(model).named_parameters())
+            for name, parameter in traced.named_parameters():
+                parameter.data = low[name].data
+        torch.jit.save(traced, path)
+    return path

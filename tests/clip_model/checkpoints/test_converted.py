@@ -1,0 +1,117 @@
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from clip_model.checkpoint import load_model, save_model
+from clip_model.checkpoints import conversion, converted
+from clip_model.registry import resolve
+from tests.clip_model.checkpoints.openai_files import halved, save_archive
+from tests.clip_model.checkpoints.reference_models import model_of
+
+
+@pytest.fixture
+def source(tmp_path):
+    return save_archive(model_of(), tmp_path / "tiny.pt")
+
+
+@pytest.fixture
+def models(tmp_path):
+    return tmp_path / "cache" / "models"
+
+
+def test_it_is_converted_once_and_said(source, models, caplog):
+    infos = [resolve(source, models=models) for _ in range(2)]
+    assert infos[0] == infos[1]
+    assert (infos[0].name, infos[0].source, infos[0].dim) == (str(source), "converted", 24)
+    assert infos[0].path.parent == models
+    said = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert [f"converting {source} (OpenAI, 1" in record.getMessage() for record in said] == [True]
+
+
+def test_equal_files_give_equal_bytes_wherever_they_lie(source, tmp_path, models):
+    elsewhere = tmp_path / "elsewhere.pt"
+    elsewhere.write_bytes(source.read_bytes())
+    first, second = resolve(source, models=models), resolve(elsewhere, models=models)
+    assert (first.path, first.fingerprint) == (second.path, second.fingerprint)
+    again = resolve(source, models=tmp_path / "other")
+    assert again.path.read_bytes() == first.path.read_bytes()
+    with safe_open(first.path, framework="pt") as file:
+        assert list(file.metadata()) == ["config"]
+
+
+def test_the_file_is_the_one_that_the_converted_model_would_be_saved_as(tmp_path, models):
+    """So one model has one fingerprint, whoever saved it."""
+    state = {**halved(model_of()).float().state_dict(), "input_resolution": torch.tensor(32)}
+    torch.save(state, tmp_path / "float.pt")
+    info = resolve(tmp_path / "float.pt", models=models)
+    save_model(load_model(info.path), tmp_path / "saved.safetensors")
+    assert (tmp_path / "saved.safetensors").read_bytes() == info.path.read_bytes()
+
+
+def test_a_converted_file_that_was_damaged_or_taken_away_is_made_anew(source, models):
+    info = resolve(source, models=models)
+    whole = info.path.read_bytes()
+    info.path.write_bytes(whole[:-1] + b"!")
+    assert resolve(source, models=models) == info
+    assert info.path.read_bytes() == whole
+    info.path.unlink()
+    assert resolve(source, models=models) == info
+    note = info.path.with_suffix(".json")
+    for wrong in (b"", b"[]", b"{}", json.dumps({"sha256": "0"}).encode()):
+        note.write_bytes(wrong)
+        assert resolve(source, models=models) == info
+
+
+def test_a_source_that_changed_is_another_model(source, models):
+    before = resolve(source, models=models)
+    save_archive(model_of(embed_dim=16), source)
+    after = resolve(source, models=models)
+    assert (before.dim, after.dim) == (24, 16)
+    assert before.path.is_file()
+
+
+def test_a_source_that_is_written_to_meanwhile_is_refused(source, models, monkeypatch):
+    convert = conversion.convert
+
+    def writing(source, target):
+        convert(source, target)
+        with source.weights[0].open("ab") as file:
+            file.write(b"more")
+
+    monkeypatch.setattr(conversion, "convert", writing)
+    with pytest.raises(ValueError, match="was written to while it was read"):
+        resolve(source, models=models)
+    assert not list(models.glob("*.json"))
+
+
+def test_a_kill_while_it_is_written_leaves_nothing_that_counts(source, models, monkeypatch):
+    def killed(_tensors, path, _metadata):
+        path.write_bytes(b"a part")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(conversion, "save_file", killed)
+        resolve(source, models=models)
+    assert list(models.iterdir()) == []
+    assert resolve(source, models=models).dim == 24
+
+
+def test_the_default_folder_is_in_the_users_cache(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name, appauthor: str(tmp_path / name))
+    assert converted.default_folder() == tmp_path / "picsift" / "models"
+    assert resolve(source).path.parent == tmp_path / "picsift" / "models"
+
+
+def test_a_model_that_was_converted_before_is_found_without_torch(source, models):
+    resolve(source, models=models)
+    code = (
+        "import sys, pathlib, clip_model.registry as r; r.resolve(sys.argv[1], models=pathlib.Path(sys.argv[2])); "
+        "print([m for m in ('torch', 'numpy', 'PIL', 'safetensors') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(source), str(models)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"

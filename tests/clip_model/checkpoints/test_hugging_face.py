@@ -1,0 +1,180 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from clip_model.checkpoint import load_model
+from clip_model.registry import resolve
+from tests.clip_model.checkpoints.reference_models import assert_same_features
+from tests.clip_model.tiny_models import randomize
+
+transformers = pytest.importorskip("transformers")
+
+TEXT = {
+    "vocab_size": 49408, "hidden_size": 48, "intermediate_size": 192, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "max_position_embeddings": 77, "eos_token_id": 49407, "bos_token_id": 49406,
+}  # fmt: skip
+VISION = {
+    "hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 32,
+    "patch_size": 8,
+}  # fmt: skip
+KINDS = {
+    "quick": {},
+    "gelu": {"hidden_act": "gelu"},
+    "wide": {"hidden_act": "gelu", "intermediate_size": 100},
+    "old end": {"eos_token_id": 2},
+}
+
+
+def reference(kind="quick"):
+    change = KINDS[kind]
+    vision = {name: value for name, value in change.items() if name != "eos_token_id"}
+    config = transformers.CLIPConfig(
+        text_config={**TEXT, **change}, vision_config={**VISION, **vision}, projection_dim=24
+    )
+    return randomize(transformers.CLIPModel(config))
+
+
+def features(model):
+    """Its features of pixels and of tokens, whatever they are wrapped in."""
+    return (
+        lambda pixels: tensor_of(model.get_image_features(pixel_values=pixels)),
+        lambda tokens: tensor_of(model.get_text_features(input_ids=tokens)),
+    )
+
+
+def tensor_of(out):
+    return out if isinstance(out, torch.Tensor) else out.pooler_output
+
+
+def change_config(folder, change):
+    values = json.loads((folder / "config.json").read_text())
+    change(values)
+    (folder / "config.json").write_text(json.dumps(values))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    reference().save_pretrained(tmp_path / "folder")
+    return tmp_path / "folder"
+
+
+@pytest.fixture
+def load(tmp_path):
+    return lambda path: load_model(resolve(path, models=tmp_path / "models").path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_gives_the_same_features(tmp_path, load, kind):
+    model = reference(kind)
+    model.save_pretrained(tmp_path / "folder")
+    ours = load(tmp_path / "folder")
+    assert ours.config.quick_gelu is (KINDS[kind].get("hidden_act") is None)
+    assert_same_features(ours, *features(model))
+
+
+def test_shards_and_pickled_weights_give_the_same_model(tmp_path):
+    model = reference()
+    model.save_pretrained(tmp_path / "one")
+    model.save_pretrained(tmp_path / "shards", max_shard_size="1MB")
+    assert len(list((tmp_path / "shards").glob("*.safetensors"))) > 1
+    (tmp_path / "pickled").mkdir()
+    (tmp_path / "pickled/config.json").write_bytes((tmp_path / "one/config.json").read_bytes())
+    torch.save(load_file(tmp_path / "one/model.safetensors"), tmp_path / "pickled/pytorch_model.bin")
+    infos = [resolve(tmp_path / name, models=tmp_path / "models") for name in ("one", "shards", "pickled")]
+    assert len({info.fingerprint for info in infos}) == 1
+    by_file = resolve(tmp_path / "one/model.safetensors", models=tmp_path / "models")
+    assert (by_file.fingerprint, by_file.path) == (infos[0].fingerprint, infos[0].path)
+
+
+def test_colours_are_those_of_the_preprocessor(folder, load):
+    said = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.5, 0.5], "size": {"shortest_edge": 32},
+            "crop_size": {"height": 32, "width": 32}, "resample": 3, "do_resize": True}  # fmt: skip
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+    assert load(folder).config.vision.std == (0.25, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"resample": 2}, "resample is 2; 3, bicubic, is known"),
+        ({"size": {"shortest_edge": 224}}, "the image tower's size"),
+        ({"size": {"height": 32, "width": 32}}, "the shorter side becomes 32"),
+        ({"do_center_crop": False}, "do_center_crop is False"),
+        ({"rescale_factor": 1}, "rescale_factor is 1"),
+    ],
+)
+def test_another_preparation_of_pictures_is_named(folder, load, said, message):
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(model_type="siglip"), "describes a SigLIP, which picsift cannot run yet"),
+        (lambda c: c.update(model_type="siglip2"), "describes a SigLIP"),
+        (lambda c: c.update(model_type="clip_vision_model"), "the image tower of a CLIP alone; a search needs both"),
+        (lambda c: c.update(model_type="bert"), "a model of type 'bert'; of Hugging Face's, 'clip' is known"),
+        (lambda c: c.pop("text_config"), "has no object 'text_config'"),
+        (lambda c: c["text_config"].update(hidden_act="gelu"), "text_config.hidden_act is 'gelu'"),
+        (lambda c: c["text_config"].update(eos_token_id=7), "text_config.eos_token_id is 7"),
+        (lambda c: c["text_config"].update(num_hidden_layers=9), "transformer.resblocks has 2 blocks, that says 9"),
+        (lambda c: c["text_config"].update(num_attention_heads=7), "width 48 is not divisible by its 7 heads"),
+        (lambda c: c["vision_config"].update(num_attention_heads=7), "the width 64 cannot be divided by it"),
+        (lambda c: c["vision_config"].update(hidden_size=128), "wrong shapes"),
+        (lambda c: c["vision_config"].update(layer_norm_eps=1e-6), "vision_config.layer_norm_eps is 1e-06"),
+        (lambda c: c["vision_config"].update(num_channels=4), "pictures have three"),
+        (lambda c: c.update(projection_dim=16), "wrong shapes"),
+        (lambda c: c.update(text_config_dict={"hidden_size": 7}), "text_config says something else"),
+        (lambda c: c.update(text_config_dict={"hidden_size": 48}), None),
+    ],
+)  # fmt: skip
+def test_what_it_cannot_be_is_named(folder, load, change, message):
+    change_config(folder, change)
+    if message is None:
+        assert load(folder).config.text.width == 48
+        return
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("text_model.encoder.layers.1.self_attn.k_proj.bias"), "in_proj_bias lack self_attn.k_proj"),
+        (lambda s: s.pop("visual_projection.weight"), r"1 tensors missing \(visual.proj\)"),
+        (lambda s: s.update(spare=torch.zeros(3)), r"1 unknown \(spare\)"),
+        (lambda s: s.update({"text_model.embeddings.position_ids": torch.arange(77)[None]}), None),
+        (lambda s: s.update({"text_model.embeddings.position_ids": torch.zeros(1, 77)}), r"1 unknown \(text_model"),
+        (lambda s: s["logit_scale"].fill_(torch.nan), "logit_scale holds values that are not finite"),
+        (lambda s: [s.pop(n) for n in list(s) if n.startswith("vis")], "holds a tower for text alone"),
+    ],
+)  # fmt: skip
+def test_weights_that_do_not_fit_are_named(folder, load, change, message):
+    state = load_file(folder / "model.safetensors")
+    change(state)
+    save_file(state, folder / "model.safetensors")
+    if message is None:
+        assert load(folder).config.embed_dim == 24
+        return
+    with pytest.raises(ValueError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ({"weight_map": {"a": "../elsewhere.safetensors"}}, "is no plain name of a file beside it"),
+        ({"weight_map": {"a": "gone.safetensors"}}, "is not whole: the shard gone.safetensors is missing"),
+        ({"weight_map": {}}, "names no shards"),
+        ({}, "names no shards"),
+    ],
+)
+def test_an_index_of_shards_that_misleads_is_refused(folder, load, index, message):
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ValueError, match=message):
+        load(folder)

@@ -1,0 +1,113 @@
+import pytest
+import torch
+
+from clip_model.checkpoint import load_model
+from clip_model.checkpoints.openai import infer_config
+from clip_model.config import PRESETS
+from clip_model.model import CLIP
+from clip_model.registry import resolve
+from tests.clip_model.checkpoints.openai_files import halved, save_archive, sizes_of
+from tests.clip_model.checkpoints.reference_models import RESNET, VIT, assert_same_features, model_of
+
+
+@pytest.fixture(params=[VIT, RESNET], ids=["vit", "resnet"], scope="module")
+def model(request):
+    return model_of(request.param)
+
+
+@pytest.fixture
+def load(tmp_path):
+    return lambda path: load_model(resolve(path, models=tmp_path / "models").path)
+
+
+def test_an_archive_as_published_gives_the_same_features(model, tmp_path, load):
+    reference = halved(model).float()
+    ours = load(save_archive(model, tmp_path / "tiny.pt"))
+    assert ours.config.quick_gelu
+    assert_same_features(ours, reference.encode_image, reference.encode_text)
+
+
+@pytest.mark.parametrize("with_sizes", [True, False])
+def test_a_plain_state_dict_gives_the_same_features(model, tmp_path, load, with_sizes):
+    low = halved(model)
+    sizes = {name: torch.tensor(number) for name, number in sizes_of(model).items()} if with_sizes else {}
+    torch.save({**low.state_dict(), **sizes}, tmp_path / "plain.pt")
+    reference = low.float()
+    assert_same_features(load(tmp_path / "plain.pt"), reference.encode_image, reference.encode_text)
+
+
+def test_a_file_of_before_torch_1_6_is_read_too(model, tmp_path, load):
+    torch.save(halved(model).state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    reference = halved(model).float()
+    assert_same_features(load(tmp_path / "old.pt"), reference.encode_image, reference.encode_text)
+
+
+def test_archive_and_state_dict_are_one_model(model, tmp_path):
+    """Half weights stay half and float ones float, and nothing but the model is in the file: the bytes are equal."""
+    torch.save(halved(model).state_dict(), tmp_path / "plain.pt")
+    infos = [
+        resolve(path, models=tmp_path / "models")
+        for path in (save_archive(model, tmp_path / "tiny.pt"), tmp_path / "plain.pt")
+    ]
+    assert infos[0].fingerprint == infos[1].fingerprint
+    assert infos[0].path != infos[1].path
+    tokens = model.token_embedding.weight.numel()
+    halves = 2 * (infos[0].parameters - tokens) + 4 * tokens  # the embedding of tokens stays float
+    assert infos[0].path.stat().st_size < halves * 1.1
+
+
+@pytest.mark.parametrize("name", ["vit", "resnet"])
+def test_the_layout_tells_the_configuration(name):
+    """The heads are 64 channels wide there, so the shapes alone are enough."""
+    config = {"vit": PRESETS["ViT-B-32"], "resnet": PRESETS["builtin-1"]}[name]
+    with torch.device("meta"):
+        state = CLIP(config).state_dict()
+    assert infer_config(state, "it") == config
+
+
+def test_sizes_that_differ_from_the_weights_are_refused(tmp_path, load):
+    model = model_of()
+    path = save_archive(model, tmp_path / "tiny.pt", sizes={**sizes_of(model), "input_resolution": 224})
+    with pytest.raises(ValueError, match=r"contradicts itself: input_resolution is 224, its weights have 32"):
+        load(path)
+
+
+def test_a_state_dict_that_does_not_show_its_gelu_is_refused(tmp_path, load):
+    torch.save(model_of().state_dict(), tmp_path / "plain.pt")
+    with pytest.raises(
+        ValueError, match=r"does not tell whether .* quick GELU or the exact one: put the open_clip_con"
+    ):
+        load(tmp_path / "plain.pt")
+    with pytest.raises(ValueError, match="does not tell whether"):
+        load(save_archive(model_of(), tmp_path / "traced.pt", half=False, sizes={}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("visual.ln_post.bias"), r"1 tensors missing \(visual.ln_post.bias\), 0 unknown"),
+        (lambda s: s.pop("ln_final.weight"), "no CLIP in OpenAI's layout: the tensor 'ln_final.weight' is missing"),
+        (lambda s: s.update(spare=torch.zeros(3)), r"0 tensors missing \(none\), 1 unknown \(spare\)"),
+        (lambda s: s.update(attn_mask=torch.zeros(77, 77)), r"1 unknown \(attn_mask\)"),
+        (lambda s: s.update(attn_mask=torch.full((77, 77), -torch.inf).triu(1)), None),
+        (lambda s: s.update({"visual.ln_post.bias": torch.zeros(7)}), r"ln_post.bias: expected \(64,\), got \(7,\)"),
+        (lambda s: s.update({"visual.proj": torch.zeros(64, 24, dtype=torch.float64)}), "is of type torch.float64"),
+        (lambda s: s["visual.proj"].fill_(torch.nan), "visual.proj holds values that are not finite"),
+        (lambda s: s["visual.proj"].fill_(torch.inf), "visual.proj holds values that are not finite"),
+        (lambda s: s.update({"visual.conv1.weight": torch.zeros(5)}), "no model has its shapes"),
+        (lambda s: s.update({"token_embedding.weight": torch.zeros(9, 64)}), "vocabulary of 9, the tokenizer"),
+        (lambda s: [s.pop(n) for n in list(s) if n.startswith("visual.")], "the tensor 'visual.* is missing"),
+        (lambda s: [s.pop(n) for n in list(s) if not n.startswith("visual.")], "'ln_final.weight' is missing"),
+        (lambda s: [s.update({f"vision_model.{n}": s.pop(n)}) for n in list(s)], "its config.json has to lie beside"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(tmp_path, load, change, message):
+    state = halved(model_of()).state_dict()
+    change(state)
+    torch.save(state, tmp_path / "changed.pt")
+    if message is None:
+        assert load(tmp_path / "changed.pt").config.embed_dim == 24
+        return
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "changed.pt")
+    assert not list((tmp_path / "models").glob("*"))

@@ -12,8 +12,7 @@ from app.tagging.xmp.tag_entries import BAR, BAR_NAMED, SLASH, SLASH_NAMED, entr
 from app.tagging.xmp.tag_entries import clean_path as written
 from indexer.catalog.tag_records import TagPath
 from indexer.metadata.photo_metadata import Keyword
-from indexer.metadata.sidecar import SUFFIX, sidecar_name
-from indexer.metadata.xmp import MAX_BYTES
+from indexer.metadata.sidecar import SUFFIX, packet_beside, sidecar_name
 
 SIDECAR = "sidecar"  # the origin of what a sidecar says
 
@@ -25,13 +24,12 @@ class Sidecars:
         self._names: dict[Path, dict[str, str]] = {}
 
     def tags(self, photo: Path) -> tuple[TagPath, ...] | None:
-        """What the sidecar of a photo says; None where there is none, or none that can be read for sure."""
+        """What the sidecar of a photo says; None where it has none of its own, or none that can be read for sure."""
         try:
             name = sidecar_name(photo.name, self._beside(photo.parent))
-            if name is None or (file := photo.with_name(name)).stat().st_size > MAX_BYTES:
-                return None
-            return described(file.read_bytes()).tags
-        except (OSError, SidecarError):
+            packet = None if name is None else packet_beside(photo, name)
+            return None if packet is None else described(packet).tags
+        except (OSError, ValueError, SidecarError):
             return None
 
     def _beside(self, folder: Path) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from app.tagging.xmp.merge import SidecarError, Wanted, described, merged
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag, TagPath
 from indexer.library import Library
-from indexer.metadata.sidecar import SUFFIX, sidecar_name
+from indexer.metadata.sidecar import SUFFIX, packet_beside, sidecar_name
 from indexer.metadata.xmp import MAX_BYTES
 
 ALBUM = "album"  # tags under this one are albums, which have a field of their own beside the keywords
@@ -176,9 +176,20 @@ def _place(photo: PhotoRecord, folders: Folders, naming: Naming) -> Path | str:
     except OSError as error:
         return f"its folder cannot be read: {error.strerror}."
     if found := sidecar_name(photo.path.name, beside):
-        return photo.path.with_name(found)
+        if not _is_foreign(photo.path, found):
+            return photo.path.with_name(found)
+        if found.lower() == f"{photo.path.name}{SUFFIX}".lower():
+            return f"{found} says that it is another file's. Move it away and export again."
+        naming = Naming.full  # the short name is taken by the sidecar of the RAW beside it
     name = photo.path.stem if naming is Naming.short else photo.path.name
     return photo.path.with_name(name + SUFFIX)
+
+
+def _is_foreign(photo: Path, name: str) -> bool:
+    try:
+        return packet_beside(photo, name) is None
+    except (OSError, ValueError):
+        return False  # what is wrong with it is told when it is read to be written
 
 
 def _read(path: Path) -> tuple[bytes | None, int | None, int | None]:

@@ -15,6 +15,7 @@ from app.tagging.export.table_export import Table
 from app.tagging.keyword_paths import as_read_back, paths_of
 from app.tagging.tag_import import TableError
 from app.tagging.xmp.merge import Wanted, merged
+from app.tagging.xmp.properties import RDF
 from app.tagging.xmp.tag_entries import entry, path_of
 from indexer.catalog.tag_records import Decision
 from indexer.metadata.photo_metadata import Keyword
@@ -104,6 +105,31 @@ def test_keywords_of_sidecars_come_in_with_their_levels_and_their_origin(world):
     }
     assert (report.read, report.changed) == (2, 2)
     assert services.exports.run().written == 0  # the sidecar says it all already
+
+
+def write_sidecar(world, name, body):
+    spaces = {
+        "dc": "http://purl.org/dc/elements/1.1/",
+        "MicrosoftPhoto": "http://ns.microsoft.com/photo/1.0/",
+        "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+    }
+    declared = " ".join(f'xmlns:{short}="{long}"' for short, long in spaces.items())
+    described = f'<rdf:Description rdf:about="" {declared}>{body}</rdf:Description>'
+    (world.photos / name).write_text(f'<rdf:RDF xmlns:rdf="{RDF[1:-1]}">{described}</rdf:RDF>')
+
+
+def bag(name, *words):
+    return f"<{name}><rdf:Bag>{''.join(f'<rdf:li>{word}</rdf:li>' for word in words)}</rdf:Bag></{name}>"
+
+
+def test_the_sidecar_of_the_raw_beside_says_nothing_of_a_photo(services, world):
+    raws = "<photoshop:SidecarForExtension>CR2</photoshop:SidecarForExtension>"
+    write_sidecar(world, "red.xmp", raws + bag("dc:subject", "raw"))
+    own = "<photoshop:SidecarForExtension>PNG</photoshop:SidecarForExtension>"
+    write_sidecar(world, "blue.xmp", own + bag("dc:subject", "own"))
+    world.index()
+    tag_import.from_keywords(services.library, ignore)
+    assert (states(services, "red.png"), set(states(services, "blue.png"))) == ({}, {("own",)})
 
 
 @pytest.mark.parametrize(

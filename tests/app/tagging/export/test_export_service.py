@@ -182,6 +182,16 @@ def test_two_photos_do_not_share_a_short_name(world, tagged):
     assert tags(world.photos / "red.jpg.xmp") == {SEA}
 
 
+def test_nothing_is_written_into_the_sidecar_of_the_raw_beside(world, tagged):
+    raws = LIGHTROOM.replace("<rdf:Description ", '<rdf:Description crs:RawFileName="red.CR2" ', 1)
+    for name in ("red.xmp", "blue.png.xmp"):
+        (world.photos / name).write_text(raws)
+    report = tagged.exports.run(Naming.short)
+    assert (world.photos / "red.xmp").read_text() == (world.photos / "blue.png.xmp").read_text() == raws
+    assert tags(world.photos / "red.png.xmp") == {DOG, SEA}
+    assert ["another file's" in reason for _, reason in report.refused] == [True]
+
+
 def test_edits_are_written_over_what_a_sidecar_says(world, tagged):
     number = photo_id(tagged, "red.png")
     tagged.library.catalog.tags.edit([Edit(number, "title", "New", "person"), Edit(number, "rating", "2", "person")])

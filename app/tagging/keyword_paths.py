@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from app.tag_path import clean_path
-from app.tagging.xmp.merge import SidecarError, described
+from app.tagging.xmp.document import SidecarError, open_document
+from app.tagging.xmp.properties import MARKS, resource
 from app.tagging.xmp.tag_entries import BAR, BAR_NAMED, SLASH, SLASH_NAMED, entry, path_of
 from app.tagging.xmp.tag_entries import clean_path as written
 from indexer.catalog.tag_records import TagPath
 from indexer.metadata.photo_metadata import Keyword
 from indexer.metadata.sidecar import SUFFIX, packet_beside, sidecar_name
+from indexer.metadata.values import line
+from indexer.metadata.xmp import last_keywords
 
 SIDECAR = "sidecar"  # the origin of what a sidecar says
 
@@ -28,7 +32,7 @@ class Sidecars:
         try:
             name = sidecar_name(photo.name, self._beside(photo.parent))
             packet = None if name is None else packet_beside(photo, name)
-            return None if packet is None else described(packet).tags
+            return None if packet is None else _said(packet)
         except (OSError, ValueError, SidecarError):
             return None
 
@@ -37,6 +41,18 @@ class Sidecars:
             names = [name for name in os.listdir(folder) if name.lower().endswith(SUFFIX)]  # noqa: PTH208
             self._names[folder] = {name.lower(): name for name in names}
         return self._names[folder]
+
+
+def _said(packet: bytes) -> tuple[TagPath, ...]:
+    """The tags of a sidecar; what stands in none of the three lists but in Windows' one counts as levels parted by /.
+
+    Raises:
+        SidecarError: it cannot be read, or not for sure.
+    """
+    found = resource(open_document(packet).root)
+    lists, listed = found.tag_lists(), {line(text) for name in MARKS for text in found.texts(name)}
+    more = [path_of(word, SLASH) for word in map(line, last_keywords(packet)) if word and word not in listed]
+    return tuple(replace(lists, slashes=[*lists.slashes, *more]).tags())
 
 
 def paths_of(words: Iterable[Keyword], sure: Iterable[TagPath] = ()) -> dict[TagPath, str]:

@@ -133,6 +133,21 @@ def test_the_sidecar_of_the_raw_beside_says_nothing_of_a_photo(services, world):
 
 
 @pytest.mark.parametrize(
+    ("subject", "last", "paths"),
+    [
+        ([], ["Holiday", "place/Rome"], {("Holiday",), ("place", "Rome")}),
+        (["Rome", "sea"], ["place/Rome"], {("place", "Rome"), ("sea",)}),
+        (["AC/DC", "2023/05"], ["AC/DC"], {("AC/DC",), ("2023/05",)}),
+    ],
+)
+def test_what_stands_in_the_list_of_windows_alone_comes_in_with_its_levels(services, world, subject, last, paths):
+    write_sidecar(world, "red.png.xmp", bag("dc:subject", *subject) + bag("MicrosoftPhoto:LastKeywordXMP", *last))
+    world.index()
+    tag_import.from_keywords(services.library, ignore)
+    assert set(states(services, "red.png")) == paths
+
+
+@pytest.mark.parametrize(
     ("words", "paths"),
     [
         (["animal|dog", "animal", "dog", "sea"], {("animal", "dog"), ("sea",)}),

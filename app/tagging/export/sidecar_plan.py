@@ -129,11 +129,14 @@ def _outcome(
     accepted = tuple(tag.path for tag in tags.get(photo.id, ()) if tag.state == "accepted")
     gone = tuple(sorted(set(earlier.get(str(path), ())) - set(accepted)))
     try:
-        if not accepted and not gone and photo.id not in edits and (path.exists() or not _is_worded(photo)):
-            return  # a sidecar that is there says of its photo what it wants
+        if not accepted and not gone and photo.id not in edits:
+            return
         before, mode, mtime_ns = _read(path)
         held = set(described(before).tags) if before is not None else set()
-        rating, title, description = _words(photo, edits.get(photo.id, {}), fresh=before is None)
+        # Never what the file says itself: a sidecar goes before the file, and would hide what is changed in it later.
+        edited = edits.get(photo.id, {})
+        rating = int(edited["rating"]) if "rating" in edited else None
+        title, description = edited.get("title"), edited.get("description")
         albums = tuple(" / ".join(tag[1:]) for tag in accepted if tag[0] == ALBUM and len(tag) > 1)
         after = merged(before, Wanted(accepted, gone, rating, title, description, albums))
         if before == after:
@@ -150,21 +153,6 @@ def _outcome(
         yield Refused(photo, path, str(error))
     except OSError as error:
         yield Refused(photo, path, f"it cannot be read: {error.strerror}.")
-
-
-def _is_worded(photo: PhotoRecord) -> bool:
-    """Whether a photo says something without a tag; a rating of 0 is none, and cameras write it everywhere."""
-    return bool(photo.rating or photo.title or photo.description)
-
-
-def _words(photo: PhotoRecord, edits: Mapping[str, str], *, fresh: bool) -> tuple[int | None, str | None, str | None]:
-    """Rating, title and description: what was edited, and, in a new sidecar, what is known."""
-    rating = int(edits["rating"]) if "rating" in edits else photo.rating if fresh else None
-    title, description = (
-        edits.get(name, known if fresh else None)
-        for name, known in (("title", photo.title), ("description", photo.description))
-    )
-    return rating, title, description
 
 
 def _place(photo: PhotoRecord, folders: Folders, naming: Naming) -> Path | str:

@@ -24,17 +24,17 @@ def changed(words: Vocabulary, changes: Sequence[Change]) -> Vocabulary:
     Raises:
         VocabularyError: no tag is left.
     """
-    if not any(_now(path, changes) != path for path in (*(tag.path for tag in words.tags), *words.categories)):
+    if not any(now(path, changes) != path for path in (*(tag.path for tag in words.tags), *words.categories)):
         return words
-    stayed = {tag.path for tag in words.tags if _now(tag.path, changes) == tag.path}
+    stayed = {tag.path for tag in words.tags if now(tag.path, changes) == tag.path}
     tags: dict[TagPath, Tag] = {}
     for tag in words.tags:
-        path = _now(tag.path, changes)
+        path = now(tag.path, changes)
         if path == tag.path or (path is not None and path not in stayed and path not in tags):
             tags[path] = replace(tag, path=path)
     if not tags:
         raise VocabularyError(f"every tag of {words.name} was deleted. Take one back: picsift tags restore")
-    moved = {path: _now(path, changes) for path in (*words.exclusive, *words.categories)}
+    moved = {path: now(path, changes) for path in (*words.exclusive, *words.categories)}
     return replace(
         words,
         tags=tuple(sorted(tags.values(), key=lambda tag: len(tag.path))),  # parents before their children
@@ -43,7 +43,8 @@ def changed(words: Vocabulary, changes: Sequence[Change]) -> Vocabulary:
     )
 
 
-def _now(path: TagPath, changes: Sequence[Change]) -> TagPath | None:
+def now(path: TagPath, changes: Sequence[Change]) -> TagPath | None:
+    """Where a tag stands after these changes, the earliest first; None where it was deleted."""
     for old, new in changes:
         if path[: len(old)] == old:
             if new is None:

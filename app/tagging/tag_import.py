@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from app.tag_path import parse_path
 from app.tagging.keyword_paths import SIDECAR, Sidecars, as_read_back, paths_of
-from app.tagging.vocabulary.changes import now
+from indexer.catalog.tag_changes import now
 from indexer.catalog.tag_records import Decision, TagPath, TagState
 from indexer.errors import PicsiftError
 from indexer.library import Library

@@ -7,9 +7,7 @@ from dataclasses import replace
 
 from app.tagging.vocabulary.entries import TagPath, VocabularyError
 from app.tagging.vocabulary.vocabulary import Tag, Vocabulary
-
-Change = tuple[TagPath, TagPath | None]
-"""A tag, with what lies under it, and where that stands now; None where it was deleted."""
+from indexer.catalog.tag_changes import Change, now
 
 
 def changed(words: Vocabulary, changes: Sequence[Change]) -> Vocabulary:
@@ -41,13 +39,3 @@ def changed(words: Vocabulary, changes: Sequence[Change]) -> Vocabulary:
         exclusive=frozenset(path for old in words.exclusive if (path := moved[old]) is not None),
         categories={path: labels for old, labels in words.categories.items() if (path := moved[old]) is not None},
     )
-
-
-def now(path: TagPath, changes: Sequence[Change]) -> TagPath | None:
-    """Where a tag stands after these changes, the earliest first; None where it was deleted."""
-    for old, new in changes:
-        if path[: len(old)] == old:
-            if new is None:
-                return None
-            path = new + path[len(old) :]
-    return path

@@ -112,11 +112,17 @@ def delete_command(
 @exits.reported
 def restore_command(
     tag: Annotated[str | None, typer.Argument(metavar="TAG", help="In the vocabulary; none: list them.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All of them, and what is damaged.")] = False,
     library: LibraryOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Let 'picsift tag' suggest a tag again that was renamed, merged or deleted; without one, list those."""
+    if tag is not None and every:
+        exits.usage("TAG and --all exclude each other.")
     tags = build_services(begin(verbose, library=library)).library.catalog.tags
+    if every:
+        output.say(f"{tags.forget_changes():,} changes are forgotten, from the next 'picsift tag' on.")
+        return
     if tag is None:
         for old, new in tags.changes():
             output.tell(f"{path_text(old)} {'is deleted' if new is None else f'is {path_text(new)}'}")

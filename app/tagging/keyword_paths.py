@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from app.tag_path import clean_path
-from app.tagging.xmp.merge import SidecarError, described
+from app.tagging.xmp.document import SidecarError, open_document
+from app.tagging.xmp.properties import MARKS, resource
 from app.tagging.xmp.tag_entries import BAR, BAR_NAMED, SLASH, SLASH_NAMED, entry, path_of
 from app.tagging.xmp.tag_entries import clean_path as written
 from indexer.catalog.tag_records import TagPath
 from indexer.metadata.photo_metadata import Keyword
-from indexer.metadata.sidecar import SUFFIX, sidecar_name
-from indexer.metadata.xmp import MAX_BYTES
+from indexer.metadata.sidecar import SUFFIX, packet_beside, sidecar_name
+from indexer.metadata.values import line
+from indexer.metadata.xmp import last_keywords
 
 SIDECAR = "sidecar"  # the origin of what a sidecar says
 
@@ -25,13 +28,12 @@ class Sidecars:
         self._names: dict[Path, dict[str, str]] = {}
 
     def tags(self, photo: Path) -> tuple[TagPath, ...] | None:
-        """What the sidecar of a photo says; None where there is none, or none that can be read for sure."""
+        """What the sidecar of a photo says; None where it has none of its own, or none that can be read for sure."""
         try:
             name = sidecar_name(photo.name, self._beside(photo.parent))
-            if name is None or (file := photo.with_name(name)).stat().st_size > MAX_BYTES:
-                return None
-            return described(file.read_bytes()).tags
-        except (OSError, SidecarError):
+            packet = None if name is None else packet_beside(photo, name)
+            return None if packet is None else _said(packet)
+        except (OSError, ValueError, SidecarError):
             return None
 
     def _beside(self, folder: Path) -> Mapping[str, str]:
@@ -39,6 +41,18 @@ class Sidecars:
             names = [name for name in os.listdir(folder) if name.lower().endswith(SUFFIX)]  # noqa: PTH208
             self._names[folder] = {name.lower(): name for name in names}
         return self._names[folder]
+
+
+def _said(packet: bytes) -> tuple[TagPath, ...]:
+    """The tags of a sidecar; what stands in none of the three lists but in Windows' one counts as levels parted by /.
+
+    Raises:
+        SidecarError: it cannot be read, or not for sure.
+    """
+    found = resource(open_document(packet).root)
+    lists, listed = found.tag_lists(), {line(text) for name in MARKS for text in found.texts(name)}
+    more = [path_of(word, SLASH) for word in map(line, last_keywords(packet)) if word and word not in listed]
+    return tuple(replace(lists, slashes=[*lists.slashes, *more]).tags())
 
 
 def paths_of(words: Iterable[Keyword], sure: Iterable[TagPath] = ()) -> dict[TagPath, str]:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from app.tag_path import parse_path
 from app.tagging.keyword_paths import SIDECAR, Sidecars, as_read_back, paths_of
+from indexer.catalog.tag_changes import now
 from indexer.catalog.tag_records import Decision, TagPath, TagState
 from indexer.errors import PicsiftError
 from indexer.library import Library
@@ -45,8 +46,10 @@ class ImportReport:
 def from_keywords(library: Library, on_progress: Callable[[int, int], None]) -> ImportReport:
     """Accept the keywords that photos' files name, as the last run of the indexer read them, and those of sidecars.
 
-    Sidecars are read anew, since the catalog does not hold which of their lists a keyword is from.
+    Sidecars are read anew, since the catalog does not hold which of their lists a keyword is from. What a person
+    renamed or merged is taken in as what it is now, and what was deleted is not.
     """
+    changes = library.catalog.tags.changes()
     report, catalog, sidecars = ImportReport(), library.catalog, Sidecars()
     ids, named = catalog.tags.with_keywords(), _read_as(catalog.tags.paths().values())
     for start in range(0, len(ids), AT_A_TIME):
@@ -59,11 +62,10 @@ def from_keywords(library: Library, on_progress: Callable[[int, int], None]) -> 
             decided = {as_read_back(tag.path) for tag in known.get(photo.id, ()) if tag.state in _DECIDED}
             found = paths_of(others, sure or ())
             report.read += len(found)
-            decisions += [
-                Decision(photo.id, named.get(path, path), "accepted", origin)
-                for path, origin in found.items()
-                if path not in decided
-            ]
+            for path, origin in found.items():
+                kept = now(path, changes)
+                if kept is not None and as_read_back(kept) not in decided:
+                    decisions.append(Decision(photo.id, named.get(kept, kept), "accepted", origin))
         report.changed += catalog.tags.decide(decisions, firm=False)
         on_progress(start + len(part), len(ids))
     return report

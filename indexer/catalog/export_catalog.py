@@ -59,7 +59,7 @@ class ExportCatalog:
             return export_store.written(connection, paths)
 
     def exportable(self) -> list[int]:
-        """Give the photos that have something to say: accepted tags, words, edits, or what an export wrote; sorted."""
+        """Give the photos that have something to say: accepted tags, edits, or what an export wrote; sorted."""
         with reading(self._engine) as connection:
             return export_store.exportable(connection)
 

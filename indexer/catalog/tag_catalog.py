@@ -5,11 +5,12 @@ The work is in `tag_store.py`, `suggestion_store.py` and `edit_store.py`. Every 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from json import dumps, loads
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from indexer.catalog import tag_changes
 from indexer.catalog.database import reading, writing
 from indexer.catalog.stores import description_store, edit_store, setting_store, suggestion_store, tag_store
 
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
+    from indexer.catalog.tag_changes import Change
     from indexer.catalog.tag_records import Decision, Edit, PhotoTag, Suggestion, TagCounts, TagPath
     from indexer.metadata.photo_metadata import Keyword
 
-CHANGES = "tag changes"  # a setting of the library: what a person did to tags, as JSON
+_log = logging.getLogger(__name__)
+_DAMAGED = (
+    "what was renamed, merged and deleted cannot be read and counts no more; 'picsift tags restore --all' clears it"
+)
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -33,6 +38,7 @@ class TagCatalog:
     def __init__(self, engine: Engine) -> None:
         """Work on an open database."""
         self._engine = engine
+        self._warned = False
 
     # Tags
 
@@ -69,16 +75,23 @@ class TagCatalog:
             _note(connection, path, None)
             return count
 
-    def changes(self) -> list[tuple[TagPath, TagPath | None]]:
-        """Give what was renamed, merged and deleted (None), the earliest first, so that no vocabulary undoes it."""
-        return self._read(_changes)
+    def changes(self) -> list[Change]:
+        """Give what was renamed, merged and deleted (None), the earliest first; none, and a warning, of damage."""
+        text = self._read(setting_store.setting, tag_changes.SETTING)
+        try:
+            return tag_changes.read(text)
+        except ValueError:
+            if not self._warned:
+                _log.warning(_DAMAGED)
+            self._warned = True
+            return []
 
-    def forget_changes(self, path: TagPath) -> int:
-        """Let a vocabulary name this tag again; gives how many changes of it were known."""
+    def forget_changes(self, path: TagPath | None = None) -> int:
+        """Let a vocabulary name this tag again, or all of them; gives how many changes were known."""
         with writing(self._engine) as connection:
             known = _changes(connection)
-            kept = [change for change in known if change[0] != path]
-            setting_store.set_setting(connection, CHANGES, dumps(kept))
+            kept = [change for change in known if path is not None and change[0] != path]
+            setting_store.set_setting(connection, tag_changes.SETTING, tag_changes.written(kept))
             return len(known) - len(kept)
 
     # Photos and their tags
@@ -164,11 +177,13 @@ class TagCatalog:
             return work(connection, *args, **kwargs)
 
 
-def _changes(connection: Connection) -> list[tuple[TagPath, TagPath | None]]:
-    kept = loads(setting_store.setting(connection, CHANGES) or "[]")
-    return [(tuple(old), None if new is None else tuple(new)) for old, new in kept]
+def _changes(connection: Connection) -> list[Change]:
+    try:
+        return tag_changes.read(setting_store.setting(connection, tag_changes.SETTING))
+    except ValueError:
+        return []
 
 
 def _note(connection: Connection, old: TagPath, new: TagPath | None) -> None:
-    change = [*_changes(connection), (old, new)]
-    setting_store.set_setting(connection, CHANGES, dumps(change))
+    change = tag_changes.written([*_changes(connection), (old, new)])
+    setting_store.set_setting(connection, tag_changes.SETTING, change)

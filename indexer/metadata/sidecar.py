@@ -74,26 +74,35 @@ def widens(known: str | None, stamp: str) -> bool:
     return found is not None and known == f"{found['narrow']}-{found['name']}"
 
 
+def packet_beside(photo: Path, name: str) -> bytes | None:
+    """The bytes of the sidecar of that name beside a photo; None where it says that it is another file's.
+
+    Raises:
+        OSError: it cannot be read for the moment.
+        ValueError: it is no file that is ever read: a folder, or one above MAX_BYTES.
+    """
+    path = photo.with_name(name)
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+        raise ValueError(f"{name!r} is no sidecar")
+    with path.open("rb") as file:
+        packet = file.read(MAX_BYTES + 1)
+    named = extension_named(packet)
+    return packet if named is None or _plain(named) == _plain(photo.suffix[1:]) else None  # such as the RAW's
+
+
 def read_sidecar(photo: Path, name: str) -> PhotoMetadata | None:
     """What the sidecar of that name beside a photo says; nothing where it is too large, None where it cannot be read.
 
     The difference counts: what cannot be read for the moment may say what it said before.
     """
-    path = photo.with_name(name)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            return PhotoMetadata()
-        with path.open("rb") as file:
-            packet = file.read(MAX_BYTES + 1)
+        packet = packet_beside(photo, name)
     except OSError:
         return None
-    except ValueError:  # no name of a file
+    except ValueError:
         return PhotoMetadata()
-    named = extension_named(packet)
-    if named is not None and _plain(named) != _plain(photo.suffix[1:]):
-        return PhotoMetadata()  # it says itself that it is another file's, such as the RAW's beside this one
-    return read_xmp(packet, "sidecar")
+    return PhotoMetadata() if packet is None else read_xmp(packet, "sidecar")
 
 
 def _plain(extension: str) -> str:

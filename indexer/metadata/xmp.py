@@ -46,11 +46,12 @@ _CAMERA_RAW = "{http://ns.adobe.com/camera-raw-settings/1.0/}"
 _AUX = "{http://ns.adobe.com/exif/1.0/aux/}"
 _IPTC = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
 _MICROSOFT = "{http://ns.microsoft.com/photo/1.0/}"
+_LAST_KEYWORDS = _MICROSOFT + "LastKeywordXMP"
 _KEYWORDS = (
     _DC + "subject",
     "{http://ns.adobe.com/lightroom/1.0/}hierarchicalSubject",
     "{http://www.digikam.org/ns/1.0/}TagsList",
-    _MICROSOFT + "LastKeywordXMP",
+    _LAST_KEYWORDS,
 )
 _DATES = (_EXIF + "DateTimeOriginal", _PHOTOSHOP + "DateCreated", _XMP + "CreateDate")
 """The photo's own date before that of its file: a scan of 2021 shows 1975."""
@@ -98,6 +99,11 @@ def extension_named(packet: bytes) -> str | None:
     named = line(_first(found, _PHOTOSHOP + "SidecarForExtension"))
     file = line(_first(found, _CAMERA_RAW + "RawFileName")) or ""
     return (named or (file.rpartition(".")[2] if "." in file else "")).lstrip(".") or None
+
+
+def last_keywords(packet: bytes) -> list[str]:
+    """The keywords in the list of Windows, as they stand there."""
+    return _properties(packet).get(_LAST_KEYWORDS, [])
 
 
 def _properties(packet: bytes) -> _Properties:

@@ -14,7 +14,7 @@ from app.tagging.xmp.merge import SidecarError, Wanted, described, merged
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag, TagPath
 from indexer.library import Library
-from indexer.metadata.sidecar import SUFFIX, sidecar_name
+from indexer.metadata.sidecar import SUFFIX, packet_beside, sidecar_name
 from indexer.metadata.xmp import MAX_BYTES
 
 ALBUM = "album"  # tags under this one are albums, which have a field of their own beside the keywords
@@ -129,11 +129,14 @@ def _outcome(
     accepted = tuple(tag.path for tag in tags.get(photo.id, ()) if tag.state == "accepted")
     gone = tuple(sorted(set(earlier.get(str(path), ())) - set(accepted)))
     try:
-        if not accepted and not gone and photo.id not in edits and (path.exists() or not _is_worded(photo)):
-            return  # a sidecar that is there says of its photo what it wants
+        if not accepted and not gone and photo.id not in edits:
+            return
         before, mode, mtime_ns = _read(path)
         held = set(described(before).tags) if before is not None else set()
-        rating, title, description = _words(photo, edits.get(photo.id, {}), fresh=before is None)
+        # Never what the file says itself: a sidecar goes before the file, and would hide what is changed in it later.
+        edited = edits.get(photo.id, {})
+        rating = int(edited["rating"]) if "rating" in edited else None
+        title, description = edited.get("title"), edited.get("description")
         albums = tuple(" / ".join(tag[1:]) for tag in accepted if tag[0] == ALBUM and len(tag) > 1)
         after = merged(before, Wanted(accepted, gone, rating, title, description, albums))
         if before == after:
@@ -152,21 +155,6 @@ def _outcome(
         yield Refused(photo, path, f"it cannot be read: {error.strerror}.")
 
 
-def _is_worded(photo: PhotoRecord) -> bool:
-    """Whether a photo says something without a tag; a rating of 0 is none, and cameras write it everywhere."""
-    return bool(photo.rating or photo.title or photo.description)
-
-
-def _words(photo: PhotoRecord, edits: Mapping[str, str], *, fresh: bool) -> tuple[int | None, str | None, str | None]:
-    """Rating, title and description: what was edited, and, in a new sidecar, what is known."""
-    rating = int(edits["rating"]) if "rating" in edits else photo.rating if fresh else None
-    title, description = (
-        edits.get(name, known if fresh else None)
-        for name, known in (("title", photo.title), ("description", photo.description))
-    )
-    return rating, title, description
-
-
 def _place(photo: PhotoRecord, folders: Folders, naming: Naming) -> Path | str:
     """The sidecar of a photo: the one that it has, else a new one; a sentence where there can be none."""
     if photo.missing_since is not None:
@@ -176,9 +164,20 @@ def _place(photo: PhotoRecord, folders: Folders, naming: Naming) -> Path | str:
     except OSError as error:
         return f"its folder cannot be read: {error.strerror}."
     if found := sidecar_name(photo.path.name, beside):
-        return photo.path.with_name(found)
+        if not _is_foreign(photo.path, found):
+            return photo.path.with_name(found)
+        if found.lower() == f"{photo.path.name}{SUFFIX}".lower():
+            return f"{found} says that it is another file's. Move it away and export again."
+        naming = Naming.full  # the short name is taken by the sidecar of the RAW beside it
     name = photo.path.stem if naming is Naming.short else photo.path.name
     return photo.path.with_name(name + SUFFIX)
+
+
+def _is_foreign(photo: Path, name: str) -> bool:
+    try:
+        return packet_beside(photo, name) is None
+    except (OSError, ValueError):
+        return False  # what is wrong with it is told when it is read to be written
 
 
 def _read(path: Path) -> tuple[bytes | None, int | None, int | None]:

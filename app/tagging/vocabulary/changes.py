@@ -7,9 +7,7 @@ from dataclasses import replace
 
 from app.tagging.vocabulary.entries import TagPath, VocabularyError
 from app.tagging.vocabulary.vocabulary import Tag, Vocabulary
-
-Change = tuple[TagPath, TagPath | None]
-"""A tag, with what lies under it, and where that stands now; None where it was deleted."""
+from indexer.catalog.tag_changes import Change, now
 
 
 def changed(words: Vocabulary, changes: Sequence[Change]) -> Vocabulary:
@@ -24,29 +22,20 @@ def changed(words: Vocabulary, changes: Sequence[Change]) -> Vocabulary:
     Raises:
         VocabularyError: no tag is left.
     """
-    if not any(_now(path, changes) != path for path in (*(tag.path for tag in words.tags), *words.categories)):
+    if not any(now(path, changes) != path for path in (*(tag.path for tag in words.tags), *words.categories)):
         return words
-    stayed = {tag.path for tag in words.tags if _now(tag.path, changes) == tag.path}
+    stayed = {tag.path for tag in words.tags if now(tag.path, changes) == tag.path}
     tags: dict[TagPath, Tag] = {}
     for tag in words.tags:
-        path = _now(tag.path, changes)
+        path = now(tag.path, changes)
         if path == tag.path or (path is not None and path not in stayed and path not in tags):
             tags[path] = replace(tag, path=path)
     if not tags:
         raise VocabularyError(f"every tag of {words.name} was deleted. Take one back: picsift tags restore")
-    moved = {path: _now(path, changes) for path in (*words.exclusive, *words.categories)}
+    moved = {path: now(path, changes) for path in (*words.exclusive, *words.categories)}
     return replace(
         words,
         tags=tuple(sorted(tags.values(), key=lambda tag: len(tag.path))),  # parents before their children
         exclusive=frozenset(path for old in words.exclusive if (path := moved[old]) is not None),
         categories={path: labels for old, labels in words.categories.items() if (path := moved[old]) is not None},
     )
-
-
-def _now(path: TagPath, changes: Sequence[Change]) -> TagPath | None:
-    for old, new in changes:
-        if path[: len(old)] == old:
-            if new is None:
-                return None
-            path = new + path[len(old) :]
-    return path

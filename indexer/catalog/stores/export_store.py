@@ -139,13 +139,10 @@ def written(connection: Connection, paths: Sequence[str]) -> dict[str, set[TagPa
 
 
 def exportable(connection: Connection) -> list[int]:
-    """Give the photos that have something to say: accepted tags, words, edits, or what an export wrote; sorted."""
+    """Give the photos that have something to say: accepted tags, edits, or what an export wrote; sorted."""
     tagged = select(PhotoTagRow.photo_id).where(PhotoTagRow.state == "accepted")
     touched = select(ExportStepRow.photo_id).where(ExportStepRow.state == "done")
-    worded = select(PhotoRow.id).where(
-        (func.coalesce(PhotoRow.rating, 0) != 0) | (PhotoRow.title != "") | (PhotoRow.description != "")
-    )
-    said = union(tagged, select(EditRow.photo_id), touched, worded).subquery()
+    said = union(tagged, select(EditRow.photo_id), touched).subquery()
     present = select(PhotoRow.id).where(PhotoRow.id.in_(select(said.c[0])), PhotoRow.state == "ok")
     return list(connection.execute(present.order_by(PhotoRow.id)).scalars())
 

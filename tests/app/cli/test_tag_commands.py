@@ -129,6 +129,39 @@ def test_what_was_done_to_words_is_listed_and_taken_back(tagged):
     assert BLUE in {count["tag"] for count in as_json("tags", "list", "--all")}
 
 
+DAMAGED = [
+    "{",
+    '{"a": 1}',
+    "[1]",
+    '[["x", ["y"]]]',
+    "[[[], null]]",
+    '[[["red"], []]]',
+    '[[["red"], [""]]]',
+    '[[["red"]]]',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_damaged_changes_count_as_none_and_are_warned_of_and_cleared(tagged, text):
+    catalog = tagged.services().library.catalog
+    catalog.set_setting("tag changes", text)
+    status, out, err = run("tags", "restore")
+    assert (status, out, err.count("picsift tags restore --all")) == (0, "", 1)
+    assert tagged.services().tagging.vocabulary().tags
+    assert run("tags", "restore", "--all")[0] == 0
+    assert run("tags", "restore") == (0, "", "")
+    catalog.set_setting("tag changes", text)
+    assert run("tags", "rename", "red", "warm/red")[0] == 0
+    assert run("tags", "restore")[1] == "colour/red is warm/red\n"
+
+
+def test_all_changes_are_taken_back_at_once(tagged):
+    assert run("tags", "rename", "red", "warm/red")[0] == run("tags", "delete", BLUE, "--yes")[0] == 0
+    assert run("tags", "restore", BLUE, "--all")[0] == 2
+    assert "2 changes" in run("tags", "restore", "--all")[2]
+    assert run("tags", "restore") == (0, "", "")
+
+
 def test_a_message_names_a_tag_as_people_write_it(tagged):
     run("tags", "accept", "animal/a\\/b", tagged.photos / "red.png")
     refused = run("tags", "rename", "animal/a\\/b", "animal/a\\/b/pet")[2]

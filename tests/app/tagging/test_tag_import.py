@@ -15,6 +15,7 @@ from app.tagging.export.table_export import Table
 from app.tagging.keyword_paths import as_read_back, paths_of
 from app.tagging.tag_import import TableError
 from app.tagging.xmp.merge import Wanted, merged
+from app.tagging.xmp.properties import RDF
 from app.tagging.xmp.tag_entries import entry, path_of
 from indexer.catalog.tag_records import Decision
 from indexer.metadata.photo_metadata import Keyword
@@ -106,6 +107,65 @@ def test_keywords_of_sidecars_come_in_with_their_levels_and_their_origin(world):
     assert services.exports.run().written == 0  # the sidecar says it all already
 
 
+def write_sidecar(world, name, body):
+    spaces = {
+        "dc": "http://purl.org/dc/elements/1.1/",
+        "MicrosoftPhoto": "http://ns.microsoft.com/photo/1.0/",
+        "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+    }
+    declared = " ".join(f'xmlns:{short}="{long}"' for short, long in spaces.items())
+    described = f'<rdf:Description rdf:about="" {declared}>{body}</rdf:Description>'
+    (world.photos / name).write_text(f'<rdf:RDF xmlns:rdf="{RDF[1:-1]}">{described}</rdf:RDF>')
+
+
+def bag(name, *words):
+    return f"<{name}><rdf:Bag>{''.join(f'<rdf:li>{word}</rdf:li>' for word in words)}</rdf:Bag></{name}>"
+
+
+def test_the_sidecar_of_the_raw_beside_says_nothing_of_a_photo(services, world):
+    raws = "<photoshop:SidecarForExtension>CR2</photoshop:SidecarForExtension>"
+    write_sidecar(world, "red.xmp", raws + bag("dc:subject", "raw"))
+    own = "<photoshop:SidecarForExtension>PNG</photoshop:SidecarForExtension>"
+    write_sidecar(world, "blue.xmp", own + bag("dc:subject", "own"))
+    world.index()
+    tag_import.from_keywords(services.library, ignore)
+    assert (states(services, "red.png"), set(states(services, "blue.png"))) == ({}, {("own",)})
+
+
+@pytest.mark.parametrize(
+    ("subject", "last", "paths"),
+    [
+        ([], ["Holiday", "place/Rome"], {("Holiday",), ("place", "Rome")}),
+        (["Rome", "sea"], ["place/Rome"], {("place", "Rome"), ("sea",)}),
+        (["AC/DC", "2023/05"], ["AC/DC"], {("AC/DC",), ("2023/05",)}),
+    ],
+)
+def test_what_stands_in_the_list_of_windows_alone_comes_in_with_its_levels(services, world, subject, last, paths):
+    write_sidecar(world, "red.png.xmp", bag("dc:subject", *subject) + bag("MicrosoftPhoto:LastKeywordXMP", *last))
+    world.index()
+    tag_import.from_keywords(services.library, ignore)
+    assert set(states(services, "red.png")) == paths
+
+
+def test_what_was_renamed_merged_and_deleted_comes_in_as_what_it_is_now(services, world):
+    write_sidecar(world, "red.png.xmp", bag("dc:subject", "NYC", "junk", "sea", "kept"))
+    world.index()
+    tags = services.library.catalog.tags
+    tag_import.from_keywords(services.library, ignore)
+    tags.make([("place", "new york")])
+    tags.merge(("NYC",), ("place", "new york"))
+    tags.remove(("junk",))
+    tags.rename(("sea",), ("water", "sea"))
+    before = states(services, "red.png")
+    assert set(before) == {("place", "new york"), ("water", "sea"), ("kept",)}
+    assert tag_import.from_keywords(services.library, ignore).changed == 0
+    assert states(services, "red.png") == before
+    tags.remove(("water",))
+    tags.forget_changes(("water",))
+    tag_import.from_keywords(services.library, ignore)
+    assert states(services, "red.png") == before
+
+
 @pytest.mark.parametrize(
     ("words", "paths"),
     [
@@ -145,6 +205,8 @@ def test_exported_tags_come_back_from_sidecars_exactly(services, world, tags):
     for path in catalog.tags.paths().values():
         if path in catalog.tags.paths().values():
             catalog.tags.remove(path)
+    for old, _ in catalog.tags.changes():
+        catalog.tags.forget_changes(old)
     catalog.tags.decide(
         [Decision(number, path, "accepted") for number, said in zip(photos, tags, strict=True) for path in said]
     )
@@ -156,6 +218,8 @@ def test_exported_tags_come_back_from_sidecars_exactly(services, world, tags):
     for path in [path for said in tags for path in said]:
         if path in catalog.tags.paths().values():
             catalog.tags.remove(path)
+    for old, _ in catalog.tags.changes():
+        catalog.tags.forget_changes(old)
     tag_import.from_keywords(services.library, ignore)  # as another library would
     for number, said in zip(photos, tags, strict=True):
         assert {tag.path for tag in catalog.tags.of([number])[number]} == {as_read_back(path) for path in said}
@@ -166,6 +230,7 @@ def test_where_a_sidecar_cannot_be_read_what_the_catalog_knows_of_it_counts(serv
     services.exports.run()
     world.index()
     services.library.catalog.tags.remove(("x",))
+    services.library.catalog.tags.forget_changes(("x",))
     (world.photos / "red.png.xmp").unlink()
     tag_import.from_keywords(services.library, ignore)
     assert states(services, "red.png") == {("x", "a|b"): ("accepted", "sidecar")}

@@ -16,7 +16,7 @@ from app.cli import commands as cli
 from app.tagging.export import safe_write
 from app.tagging.export.export_service import ExportError
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused
-from app.tagging.xmp.merge import Wanted, described, merged
+from app.tagging.xmp.merge import described
 from indexer.catalog.tag_records import Decision, Edit
 from indexer.errors import LibraryLockedError
 from tests.app.colours import World
@@ -182,6 +182,16 @@ def test_two_photos_do_not_share_a_short_name(world, tagged):
     assert tags(world.photos / "red.jpg.xmp") == {SEA}
 
 
+def test_nothing_is_written_into_the_sidecar_of_the_raw_beside(world, tagged):
+    raws = LIGHTROOM.replace("<rdf:Description ", '<rdf:Description crs:RawFileName="red.CR2" ', 1)
+    for name in ("red.xmp", "blue.png.xmp"):
+        (world.photos / name).write_text(raws)
+    report = tagged.exports.run(Naming.short)
+    assert (world.photos / "red.xmp").read_text() == (world.photos / "blue.png.xmp").read_text() == raws
+    assert tags(world.photos / "red.png.xmp") == {DOG, SEA}
+    assert ["another file's" in reason for _, reason in report.refused] == [True]
+
+
 def test_edits_are_written_over_what_a_sidecar_says(world, tagged):
     number = photo_id(tagged, "red.png")
     tagged.library.catalog.tags.edit([Edit(number, "title", "New", "person"), Edit(number, "rating", "2", "person")])
@@ -191,34 +201,42 @@ def test_edits_are_written_over_what_a_sidecar_says(world, tagged):
     assert (said.title, said.rating) == ("New", 2)
 
 
-def test_photos_with_words_and_without_tags_are_written_too_and_those_that_say_nothing_are_not(world, tagged):
-    for name, rating, words in (("stars.jpg", 4, "At the sea"), ("silent.jpg", 0, "")):
+def describe(path, words):
+    with Image.open(path) as image:
+        exif = image.getexif()
+        exif[0x4746], exif[0x010E] = 4, words
+        image.save(path, exif=exif)
+
+
+def test_words_of_the_file_itself_are_never_copied_so_that_later_ones_count(world, tagged):
+    for name in ("worded.jpg", "both.jpg"):
         world.write(name, "red")
-        with Image.open(world.photos / name) as image:
-            exif = image.getexif()
-            exif[0x4746], exif[0x010E] = rating, words
-            image.save(world.photos / name, exif=exif)
+        describe(world.photos / name, "first")
     world.index()
-    before = files(world)
-    planned = {outcome.path.name: outcome for outcome in tagged.exports.preview()}
-    assert planned["stars.jpg.xmp"].words == ("rating", "description")
+    number = photo_id(tagged, "both.jpg")
+    tagged.library.catalog.tags.decide([Decision(number, SEA, "accepted")])
     assert tagged.exports.run().written == 3
-    said = described((world.photos / "stars.jpg.xmp").read_bytes())
-    assert (said.tags, said.rating, said.description) == ((), 4, "At the sea")
-    assert not (world.photos / "silent.jpg.xmp").exists()
+    assert not (world.photos / "worded.jpg.xmp").exists()
+    said = described((world.photos / "both.jpg.xmp").read_bytes())
+    assert (said.tags, said.rating, said.description) == ((SEA,), None, None)
+    describe(world.photos / "both.jpg", "second")
+    os.utime(world.photos / "both.jpg", (2e9, 2e9))
     world.index()
-    assert tagged.exports.run().export is None
-    tagged.exports.undo(1)
+    assert tagged.library.catalog.photo(number).description == "second"
+
+
+def test_words_that_were_given_here_are_written_without_a_tag_too(world, services):
+    number = photo_id(services, "red.png")
+    services.library.catalog.tags.edit([Edit(number, "rating", "4", "person")])
+    before = files(world)
+    [planned] = services.exports.preview()
+    assert planned.words == ("rating",)
+    assert services.exports.run().written == 1
+    said = described((world.photos / "red.png.xmp").read_bytes())
+    assert (said.tags, said.rating) == ((), 4)
+    assert services.exports.run().export is None
+    services.exports.undo(1)
     assert files(world) == before
-
-
-def test_a_sidecar_that_is_there_is_left_to_itself_where_its_photo_has_words_alone(world, services):
-    world.write("own.jpg", "red")
-    sidecar = world.photos / "own.jpg.xmp"
-    sidecar.write_bytes(merged(None, Wanted(rating=3)))
-    world.index()
-    sidecar.write_bytes(b"no XML any more")
-    assert list(services.exports.preview()) == []
 
 
 def test_albums_are_collections_too(world, tagged):

@@ -78,4 +78,4 @@ TRIGGERS = (
 """Of each way in which words can change, one; deletions that follow a deletion fire them too."""
 
 for _statement in (INDEX, *TRIGGERS):
-    event.listen(Base.metadata, "after_create", DDL(_statement.replace("%", "%%")))
+    event.listen(Base.metadata, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]

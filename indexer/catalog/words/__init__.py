@@ -1,1 +1,1 @@
-"""The words that photos carry (titles, descriptions, keywords, tags, names of files and folders), indexed by SQLite's FTS5."""
+"""The words that photos carry, from titles to names of folders, in an index of SQLite's FTS5."""

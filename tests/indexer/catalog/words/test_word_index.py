@@ -170,6 +170,20 @@ PATHS = st.sampled_from(["a.jpg", "Sea/a.jpg", "Sea/b c.jpg", "Sea/Old town/a.jp
 SAID = st.one_of(st.none(), st.sampled_from(["", "Red dunes", "München", "東京タワー", "b\udce9", "a\0b"]))
 TAGS = st.sampled_from([("animal",), ("animal", "dog"), ("sea",), ("dog",), ("Größe", "groß")])
 
+BY_HAND = [  # what no store does today, and a later one may
+    "DELETE FROM edits WHERE photo_id = :one",
+    "DELETE FROM keywords WHERE photo_id = :one",
+    "DELETE FROM photo_tags WHERE photo_id = :one",
+    "UPDATE keywords SET keyword = 'by hand' WHERE photo_id = :one",
+    "UPDATE edits SET value = 'by hand' WHERE photo_id = :one",
+    "UPDATE OR REPLACE keywords SET photo_id = :other WHERE photo_id = :one",
+    "UPDATE OR IGNORE photo_tags SET photo_id = :other WHERE photo_id = :one",
+    "UPDATE OR REPLACE edits SET photo_id = :other WHERE photo_id = :one",
+    "INSERT OR REPLACE INTO edits VALUES (:one, 'title', 'put', 'x', '2026-01-01')",
+    "INSERT OR IGNORE INTO keywords VALUES (:one, 9, 'put', 'x')",
+    "UPDATE folders SET path = path || 'x' WHERE id = (SELECT folder_id FROM photos WHERE id = :one)",
+]
+
 
 class WordsModel(RuleBasedStateMachine):
     """Every way in which a row can change; after each the index is what one made anew would be."""
@@ -278,22 +292,12 @@ class WordsModel(RuleBasedStateMachine):
         self.catalog.tags.edit([Edit(number, field, value or "3", "test") for number in self.some(data)])
 
     @has_photos
-    @rule(data=st.data())
-    def by_hand(self, data):
-        """What no store does today, and a later one may."""
+    @rule(statement=st.sampled_from(BY_HAND), data=st.data())
+    def by_hand(self, statement, data):
         one, *others = self.some(data)
+        values = {"one": one, "other": others[0] if others else one}
         with writing(self.catalog.engine) as connection:
-            for statement in (
-                "DELETE FROM edits WHERE photo_id = :one",
-                "UPDATE keywords SET keyword = 'by hand', source = 'x' WHERE photo_id = :one",
-                "UPDATE OR REPLACE keywords SET photo_id = :other WHERE photo_id = :one",
-                "UPDATE OR IGNORE photo_tags SET photo_id = :other WHERE photo_id = :one",
-                "UPDATE OR REPLACE edits SET photo_id = :other WHERE photo_id = :one",
-                "INSERT OR REPLACE INTO edits VALUES (:one, 'title', 'put', 'x', '2026-01-01')",
-                "UPDATE folders SET path = path || 'x' WHERE id = (SELECT folder_id FROM photos WHERE id = :one)",
-            ):
-                values = {"one": one, "other": others[0] if others else one}
-                connection.execute(text(statement), {k: v for k, v in values.items() if f":{k}" in statement})
+            connection.execute(text(statement), {k: v for k, v in values.items() if f":{k}" in statement})
 
     @rule()
     def reopen(self):

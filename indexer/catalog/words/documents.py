@@ -55,7 +55,7 @@ def documents(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Doc
     return found
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _folders(root: str, folder: str) -> str:
     """The words of a folder's names; of where the followed folder lies nothing, since all photos lie there."""
     return " ".join([*tokens(PurePath(root).name), *tokens(folder)])

@@ -170,19 +170,51 @@ PATHS = st.sampled_from(["a.jpg", "Sea/a.jpg", "Sea/b c.jpg", "Sea/Old town/a.jp
 SAID = st.one_of(st.none(), st.sampled_from(["", "Red dunes", "München", "東京タワー", "b\udce9", "a\0b"]))
 TAGS = st.sampled_from([("animal",), ("animal", "dog"), ("sea",), ("dog",), ("Größe", "groß")])
 
-BY_HAND = [  # what no store does today, and a later one may
+# What no store does today, and a later one may, beside what they do: each changes words of photo 1 or 2.
+BY_HAND = [
     "DELETE FROM edits WHERE photo_id = :one",
     "DELETE FROM keywords WHERE photo_id = :one",
     "DELETE FROM photo_tags WHERE photo_id = :one",
+    "DELETE FROM photos WHERE id = :one",
+    "UPDATE photos SET name = 'by hand' WHERE id = :one",
+    "UPDATE photos SET description = 'by hand' WHERE id = :one",
     "UPDATE keywords SET keyword = 'by hand' WHERE photo_id = :one",
     "UPDATE edits SET value = 'by hand' WHERE photo_id = :one",
     "UPDATE OR REPLACE keywords SET photo_id = :other WHERE photo_id = :one",
-    "UPDATE OR IGNORE photo_tags SET photo_id = :other WHERE photo_id = :one",
+    "UPDATE OR REPLACE photo_tags SET photo_id = :other WHERE photo_id = :one",
+    "UPDATE OR IGNORE photo_tags SET state = 'rejected' WHERE photo_id = :one",
     "UPDATE OR REPLACE edits SET photo_id = :other WHERE photo_id = :one",
-    "INSERT OR REPLACE INTO edits VALUES (:one, 'title', 'put', 'x', '2026-01-01')",
+    "INSERT OR REPLACE INTO edits VALUES (:one, 'description', 'put', 'x', '2026-01-01')",
     "INSERT OR IGNORE INTO keywords VALUES (:one, 9, 'put', 'x')",
+    "UPDATE tags SET path = path || 'x' WHERE id IN (SELECT tag_id FROM photo_tags WHERE photo_id = :one)",
     "UPDATE folders SET path = path || 'x' WHERE id = (SELECT folder_id FROM photos WHERE id = :one)",
+    "UPDATE roots SET path = path || 'x'",
+    "DELETE FROM folders WHERE id = (SELECT folder_id FROM photos WHERE id = :one)",
+    "DELETE FROM tags",
 ]
+
+
+def change(catalog, statement, one, other):
+    values = {name: value for name, value in (("one", one), ("other", other)) if f":{name}" in statement}
+    with writing(catalog.engine) as connection:
+        connection.execute(text(statement), values)
+
+
+def words_of(catalog):
+    with reading(catalog.engine) as connection:
+        return list(connection.exec_driver_sql("SELECT rowid, own, named FROM photo_words"))
+
+
+@pytest.mark.parametrize("statement", BY_HAND)
+def test_the_index_follows_each_way_in_which_a_row_can_change(catalog, model, root, statement):
+    photos = [new_photo("a/a.jpg", "Title", keywords=["red"]), new_photo("b/b.jpg"), new_photo("c/c.jpg", "Third")]
+    one, other, third = catalog.store(root.id, photos, model, vectors(3))
+    catalog.tags.decide([Decision(number, ("dog",), "accepted") for number in (one, third)])
+    catalog.tags.edit([Edit(one, "title", "Given", "test")])
+    before = words_of(catalog)
+    change(catalog, statement, one, other)
+    assert_in_step(catalog)
+    assert words_of(catalog) != before
 
 
 class WordsModel(RuleBasedStateMachine):
@@ -295,9 +327,7 @@ class WordsModel(RuleBasedStateMachine):
     @rule(statement=st.sampled_from(BY_HAND), data=st.data())
     def by_hand(self, statement, data):
         one, *others = self.some(data)
-        values = {"one": one, "other": others[0] if others else one}
-        with writing(self.catalog.engine) as connection:
-            connection.execute(text(statement), {k: v for k, v in values.items() if f":{k}" in statement})
+        change(self.catalog, statement, one, others[0] if others else one)
 
     @rule()
     def reopen(self):

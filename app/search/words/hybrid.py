@@ -61,18 +61,16 @@ class Fused:
         self.ids, self.cosines = ids[best], cosines[best]
         sums = 1 / (K + _ranks(~own[best], -self.cosines))
         top, scores = one_each(everything)(DEPTH)
-        ranks = dict(zip(photo_of(top).tolist(), _ranks(-scores).tolist(), strict=True))
-        places = [ranks.get(photo) for photo in photo_of(self.ids).tolist()]
-        sums += np.array([0.0 if place is None else 1 / (K + place) for place in places])
+        _, here, there = np.intersect1d(photo_of(self.ids), photo_of(top), assume_unique=True, return_indices=True)
+        sums[here] += 1 / (K + _ranks(-scores)[there])
         self._sums: Floats = sums
         self._cut = one_each(cut)
         self._last = (self.ids, self.cosines)  # of the pictures that were looked at
 
     def __call__(self, k: int) -> tuple[Ids, NDArray[np.float32]]:
         """The first k, with scores that fall from 0 by 1 wherever the order does."""
-        ids, scores = self._last = self._matches(k + len(self.ids))
-        ranks = _ranks(-scores)
-        alone = ~np.isin(photo_of(ids), photo_of(self.ids))
+        ids, scores, alone = self._matches(k)
+        self._last, ranks = (ids, scores), _ranks(-scores)
         ids, sums = ids[alone], 1 / (K + ranks[alone])
         all_ids, all_sums = np.concatenate([self.ids, ids]), np.concatenate([self._sums, sums])
         by_words = np.arange(len(all_ids)) < len(self.ids)
@@ -88,10 +86,15 @@ class Fused:
             known |= dict(zip(ids[at].tolist(), cosines[at].tolist(), strict=True))
         return [known[index_id] for index_id in index_ids]
 
-    def _matches(self, wanted: int) -> tuple[Ids, NDArray[np.float32]]:
-        """So many by their pictures; no more than the first look gives are asked for where those are all."""
-        ids, scores = self._cut(min(wanted, DEPTH))
-        return self._cut(wanted) if len(ids) == DEPTH < wanted else (ids, scores)
+    def _matches(self, k: int) -> tuple[Ids, NDArray[np.float32], NDArray[np.bool_]]:
+        """Matches by their pictures, best first, k of which words did not find, or all; and which of them those are."""
+        wanted = max(k, DEPTH, 1)
+        while True:
+            ids, scores = self._cut(wanted)
+            alone = ~np.isin(photo_of(ids), photo_of(self.ids))
+            if len(ids) < wanted or np.count_nonzero(alone) >= k:
+                return ids, scores, alone
+            wanted *= 4
 
 
 def _begins(*keys: NDArray[np.generic]) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.catalog.database import in_chunks
 from indexer.catalog.words.documents import documents
 from indexer.catalog.words.tokens import Phrase, expression, tokens
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 5_000  # photos that are read and written together
 QUIET_S = 2.0  # a change that takes longer is told
+LONGEST = 32  # words of a phrase that FTS5 is asked for
 
 _DUE = "SELECT photo_id FROM words_due ORDER BY photo_id LIMIT ?"
 _BEGINS = re.compile(r"\w\*\s*$")
@@ -69,9 +71,8 @@ def saying(connection: Connection, text: str) -> Ids:
     A * behind the last word lets it go on: "thomp*".
     """
     phrase = tuple(tokens(text))
-    if not phrase:
-        return np.empty(0, dtype=np.int64)
-    return _matching(connection, expression([phrase], begins=_BEGINS.search(text) is not None), -1)
+    begins = _BEGINS.search(text) is not None
+    return _matching(connection, [phrase], begins=begins) if phrase else np.empty(0, dtype=np.int64)
 
 
 def saying_all(connection: Connection, phrases: Sequence[Phrase], most: int) -> tuple[Ids, Ids]:
@@ -79,15 +80,33 @@ def saying_all(connection: Connection, phrases: Sequence[Phrase], most: int) -> 
 
     Both are sorted. Where there are more than `most`, both are empty.
     """
-    wanted, nothing = expression(phrases), np.empty(0, dtype=np.int64)
-    found = _matching(connection, wanted, most + 1)
+    found = _matching(connection, phrases, most=most + 1)
     if not len(found) or len(found) > most:
-        return nothing, nothing
-    return found, _matching(connection, f"own : ({wanted})", -1)
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    return found, _matching(connection, phrases, within="own : ")
 
 
-def _matching(connection: Connection, wanted: str, most: int) -> Ids:
+def _matching(
+    connection: Connection, phrases: Sequence[Phrase], *, begins: bool = False, within: str = "", most: int = -1
+) -> Ids:
+    """FTS5 takes as many steps as a phrase is long, at each place where it may begin: a long one is read to its end."""
+    short = [phrase[:LONGEST] for phrase in phrases]
+    wanted = f"{within}({expression(short, begins=begins and len(phrases[-1]) <= LONGEST)})"
     # As one text: a row for each of many ids takes ten times as long.
     query = "SELECT group_concat(id) FROM (SELECT rowid AS id FROM photo_words WHERE photo_words MATCH ? LIMIT ?)"
     numbers = connection.exec_driver_sql(query, (wanted, most)).scalar()
-    return np.sort(np.fromstring(numbers or "", dtype=np.int64, sep=","))
+    found = np.sort(np.fromstring(numbers or "", dtype=np.int64, sep=","))
+    rest = [f" {' '.join(phrase)}{'' if begins else ' '}" for phrase in phrases if len(phrase) > LONGEST]
+    return _with_all(connection, found, rest, "own" if within else "own, named") if rest else found
+
+
+def _with_all(connection: Connection, ids: Ids, parts: Sequence[str], columns: str) -> Ids:
+    """Those of the photos that have each of these texts in one of the columns."""
+    kept: list[int] = []
+    for chunk in in_chunks(ids.tolist()):
+        these = ", ".join("?" * len(chunk))
+        rows = connection.exec_driver_sql(
+            f"SELECT rowid, {columns} FROM photo_words WHERE rowid IN ({these})", tuple(chunk)
+        )
+        kept += [number for number, *words in rows if all(any(part in f" {one} " for one in words) for part in parts)]
+    return np.array(sorted(kept), dtype=np.int64)

@@ -133,6 +133,19 @@ def test_no_text_is_syntax(catalog, model, root, hostile):
     assert found(catalog, model, "y") == [other]
 
 
+def test_of_a_long_phrase_every_word_counts(catalog, model, root):
+    long = [f"w{number}" for number in range(100)]
+    said = [" ".join(words) for words in (long, [*long[:-1], "other"], long[:90], [*long[:40], "x", *long[40:]])]
+    photos = [new_photo(f"{at}.jpg", words) for at, words in enumerate(said)]
+    ids = catalog.store(root.id, photos, model, vectors(4))
+    assert [found(catalog, model, words) for words in said] == [[ids[0]], [ids[1]], ids[:3], [ids[3]]]
+    assert found(catalog, model, " ".join([*long[:99], "oth*"])) == [ids[1]]
+    assert found(catalog, model, " ".join([*long[:99], "oth"])) == []
+    everywhere, own = catalog.words.photos_saying([tuple(long), ("0",)], 9)
+    assert (list(everywhere), list(own)) == ([ids[0]], [])
+    assert list(catalog.words.photos_saying([tuple(long)], 9)[1]) == [ids[0]]
+
+
 def test_what_nobody_wrote_down_is_indexed_by_the_next_who_writes(catalog, model, root):
     (photo,) = catalog.store(root.id, [new_photo("a.jpg", "Before")], model, vectors(1))
     with catalog.engine.begin() as connection:  # another program

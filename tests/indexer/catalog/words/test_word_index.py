@@ -189,6 +189,7 @@ BY_HAND = [
     "DELETE FROM keywords WHERE photo_id = :one",
     "DELETE FROM photo_tags WHERE photo_id = :one",
     "DELETE FROM photos WHERE id = :one",
+    "DELETE FROM photos WHERE id = :other",
     "UPDATE photos SET name = 'by hand' WHERE id = :one",
     "UPDATE photos SET description = 'by hand' WHERE id = :one",
     "UPDATE keywords SET keyword = 'by hand' WHERE photo_id = :one",

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search.background import Calibration
-from app.search.ranking import Hit, Nearest, one_each, page
-from indexer.catalog.frame_ids import number_of, photo_of
+from app.search.ranking import FoundBy, Hit, Nearest, one_each, page
+from app.search.words.hybrid import Fused, Worded
+from indexer.catalog.frame_ids import frame_id, number_of, photo_of
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import QueryError
 
@@ -41,6 +42,7 @@ class Matches:
         photos: Callable[[list[int]], Sequence[PhotoRecord]],
         calibration: Calibration | None,
         least: float,
+        among: tuple[Worded, Nearest] | None = None,
     ) -> None:
         """Look at nothing yet.
 
@@ -49,21 +51,25 @@ class Matches:
             photos: ids -> what the catalog knows of them.
             calibration: how the query's cosines are read; None where relevance is unknown.
             least: relevance of a match, 0 to 1.
+            among: the photos that words found, which are matches however relevant, and the nearest of them.
         """
         nearest = _remembered(nearest)
         self._all = nearest
         self._photos = photos
         self._calibration = calibration
         self._is_cut = calibration is not None and least > 0
-        self._nearest = _above(nearest, calibration.least_cosine(least)) if calibration and least > 0 else nearest
+        self._least_cosine = calibration.least_cosine(least) if calibration and least > 0 else -2.0
+        self._nearest = _above(nearest, self._least_cosine) if self._is_cut else nearest
+        self._fused = Fused(*among, nearest, self._nearest) if among else None
+        self._nearest = self._fused or self._nearest
 
     def by_score(self, limit: int, offset: int) -> Matching:
         """The most relevant first."""
         hits, has_more = page(self._nearest, self._photos, limit=limit, offset=offset)
-        count = None
+        count, judged = None, self._judged(hits)
         if self._is_cut:
             count = offset + len(hits) if hits and not has_more else len(_all_of(self._nearest)[0])
-        return Matching([self._judged(hit) for hit in hits], has_more, count)
+        return Matching(judged, has_more, count)
 
     def by_date(self, newest: Newest, limit: int, offset: int) -> Matching:
         """The newest first, of all matches."""
@@ -73,7 +79,7 @@ class Matches:
         shown = newest(np.sort(np.array(list(best), dtype=np.int64)), limit=limit, offset=offset)
         hits = [Hit(photo, best[photo.id][0], frame=best[photo.id][1]) for photo in self._photos(shown)]
         count = len(best) if self._is_cut else None
-        return Matching([self._judged(hit) for hit in hits], offset + len(shown) < len(best), count)
+        return Matching(self._judged(hits), offset + len(shown) < len(best), count)
 
     def why_none(self) -> str | None:
         """What is said where there is no match; None where that has another reason than relevance."""
@@ -86,10 +92,20 @@ class Matches:
         what = "nothing here looks like that" if best < LOOKS_LIKE else "no photo fits so well"
         return f"{what}: the nearest has a relevance of {best:.2f}."
 
-    def _judged(self, hit: Hit) -> Hit:
-        if self._calibration is None or hit.score is None:
-            return hit
-        return replace(hit, relevance=round(self._calibration.relevance(hit.score), 4))
+    def _judged(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits with their cosine, their relevance, and what found them."""
+        ids = [frame_id(hit.photo.id, hit.frame) for hit in hits]
+        cosines = [hit.score or 0.0 for hit in hits] if self._fused is None else self._fused.cosines_of(ids)
+        worded = set[int]() if self._fused is None else set(self._fused.ids.tolist())
+        judged = []
+        for hit, index_id, cosine in zip(hits, ids, cosines, strict=True):
+            relevance = None if self._calibration is None else round(self._calibration.relevance(cosine), 4)
+            found_by: tuple[FoundBy, ...] = ("picture",)
+            if index_id in worded:
+                is_match = np.float32(cosine) >= np.float32(self._least_cosine)
+                found_by = ("words", "picture") if is_match else ("words",)
+            judged.append(replace(hit, score=cosine, relevance=relevance, found_by=found_by))
+        return judged
 
 
 def matching(nearest: Nearest, calibration: Calibration | None) -> NDArray[np.int64]:

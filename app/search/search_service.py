@@ -37,6 +37,7 @@ from app.search.query import (
 from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
+from app.search.words.word_search import with_frames, with_nearest, worded
 from indexer.catalog.frame_ids import frame_id, photo_of
 from indexer.errors import QueryError
 
@@ -78,7 +79,7 @@ class SearchService:
         self._background = LibraryBackground(library, embedder_for, names)
 
     def search(self, query: Query) -> SearchResult:
-        """The photos nearest to the words, the picture, or both; of filters alone, the newest that they allow.
+        """The photos that carry the words or look like words and picture; of filters alone, the newest they allow.
 
         Raises:
             QueryError: nothing to look for, a text or page out of bounds, or a picture that cannot be read.
@@ -125,6 +126,7 @@ class SearchService:
         own |= {copy.id for photo_id in own for copy in self._library.catalog.copies_of(photo_id)}
         allowed = self._library.catalog.allowed_ids(model.id, query.filter) if query.filter else None
         name = ", ".join(filter(None, map(_name, examples)))
+        query = replace(query, text="", terms=())
         return self._answer(name, sought, model, query, started, allowed, leave_out=own)
 
     def cut(self, file: Path, region: Region) -> Cut:
@@ -160,17 +162,19 @@ class SearchService:
         unwanted = np.array(sorted(leave_out), np.int64)
         if allowed is not None:
             allowed = np.setdiff1d(allowed, unwanted, assume_unique=True) if len(unwanted) else allowed
-            within = np.concatenate([allowed, frames[np.isin(photo_of(frames), allowed)]])
+            within = with_frames(allowed, frames)
         held = count_held(index, unwanted)
         own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
         calibration = background.calibration(sought) if background else None
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
+        words = worded(self._library.catalog.words, query, len(index) - len(frames), allowed)
         matches = Matches(
             lambda k: nearest_but(self._passes, Look(index, sought.vector, k, within), unwanted, own),
             self._photos,
             calibration,
             query.min_relevance,
+            with_nearest(words, Look(index, sought.vector, 0), frames),
         )
         if query.sort == "date":
             found = matches.by_date(self._library.catalog.newest, query.limit, query.offset)
@@ -190,10 +194,13 @@ class SearchService:
         background = self._background.of(model, index)
         left = np.unique(photo_of(index.ids())) if allowed is None else allowed
         for term in unwanted:
-            sought = self._embedder.sought(Query(terms=(replace(term, weight=1.0),)), model)
+            query = Query(terms=(replace(term, weight=1.0),))
+            sought = self._embedder.sought(query, model)
             calibration = background.calibration(sought) if background else None
             look = Look(index, sought.vector, 0)
             left = np.setdiff1d(left, matching(partial(nearest_of, look), calibration))
+            words = worded(self._library.catalog.words, query, len(index), left)
+            left = left if words is None else np.setdiff1d(left, words.ids, assume_unique=True)
         return left
 
     def _newest(

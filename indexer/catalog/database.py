@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine, Select
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """The schema that this code reads and writes: the number of the last file in `migrations/versions`."""
 
 FILE_NAME = "catalog.db"
@@ -101,9 +101,22 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that writes: committed at the end, undone by any exception. Raises LibraryError."""
+    """One transaction that writes: committed at the end, undone by any exception. Raises LibraryError.
+
+    The words of photos that it changed are indexed by then.
+    """
     with explained(file_of(engine)), engine.execution_options(**{_WRITES: True}).begin() as connection:
         yield connection
+        _index_words(connection)
+
+
+def _index_words(connection: Connection) -> None:
+    """Bring the index of words in step with what was written; schemas before 9 have none."""
+    has_index = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'words_due'").scalar()
+    if has_index and connection.exec_driver_sql("SELECT 1 FROM words_due LIMIT 1").scalar():
+        from indexer.catalog.words.word_index import settle
+
+        settle(connection)
 
 
 def file_of(engine: Engine) -> Path:

@@ -21,9 +21,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from indexer.vectors.faiss_module import load_faiss
 from indexer.vectors.gpu_mirror import GpuMirror, gpu_count, open_mirror
 from indexer.vectors.index import VectorIndex
-from indexer.vectors.rows import Found, load_faiss
+from indexer.vectors.scanning import Found
 from indexer.vectors.torch_flat import driver_present
 
 _FINGERPRINT = "0" * 64

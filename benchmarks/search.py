@@ -2,6 +2,8 @@
 
     python benchmarks/search.py                        # 300,000 photos, the built-in model; about 3 minutes
     python benchmarks/search.py --photos 20000 --queries 50
+    python benchmarks/search.py --filters              # each filter beside none, see filters.py
+    python benchmarks/search.py --filters after near   # these alone
 
 Rows and vectors are synthetic, catalog, index, model and search service the real ones. The library is written by one
 process and searched by a fresh one, so that the memory shown is what a search holds. Without a built-in model a
@@ -20,8 +22,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import filters
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -59,6 +63,9 @@ def main() -> None:
     if options.measure:
         print(json.dumps(measure(Path(options.measure), options)))
         return
+    if options.filters is not None:
+        _show_filters(options)
+        return
     with tempfile.TemporaryDirectory(prefix="picsift-benchmark-") as folder:
         model = options.model or _default_model(Path(folder))
         rows = build(Path(folder) / "library", model, options.photos)
@@ -71,7 +78,28 @@ def main() -> None:
     Console(width=110).print(table)
 
 
-def build(folder: Path, model_name: str, count: int) -> dict[str, str]:
+def _show_filters(options: argparse.Namespace) -> None:
+    """Build a library whose photos have all that filters ask for, and measure each filter."""
+    with tempfile.TemporaryDirectory(prefix="picsift-benchmark-") as folder:
+        place = options.library or Path(folder) / "library"
+        model = options.model or str(_random_model(place.parent / "random.safetensors", width=128, layers=2))
+        if not place.exists():
+            build(place, model, options.photos, partial(filters.photo, count=options.photos))
+            library = open_library(place, create=False)
+            filters.tag(library, options.photos)
+            library.catalog.close()
+        library = open_library(place, create=False)
+        embedder = Embedder(model)
+        service = SearchService(library, lambda _: embedder, PictureDecoder())
+        embedder.load()
+        texts = _texts(1000 * options.queries)
+        table = filters.measure(
+            service, library, lambda text: embedder.embed_texts([text])[0], texts, options.queries, options.filters
+        )
+    Console(width=110).print(table)
+
+
+def build(folder: Path, model_name: str, count: int, photo: Callable[[int], NewPhoto] | None = None) -> dict[str, str]:
     """Write `count` photos with clustered vectors through the catalog, and the index from them."""
     embedder = Embedder(model_name)
     (folder.parent / "photos").mkdir()
@@ -80,7 +108,7 @@ def build(folder: Path, model_name: str, count: int) -> dict[str, str]:
     model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
     library.catalog.activate(model.id)
     started = time.perf_counter()
-    for photos, vectors in _synthetic(count, embedder.dim):
+    for photos, vectors in _synthetic(count, embedder.dim, photo):
         library.catalog.store(root.id, photos, model.id, vectors)
     stored = time.perf_counter() - started
     index = VectorIndex.open(library.index_folder(model), dim=model.dim, fingerprint=model.fingerprint)
@@ -145,7 +173,9 @@ def _parts(library: Library, embedder: Embedder, service: SearchService) -> dict
     }
 
 
-def _synthetic(count: int, dim: int) -> Iterator[tuple[list[NewPhoto], np.ndarray]]:
+def _synthetic(
+    count: int, dim: int, photo: Callable[[int], NewPhoto] | None
+) -> Iterator[tuple[list[NewPhoto], np.ndarray]]:
     """Photos of fifteen years in monthly folders, with vectors in 2,000 clusters."""
     numbers = np.random.default_rng(0)
     centres = numbers.standard_normal((2000, dim), dtype=np.float32)
@@ -155,7 +185,8 @@ def _synthetic(count: int, dim: int) -> Iterator[tuple[list[NewPhoto], np.ndarra
             (size, dim), dtype=np.float32
         )
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        yield [_photo(number, numbers) for number in range(start, start + size)], vectors.astype(np.float16)
+        made = [photo(number) if photo else _photo(number, numbers) for number in range(start, start + size)]
+        yield made, vectors.astype(np.float16)
 
 
 def _photo(number: int, numbers: np.random.Generator) -> NewPhoto:
@@ -218,6 +249,11 @@ def _default_model(folder: Path) -> str:
         return Embedder("builtin").name
     except ModelError as error:
         print(f"{error} A random model is searched with instead.", file=sys.stderr)
+    return str(_random_model(folder / "random.safetensors", width=512, layers=12))
+
+
+def _random_model(path: Path, *, width: int, layers: int) -> Path:
+    """A model of 512 dimensions and random weights, whose text tower is so large."""
     from clip_model.checkpoint import save_model
     from clip_model.config import CLIPConfig, TextConfig, VisionConfig
     from clip_model.model import CLIP
@@ -225,11 +261,11 @@ def _default_model(folder: Path) -> str:
     config = CLIPConfig(
         embed_dim=512,
         vision=VisionConfig(image_size=32, layers=1, width=64, patch_size=16, head_width=64),
-        text=TextConfig(width=512, heads=8, layers=12),
+        text=TextConfig(width=width, heads=width // 64, layers=layers),
     )
-    path = folder / "random.safetensors"
-    save_model(CLIP(config), path, {"title": "random weights"})
-    return str(path)
+    if not path.exists():
+        save_model(CLIP(config), path, {"title": "random weights"})
+    return path
 
 
 def _options() -> argparse.Namespace:
@@ -237,6 +273,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--photos", type=int, default=300_000, help="how many rows the library has (%(default)s)")
     parser.add_argument("--queries", type=int, default=200, help="searches for each measure (%(default)s)")
     parser.add_argument("--model", help="name or path of the model (builtin, or a random one where there is none)")
+    parser.add_argument("--filters", nargs="*", metavar="NAME", help="measure each filter, or these, beside none")
+    parser.add_argument("--library", type=Path, help="where --filters keeps its library and model for another run")
     parser.add_argument("--measure", help=argparse.SUPPRESS)  # the library, in the fresh process
     parser.add_argument("--started", type=float, default=0.0, help=argparse.SUPPRESS)
     return parser.parse_args()

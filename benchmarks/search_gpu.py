@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from indexer.vectors.faiss_module import load_faiss
 from indexer.vectors.gpu_mirror import flat_on_gpu, gpu_count, open_mirror
 from indexer.vectors.index import VectorIndex
-from indexer.vectors.rows import load_faiss
 from indexer.vectors.torch_flat import TorchFlat
 
 _K = 20

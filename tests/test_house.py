@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "clip_model.train": "training",
     "clip_model.training": "checkpoint config evaluation model precision preprocessing towers",
     "indexer.catalog": "catalog.filters catalog.migrations catalog.stores catalog.words errors metadata",
+    "indexer.catalog.columns": "catalog catalog.filters catalog.stores catalog.tables catalog.words",
     "indexer.catalog.filters": "catalog catalog.stores catalog.tables catalog.words",
     "indexer.catalog.migrations": "catalog.tables",
     "indexer.catalog.migrations.versions": "catalog.tables",

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search.batching import Batcher
-from indexer.catalog.frame_ids import photo_of
+from indexer.catalog.columns.photo_set import PhotoSet
+from indexer.catalog.frame_ids import PHOTO_BITS, photo_of
 from indexer.vectors.index import VectorIndex
+from indexer.vectors.rows import IdMask
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -24,13 +26,18 @@ class Look:
         index: that is searched.
         vector: (d,) unit length.
         k: how many of the nearest.
-        within: the ids to choose from; None for all.
+        within: the photos to choose from, with their frames; None for all.
     """
 
     index: VectorIndex
     vector: NDArray[np.float32]
     k: int
-    within: NDArray[np.int64] | None = None
+    within: PhotoSet | None = None
+
+    @property
+    def allowed(self) -> IdMask | None:
+        """The ids to choose from; None for all."""
+        return None if self.within is None else IdMask(self.within.marks, PHOTO_BITS)
 
     def shares_with(self, other: "Look") -> bool:
         """Whether one pass can answer both: over the same ids, for about as many of them."""
@@ -38,7 +45,7 @@ class Look:
             return False
         if self.within is None or other.within is None:
             return self.within is other.within
-        return np.array_equal(self.within, other.within)
+        return np.array_equal(self.within.marks, other.within.marks)
 
 
 def nearest_together(looks: Sequence[Look]) -> list[Found]:
@@ -53,7 +60,7 @@ def nearest_together(looks: Sequence[Look]) -> list[Found]:
         same = [at for at in range(place, len(looks)) if found[at] is None and look.shares_with(looks[at])]
         vectors = np.stack([looks[at].vector for at in same])
         most = max(looks[at].k for at in same)
-        for at, (ids, scores) in zip(same, look.index.search(vectors, most, look.within), strict=True):
+        for at, (ids, scores) in zip(same, look.index.search(vectors, most, look.allowed), strict=True):
             found[at] = ids[: looks[at].k], np.clip(scores[: looks[at].k], -1, 1)
     return [one for one in found if one is not None]
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.search.background import Sought
 from app.search.hints import folder_hint
@@ -37,7 +36,9 @@ from app.search.query import (
 from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
-from app.search.words.word_search import with_frames, with_nearest, worded
+from app.search.words.word_search import with_nearest, worded
+from indexer.catalog.columns.photo_filters import PhotoFilters
+from indexer.catalog.columns.photo_set import PhotoSet
 from indexer.catalog.frame_ids import frame_id, photo_of
 from indexer.errors import QueryError
 
@@ -76,6 +77,7 @@ class SearchService:
         self._embedder = QueryEmbedder(embedder_for, decoder)
         self._passes = index_passes()
         self._photos = RecentPhotos(library.catalog)
+        self._filters = PhotoFilters(library.catalog)
         self._background = LibraryBackground(library, embedder_for, names)
 
     def search(self, query: Query) -> SearchResult:
@@ -93,7 +95,7 @@ class SearchService:
         name = query.text or _name(query.image)
         allowed = None
         if query.filter:
-            allowed = self._library.catalog.allowed_ids(model.id, query.filter)
+            allowed = self._filters.allowed(model.id, query.filter)
         if query.unwanted:
             allowed = self._without(query.unwanted, model, allowed)
         if allowed is not None and not (len(allowed) and (query.text.strip() or query.image)):
@@ -124,7 +126,7 @@ class SearchService:
         sought = self._embedder.mean([vector for vector, _ in found])
         own = {photo_id for _, photo_id in found if photo_id is not None}
         own |= {copy.id for photo_id in own for copy in self._library.catalog.copies_of(photo_id)}
-        allowed = self._library.catalog.allowed_ids(model.id, query.filter) if query.filter else None
+        allowed = self._filters.allowed(model.id, query.filter) if query.filter else None
         name = ", ".join(filter(None, map(_name, examples)))
         query = replace(query, text="", terms=())
         return self._answer(name, sought, model, query, started, allowed, leave_out=own)
@@ -152,17 +154,15 @@ class SearchService:
         model: ModelRecord,
         query: Query,
         started: float,
-        allowed: NDArray[np.int64] | None,
+        allowed: PhotoSet | None,
         leave_out: Collection[int] = (),
     ) -> SearchResult:
         """The page of hits that is asked for, among the photos `allowed`, None for all, without some."""
         index = self.live.index(model)
         frames = self.live.frames(index)
-        within = None
         unwanted = np.array(sorted(leave_out), np.int64)
-        if allowed is not None:
-            allowed = np.setdiff1d(allowed, unwanted, assume_unique=True) if len(unwanted) else allowed
-            within = with_frames(allowed, frames)
+        if allowed is not None and len(unwanted):
+            allowed = allowed.without(unwanted)
         held = count_held(index, unwanted)
         own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
@@ -170,11 +170,11 @@ class SearchService:
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
         words = worded(self._library.catalog.words, query, len(index) - len(frames), allowed)
         matches = Matches(
-            lambda k: nearest_but(self._passes, Look(index, sought.vector, k, within), unwanted, own),
+            lambda k: nearest_but(self._passes, Look(index, sought.vector, k, allowed), unwanted, own),
             self._photos,
             calibration,
             query.min_relevance,
-            with_nearest(words, Look(index, sought.vector, 0), frames),
+            with_nearest(words, Look(index, sought.vector, 0)),
         )
         if query.sort == "date":
             found = matches.by_date(self._library.catalog.newest, query.limit, query.offset)
@@ -186,29 +186,25 @@ class SearchService:
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(name, model.name, total, took_ms, hits, found.has_more, hint, count)
 
-    def _without(
-        self, unwanted: Sequence[Term], model: ModelRecord, allowed: NDArray[np.int64] | None
-    ) -> NDArray[np.int64]:
+    def _without(self, unwanted: Sequence[Term], model: ModelRecord, allowed: PhotoSet | None) -> PhotoSet:
         """The photos allowed but for those that match one of the terms; of a video each frame counts."""
         index = self.live.index(model)
         background = self._background.of(model, index)
-        left = np.unique(photo_of(index.ids())) if allowed is None else allowed
+        left = PhotoSet.of(photo_of(index.ids())) if allowed is None else allowed
         for term in unwanted:
             query = Query(terms=(replace(term, weight=1.0),))
             sought = self._embedder.sought(query, model)
             calibration = background.calibration(sought) if background else None
             look = Look(index, sought.vector, 0)
-            left = np.setdiff1d(left, matching(partial(nearest_of, look), calibration))
+            left = left.without(matching(partial(nearest_of, look), calibration))
             words = worded(self._library.catalog.words, query, len(index), left)
-            left = left if words is None else np.setdiff1d(left, words.ids, assume_unique=True)
+            left = left if words is None else left.without(words.ids)
         return left
 
-    def _newest(
-        self, name: str, allowed: NDArray[np.int64] | None, model: str, query: Query, started: float
-    ) -> SearchResult:
+    def _newest(self, name: str, allowed: PhotoSet | None, model: str, query: Query, started: float) -> SearchResult:
         """What the filters alone allow (None: all), the newest first; where that is nothing, why."""
         catalog = self._library.catalog
-        ids = catalog.newest(allowed, limit=query.limit, offset=query.offset)
+        ids = catalog.newest(None if allowed is None else allowed.ids(), limit=query.limit, offset=query.offset)
         total = catalog.counts().photos if allowed is None else len(allowed)
         hits = [Hit(photo, None, moment_s=photo.poster_s) for photo in self._photos(ids)]
         hint = None if total else folder_hint(query.filter.folder, catalog.folders)

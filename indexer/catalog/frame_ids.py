@@ -11,9 +11,10 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-_SHIFT = 40  # photo ids count up from 1, and 2**40 photos fill no disk there is
-_PHOTO = (1 << _SHIFT) - 1
-FIRST_FRAME = 1 << _SHIFT
+PHOTO_BITS = 40
+"""Of an id, which are its photo's: photo ids count up from 1, and 2**40 photos fill no disk there is."""
+_PHOTO = (1 << PHOTO_BITS) - 1
+FIRST_FRAME = 1 << PHOTO_BITS
 """Ids from here on are frames; those below are photos, and videos by their posters."""
 
 
@@ -23,7 +24,7 @@ def frame_id(photo_id: int, number: int) -> int: ...
 def frame_id(photo_id: NDArray[np.int64], number: NDArray[np.int64]) -> NDArray[np.int64]: ...
 def frame_id(photo_id: int | NDArray[np.int64], number: int | NDArray[np.int64]) -> int | NDArray[np.int64]:
     """The id of a frame: `number` counts from 1, and 0 is the poster."""
-    return photo_id + (number << _SHIFT)
+    return photo_id + (number << PHOTO_BITS)
 
 
 @overload
@@ -37,4 +38,4 @@ def photo_of(index_id: int | NDArray[np.int64]) -> int | NDArray[np.int64]:
 
 def number_of(index_id: int) -> int:
     """Which frame of its video it is; 0 for a photo and for a video's poster."""
-    return index_id >> _SHIFT
+    return index_id >> PHOTO_BITS

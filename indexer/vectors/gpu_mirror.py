@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from indexer.vectors.rows import FEW_ROWS, Floats, Found, Half, Ids, IdTable, VectorRows, load_faiss
+from indexer.vectors.faiss_module import load_faiss
+from indexer.vectors.rows import Half, IdTable, VectorRows
+from indexer.vectors.scanning import FEW_ROWS, Floats, Found, Ids
 from indexer.vectors.torch_flat import TorchFlat, driver_present
 
 logger = logging.getLogger(__name__)

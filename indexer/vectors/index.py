@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 
 from indexer.vectors import file as vector_file
 from indexer.vectors.gpu_mirror import GpuMirror, first_line, open_mirror
-from indexer.vectors.rows import Floats, Found, Half, Ids, VectorRows
+from indexer.vectors.rows import Half, IdMask, VectorRows, integers
+from indexer.vectors.scanning import Floats, Found, Ids
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class VectorIndex:
 
     def remove(self, ids: ArrayLike) -> int:
         """Remove ids; one that is not there is passed over. Returns how many were removed."""
-        checked = _integers(ids)
+        checked = integers(ids)
         with self._changing, self._looking:
             removed = self._rows.remove(checked)
             self._follow(lambda copy: copy.remove(checked))
@@ -172,7 +173,7 @@ class VectorIndex:
             self.generation = generation
             self.problem = None
 
-    def search(self, queries: ArrayLike, k: int, allowed: Ids | None = None) -> list[Found]:
+    def search(self, queries: ArrayLike, k: int, allowed: Ids | IdMask | None = None) -> list[Found]:
         """Find the k nearest vectors of each query, exactly, among the allowed ids.
 
         Args:
@@ -190,7 +191,7 @@ class VectorIndex:
         if k < 0:
             raise ValueError(f"k must not be negative, and is {k}")
         with self._looking:
-            within = None if allowed is None else self._rows.rows_within(_integers(allowed))
+            within = None if allowed is None else self._rows.rows_within(allowed)
             found: list[Found] = []
             self._follow(lambda copy: found.extend(copy.search(self._rows, wanted, k, within)))
             return self._rows.search(wanted, k, within) if self._mirror is None else found
@@ -208,7 +209,7 @@ class VectorIndex:
             self._mirror = None
 
     def _checked(self, ids: ArrayLike, vectors: ArrayLike) -> tuple[Ids, Half]:
-        checked = _integers(ids)
+        checked = integers(ids)
         rows = _floats(vectors, "vectors")
         if rows.ndim != 2 or rows.shape != (len(checked), self.dim):
             if rows.size or len(checked):
@@ -234,13 +235,6 @@ class VectorIndex:
         if not np.isfinite(checked).all():
             raise ValueError("queries must be finite, and hold NaN or infinity")
         return np.ascontiguousarray(checked)
-
-
-def _integers(ids: ArrayLike) -> Ids:
-    array = np.asarray(ids)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise ValueError(f"ids must be whole numbers in one row, and are {array.dtype} of shape {array.shape}")
-    return array.astype(np.int64)
 
 
 def _floats(numbers: ArrayLike, name: str) -> Floats:

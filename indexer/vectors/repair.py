@@ -14,7 +14,8 @@ import numpy as np
 
 from indexer.errors import LibraryError
 from indexer.vectors.index import VectorIndex
-from indexer.vectors.rows import Half, Ids
+from indexer.vectors.rows import Half
+from indexer.vectors.scanning import Ids
 
 logger = logging.getLogger(__name__)
 

@@ -5,76 +5,33 @@ It knows no lock, no file and no GPU: index.py owns those. The shapes: n rows, d
 
 from __future__ import annotations
 
-import functools
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from indexer.errors import FaissMissingError, PicsiftError
+from indexer.vectors.faiss_module import load_faiss
+from indexer.vectors.scanning import Floats, Found, Ids, is_few, search_all, search_some
 
-Ids: TypeAlias = NDArray[np.int64]
 Half: TypeAlias = NDArray[np.float16]
-Floats: TypeAlias = NDArray[np.float32]
-Found: TypeAlias = tuple[Ids, Floats]  # of one query: ids and scores, best first, ties by id
-
-_WAITING = "OMP_WAIT_POLICY"
-
-# Up to here a search within a set copies its rows together: 0.03 ms for 300 rows, where a selector takes 0.5 ms
-# to walk past 300,000. At 1 % of 300,000 the selector is the quicker (1.3 ms against 3.2 ms).
-FEW_ROWS = 2048
-_TIE_SLACK = 8
-# Multiply-adds that one thread does in a millisecond or two; for less work no second one is woken.
-_FEW_PRODUCTS = 8_000_000
 
 
-@functools.cache
-def load_faiss() -> Any:
-    """Import FAISS at its first use and not before.
+@dataclass(frozen=True, eq=False)
+class IdMask:
+    """Ids as marks: an id is among them when the number in its low bits is marked.
 
-    Raises:
-        FaissMissingError: if none is installed.
-        PicsiftError: if the one installed cannot be loaded (for instance for want of a CUDA library).
+    Attributes:
+        marks: (m,), of which the last is False and stands for all numbers from there on.
+        low_bits: how many bits of an id are its number.
     """
-    try:
-        # SWIG's types raise DeprecationWarnings from Python 3.12 on.
-        with _patient_threads(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            import faiss
-    except ModuleNotFoundError as error:
-        if error.name == "faiss":
-            raise FaissMissingError from error
-        raise _broken(error) from error
-    except ImportError as error:
-        raise _broken(error) from error
-    return faiss
 
+    marks: NDArray[np.bool_]
+    low_bits: int = 63
 
-@contextmanager
-def _patient_threads() -> Iterator[None]:
-    """Have FAISS's threads sleep between two searches.
-
-    OpenMP reads this once, as it is loaded. By default a thread that is done burns its core for another 10 ms, in case
-    that there is more to do: in a server, whose searches take 1 ms, that core is somebody else's.
-    """
-    if _WAITING in os.environ:
-        yield
-        return
-    os.environ[_WAITING] = "passive"
-    try:
-        yield
-    finally:
-        os.environ.pop(_WAITING, None)
-
-
-def _broken(error: ImportError) -> PicsiftError:
-    return PicsiftError(
-        f"FAISS is installed and cannot be loaded: {error}. Reinstall it: 'picsift[cpu]' or 'picsift[gpu]'."
-    )
+    def among(self, ids: Ids) -> NDArray[np.bool_]:
+        """Return which of these ids are marked."""
+        return np.take(self.marks, ids & ((1 << self.low_bits) - 1), mode="clip")
 
 
 class IdTable:
@@ -159,8 +116,12 @@ class VectorRows:
             self.table.assign(np.delete(self.table.by_row, at))
         return len(at)
 
-    def rows_within(self, allowed: Ids) -> Ids | None:
+    def rows_within(self, allowed: Ids | IdMask) -> Ids | None:
         """Return the ascending rows of the allowed ids, or None where that is every row."""
+        if isinstance(allowed, IdMask):
+            rows = np.flatnonzero(allowed.among(self.table.by_row))
+            return None if len(rows) == len(self) else rows
+        allowed = integers(allowed)
         if len(allowed) * 8 < len(self):
             at = self.table.rows(np.unique(allowed))
             rows = np.sort(at[at >= 0])
@@ -176,17 +137,11 @@ class VectorRows:
             k: how many at most; fewer come back where there are fewer.
             within: ascending rows to look at, None for all.
         """
-        store, places, selector = self._store, self.table.by_row, None
-        if within is not None:
-            if len(within) <= FEW_ROWS:
-                store, places = self._copy_of(within), places[within]
-            else:
-                selector = self._selector(within)
-        total = store.ntotal if selector is None or within is None else len(within)
-        k = min(k, total)
-        if k <= 0 or not len(queries):
-            return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
-        return _search_store(store, places, queries, k, total, selector)
+        if within is None:
+            return search_all(self._store, self.table.by_row, queries, k)
+        if is_few(len(within), len(self)):
+            return search_all(self._copy_of(within), self.table.by_row[within], queries, k)
+        return search_some(self._store, self.table.by_row, queries, k, within)
 
     def _copy_of(self, rows: Ids) -> Any:
         store = self._new_store()
@@ -194,44 +149,10 @@ class VectorRows:
             store.add_sa_codes(self.halves()[rows].view(np.uint8))
         return store
 
-    def _selector(self, rows: Ids) -> Any:
-        faiss = load_faiss()
-        mask = np.zeros(len(self), np.bool_)
-        mask[rows] = True
-        bitmap = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-        return faiss.SearchParameters(sel=bitmap)
 
-
-def _search_store(store: Any, places: Ids, queries: Floats, k: int, total: int, selector: Any) -> list[Found]:
-    fetch = min(total, k + _TIE_SLACK)
-    found = []
-    with _threads_for(len(queries) * total * store.d):
-        scores, rows = store.search(queries, fetch, params=selector)
-        for query in range(len(queries)):
-            got, at, width = scores[query], rows[query], fetch
-            while width < total and got[-1] == got[k - 1]:  # a tie runs on past the fetched: the lowest ids may too
-                width = min(total, width * 4)
-                wider, wider_rows = store.search(queries[query : query + 1], width, params=selector)
-                got, at = wider[0], wider_rows[0]
-            found.append(best(places[at], got, k))
-    return found
-
-
-@contextmanager
-def _threads_for(products: int) -> Iterator[None]:
-    """Within it FAISS uses one thread for few multiply-adds, else as many as it does anyway."""
-    faiss, few = load_faiss(), products <= _FEW_PRODUCTS
-    usual = faiss.omp_get_max_threads()  # of the thread that calls
-    if few:
-        faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        if few:
-            faiss.omp_set_num_threads(usual)
-
-
-def best(ids: Ids, scores: Floats, k: int) -> Found:
-    """Order by score, then by id, and cut at k."""
-    order = np.lexsort((ids, -scores))[:k]
-    return ids[order], scores[order]
+def integers(ids: ArrayLike) -> Ids:
+    """Return ids as they are kept; raises ValueError where they are none."""
+    array = np.asarray(ids)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ValueError(f"ids must be whole numbers in one row, and are {array.dtype} of shape {array.shape}")
+    return array.astype(np.int64)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from indexer.vectors.rows import Floats, Half, Ids
+from indexer.vectors.rows import Half
+from indexer.vectors.scanning import Floats, Ids
 
 # What shows that a GPU may be there, before torch is imported for it, which takes a second: the driver's own files.
 _SIGNS = ("/dev/nvidiactl", "/dev/dxg", "/proc/driver/nvidia/version")

@@ -10,13 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.search.index_pass import Look, nearest_of
 from app.search.ranking import Nearest
 from app.search.words.hybrid import Worded
 from app.search.words.query_words import subtracted, wanted
-from indexer.catalog.frame_ids import photo_of
+from indexer.catalog.columns.photo_set import PhotoSet
 
 if TYPE_CHECKING:
     from app.search.query import Query
@@ -26,14 +25,14 @@ FEW = 50  # photos that words always tell apart
 SHARE = 2  # words that more than one in so many photos carries tell nothing: BM25 gives those no weight either
 
 
-def worded(words: WordCatalog, query: Query, photos: int, allowed: NDArray[np.int64] | None = None) -> Worded | None:
+def worded(words: WordCatalog, query: Query, photos: int, allowed: PhotoSet | None = None) -> Worded | None:
     """The photos that carry all words of a query, a name that all the library has aside; None where there is none.
 
     Args:
         words: the catalog's.
         query: what is looked for.
         photos: how many the library has.
-        allowed: by the filters, sorted (n,); None: all.
+        allowed: by the filters; None: all.
     """
     phrases = wanted(query)
     if not phrases:
@@ -42,17 +41,10 @@ def worded(words: WordCatalog, query: Query, photos: int, allowed: NDArray[np.in
     for others in subtracted(query) if len(found) else ():
         found = np.setdiff1d(found, words.photos_saying(others, photos)[0], assume_unique=True)
     if allowed is not None:
-        found = np.intersect1d(found, allowed, assume_unique=True)
+        found = allowed.among(found)
     return Worded(found, np.isin(found, own, assume_unique=True)) if len(found) else None
 
 
-def with_nearest(found: Worded | None, look: Look, frames: NDArray[np.int64]) -> tuple[Worded, Nearest] | None:
-    """The photos that words found, and the nearest of them; `frames` (f,) are the ids of all videos' frames."""
-    if found is None:
-        return None
-    return found, partial(nearest_of, replace(look, within=with_frames(found.ids, frames)))
-
-
-def with_frames(photos: NDArray[np.int64], frames: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ids (n,) of photos, and of those frames (f,) that are theirs."""
-    return np.concatenate([photos, frames[np.isin(photo_of(frames), photos)]]) if len(frames) else photos
+def with_nearest(found: Worded | None, look: Look) -> tuple[Worded, Nearest] | None:
+    """The photos that words found, and the nearest of them."""
+    return None if found is None else (found, partial(nearest_of, replace(look, within=PhotoSet.of(found.ids))))

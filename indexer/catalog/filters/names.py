@@ -13,16 +13,24 @@ def matches(name: str, wanted: str) -> bool:
 
     Upper and lower case, and the two ways to write an accent, are the same.
     """
-    return _pattern(wanted).search(_same(name)) is not None
+    return pattern(wanted).search(same(name)) is not None
 
 
 @lru_cache(maxsize=8)
-def _pattern(wanted: str) -> re.Pattern[str]:
-    text = _same(wanted)
-    if not set(text) & {"*", "?"}:
+def pattern(wanted: str) -> re.Pattern[str]:
+    """What is to be found in a name in the form in which names are compared."""
+    text = same(wanted)
+    if not is_pattern(text):
         return re.compile(re.escape(text))
-    return re.compile(fnmatch.translate(text.replace("[", "[[]")))  # which never goes back over what it has matched
+    whole = fnmatch.translate(text.replace("[", "[[]"))  # which never goes back over what it has matched
+    return re.compile(rf"\A{whole}")
 
 
-def _same(text: str) -> str:
+def same(text: str) -> str:
+    """A name in the form in which names are compared."""
     return unicodedata.normalize("NFC", text).casefold()
+
+
+def is_pattern(wanted: str) -> bool:
+    """Whether it is a pattern of whole names rather than a part of them."""
+    return bool(set(wanted) & {"*", "?"})

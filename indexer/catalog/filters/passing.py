@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, and_, extract, func, literal, or_, select
 
 from indexer.catalog.database import IN_LIMIT, fetch_ids, in_chunks
-from indexer.catalog.filters import folder_filter, place_filter, tag_filter
+from indexer.catalog.filters import circles, folder_filter, place_filter, tag_filter
 from indexer.catalog.filters.names import matches
 from indexer.catalog.filters.words import says
 from indexer.catalog.photo_filter import Bounds, Near, PhotoFilter
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     Ids = NDArray[np.int64]
 
-EARTH_KM = 6371.0088  # mean radius
 FAVOURITE = 5  # stars
 IN_ONE = 200  # names of cameras that one statement asks for: SQLite takes no deeper expressions than 1,000
 _Condition = ColumnElement[bool]
@@ -121,14 +120,15 @@ def _combinations(narrow: Sequence[Sequence[_Condition]]) -> Iterator[tuple[_Con
 
 def _taken(wanted: PhotoFilter) -> Iterator[_Condition]:
     if wanted.after is not None:
-        yield PhotoRow.taken_at >= _wall_clock(wanted.after)
+        yield PhotoRow.taken_at >= wall_clock(wanted.after)
     if wanted.before is not None:
-        yield PhotoRow.taken_at < _wall_clock(wanted.before)
+        yield PhotoRow.taken_at < wall_clock(wanted.before)
     if wanted.month is not None:
         yield extract("month", PhotoRow.taken_at) == wanted.month
 
 
-def _wall_clock(moment: datetime) -> datetime:
+def wall_clock(moment: datetime) -> datetime:
+    """Give a moment of a camera's clock; raises ValueError where it has a zone, which such a clock has not."""
     if moment.tzinfo is not None:
         raise ValueError(f"a photo's date is its camera's wall clock, without a zone, and {moment!r} has one")
     return moment
@@ -217,20 +217,12 @@ def _named(connection: Connection, wanted: str) -> Ids:
 
 
 def _near(connection: Connection, circle: Near) -> Ids:
-    """By the haversine formula, on a sphere (Sinnott 1984, Sky and Telescope 68:159)."""
     there = PhotoRow.latitude.is_not(None) & PhotoRow.longitude.is_not(None)
-    margin = np.degrees(circle.km / EARTH_KM)
-    band = (PhotoRow.latitude >= circle.latitude - margin) & (PhotoRow.latitude <= circle.latitude + margin)
-    query = select(PhotoRow.id, PhotoRow.latitude, PhotoRow.longitude).where(there, band)
-    rows = connection.execute(query).all()
-    if not rows:
-        return np.empty(0, dtype=np.int64)
+    query = select(PhotoRow.id, PhotoRow.latitude, PhotoRow.longitude).where(there)
+    rows = connection.execute(query.where(PhotoRow.latitude.between(*circles.band(circle)))).all()
     ids = np.array([row[0] for row in rows], dtype=np.int64)
-    latitude, longitude = np.radians(np.array([row[1:] for row in rows], dtype=np.float64)).T
-    at, along = np.radians((circle.latitude, circle.longitude))
-    chord = np.sin((latitude - at) / 2) ** 2 + np.cos(latitude) * np.cos(at) * np.sin((longitude - along) / 2) ** 2
-    km = 2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(chord, 0, 1)))
-    return np.sort(ids[km <= circle.km])
+    positions = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 2)
+    return np.sort(ids[circles.within(positions[:, 0], positions[:, 1], circle)])
 
 
 def _one_each(connection: Connection, passing: Ids) -> Ids:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from indexer.catalog.filters.words import folded
 from indexer.catalog.tag_records import TagPath
@@ -17,6 +18,7 @@ def matching(wanted: TagPath, tags: Mapping[int, TagPath]) -> list[int]:
     return [number for number, path in tags.items() if names and _contains([_name(name) for name in path], names)]
 
 
+@lru_cache(maxsize=8192)
 def _name(name: str) -> tuple[str, ...]:
     return folded(name) or (name,)  # of signs alone: taken as it is
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 Words = tuple[str, ...]
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
@@ -25,3 +27,28 @@ def says(name: str, wanted: str) -> bool:
     """Whether the wanted words stand together in a name; signs alone must be there as they are."""
     part = folded(wanted)
     return contains(folded(name), part) if part else bool(wanted.strip()) and wanted.strip() in name
+
+
+class SaidNames:
+    """Names, made ready to be asked many times which of them say something."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Take names in an order of their own."""
+        self.names = list(names)
+        self._words = [folded(name) for name in self.names]
+        self._with: defaultdict[str, list[int]] = defaultdict(list)
+        for place, words in enumerate(self._words):
+            for word in set(words):
+                self._with[word].append(place)
+
+    def __len__(self) -> int:
+        """How many names there are."""
+        return len(self.names)
+
+    def saying(self, wanted: str) -> Sequence[int]:
+        """Give the places of the names for which `says` holds."""
+        part = folded(wanted)
+        if not part:
+            return [place for place, name in enumerate(self.names) if says(name, wanted)]
+        near = self._with.get(part[0], [])
+        return near if len(part) == 1 else [place for place in near if contains(self._words[place], part)]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from app.search.index_pass import Look, nearest_together
+from indexer.catalog.columns.photo_set import PhotoSet
 from indexer.vectors.index import VectorIndex
 
 DIM = 16
@@ -40,8 +41,8 @@ def index(tmp_path, numbers):
 
 
 def test_queries_over_the_same_photos_share_a_pass(index, numbers):
-    even, odd = np.arange(0, 500, 2), np.arange(1, 500, 2)
-    withins = [None, even, None, odd, even.copy(), None]
+    even, again, odd = (PhotoSet.of(np.arange(first, 500, 2)) for first in (0, 0, 1))
+    withins = [None, even, None, odd, again, None]
     looks = [Look(index, vector, 37, within) for vector, within in zip(unit(numbers, 6), withins, strict=True)]
     nearest_together(looks)
     assert sorted(index.passes) == [1, 2, 3]
@@ -50,11 +51,14 @@ def test_queries_over_the_same_photos_share_a_pass(index, numbers):
 def test_what_is_shared_is_what_each_would_have_got_alone(index, numbers):
     vectors = unit(numbers, 8)
     vectors[3] = index.index.vector(100)  # into the tie
-    withins = [None, np.arange(0, 500, 3), None, None, np.arange(90, 150), np.array([7]), None, np.array([], np.int64)]
+    chosen = [np.arange(0, 500, 3), np.arange(90, 150), np.array([7]), np.array([], np.int64)]
+    third, tied, single, nothing = map(PhotoSet.of, chosen)
+    withins = [None, third, None, None, tied, single, None, nothing]
     sizes = [37, 33, 60, 40, 37, 37, 500, 37]
     looks = [Look(index, *one) for one in zip(vectors, sizes, withins, strict=True)]
     for look, (ids, scores) in zip(looks, nearest_together(looks), strict=True):
-        alone_ids, alone_scores = index.index.search(look.vector[None], look.k, look.within)[0]
+        within = None if look.within is None else look.within.ids()
+        alone_ids, alone_scores = index.index.search(look.vector[None], look.k, within)[0]
         assert np.array_equal(ids, alone_ids)
         assert np.array_equal(scores, np.clip(alone_scores, -1, 1))
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.vectors import gpu_mirror
-from indexer.vectors import rows as vector_rows
+from indexer.vectors.faiss_module import load_faiss
 from indexer.vectors.index import VectorIndex
 from indexer.vectors.torch_flat import TorchFlat
 from tests.fuzzing import examples
@@ -507,7 +507,7 @@ def test_a_faiss_that_cannot_be_loaded_is_not_called_missing(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from indexer.errors import FaissMissingError, PicsiftError\n"
-        "from indexer.vectors.rows import load_faiss\n"
+        "from indexer.vectors.faiss_module import load_faiss\n"
         "try: load_faiss()\n"
         "except PicsiftError as error: print(type(error).__name__, error)\n"
     )
@@ -547,7 +547,7 @@ def test_a_real_gpu_gives_what_the_cpu_gives(tmp_path, monkeypatch, way):
 
 
 def test_load_faiss_gives_one_module():
-    assert vector_rows.load_faiss() is faiss
+    assert load_faiss() is faiss
 
 
 def test_the_gpus_index_keeps_what_it_needs_alive(monkeypatch):

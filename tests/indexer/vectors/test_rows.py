@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from indexer.vectors import rows as vector_rows
+from indexer.vectors import scanning
 from tests.indexer.unit_vectors import unit
 
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -24,8 +25,8 @@ def in_a_new_process(code, **environment):
 def test_few_rows_wake_no_thread_and_many_do():
     code = (
         "import os, numpy as np\n"
-        "from indexer.vectors import rows\n"
-        "rows.load_faiss().omp_set_num_threads(4)\n"
+        "from indexer.vectors import faiss_module, rows\n"
+        "faiss_module.load_faiss().omp_set_num_threads(4)\n"
         "def threads_after(count):\n"
         "    store = rows.VectorRows(512)\n"
         "    store.put(np.arange(count), np.zeros((count, 512), np.float16))\n"
@@ -40,7 +41,7 @@ def test_few_rows_wake_no_thread_and_many_do():
 def test_faiss_is_told_to_sleep_between_searches_and_nothing_else_is():
     code = (
         "import os\n"
-        "from indexer.vectors.rows import load_faiss\n"
+        "from indexer.vectors.faiss_module import load_faiss\n"
         "load_faiss()\n"
         "print(os.environ.get('OMP_WAIT_POLICY'))\n"
     )
@@ -57,7 +58,7 @@ def test_the_answer_is_the_same_with_one_thread_and_with_all(monkeypatch):
     rows.put(np.arange(3000), unit(3000, dim=512).astype(np.float16))
     query = unit(4, dim=512, seed=1)
     alone = rows.search(query, 20)
-    monkeypatch.setattr(vector_rows, "_FEW_PRODUCTS", 0)
+    monkeypatch.setattr(scanning, "_FEW_PRODUCTS", 0)
     for one, other in zip(alone, rows.search(query, 20), strict=True):
         assert np.array_equal(one[0], other[0])
         assert np.array_equal(one[1], other[1])

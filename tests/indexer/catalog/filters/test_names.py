@@ -14,6 +14,7 @@ from indexer.catalog.filters.names import matches
         ("*.jpg", "IMG_1234.jpg.xmp", False),
         ("IMG_????.*", "IMG_1234.JPG", True),
         ("IMG_???.*", "IMG_1234.JPG", False),
+        ("IMG_*", "old IMG_1234.JPG", False),
         ("[1]", "dog[1].jpg", True),
         ("[12]*", "1.jpg", False),
         ("[12]*", "[12] dog.jpg", True),

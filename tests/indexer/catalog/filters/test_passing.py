@@ -14,6 +14,7 @@ from sqlalchemy import event
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import open_database
 from indexer.catalog.filters import passing
+from indexer.catalog.filters.circles import EARTH_KM
 from indexer.catalog.photo_filter import HAS, Bounds, Near, PhotoFilter
 from indexer.catalog.tag_records import Decision
 from indexer.metadata.photo_metadata import Keyword, PhotoMetadata
@@ -139,7 +140,7 @@ def distance(photo, circle):
             (math.radians(circle.latitude), math.radians(circle.longitude)),
         )
     )
-    return passing.EARTH_KM * math.atan2(float(np.linalg.norm(np.cross(one, other))), float(one @ other))
+    return EARTH_KM * math.atan2(float(np.linalg.norm(np.cross(one, other))), float(one @ other))
 
 
 SINGLE = [

@@ -1,0 +1,1 @@
+"""What filters ask of photos, as arrays that follow the catalog: for a server that is asked again and again."""

@@ -203,9 +203,11 @@ def test_seconds_are_only_named_after_they_have_passed(tmp_path, monkeypatch):
 
 
 def make_version(library: Path, version: str, written_by: str | None) -> None:
-    with writing(open_database(library)) as connection:
+    engine = open_database(library)
+    with writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
         connection.execute(text("UPDATE settings SET value = :v"), {"v": written_by or ""})
+    engine.dispose()  # the last connection to go writes into the file what stands in the log
 
 
 def test_a_newer_library_is_refused_with_both_versions_and_left_alone(tmp_path):

@@ -91,9 +91,10 @@ def searches(service: SearchService, rounds: int) -> dict[str, str]:
     }
     rows: dict[str, str] = {}
     with_words = search_service.worded
+    held = service.live.photos(service.live.index(service.live.model()))
     for name, words in asked.items():
         query = Query(text=words)
-        found = with_words(service._library.catalog.words, query, 10**9)
+        found = with_words(service._library.catalog.words, query, held)
 
         def search(worded: Callable[..., object], query: Query = query) -> None:
             search_service.worded = worded  # type: ignore[assignment]

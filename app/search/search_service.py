@@ -36,7 +36,7 @@ from app.search.query import (
 from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
-from app.search.words.word_search import with_nearest, worded
+from app.search.words.word_search import saying, with_nearest, worded
 from indexer.catalog.columns.photo_filters import PhotoFilters
 from indexer.catalog.columns.photo_set import PhotoSet
 from indexer.catalog.frame_ids import frame_id, photo_of
@@ -168,7 +168,7 @@ class SearchService:
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
         calibration = background.calibration(sought) if background else None
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
-        words = worded(self._library.catalog.words, query, len(index) - len(frames), allowed)
+        words = worded(self._library.catalog.words, query, self.live.photos(index) if allowed is None else allowed)
         matches = Matches(
             lambda k: nearest_but(self._passes, Look(index, sought.vector, k, allowed), unwanted, own),
             self._photos,
@@ -190,15 +190,14 @@ class SearchService:
         """The photos allowed but for those that match one of the terms; of a video each frame counts."""
         index = self.live.index(model)
         background = self._background.of(model, index)
-        left = PhotoSet.of(photo_of(index.ids())) if allowed is None else allowed
+        left = self.live.photos(index) if allowed is None else allowed
         for term in unwanted:
             query = Query(terms=(replace(term, weight=1.0),))
             sought = self._embedder.sought(query, model)
             calibration = background.calibration(sought) if background else None
             look = Look(index, sought.vector, 0)
             left = left.without(matching(partial(nearest_of, look), calibration))
-            words = worded(self._library.catalog.words, query, len(index), left)
-            left = left if words is None else left.without(words.ids)
+            left = left.without(saying(self._library.catalog.words, query))
         return left
 
     def _newest(self, name: str, allowed: PhotoSet | None, model: str, query: Query, started: float) -> SearchResult:

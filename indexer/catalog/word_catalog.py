@@ -23,11 +23,11 @@ class WordCatalog:
         """Work on an open database."""
         self._engine = engine
 
-    def photos_saying(self, phrases: Sequence[Phrase], most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def photos_saying(self, phrases: Sequence[Phrase]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give the photos (n,) whose words have each of these phrases, and those (m,) of which names are not needed.
 
         Titles, descriptions, keywords and accepted tags are a photo's own words; names are those of its file and
-        folders. Both are sorted, and both empty where there are more than `most`.
+        folders. Both are sorted; photos that failed, or are not embedded yet, are among them.
         """
         with reading(self._engine) as connection:
-            return word_index.saying_all(connection, phrases, most)
+            return word_index.saying_all(connection, phrases)

@@ -1,4 +1,4 @@
-"""The photos whose words a query names: asked of the catalog, and passed over where they say nothing.
+"""The photos whose words a query names: asked of the catalog, and passed over where names say nothing.
 
 It ranks none; `hybrid.py` does.
 """
@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.search.index_pass import Look, nearest_of
 from app.search.ranking import Nearest
@@ -22,27 +23,36 @@ if TYPE_CHECKING:
     from indexer.catalog.word_catalog import WordCatalog
 
 FEW = 50  # photos that words always tell apart
-SHARE = 2  # words that more than one in so many photos carries tell nothing: BM25 gives those no weight either
+SHARE = 2  # names that more than one in so many photos carries tell nothing: BM25 gives those no weight either
+
+Ids = NDArray[np.int64]
 
 
-def worded(words: WordCatalog, query: Query, photos: int, allowed: PhotoSet | None = None) -> Worded | None:
-    """The photos that carry all words of a query, a name that all the library has aside; None where there is none.
+def worded(words: WordCatalog, query: Query, allowed: PhotoSet) -> Worded | None:
+    """The photos that carry all words of a query, names that most photos have aside; None where there is none.
 
     Args:
         words: the catalog's.
         query: what is looked for.
-        photos: how many the library has.
-        allowed: by the filters; None: all.
+        allowed: the photos of the index that the filters allow.
     """
     phrases = wanted(query)
     if not phrases:
         return None
-    found, own = words.photos_saying(phrases, max(FEW, photos // SHARE))
+    found, own = words.photos_saying(phrases)
+    found = allowed.among(found)
     for others in subtracted(query) if len(found) else ():
-        found = np.setdiff1d(found, words.photos_saying(others, photos)[0], assume_unique=True)
-    if allowed is not None:
-        found = allowed.among(found)
-    return Worded(found, np.isin(found, own, assume_unique=True)) if len(found) else None
+        found = np.setdiff1d(found, words.photos_saying(others)[0], assume_unique=True)
+    said = np.isin(found, own, assume_unique=True)
+    if len(found) - np.count_nonzero(said) > max(FEW, len(allowed) // SHARE):
+        found, said = found[said], said[said]
+    return Worded(found, said) if len(found) else None
+
+
+def saying(words: WordCatalog, query: Query) -> Ids:
+    """All photos (n,) that carry all words of a query, however many they are."""
+    phrases = wanted(query)
+    return words.photos_saying(phrases)[0] if phrases else np.empty(0, dtype=np.int64)
 
 
 def with_nearest(found: Worded | None, look: Look) -> tuple[Worded, Nearest] | None:

@@ -75,26 +75,22 @@ def saying(connection: Connection, text: str) -> Ids:
     return _matching(connection, [phrase], begins=begins) if phrase else np.empty(0, dtype=np.int64)
 
 
-def saying_all(connection: Connection, phrases: Sequence[Phrase], most: int) -> tuple[Ids, Ids]:
+def saying_all(connection: Connection, phrases: Sequence[Phrase]) -> tuple[Ids, Ids]:
     """Give the photos whose words have each of these phrases, and those of them whose own words have: (n,), (m,).
 
-    Both are sorted. Where there are more than `most`, both are empty.
+    Both are sorted.
     """
-    found = _matching(connection, phrases, most=most + 1)
-    if not len(found) or len(found) > most:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    return found, _matching(connection, phrases, within="own : ")
+    found = _matching(connection, phrases)
+    return found, _matching(connection, phrases, within="own : ") if len(found) else found
 
 
-def _matching(
-    connection: Connection, phrases: Sequence[Phrase], *, begins: bool = False, within: str = "", most: int = -1
-) -> Ids:
+def _matching(connection: Connection, phrases: Sequence[Phrase], *, begins: bool = False, within: str = "") -> Ids:
     """FTS5 takes as many steps as a phrase is long, at each place where it may begin: a long one is read to its end."""
     short = [phrase[:LONGEST] for phrase in phrases]
     wanted = f"{within}({expression(short, begins=begins and len(phrases[-1]) <= LONGEST)})"
     # As one text: a row for each of many ids takes ten times as long.
-    query = "SELECT group_concat(id) FROM (SELECT rowid AS id FROM photo_words WHERE photo_words MATCH ? LIMIT ?)"
-    numbers = connection.exec_driver_sql(query, (wanted, most)).scalar()
+    query = "SELECT group_concat(id) FROM (SELECT rowid AS id FROM photo_words WHERE photo_words MATCH ?)"
+    numbers = connection.exec_driver_sql(query, (wanted,)).scalar()
     found = np.sort(np.fromstring(numbers or "", dtype=np.int64, sep=","))
     rest = [f" {' '.join(phrase)}{'' if begins else ' '}" for phrase in phrases if len(phrase) > LONGEST]
     return _with_all(connection, found, rest, "own" if within else "own, named") if rest else found

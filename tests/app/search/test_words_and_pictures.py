@@ -9,6 +9,7 @@ from app.search.language.parsing import parse
 from app.search.query import Query
 from app.search.words import word_search
 from app.tag_path import parse_path
+from indexer.catalog.records import FailedPhoto, Move
 from indexer.catalog.tag_records import Decision, Edit
 from indexer.errors import QueryError
 from tests.app.colours import NAMES, World, names
@@ -83,14 +84,40 @@ def test_common_words_and_folders_called_like_them_bring_nothing_in(search):
     assert found(search, "a").matches == 0
 
 
-def test_what_most_of_the_library_says_tells_nothing(search, monkeypatch):
-    for name in EVERY[:4]:
-        title(search, name, "holidays")
-    assert found(search, "holidays").matches == 4, "few photos are always told apart"
+def test_names_that_most_of_the_library_has_tell_nothing(search, monkeypatch):
+    assert found(search, "png").matches == 3, "few photos are always told apart"
     monkeypatch.setattr(word_search, "FEW", 2)
-    assert found(search, "holidays").matches == 0
-    assert found(search, "holidays three").matches == 1
-    assert found(search, "text:holidays").total == 4
+    assert found(search, "png").matches == 3, "half of the library at most"
+    assert found(search, "png folder:a").matches == 0, "half of what the filters allow"
+    title(search, "four.jpg", "Not a png")
+    assert names(found(search, "png folder:a").hits) == ["four.jpg"], "own words count"
+    assert names(found(search, "png three folder:a").hits) == ["three.png"]
+    assert found(search, 'wien folder:"Trip to Wien"').matches == 1
+    monkeypatch.setattr(word_search, "FEW", 0)
+    assert found(search, 'wien folder:"Trip to Wien"').matches == 0
+    assert found(search, "text:png folder:a").total == 4
+
+
+def test_a_photos_own_words_count_however_many_carry_them(search, monkeypatch):
+    monkeypatch.setattr(word_search, "FEW", 2)
+    for name in EVERY:
+        title(search, name, "holidays")
+    assert found(search, "holidays").matches == 5
+    assert names(found(search, "NOT holidays").hits) == ["six.jpg"]
+    title(search, "six.jpg", "blue holidays")
+    assert names(found(search, "blue - holidays", min_relevance=1).hits) == []
+    monkeypatch.setattr(word_search, "FEW", 0)
+    assert found(search, "NOT png folder:a").total == 2, "names too are left out however many have them"
+
+
+def test_photos_that_are_not_in_the_index_do_not_count_as_carriers(search, monkeypatch):
+    monkeypatch.setattr(word_search, "FEW", 0)
+    catalog = search._library.catalog
+    failed = [FailedPhoto(f"zebra/{at}.png", 1, 1, "broken") for at in range(9)]
+    catalog.fail(catalog.roots()[0].id, failed)
+    catalog.move([Move(id_of(search, "two.png"), catalog.roots()[0].id, "zebra/two.png", 1, 1)])
+    assert names(found(search, "zebra").hits) == ["two.png"]
+    assert found(search, "NOT zebra").total == 5
 
 
 def test_words_hold_within_filters_and_text_is_one(search):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from indexer.catalog.database import reading
-from indexer.catalog.words import word_index
+from indexer.catalog.database import reading, writing
+from indexer.catalog.words import settling, word_index
+from indexer.errors import LibraryError, WordIndexError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +16,44 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from indexer.catalog.words.tokens import Phrase
+
+
+_T = TypeVar("_T")
+_mending = threading.Lock()
+
+
+def with_sound_words(engine: Engine, ask: Callable[[], _T]) -> _T:
+    """Ask what needs the index of words; where that is damaged it is made anew first.
+
+    Raises:
+        WordIndexError: it cannot be made anew, since the library cannot be written or SQLite has no FTS5.
+    """
+    try:
+        return ask()
+    except WordIndexError:
+        pass
+    with _mending:
+        try:
+            return ask()  # another thread was faster
+        except WordIndexError as error:
+            _make_anew(engine, error)
+        return ask()
+
+
+def _make_anew(engine: Engine, cause: WordIndexError) -> None:
+    with reading(engine) as connection:
+        able = settling.has_fts5(connection)
+    if not able:
+        raise WordIndexError(
+            "photos cannot be found by their words here: the SQLite of this Python is built without FTS5."
+        ) from cause
+    try:
+        with writing(engine) as connection:
+            settling.make_anew(connection, cause)
+    except WordIndexError:
+        raise
+    except LibraryError as error:
+        raise WordIndexError(f"{cause} It cannot be made anew: {error}") from error
 
 
 class WordCatalog:
@@ -29,5 +69,9 @@ class WordCatalog:
         Titles, descriptions, keywords and accepted tags are a photo's own words; names are those of its file and
         folders. Both are sorted; photos that failed, or are not embedded yet, are among them.
         """
-        with reading(self._engine) as connection:
-            return word_index.saying_all(connection, phrases)
+
+        def ask() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+            with reading(self._engine) as connection:
+                return word_index.saying_all(connection, phrases)
+
+        return with_sound_words(self._engine, ask)

@@ -13,7 +13,7 @@ from indexer.catalog.tables.photo_tables import Base, RowId
 
 
 class WordsDueRow(Base):
-    """A photo whose words have to be indexed anew, or taken out; there is none between two transactions."""
+    """A photo whose words have to be indexed anew, or taken out: between two transactions only where very many are."""
 
     __tablename__ = "words_due"
 
@@ -32,6 +32,11 @@ def _trigger(name: str, when: str, photos: str) -> str:
 
 def _changed(*columns: str) -> str:
     return " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in columns)
+
+
+def _last(row: str) -> str:
+    """The name of a root's folder, which is all that is indexed of its path; where / parts nothing, the whole path."""
+    return f"substr({row}.path, length(rtrim({row}.path, replace({row}.path, '/', ''))) + 1)"
 
 
 _WORDS = "('title', 'description')"
@@ -54,7 +59,7 @@ TRIGGERS = (
         _of("NEW", "id"),
     ),
     _trigger("folder_moved", f"UPDATE OF root_id, path ON folders WHEN {_changed('root_id', 'path')}", _OF_FOLDER),
-    _trigger("root_renamed", f"UPDATE OF path ON roots WHEN {_changed('path')}", _OF_ROOT),
+    _trigger("root_renamed", f"UPDATE OF path ON roots WHEN {_last('OLD')} IS NOT {_last('NEW')}", _OF_ROOT),
     _trigger("keyword_new", "INSERT ON keywords", _of("NEW")),
     _trigger("keyword_changed", "UPDATE ON keywords", _of("NEW")),
     _trigger("keyword_moved", "UPDATE OF photo_id ON keywords", _of("OLD")),

@@ -1,6 +1,7 @@
 """The index of the words that photos carry, and the triggers that keep it; all photos' words are due.
 
-They are indexed at the end of the transaction that upgrades (`indexer.catalog.words.word_index`).
+They are indexed after it, in short transactions (`indexer.catalog.words.settling`). Where SQLite has no FTS5 the index
+is left out, and made by the first picsift whose SQLite has it.
 """
 
 import sqlalchemy as sa
@@ -21,6 +22,10 @@ def _if(*columns: str) -> str:
     return " OR ".join(f"OLD.{column} IS NOT NEW.{column}" for column in columns)
 
 
+def _last(row: str) -> str:
+    return f"substr({row}.path, length(rtrim({row}.path, replace({row}.path, '/', ''))) + 1)"
+
+
 _TRIGGERS = {
     "photo_new": ("INSERT ON photos", "NEW.id WHERE NEW.id"),
     "photo_gone": ("DELETE ON photos", "OLD.id WHERE OLD.id"),
@@ -30,7 +35,7 @@ _TRIGGERS = {
         "NEW.id WHERE NEW.id",
     ),
     "folder_moved": (f"UPDATE OF root_id, path ON folders WHEN {_if('root_id', 'path')}", _OF_FOLDER),
-    "root_renamed": (f"UPDATE OF path ON roots WHEN {_if('path')}", _OF_ROOT),
+    "root_renamed": (f"UPDATE OF path ON roots WHEN {_last('OLD')} IS NOT {_last('NEW')}", _OF_ROOT),
     "keyword_new": ("INSERT ON keywords", _NEW),
     "keyword_changed": ("UPDATE ON keywords", _NEW),
     "keyword_moved": ("UPDATE OF photo_id ON keywords", _OLD),
@@ -55,7 +60,8 @@ _TRIGGERS = {
 def upgrade() -> None:
     """Add them."""
     op.create_table("words_due", sa.Column("photo_id", sa.Integer(), primary_key=True, autoincrement=False))
-    op.execute("CREATE VIRTUAL TABLE photo_words USING fts5(own, named, tokenize = 'ascii')")
+    if op.get_bind().exec_driver_sql("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").scalar():
+        op.execute("CREATE VIRTUAL TABLE photo_words USING fts5(own, named, tokenize = 'ascii')")
     for name, (when, photos) in _TRIGGERS.items():
         op.execute(f"CREATE TRIGGER words_{name} AFTER {when} BEGIN {_NOTES.format(photos)}; END")
     op.execute("INSERT INTO words_due SELECT id FROM photos")
@@ -65,5 +71,5 @@ def downgrade() -> None:
     """Drop them; nothing is lost that is not in other tables."""
     for name in _TRIGGERS:
         op.execute(f"DROP TRIGGER words_{name}")
-    op.drop_table("photo_words")
+    op.execute("DROP TABLE IF EXISTS photo_words")
     op.drop_table("words_due")

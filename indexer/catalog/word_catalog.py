@@ -6,7 +6,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from indexer.catalog.database import reading, writing
+from sqlalchemy import select
+
+from indexer.catalog.database import in_chunks, reading, writing
+from indexer.catalog.tables.photo_tables import PhotoRow
 from indexer.catalog.words import settling, word_index
 from indexer.errors import LibraryError, WordIndexError
 
@@ -75,3 +78,12 @@ class WordCatalog:
                 return word_index.saying_all(connection, phrases)
 
         return with_sound_words(self._engine, ask)
+
+    def file_names(self, photo_ids: Sequence[int]) -> dict[int, str]:
+        """Give the names of photos' files, without their folders."""
+        found: dict[int, str] = {}
+        with reading(self._engine) as connection:
+            for chunk in in_chunks(photo_ids):
+                rows = connection.execute(select(PhotoRow.id, PhotoRow.name).where(PhotoRow.id.in_(chunk)))
+                found |= {row[0]: row[1] for row in rows}
+        return found

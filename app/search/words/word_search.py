@@ -9,16 +9,17 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.search.index_pass import Look, nearest_of
-from app.search.ranking import Nearest
-from app.search.words.hybrid import Worded
-from app.search.words.query_words import subtracted, wanted
+from app.search.words.hybrid import Within, Worded
+from app.search.words.query_words import COMMON, subtracted, wanted
 from indexer.catalog.columns.photo_set import PhotoSet
+from indexer.catalog.words.tokens import tokens
 from indexer.errors import WordIndexError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from indexer.catalog.words.tokens import Phrase
 
 FEW = 50  # photos that words always tell apart
+MOST_NAMES = 4_096  # files' names that are looked at: what more photos share is a folder's
 SHARE = 2  # names that more than one in so many photos carries tell nothing: BM25 gives those no weight either
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ def worded(words: WordCatalog, query: Query, allowed: PhotoSet) -> Worded | None
     for others in subtracted(query) if len(found) else ():
         found = np.setdiff1d(found, _said(words, others)[0], assume_unique=True)
     said = np.isin(found, own, assume_unique=True)
+    said[~said] = _are_called(words, found[~said], phrases)
     if len(found) - np.count_nonzero(said) > max(FEW, len(allowed) // SHARE):
         found, said = found[said], said[said]
     return Worded(found, said) if len(found) else None
@@ -69,6 +72,20 @@ def _said(words: WordCatalog, phrases: Sequence[Phrase]) -> tuple[Ids, Ids]:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
 
 
-def with_nearest(found: Worded | None, look: Look) -> tuple[Worded, Nearest] | None:
-    """The photos that words found, and the nearest of them."""
-    return None if found is None else (found, partial(nearest_of, replace(look, within=PhotoSet.of(found.ids))))
+def _are_called(words: WordCatalog, ids: Ids, phrases: Sequence[Phrase]) -> NDArray[np.bool_]:
+    """Which photos' (n,) files have a name of just these words, in any order and with any common ones; of many none."""
+    looked_for = frozenset(word for phrase in phrases for word in phrase)
+    names = words.file_names(ids.tolist()) if len(ids) <= MOST_NAMES else {}
+
+    def is_so_called(photo_id: int) -> bool:
+        name = PurePath(names.get(photo_id, ""))
+        return any(frozenset(tokens(part)) - COMMON == looked_for - COMMON for part in (name.stem, name.name))
+
+    return np.array([is_so_called(photo_id) for photo_id in ids.tolist()], dtype=np.bool_)
+
+
+def with_nearest(found: Worded | None, look: Look) -> tuple[Worded, Within] | None:
+    """The photos that words found, and the nearest of some of them."""
+    if found is None:
+        return None
+    return found, lambda ids: partial(nearest_of, replace(look, within=PhotoSet.of(ids)))

@@ -71,6 +71,38 @@ def test_both_find_what_they_find(search):
     assert [len(found(search, "green", limit=1, offset=at).hits) for at in (0, 1, 2)] == [1, 1, 0]
 
 
+def test_a_folders_name_brings_no_photo_before_those_that_look_like_it(search):
+    catalog = search._library.catalog
+    root = catalog.roots()[0].id
+    catalog.move([Move(id_of(search, name), root, f"green/{name}", 1, 1) for name in ("one.png", "three.png")])
+    answer = found(search, "green")
+    assert [(hit.photo.path.name, hit.found_by) for hit in answer.hits] == [
+        ("two.png", ("picture",)),
+        *[(name, ("words",)) for name in names(answer.hits)[1:]],
+    ]
+    assert (set(names(answer.hits)), answer.matches) == ({"one.png", "two.png", "three.png"}, 3)
+    assert names(found(search, "green", min_relevance=0).hits)[:3] == names(answer.hits)
+    more = answer.hits[0].relevance - 0.001
+    assert more > 0.5
+    assert names(found(search, "green", min_relevance=more).hits) == ["two.png"]
+    assert names(found(search, "green", min_relevance=0.5, sort="date").hits) != ["two.png"]
+    assert names(found(search, "green", min_relevance=more, sort="date").hits) == ["two.png"]
+    catalog.move([Move(id_of(search, "four.jpg"), root, "thompson springs/four.jpg", 1, 1)])
+    assert names(found(search, "thompson springs").hits) == ["four.jpg"], "what nothing looks like is found by its name"
+
+
+@pytest.mark.parametrize("typed", ["green", "GREEN", "the green", "green.png", "a picture of green"])
+def test_a_file_of_just_that_name_is_found_as_by_its_own_words(search, typed):
+    catalog = search._library.catalog
+    catalog.move([Move(id_of(search, "one.png"), catalog.roots()[0].id, "b/green.png", 1, 1)])
+    catalog.move([Move(id_of(search, "four.jpg"), catalog.roots()[0].id, "b/green 2.png", 1, 1)])
+    answer = found(search, typed)
+    assert answer.hits[0].photo.path.name == "green.png"
+    assert found(search, typed, min_relevance=1).hits[0].photo.path.name == "green.png"
+    assert "green 2.png" not in names(found(search, typed, min_relevance=0.6).hits)
+    assert found(search, "green 2").hits[0].photo.path.name == "green 2.png"
+
+
 def test_where_no_words_say_it_the_answer_is_that_of_pictures(search, monkeypatch):
     answers = [found(search, "blue", min_relevance=least) for least in (0, 0.5)]
     monkeypatch.setattr("app.search.search_service.worded", lambda *_: None)

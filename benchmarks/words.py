@@ -88,6 +88,9 @@ def searches(service: SearchService, rounds: int) -> dict[str, str]:
         "few carry": "word7 word11",
         "one word": "word7",
         "event": "event3",
+        "many carry": "word9",
+        "a third carries": "title",
+        "every name": "img",
     }
     rows: dict[str, str] = {}
     with_words = search_service.worded

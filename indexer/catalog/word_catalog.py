@@ -6,10 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import select
-
-from indexer.catalog.database import in_chunks, reading, writing
-from indexer.catalog.tables.photo_tables import PhotoRow
+from indexer.catalog.database import reading, writing
+from indexer.catalog.stores import photo_queries
 from indexer.catalog.words import settling, word_index
 from indexer.errors import LibraryError, WordIndexError
 
@@ -81,9 +79,5 @@ class WordCatalog:
 
     def file_names(self, photo_ids: Sequence[int]) -> dict[int, str]:
         """Give the names of photos' files, without their folders."""
-        found: dict[int, str] = {}
         with reading(self._engine) as connection:
-            for chunk in in_chunks(photo_ids):
-                rows = connection.execute(select(PhotoRow.id, PhotoRow.name).where(PhotoRow.id.in_(chunk)))
-                found |= {row[0]: row[1] for row in rows}
-        return found
+            return photo_queries.file_names(connection, photo_ids)

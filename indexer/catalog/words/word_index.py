@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.catalog.database import in_chunks
+from indexer.catalog.words.documents import documents
 from indexer.catalog.words.settling import of_words
 from indexer.catalog.words.tokens import Phrase, expression, tokens
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     Ids = NDArray[np.int64]
 
+MOST_DUE = 1_000  # photos that are due whose rows a search reads; of more it takes what the index says
 LONGEST = 32  # words of a phrase that FTS5 is asked for
 
 _BEGINS = re.compile(r"\w\*\s*$")
@@ -55,7 +57,25 @@ def _matching(connection: Connection, phrases: Sequence[Phrase], *, begins: bool
         numbers = connection.exec_driver_sql(query, (wanted,)).scalar()
     found = np.sort(np.fromstring(numbers or "", dtype=np.int64, sep=","))
     rest = [f" {' '.join(phrase)}{'' if begins else ' '}" for phrase in phrases if len(phrase) > LONGEST]
-    return _with_all(connection, found, rest, "own" if within else "own, named") if rest else found
+    found = _with_all(connection, found, rest, "own" if within else "own, named") if rest else found
+    return _with_due(connection, found, phrases, begins=begins, own=bool(within))
+
+
+def _with_due(connection: Connection, found: Ids, phrases: Sequence[Phrase], *, begins: bool, own: bool) -> Ids:
+    """The photos found, those that are due as their rows say it now: an older picsift, or a kill, left them."""
+    query = f"SELECT photo_id FROM words_due ORDER BY photo_id LIMIT {MOST_DUE}"
+    due = [number for (number,) in connection.exec_driver_sql(query)]
+    if not due:
+        return found
+    parts = [f" {' '.join(phrase)} " for phrase in phrases]
+    if begins:
+        parts[-1] = parts[-1].rstrip()
+    now = [
+        number
+        for number, words in documents(connection, due).items()
+        if all(any(part in f" {one} " for one in words[: 1 if own else 2]) for part in parts)
+    ]
+    return np.union1d(np.setdiff1d(found, due), np.array(now, dtype=np.int64))
 
 
 def _with_all(connection: Connection, ids: Ids, parts: Sequence[str], columns: str) -> Ids:

@@ -3,7 +3,8 @@
 PicsiftError
 ├── LibraryError            the library folder cannot be used: permission, full disk, not a library
 │   ├── NewerLibraryError   written by a newer picsift than this one
-│   └── LibraryLockedError  another process is writing to it
+│   ├── LibraryLockedError  another process is writing to it
+│   └── WordIndexError      the index of words is damaged, or this SQLite has none; all else is well
 ├── RootError               a folder that was asked for cannot be indexed
 ├── ModelError              an unknown model, or one that cannot be loaded
 │   └── OtherModelError     the library's model, or what lies in its file, is another one than before
@@ -38,6 +39,10 @@ class NewerLibraryError(LibraryError):
 
 class LibraryLockedError(LibraryError):
     """Another process writes to the library."""
+
+
+class WordIndexError(LibraryError):
+    """Photos cannot be found by their words: the index is damaged, or this SQLite cannot have one."""
 
 
 def is_shortage(error: BaseException | None) -> bool:

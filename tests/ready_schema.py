@@ -32,7 +32,8 @@ class ReadySchema:
                 connection.exec_driver_sql(statement, rows)
 
     def _write_down(self, connection):
-        made = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+        made = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT IN "
+        made += f"({_SHADOWS}) ORDER BY rowid"
         self._statements = [sql for (sql,) in connection.exec_driver_sql(made)]
         for table in _tables(connection):
             rows = [tuple(row) for row in connection.exec_driver_sql(f'SELECT * FROM "{table}"')]
@@ -41,6 +42,11 @@ class ReadySchema:
                 self._rows.append((f'INSERT INTO "{table}" VALUES ({marks})', rows))
 
 
+# Made by a virtual table for itself, when it is made.
+_SHADOWS = "SELECT name FROM pragma_table_list WHERE type = 'shadow'"
+
+
 def _tables(connection):
-    named = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    named = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN "
+    named += f"({_SHADOWS})"
     return [name for (name,) in connection.exec_driver_sql(named)]

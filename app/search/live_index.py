@@ -10,7 +10,8 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.frame_ids import FIRST_FRAME
+from indexer.catalog.columns.photo_set import PhotoSet
+from indexer.catalog.frame_ids import FIRST_FRAME, photo_of
 from indexer.catalog.records import ModelRecord
 from indexer.errors import PicsiftError
 from indexer.library import Library
@@ -35,7 +36,7 @@ class LiveIndex:
         self._fingerprint: str | None = None
         self._in_step: object = None  # the catalog's version when the index was
         self._index: VectorIndex | None = None
-        self._frames: tuple[VectorIndex, int, NDArray[np.int64]] | None = None
+        self._held: tuple[VectorIndex, int, NDArray[np.int64], PhotoSet] | None = None
 
     def model(self) -> ModelRecord:
         """The model whose vectors answer.
@@ -92,11 +93,19 @@ class LiveIndex:
 
     def frames(self, index: VectorIndex) -> NDArray[np.int64]:
         """The ids of the videos' frames in that index, posters aside: (f,), ascending."""
-        known = self._frames
+        return self._held_by(index)[2]
+
+    def photos(self, index: VectorIndex) -> PhotoSet:
+        """The photos in that index."""
+        return self._held_by(index)[3]
+
+    def _held_by(self, index: VectorIndex) -> tuple[VectorIndex, int, NDArray[np.int64], PhotoSet]:
+        known = self._held
         if known is None or known[0] is not index or known[1] != index.generation:
             generation, ids = index.generation, index.ids()
-            known = self._frames = (index, generation, ids[np.searchsorted(ids, FIRST_FRAME) :])
-        return known[2]
+            frames = ids[np.searchsorted(ids, FIRST_FRAME) :]
+            known = self._held = (index, generation, frames, PhotoSet.of(photo_of(ids)))
+        return known
 
     def _open(self, model: ModelRecord) -> VectorIndex:
         return VectorIndex.open(

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search.background import Calibration
-from app.search.ranking import Hit, Nearest, one_each, page
-from indexer.catalog.frame_ids import number_of, photo_of
+from app.search.ranking import FoundBy, Hit, Nearest, one_each, page
+from app.search.words.hybrid import Bounds, Fused, Within, Worded
+from indexer.catalog.frame_ids import frame_id, number_of, photo_of
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import QueryError
 
@@ -41,6 +42,7 @@ class Matches:
         photos: Callable[[list[int]], Sequence[PhotoRecord]],
         calibration: Calibration | None,
         least: float,
+        among: tuple[Worded, Within] | None = None,
     ) -> None:
         """Look at nothing yet.
 
@@ -49,31 +51,49 @@ class Matches:
             photos: ids -> what the catalog knows of them.
             calibration: how the query's cosines are read; None where relevance is unknown.
             least: relevance of a match, 0 to 1.
+            among: the photos that words found, and the nearest of some of them. They are matches however relevant, but
+                for those that names alone found, where more is asked for than that a photo looks like it.
         """
         nearest = _remembered(nearest)
         self._all = nearest
         self._photos = photos
         self._calibration = calibration
         self._is_cut = calibration is not None and least > 0
-        self._nearest = _above(nearest, calibration.least_cosine(least)) if calibration and least > 0 else nearest
+        self._least_cosine = calibration.least_cosine(least) if calibration and least > 0 else -2.0
+        self._cut = _above(nearest, self._least_cosine) if self._is_cut else nearest
+        bounds = None
+        if calibration:
+            self._likely = max(self._least_cosine, calibration.least_cosine(LOOKS_LIKE))
+            bounds = Bounds(calibration.least_cosine(LOOKS_LIKE), self._least_cosine if least > LOOKS_LIKE else -2.0)
+        self._fused = Fused(*among, nearest, self._cut, bounds) if among else None
 
     def by_score(self, limit: int, offset: int) -> Matching:
         """The most relevant first."""
-        hits, has_more = page(self._nearest, self._photos, limit=limit, offset=offset)
+        hits, has_more = page(self._fused or self._cut, self._photos, limit=limit, offset=offset)
+        if self._fused is not None:
+            cosines = self._fused.cosines_of([frame_id(hit.photo.id, hit.frame) for hit in hits])
+            hits = [replace(hit, score=cosine) for hit, cosine in zip(hits, cosines, strict=True)]
         count = None
         if self._is_cut:
-            count = offset + len(hits) if hits and not has_more else len(_all_of(self._nearest)[0])
-        return Matching([self._judged(hit) for hit in hits], has_more, count)
+            count = offset + len(hits) if hits and not has_more else len(self._listed(_all_of(self._cut)[0]))
+        return Matching(self._judged(hits), has_more, count)
 
     def by_date(self, newest: Newest, limit: int, offset: int) -> Matching:
         """The newest first, of all matches."""
-        ids, scores = _all_of(self._nearest)
-        found = zip(ids.tolist(), scores.tolist(), strict=True)
-        best = {photo_of(one): (score, number_of(one)) for one, score in found}
-        shown = newest(np.sort(np.array(list(best), dtype=np.int64)), limit=limit, offset=offset)
-        hits = [Hit(photo, best[photo.id][0], frame=best[photo.id][1]) for photo in self._photos(shown)]
-        count = len(best) if self._is_cut else None
-        return Matching([self._judged(hit) for hit in hits], offset + len(shown) < len(best), count)
+        ids, scores = _all_of(self._cut)
+        listed = self._listed(ids)
+        shown = newest(listed, limit=limit, offset=offset)
+        best = _by_photo(ids, scores)
+        if self._fused is not None:
+            best |= _by_photo(*self._fused.best_of([photo_id for photo_id in shown if photo_id not in best]))
+        photos = [photo for photo in self._photos(shown) if photo.id in best]
+        hits = [Hit(photo, best[photo.id][0], frame=best[photo.id][1]) for photo in photos]
+        count = min(len(listed), MOST_MATCHES) if self._is_cut else None
+        return Matching(self._judged(hits), offset + len(shown) < len(listed), count)
+
+    def _listed(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The photos (n,) that are listed, sorted, when these (m,) index ids are those of all that are near enough."""
+        return np.sort(photo_of(ids)) if self._fused is None else self._fused.listed(photo_of(ids))
 
     def why_none(self) -> str | None:
         """What is said where there is no match; None where that has another reason than relevance."""
@@ -86,10 +106,18 @@ class Matches:
         what = "nothing here looks like that" if best < LOOKS_LIKE else "no photo fits so well"
         return f"{what}: the nearest has a relevance of {best:.2f}."
 
-    def _judged(self, hit: Hit) -> Hit:
-        if self._calibration is None or hit.score is None:
-            return hit
-        return replace(hit, relevance=round(self._calibration.relevance(hit.score), 4))
+    def _judged(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits with their relevance, and what found them: a picture beside words where it looks like it."""
+        judged = []
+        for hit in hits:
+            cosine = hit.score or 0.0
+            relevance = None if self._calibration is None else round(self._calibration.relevance(cosine), 4)
+            found_by: tuple[FoundBy, ...] = ("picture",)
+            if self._fused is not None and self._fused.said(hit.photo.id):
+                looks_like = self._calibration is not None and np.float32(cosine) >= np.float32(self._likely)
+                found_by = ("words", "picture") if looks_like else ("words",)
+            judged.append(replace(hit, relevance=relevance, found_by=found_by))
+        return judged
 
 
 def matching(nearest: Nearest, calibration: Calibration | None) -> NDArray[np.int64]:
@@ -104,6 +132,12 @@ def matching(nearest: Nearest, calibration: Calibration | None) -> NDArray[np.in
         )
     ids = _all_of(_above(nearest, calibration.least_cosine(LOOKS_LIKE)), bounded=False)[0]
     return np.unique(photo_of(ids))
+
+
+def _by_photo(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> dict[int, tuple[float, int]]:
+    """The score and the frame's number of each photo."""
+    found = zip(ids.tolist(), scores.tolist(), strict=True)
+    return {photo_of(one): (score, number_of(one)) for one, score in found}
 
 
 def _remembered(nearest: Nearest) -> Nearest:

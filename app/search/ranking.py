@@ -5,6 +5,7 @@ It is handed the index's candidates and a way to look photos up; it opens neithe
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from indexer.catalog.frame_ids import number_of, photo_of
 from indexer.catalog.records import PhotoRecord
 
+FoundBy = Literal["words", "picture"]
 Nearest = Callable[[int], tuple[NDArray[np.int64], NDArray[np.float32]]]
 """k -> the ids and scores of the k nearest in the index, best first; fewer when there are no more."""
 
@@ -26,6 +28,7 @@ class Hit:
         relevance: calibrated, 0 to 1; None where no calibration exists.
         frame: the number of a video's best frame; 0 for its poster, and for a photo.
         moment_s: when that frame is shown, in seconds from the start; None for a photo.
+        found_by: "words" that it carries, its "picture", or both; nothing where nothing was looked for.
     """
 
     photo: PhotoRecord
@@ -33,6 +36,7 @@ class Hit:
     relevance: float | None = None
     frame: int = 0
     moment_s: float | None = None
+    found_by: tuple[FoundBy, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from app.search.query import (
 from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
+from app.search.words.word_search import saying, with_nearest, worded
 from indexer.catalog.columns.photo_filters import PhotoFilters
 from indexer.catalog.columns.photo_set import PhotoSet
 from indexer.catalog.frame_ids import frame_id, photo_of
@@ -79,7 +80,7 @@ class SearchService:
         self._background = LibraryBackground(library, embedder_for, names)
 
     def search(self, query: Query) -> SearchResult:
-        """The photos nearest to the words, the picture, or both; of filters alone, the newest that they allow.
+        """The photos that carry the words or look like words and picture; of filters alone, the newest they allow.
 
         Raises:
             QueryError: nothing to look for, a text or page out of bounds, or a picture that cannot be read.
@@ -125,6 +126,7 @@ class SearchService:
         own |= {copy.id for photo_id in own for copy in self._library.catalog.copies_of(photo_id)}
         allowed = self._filters.allowed(model.id, query.filter) if query.filter else None
         name = ", ".join(filter(None, map(_name, examples)))
+        query = replace(query, text="", terms=())
         return self._answer(name, sought, model, query, started, allowed, leave_out=own)
 
     def cut(self, file: Path, region: Region) -> Cut:
@@ -164,11 +166,13 @@ class SearchService:
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
         calibration = background.calibration(sought) if background else None
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
+        words = worded(self._library.catalog.words, query, self.live.photos(index) if allowed is None else allowed)
         matches = Matches(
             lambda k: nearest_but(self._passes, Look(index, sought.vector, k, allowed), unwanted, own),
             self._photos,
             calibration,
             query.min_relevance,
+            with_nearest(words, Look(index, sought.vector, 0)),
         )
         if query.sort == "date":
             found = matches.by_date(self._library.catalog.newest, query.limit, query.offset)
@@ -184,12 +188,14 @@ class SearchService:
         """The photos allowed but for those that match one of the terms; of a video each frame counts."""
         index = self.live.index(model)
         background = self._background.of(model, index)
-        left = PhotoSet.of(photo_of(index.ids())) if allowed is None else allowed
+        left = self.live.photos(index) if allowed is None else allowed
         for term in unwanted:
-            sought = self._embedder.sought(Query(terms=(replace(term, weight=1.0),)), model)
+            query = Query(terms=(replace(term, weight=1.0),))
+            sought = self._embedder.sought(query, model)
             calibration = background.calibration(sought) if background else None
             look = Look(index, sought.vector, 0)
             left = left.without(matching(partial(nearest_of, look), calibration))
+            left = left.without(saying(self._library.catalog.words, query))
         return left
 
     def _newest(self, name: str, allowed: PhotoSet | None, model: str, query: Query, started: float) -> SearchResult:

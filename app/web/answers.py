@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from app.names import shown_path
+from app.search.ranking import FoundBy
 from app.search.search_service import Hit, SearchResult
 from app.status import Status
 from app.status import document as status_document
@@ -37,6 +38,9 @@ class HitAnswer(BaseModel):
     relevance: float | None = Field(
         description="How much better it fits than unrelated photos do, 0 to 1; null where that is not known."
     )
+    found_by: list[FoundBy] = Field(
+        description="What found it: words that it carries, its picture, or both; none where nothing was looked for."
+    )
     taken_at: LocalTime | None = Field(description="Local time where it was taken, without a zone.")
     width: int | None
     height: int | None
@@ -55,6 +59,7 @@ class HitAnswer(BaseModel):
             path=str(photo.path),
             score=None if hit.score is None else round(hit.score, 6),
             relevance=hit.relevance,
+            found_by=list(hit.found_by),
             taken_at=photo.taken_at,
             width=photo.width,
             height=photo.height,

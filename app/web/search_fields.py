@@ -48,6 +48,10 @@ class ListingFields(BaseModel):
     type: Text = Field(description="photo, video, raw, or a format such as jpeg.")
     tag: Texts = Field(description="Tags, all of which a photo has.")
     keyword: Texts = Field(description="Words of keywords in the photo's files, all of which it has.")
+    text: Texts = Field(
+        description="Words that stand together in title, description, keywords, accepted tags, or names of file and "
+        "folders, such as Anna's wedding; the last may end with *."
+    )
     rating: Text = Field(description="Stars, such as 4, 3..5 or >=4.")
     width: Text = Field(description="Pixels, such as >=3000.")
     height: Text = Field(description="Pixels, such as >=3000.")

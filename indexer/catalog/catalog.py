@@ -25,6 +25,7 @@ from indexer.catalog.stores import (
     root_store,
 )
 from indexer.catalog.stores.root_joining import Reaches, everywhere
+from indexer.catalog.word_catalog import with_sound_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -226,7 +227,7 @@ class Catalog(ModelCatalog):
 
     def allowed_ids(self, model_id: int, wanted: PhotoFilter) -> NDArray[np.int64]:
         """Give the ids (n,) of the photos that a model has embedded and that pass the filter, sorted."""
-        return self._read(passing.allowed_ids, model_id, wanted)
+        return with_sound_words(self.engine, lambda: self._read(passing.allowed_ids, model_id, wanted))
 
     def newest(self, ids: NDArray[np.int64] | None, *, limit: int, offset: int = 0) -> list[int]:
         """Give some of these ids (n,), or of all photos, of the newest first and of those without a date last."""

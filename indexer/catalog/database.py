@@ -5,27 +5,27 @@ The only module that knows it is an SQLite file. What is in the tables is the st
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from sqlalchemy import URL, NullPool, String, cast, create_engine, event, func, select, text
-from sqlalchemy.exc import DBAPIError
 
 from indexer.catalog import database_trouble
 from indexer.catalog.database_trouble import explained, explained_files, patiently
+from indexer.catalog.written_by import newer_message, own_version
 from indexer.errors import LibraryError, NewerLibraryError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine, Select
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """The schema that this code reads and writes: the number of the last file in `migrations/versions`."""
 
 FILE_NAME = "catalog.db"
@@ -64,10 +64,11 @@ def open_database(library: Path) -> Engine:
         with explained(file):
             found = patiently(file, lambda: _found_version(engine))
         if found > SCHEMA_VERSION:
-            raise NewerLibraryError(_newer_message(engine, library, found))
+            raise NewerLibraryError(newer_message(engine, library, found, SCHEMA_VERSION))
         if found < SCHEMA_VERSION:
             _migrate(file, library)
             engine.dispose()  # a connection from before the upgrade has an old idea of the file
+        _settle_what_others_left(engine)
     except BaseException:
         engine.dispose()
         raise
@@ -85,7 +86,7 @@ def check_schema(engine: Engine) -> None:
     with explained(file):
         found = patiently(file, lambda: _found_version(engine))
     if found > SCHEMA_VERSION:
-        raise NewerLibraryError(_newer_message(engine, file.parent, found))
+        raise NewerLibraryError(newer_message(engine, file.parent, found, SCHEMA_VERSION))
     if found < SCHEMA_VERSION:
         raise LibraryError(
             f"{file} is of an older picsift (schema {found}) than it was a moment ago: start this again."
@@ -101,9 +102,48 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that writes: committed at the end, undone by any exception. Raises LibraryError."""
+    """One transaction that writes: committed at the end, undone by any exception. Raises LibraryError.
+
+    The words of photos that it changed are indexed by then; those of very many in further transactions behind it.
+    """
+    more = False
+    with _transaction(engine) as connection:
+        yield connection
+        if _has_due(connection):
+            from indexer.catalog.words.settling import settle
+
+            more = settle(connection)
+    if more:
+        settle_words(engine)
+
+
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
     with explained(file_of(engine)), engine.execution_options(**{_WRITES: True}).begin() as connection:
         yield connection
+
+
+def settle_words(engine: Engine) -> None:
+    """Index the words of all photos that are due, as far as the library can be written now."""
+    from indexer.catalog.words.settling import settle_rest
+
+    settle_rest(partial(_transaction, engine))
+
+
+def _settle_what_others_left(engine: Engine) -> None:
+    """Index the words that a kill left due, or an older picsift that was running during the upgrade."""
+    from indexer.catalog.words.settling import is_due
+
+    with reading(engine) as connection:
+        due = is_due(connection)
+    if due:
+        settle_words(engine)
+
+
+def _has_due(connection: Connection) -> bool:
+    """Whether words have to be indexed; schemas before 9 have no index."""
+    has_index = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'words_due'").scalar()
+    return bool(has_index and connection.exec_driver_sql("SELECT 1 FROM words_due LIMIT 1").scalar())
 
 
 def file_of(engine: Engine) -> Path:
@@ -201,25 +241,3 @@ def _write_ahead(engine: Engine) -> None:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         driver.execute("PRAGMA journal_mode = WAL")
-
-
-def _newer_message(engine: Engine, library: Path, found: int) -> str:
-    try:
-        with engine.connect() as connection:
-            row = connection.exec_driver_sql("SELECT value FROM settings WHERE key = 'written_by'").scalar()
-    except DBAPIError:
-        row = None
-    writer = f"picsift {row}" if row else "a newer picsift"
-    return (
-        f"the library at {library} was written by {writer} (schema {found}), "
-        f"and this is {own_version()} (schema {SCHEMA_VERSION}).\n"
-        "Upgrade picsift, or name another library with --library."
-    )
-
-
-def own_version() -> str:
-    """The version of the picsift that runs."""
-    try:
-        return importlib.metadata.version("picsift")
-    except importlib.metadata.PackageNotFoundError:
-        return "an uninstalled picsift"

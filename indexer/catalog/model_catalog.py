@@ -12,6 +12,7 @@ from indexer.catalog.database import file_of, reading, writing
 from indexer.catalog.export_catalog import ExportCatalog
 from indexer.catalog.stores import embedding_store, failure_store, frame_store, setting_store
 from indexer.catalog.tag_catalog import TagCatalog
+from indexer.catalog.word_catalog import WordCatalog
 from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class ModelCatalog:
         self.version = DataVersion(engine)
         self.tags = TagCatalog(engine)
         self.exports = ExportCatalog(engine)
+        self.words = WordCatalog(engine)
         self._told = set[int]()  # photos with damaged vectors that could not be dropped
 
     def close(self) -> None:

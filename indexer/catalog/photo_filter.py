@@ -55,6 +55,8 @@ class PhotoFilter:
         tags: each the names of a tag as they follow each other in its path; a photo has all of them, or what lies
             under them, suggested or accepted.
         keywords: each words that stand together in one of the keywords in a photo's files; a photo has all of them.
+        texts: each words that stand together in a photo's title, description, keywords or accepted tags, or in the
+            names of its file and folders; the last word may end with * and goes on then. All of them hold.
         rating: stars, -1 for a rejected photo; a photo without a rating does not pass.
         width: of the upright picture, in pixels.
         height: of the upright picture, in pixels.
@@ -78,6 +80,7 @@ class PhotoFilter:
     name: str | None = None
     kind: str | None = None
     keywords: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     rating: Bounds | None = None
     width: Bounds | None = None
     height: Bounds | None = None

@@ -54,6 +54,7 @@ def _hit(hit: Hit) -> Document:
         "path": str(photo.path),
         "score": None if hit.score is None else round(hit.score, 6),
         "relevance": hit.relevance,
+        "found_by": list(hit.found_by),
         "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
         "width": photo.width,
         "height": photo.height,

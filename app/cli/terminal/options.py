@@ -82,6 +82,10 @@ TagOption = Annotated[list[str] | None, _filter_option("tag", "TAG", "Only photo
 KeywordOption = Annotated[
     list[str] | None, _filter_option("keyword", "WORDS", "Only photos whose files carry this keyword.")
 ]
+TextOption = Annotated[
+    list[str] | None,
+    _filter_option("text", "WORDS", "Only photos with these words in title, description, keywords, tags or names."),
+]
 RatingOption = Annotated[str | None, _filter_option("rating", "STARS", "Only photos of 4, 3..5 or '>=4' stars.")]
 WidthOption = Annotated[str | None, _filter_option("width", "PIXELS", "Only pictures so wide, such as '>=3000'.")]
 HeightOption = Annotated[str | None, _filter_option("height", "PIXELS", "Only pictures so high, such as '>=3000'.")]
@@ -129,6 +133,7 @@ class Filters:
     type: TypeOption = None
     tag: TagOption = None
     keyword: KeywordOption = None
+    text: TextOption = None
     rating: RatingOption = None
     width: WidthOption = None
     height: HeightOption = None

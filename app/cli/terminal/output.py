@@ -103,7 +103,7 @@ def _write_table(result: SearchResult, first_rank: int) -> None:
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{'#':>4}  {'score':>6}  {'match':>5}  {'taken':<16}  path", style="bold")
+    console.print(f"{'#':>4}  {'score':>6}  {'match':>5}  {'by':<7}  {'taken':<16}  path", style="bold")
     for rank, hit in enumerate(result.hits, first_rank):
         taken = day_in_figures(hit.photo.taken_at, hit.photo.taken_precision) if hit.photo.taken_at else "–"
         path = printable(hit.photo.path)
@@ -111,7 +111,8 @@ def _write_table(result: SearchResult, first_rank: int) -> None:
         away = ("", "") if hit.photo.missing_since is None else ("  (not reachable)", "yellow")
         score = "–" if hit.score is None else f"{hit.score:.3f}"
         match = "–" if hit.relevance is None else f"{hit.relevance:.0%}"
-        fits = f"  {score:>6}  {match:>5}  {taken:<16}  {path}{moment}"
+        by = "both" if len(hit.found_by) > 1 else "".join(hit.found_by) or "–"
+        fits = f"  {score:>6}  {match:>5}  {by:<7}  {taken:<16}  {path}{moment}"
         console.print(Text.assemble((f"{rank:>4}", "dim"), fits, away))
     more = "; --offset shows more" if result.has_more else ""
     among = (

@@ -112,4 +112,10 @@ def possible(wanted: PhotoFilter) -> PhotoFilter:
 def _within(wanted: PhotoFilter) -> int:
     """How many looks into the catalog a filter takes: one for itself, and those of the filters in it."""
     groups = [*wanted.either, wanted.without]
-    return 1 + len(wanted.tags) + len(wanted.keywords) + sum(_within(one) for group in groups for one in group)
+    return (
+        1
+        + len(wanted.tags)
+        + len(wanted.keywords)
+        + len(wanted.texts)
+        + sum(_within(one) for group in groups for one in group)
+    )

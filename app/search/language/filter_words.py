@@ -47,10 +47,11 @@ _EXAMPLES = {
     "name": "name:IMG_1234 or name:*.heic",
     "type": "type:video, type:raw or type:jpeg",
     "keyword": 'keyword:dune or keyword:"red rock"',
+    "text": 'text:wedding, text:"Anna\'s wedding" or text:wed*',
     "has": f"has:gps; it knows {', '.join(HAS)}",
     "is": f"is:favourite; it knows {', '.join(dict.fromkeys(_IS))}",
 }
-MANY = ("tag", "keyword", "has", "is")
+MANY = ("tag", "keyword", "text", "has", "is")
 """Filters that may stand several times in a query: all of them hold."""
 
 
@@ -224,6 +225,7 @@ _READ: dict[str, Callable[[str], dict[str, Any]]] = {
     "type": lambda value: _one_of("type", value, {name: {"kind": kind} for name, kind in _KINDS.items()}),
     "tag": _tag,
     "keyword": lambda value: {"keywords": (value.strip(),)},
+    "text": lambda value: {"texts": (value.strip(),)},
     "rating": lambda value: {"rating": _bounds("rating", value, "rating:4, rating:3..5 or rating:>=4")},
     "width": lambda value: {"width": _bounds("width", value, "width:4000, width:>=3000 or width:1000..2000")},
     "height": lambda value: {"height": _bounds("height", value, "height:4000, height:>=3000 or height:1000..2000")},

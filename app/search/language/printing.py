@@ -20,7 +20,7 @@ from indexer.errors import QueryError
 T = TypeVar("T")
 
 _PLAIN = ("folder", "place", "camera", "lens", "name", "kind", "orientation", "month")
-_NAMES = {"kind": "type", "tags": "tag", "keywords": "keyword", "copies": "duplicate"}
+_NAMES = {"kind": "type", "tags": "tag", "keywords": "keyword", "texts": "text", "copies": "duplicate"}
 
 
 def written(query: Query) -> str:

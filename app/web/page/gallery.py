@@ -129,6 +129,10 @@ def _score(hit: Hit) -> str:
     else:
         title = f"How well the photo fits; from 50% on it counts as a match. Score {hit.score:.2f}"
         shown = f"{100 * hit.relevance:.0f}%"
+    if "words" in hit.found_by:
+        carried = "It carries the words: in title, description, keywords, tags, or names of file and folders"
+        title = f"{carried}. {title}"
+        shown = f"words · {shown}" if "picture" in hit.found_by else "words"
     return f'<span class="score" title="{title}">{shown}</span>'
 
 

@@ -108,6 +108,7 @@ def _named(columns: PhotoColumns, wanted: PhotoFilter) -> Iterator[Mask]:
             yield _among(codes, [at for at in names.saying(words) if at], len(names))
     if wanted.name:
         yield columns.names().matching(wanted.name)
+    yield from map(columns.saying, wanted.texts)
     for path in wanted.tags:
         tags, where, held = columns.tags()
         meant = tag_filter.matching(path, tags)

@@ -23,6 +23,7 @@ from indexer.catalog.stores import tag_store
 from indexer.catalog.stores.embedding_store import photo_ids
 from indexer.catalog.tables.photo_tables import FolderRow, KeywordRow, PhotoRow, PlaceRow, RootRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow
+from indexer.catalog.words.word_index import saying
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -182,15 +183,22 @@ class PhotoColumns:
 
         return self._once("copies", twins)
 
+    def saying(self, text: str) -> Mask:
+        """Which photos' words have those of a text, one after the other; SQLite's index of words is asked each time."""
+        return self._now(lambda connection: self._at(saying(connection, text)))
+
     def _once(self, key: object, read: Callable[[Connection], _T]) -> _T:
         if key not in self._kept:
-            with self._reading() as connection:
-                connection.execute(select(RootRow.id).limit(1)).all()  # from here on the connection sees one state
-                if not self._same():
-                    raise CatalogChangedError
-                self._kept[key] = read(connection)
+            self._kept[key] = self._now(read)
         kept: _T = self._kept[key]
         return kept
+
+    def _now(self, read: Callable[[Connection], _T]) -> _T:
+        with self._reading() as connection:
+            connection.execute(select(RootRow.id).limit(1)).all()  # from here on the connection sees one state
+            if not self._same():
+                raise CatalogChangedError
+            return read(connection)
 
     def _ordered(self, connection: Connection, column: Any, parsed: Callable[[str | None], NDArray[_D]]) -> NDArray[_D]:
         """What one text of all photos' values says, in the order of ids.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from indexer.catalog.columns.photo_set import PhotoSet
 from indexer.catalog.database import reading
+from indexer.errors import WordIndexError
 
 if TYPE_CHECKING:
     from indexer.catalog.catalog import Catalog
@@ -39,7 +40,7 @@ class PhotoFilters:
         return PhotoSet.of(self._catalog.allowed_ids(model_id, wanted)) if found is None else found
 
     def _by_columns(self, model_id: int, wanted: PhotoFilter, version: object) -> PhotoSet | None:
-        """None where the catalog changes meanwhile."""
+        """None where the catalog changes meanwhile, or its index of words is damaged."""
         from indexer.catalog.columns import column_filter, photo_columns  # not by a command that searches once
 
         if self._columns is None:
@@ -49,6 +50,6 @@ class PhotoFilters:
             )
         try:
             return column_filter.allowed(self._columns, model_id, wanted)
-        except photo_columns.CatalogChangedError:
+        except (photo_columns.CatalogChangedError, WordIndexError):
             self._asked = self._columns = None
             return None

@@ -45,3 +45,7 @@ class PhotoSet:
         marks = self.marks.copy()
         marks[ids[ids < len(marks)]] = False
         return PhotoSet(marks)
+
+    def among(self, ids: Ids) -> Ids:
+        """Those of these ids (n,) that are in the set."""
+        return ids[self.marks[np.minimum(ids, len(self.marks) - 1)]]

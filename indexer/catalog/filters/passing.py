@@ -22,6 +22,7 @@ from indexer.catalog.stores import suggestion_store, tag_store
 from indexer.catalog.stores.embedding_store import photo_ids
 from indexer.catalog.tables.photo_tables import EmbeddingRow, FolderRow, KeywordRow, PhotoRow, PlaceRow, RootRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow
+from indexer.catalog.words.word_index import saying
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,6 +73,7 @@ def _passing(connection: Connection, wanted: PhotoFilter) -> Ids | None:
         *_by_tags(connection, wanted),
         *([_near(connection, wanted.near)] if wanted.near else []),
         *([_named(connection, wanted.name)] if wanted.name else []),
+        *(saying(connection, text) for text in wanted.texts),
         *(_any_of(_sets(connection, one) for one in group) for group in wanted.either),
     ]
     return reduce(_both, sets) if sets else None

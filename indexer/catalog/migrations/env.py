@@ -7,7 +7,7 @@ declares.
 
 from alembic import context
 
-from indexer.catalog.tables import tag_tables, vector_tables  # noqa: F401 - the tables that stand apart
+from indexer.catalog.tables import tag_tables, vector_tables, word_tables  # noqa: F401 - the tables that stand apart
 from indexer.catalog.tables.photo_tables import Base
 
 context.configure(

@@ -182,3 +182,12 @@ def _record_query() -> Select[*tuple[Any, ...]]:
 def _record(row: Row[*tuple[Any, ...]]) -> PhotoRecord:
     number, root_id, root, folder, name, *rest = row
     return PhotoRecord(number, root_id, Path(root, folder, name), *rest)
+
+
+def file_names(connection: Connection, photo_ids: Sequence[int]) -> dict[int, str]:
+    """Give the names of photos' files, without their folders."""
+    found: dict[int, str] = {}
+    for chunk in in_chunks(photo_ids):
+        rows = connection.execute(select(PhotoRow.id, PhotoRow.name).where(PhotoRow.id.in_(chunk)))
+        found |= {row[0]: row[1] for row in rows}
+    return found

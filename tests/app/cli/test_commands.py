@@ -20,7 +20,7 @@ from indexer.errors import LibraryError
 
 COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue.jpg": (20, 20, 230)}
 SEARCH_KEYS = {"matches", "query", "model", "total", "took_ms", "hint", "hits"}
-HIT_KEYS = {"path", "score", "relevance", "taken_at", "width", "height", "companions", "reachable"}
+HIT_KEYS = {"path", "score", "relevance", "found_by", "taken_at", "width", "height", "companions", "reachable"}
 HIT_KEYS |= {"duration_s", "moment_s"}
 REPORT_KEYS = {"added", "updated", "moved", "removed", "unchanged", "failed", "seconds", "failures"}
 STATUS_KEYS = {"photos", "failed", "missing", "roots", "model", "device", "precision", "index", "library", "activity"}

@@ -63,6 +63,13 @@ def test_filters_hold_before_the_best_are_cut(search):
     assert (result.total, result.has_more) == (1, False)
 
 
+@pytest.fixture
+def by_pictures_alone(monkeypatch):
+    """For tests of vectors: files here are called as what they show."""
+    monkeypatch.setattr("app.search.search_service.worded", lambda *_: None)
+
+
+@pytest.mark.usefixtures("by_pictures_alone")
 @pytest.mark.parametrize(
     ("typed", "first"),
     [

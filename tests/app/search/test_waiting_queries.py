@@ -87,6 +87,8 @@ def test_queries_that_wait_together_take_one_pass_over_the_index(held, monkeypat
     original = VectorIndex.search
 
     def counted(self, queries, k, allowed=None):
+        if allowed is not None:  # a look at the few photos whose words say the colour
+            return original(self, queries, k, allowed)
         passes.append(len(queries))
         if len(passes) == 1:
             entered.set()

@@ -34,12 +34,13 @@ def test_a_search_answers_as_the_contract_says(client):
     assert set(body) == {"query", "model", "total", "matches", "took_ms", "hint", "hits"}
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
-    known = {"id", "path", "score", "relevance", "taken_at", "width", "height", "companions", "reachable"}
+    known = {"id", "path", "score", "relevance", "found_by", "taken_at", "width", "height", "companions", "reachable"}
     assert set(first) == known | {"duration_s", "moment_s", "frame"}
     assert (first["duration_s"], first["moment_s"], first["frame"]) == (None, None, 0)
     assert first["path"].endswith("/trip/yellow.jpg")
     assert (first["taken_at"], first["width"], first["height"]) == ("2021-07-04T10:11:12", 32, 24)
     assert first["relevance"] is None
+    assert [hit["found_by"] for hit in body["hits"]] == [["words", "picture"], ["picture"]]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,8 @@ def test_a_search_answers_as_the_contract_says(client):
         {"q": "red after:2020", "after": "2018"},
         {"q": "red", "folder": "trip", "after": "2020-06-30"},
         {"q": "red", "year": "2021"},
+        {"q": "red", "text": ["trip", "yell*"]},
+        {"text": "trip", "not": ["text:purple"]},
         {"on": "2021-07-04"},
         {"q": "red", "name": "yel*", "type": "jpeg", "orientation": "landscape", "has": ["date"], "is": ["photo"]},
         {"q": "red", "after": "2018", "not": ["year:2019", "type:png"]},

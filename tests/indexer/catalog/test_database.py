@@ -41,10 +41,16 @@ def statements(connection) -> "dict[str, str]":
     return {name: " ".join(sql.split()) for name, sql in rows if name != "alembic_version"}
 
 
+def differences(connection) -> "list[object]":
+    """Between the tables and what is declared; the index of words is FTS5's, and compared as text."""
+    options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("photo_words")}
+    return compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+
+
 def test_a_new_library_has_the_schema_that_the_tables_declare(tmp_path):
     with reading(open_database(tmp_path / "lib")) as connection:
         assert schema_version(connection) == database.SCHEMA_VERSION
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert differences(connection) == []
         made = statements(connection)
     declared = create_engine("sqlite://")
     Base.metadata.create_all(declared)
@@ -382,7 +388,7 @@ def test_a_library_of_every_older_schema_is_brought_up_to_date_with_its_photos(t
     engine.dispose()
     with reading(open_database(tmp_path)) as connection:
         assert schema_version(connection) == database.SCHEMA_VERSION
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert differences(connection) == []
         row = connection.execute(text("SELECT name, content_hash, duration_s, poster_s FROM photos")).one()
         assert tuple(row) == ("x.jpg", "ab", None, None)
 

@@ -50,15 +50,25 @@ def on_terminal(monkeypatch):
 def test_a_terminal_gets_rank_score_date_and_path(on_terminal):
     first, second = hit("/p/a.jpg", 0.312, datetime(2021, 7, 4, 10, 11)), hit("/p/b.jpg")
     lines = on_terminal(result(first, second), first_rank=21).splitlines()
-    assert lines[1].split() == ["21", "0.312", "–", "2021-07-04", "10:11", "/p/a.jpg"]
-    assert lines[2].split() == ["22", "0.250", "–", "–", "/p/b.jpg"]
+    assert lines[1].split() == ["21", "0.312", "–", "–", "2021-07-04", "10:11", "/p/a.jpg"]
+    assert lines[2].split() == ["22", "0.250", "–", "–", "–", "/p/b.jpg"]
     assert "2 of 1,234 photos in 12 ms, by builtin" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("found_by", "shown"), [(("words",), "words"), (("picture",), "picture"), (("words", "picture"), "both"), ((), "–")]
+)
+def test_each_hit_says_what_found_it(on_terminal, capsys, found_by, shown):
+    found = result(replace(hit("/p/a.jpg", 0.3, companions=()), relevance=0.12, found_by=found_by))
+    assert on_terminal(found).splitlines()[1].split()[:4] == ["1", "0.300", "12%", shown]
+    output.show_hits(found, json=True)
+    assert json.loads(capsys.readouterr().out)["hits"][0]["found_by"] == list(found_by)
 
 
 def test_matches_are_counted_and_each_says_how_well_it_fits(on_terminal):
     found = replace(result(replace(hit("/p/a.jpg", 0.3), relevance=0.874)), matches=1)
     lines = on_terminal(found).splitlines()
-    assert lines[1].split() == ["1", "0.300", "87%", "–", "/p/a.jpg"]
+    assert lines[1].split() == ["1", "0.300", "87%", "–", "–", "/p/a.jpg"]
     assert "1 of 1 match among 1,234 photos" in lines[2]
 
 
@@ -79,7 +89,7 @@ def test_why_there_is_no_hit(capsys, total, hint, rank, said):
 @pytest.mark.parametrize(("precision", "shown"), [("month", "1993-08"), ("year", "1993")])
 def test_a_date_is_shown_as_far_as_it_is_known(on_terminal, precision, shown):
     lines = on_terminal(result(hit("/p/a.jpg", 0.3, datetime(1993, 8, 1), taken_precision=precision))).splitlines()
-    assert lines[1].split() == ["1", "0.300", "–", shown, "/p/a.jpg"]
+    assert lines[1].split() == ["1", "0.300", "–", "–", shown, "/p/a.jpg"]
 
 
 def test_a_pipe_gets_one_line_for_each_hit_whatever_its_name(capsys):

@@ -60,6 +60,7 @@ def test_a_date_is_its_first_moment():
         ("duplicate", "no", F(copies=False)),
         ("duplicate", "yes", F(copies=True)),
         ("keyword", " dune ", F(keywords=("dune",))),
+        ("text", " Anna's wedding ", F(texts=("Anna's wedding",))),
         ("tag", "animal/dog", F(tags=(("animal", "dog"),))),
         ("name", "IMG_*", F(name="IMG_*")),
     ],

@@ -19,6 +19,7 @@ PIECES = [
     "near:0.0000001,1", 'camera:"EOS R5"', "camera:a(b)c", "lens:50mm", "folder:Trip/Sea", "name:*.heic",
     "type:video", "type:wmv", "tag:dog", r"tag:a\/b/c", "keyword:dune", "keyword:x", "rating:4", "rating:3..5",
     "rating:>=4", "rating:-1", "width:>999999999", "height:..2000", "width:1.5..", "orientation:portrait",
+    "text:IMG_1234", 'text:"Anna\'s wedding"', "text:wed*", "text:a(b",
     "is:favourite", "is:raw", "has:gps", "has:tags", "duplicate:no", "duplicate:yes", "-camera:canon",
     "NOT type:video", "(camera:sony)", "(place:Lisbon year:2021)", "-(place:Lisbon year:2021)", "place:a OR place:b",
     "OR type:raw", "(-camera:x OR has:gps)", "-(-lens:x)", "(", ")",

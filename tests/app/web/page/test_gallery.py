@@ -59,6 +59,15 @@ def test_a_tile_of_known_relevance_shows_that():
     assert "0.27" in page.all("span")[0]["title"]
 
 
+@pytest.mark.parametrize(
+    ("found_by", "shown"), [(("words",), "words"), (("words", "picture"), "words · 12%"), (("picture",), "12%")]
+)
+def test_a_tile_says_that_words_found_it(found_by, shown):
+    page = Elements(gallery.tiles([Hit(photo(), 0.2749, relevance=0.12, found_by=found_by)]))
+    assert page.text == shown
+    assert ("It carries the words" in page.all("span")[0]["title"]) == ("words" in found_by)
+
+
 @pytest.mark.parametrize(("count", "said"), [(1, "1 match among 662 photos"), (1200, "1,200 matches among 662 photos")])
 def test_the_summary_speaks_of_matches(count, said):
     result = SearchResult("dogs", "builtin", 662, 12.3, [Hit(photo(), 0.3, relevance=0.9)], False, None, count)

@@ -120,6 +120,9 @@ plain = st.one_of(
     st.builds(PhotoFilter, kind=st.sampled_from(["photo", "Video", "jpeg", "RAW", "ärw", "ÄRW", "none"])),
     st.builds(PhotoFilter, tags=st.lists(st.sampled_from([*TAGS, ("dog",), ("dune",)]), max_size=2).map(tuple)),
     st.builds(PhotoFilter, keywords=st.lists(st.sampled_from([*WORDS, "dune", "no"]), max_size=2).map(tuple)),
+    st.builds(
+        PhotoFilter, texts=st.lists(texts | st.sampled_from(["titl*", "dune jpg", "words"]), max_size=2).map(tuple)
+    ),
     st.builds(PhotoFilter, orientation=st.sampled_from(["landscape", "portrait", "square"])),
     st.builds(PhotoFilter, has=st.lists(st.sampled_from(HAS), max_size=2).map(tuple)),
     st.builds(PhotoFilter, copies=st.sampled_from([None, True, False]), favourite=st.booleans()),

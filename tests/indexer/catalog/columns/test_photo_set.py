@@ -18,3 +18,10 @@ def test_photos_are_taken_out_of_a_copy():
     photos = PhotoSet.of(np.array([1, 2, 3]))
     assert photos.without(np.array([2, 77])).ids().tolist() == [1, 3]
     assert photos.without(np.empty(0, np.int64)).ids().tolist() == photos.ids().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("ids", [[], [0], [1, 3, 4], [2, 77]])
+def test_of_some_photos_those_in_the_set(ids):
+    photos = PhotoSet.of(np.array([1, 2, 3]))
+    assert photos.among(np.array(ids, dtype=np.int64)).tolist() == [one for one in ids if one in (1, 2, 3)]
+    assert PhotoSet.of(np.empty(0, np.int64)).among(np.array(ids, dtype=np.int64)).tolist() == []

@@ -125,9 +125,13 @@ def restore_command(
         return
     if tag is None:
         for old, new in tags.changes():
+            if old == new:
+                continue  # it keeps what was merged into it
             output.tell(f"{path_text(old)} {'is deleted' if new is None else f'is {path_text(new)}'}")
         return
     path = tag_lookup.parsed(tag)
+    if there := [path_text(old) for old, new in tags.changes() if new == path != old]:
+        raise TagError(f"{there[0]} is {path_text(path)} now. Take that back first: picsift tags restore {there[0]!r}")
     if not tags.forget_changes(path):
         raise TagError(f"{path_text(path)} was not renamed, merged or deleted. 'picsift tags restore' lists what was.")
     output.say(f"{path_text(path)} is suggested again from the next 'picsift tag' on.")

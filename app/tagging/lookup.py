@@ -61,9 +61,18 @@ def find(services: Services, text: str) -> TagPath:
     if len(found) == 1:
         return found[0]
     if not found:
+        _require_unchanged(services, parsed(text))
         raise TagError(f"there is no tag {text!r}. 'picsift tags list --all' lists those that there are.")
     named = ", ".join(path_text(path) for path in found[:SHOWN])
     raise TagError(f"{text!r} can mean several tags: {named}{', …' if len(found) > SHOWN else ''}. Name one in full.")
+
+
+def _require_unchanged(services: Services, path: TagPath) -> None:
+    """TagError where a tag of this name was deleted, or is called otherwise now."""
+    for old, new in services.library.catalog.tags.changes():
+        if old != new and path[: len(old)] == old:
+            what = "was deleted" if new is None else f"is {path_text(new)} now"
+            raise TagError(f"{path_text(old)} {what}. To take that back: picsift tags restore {path_text(old)!r}")
 
 
 def find_or_make(services: Services, text: str, *, make: bool) -> TagPath:

@@ -155,6 +155,28 @@ def test_damaged_changes_count_as_none_and_are_warned_of_and_cleared(tagged, tex
     assert run("tags", "restore")[1] == "colour/red is warm/red\n"
 
 
+def test_a_tag_that_is_gone_is_told_from_one_that_never_was_and_counted(tagged):
+    assert run("tags", "rename", "red", "warm/crimson")[0] == run("tags", "delete", BLUE, "--yes")[0] == 0
+    refused = run("tags", "undecide", BLUE, tagged.photos / "red.png")
+    assert (refused[0], "colour/blue was deleted" in refused[2]) == (1, True)
+    assert f"picsift tags restore '{BLUE}'" in refused[2]
+    assert "colour/red is warm/crimson now" in run("tags", "undecide", "colour/red", tagged.photos / "red.png")[2]
+    assert "there is no tag 'never'" in run("tags", "undecide", "never", tagged.photos / "red.png")[2]
+    assert as_json("tag")["changed"] == 2
+    assert "2 words are renamed, merged or deleted" in run("tag")[2]
+    assert run("tags", "accept", BLUE, tagged.photos / "red.png")[0] == 0  # wanted again
+    assert as_json("tag")["changed"] == 1
+
+
+def test_no_tag_is_taken_back_to_where_another_is_now(tagged):
+    for old, new in ((BLUE, "sky"), ("colour/red", BLUE)):
+        assert run("tags", "rename", old, new)[0] == 0
+    status, _, err = run("tags", "restore", BLUE)
+    assert status == 1
+    assert "colour/red is colour/blue now. Take that back first: picsift tags restore 'colour/red'" in err
+    assert run("tags", "restore", "colour/red")[0] == run("tags", "restore", BLUE)[0] == 0
+
+
 def test_all_changes_are_taken_back_at_once(tagged):
     assert run("tags", "rename", "red", "warm/red")[0] == run("tags", "delete", BLUE, "--yes")[0] == 0
     assert run("tags", "restore", BLUE, "--all")[0] == 2

@@ -16,6 +16,8 @@ from app.tagging import lookup as tag_lookup
 from indexer.catalog.tag_records import Decision, TagState
 from indexer.errors import TagError
 
+_NO_DECISIONS = "What was accepted and rejected is not brought back."
+
 tags_app = typer.Typer(
     help="List tags, and accept, reject, rename, merge, delete and restore them.",
     no_args_is_help=True,
@@ -121,7 +123,7 @@ def restore_command(
         exits.usage("TAG and --all exclude each other.")
     tags = build_services(begin(verbose, library=library)).library.catalog.tags
     if every:
-        output.say(f"{tags.forget_changes():,} changes are forgotten, from the next 'picsift tag' on.")
+        output.say(f"{tags.forget_changes():,} changes count no more from the next 'picsift tag' on. {_NO_DECISIONS}")
         return
     if tag is None:
         for old, new in tags.changes():
@@ -134,7 +136,7 @@ def restore_command(
         raise TagError(f"{there[0]} is {path_text(path)} now. Take that back first: picsift tags restore {there[0]!r}")
     if not tags.forget_changes(path):
         raise TagError(f"{path_text(path)} was not renamed, merged or deleted. 'picsift tags restore' lists what was.")
-    output.say(f"{path_text(path)} is suggested again from the next 'picsift tag' on.")
+    output.say(f"{path_text(path)} is suggested again from the next 'picsift tag' on. {_NO_DECISIONS}")
 
 
 @tags_app.command("classifier")

@@ -74,6 +74,7 @@ def rename_command(
     """Give a tag, with what lies under it, another path."""
     services = build_services(begin(verbose, library=library))
     path, target = tag_lookup.find(services, old), tag_lookup.parsed(new)
+    tag_lookup.require_levels(services, path, target)
     count = services.library.catalog.tags.rename(path, target)
     output.say(f"{path_text(path)} is {path_text(target)} now; {count:,} tags have new paths.")
 
@@ -89,6 +90,7 @@ def merge_command(
     """Let one tag become part of another. A decision goes before a suggestion, and the later of two decisions."""
     services = build_services(begin(verbose, library=library))
     path, target = tag_lookup.find(services, old), tag_lookup.find(services, into)
+    tag_lookup.require_levels(services, path, target)
     count = services.library.catalog.tags.merge(path, target)
     output.say(f"{path_text(path)} is part of {path_text(target)} now; {count:,} photos' tags went over.")
 

@@ -177,6 +177,17 @@ def test_no_tag_is_taken_back_to_where_another_is_now(tagged):
     assert run("tags", "restore", "colour/red")[0] == run("tags", "restore", BLUE)[0] == 0
 
 
+@pytest.mark.parametrize("kind", ["rename", "merge"])
+def test_no_tag_gets_more_levels_than_a_tag_may_have_not_in_the_vocabulary_either(tagged, tmp_path, kind):
+    (tmp_path / "deep.csv").write_text("tag\nx\nx/y/z\n")
+    tagged.services().tagging.use(tmp_path / "deep.csv")  # not run: the catalog knows no x/y/z yet
+    photo = tagged.photos / "red.png"
+    assert run("tags", "accept", "x", photo)[0] == run("tags", "accept", "a/b/c/d/e/f/g", photo)[0] == 0
+    status, _, err = run("tags", kind, "x", "a/b/c/d/e/f/g" if kind == "merge" else "1/2/3/4/5/6/7")
+    assert (status, "x/y/z would have 9 levels, and a tag has at most 8" in err) == (1, True)
+    assert run("tags", "restore") == (0, "", "")
+
+
 def test_all_changes_are_taken_back_at_once(tagged):
     assert run("tags", "rename", "red", "warm/red")[0] == run("tags", "delete", BLUE, "--yes")[0] == 0
     assert run("tags", "restore", BLUE, "--all")[0] == 2

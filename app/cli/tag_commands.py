@@ -103,6 +103,8 @@ def _show_report(report: TaggingReport, *, json: bool) -> None:
         return
     for path, fit in sorted(report.learned.items()):
         output.say(f"learned {path_text(path)}: {tag_documents.learned(fit)}.")
+    if report.changed:
+        output.say(f"{report.changed:,} words are renamed, merged or deleted: 'picsift tags restore' lists them.")
     if not report.complete:
         output.say("interrupted; what is done is saved. The same command goes on from here.")
     output.tell(

@@ -16,6 +16,8 @@ from app.tagging import lookup as tag_lookup
 from indexer.catalog.tag_records import Decision, TagState
 from indexer.errors import TagError
 
+_NO_DECISIONS = "What was accepted and rejected is not brought back."
+
 tags_app = typer.Typer(
     help="List tags, and accept, reject, rename, merge, delete and restore them.",
     no_args_is_help=True,
@@ -72,6 +74,7 @@ def rename_command(
     """Give a tag, with what lies under it, another path."""
     services = build_services(begin(verbose, library=library))
     path, target = tag_lookup.find(services, old), tag_lookup.parsed(new)
+    tag_lookup.require_levels(services, path, target)
     count = services.library.catalog.tags.rename(path, target)
     output.say(f"{path_text(path)} is {path_text(target)} now; {count:,} tags have new paths.")
 
@@ -87,6 +90,7 @@ def merge_command(
     """Let one tag become part of another. A decision goes before a suggestion, and the later of two decisions."""
     services = build_services(begin(verbose, library=library))
     path, target = tag_lookup.find(services, old), tag_lookup.find(services, into)
+    tag_lookup.require_levels(services, path, target)
     count = services.library.catalog.tags.merge(path, target)
     output.say(f"{path_text(path)} is part of {path_text(target)} now; {count:,} photos' tags went over.")
 
@@ -121,16 +125,20 @@ def restore_command(
         exits.usage("TAG and --all exclude each other.")
     tags = build_services(begin(verbose, library=library)).library.catalog.tags
     if every:
-        output.say(f"{tags.forget_changes():,} changes are forgotten, from the next 'picsift tag' on.")
+        output.say(f"{tags.forget_changes():,} changes count no more from the next 'picsift tag' on. {_NO_DECISIONS}")
         return
     if tag is None:
         for old, new in tags.changes():
+            if old == new:
+                continue  # it keeps what was merged into it
             output.tell(f"{path_text(old)} {'is deleted' if new is None else f'is {path_text(new)}'}")
         return
     path = tag_lookup.parsed(tag)
+    if there := [path_text(old) for old, new in tags.changes() if new == path != old]:
+        raise TagError(f"{there[0]} is {path_text(path)} now. Take that back first: picsift tags restore {there[0]!r}")
     if not tags.forget_changes(path):
         raise TagError(f"{path_text(path)} was not renamed, merged or deleted. 'picsift tags restore' lists what was.")
-    output.say(f"{path_text(path)} is suggested again from the next 'picsift tag' on.")
+    output.say(f"{path_text(path)} is suggested again from the next 'picsift tag' on. {_NO_DECISIONS}")
 
 
 @tags_app.command("classifier")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from app.tag_path import parse_path, path_text
+from app.tag_path import MAX_LEVELS, parse_path, path_text
 from app.tagging.tagging_service import TaggingService
 from indexer.catalog.filters import tag_filter
 from indexer.catalog.tag_records import TagPath
@@ -61,9 +61,30 @@ def find(services: Services, text: str) -> TagPath:
     if len(found) == 1:
         return found[0]
     if not found:
+        _require_unchanged(services, parsed(text))
         raise TagError(f"there is no tag {text!r}. 'picsift tags list --all' lists those that there are.")
     named = ", ".join(path_text(path) for path in found[:SHOWN])
     raise TagError(f"{text!r} can mean several tags: {named}{', …' if len(found) > SHOWN else ''}. Name one in full.")
+
+
+def require_levels(services: Services, old: TagPath, new: TagPath) -> None:
+    """TagError where a tag of the library or its vocabulary would have too many levels, were the one called the other.
+
+    It lies under `old`, and its path would be one that no file and no command can name.
+    """
+    known = {*services.library.catalog.tags.paths().values(), *(tag.path for tag in services.tagging.vocabulary().tags)}
+    for path in sorted(path for path in known if path[: len(old)] == old):
+        levels = len(new) + len(path) - len(old)
+        if levels > MAX_LEVELS:
+            raise TagError(f"{path_text(path)} would have {levels} levels, and a tag has at most {MAX_LEVELS}.")
+
+
+def _require_unchanged(services: Services, path: TagPath) -> None:
+    """TagError where a tag of this name was deleted, or is called otherwise now."""
+    for old, new in services.library.catalog.tags.changes():
+        if old != new and path[: len(old)] == old:
+            what = "was deleted" if new is None else f"is {path_text(new)} now"
+            raise TagError(f"{path_text(old)} {what}. To take that back: picsift tags restore {path_text(old)!r}")
 
 
 def find_or_make(services: Services, text: str, *, make: bool) -> TagPath:

@@ -53,6 +53,7 @@ class TaggingReport:
         learned: tags whose decisions count, each with its fit.
         seconds: of wall time.
         complete: False where the run was stopped before its end.
+        changed: words of the vocabulary that are renamed, merged or deleted.
     """
 
     model: str
@@ -63,6 +64,7 @@ class TaggingReport:
     learned: dict[TagPath, Fit]
     seconds: float
     complete: bool = True
+    changed: int = 0
 
 
 class TaggingService:
@@ -149,8 +151,8 @@ class TaggingService:
             else:
                 catalog.set_setting(TAGGED, dumps({"digest": digest, "generation": generation}))
         learned = {} if scorer is None else {scorer.paths[place]: fit for place, (fit, _) in scorer.learned.items()}
-        seconds = round(time.monotonic() - begun, 3)
-        return TaggingReport(model.name, words.name, len(words.tags), photos, suggestions, learned, seconds, not stop())
+        seconds, counts = round(time.monotonic() - begun, 3), (len(words.tags), photos, suggestions)
+        return TaggingReport(model.name, words.name, *counts, learned, seconds, not stop(), words.changed)
 
     def run_if_automatic(self, stop: Callable[[], bool] = lambda: False) -> TaggingReport | None:
         """Tag what is new where that is switched on; for after a run of the indexer."""
@@ -168,10 +170,7 @@ class TaggingService:
     def _scorer(
         self, model: ModelRecord, words: Vocabulary, threshold: float, stop: Callable[[], bool]
     ) -> Scorer | None:
-        def embedder() -> Embedder:
-            return self._embedder_for(model)
-
-        tags = self._library.catalog.tags
+        tags, embedder = self._library.catalog.tags, lambda: self._embedder_for(model)
         vectors = tag_vectors(words.tags, model, tags, embedder, stop)
         builtin = load_vocabulary()
         same = builtin.tags == words.tags

@@ -65,7 +65,7 @@ class TagCatalog:
         """Let a tag become part of another; gives how many photos' tags went over. TagError where it cannot be."""
         with writing(self._engine) as connection:
             count = tag_store.merge(connection, old, new, datetime.now(UTC))
-            _note(connection, old, new)
+            _note(connection, old, new, merged=True)
             return count
 
     def remove(self, path: TagPath) -> int:
@@ -76,7 +76,7 @@ class TagCatalog:
             return count
 
     def changes(self) -> list[Change]:
-        """Give what was renamed, merged and deleted (None), the earliest first; none, and a warning, of damage."""
+        """Give where tags are that were renamed, merged and deleted (None); none, and a warning, of damage."""
         text = self._read(setting_store.setting, tag_changes.SETTING)
         try:
             return tag_changes.read(text)
@@ -92,7 +92,7 @@ class TagCatalog:
             known = _changes(connection)
             kept = [change for change in known if path is not None and change[0] != path]
             setting_store.set_setting(connection, tag_changes.SETTING, tag_changes.written(kept))
-            return len(known) - len(kept)
+            return len([old for old, new in known if old != new]) - len([old for old, new in kept if old != new])
 
     # Photos and their tags
 
@@ -101,8 +101,18 @@ class TagCatalog:
         return self._read(tag_store.tags_of, photo_ids)
 
     def decide(self, decisions: Sequence[Decision], *, firm: bool = True) -> int:
-        """Accept and reject; gives how many changed something. Without `firm`, what was decided before stays."""
-        return self._write(tag_store.decide, decisions, datetime.now(UTC), firm=firm)
+        """Accept and reject; gives how many changed something. Without `firm`, what was decided before stays.
+
+        With it, a tag that was deleted and is accepted again counts as deleted no more.
+        """
+        with writing(self._engine) as connection:
+            if firm and (known := _changes(connection)):
+                kept = known
+                for path in {decision.path for decision in decisions if decision.state == "accepted"}:
+                    kept = tag_changes.taken_back(kept, path)
+                if kept != known:
+                    setting_store.set_setting(connection, tag_changes.SETTING, tag_changes.written(kept))
+            return tag_store.decide(connection, decisions, datetime.now(UTC), firm=firm)
 
     def undecide(self, photo_ids: Sequence[int], tag_id: int) -> int:
         """Take decisions back; gives how many."""
@@ -184,6 +194,6 @@ def _changes(connection: Connection) -> list[Change]:
         return []
 
 
-def _note(connection: Connection, old: TagPath, new: TagPath | None) -> None:
-    change = tag_changes.written([*_changes(connection), (old, new)])
-    setting_store.set_setting(connection, tag_changes.SETTING, change)
+def _note(connection: Connection, old: TagPath, new: TagPath | None, *, merged: bool = False) -> None:
+    changes = tag_changes.noted(_changes(connection), old, new, merged=merged)
+    setting_store.set_setting(connection, tag_changes.SETTING, tag_changes.written(changes))

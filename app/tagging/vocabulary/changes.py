@@ -17,7 +17,7 @@ def changed(words: Vocabulary, changes: Sequence[Change]) -> Vocabulary:
 
     Args:
         words: as its file has it.
-        changes: the earliest first; each speaks of paths as those before it left them.
+        changes: of the library; they speak of paths as files have them.
 
     Raises:
         VocabularyError: no tag is left.
@@ -35,6 +35,7 @@ def changed(words: Vocabulary, changes: Sequence[Change]) -> Vocabulary:
     moved = {path: now(path, changes) for path in (*words.exclusive, *words.categories)}
     return replace(
         words,
+        changed=sum(now(tag.path, changes) != tag.path for tag in words.tags),
         tags=tuple(sorted(tags.values(), key=lambda tag: len(tag.path))),  # parents before their children
         exclusive=frozenset(path for old in words.exclusive if (path := moved[old]) is not None),
         categories={path: labels for old, labels in words.categories.items() if (path := moved[old]) is not None},

@@ -56,12 +56,14 @@ class Vocabulary:
         tags: in the order of the file; a parent that the file does not name stands before its first child.
         exclusive: paths of which at most one child holds for a photo; such a path may be a category.
         categories: levels that are no tags themselves -> their labels by language code.
+        changed: tags of the file that a person renamed, merged or deleted.
     """
 
     name: str
     tags: tuple[Tag, ...]
     exclusive: frozenset[TagPath] = frozenset()
     categories: Mapping[TagPath, Mapping[str, str]] = field(default_factory=dict)
+    changed: int = 0
 
     def find(self, word: str) -> list[Tag]:
         """Tags of this path, label, synonym or label in another language, in this order; any case, any accents."""

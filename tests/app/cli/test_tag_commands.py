@@ -123,7 +123,7 @@ def test_what_was_done_to_words_is_listed_and_taken_back(tagged):
     assert run("tags", "restore")[1] == "colour/red is warm/red\ncolour/blue is deleted\n"
     as_json("tag")
     assert BLUE not in {count["tag"] for count in as_json("tags", "list", "--all")}
-    assert run("tags", "restore", BLUE)[0] == 0
+    assert "What was accepted and rejected is not brought back." in run("tags", "restore", BLUE)[2]
     assert run("tags", "restore", BLUE)[0] == 1
     as_json("tag")
     assert BLUE in {count["tag"] for count in as_json("tags", "list", "--all")}
@@ -155,10 +155,45 @@ def test_damaged_changes_count_as_none_and_are_warned_of_and_cleared(tagged, tex
     assert run("tags", "restore")[1] == "colour/red is warm/red\n"
 
 
+def test_a_tag_that_is_gone_is_told_from_one_that_never_was_and_counted(tagged):
+    assert run("tags", "rename", "red", "warm/crimson")[0] == run("tags", "delete", BLUE, "--yes")[0] == 0
+    refused = run("tags", "undecide", BLUE, tagged.photos / "red.png")
+    assert (refused[0], "colour/blue was deleted" in refused[2]) == (1, True)
+    assert f"picsift tags restore '{BLUE}'" in refused[2]
+    assert "colour/red is warm/crimson now" in run("tags", "undecide", "colour/red", tagged.photos / "red.png")[2]
+    assert "there is no tag 'never'" in run("tags", "undecide", "never", tagged.photos / "red.png")[2]
+    assert as_json("tag")["changed"] == 2
+    assert "2 words are renamed, merged or deleted" in run("tag")[2]
+    assert run("tags", "accept", BLUE, tagged.photos / "red.png")[0] == 0  # wanted again
+    assert as_json("tag")["changed"] == 1
+
+
+def test_no_tag_is_taken_back_to_where_another_is_now(tagged):
+    for old, new in ((BLUE, "sky"), ("colour/red", BLUE)):
+        assert run("tags", "rename", old, new)[0] == 0
+    status, _, err = run("tags", "restore", BLUE)
+    assert status == 1
+    assert "colour/red is colour/blue now. Take that back first: picsift tags restore 'colour/red'" in err
+    assert run("tags", "restore", "colour/red")[0] == run("tags", "restore", BLUE)[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["rename", "merge"])
+def test_no_tag_gets_more_levels_than_a_tag_may_have_not_in_the_vocabulary_either(tagged, tmp_path, kind):
+    (tmp_path / "deep.csv").write_text("tag\nx\nx/y/z\n")
+    tagged.services().tagging.use(tmp_path / "deep.csv")  # not run: the catalog knows no x/y/z yet
+    photo = tagged.photos / "red.png"
+    assert run("tags", "accept", "x", photo)[0] == run("tags", "accept", "a/b/c/d/e/f/g", photo)[0] == 0
+    status, _, err = run("tags", kind, "x", "a/b/c/d/e/f/g" if kind == "merge" else "1/2/3/4/5/6/7")
+    assert (status, "x/y/z would have 9 levels, and a tag has at most 8" in err) == (1, True)
+    assert run("tags", "restore") == (0, "", "")
+
+
 def test_all_changes_are_taken_back_at_once(tagged):
     assert run("tags", "rename", "red", "warm/red")[0] == run("tags", "delete", BLUE, "--yes")[0] == 0
     assert run("tags", "restore", BLUE, "--all")[0] == 2
-    assert "2 changes" in run("tags", "restore", "--all")[2]
+    said = run("tags", "restore", "--all")[2]
+    assert "2 changes" in said
+    assert "not brought back" in said
     assert run("tags", "restore") == (0, "", "")
 
 

@@ -161,9 +161,10 @@ def test_what_was_renamed_merged_and_deleted_comes_in_as_what_it_is_now(services
     assert tag_import.from_keywords(services.library, ignore).changed == 0
     assert states(services, "red.png") == before
     tags.remove(("water",))
-    tags.forget_changes(("water",))
+    assert tag_import.from_keywords(services.library, ignore).changed == 0
+    tags.forget_changes()
     tag_import.from_keywords(services.library, ignore)
-    assert states(services, "red.png") == before
+    assert {("sea",), ("junk",), ("NYC",)} < set(states(services, "red.png"))
 
 
 @pytest.mark.parametrize(

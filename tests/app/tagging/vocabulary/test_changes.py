@@ -32,7 +32,7 @@ WORDS = vocabulary(("food",), ("food", "fruit"), ("food", "fruit", "fig"), ("sea
         ([(("food", "fruit"), ("fruit",))], [("food",), ("sea",), ("fruit",), ("fruit", "fig")]),
         ([(("food", "fruit"), None)], [("food",), ("sea",)]),
         ([(("food", "fruit"), ("sea",))], [("food",), ("sea",), ("sea", "fig")]),  # merged: the sea is the sea's
-        ([(("sea",), ("lake",)), (("lake",), ("sea",))], paths(WORDS)),
+        ([(("food",), None), (("food", "fruit"), ("fruit",))], [("fruit",), ("fruit", "fig"), ("sea",)]),
     ],
 )
 def test_where_tags_stand_then(changes, left):

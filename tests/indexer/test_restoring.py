@@ -78,8 +78,10 @@ def test_an_older_library_is_taken_over_without_embedding_anything(world):
     world.sync()
     world.library.catalog.close()
     with closing(sqlite3.connect(world.library.folder / "catalog.db")) as connection:
-        connection.execute("DROP TABLE generations")
-        connection.execute("DROP TABLE embedding_failures")
+        for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        for table in ("generations", "embedding_failures", "photo_words", "words_due"):
+            connection.execute(f"DROP TABLE {table}")
         for column in ADDED_SINCE:
             connection.execute(f"ALTER TABLE photos DROP COLUMN {column}")
         connection.execute("ALTER TABLE companions DROP COLUMN agreed")

@@ -1,7 +1,8 @@
 """OpenAI's checkpoints: the TorchScript archives as published, and their state dicts saved by torch.save.
 
 Their shapes tell the configuration (Radford et al. 2021, tables 19 and 20): heads of 64 channels, quick GELU. State
-dicts of other programs have the same names and mean another GELU, so that a file has to show whose it is.
+dicts of other programs have the same names, and number formats too, and mean another GELU or other heads: a file has to
+show whose it is, and to be one of the nine models that OpenAI published.
 """
 
 from __future__ import annotations
@@ -19,8 +20,27 @@ from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 _HEAD_WIDTH = 64  # channels of an attention head in every model of the paper
 _SIZES = ("input_resolution", "context_length", "vocab_size")  # that OpenAI saves as if they were weights
 _MASK = "attn_mask"  # of causal attention; the same in all models
-_HALF, _WHOLE = "visual.conv1.weight", "ln_final.weight"  # in the formats that OpenAI saves them in: half and float
 _ELSEWHERE = ("vision_model.", "text_model.")  # how names begin in Hugging Face's layout
+
+
+def _published(embed_dim: int, side: int, layers: int | tuple[int, int, int, int], width: int, patch: int | None,
+               text_width: int) -> CLIPConfig:  # fmt: skip
+    text = TextConfig(width=text_width, heads=text_width // _HEAD_WIDTH, layers=12)
+    return CLIPConfig(embed_dim, VisionConfig(side, layers, width, patch, _HEAD_WIDTH), text, quick_gelu=True)
+
+
+PUBLISHED = (
+    _published(1024, 224, (3, 4, 6, 3), 64, None, 512),  # RN50
+    _published(512, 224, (3, 4, 23, 3), 64, None, 512),  # RN101
+    _published(640, 288, (4, 6, 10, 6), 80, None, 640),  # RN50x4
+    _published(768, 384, (6, 8, 18, 8), 96, None, 768),  # RN50x16
+    _published(1024, 448, (3, 15, 36, 10), 128, None, 1024),  # RN50x64
+    _published(512, 224, 12, 768, 32, 512),  # ViT-B/32
+    _published(512, 224, 12, 768, 16, 512),  # ViT-B/16
+    _published(768, 224, 24, 1024, 14, 768),  # ViT-L/14
+    _published(768, 336, 24, 1024, 14, 768),  # ViT-L/14@336px
+)
+"""The paper's models (tables 19 and 20), whose heads are known; shapes alone do not tell them."""
 
 
 def read_openai(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
@@ -37,11 +57,12 @@ def read_openai(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
     config = infer_config(weights, str(path))
     sizes = {name: state[name] for name in _SIZES if name in state}
     _check_sizes(sizes, config, str(path))
-    halves = weights[_HALF].dtype == torch.float16 and weights[_WHOLE].dtype == torch.float32
-    if _SIZES[0] not in sizes and not halves:
+    if len(sizes) < len(_SIZES) or config not in PUBLISHED:
+        lacking = [name for name in _SIZES if name not in sizes]
+        why = f"the tensor {lacking[0]!r} is missing" if lacking else "none that OpenAI published has its sizes"
         raise ValueError(
-            f"{path} does not tell whether its model has OpenAI's quick GELU or the exact one: put the "
-            "open_clip_config.json of the model beside it"
+            f"{path} does not tell whether its model has OpenAI's quick GELU or the exact one, and how many heads "
+            f"({why}): put the open_clip_config.json of the model beside it"
         )
     return config, weights
 

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from app.cli import commands
 from tests.clip_model.checkpoints.openai_files import save_archive
-from tests.clip_model.checkpoints.reference_models import model_of
+from tests.clip_model.checkpoints.reference_models import TEXT, VIT, model_of
 
 ROOT = Path(commands.__file__).parents[2]
 
@@ -41,11 +42,14 @@ def picsift(tmp_path):
     return run
 
 
-def test_a_library_lives_with_openais_file(tmp_path, photos, picsift):
-    path = save_archive(model_of(), tmp_path / "tiny openai.pt")
+def test_a_library_lives_with_another_programs_file(tmp_path, photos, picsift):
+    path = tmp_path / "tiny openclip.pt"
+    torch.save(model_of().state_dict(), path)
+    said = {"embed_dim": 24, "vision_cfg": VIT, "text_cfg": TEXT, "quick_gelu": True}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": said}))
     done = picsift("index", photos, "--model", path, "--json")
     assert (done.returncode, json.loads(done.stdout)["added"]) == (0, 3)
-    assert done.stderr.startswith(f"picsift: converting {path} (OpenAI, ")
+    assert done.stderr.startswith(f"picsift: converting {path} (OpenCLIP, ")
     assert len(done.stderr.splitlines()) == 1
     for arguments in (["search", "a", "red", "photo"], ["similar", photos / "red.png"]):
         found = picsift(*arguments, "--json")

@@ -23,6 +23,12 @@ def sizes_of(model):
     return dict(zip(SIZES, (side, model.context_length, model.vocab_size), strict=True))
 
 
+def plain(model):
+    """Its state dict as OpenAI's archives give it, sizes among the half and float weights."""
+    sizes = {name: torch.tensor(number) for name, number in sizes_of(model).items()}
+    return {**halved(model).state_dict(), **sizes}
+
+
 def save_archive(model, path, *, half=True, sizes=None):
     """Trace a model as OpenAI did, with its sizes as buffers, and save the archive."""
     numbers = sizes_of(model) if sizes is None else sizes

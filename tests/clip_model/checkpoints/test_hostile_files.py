@@ -91,6 +91,7 @@ def test_torch_script_that_names_functions_is_refused(tmp_path, refuse):
         assert f"names {name.replace(chr(10), '.')}, and reading that could run code" in refuse()
 
 
+@pytest.mark.usefixtures("small_published")
 def test_code_in_an_archive_does_not_run_and_need_not_even_be_code(tmp_path):
     path = save_archive(model_of(), tmp_path / "tiny.pt")
     changed = tmp_path / "changed.pt"

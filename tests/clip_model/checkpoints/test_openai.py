@@ -2,12 +2,16 @@ import pytest
 import torch
 
 from clip_model.checkpoint import load_model
-from clip_model.checkpoints.openai import infer_config
+from clip_model.checkpoints.openai import PUBLISHED, infer_config
 from clip_model.config import PRESETS
 from clip_model.model import CLIP
 from clip_model.registry import resolve
-from tests.clip_model.checkpoints.openai_files import halved, save_archive, sizes_of
-from tests.clip_model.checkpoints.reference_models import RESNET, VIT, assert_same_features, model_of
+from tests.clip_model.checkpoints.openai_files import halved, plain, save_archive, sizes_of
+from tests.clip_model.checkpoints.reference_models import RESNET, TEXT, VIT, assert_same_features, model_of
+from tests.clip_model.open_clip_reference import open_clip
+
+pytestmark = pytest.mark.usefixtures("small_published")
+SHOWS_NOT = r"does not tell whether .* quick GELU or the exact one.*: put the open_clip_config.json"
 
 
 @pytest.fixture(params=[VIT, RESNET], ids=["vit", "resnet"], scope="module")
@@ -27,24 +31,21 @@ def test_an_archive_as_published_gives_the_same_features(model, tmp_path, load):
     assert_same_features(ours, reference.encode_image, reference.encode_text)
 
 
-@pytest.mark.parametrize("with_sizes", [True, False])
-def test_a_plain_state_dict_gives_the_same_features(model, tmp_path, load, with_sizes):
-    low = halved(model)
-    sizes = {name: torch.tensor(number) for name, number in sizes_of(model).items()} if with_sizes else {}
-    torch.save({**low.state_dict(), **sizes}, tmp_path / "plain.pt")
-    reference = low.float()
+def test_a_plain_state_dict_gives_the_same_features(model, tmp_path, load):
+    torch.save(plain(model), tmp_path / "plain.pt")
+    reference = halved(model).float()
     assert_same_features(load(tmp_path / "plain.pt"), reference.encode_image, reference.encode_text)
 
 
 def test_a_file_of_before_torch_1_6_is_read_too(model, tmp_path, load):
-    torch.save(halved(model).state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    torch.save(plain(model), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     reference = halved(model).float()
     assert_same_features(load(tmp_path / "old.pt"), reference.encode_image, reference.encode_text)
 
 
 def test_archive_and_state_dict_are_one_model(model, tmp_path):
     """Half weights stay half and float ones float, and nothing but the model is in the file: the bytes are equal."""
-    torch.save(halved(model).state_dict(), tmp_path / "plain.pt")
+    torch.save(plain(model), tmp_path / "plain.pt")
     infos = [
         resolve(path, models=tmp_path / "models")
         for path in (save_archive(model, tmp_path / "tiny.pt"), tmp_path / "plain.pt")
@@ -72,14 +73,61 @@ def test_sizes_that_differ_from_the_weights_are_refused(tmp_path, load):
         load(path)
 
 
-def test_a_state_dict_that_does_not_show_its_gelu_is_refused(tmp_path, load):
-    torch.save(model_of().state_dict(), tmp_path / "plain.pt")
-    with pytest.raises(
-        ValueError, match=r"does not tell whether .* quick GELU or the exact one: put the open_clip_con"
-    ):
+@pytest.mark.parametrize("lacking", ["input_resolution", "context_length", "vocab_size"])
+def test_a_state_dict_without_all_of_its_sizes_is_refused(tmp_path, load, lacking):
+    state = plain(model_of())
+    del state[lacking]
+    torch.save(state, tmp_path / "plain.pt")
+    with pytest.raises(ValueError, match=SHOWS_NOT):
         load(tmp_path / "plain.pt")
-    with pytest.raises(ValueError, match="does not tell whether"):
-        load(save_archive(model_of(), tmp_path / "traced.pt", half=False, sizes={}))
+
+
+@pytest.mark.parametrize("quick_gelu", [True, False])
+def test_half_weights_beside_float_ones_show_nothing(tmp_path, load, quick_gelu):
+    """open_clip's precision="fp16" makes them of models with the exact GELU too."""
+    torch.save(halved(model_of(quick_gelu=quick_gelu)).state_dict(), tmp_path / "plain.pt")
+    with pytest.raises(ValueError, match=SHOWS_NOT):
+        load(tmp_path / "plain.pt")
+    with pytest.raises(ValueError, match=SHOWS_NOT):
+        load(save_archive(model_of(), tmp_path / "traced.pt", sizes={}))
+
+
+@pytest.mark.parametrize(
+    ("vision", "text", "embed_dim"),
+    [
+        ({**VIT, "layers": 3}, TEXT, 24),
+        ({**VIT, "patch_size": 16}, TEXT, 24),
+        ({**VIT, "width": 128, "head_width": 32}, TEXT, 24),
+        (VIT, {**TEXT, "width": 128, "heads": 4}, 24),
+        (VIT, {**TEXT, "layers": 1}, 24),
+        (VIT, TEXT, 32),
+        ({**RESNET, "layers": [1, 1, 1, 1]}, TEXT, 24),
+    ],
+)
+def test_a_model_that_openai_has_not_published_is_refused(tmp_path, load, vision, text, embed_dim):
+    """Its heads are not known, whatever its file says of its sizes."""
+    model = model_of(vision, text, embed_dim=embed_dim)
+    torch.save(plain(model), tmp_path / "plain.pt")
+    for path in (tmp_path / "plain.pt", save_archive(model, tmp_path / "traced.pt")):
+        with pytest.raises(ValueError, match=SHOWS_NOT):
+            load(path)
+
+
+def test_the_published_models_are_those_that_open_clip_names():
+    """It describes OpenAI's models by files of its own."""
+    names = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-L-14-336")
+    for ours, name in zip(PUBLISHED, names, strict=False):
+        said = open_clip().get_model_config(name)
+        vision, text, layers = said["vision_cfg"], said["text_cfg"], ours.vision.layers
+        assert said["embed_dim"] == ours.embed_dim
+        assert (vision["image_size"], vision["width"], vision.get("patch_size")) == (
+            ours.vision.image_size, ours.vision.width, ours.vision.patch_size,
+        )  # fmt: skip
+        assert vision["layers"] == (list(layers) if isinstance(layers, tuple) else layers)
+        assert text == {
+            "context_length": ours.text.context_length, "vocab_size": ours.text.vocab_size, "width": ours.text.width,
+            "heads": ours.text.heads, "layers": ours.text.layers,
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -95,14 +143,14 @@ def test_a_state_dict_that_does_not_show_its_gelu_is_refused(tmp_path, load):
         (lambda s: s["visual.proj"].fill_(torch.nan), "visual.proj holds values that are not finite"),
         (lambda s: s["visual.proj"].fill_(torch.inf), "visual.proj holds values that are not finite"),
         (lambda s: s.update({"visual.conv1.weight": torch.zeros(5)}), "no model has its shapes"),
-        (lambda s: s.update({"token_embedding.weight": torch.zeros(9, 64)}), "vocabulary of 9, the tokenizer"),
+        (lambda s: s.update({"token_embedding.weight": torch.zeros(9, 64)}), "vocab_size is 49408, its weights have 9"),
         (lambda s: [s.pop(n) for n in list(s) if n.startswith("visual.")], "the tensor 'visual.* is missing"),
         (lambda s: [s.pop(n) for n in list(s) if not n.startswith("visual.")], "'ln_final.weight' is missing"),
         (lambda s: [s.update({f"vision_model.{n}": s.pop(n)}) for n in list(s)], "its config.json has to lie beside"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(tmp_path, load, change, message):
-    state = halved(model_of()).state_dict()
+    state = plain(model_of())
     change(state)
     torch.save(state, tmp_path / "changed.pt")
     if message is None:

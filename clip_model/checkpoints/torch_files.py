@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from clip_model.checkpoints.entries import EntriesError, checked_entries
 from clip_model.checkpoints.sources import ARCHIVE
 from clip_model.checkpoints.torch_script import read_torch_script
 
@@ -42,18 +43,11 @@ def read_torch_file(path: Path) -> dict[str, Tensor]:
 def _checked_entries(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
-            # TorchScript compresses its code, which nothing here reads.
-            entries = [entry for entry in archive.infolist() if "/code/" not in entry.filename]
+            return checked_entries(archive, path.stat().st_size)
+    except EntriesError as error:
+        raise ValueError(f"{path} is refused: {error}") from error
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ValueError(f"{path} is damaged or cut short: {error}") from error
-    if any(entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size for entry in entries):
-        raise ValueError(f"{path} is refused: torch saves tensors uncompressed, and these are not")
-    names = [entry.filename for entry in entries]
-    if len(set(names)) != len(names) or sum(entry.file_size for entry in entries) > path.stat().st_size:
-        raise ValueError(f"{path} is refused: its entries are said to be larger than the file, or have one name")
-    if sum(name == "data.pkl" or name.endswith("/data.pkl") for name in names) != 1:
-        raise ValueError(f"{path} is a zip archive, but not one of torch: there is no data.pkl in it")
-    return names
 
 
 def _load(path: Path) -> object:

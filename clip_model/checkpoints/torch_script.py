@@ -10,6 +10,7 @@ import io
 import math
 import pickle
 import pickletools
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,8 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clip_model.checkpoints.entries import EntriesError, checked_entries, read_entry, root_of
+
 _LONGEST_PICKLE = 64_000_000  # bytes; OpenAI's largest has less than one million
 _DIMENSIONS = 8
+_KEY = re.compile("[0-9]{1,9}")  # of a storage
 _LISTS = ("build_intlist", "build_doublelist", "build_boollist", "build_tensorlist", "restore_type_tag")
 _STORAGES = {
     "HalfStorage": torch.float16,
@@ -44,8 +48,8 @@ def read_torch_script(path: Path) -> dict[str, Tensor]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            root = _Unpickler(archive).load()
-    except pickle.UnpicklingError as error:
+            root = _Unpickler(archive, checked_entries(archive, path.stat().st_size)).load()
+    except (pickle.UnpicklingError, EntriesError) as error:
         raise ValueError(f"{path} is refused: {error}") from error
     except (
         zipfile.BadZipFile,
@@ -87,20 +91,16 @@ class _Inert:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        name = next(name for name in archive.namelist() if name == "data.pkl" or name.endswith("/data.pkl"))
-        self._archive, self._root = archive, name.removesuffix("data.pkl")
-        entry = archive.getinfo(name)
-        if entry.file_size > _LONGEST_PICKLE:
-            raise pickle.UnpicklingError(f"its data.pkl has {entry.file_size} bytes, more than any model's")
-        data = archive.read(entry)
+    def __init__(self, archive: zipfile.ZipFile, names: list[str]) -> None:
+        self._archive, self._root = archive, root_of(names)
+        data = read_entry(archive, f"{self._root}data.pkl", _LONGEST_PICKLE)
         _check_memo(data)
         super().__init__(io.BytesIO(data))
         # A class of this reading alone: a pickle may set attributes of a class.
         self._stand_in = type("Module", (_Module,), {})
         self._storages: dict[str, bytearray] = {}
         byteorder = self._root + "byteorder"
-        if byteorder in archive.namelist() and archive.read(byteorder) != b"little":
+        if byteorder in names and read_entry(archive, byteorder) != b"little":
             raise pickle.UnpicklingError("its numbers are big-endian")
 
     def find_class(self, module: str, name: str) -> Any:
@@ -119,11 +119,12 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Tensor:
         """The storage that ("storage", type, key, device, count) names, as a flat tensor."""
         kind, dtype, key, _, count = pid
-        if kind != "storage" or not isinstance(dtype, torch.dtype) or type(count) is not int or count < 0:
+        sound = type(kind) is type(key) is str and kind == "storage" and isinstance(dtype, torch.dtype)
+        if not sound or not _KEY.fullmatch(key) or type(count) is not int or count < 0:
             raise pickle.UnpicklingError("its pickle names a storage in no known way")
-        if str(key) not in self._storages:
-            self._storages[str(key)] = bytearray(self._archive.read(f"{self._root}data/{key}"))
-        data, size = self._storages[str(key)], count * torch.empty((), dtype=dtype).element_size()
+        if key not in self._storages:
+            self._storages[key] = bytearray(read_entry(self._archive, f"{self._root}data/{key}"))
+        data, size = self._storages[key], count * torch.empty((), dtype=dtype).element_size()
         if size > len(data):
             raise pickle.UnpicklingError(f"the storage {key} has {len(data)} bytes, and {size} are said to be there")
         return torch.frombuffer(data, dtype=dtype, count=count) if count else torch.empty(0, dtype=dtype)

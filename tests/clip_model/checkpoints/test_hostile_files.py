@@ -113,7 +113,8 @@ def test_code_in_an_archive_does_not_run_and_need_not_even_be_code(tmp_path):
         (tensor((4,), (2**40,), 4), "is damaged"),
         (tensor((4,), (1,), -1), "names a storage in no known way"),
         (tensor((4,), (1,), 4, key="1"), "is damaged"),
-        (tensor((4,), (1,), 4, key="../version"), "is damaged"),
+        (tensor((4,), (1,), 4, key="../version"), "names a storage in no known way"),
+        (tensor((4,), (1,), 4, key="code/0"), "names a storage in no known way"),
         (tensor((4,), (1,), 4, kind="EvilStorage"), "names torch.EvilStorage"),
         (b"\x80\x02K\x01.", "no module of TorchScript, but int"),
         (b"\x80\x02Kr" + (2**31).to_bytes(4, "little") + b".", "is damaged"),
@@ -141,6 +142,16 @@ def test_modules_that_hold_themselves_end(tmp_path, refuse):
 @pytest.mark.parametrize("script", [True, False])
 def test_an_archive_that_unpacks_to_more_than_it_is_long_is_refused(tmp_path, refuse, script):
     archive(tmp_path / "evil.pt", b"\x80\x02).", {"data/0": bytes(50_000_000)}, script=script, compressed=True)
+    assert "tensors uncompressed, and these are not" in refuse()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_only_the_folder_of_code_may_be_compressed(tmp_path, refuse, script):
+    """No storage can hide in a folder of the same name."""
+    with zipfile.ZipFile(tmp_path / "evil.pt", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(zipfile.ZipInfo("evil/data.pkl"), tensor((4,), (1,), 4, key="code/0"))
+        file.writestr(zipfile.ZipInfo("evil/constants.pkl" if script else "evil/version"), "3")
+        file.writestr("evil/data/code/0", bytes(50_000_000))
     assert "tensors uncompressed, and these are not" in refuse()
 
 
@@ -180,4 +191,4 @@ def test_another_archive_is_named(tmp_path, refuse):
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("readme.txt", "hello")
     (tmp_path / "evil.pt").write_bytes(buffer.getvalue())
-    assert "is a zip archive, but not one of torch: there is no data.pkl in it" in refuse()
+    assert "it is a zip archive, but not one of torch: there is no data.pkl in it" in refuse()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import pickletools
 import re
 import zipfile
 from collections import OrderedDict
@@ -21,8 +20,9 @@ import torch
 from torch import Tensor
 
 from clip_model.checkpoints.entries import EntriesError, checked_entries, read_entry, root_of
+from clip_model.checkpoints.pickle_walk import ORDERED_DICT, check_pickle
 
-_LONGEST_PICKLE = 64_000_000  # bytes; OpenAI's largest has less than one million
+LONGEST_PICKLE = 64_000_000  # bytes; OpenAI's largest has less than one million
 _DIMENSIONS = 8
 _KEY = re.compile("[0-9]{1,9}")  # of a storage
 _LISTS = ("build_intlist", "build_doublelist", "build_boollist", "build_tensorlist", "restore_type_tag")
@@ -71,7 +71,7 @@ class _Module:
     members: dict[str, Any]
 
     def __setstate__(self, state: object) -> None:
-        self.members = {str(k): v for k, v in state.items()} if isinstance(state, dict) else {}
+        self.members = {k: v for k, v in state.items() if type(k) is str} if isinstance(state, dict) else {}
 
 
 class _Inert:
@@ -93,8 +93,8 @@ class _Inert:
 class _Unpickler(pickle.Unpickler):
     def __init__(self, archive: zipfile.ZipFile, names: list[str]) -> None:
         self._archive, self._root = archive, root_of(names)
-        data = read_entry(archive, f"{self._root}data.pkl", _LONGEST_PICKLE)
-        _check_memo(data)
+        data = read_entry(archive, f"{self._root}data.pkl", LONGEST_PICKLE)
+        check_pickle(io.BytesIO(data), _admits, _calls)
         super().__init__(io.BytesIO(data))
         # A class of this reading alone: a pickle may set attributes of a class.
         self._stand_in = type("Module", (_Module,), {})
@@ -104,7 +104,7 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError("its numbers are big-endian")
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == "__torch__" or module.startswith("__torch__."):
+        if _is_module(module):
             return self._stand_in
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
@@ -130,16 +130,23 @@ class _Unpickler(pickle.Unpickler):
         return torch.frombuffer(data, dtype=dtype, count=count) if count else torch.empty(0, dtype=dtype)
 
 
-def _check_memo(data: bytes) -> None:
-    """Refuse a pickle whose table of kept values would be larger than itself; opcodes are checked as they are read.
+def _admits(named: str) -> bool:
+    module, _, name = named.rpartition(".")
+    return is_tensor_name(named) or _is_module(module) or (module == "torch.jit._pickle" and name in _LISTS)
 
-    Raises:
-        ValueError: if it is no pickle.
-        UnpicklingError: if such a number is too large.
-    """
-    for opcode, argument, _ in pickletools.genops(data):
-        if "PUT" in opcode.name and isinstance(argument, int) and argument > len(data):
-            raise pickle.UnpicklingError("its pickle numbers its values beyond its own length")
+
+def _calls(named: str) -> bool:
+    return _admits(named) and not (named.startswith("torch.") and named.endswith("Storage"))
+
+
+def _is_module(module: str) -> bool:
+    return module == "__torch__" or module.startswith("__torch__.")
+
+
+def is_tensor_name(named: str) -> bool:
+    """Whether a state dict may name this: "module.name" of what tensors are built by."""
+    module, _, name = named.rpartition(".")
+    return named in (ORDERED_DICT, "torch._utils._rebuild_tensor_v2") or (module == "torch" and name in _STORAGES)
 
 
 def _rebuilt(storage: object, offset: object, size: object, stride: object, *_: object) -> Tensor:
@@ -148,9 +155,9 @@ def _rebuilt(storage: object, offset: object, size: object, stride: object, *_: 
         raise pickle.UnpicklingError("its pickle builds a tensor in no known way")
     sound = all(type(n) is int and n >= 0 for n in (offset, *size, *stride)) and len(size) == len(stride) <= _DIMENSIONS
     if not sound or not isinstance(offset, int):
-        raise pickle.UnpicklingError(f"its pickle holds a tensor of impossible shape {size!r:.80}")
+        raise pickle.UnpicklingError("its pickle holds a tensor of impossible shape")
     if math.prod(size) > storage.numel():
-        raise pickle.UnpicklingError(f"its pickle holds a tensor of shape {size!r:.80}, larger than its storage")
+        raise pickle.UnpicklingError("its pickle holds a tensor larger than its storage")
     return torch.as_strided(storage, size, stride, offset)
 
 

@@ -6,8 +6,10 @@ are no larger than the file.
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
+import tarfile
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -16,13 +18,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from clip_model.checkpoints.entries import EntriesError, checked_entries, read_entry, root_of
+from clip_model.checkpoints.pickle_walk import check_pickle
 from clip_model.checkpoints.sources import ARCHIVE
-from clip_model.checkpoints.torch_script import read_torch_script
+from clip_model.checkpoints.torch_script import LONGEST_PICKLE, is_tensor_name, read_torch_script
 
 _SCRIPT_MARK = "constants.pkl"  # in archives of TorchScript alone; torch.load tells them by it too
 _REFUSED = re.compile(
     "GLOBAL|unrecognized|Unsupported class"
 )  # in what torch.load says of a pickle that it will not follow
+_PICKLES_BEFORE = 5  # magic number, protocol, system, content and keys, in files of before torch 1.6
 _WRAPPED, _PARALLEL = "state_dict", "module."  # what training programs put around a state dict, and before its names
 
 
@@ -36,24 +41,46 @@ def read_torch_file(path: Path) -> dict[str, Tensor]:
         archive = file.read(len(ARCHIVE)) == ARCHIVE
     if archive and any(name.rpartition("/")[2] == _SCRIPT_MARK for name in _checked_entries(path)):
         return _bounded(read_torch_script(path), path)
+    _check_pickles(path, archive=archive)
     return _bounded(_tensors(_load(path), path), path)
 
 
 def _checked_entries(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
-            # TorchScript compresses its code, which nothing here reads.
-            entries = [entry for entry in archive.infolist() if "/code/" not in entry.filename]
+            return checked_entries(archive, path.stat().st_size)
+    except EntriesError as error:
+        raise ValueError(f"{path} is refused: {error}") from error
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ValueError(f"{path} is damaged or cut short: {error}") from error
-    if any(entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size for entry in entries):
-        raise ValueError(f"{path} is refused: torch saves tensors uncompressed, and these are not")
-    names = [entry.filename for entry in entries]
-    if len(set(names)) != len(names) or sum(entry.file_size for entry in entries) > path.stat().st_size:
-        raise ValueError(f"{path} is refused: its entries are said to be larger than the file, or have one name")
-    if sum(name == "data.pkl" or name.endswith("/data.pkl") for name in names) != 1:
-        raise ValueError(f"{path} is a zip archive, but not one of torch: there is no data.pkl in it")
-    return names
+
+
+def _check_pickles(path: Path, *, archive: bool) -> None:
+    """Look through what torch.load unpickles: data.pkl of an archive, else the pickles before the tensors."""
+    try:
+        if archive:
+            with zipfile.ZipFile(path) as file:
+                root = root_of(checked_entries(file, path.stat().st_size))
+                pickles = [io.BytesIO(read_entry(file, f"{root}data.pkl", LONGEST_PICKLE))]
+        else:
+            with path.open("rb") as begin:
+                pickles = [io.BytesIO(begin.read(LONGEST_PICKLE))] * _PICKLES_BEFORE
+            if tarfile.is_tarfile(path):
+                raise pickle.UnpicklingError("it is a tar archive, as torch wrote none since 2017")
+        for stream in pickles:
+            check_pickle(stream, _admits, _calls)
+    except (pickle.UnpicklingError, EntriesError) as error:
+        raise ValueError(f"{path} is refused: {error}") from error
+    except (zipfile.BadZipFile, ValueError, LookupError, MemoryError) as error:
+        raise ValueError(f"{path} is damaged, or no file that torch wrote: {_first_line(error)}") from error
+
+
+def _admits(named: str) -> bool:
+    return is_tensor_name(named) or named == "torch._utils._rebuild_parameter"
+
+
+def _calls(named: str) -> bool:
+    return _admits(named) and not (named.startswith("torch.") and named.endswith("Storage"))
 
 
 def _load(path: Path) -> object:
@@ -81,10 +108,10 @@ def _tensors(loaded: object, path: Path) -> dict[str, Tensor]:
     if not isinstance(loaded, Mapping) or not loaded:
         raise ValueError(f"{path} holds no state dict, but {type(loaded).__name__}")
     for name, value in loaded.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
-            raise ValueError(
-                f"{path} holds no state dict: {str(name)[:80]!r} is {type(value).__name__}, no plain tensor"
-            )
+        if type(name) is not str:
+            raise ValueError(f"{path} holds no state dict: a key is {type(name).__name__}, no name")
+        if not isinstance(value, Tensor) or value.layout != torch.strided:
+            raise ValueError(f"{path} holds no state dict: {name[:80]!r} is {type(value).__name__}, no plain tensor")
     if all(name.startswith(_PARALLEL) for name in loaded):
         return {name.removeprefix(_PARALLEL): value for name, value in loaded.items()}
     return dict(loaded)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import pickletools
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,8 +19,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_LONGEST_PICKLE = 64_000_000  # bytes; OpenAI's largest has less than one million
+from clip_model.checkpoints.entries import EntriesError, checked_entries, read_entry, root_of
+from clip_model.checkpoints.pickle_walk import ORDERED_DICT, check_pickle
+
+LONGEST_PICKLE = 64_000_000  # bytes; OpenAI's largest has less than one million
 _DIMENSIONS = 8
+_KEY = re.compile("[0-9]{1,9}")  # of a storage
 _LISTS = ("build_intlist", "build_doublelist", "build_boollist", "build_tensorlist", "restore_type_tag")
 _STORAGES = {
     "HalfStorage": torch.float16,
@@ -44,8 +48,8 @@ def read_torch_script(path: Path) -> dict[str, Tensor]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            root = _Unpickler(archive).load()
-    except pickle.UnpicklingError as error:
+            root = _Unpickler(archive, checked_entries(archive, path.stat().st_size)).load()
+    except (pickle.UnpicklingError, EntriesError) as error:
         raise ValueError(f"{path} is refused: {error}") from error
     except (
         zipfile.BadZipFile,
@@ -67,7 +71,7 @@ class _Module:
     members: dict[str, Any]
 
     def __setstate__(self, state: object) -> None:
-        self.members = {str(k): v for k, v in state.items()} if isinstance(state, dict) else {}
+        self.members = {k: v for k, v in state.items() if type(k) is str} if isinstance(state, dict) else {}
 
 
 class _Inert:
@@ -87,24 +91,20 @@ class _Inert:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        name = next(name for name in archive.namelist() if name == "data.pkl" or name.endswith("/data.pkl"))
-        self._archive, self._root = archive, name.removesuffix("data.pkl")
-        entry = archive.getinfo(name)
-        if entry.file_size > _LONGEST_PICKLE:
-            raise pickle.UnpicklingError(f"its data.pkl has {entry.file_size} bytes, more than any model's")
-        data = archive.read(entry)
-        _check_memo(data)
+    def __init__(self, archive: zipfile.ZipFile, names: list[str]) -> None:
+        self._archive, self._root = archive, root_of(names)
+        data = read_entry(archive, f"{self._root}data.pkl", LONGEST_PICKLE)
+        check_pickle(io.BytesIO(data), _admits, _calls)
         super().__init__(io.BytesIO(data))
         # A class of this reading alone: a pickle may set attributes of a class.
         self._stand_in = type("Module", (_Module,), {})
         self._storages: dict[str, bytearray] = {}
         byteorder = self._root + "byteorder"
-        if byteorder in archive.namelist() and archive.read(byteorder) != b"little":
+        if byteorder in names and read_entry(archive, byteorder) != b"little":
             raise pickle.UnpicklingError("its numbers are big-endian")
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == "__torch__" or module.startswith("__torch__."):
+        if _is_module(module):
             return self._stand_in
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
@@ -119,26 +119,34 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Tensor:
         """The storage that ("storage", type, key, device, count) names, as a flat tensor."""
         kind, dtype, key, _, count = pid
-        if kind != "storage" or not isinstance(dtype, torch.dtype) or type(count) is not int or count < 0:
+        sound = type(kind) is type(key) is str and kind == "storage" and isinstance(dtype, torch.dtype)
+        if not sound or not _KEY.fullmatch(key) or type(count) is not int or count < 0:
             raise pickle.UnpicklingError("its pickle names a storage in no known way")
-        if str(key) not in self._storages:
-            self._storages[str(key)] = bytearray(self._archive.read(f"{self._root}data/{key}"))
-        data, size = self._storages[str(key)], count * torch.empty((), dtype=dtype).element_size()
+        if key not in self._storages:
+            self._storages[key] = bytearray(read_entry(self._archive, f"{self._root}data/{key}"))
+        data, size = self._storages[key], count * torch.empty((), dtype=dtype).element_size()
         if size > len(data):
             raise pickle.UnpicklingError(f"the storage {key} has {len(data)} bytes, and {size} are said to be there")
         return torch.frombuffer(data, dtype=dtype, count=count) if count else torch.empty(0, dtype=dtype)
 
 
-def _check_memo(data: bytes) -> None:
-    """Refuse a pickle whose table of kept values would be larger than itself; opcodes are checked as they are read.
+def _admits(named: str) -> bool:
+    module, _, name = named.rpartition(".")
+    return is_tensor_name(named) or _is_module(module) or (module == "torch.jit._pickle" and name in _LISTS)
 
-    Raises:
-        ValueError: if it is no pickle.
-        UnpicklingError: if such a number is too large.
-    """
-    for opcode, argument, _ in pickletools.genops(data):
-        if "PUT" in opcode.name and isinstance(argument, int) and argument > len(data):
-            raise pickle.UnpicklingError("its pickle numbers its values beyond its own length")
+
+def _calls(named: str) -> bool:
+    return _admits(named) and not (named.startswith("torch.") and named.endswith("Storage"))
+
+
+def _is_module(module: str) -> bool:
+    return module == "__torch__" or module.startswith("__torch__.")
+
+
+def is_tensor_name(named: str) -> bool:
+    """Whether a state dict may name this: "module.name" of what tensors are built by."""
+    module, _, name = named.rpartition(".")
+    return named in (ORDERED_DICT, "torch._utils._rebuild_tensor_v2") or (module == "torch" and name in _STORAGES)
 
 
 def _rebuilt(storage: object, offset: object, size: object, stride: object, *_: object) -> Tensor:
@@ -147,9 +155,9 @@ def _rebuilt(storage: object, offset: object, size: object, stride: object, *_: 
         raise pickle.UnpicklingError("its pickle builds a tensor in no known way")
     sound = all(type(n) is int and n >= 0 for n in (offset, *size, *stride)) and len(size) == len(stride) <= _DIMENSIONS
     if not sound or not isinstance(offset, int):
-        raise pickle.UnpicklingError(f"its pickle holds a tensor of impossible shape {size!r:.80}")
+        raise pickle.UnpicklingError("its pickle holds a tensor of impossible shape")
     if math.prod(size) > storage.numel():
-        raise pickle.UnpicklingError(f"its pickle holds a tensor of shape {size!r:.80}, larger than its storage")
+        raise pickle.UnpicklingError("its pickle holds a tensor larger than its storage")
     return torch.as_strided(storage, size, stride, offset)
 
 

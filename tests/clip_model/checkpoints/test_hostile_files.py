@@ -73,7 +73,7 @@ def tensor(size, stride, numel, key="0", kind="FloatStorage"):
 @pytest.mark.parametrize("inside", [lambda r: r, lambda r: {"w": r}, lambda r: {"state_dict": {"w": [r]}}])
 def test_a_pickle_that_runs_code_is_refused(tmp_path, refuse, new, inside):
     torch.save(inside(Running(tmp_path / "marker")), tmp_path / "evil.pt", _use_new_zipfile_serialization=new)
-    assert "mkdir), and reading that could run code" in refuse()
+    assert "mkdir, and reading that could run code" in refuse()
 
 
 def test_a_bare_pickle_that_runs_code_is_refused(tmp_path, refuse):
@@ -85,7 +85,7 @@ def test_a_bare_pickle_that_runs_code_is_refused(tmp_path, refuse):
 def test_torch_script_that_names_functions_is_refused(tmp_path, refuse):
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         archive(tmp_path / "evil.pt", pickle.dumps(Running(tmp_path / "marker"), protocol))
-        assert "mkdir, and reading that could run code" in refuse()
+        assert "and reading that could run code" in refuse()
     for name in ("builtins\neval", "torch\nload", "torch._utils\n_rebuild_parameter", "torch.jit._pickle\nevil"):
         archive(tmp_path / "evil.pt", b"\x80\x02c" + name.encode() + b"\n)R.")
         assert f"names {name.replace(chr(10), '.')}, and reading that could run code" in refuse()
@@ -113,7 +113,8 @@ def test_code_in_an_archive_does_not_run_and_need_not_even_be_code(tmp_path):
         (tensor((4,), (2**40,), 4), "is damaged"),
         (tensor((4,), (1,), -1), "names a storage in no known way"),
         (tensor((4,), (1,), 4, key="1"), "is damaged"),
-        (tensor((4,), (1,), 4, key="../version"), "is damaged"),
+        (tensor((4,), (1,), 4, key="../version"), "names a storage in no known way"),
+        (tensor((4,), (1,), 4, key="code/0"), "names a storage in no known way"),
         (tensor((4,), (1,), 4, kind="EvilStorage"), "names torch.EvilStorage"),
         (b"\x80\x02K\x01.", "no module of TorchScript, but int"),
         (b"\x80\x02Kr" + (2**31).to_bytes(4, "little") + b".", "is damaged"),
@@ -141,6 +142,16 @@ def test_modules_that_hold_themselves_end(tmp_path, refuse):
 @pytest.mark.parametrize("script", [True, False])
 def test_an_archive_that_unpacks_to_more_than_it_is_long_is_refused(tmp_path, refuse, script):
     archive(tmp_path / "evil.pt", b"\x80\x02).", {"data/0": bytes(50_000_000)}, script=script, compressed=True)
+    assert "tensors uncompressed, and these are not" in refuse()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_only_the_folder_of_code_may_be_compressed(tmp_path, refuse, script):
+    """No storage can hide in a folder of the same name."""
+    with zipfile.ZipFile(tmp_path / "evil.pt", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(zipfile.ZipInfo("evil/data.pkl"), tensor((4,), (1,), 4, key="code/0"))
+        file.writestr(zipfile.ZipInfo("evil/constants.pkl" if script else "evil/version"), "3")
+        file.writestr("evil/data/code/0", bytes(50_000_000))
     assert "tensors uncompressed, and these are not" in refuse()
 
 
@@ -180,4 +191,47 @@ def test_another_archive_is_named(tmp_path, refuse):
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("readme.txt", "hello")
     (tmp_path / "evil.pt").write_bytes(buffer.getvalue())
-    assert "is a zip archive, but not one of torch: there is no data.pkl in it" in refuse()
+    assert "it is a zip archive, but not one of torch: there is no data.pkl in it" in refuse()
+
+
+def nested(levels):
+    """A tuple that holds two of the next smaller, by DUP and by the table of kept values."""
+    kept = b"".join(b"q" + bytes([i]) + b"h" + bytes([i]) + b"\x86" for i in range(levels))
+    return b"K\x01\x85" + b"2\x86" * levels, b"K\x01\x85" + kept
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("levels", [12, 60])
+def test_tuples_that_never_end_are_refused(tmp_path, refuse, script, levels):
+    """Hashed, compared or shown, such a tuple takes two to the power of its levels."""
+    for value in nested(levels):
+        for pickled in (b"\x80\x02}" + value + b"K\x01s.", b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s."):
+            archive(tmp_path / "evil.pt", pickled, script=script)
+            said = refuse()
+            assert "nests tuples beyond any model's" in said or "uses DUP" in said
+
+
+@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize(
+    ("pickled", "message"),
+    [
+        (b"cbuiltins\nbytearray\nJ\x00\x00\x00\x70\x85R", "names builtins.bytearray, and reading that could run code"),
+        (b"}K\x01\x85K\x01s", "keys that are no plain values"),
+        (b"ccollections\nOrderedDict\n]\x85R", "calls what no model does"),
+        (b"ctorch\nFloatStorage\nJ\x00\x00\x00\x70\x85R", "calls what no model does"),
+        (b"\x8a\xff" + b"\x01" * 255, "a number larger than any model's"),
+    ],
+)
+def test_what_fills_the_memory_or_never_ends_is_not_built(tmp_path, refuse, script, pickled, message):
+    archive(tmp_path / "evil.pt", b"\x80\x02" + pickled + b".", script=script)
+    assert message in refuse()
+
+
+def test_a_pickle_of_before_torch_1_6_is_looked_through_too(tmp_path, refuse):
+    torch.save({"w": torch.zeros(3)}, tmp_path / "evil.pt", _use_new_zipfile_serialization=False)
+    data = (tmp_path / "evil.pt").read_bytes()
+    evil = b"\x80\x02cbuiltins\nbytearray\nJ\x00\x00\x00\x70\x85R."
+    content = data.index(b"\x80\x02}", data.index(b"\x80\x02}") + 1)
+    (tmp_path / "evil.pt").write_bytes(data[:content] + evil + data[content:])
+    assert "names builtins.bytearray, and reading that could run code" in refuse()

@@ -41,7 +41,9 @@ def parsed(text: str) -> TagPath:
 def candidates(services: Services, text: str) -> list[TagPath]:
     """The tags that these words can mean, of the library and of its vocabulary: one where they are a whole path."""
     wanted = parsed(text)
-    known = dict(enumerate(services.library.catalog.tags.paths().values()))
+    paths = services.library.catalog.tags.paths().values()
+    # What lies above a tag is one too, whether or not any photo has it.
+    known = dict(enumerate({path[:levels] for path in paths for levels in range(1, len(path) + 1)}))
     if wanted in known.values():
         return [wanted]
     # Those that end in what was written; what lies under them is meant too, but is not them.

@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from clip_model.checkpoints.converted import unusable
 from clip_model.checkpoints.fitting import fitted
 from clip_model.checkpoints.hugging_face import read_hugging_face
 from clip_model.checkpoints.open_clip import read_open_clip
@@ -32,11 +34,15 @@ def convert(source: Source, target: Path) -> None:
 
     Raises:
         ValueError: if it cannot be loaded exactly; the message says why, and nothing is written.
+        OSError: if it cannot be written; the message names the setting.
     """
     try:
         config, state = _READERS[source.layout](source)
     except (TypeError, ZeroDivisionError, OverflowError) as error:  # of a configuration that is nonsense
         raise ValueError(f"{source.path} cannot be used: what it says of its model makes no sense ({error})") from error
     tensors = fitted(config, state, str(source.path))
-    with replacing(target) as partial:
-        save_file(tensors, partial, {CONFIG_KEY: json.dumps(config.to_dict())})
+    try:
+        with replacing(target) as partial:
+            save_file(tensors, partial, {CONFIG_KEY: json.dumps(config.to_dict())})
+    except (OSError, SafetensorError) as error:  # safetensors tells of a full disk in a class of its own
+        raise OSError(unusable(target.parent, error)) from error

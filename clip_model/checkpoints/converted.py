@@ -41,12 +41,20 @@ def converted(source: Source, folder: Path) -> Path:
         logger.warning(
             "converting %s (%s, %.0f MB) once, into %s", source.path, source.layout, source.size / 1e6, target
         )
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(unusable(folder, error)) from error
         convert(source, target)
         if _key(source) != key:
             raise ValueError(f"{source.path} was written to while it was read; wait until it is whole")
         write_atomically(note, json.dumps({"sha256": sha256(target), "layout": source.layout}).encode())
     return target
+
+
+def unusable(folder: Path, error: Exception) -> str:
+    """What is said where nothing can be written to the folder."""
+    return f"the converted model cannot be kept in {folder} ({error}); the setting 'converted_models' names another"
 
 
 def _key(source: Source) -> str:

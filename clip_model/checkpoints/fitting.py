@@ -11,6 +11,7 @@ from clip_model.config import CLIPConfig
 from clip_model.model import CLIP
 from clip_model.preprocessing.tokenizers import tokenizer_of
 
+_MOST_BLOCKS = 100  # of a tower; bigG has 48
 _NAMED = 5  # how many differing tensors a message names
 _KEPT = (torch.float16, torch.float32)
 _COUNTER = "num_batches_tracked"  # of batch norms: how long they were trained, on which no feature depends
@@ -87,6 +88,8 @@ def _check_depth(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -
         depths = {"visual.transformer.resblocks": layers}
     for prefix, said in {**depths, "transformer.resblocks": config.text.layers}.items():
         found = count_children(state, prefix)
+        if found > _MOST_BLOCKS:
+            raise ValueError(f"{source} is refused: {prefix} has {found} blocks, more than any model")
         if found != said:
             raise ValueError(f"{source} does not fit its configuration: {prefix} has {found} blocks, that says {said}")
 

@@ -125,7 +125,7 @@ def _check_sizes(sizes: Mapping[str, Tensor], config: CLIPConfig, source: str) -
     """Compare the sizes that a file says with those that its shapes have."""
     shown = (config.vision.image_size, config.text.context_length, config.text.vocab_size)
     for name, of_shapes in zip(_SIZES, shown, strict=True):
-        if (name in sizes and sizes[name].numel() != 1) or (name in sizes and int(sizes[name]) != of_shapes):
+        if name in sizes and sizes[name].tolist() not in (of_shapes, [of_shapes]):
             raise ValueError(
                 f"{source} contradicts itself: {name} is {sizes[name].tolist()}, its weights have {of_shapes}"
             )

@@ -27,6 +27,7 @@ _SCRIPT_MARK = "constants.pkl"  # in archives of TorchScript alone; torch.load t
 _REFUSED = re.compile(
     "GLOBAL|unrecognized|Unsupported class"
 )  # in what torch.load says of a pickle that it will not follow
+_PICKLE = b"\x80"  # how each pickle begins that torch ever wrote
 _PICKLES_BEFORE = 5  # magic number, protocol, system, content and keys, in files of before torch 1.6
 _WRAPPED, _PARALLEL = "state_dict", "module."  # what training programs put around a state dict, and before its names
 
@@ -38,7 +39,10 @@ def read_torch_file(path: Path) -> dict[str, Tensor]:
         ValueError: if it is damaged, holds anything but tensors and plain values, or tensors larger than itself.
     """
     with path.open("rb") as file:
-        archive = file.read(len(ARCHIVE)) == ARCHIVE
+        begin = file.read(len(ARCHIVE))
+    archive = begin == ARCHIVE
+    if not archive and begin[:1] != _PICKLE:
+        raise ValueError(f"{path} is damaged, or no file that torch wrote: it begins like none")
     if archive and any(name.rpartition("/")[2] == _SCRIPT_MARK for name in _checked_entries(path)):
         return _bounded(read_torch_script(path), path)
     _check_pickles(path, archive=archive)
@@ -110,7 +114,7 @@ def _tensors(loaded: object, path: Path) -> dict[str, Tensor]:
     for name, value in loaded.items():
         if type(name) is not str:
             raise ValueError(f"{path} holds no state dict: a key is {type(name).__name__}, no name")
-        if not isinstance(value, Tensor) or value.layout != torch.strided:
+        if not isinstance(value, Tensor) or value.layout != torch.strided or value.device.type != "cpu":
             raise ValueError(f"{path} holds no state dict: {name[:80]!r} is {type(value).__name__}, no plain tensor")
     if all(name.startswith(_PARALLEL) for name in loaded):
         return {name.removeprefix(_PARALLEL): value for name, value in loaded.items()}

@@ -30,6 +30,6 @@ def newer_message(engine: Engine, library: Path, found: int, own: int) -> str:
     writer = f"picsift {row}" if row else "a newer picsift"
     return (
         f"the library at {library} was written by {writer} (schema {found}), "
-        f"and this is {own_version()} (schema {own}).\n"
+        f"and this is {own_version()} (schema {own}). "
         "Upgrade picsift, or name another library with --library."
     )

@@ -29,7 +29,7 @@ LibraryOption = Annotated[
     typer.Option("--library", metavar="DIR", help="The library's folder. [env: PICSIFT_LIBRARY]", show_default=False),
 ]
 ModelOption = Annotated[
-    str | None, typer.Option("--model", metavar="NAME", help="Model to embed with. [default: the library's own]")
+    str | None, typer.Option("--model", metavar="NAME|PATH", help="Model to embed with. [default: the library's own]")
 ]
 VideosOption = Annotated[
     bool | None,

@@ -217,6 +217,18 @@ def test_a_word_of_the_vocabulary_in_another_language_finds_its_tag(tagged):
     assert candidates(tagged.services(), "Hund") == [("animal", "mammal", "dog")]
 
 
+def test_what_lies_above_ones_own_tag_is_meant_before_a_word_of_another_language(tagged):
+    red, blue = tagged.photos / "red.png", tagged.photos / "blue.png"
+    as_json("tag", "--builtin")
+    run("tags", "accept", "tier/hund", red)
+    run("tags", "accept", "animal/mammal/cat", blue)
+    assert candidates(tagged.services(), "Tier") == [("tier",)]  # German for 'animal'
+    assert "tier is deleted" in run("tags", "delete", "tier", "--yes")[2]
+    found = {hit["path"] for hit in as_json("search", "tag:animal", "--min-relevance", "0")["hits"]}
+    assert str(blue) in found
+    assert as_json("search", "tag:hund")["hits"] == []
+
+
 def test_renaming_merging_deleting_and_taking_back(tagged):
     red, blue = tagged.photos / "red.png", tagged.photos / "blue.png"
     run("tags", "accept", "sea", red)

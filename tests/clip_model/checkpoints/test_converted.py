@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from clip_model.checkpoint import load_model, save_model
 from clip_model.checkpoints import conversion, converted
@@ -117,3 +117,19 @@ def test_a_model_that_was_converted_before_is_found_without_torch(source, models
     )
     command = [sys.executable, "-c", code, str(source), str(models)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_a_folder_that_cannot_be_one_is_named_with_its_setting(source, tmp_path):
+    (tmp_path / "taken").write_bytes(b"a file")
+    with pytest.raises(OSError, match="converted_models"):
+        resolve(source, models=tmp_path / "taken")
+
+
+def test_a_full_disk_is_told_as_one_and_leaves_nothing(source, models, monkeypatch):
+    def full(*_):
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(conversion, "save_file", full)
+    with pytest.raises(OSError, match=r"No space left.*converted_models"):
+        resolve(source, models=models)
+    assert list(models.iterdir()) == []

@@ -235,3 +235,9 @@ def test_a_pickle_of_before_torch_1_6_is_looked_through_too(tmp_path, refuse):
     content = data.index(b"\x80\x02}", data.index(b"\x80\x02}") + 1)
     (tmp_path / "evil.pt").write_bytes(data[:content] + evil + data[content:])
     assert "names builtins.bytearray, and reading that could run code" in refuse()
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish " * 20, b"\x11\x12\x13\x14"])
+def test_a_file_that_begins_like_none_of_torchs_is_called_so(tmp_path, refuse, content):
+    (tmp_path / "evil.pt").write_bytes(content)
+    assert "no file that torch wrote: it begins like none" in refuse()

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from clip_model.checkpoint import load_model
+from clip_model.checkpoints.fitting import fitted
 from clip_model.checkpoints.openai import PUBLISHED, infer_config
 from clip_model.config import PRESETS
 from clip_model.model import CLIP
@@ -159,3 +160,18 @@ def test_what_does_not_fit_is_named(tmp_path, load, change, message):
     with pytest.raises(ValueError, match=message):
         load(tmp_path / "changed.pt")
     assert not list((tmp_path / "models").glob("*"))
+
+
+@pytest.mark.parametrize("said", [torch.tensor(32.9), torch.tensor([32, 32])])
+def test_a_size_that_is_no_whole_number_is_refused(tmp_path, load, said):
+    state = plain(model_of())
+    torch.save({**state, "input_resolution": said}, tmp_path / "odd.pt")
+    with pytest.raises(ValueError, match="contradicts itself: input_resolution"):
+        load(tmp_path / "odd.pt")
+
+
+def test_no_model_of_a_thousand_blocks_is_built():
+    blocks = {f"transformer.resblocks.{i}.ln_1.weight": torch.zeros(0) for i in range(1000)}
+    state = {**plain(model_of()), **blocks}
+    with pytest.raises(ValueError, match=r"transformer.resblocks has 1000 blocks, more than any model"):
+        fitted(infer_config(state, "deep"), state, "deep")

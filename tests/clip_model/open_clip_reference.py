@@ -1,4 +1,4 @@
-"""open_clip, imported where torchvision's compiled operators are missing or belong to another torch.
+"""open_clip and transformers, imported where torchvision's compiled operators are missing or belong to another torch.
 
 torchvision's Python registers shapes for four compiled operators when it is imported; declaring their schemas first
 lets that import pass. Nothing here ever calls them.
@@ -23,6 +23,15 @@ _OPERATORS = (
 )
 
 
+@functools.cache
+def _declare_operators() -> None:
+    """Let torchvision be imported, by whichever of the two packages comes first in this process."""
+    if not _compiled_operators_load():
+        _declared.append(torch.library.Library("torchvision", "DEF"))
+        for schema in _OPERATORS:
+            _declared[0].define(schema)
+
+
 def _compiled_operators_load() -> bool:
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
@@ -39,13 +48,17 @@ def _compiled_operators_load() -> bool:
 @functools.cache
 def open_clip() -> ModuleType:
     """The package, imported when a comparison asks for it; without it that comparison is skipped, and no other test."""
-    if not _compiled_operators_load():
-        _declared.append(torch.library.Library("torchvision", "DEF"))
-        for schema in _OPERATORS:
-            _declared[0].define(schema)
+    _declare_operators()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return pytest.importorskip("open_clip", reason="parity needs open_clip (extra 'bench')")
+
+
+@functools.cache
+def transformers() -> ModuleType:
+    """The package, which imports torchvision where that is installed; likewise."""
+    _declare_operators()
+    return pytest.importorskip("transformers", reason="parity needs transformers (extra 'dev')")
 
 
 _declared: list[torch.library.Library] = []

@@ -7,9 +7,8 @@ from safetensors.torch import load_file, save_file
 from clip_model.checkpoint import load_model
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.reference_models import assert_same_features
+from tests.clip_model.open_clip_reference import transformers
 from tests.clip_model.tiny_models import randomize
-
-transformers = pytest.importorskip("transformers")
 
 TEXT = {
     "vocab_size": 49408, "hidden_size": 48, "intermediate_size": 192, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -30,10 +29,10 @@ KINDS = {
 def reference(kind="quick"):
     change = KINDS[kind]
     vision = {name: value for name, value in change.items() if name != "eos_token_id"}
-    config = transformers.CLIPConfig(
+    config = transformers().CLIPConfig(
         text_config={**TEXT, **change}, vision_config={**VISION, **vision}, projection_dim=24
     )
-    return randomize(transformers.CLIPModel(config))
+    return randomize(transformers().CLIPModel(config))
 
 
 def features(model):

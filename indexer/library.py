@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.database import check_schema, open_database
+from indexer.catalog.database import check_schema, file_of, open_database
+from indexer.catalog.files.database_file import keeping
 from indexer.catalog.records import ModelRecord
 from indexer.errors import LibraryError, LibraryLockedError
 from indexer.pictures.thumbnails import ThumbnailStore
@@ -55,8 +56,9 @@ class Library:
         except OSError as error:
             raise LibraryError(f"the library at {self.folder} cannot be written: {error.strerror}.") from error
         try:
-            check_schema(self.catalog.engine)  # another picsift may have upgraded it since this one opened it
-            yield
+            with keeping(file_of(self.catalog.engine)):  # ids and numbers of a run are of one database
+                check_schema(self.catalog.engine)  # another picsift may have upgraded it since this one opened it
+                yield
         finally:
             lock.release()
 

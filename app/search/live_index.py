@@ -5,7 +5,9 @@ It neither embeds nor ranks. A repair is said in the log.
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,9 @@ from indexer.errors import PicsiftError
 from indexer.library import Library
 from indexer.vectors.index import VectorIndex
 from indexer.vectors.repair import refresh
+
+Result = TypeVar("Result")
+TRIES = 3
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +41,7 @@ class LiveIndex:
         self._fingerprint: str | None = None
         self._in_step: object = None  # the catalog's version when the index was
         self._index: VectorIndex | None = None
-        self._held: tuple[VectorIndex, int, NDArray[np.int64], PhotoSet] | None = None
+        self._held: tuple[tuple[VectorIndex, int, str], NDArray[np.int64], PhotoSet] | None = None
 
     def model(self) -> ModelRecord:
         """The model whose vectors answer.
@@ -91,20 +96,29 @@ class LiveIndex:
         generation = catalog.generation(model.id)
         return (index.generation, index.token) == (generation, catalog.token(model.id, generation) or "")
 
+    def of_one_file(self, answer: Callable[[], Result]) -> Result:
+        """An answer, given again where the database is another file by its end: ids stand for other photos there."""
+        catalog = self._library.catalog
+        for _ in range(TRIES):
+            opened, _changes = catalog.version()
+            found = answer()
+            if catalog.version()[0] == opened:
+                break
+        return found
+
     def frames(self, index: VectorIndex) -> NDArray[np.int64]:
         """The ids of the videos' frames in that index, posters aside: (f,), ascending."""
-        return self._held_by(index)[2]
+        return self._held_by(index)[1]
 
     def photos(self, index: VectorIndex) -> PhotoSet:
         """The photos in that index."""
-        return self._held_by(index)[3]
+        return self._held_by(index)[2]
 
-    def _held_by(self, index: VectorIndex) -> tuple[VectorIndex, int, NDArray[np.int64], PhotoSet]:
-        known = self._held
-        if known is None or known[0] is not index or known[1] != index.generation:
-            generation, ids = index.generation, index.ids()
-            frames = ids[np.searchsorted(ids, FIRST_FRAME) :]
-            known = self._held = (index, generation, frames, PhotoSet.of(photo_of(ids)))
+    def _held_by(self, index: VectorIndex) -> tuple[object, NDArray[np.int64], PhotoSet]:
+        known, state = self._held, (index, index.generation, index.token)
+        if known is None or known[0] != state:
+            ids = index.ids()
+            known = self._held = (state, ids[np.searchsorted(ids, FIRST_FRAME) :], PhotoSet.of(photo_of(ids)))
         return known
 
     def _open(self, model: ModelRecord) -> VectorIndex:

@@ -89,6 +89,9 @@ class SearchService:
         """
         started = time.perf_counter()
         check(query)
+        return self.live.of_one_file(lambda: self._search(query, started))
+
+    def _search(self, query: Query, started: float) -> SearchResult:
         model = self.live.model()
         name = query.text or _name(query.image)
         allowed = None
@@ -119,6 +122,9 @@ class SearchService:
         examples: Sequence[Source] = sources if isinstance(sources, list | tuple) else (sources,)
         check_sources(len(examples))
         check_page(query)
+        return self.live.of_one_file(lambda: self._similar(examples, query, started))
+
+    def _similar(self, examples: Sequence[Source], query: Query, started: float) -> SearchResult:
         model = self.live.model()
         found = [self._example(source, model) for source in examples]
         sought = self._embedder.mean([vector for vector, _ in found])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
 from indexer.catalog.database import file_of
-from indexer.catalog.database_trouble import BUSY_TIMEOUT_S, explained, patiently
+from indexer.catalog.files.database_file import DatabaseFile, FileConnection
+from indexer.catalog.files.database_trouble import explained, patiently
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -23,22 +23,28 @@ class DataVersion:
         """Open nothing yet."""
         self._file = file_of(engine)
         self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._lying = DatabaseFile(self._file)
+        self._connection: FileConnection | None = None
         self._opened = 0
 
     def __call__(self) -> tuple[int, int]:
-        """The version now: equal to an earlier one where nothing was committed in between. Raises LibraryError."""
+        """The version now: equal to an earlier one where nothing was committed in between. Raises LibraryError.
+
+        The first number is another one where the database may be another file.
+        """
         with self._lock, explained(self._file):
             return patiently(self._file, self._asked)
 
     def _asked(self) -> tuple[int, int]:
+        if self._connection is not None and not self._lying.is_of(self._connection):
+            self._lying.leave(self._connection)
+            self._connection.close()
+            self._connection = None
         if self._connection is None:
-            address = f"{self._file.absolute().as_uri()}?mode=rw"  # which makes no file
-            self._connection = sqlite3.connect(
-                address, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
+            self._connection = self._lying.connect()
             self._opened += 1  # another connection counts from another number
         (number,) = self._connection.execute("PRAGMA data_version").fetchone()
+        self._lying.check_in(self._connection)
         return self._opened, number
 
     def close(self) -> None:

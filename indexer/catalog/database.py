@@ -6,7 +6,6 @@ The only module that knows it is an SQLite file. What is in the tables is the st
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from sqlalchemy import URL, NullPool, String, cast, create_engine, event, func, select, text
 
-from indexer.catalog import database_trouble
-from indexer.catalog.database_trouble import explained, explained_files, patiently
-from indexer.catalog.written_by import newer_message, own_version
+from indexer.catalog.files.database_file import DatabaseFile, FileConnection
+from indexer.catalog.files.database_trouble import explained, explained_files, patiently
+from indexer.catalog.files.written_by import newer_message, own_version
 from indexer.errors import LibraryError, NewerLibraryError
 
 if TYPE_CHECKING:
@@ -186,21 +185,20 @@ def _found_version(engine: Engine) -> int:
 
 
 def _engine(file: Path, *, foreign_keys: bool = True, **options: Any) -> Engine:
-    """An engine whose transactions are those of SQLAlchemy: the driver's own are switched off."""
-    engine = create_engine(
-        URL.create("sqlite", database=str(file.absolute())),
-        connect_args={"timeout": database_trouble.BUSY_TIMEOUT_S, "isolation_level": None},
-        **options,
-    )
+    """An engine whose transactions are those of SQLAlchemy: the driver's own are off. It works on what lies there."""
+    lying = DatabaseFile(file, make=True)
+    engine = create_engine(URL.create("sqlite", database=str(file.absolute())), creator=lying.connect, **options)
+    lying.guard(engine)
 
     @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: object) -> None:
+    def configure(connection: FileConnection, _record: object) -> None:
         connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
         for pragma in _PRAGMAS:
             connection.execute(pragma)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        lying.check_kept(_driver(connection))
         # A transaction that reads first and writes later cannot wait for another writer; one that says so can.
         if connection.get_execution_options().get(_WRITES, False):
             patiently(file, lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
@@ -238,6 +236,10 @@ def _migrate(file: Path, library: Path) -> None:
 def _write_ahead(engine: Engine) -> None:
     """Switch the file to write-ahead logging, which lasts in the file; not possible inside a transaction."""
     with engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        driver.execute("PRAGMA journal_mode = WAL")
+        _driver(connection).execute("PRAGMA journal_mode = WAL")
+
+
+def _driver(connection: Connection) -> FileConnection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, FileConnection)
+    return driver

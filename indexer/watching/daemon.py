@@ -103,10 +103,9 @@ class Daemon:
         self._agenda = Agenda(self._settle_s, PATIENCE_S)
         poller = Poller(self._agenda.note, library=library.folder, settle_s=self._settle_s, ignoring=ignoring)
         self._watcher = Watcher(poller, mode=mode, points=mount_points(self._remembered_mounts))
-        self._roots, self._said = list[Path](), set[str]()
-        self._last_work, self._clocks = time.monotonic(), Clocks()
+        self._roots, self._said, self._clocks = list[Path](), set[str](), Clocks()
         self._last_full = self._last_check = -math.inf  # never
-        self._batches, self._not_before = 0, 0.0
+        self._batches, self._not_before, self._opened, self._last_work = 0, 0.0, 0, time.monotonic()
         self.stopped = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
@@ -156,14 +155,17 @@ class Daemon:
             self._maybe_unload(now)
 
     def _follow(self) -> None:
-        """Follow the roots that the library knows by now; another process may have added some."""
+        """Follow the roots that the library knows by now: another process may have added some, or restored it."""
         try:
+            opened, _ = self._library.catalog.version()
             self._roots = [root.path for root in self._library.catalog.root_paths()]
         except NewerLibraryError:
             raise
         except LibraryError:  # busy, or there is no file to be had for it at the moment: the next look will tell
             return
         self._agenda.add(self._watcher.follow(self._roots))
+        if opened != self._opened:
+            self._opened, self._last_full = opened, -math.inf  # no event told of what another file lacks
 
     def _remembered_mounts(self) -> list[str]:
         """The folders of all roots that are or were mount points; none while the library is busy."""
@@ -234,13 +236,11 @@ class Daemon:
     def _take_in(self, report: SyncReport) -> None:
         self._activity.report(report)
         self._retries.take_in([path for path, _ in report.failures], report.temporary, time.monotonic())
-        for message in report.messages:
-            if message not in self._said:
-                self._said.add(message)
-                logger.warning("%s", message)
+        for message in [new for new in dict.fromkeys(report.messages) if new not in self._said]:
+            logger.warning("%s", message)
+        self._said.update(report.messages)
         self._batches += 1
-        changed = report.added + report.updated + report.moved + report.removed + report.failed
-        if changed or self._batches == 1:
+        if self._batches == 1 or report.added + report.updated + report.moved + report.removed + report.failed:
             self._on_batch(report)
 
     def _maybe_unload(self, now: float) -> None:

@@ -1,5 +1,9 @@
 """The index that a server searches: of the catalog as it is, whatever its file was."""
 
+import sqlite3
+from contextlib import closing
+
+from app.search.query import Query
 from indexer.vectors.index import VectorIndex
 
 
@@ -27,3 +31,44 @@ def test_it_is_the_same_one_while_nothing_changes_and_follows_what_does(world, s
     world.write("orange.png", "purple")
     world.index()
     assert len(services.search.live.index(model)) == 6
+
+
+def restoring(world):
+    """Makes a backup of the library as it is; gives what puts that in its place."""
+    file, backup = world.settings.library / "catalog.db", world.photos.parent / "backup.db"
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    return lambda: backup.exists() and backup.replace(file)
+
+
+def test_it_is_that_of_a_restored_library_where_ids_come_again(world, services):
+    search, found = services.search, lambda: search.search(Query(text="red", limit=1)).hits[0].photo.path.name
+    restore = restoring(world)
+    red = found()
+    (world.photos / red).rename(world.photos / "crimson.png")
+    world.write("orange.png", "orange")
+    world.index()
+    assert found() == "crimson.png"
+    held = search.live.photos(search.live.index(search.live.model()))
+    restore()
+    assert found() == red
+    assert len(held) == 6 and len(search.live.photos(search.live.index(search.live.model()))) == 5
+
+
+def test_a_search_during_which_the_library_is_restored_is_answered_anew(world, services, monkeypatch):
+    restore = restoring(world)
+    gone = services.search.search(Query(text="red", limit=1)).hits[0].photo.path
+    gone.unlink()
+    world.index()
+    world.write("scarlet.png", "red")
+    world.index()
+    catalog, searched = services.library.catalog, services.search._answer
+
+    def answered(*args, **kwargs):
+        found = searched(*args, **kwargs)
+        restore()
+        return found
+
+    monkeypatch.setattr(services.search, "_answer", answered)
+    found = services.search.search(Query(text="red", limit=1)).hits[0].photo
+    assert found.path == gone and catalog.photo(found.id) == found

@@ -20,8 +20,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
-from indexer.catalog import database, database_trouble, migrations
+from indexer.catalog import database, migrations
 from indexer.catalog.database import open_database, reading, schema_version, writing
+from indexer.catalog.files import database_trouble
 from indexer.catalog.tables.photo_tables import Base
 from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
 

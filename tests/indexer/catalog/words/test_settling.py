@@ -133,7 +133,7 @@ def test_many_changes_are_indexed_in_short_transactions_and_a_kill_leaves_them_d
 def test_others_may_write_between_the_steps(library, catalog, monkeypatch):
     monkeypatch.setattr(settling, "AT_ONCE", 5)
     monkeypatch.setattr(settling, "QUIET_S", 0)
-    monkeypatch.setattr("indexer.catalog.database_trouble.BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr("indexer.catalog.files.database_trouble.BUSY_TIMEOUT_S", 0)
     busy, settle = [], settling.settle
 
     def step(connection):

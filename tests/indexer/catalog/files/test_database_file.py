@@ -1,0 +1,202 @@
+"""Another file in the place of an open database: what is read and written then is of the one or of the other."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.columns.photo_filters import PhotoFilters
+from indexer.catalog.database import FILE_NAME, open_database, writing
+from indexer.catalog.files import database_file
+from indexer.catalog.photo_filter import Bounds, PhotoFilter
+from indexer.errors import LibraryError
+from indexer.library import open_library
+from tests.indexer.catalog_samples import DIM, new, vectors
+from tests.indexer.following import following, wait_until
+
+GOOD = PhotoFilter(rating=Bounds(3))
+ASKING = (
+    "import sys; from pathlib import Path\n"
+    "from indexer.library import open_library\n"
+    "catalog = open_library(Path(sys.argv[1]), create=False).catalog\n"
+    "print([photo.path.name for photo in catalog.photos(range(1, 10))])\n"
+    "catalog.close()\n"
+)
+
+
+class Kept:
+    """A library with three photos, its backup of then, and five photos since."""
+
+    def __init__(self, folder):
+        self.folder = folder / "library"
+        self.file, self.backup = self.folder / FILE_NAME, folder / "backup.db"
+        self.library = open_library(self.folder, create=True)
+        self.catalog = self.library.catalog
+        self.model = self.catalog.model("one", "one", DIM).id
+        self.root = self.catalog.add_root(folder / "photos")[0].id
+        self.store("a", "b", "c")
+        with closing(sqlite3.connect(self.file)) as source, closing(sqlite3.connect(self.backup)) as target:
+            source.backup(target)
+        self.catalog.remove([3])
+        self.store("d", "e", "f", "g", "h")
+
+    def store(self, *names):
+        photos = [new(f"{name}.jpg", rating=4) for name in names]
+        return self.catalog.store(self.root, photos, self.model, vectors(len(photos)))
+
+    def names(self):
+        return [photo.path.stem for photo in self.catalog.photos(range(1, 10))]
+
+    def elsewhere(self, folder=None):
+        """What another process finds."""
+        command = [sys.executable, "-c", ASKING, str(folder or self.folder)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+        return done.stdout.strip()
+
+    def assert_sound(self):
+        self.catalog.close()
+        with closing(sqlite3.connect(self.file)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.fixture
+def kept(tmp_path):
+    kept = Kept(tmp_path)
+    assert kept.names() == list("abdefgh")
+    yield kept
+    kept.catalog.close()
+
+
+def test_what_lies_there_now_is_read_and_nothing_of_what_lay_there(kept):
+    filters = PhotoFilters(kept.catalog)
+    before = [filters.allowed(kept.model, GOOD).ids().tolist() for _ in range(2)]
+    assert before == [[1, 2, 4, 5, 6, 7, 8]] * 2
+    kept.backup.replace(kept.file)
+    assert [filters.allowed(kept.model, GOOD).ids().tolist() for _ in range(3)] == [[1, 2, 3]] * 3
+    assert kept.names() == list("abc")
+    assert kept.store("i") == [4]
+    assert kept.elsewhere() == "['a.jpg', 'b.jpg', 'c.jpg', 'i.jpg']"
+    kept.assert_sound()
+
+
+def test_columns_of_two_files_are_no_mixture(kept):
+    filters = PhotoFilters(kept.catalog)
+    for _ in range(2):
+        filters.allowed(kept.model, GOOD)
+    columns = filters._columns
+    read = columns._reading
+
+    def reading_after_the_restore():
+        if kept.backup.exists():
+            kept.backup.replace(kept.file)
+        return read()
+
+    columns._reading = reading_after_the_restore
+    assert filters.allowed(kept.model, PhotoFilter(rating=Bounds(3), width=Bounds(1))).ids().tolist() == [1, 2, 3]
+
+
+def test_another_process_lays_no_log_of_the_file_before_over_it(kept):
+    """This one has not noticed anything yet, and its log still lies there, with commits that are nowhere else."""
+    kept.backup.replace(kept.file)
+    assert kept.elsewhere() == "['a.jpg', 'b.jpg', 'c.jpg']"
+    assert kept.elsewhere() == "['a.jpg', 'b.jpg', 'c.jpg']"  # nor was it written into it
+    assert kept.names() == list("abc")
+    kept.assert_sound()
+
+
+def test_a_file_that_was_moved_away_has_all_that_was_committed(kept, tmp_path):
+    kept.file.rename(tmp_path / "before.db")
+    kept.backup.rename(kept.file)
+    assert kept.names() == list("abc")
+    kept.catalog.close()
+    with closing(sqlite3.connect(tmp_path / "before.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM photos").fetchone() == (7,)
+
+
+def test_a_run_that_meets_another_file_writes_nothing_to_it(kept):
+    with kept.library.writer_lock():
+        kept.store("i")
+        kept.backup.replace(kept.file)
+        with pytest.raises(LibraryError, match="was replaced by another file"):
+            kept.store("j")
+        with pytest.raises(LibraryError, match="was replaced by another file"):
+            kept.names()
+    assert kept.names() == list("abc")
+    with kept.library.writer_lock():
+        assert kept.store("k") == [4]
+    kept.assert_sound()
+
+
+def test_a_transaction_that_was_open_ends_in_its_own_file(kept):
+    with writing(kept.catalog.engine) as connection:
+        connection.exec_driver_sql("UPDATE photos SET rating = 1 WHERE id < 3")
+        kept.backup.replace(kept.file)
+        connection.exec_driver_sql("DELETE FROM photos")
+    assert kept.names() == list("abc")
+    assert {photo.rating for photo in kept.catalog.photos([1, 2, 3])} == {4}
+    kept.assert_sound()
+
+
+def test_where_no_file_is_none_is_made_and_the_same_one_may_come_back(kept, tmp_path):
+    away = kept.file.rename(tmp_path / "away.db")
+    for ask in (kept.names, kept.catalog.version, lambda: kept.store("i")):
+        with pytest.raises(LibraryError, match="is not there any more"):
+            ask()
+    assert not kept.file.exists()
+    away.rename(kept.file)
+    assert kept.names() == list("abdefgh")
+    kept.assert_sound()
+
+
+def test_a_file_that_was_replaced_and_comes_back_is_not_written_through_a_log_that_is_gone(kept, tmp_path):
+    """Another process moved the log away meanwhile: SQLite would go on with it, and see no lock of the next one's."""
+    kept.catalog.version()
+    away = kept.file.rename(tmp_path / "away.db")
+    kept.backup.rename(kept.file)
+    assert "'c.jpg'" in kept.elsewhere()
+    kept.file.unlink()
+    away.rename(kept.file)
+    shutil.copyfile(f"{kept.file}-wal-of-another", f"{kept.file}-wal")
+    for ask in (lambda: kept.store("i"), kept.catalog.version):
+        with pytest.raises(LibraryError, match="was taken away while it was in use"):
+            ask()
+    kept.assert_sound()
+    assert kept.names() == list("abdefgh")
+
+
+def test_a_copy_of_a_library_in_use_keeps_its_log(kept, tmp_path):
+    shutil.copytree(kept.folder, tmp_path / "copy")
+    assert (tmp_path / "copy" / f"{FILE_NAME}-wal").stat().st_size
+    assert kept.elsewhere(tmp_path / "copy") == f"{[f'{name}.jpg' for name in 'abdefgh']}"
+
+
+def test_a_log_of_another_file_that_cannot_be_moved_away_is_told(kept, monkeypatch):
+    kept.backup.replace(kept.file)
+
+    def refuse(path, missing_ok=False):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(database_file.Path, "unlink", refuse)
+    with pytest.raises(LibraryError, match="cannot be moved away"):
+        open_database(kept.folder)
+
+
+def test_a_daemon_goes_on_with_a_restored_library_and_looks_at_everything(world):
+    world.write("a.png", 1)
+    world.sync()
+    file, backup = world.library.folder / FILE_NAME, world.photos.parent / "backup.db"
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    world.write("b.png", 2)
+    with following(world):
+        wait_until(lambda: world.names() == ["a.png", "b.png"], "the new photo")
+        backup.replace(file)
+        wait_until(lambda: Catalog(open_database(world.library.folder)).counts().photos == 2, "it is found again")
+        wait_until(lambda: world.index().ids().tolist() == [1, 2], "the index follows")
+    assert world.names() == ["a.png", "b.png"]
+    world.sync()
+    world.assert_agreement(kills=True)

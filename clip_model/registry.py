@@ -1,4 +1,4 @@
-"""Names of models: the built-in one, or a path to a weights file, of ours or of another program.
+"""Names of models: the built-in one, one that was fetched from a hub, or a path to a weights file, whoever's it is.
 
 Downloads nothing, and imports torch only where another program's file is converted.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from clip_model.checkpoints.converted import converted, default_folder
 from clip_model.checkpoints.sources import OWN_NAME, TORCH_SUFFIXES, find_source
 from clip_model.header import read_header
+from clip_model.hub.shelf import Shelf
 from clip_model.stored_file import sha256
 
 BUILTIN = "builtin"
@@ -39,7 +40,8 @@ class ModelInfo:
         parameters: how many numbers were learned.
         fingerprint: equal exactly where embeddings are: the SHA-256 of the weights file, which holds the configuration
             too, in hexadecimal; with `PREPARATION` hashed into it.
-        source: "built-in", "file", or "converted" where the name is that of another program's file or folder.
+        source: "built-in", "file", "fetched" of a model that has a name, or "converted" where the name is that of
+            another program's file or folder.
     """
 
     name: str
@@ -52,7 +54,7 @@ class ModelInfo:
 
 
 def resolve(name_or_path: str | Path, *, models: Path | None = None) -> ModelInfo:
-    """Find a model by its name, or by the path of a weights file or of a folder that holds `model.safetensors`.
+    """Find a model by its name, or the path of a weights file or a folder that holds `model.safetensors`.
 
     A checkpoint of OpenAI, OpenCLIP or Hugging Face, file or folder, is converted to a weights file first, once.
 
@@ -61,17 +63,20 @@ def resolve(name_or_path: str | Path, *, models: Path | None = None) -> ModelInf
         models: the folder of converted models; None is `default_folder()`.
 
     Raises:
-        ValueError: if the name is unknown, or the file is no model, or cannot be converted exactly.
+        ValueError: if the name is unknown or not on this machine, or the file is no model or cannot be converted
+            exactly.
         FileNotFoundError: if the path, or the weights of a known name, are missing.
     """
     registered = _registered()
     if isinstance(name_or_path, str) and name_or_path in registered:
         return _describe(name_or_path, registered[name_or_path], "built-in")
+    if isinstance(name_or_path, str) and name_or_path in (shelf := Shelf(models)).named:
+        return _fetched(name_or_path, shelf)
     path = Path(os.path.expanduser(name_or_path))  # noqa: PTH111  an unknown user stays as written
     if isinstance(name_or_path, str) and not _looks_like_path(name_or_path):
         known = ", ".join(sorted(registered))
         raise ValueError(
-            f"unknown model {name_or_path!r}; known are: {known}; "
+            f"unknown model {name_or_path!r}; known are: {known}, and those that 'picsift models list' names; "
             f"or give the path of a {WEIGHTS_SUFFIX} file or of a folder that holds {WEIGHTS_IN_FOLDER}, or of a "
             f"checkpoint of OpenAI, OpenCLIP or Hugging Face"
         )
@@ -80,6 +85,22 @@ def resolve(name_or_path: str | Path, *, models: Path | None = None) -> ModelInf
         return _describe(str(foreign.path), converted(foreign, models or default_folder()), "converted")
     weights = path / WEIGHTS_IN_FOLDER if path.is_dir() else path
     return _describe(str(weights.resolve()), weights.resolve(), "file")
+
+
+def _fetched(name: str, shelf: Shelf) -> ModelInfo:
+    folder, said = shelf.pulled(name), shelf.named[name]
+    if folder is None:
+        raise ValueError(f"the model {name!r} is known, but not on this machine; fetch it: picsift models pull {name}")
+    source = find_source(folder)
+    if source is None:
+        raise ValueError(f"{folder} holds no model any more; fetch it again: picsift models remove {name}, then pull")
+    info = _describe(name, converted(source, shelf.folder), "fetched")
+    quick_gelu = read_header(info.path).config.quick_gelu
+    found = {"dim": info.dim, "image_size": info.image_size, "parameters": info.parameters, "quick_gelu": quick_gelu}
+    for what, got in found.items():
+        if got != (expected := getattr(said, what)):
+            raise ValueError(f"{said.repo} holds another model than {name!r}: its {what} is {got}, not {expected}")
+    return info
 
 
 def kept(fingerprint: str) -> str | None:

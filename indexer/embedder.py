@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from clip_model.hub.shelf import Shelf as Shelf  # for those who may not import clip_model
 from clip_model.preprocessing.squares import CenterSquare
 from clip_model.registry import ModelInfo, kept, resolve
 from indexer import memory

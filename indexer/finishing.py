@@ -52,6 +52,21 @@ def finish(
     return messages
 
 
+def switch_at_once(library: Library, fingerprint: str) -> bool:
+    """Let a model answer from now on that has embedded every photo already; False, and nothing done, where it has not.
+
+    Raises:
+        LibraryError: the library cannot be written, or another process does.
+    """
+    with library.writer_lock():
+        model = next((each.model for each in library.catalog.models() if each.model.fingerprint == fingerprint), None)
+        if model is None or len(library.catalog.lacking(model.id)):
+            return False
+        library.catalog.activate(model.id)
+        update_index(library, model)
+    return True
+
+
 def activate_first(library: Library, model: ModelRecord) -> None:
     """Let the first model of a library answer at once: what it has embedded so far can be searched."""
     if library.catalog.active_model() is None:

@@ -1,11 +1,12 @@
-"""Takes a folder out of a library for good: its photos, their embeddings and thumbnails. No file of it is touched."""
+"""Takes a folder, or a model, out of a library for good, with all that hangs on it. No photo's file is touched."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from indexer.catalog.records import Root
-from indexer.errors import RootError
+from indexer.catalog.records import ModelRecord, Root
+from indexer.errors import ModelError, RootError
 from indexer.finishing import drop_thumbnails, update_index
 from indexer.library import Library
 
@@ -42,3 +43,23 @@ def followed(library: Library, folder: Path) -> Root:
             return root
     known = ", ".join(str(root.path) for root in roots) or "none"
     raise RootError(f"{folder} is not a folder that this library follows. It follows: {known}.")
+
+
+def forget_model(library: Library, model: ModelRecord) -> None:
+    """Drop a model that does not answer: its vectors and its search index. Tags stay, those that it suggested too.
+
+    Raises:
+        ModelError: it answers, by now.
+        LibraryError: the library cannot be written, or another process does.
+    """
+    with library.writer_lock():
+        active = library.catalog.active_model()
+        if active is not None and active.id == model.id:
+            raise ModelError(
+                f"the model {model.name!r} answers this library's searches. Let another one take over first: "
+                "picsift models use NAME"
+            )
+        library.catalog.drop_model(model.id)
+        folder = library.index_folder(model)
+        if folder.is_dir():
+            shutil.rmtree(folder)

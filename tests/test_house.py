@@ -40,11 +40,12 @@ MAY_IMPORT = {
     "clip_model.head_run": "pretrained",
     "clip_model.header": "config",
     "clip_model.joint_run": "pretrained",
+    "clip_model.hub": "checkpoints stored_file",
     "clip_model.inference": "checkpoint model precision preprocessing registry single_thread towers",
     "clip_model.model": "config towers",
     "clip_model.numpy_text": "config header preprocessing",
     "clip_model.preprocessing": "config",
-    "clip_model.registry": "checkpoints header stored_file",
+    "clip_model.registry": "checkpoints header hub stored_file",
     "clip_model.towers": "config",
     "clip_model.train": "training",
     "clip_model.training": "checkpoint config evaluation model precision preprocessing stored_file towers",
@@ -69,8 +70,8 @@ MAY_IMPORT = {
     "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
     "indexer.workers": "catalog errors metadata pictures",
     "app.bootstrap": "duplicates search settings tagging tagging.export tagging.vocabulary",
-    "app.cli": "activities bootstrap cli.terminal doctor duplicates password_hash printable search search.language "
-    "settings status tag_path tagging tagging.export web",
+    "app.cli": "activities bootstrap cli.terminal doctor duplicates model_table password_hash printable search "
+    "search.language settings status tag_path tagging tagging.export web",
     "app.cli.terminal": "activities clock doctor duplicates printable search search.language settings status tag_path "
     "tagging",
     "app.doctor": "bootstrap samples search settings status",

@@ -17,6 +17,7 @@ COMMANDS = {
     "tag": "tag_commands.tag_command",
     "import": "importing.import_command",
     "export": "exporting.export_command",
+    "models": "model_commands.models_app",
     "status": "commands.status_command",
     "serve": "commands.serve_command",
     "demo": "commands.demo_command",

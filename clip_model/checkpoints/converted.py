@@ -15,6 +15,7 @@ from clip_model.stored_file import sha256, write_atomically
 
 VERSION = 1
 """Grows when a conversion makes something else of the same files."""
+_LOCK = "converting.lock"
 logger = logging.getLogger(__name__)
 
 
@@ -35,21 +36,56 @@ def converted(source: Source, folder: Path) -> Path:
     key = _key(source)
     target, note = folder / f"{key}.safetensors", folder / f"{key}.json"
     if not _is_sound(target, note):
-        from clip_model.checkpoints.conversion import convert
-
-        # A warning, so that whoever waits for it is told in any case.
-        logger.warning(
-            "converting %s (%s, %.0f MB) once, into %s", source.path, source.layout, source.size / 1e6, target
-        )
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(unusable(folder, error)) from error
-        convert(source, target)
-        if _key(source) != key:
-            raise ValueError(f"{source.path} was written to while it was read; wait until it is whole")
-        write_atomically(note, json.dumps({"sha256": sha256(target), "layout": source.layout}).encode())
+        _make(source, key, target, note)
     return target
+
+
+def files_made_of(source: Source, folder: Path) -> list[Path]:
+    """Where the converted weights of a source lie, and what lies with them."""
+    return _files(folder, _key(source))
+
+
+def files_of(folder: Path, fingerprint: str) -> list[Path]:
+    """The same of the converted weights that have this SHA-256; none where there are none."""
+    found: list[Path] = []
+    for note in folder.glob("*.json"):
+        if _said(note) == fingerprint:
+            found += _files(folder, note.stem)
+    return found
+
+
+def _files(folder: Path, key: str) -> list[Path]:
+    return [folder / f"{key}{suffix}" for suffix in (".safetensors", ".json")]
+
+
+def _make(source: Source, key: str, target: Path, note: Path) -> None:
+    """Convert a source, one process at a time; who waited finds it done."""
+    from filelock import FileLock
+
+    lock = FileLock(target.with_name(_LOCK))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise OSError(unusable(target.parent, error)) from error
+    try:
+        if not _is_sound(target, note):
+            _make_alone(source, key, target, note)
+    finally:
+        lock.release()
+
+
+def _make_alone(source: Source, key: str, target: Path, note: Path) -> None:
+    from clip_model.checkpoints.conversion import convert
+
+    for left in target.parent.glob(f".{key}.*.partial"):  # of one that was killed: nobody else is at it
+        left.unlink(missing_ok=True)
+    # A warning, so that whoever waits for it is told in any case.
+    logger.warning("converting %s (%s, %.0f MB) once, into %s", source.path, source.layout, source.size / 1e6, target)
+    convert(source, target)
+    if _key(source) != key:
+        raise ValueError(f"{source.path} was written to while it was read; wait until it is whole")
+    write_atomically(note, json.dumps({"sha256": sha256(target), "layout": source.layout}).encode())
 
 
 def unusable(folder: Path, error: Exception) -> str:
@@ -67,6 +103,14 @@ def _key(source: Source) -> str:
 
 def _is_sound(target: Path, note: Path) -> bool:
     try:
-        return bool(json.loads(note.read_bytes())["sha256"] == sha256(target))
-    except (OSError, ValueError, KeyError, TypeError):
+        return _said(note) == sha256(target)
+    except (OSError, ValueError):
         return False
+
+
+def _said(note: Path) -> str | None:
+    """The SHA-256 that a note says its converted weights have; None where it says none."""
+    try:
+        return str(json.loads(note.read_bytes())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -5,6 +5,10 @@ Towers of timm or of Hugging Face, and variants of the transformer, are refused 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from torch import Tensor
 
 from clip_model.checkpoints.said import Said
@@ -58,9 +62,7 @@ def read_open_clip(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
     Raises:
         ValueError: if it needs a network that this program has not, or its files do not say what it looks like.
     """
-    path = source.configs[0]
-    file = Said(read_json(path), path)
-    config = _config(file.part("model_cfg"), Said(file.get("preprocess_cfg", {}), path, "preprocess_cfg."))
+    config = read_config(read_json(source.configs[0]), source.configs[0])
     state = read_weights(source)
     if any(name.startswith(_TEXT_PREFIX) for name in state):
         renamed = {name.removeprefix(_TEXT_PREFIX): value for name, value in state.items()}
@@ -68,6 +70,16 @@ def read_open_clip(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
             raise ValueError(f"{source.path} holds two text towers")
         state = renamed
     return config, state
+
+
+def read_config(values: Mapping[str, Any], path: Path) -> CLIPConfig:
+    """The configuration that the object in an `open_clip_config.json` describes.
+
+    Raises:
+        ValueError: if it needs a network that this program has not; the message names the file, `path`.
+    """
+    file = Said(values, path)
+    return _config(file.part("model_cfg"), Said(file.get("preprocess_cfg", {}), path, "preprocess_cfg."))
 
 
 def _config(model: Said, pictures: Said) -> CLIPConfig:

@@ -17,8 +17,9 @@ TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt")
 OWN_NAME = "model.safetensors"  # of a file of ours in a folder, and of Hugging Face's
 OPEN_CLIP_CONFIG, HUGGING_FACE_CONFIG = "open_clip_config.json", "config.json"
 PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
-_OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-_HUGGING_FACE_WEIGHTS = (OWN_NAME, f"{OWN_NAME}.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+HUGGING_FACE_WEIGHTS = (OWN_NAME, f"{OWN_NAME}.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 ARCHIVE, _LEGACY = b"PK\x03\x04", b"\x80\x02\x8a\x0a"  # how torch.save begins a file, and how it did before 1.6
 
 
@@ -73,8 +74,8 @@ def _of_folder(folder: Path) -> Source | None:
     if carries_config(folder / OWN_NAME):
         return None
     known = [
-        (OPEN_CLIP, OPEN_CLIP_CONFIG, _OPEN_CLIP_WEIGHTS),
-        (HUGGING_FACE, HUGGING_FACE_CONFIG, _HUGGING_FACE_WEIGHTS),
+        (OPEN_CLIP, OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS),
+        (HUGGING_FACE, HUGGING_FACE_CONFIG, HUGGING_FACE_WEIGHTS),
     ]
     lacking = []
     for layout, config, names in known:
@@ -96,7 +97,7 @@ def _of_file(path: Path) -> Source | None:
     if not of_torch and path.suffix.lower() != ".safetensors":
         return None
     config, main = path.parent / OPEN_CLIP_CONFIG, path.parent / HUGGING_FACE_CONFIG
-    if path.name in _HUGGING_FACE_WEIGHTS and main.is_file():
+    if path.name in HUGGING_FACE_WEIGHTS and main.is_file():
         return _with_config(HUGGING_FACE, path, path, main)
     if config.is_file():
         return _with_config(OPEN_CLIP, path, path, config)

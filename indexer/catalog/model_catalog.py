@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from indexer.catalog.data_version import DataVersion
 from indexer.catalog.database import file_of, reading, writing
 from indexer.catalog.export_catalog import ExportCatalog
-from indexer.catalog.stores import embedding_store, failure_store, frame_store, setting_store
+from indexer.catalog.stores import embedding_store, frame_store, model_store, setting_store
 from indexer.catalog.tag_catalog import TagCatalog
 from indexer.catalog.word_catalog import WordCatalog
 from indexer.errors import LibraryError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
-    from indexer.catalog.records import FailedPhoto, ModelRecord
+    from indexer.catalog.records import FailedPhoto, ModelRecord, StoredModel
 
 _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
@@ -55,6 +55,20 @@ class ModelCatalog:
     def activate(self, model_id: int) -> None:
         """Let this model answer searches from now on."""
         self._write(embedding_store.activate, model_id)
+
+    def models(self) -> list[StoredModel]:
+        """Give every model with what the library holds of it, in the order of their coming."""
+        return self._read(model_store.stored)
+
+    def drop_model(self, model_id: int, *, step: int = 4096) -> None:
+        """Delete a model that does not answer, its vectors first, of `step` photos in a transaction; tags stay.
+
+        Raises:
+            ValueError: it answers.
+        """
+        while self._write(model_store.drop_some, model_id, step):
+            pass
+        self._write(model_store.drop, model_id)
 
     def generation(self, model_id: int) -> int:
         """Give the number of transactions that added, replaced or dropped embeddings of a model."""
@@ -127,11 +141,11 @@ class ModelCatalog:
 
     def note_failures(self, root_id: int, model_id: int, failures: Sequence[FailedPhoto]) -> None:
         """Remember why a model could not be given known photos of a root; all else that is known of them stays."""
-        self._write(failure_store.note, root_id, model_id, failures, datetime.now(UTC))
+        self._write(model_store.note, root_id, model_id, failures, datetime.now(UTC))
 
     def embedding_failures(self, model_id: int) -> dict[int, str]:
         """Give why photos, by their ids, could not be embedded by a model, the latest failure first."""
-        return self._read(failure_store.reasons, model_id)
+        return self._read(model_store.reasons, model_id)
 
     def setting(self, key: str) -> str | None:
         """Give a value that was kept for the library, or None."""

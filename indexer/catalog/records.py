@@ -219,6 +219,16 @@ class ModelRecord:
     dim: int
 
 
+class StoredModel(NamedTuple):
+    """A model with what the library holds of it: vectors of photos, and of other frames of videos, and their bytes."""
+
+    model: ModelRecord
+    active: bool
+    photos: int
+    frames: int
+    bytes: int
+
+
 @dataclass(frozen=True)
 class Counts:
     """How many photos are searchable, failed, and absent from their folder (these are among the other two)."""

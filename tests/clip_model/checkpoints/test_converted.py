@@ -2,6 +2,8 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from clip_model.checkpoint import load_model, save_model
 from clip_model.checkpoints import conversion, converted
+from clip_model.hub.shelf import Shelf
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.openai_files import plain, save_archive
 from tests.clip_model.checkpoints.reference_models import model_of
@@ -99,7 +102,7 @@ def test_a_kill_while_it_is_written_leaves_nothing_that_counts(source, models, m
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(conversion, "save_file", killed)
         resolve(source, models=models)
-    assert list(models.iterdir()) == []
+    assert [file.name for file in models.iterdir()] == ["converting.lock"]
     assert resolve(source, models=models).dim == 24
 
 
@@ -132,4 +135,45 @@ def test_a_full_disk_is_told_as_one_and_leaves_nothing(source, models, monkeypat
     monkeypatch.setattr(conversion, "save_file", full)
     with pytest.raises(OSError, match=r"No space left.*converted_models"):
         resolve(source, models=models)
-    assert list(models.iterdir()) == []
+    assert [file.name for file in models.iterdir()] == ["converting.lock"]
+
+
+def test_two_that_convert_at_once_convert_once(source, models, monkeypatch):
+    """The second waits for the first, and finds its file."""
+    entered, go, made = threading.Event(), threading.Event(), []
+
+    def slow(source, target):
+        made.append(threading.get_ident())
+        entered.set()
+        assert go.wait(30)
+        convert(source, target)
+
+    convert = conversion.convert
+    monkeypatch.setattr(conversion, "convert", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(resolve, source, models=models)
+        assert entered.wait(30)
+        second = pool.submit(resolve, source, models=models)
+        go.set()
+        assert first.result() == second.result()
+    assert len(made) == 1
+    assert len(list(models.iterdir())) == 3  # the weights, what is said of them, and the lock
+
+
+def test_what_a_killed_conversion_left_goes_with_the_next(source, models):
+    target = resolve(source, models=models).path
+    target.unlink()
+    left = models / f".{target.name}.abc.partial"
+    left.write_bytes(b"cut")
+    resolve(source, models=models)
+    assert not left.exists()
+
+
+def test_a_removed_model_leaves_nothing(source, models):
+    info = resolve(source, models=models)
+    other = models / "other.json"
+    other.write_text("[]")
+    shelf = Shelf(models)
+    assert shelf.converted_bytes(info.fingerprint) > info.path.stat().st_size
+    assert shelf.remove(str(source), info.fingerprint) > 0
+    assert {file.name for file in models.iterdir()} == {"other.json", "converting.lock"}

@@ -1,0 +1,53 @@
+"""What the registry says of models is true of the networks, and of the layouts that can be loaded."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from clip_model.checkpoints.open_clip import read_config
+from clip_model.checkpoints.sources import HUGGING_FACE, OPEN_CLIP
+from clip_model.config import PRESETS
+from clip_model.hub.named import NAME, named_models
+from clip_model.model import CLIP
+
+FAMILIES = {
+    name: name.removesuffix("-openai").removesuffix("-laion2b").removesuffix("-datacomp") for name in named_models()
+}
+
+
+def config_of(name):
+    """The configuration that a name's family has in the presets, or among open_clip's."""
+    if FAMILIES[name] in PRESETS:
+        return PRESETS[FAMILIES[name]]
+    import importlib.util
+
+    folder = Path(importlib.util.find_spec("open_clip").submodule_search_locations[0]) / "model_configs"
+    return read_config({"model_cfg": json.loads((folder / f"{FAMILIES[name]}.json").read_text())}, folder)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_sizes_are_those_of_the_network(name):
+    known, config = named_models()[name], config_of(name)
+    with torch.device("meta"):
+        parameters = sum(parameter.numel() for parameter in CLIP(config).parameters())
+    assert (known.dim, known.image_size, known.parameters) == (
+        config.embed_dim, config.vision.image_size, parameters,
+    )  # fmt: skip
+    assert known.quick_gelu == (name.endswith("openai") or name == "builtin-1")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_facts_are_whole(name):
+    known = named_models()[name]
+    assert NAME.fullmatch(name)
+    assert known.licence
+    assert known.languages
+    assert known.revision is None or len(known.revision) == 40
+    assert known.zero_shot is None or 30 < known.zero_shot < 100
+    if known.repo:
+        assert known.layout in (OPEN_CLIP, HUGGING_FACE)
+        assert known.repo.count("/") == 1
+    else:
+        assert name in PRESETS

@@ -1,0 +1,229 @@
+"""Models are fetched whole, checked and pinned, or they are not there; the hub is a small one on this machine."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load as read_safetensors
+from safetensors.torch import save as as_safetensors
+
+from clip_model.checkpoint import load_model
+from clip_model.hub.pulling import pull
+from clip_model.registry import resolve
+from tests.clip_model.hub.conftest import REPO
+from tests.clip_model.hub.small_hub import small_hub
+
+WEIGHTS = "open_clip_model.safetensors"
+
+
+def downloads(hub):
+    return [(path.rpartition("/")[2], wanted) for _, path, wanted in hub.asked if "/resolve/" in path]
+
+
+def nothing_is_there(shelf):
+    return shelf.pulled("tiny") is None and not list(shelf.home("tiny").rglob(WEIGHTS))
+
+
+def test_a_model_is_fetched_converted_and_the_one_of_its_name(hub, shelf, tiny, tiny_files):
+    commit, told = hub.put(REPO, tiny_files), []
+    with pytest.raises(ValueError, match=r"not on this machine; fetch it: picsift models pull tiny"):
+        resolve("tiny", models=shelf.folder)
+    folder = pull(tiny, shelf, on_progress=lambda *at: told.append(at))
+    assert folder == shelf.home("tiny") / commit == shelf.pulled("tiny")
+    assert {file.name for file in folder.iterdir()} == {"open_clip_config.json", WEIGHTS}
+    total = sum(len(tiny_files[name]) for name in ("open_clip_config.json", WEIGHTS))
+    assert told[-1] == (total, total)
+    assert sorted(told) == told
+    info = resolve("tiny", models=shelf.folder)
+    assert (info.name, info.source, info.dim, info.parameters) == ("tiny", "fetched", 8, tiny.parameters)
+    stored = read_safetensors(tiny_files[WEIGHTS])
+    assert torch.equal(load_model(info.path).visual.proj, stored["visual.proj"])
+
+
+def test_what_is_there_asks_nobody(hub, shelf, tiny, tiny_files):
+    hub.put(REPO, tiny_files)
+    pull(tiny, shelf)
+    hub.asked.clear()
+    pull(tiny, shelf)
+    assert hub.asked == []
+
+
+def test_a_name_stands_for_the_commit_of_its_first_download(hub, shelf, tiny, tiny_files):
+    first = hub.put(REPO, tiny_files)
+    pull(tiny, shelf)
+    second = hub.put(REPO, {**tiny_files, "open_clip_config.json": tiny_files["open_clip_config.json"] + b" "})
+    assert shelf.remove("tiny") > 0
+    assert shelf.pulled("tiny") is None
+    assert pull(tiny, shelf).name == first != second
+    assert pull(tiny, shelf, revision="main").name == second == shelf.pin("tiny").commit
+    assert pull(tiny, shelf).name == second
+
+
+def test_a_pinned_commit_with_other_files_is_refused(hub, shelf, tiny, tiny_files):
+    commit = hub.put(REPO, tiny_files)
+    pull(tiny, shelf)
+    shelf.remove("tiny")
+    state = read_safetensors(tiny_files[WEIGHTS])
+    state["visual.proj"] += 1
+    hub.commits[REPO, commit][WEIGHTS] = as_safetensors(state)
+    with pytest.raises(ValueError, match=r"not the checksum that it had when it was first fetched"):
+        pull(tiny, shelf)
+    assert nothing_is_there(shelf)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "open_clip_config.json"])
+def test_a_damaged_file_is_never_used(hub, shelf, tiny, tiny_files, name):
+    hub.put(REPO, tiny_files)
+    hub.damaged.add(name)
+    with pytest.raises(ValueError, match=rf"{name} is damaged, or was tampered with: .* that the hub says"):
+        pull(tiny, shelf)
+    assert shelf.pulled("tiny") is None
+    assert not (shelf.home("tiny") / hub.branches[REPO, "main"] / name).exists()
+    hub.damaged.clear()
+    assert pull(tiny, shelf) == shelf.pulled("tiny")
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_download_that_was_cut_short_goes_on(hub, shelf, tiny, tiny_files, ranges):
+    hub.put(REPO, tiny_files)
+    hub.ranges = ranges
+    hub.cut[WEIGHTS] = 0, 1000  # no byte comes any more, so that it gives up
+    with pytest.raises(OSError, match=r"cannot be reached, or the line broke .* goes on where this one stopped"):
+        pull(tiny, shelf)
+    assert nothing_is_there(shelf)
+    part = next(shelf.home("tiny").rglob("*.part"))
+    part.write_bytes(tiny_files[WEIGHTS][:5_000])
+    hub.cut.clear()
+    hub.asked.clear()
+    assert pull(tiny, shelf) == shelf.pulled("tiny")
+    assert downloads(hub) == [(WEIGHTS, "bytes=5000-")]
+    assert (shelf.pulled("tiny") / WEIGHTS).read_bytes() == tiny_files[WEIGHTS]
+
+
+def test_a_line_that_breaks_is_taken_up_within_one_call(hub, shelf, tiny, tiny_files, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1_000)
+    hub.put(REPO, tiny_files)
+    hub.cut[WEIGHTS] = 70_300, 2
+    pull(tiny, shelf)
+    wanted = [wanted for name, wanted in downloads(hub) if name == WEIGHTS]
+    assert wanted == [None, "bytes=70000-", "bytes=140000-"]
+
+
+def test_a_part_of_something_else_is_noticed(hub, shelf, tiny, tiny_files):
+    commit = hub.put(REPO, tiny_files)
+    folder = shelf.home("tiny") / commit
+    folder.mkdir(parents=True)
+    (folder / f"{WEIGHTS}.part").write_bytes(b"x" * 5_000)
+    with pytest.raises(ValueError, match="has not the checksum"):
+        pull(tiny, shelf)
+    assert pull(tiny, shelf) == shelf.pulled("tiny")
+    (folder / f"{WEIGHTS}.part").write_bytes(b"x" * (len(tiny_files[WEIGHTS]) + 1))
+    (folder / WEIGHTS).write_bytes(b"cut")
+    assert shelf.pulled("tiny") is None
+    assert pull(tiny, shelf) == folder
+
+
+def test_shards_come_with_their_index(hub, shelf, tiny):
+    shards = {f"model-0000{i}-of-00002.safetensors": bytes([i]) * 3_000 for i in (1, 2)}
+    index = json.dumps({"weight_map": dict(zip("abc", [*shards, *shards], strict=False))}).encode()
+    files = {"config.json": b"{}", "preprocessor_config.json": b"{}", "model.safetensors.index.json": index, **shards}
+    hub.put(
+        REPO, {**files, "flax_model.msgpack": b"not wanted", "pytorch_model.bin": b"nor this", "a/config.json": b""}
+    )
+    folder = pull(replace(tiny, layout="Hugging Face"), shelf)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == files
+    assert shelf.pulled("tiny") == folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda hub, files: files.pop("open_clip_config.json"), "it holds no open_clip_config.json"),
+        (lambda hub, files: files.pop(WEIGHTS), "it holds none of open_clip_model.safetensors"),
+        (lambda hub, files: hub.silent.add(WEIGHTS), "does not say how open_clip_model.safetensors is checked"),
+        (lambda hub, files: hub.extra.append({"rfilename": "../../x", "size": 1, "blobId": "a" * 40}), None),
+        (lambda hub, files: hub.extra.append({"rfilename": "/etc/open_clip_config.json", "size": 1}), None),
+        (lambda hub, files: files.update({"evil.pkl": b"x", "tokenizer.json/../../y": b"x"}), None),
+    ],
+)
+def test_a_repository_names_no_other_file_or_place(hub, shelf, tiny, tiny_files, change, message):
+    files = dict(tiny_files)
+    change(hub, files)
+    hub.put(REPO, files)
+    if message is None:
+        pull(tiny, shelf)
+        assert {file.name for file in shelf.pulled("tiny").iterdir()} == {"open_clip_config.json", WEIGHTS}
+        assert {file.name for file in shelf.folder.parent.iterdir()} == {"models"}
+        return
+    with pytest.raises(ValueError, match=message):
+        pull(tiny, shelf)
+    assert nothing_is_there(shelf)
+
+
+@pytest.mark.parametrize("shard", ["../x.safetensors", "evil.pkl", "model-00001-of-00002.safetensors"])
+def test_an_index_of_shards_names_no_other_file(hub, shelf, tiny, shard):
+    index = json.dumps({"weight_map": {"a": shard}}).encode()
+    hub.put(REPO, {"config.json": b"{}", "model.safetensors.index.json": index, "evil.pkl": b"x"})
+    with pytest.raises(ValueError, match="its index names the shard"):
+        pull(replace(tiny, layout="Hugging Face"), shelf)
+    assert shelf.pulled("tiny") is None
+
+
+@pytest.mark.parametrize(
+    ("refused", "message"),
+    [
+        ({"/api/": (401, "RepoNotFound")}, r"there is no someone/tiny-clip at http://127.0.0.1:\d+, or it is given"),
+        ({"/api/": (404, "RepoNotFound")}, "there is no someone/tiny-clip"),
+        ({"/api/": (404, "RevisionNotFound")}, "has no revision main any more"),
+        ({"/api/": (403, "GatedRepo")}, "agreed to its terms"),
+        ({"/api/": (500, None)}, "answers with status 500 for revision main. Nothing of it is used"),
+        ({"/resolve/": (404, "EntryNotFound")}, "has no open_clip_config.json any more"),
+        ({"/resolve/": (403, None)}, "answers with status 403 for open_clip_config.json"),
+        ({WEIGHTS: (401, None)}, "answers with status 401|is given only to who is logged in"),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_told_in_plain_words(hub, shelf, tiny, tiny_files, refused, message):
+    hub.put(REPO, tiny_files)
+    hub.refused = refused
+    with pytest.raises((ValueError, OSError), match=message):
+        pull(tiny, shelf)
+    assert nothing_is_there(shelf)
+
+
+def test_offline_is_told_in_plain_words(shelf, tiny, monkeypatch):
+    with small_hub() as (_, address):
+        pass  # nobody listens there any more
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(OSError, match=rf"{address} cannot be reached, .* Is this machine online\?"):
+        pull(tiny, shelf)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(OSError, match="since HF_HUB_OFFLINE is set"):
+        pull(tiny, shelf)
+    assert shelf.pulled("tiny") is None
+
+
+def test_another_model_than_the_name_says_is_refused(hub, shelf, tiny, tiny_files):
+    said = json.loads(tiny_files["open_clip_config.json"])
+    said["model_cfg"]["quick_gelu"] = False
+    hub.put(REPO, {**tiny_files, "open_clip_config.json": json.dumps(said).encode()})
+    pull(tiny, shelf)
+    with pytest.raises(ValueError, match="holds another model than 'tiny': its quick_gelu is False, not True"):
+        resolve("tiny", models=shelf.folder)
+
+
+def test_two_processes_do_not_fetch_one_model_at_once(hub, shelf, tiny, tiny_files):
+    hub.put(REPO, tiny_files)
+    with shelf.alone("tiny"):
+        with pytest.raises(ValueError, match="another process is fetching or removing tiny"):
+            pull(tiny, shelf)
+        with pytest.raises(ValueError, match="another process is fetching or removing tiny"):
+            shelf.remove("tiny")
+    assert hub.asked == []
+
+
+def test_what_comes_with_picsift_is_not_fetched(shelf, tiny):
+    with pytest.raises(ValueError, match="comes with picsift"):
+        shelf.pull("builtin")
+    with pytest.raises(ValueError, match="no model is called 'tinny'; did you mean 'tiny'"):
+        shelf.pull("tinny")

@@ -27,7 +27,7 @@ from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
 from app.web.responses import FILE, PICTURE, WEBP, refusals
 from app.web.search_fields import PictureFields, SearchFields, SimilarFields
-from app.web.tag_api import router as tag_router
+from app.web.tag_api import ROUTERS as TAG_ROUTERS
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
 from indexer.pictures.video_frames import MAX_FRAMES
@@ -169,7 +169,8 @@ def build_api(services: Services) -> FastAPI:
     api.state.services = services
     api.state.turns = PictureTurns()
     problems.install(api)
-    api.include_router(tag_router, prefix=PREFIX)
+    for one in TAG_ROUTERS:
+        api.include_router(one, prefix=PREFIX)
     api.include_router(router)
     own = (f"{PREFIX}/", "/openapi.json")
     api.add_middleware(Methods, paths={own[1]: {"GET"}, **_answered()}, own=own)
@@ -179,7 +180,7 @@ def build_api(services: Services) -> FastAPI:
 def _answered() -> dict[str, set[str]]:
     """Every path that answers, with its methods."""
     found: dict[str, set[str]] = {}
-    for prefix, routes in ((PREFIX, tag_router.routes), ("", router.routes)):
+    for prefix, routes in (*((PREFIX, one.routes) for one in TAG_ROUTERS), ("", router.routes)):
         for route in routes:
             assert isinstance(route, APIRoute)
             found.setdefault(prefix + route.path, set()).update(route.methods or ())

@@ -10,9 +10,12 @@ from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from app.web.dependencies import PhotoDep, ServicesDep
 from app.web.responses import refusals
+from app.web.review_api import router as review_router
 from indexer.catalog.tag_records import Decision, PhotoTag, TagCounts
 
 router = APIRouter()
+ROUTERS = (router, review_router)
+"""All that is about tags, for `api.py` to put in."""
 
 PATH = "Levels parted by /; a slash within a name is written \\/."
 Tag = Annotated[str, Query(description="A tag's path, or its name where only one tag has it.", max_length=2000)]

@@ -14,6 +14,11 @@ from tests.app.colours import World
 from tests.app.serving import photo_id, picture
 
 PHOTO = "/api/v1/photos/{photo_id}"
+BODIES = {
+    PHOTO + "/tags": {"tag": "dog", "state": "accepted"},
+    "/api/v1/review": {"words": [{"photo": 1, "tag": "dog", "word": "accept"}]},
+}
+"""What can be sent to routes that take JSON."""
 TYPES = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
@@ -123,6 +128,10 @@ def requests(number, unread):
     for path, params in ((photo, {"tag": "dog"}), (photo, {"tag": "nobody's"}), (photo, {})):
         yield "DELETE", path + "/tags", {"params": params}
     yield "DELETE", "/api/v1/photos/987654/tags", {"params": {"tag": "dog"}}
+    for params in ({}, {"tag": "dog", "order": "frequent"}, {"tag": "nobody's"}, {"cursor": "x"}, {"limit": 0}):
+        yield "GET", "/api/v1/review", {"params": params}
+    for tag, word in (("animal/dog", "undo"), ("a//b", "undo"), ("animal/dog", "say")):
+        yield "POST", "/api/v1/review", {"json": {"words": [{"photo": number, "tag": tag, "word": word}]}}
     for bounds in ("bytes=0-9", "bytes=0-1,4-5", "bytes=999999999-", "lines=1"):
         yield "GET", photo + "/original", {"headers": {"Range": bounds}}
     yield "GET", photo, {"headers": {"Origin": "https://elsewhere.example"}}
@@ -158,15 +167,15 @@ def test_a_library_that_cannot_be_used_is_described_at_every_route(client, told,
 
     for name in ("photo", "counts", "active_model"):
         monkeypatch.setattr(type(services.library.catalog), name, gone)
-    monkeypatch.setattr(type(services.library.catalog.tags), "counts", gone)
+    for name in ("counts", "paths", "pending", "settle"):
+        monkeypatch.setattr(type(services.library.catalog.tags), name, gone)
     upload = {"files": {"file": ("a.png", picture("red"), "image/png")}}
     for route, answers in told.document["paths"].items():
         for method in answers:
             if route == "/api/v1/health":
                 continue
             extra = upload if (route, method) == ("/api/v1/search", "post") else {}
-            if (route, method) == (PHOTO + "/tags", "post"):
-                extra = {"json": {"tag": "dog", "state": "accepted"}}
+            extra = {"json": BODIES[route]} if method == "post" and route in BODIES else extra
             answer = client.request(method, route.replace("{photo_id}", "1"), params={"q": "x", "tag": "x"}, **extra)
             assert answer.status_code == 503, (route, method, answer.text)
             told.check(answer)

@@ -84,8 +84,9 @@ MAY_IMPORT = {
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
     "app.web": "bootstrap names printable search search.language status tag_path tagging trusted_proxies web.door "
-    "web.page",
+    "web.page web.tagging",
     "app.web.door": "password_hash trusted_proxies web",
+    "app.web.tagging": "printable tag_path tagging tagging.export web",
     "app.web.page": "activities bootstrap clock names printable search search.language web.door",
 }
 

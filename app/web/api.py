@@ -6,7 +6,7 @@ of a route that is none, and a thread that wakes up costs as much as a look into
 
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -28,6 +28,7 @@ from app.web.picture_turns import PictureTurns
 from app.web.responses import FILE, PICTURE, WEBP, refusals
 from app.web.search_fields import PictureFields, SearchFields, SimilarFields
 from app.web.tag_api import ROUTERS as TAG_ROUTERS
+from app.web.tagging.jobs import Jobs, working
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
 from indexer.pictures.video_frames import MAX_FRAMES
@@ -165,8 +166,9 @@ def health() -> HealthAnswer:
 
 def build_api(services: Services) -> FastAPI:
     """The application that answers under /api/v1, described by /openapi.json; it serves no page of documentation."""
-    api = FastAPI(title="picsift", version=version("picsift"), docs_url=None, redoc_url=None)  # those load from a CDN
-    api.state.services = services
+    no_page: Any = {"docs_url": None, "redoc_url": None}  # those load from a CDN
+    api = FastAPI(title="picsift", version=version("picsift"), lifespan=working, **no_page)
+    api.state.services, api.state.jobs = services, Jobs()
     api.state.turns = PictureTurns()
     problems.install(api)
     for one in TAG_ROUTERS:

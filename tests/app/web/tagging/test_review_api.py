@@ -3,10 +3,7 @@
 import threading
 
 import pytest
-from starlette.testclient import TestClient
 
-from app.web.api import build_api
-from app.web.door.security import Gate
 from indexer.catalog.tag_records import Suggestion
 from tests.app.serving import photo_id
 
@@ -20,12 +17,6 @@ SURE = {
     ("green.png", GREEN): 0.7,
     ("blue.png", GREEN): 0.31,
 }
-
-
-@pytest.fixture
-def client(services):
-    with TestClient(Gate(build_api(services)), base_url="http://localhost", raise_server_exceptions=False) as client:
-        yield client
 
 
 @pytest.fixture

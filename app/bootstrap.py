@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.search.search_service import SearchService
     from app.settings import Settings
     from app.tagging.export.export_service import ExportService
+    from app.tagging.review import ReviewQueue
     from app.tagging.tagging_service import TaggingService
     from indexer.embedder import Embedder
     from indexer.library import Library
@@ -50,6 +51,13 @@ class Services:
         from app.tagging.tagging_service import TaggingService
 
         return TaggingService(self.library, self.search.live, self.embedders.of)
+
+    @cached_property
+    def review(self) -> ReviewQueue:
+        """Asks about suggestions, and takes the answers in."""
+        from app.tagging.review import ReviewQueue
+
+        return ReviewQueue(self.library)
 
     @cached_property
     def duplicates(self) -> DuplicateService:

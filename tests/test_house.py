@@ -49,12 +49,14 @@ MAY_IMPORT = {
     "clip_model.towers": "config",
     "clip_model.train": "training",
     "clip_model.training": "checkpoint config evaluation model precision preprocessing stored_file towers",
-    "indexer.catalog": "catalog.files catalog.filters catalog.migrations catalog.stores catalog.words errors metadata",
+    "indexer.catalog": "catalog.files catalog.filters catalog.migrations catalog.review catalog.stores catalog.words "
+    "errors metadata",
     "indexer.catalog.columns": "catalog catalog.filters catalog.stores catalog.tables catalog.words errors",
     "indexer.catalog.files": "errors",
     "indexer.catalog.filters": "catalog catalog.stores catalog.tables catalog.words",
     "indexer.catalog.migrations": "catalog.tables",
     "indexer.catalog.migrations.versions": "catalog.tables",
+    "indexer.catalog.review": "catalog catalog.stores catalog.tables",
     "indexer.catalog.stores": "catalog catalog.tables errors metadata",
     "indexer.catalog.words": "catalog catalog.filters catalog.stores catalog.tables errors",
     "indexer.embedder": "errors memory",
@@ -86,8 +88,9 @@ MAY_IMPORT = {
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
     "app.web": "bootstrap names printable search search.language status tag_path tagging trusted_proxies web.door "
-    "web.page",
+    "web.page web.tagging",
     "app.web.door": "password_hash trusted_proxies web",
+    "app.web.tagging": "printable tag_path tagging tagging.export web",
     "app.web.page": "activities bootstrap clock names printable search search.language web.door",
 }
 

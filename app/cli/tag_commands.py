@@ -1,5 +1,6 @@
 """`picsift tag` and `picsift tags`: from options to the services of tags, from what they did to what is printed."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,16 @@ from app.cli.terminal.options import FilesArgument, JsonOption, LibraryOption, V
 from app.cli.terminal.progress import counting
 from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
+from app.tagging.review import MOST
 from app.tagging.tagging_service import TaggingReport
 from indexer.catalog.filters import tag_filter
+
+
+class ReviewOrder(StrEnum):
+    """Which suggestions come first."""
+
+    uncertain = "uncertain"
+    frequent = "frequent"
 
 
 @exits.reported
@@ -95,6 +104,30 @@ def show_command(
         for tag in found.get(photo_id, ()):
             sure = "" if tag.confidence is None else f"{tag.confidence:.0%}"
             output.tell(f"  {tag.state:<9} {sure:>4}  {path_text(tag.path)}  ({tag.origin})")
+
+
+@tags_app.command("review")
+@exits.reported
+def review_command(
+    tag: Annotated[str | None, typer.Argument(metavar="TAG", help="Only this one and what lies under it.")] = None,
+    order: Annotated[
+        ReviewOrder, typer.Option("--order", help="The most uncertain first, or the tag with most suggestions.")
+    ] = ReviewOrder.uncertain,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="How many.")] = 20,
+    library: LibraryOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """List suggestions that nobody has decided on, for 'picsift tags accept' and 'reject'; the page asks one by one."""
+    services = build_services(begin(verbose, library=library))
+    page = services.review.page(order.value, tag_lookup.find(services, tag) if tag else None, limit=limit)
+    if json:
+        output.write_json(tag_documents.to_review(page))
+        return
+    for one, photo in page.items:
+        sure = "" if one.confidence is None else f"{one.confidence:.0%}"
+        output.tell(f"{sure:>4}  {path_text(one.path)}  {photo.path}")
+    output.say(f"{page.left:,} suggestions are to be decided.")
 
 
 def _show_report(report: TaggingReport, *, json: bool) -> None:

@@ -13,8 +13,8 @@ from app.cli.terminal.options import FilesArgument, LibraryOption, TagArgument, 
 from app.printable import printable
 from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
+from app.tagging import tag_changing
 from indexer.catalog.tag_records import Decision, TagState
-from indexer.errors import TagError
 
 _NO_DECISIONS = "What was accepted and rejected is not brought back."
 
@@ -73,9 +73,7 @@ def rename_command(
 ) -> None:
     """Give a tag, with what lies under it, another path."""
     services = build_services(begin(verbose, library=library))
-    path, target = tag_lookup.find(services, old), tag_lookup.parsed(new)
-    tag_lookup.require_levels(services, path, target)
-    count = services.library.catalog.tags.rename(path, target)
+    path, target, count = tag_changing.rename(services, old, new)
     output.say(f"{path_text(path)} is {path_text(target)} now; {count:,} tags have new paths.")
 
 
@@ -89,9 +87,7 @@ def merge_command(
 ) -> None:
     """Let one tag become part of another. A decision goes before a suggestion, and the later of two decisions."""
     services = build_services(begin(verbose, library=library))
-    path, target = tag_lookup.find(services, old), tag_lookup.find(services, into)
-    tag_lookup.require_levels(services, path, target)
-    count = services.library.catalog.tags.merge(path, target)
+    path, target, count = tag_changing.merge(services, old, into)
     output.say(f"{path_text(path)} is part of {path_text(target)} now; {count:,} photos' tags went over.")
 
 
@@ -123,21 +119,16 @@ def restore_command(
     """Let 'picsift tag' suggest a tag again that was renamed, merged or deleted; without one, list those."""
     if tag is not None and every:
         exits.usage("TAG and --all exclude each other.")
-    tags = build_services(begin(verbose, library=library)).library.catalog.tags
+    services = build_services(begin(verbose, library=library))
     if every:
-        output.say(f"{tags.forget_changes():,} changes count no more from the next 'picsift tag' on. {_NO_DECISIONS}")
+        count = services.library.catalog.tags.forget_changes()
+        output.say(f"{count:,} changes count no more from the next 'picsift tag' on. {_NO_DECISIONS}")
         return
     if tag is None:
-        for old, new in tags.changes():
-            if old == new:
-                continue  # it keeps what was merged into it
+        for old, new in tag_changing.changes(services):
             output.tell(f"{path_text(old)} {'is deleted' if new is None else f'is {path_text(new)}'}")
         return
-    path = tag_lookup.parsed(tag)
-    if there := [path_text(old) for old, new in tags.changes() if new == path != old]:
-        raise TagError(f"{there[0]} is {path_text(path)} now. Take that back first: picsift tags restore {there[0]!r}")
-    if not tags.forget_changes(path):
-        raise TagError(f"{path_text(path)} was not renamed, merged or deleted. 'picsift tags restore' lists what was.")
+    path = tag_changing.restore(services, tag)
     output.say(f"{path_text(path)} is suggested again from the next 'picsift tag' on. {_NO_DECISIONS}")
 
 

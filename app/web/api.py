@@ -6,7 +6,7 @@ of a route that is none, and a thread that wakes up costs as much as a look into
 
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -27,7 +27,8 @@ from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
 from app.web.responses import FILE, PICTURE, WEBP, refusals
 from app.web.search_fields import PictureFields, SearchFields, SimilarFields
-from app.web.tag_api import router as tag_router
+from app.web.tag_api import ROUTERS as TAG_ROUTERS
+from app.web.tagging.jobs import Jobs, working
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
 from indexer.pictures.video_frames import MAX_FRAMES
@@ -165,11 +166,13 @@ def health() -> HealthAnswer:
 
 def build_api(services: Services) -> FastAPI:
     """The application that answers under /api/v1, described by /openapi.json; it serves no page of documentation."""
-    api = FastAPI(title="picsift", version=version("picsift"), docs_url=None, redoc_url=None)  # those load from a CDN
-    api.state.services = services
+    no_page: Any = {"docs_url": None, "redoc_url": None}  # those load from a CDN
+    api = FastAPI(title="picsift", version=version("picsift"), lifespan=working, **no_page)
+    api.state.services, api.state.jobs = services, Jobs()
     api.state.turns = PictureTurns()
     problems.install(api)
-    api.include_router(tag_router, prefix=PREFIX)
+    for one in TAG_ROUTERS:
+        api.include_router(one, prefix=PREFIX)
     api.include_router(router)
     own = (f"{PREFIX}/", "/openapi.json")
     api.add_middleware(Methods, paths={own[1]: {"GET"}, **_answered()}, own=own)
@@ -179,7 +182,7 @@ def build_api(services: Services) -> FastAPI:
 def _answered() -> dict[str, set[str]]:
     """Every path that answers, with its methods."""
     found: dict[str, set[str]] = {}
-    for prefix, routes in ((PREFIX, tag_router.routes), ("", router.routes)):
+    for prefix, routes in (*((PREFIX, one.routes) for one in TAG_ROUTERS), ("", router.routes)):
         for route in routes:
             assert isinstance(route, APIRoute)
             found.setdefault(prefix + route.path, set()).update(route.methods or ())

@@ -16,7 +16,8 @@ _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 _FILE_KINDS = dict.fromkeys(sorted({*SHOWN_INLINE.values(), UNKNOWN_KIND}), _BYTES)
 _MEANINGS: dict[int | str, str] = {
     400: "The query cannot be understood.",
-    404: "No such photo.",
+    404: "No such photo, or export.",
+    409: "Something that excludes it is running, here or in another process.",
     410: "The photo's file is gone, or is another one now.",
     413: "The upload is too large.",
     415: "The picture cannot be read.",
@@ -37,6 +38,12 @@ PICTURE: Responses = {
     200: {"description": "The picture.", "content": {WEBP: _BYTES}},
     **_SAME,
     **refusals(404, 410, 415, 422, 503),
+}
+TABLES: Responses = {
+    200: {
+        "description": "The table.",
+        "content": dict.fromkeys(("text/csv", "application/jsonl", "application/vnd.apache.parquet"), _BYTES),
+    },
 }
 FILE: Responses = {
     200: {"description": "The file.", "content": _FILE_KINDS},

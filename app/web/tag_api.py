@@ -10,11 +10,16 @@ from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from app.web.dependencies import PhotoDep, ServicesDep
 from app.web.responses import refusals
+from app.web.tagging.changes_api import router as changes_router
+from app.web.tagging.export_api import router as export_router
+from app.web.tagging.review_api import PATH
+from app.web.tagging.review_api import router as review_router
 from indexer.catalog.tag_records import Decision, PhotoTag, TagCounts
 
 router = APIRouter()
+ROUTERS = (router, changes_router, review_router, export_router)
+"""All that is about tags, for `api.py` to put in."""
 
-PATH = "Levels parted by /; a slash within a name is written \\/."
 Tag = Annotated[str, Query(description="A tag's path, or its name where only one tag has it.", max_length=2000)]
 
 
@@ -58,11 +63,13 @@ class DecisionRequest(BaseModel):
     state: Literal["accepted", "rejected"]
 
 
-@router.get("/tags", responses=refusals(503))
-def tags(services: ServicesDep) -> list[TagAnswer]:
+@router.get("/tags", responses=refusals(422, 503))
+def tags(
+    services: ServicesDep, every: Annotated[bool, Query(description="Also tags that no photo has.")] = False
+) -> list[TagAnswer]:
     """Every tag that a photo has, in the order of paths."""
     counts = services.library.catalog.tags.counts()
-    return [TagAnswer.of(count) for count in counts if count.accepted or count.suggested or count.rejected]
+    return [TagAnswer.of(count) for count in counts if every or count.accepted or count.suggested or count.rejected]
 
 
 @router.get("/photos/{photo_id}/tags", responses=refusals(404, 422, 503))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
+    from indexer.catalog.review.records import Asked, Key, Pending, Queue, Settled
     from indexer.catalog.tag_changes import Change
     from indexer.catalog.tag_records import Decision, Edit, PhotoTag, Suggestion, TagCounts, TagPath
     from indexer.metadata.photo_metadata import Keyword
@@ -117,6 +118,19 @@ class TagCatalog:
     def undecide(self, photo_ids: Sequence[int], tag_id: int) -> int:
         """Take decisions back; gives how many."""
         return self._write(tag_store.undecide, photo_ids, tag_id, datetime.now(UTC))
+
+    def pending(self, queue: Queue, after: Key | None, limit: int) -> tuple[list[Pending], int]:
+        """Give the first suggestions of a queue, or those behind a key, and how many there are to be decided."""
+        from indexer.catalog.review.queue import left, pending
+
+        with reading(self._engine) as connection:
+            return pending(connection, queue, after, limit), left(connection, queue.under)
+
+    def settle(self, asked: Sequence[Asked]) -> list[Settled]:
+        """Take a person's words on suggestions in, all or none; gives what became of each. What was decided stays."""
+        from indexer.catalog.review.settling import settle
+
+        return self._write(settle, asked, datetime.now(UTC))
 
     def decided(self, tag_id: int) -> dict[int, bool]:
         """Give the photos that a tag was decided for, and whether it was accepted."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.tag_path import path_text
 from app.tagging.learning import Fit
+from app.tagging.review import ReviewPage
 from app.tagging.tagging_service import TaggingReport
 from indexer.catalog.tag_records import PhotoTag, TagCounts
 
@@ -40,6 +41,15 @@ def tag_document(tag: PhotoTag) -> Document:
         "confidence": tag.confidence,
         "changed_at": tag.changed_at.isoformat(timespec="seconds"),
     }
+
+
+def to_review(page: ReviewPage) -> Document:
+    """What `picsift tags review --json` prints."""
+    asked = [
+        {"path": str(photo.path), "tag": path_text(one.path), "confidence": one.confidence, "score": one.score}
+        for one, photo in page.items
+    ]
+    return {"left": page.left, "suggestions": asked}
 
 
 def report(done: TaggingReport) -> Document:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from app.bootstrap import Services
 from app.printable import printable
 from app.web.door.security import MAX_BODY_BYTES
-from app.web.page import browsing, gallery
+from app.web.page import browsing, gallery, tools
 from app.web.page.browsing import Shown
 from app.web.page.chips import chips
 from app.web.page.following import PhotoCount
@@ -31,7 +31,7 @@ P = ParamSpec("P")
 Answer = dict[str, Any]  # what the script is told; HTML, but for "trouble", which is text
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("asking.js", "viewing.js", "page.js")
+SCRIPTS = ("asking.js", "viewing.js", "page.js", *tools.SCRIPTS)
 
 # Each runs in its component's element.
 PICTURE_JS = "window.picsift.picture(element);"
@@ -91,7 +91,7 @@ def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:
         mcp_server=False,
         enable_monitoring=False,
         theme=THEME,
-        css_paths=[ASSETS / "page.css"],
+        css_paths=[ASSETS / "page.css", ASSETS / tools.STYLE],
         head="".join(f"<script>{(ASSETS / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS),
         favicon_path=str(ASSETS / "favicon.png"),
     )
@@ -174,7 +174,8 @@ def _opened(shown: Shown, library: Path) -> Answer:
 
 def lay_out(actions: Actions) -> list[Any]:
     """Place the components, top to bottom; the events that ask. Call it within a Blocks."""
-    gr.HTML('<header><h1><a href="./">picsift</a></h1></header>', elem_id="brand")
+    gr.HTML(f'<header><h1><a href="./">picsift</a></h1>{tools.BUTTONS}</header>', elem_id="brand")
+    gr.HTML(tools.DIALOGS, js_on_load=tools.BEGIN_JS, elem_id="tools", apply_default_css=False)
     with gr.Column(elem_id="ask"):
         with gr.Row(elem_id="bar"):
             words = _textbox("Search your photos", "Search your photos", elem_id="words", autofocus=True)

@@ -99,6 +99,7 @@ def test_the_group_of_tags_is_whole_in_a_new_process():
         "classifier",
         "list",
         "show",
+        "review",
     ]
 
 

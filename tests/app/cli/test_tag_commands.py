@@ -269,3 +269,16 @@ def test_several_tags_in_a_query_are_all_wanted():
 def test_a_tag_without_a_name_is_no_filter(text):
     with pytest.raises(QueryError, match="tag:"):
         parse(text)
+
+
+def test_what_nobody_has_decided_on_is_listed_for_a_review(tagged):
+    found = as_json("tags", "review", "--limit", 1)
+    assert len(found["suggestions"]) == 1 < found["left"]
+    first = found["suggestions"][0]
+    of_tag = as_json("tags", "review", "--order", "frequent", first["tag"])["suggestions"]
+    assert {one["tag"] for one in of_tag} == {first["tag"]}
+    assert run("tags", "reject", first["tag"], first["path"])[0] == 0
+    status, out, err = run("tags", "review")
+    assert (status, len(out.splitlines())) == (0, found["left"] - 1)
+    assert f"{found['left'] - 1} suggestions are to be decided" in err
+    assert run("tags", "review", "nothing of the kind")[0] == 1

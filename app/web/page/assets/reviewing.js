@@ -1,0 +1,223 @@
+// Suggested tags, one photo at a time: a key or a button decides, and the next photo is there at once. What is decided
+// is sent one after the other behind the scenes; of what did not arrive, or was decided elsewhere before, it says so.
+(() => {
+  const { element, levels, request, shownLevels } = window.picsift;
+  const KEYS = { a: "accept", r: "reject", s: "skip", u: "undo", z: "undo" };
+  const PAGE = 30; // suggestions asked for at once
+  const AHEAD = 12; // so few are left when more are asked for
+  const PICTURES = 4; // that are loaded before they are looked at
+
+  let dialog = null;
+  let turn = 0; // counts beginnings, so that a late answer knows that it is late
+  let queue = []; // what comes, the one that is asked about first
+  let past = []; // what was said: { item, word, became }
+  let cursor = null;
+  let more = false; // whether there may be more behind the cursor
+  let loading = false;
+  let left = 0;
+  let unsent = 0;
+  let sending = Promise.resolve(); // words go one after the other
+  let pictures = new Map();
+
+  const part = (name) => dialog.querySelector(name);
+  const keyOf = (item) => `${item.photo} ${item.tag}`;
+  const say = (text, trouble = false) => {
+    part(".note").textContent = text;
+    part(".note").classList.toggle("trouble", trouble);
+  };
+
+  // Pictures: the small one at once, the large one in its place when it is there
+  const address = (item, kind) => `api/v1/photos/${item.photo}/${kind}?v=${encodeURIComponent(item.version || "")}`;
+  const picture = (item) => {
+    const at = item.photo;
+    if (pictures.has(at)) return pictures.get(at);
+    const name = item.path.split(/[\\/]/).pop();
+    const image = element("img", { src: address(item, "thumbnail"), alt: name, decoding: "async" });
+    const large = new Image();
+    large.onload = () => (image.src = large.src);
+    large.src = address(item, "preview");
+    pictures.set(at, image);
+    return image;
+  };
+  const prepare = () => {
+    const wanted = queue.slice(0, PICTURES);
+    wanted.forEach(picture);
+    const kept = new Set([...wanted, ...past.slice(-2).map((one) => one.item)].map((item) => item.photo));
+    for (const photo of pictures.keys()) if (!kept.has(photo)) pictures.delete(photo);
+  };
+
+  const show = () => {
+    const item = queue[0];
+    dialog.classList.toggle("asking", Boolean(item));
+    for (const button of dialog.querySelectorAll("[data-word]")) {
+      button.disabled = button.dataset.word === "undo" ? !past.length : !item;
+    }
+    part(".left").textContent = `${left.toLocaleString("en")} left`;
+    if (!item) return finish();
+    const [...above] = shownLevels(item.tag);
+    const name = above.pop();
+    const parents = above.length ? [element("small", { textContent: `${above.join(" › ")} › ` })] : [];
+    part(".what").replaceChildren(...parents, element("strong", { textContent: name }), "?");
+    const sure = item.confidence === null ? "" : `${Math.round(100 * item.confidence)}% sure`;
+    const kind = item.duration_s === null ? "" : "a video";
+    part(".about").textContent = [sure, kind, item.path.split(/[\\/]/).pop()].filter(Boolean).join(" · ");
+    part("figure").replaceChildren(picture(item));
+    prepare();
+  };
+  const finish = () => {
+    part(".what").replaceChildren();
+    part(".about").textContent = "";
+    if (loading || more) return part("figure").replaceChildren(element("p", { textContent: "Looking for suggestions…" }));
+    const skipped = past.filter((one) => one.word === "skip").length;
+    const none = past.length ? "Done: nothing here is left to decide." : "Nothing is suggested here that nobody decided on.";
+    const text = skipped ? `${skipped.toLocaleString("en")} skipped, the rest is decided.` : none;
+    const again = element("button", { type: "button", textContent: "Look at what was skipped" });
+    again.addEventListener("click", begin);
+    part("figure").replaceChildren(element("div", { className: "end" }, element("p", { textContent: text }),
+      ...(skipped ? [again] : [])));
+    part("figure").focus();
+  };
+
+  const load = async () => {
+    if (loading || !more || queue.length > AHEAD) return;
+    const mine = turn;
+    loading = true;
+    const asked = new URLSearchParams({ order: part("[name=order]").value, limit: PAGE });
+    if (part("[name=tag]").value) asked.set("tag", part("[name=tag]").value);
+    if (cursor) asked.set("cursor", cursor);
+    const answer = await request(`review?${asked}`).catch((trouble) => trouble);
+    if (mine !== turn) return;
+    loading = false;
+    if (answer instanceof Error) {
+      more = false;
+      say(answer.message, true);
+    } else {
+      const seen = new Set([...queue, ...past.map((one) => one.item)].map(keyOf));
+      queue.push(...answer.suggestions.filter((item) => !seen.has(keyOf(item))));
+      cursor = answer.cursor;
+      more = cursor !== null;
+      left = Math.max(answer.left - unsent, queue.length);
+    }
+    if (queue.length || !more) show();
+    load();
+  };
+
+  // Words
+  const send = (item, word) => {
+    unsent += 1;
+    const words = [{ photo: item.photo, tag: item.tag, word }];
+    const settled = sending.then(() => request("review", "POST", { words })).then(([one]) => one);
+    sending = settled.catch(() => null).then(() => (unsent -= 1));
+    return settled;
+  };
+  const decide = async (word) => {
+    const item = queue.shift();
+    if (!item) return;
+    const mine = turn;
+    const said = { item, word };
+    past.push(said);
+    say("");
+    if (word !== "skip") left -= 1;
+    show();
+    load();
+    if (word === "skip") return;
+    said.settled = send(item, word).then(({ became, state }) => {
+      said.became = became;
+      if (mine !== turn) return;
+      const name = shownLevels(item.tag).pop();
+      if (became === "kept") say(`${name} was ${state} for that photo before, and stays so.`);
+      if (became === "gone") say(`That photo, or the tag ${name}, is no longer in the library.`);
+    }, (trouble) => {
+      if (mine !== turn) return;
+      past = past.filter((one) => one !== said);
+      again(item);
+      say(trouble.message, true);
+    });
+  };
+  const again = (item) => { // it is asked about once more
+    queue.unshift(item);
+    left += 1;
+    show();
+  };
+  const undo = async () => {
+    const said = past.pop();
+    if (!said) return;
+    const mine = turn;
+    const { item, word } = said;
+    say("");
+    if (word === "skip") left -= 1; // it never went
+    again(item);
+    if (word === "skip") return;
+    await said.settled;
+    const theirs = said.became && said.became !== "done"; // what was decided elsewhere is not taken back here
+    const back = theirs || !said.became ? null : await send(item, "undo").catch((trouble) => trouble);
+    if (mine !== turn || (!theirs && !(back instanceof Error))) return;
+    queue = queue.filter((one) => keyOf(one) !== keyOf(item));
+    left -= 1;
+    show();
+    if (theirs) say("That was decided elsewhere, and stays so.");
+    else say(back.message, true);
+  };
+  const act = (word) => (word === "undo" ? undo() : decide(word));
+
+  // What can be chosen
+  const choices = async () => {
+    const tags = await request("tags").catch(() => []);
+    const numbers = new Map();
+    for (const { tag, suggested } of tags) {
+      const path = levels(tag);
+      for (let length = 1; suggested && length <= path.length; length += 1) {
+        const above = path.slice(0, length).join("/");
+        numbers.set(above, (numbers.get(above) || 0) + suggested);
+      }
+    }
+    const select = part("[name=tag]");
+    const chosen = select.value;
+    const options = [...numbers].map(([tag, number]) => {
+      const shown = shownLevels(tag);
+      const text = `${"\u2003".repeat(shown.length - 1)}${shown.at(-1)} (${number.toLocaleString("en")})`;
+      return element("option", { value: tag, textContent: text });
+    });
+    select.replaceChildren(element("option", { value: "", textContent: "All tags" }), ...options);
+    select.value = numbers.has(chosen) ? chosen : "";
+  };
+
+  window.picsift.sent = () => unsent === 0; // whether every word has been answered
+  const begin = () => {
+    turn += 1;
+    [queue, past, cursor, more, loading, left] = [[], [], null, true, false, 0];
+    say("");
+    show();
+    part(".left").textContent = "";
+    part("figure").focus();
+    sending.then(load); // what was decided is not asked about again
+  };
+  const press = (event) => {
+    const inField = event.target.closest("input, textarea, select, [contenteditable]");
+    if (inField || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const word = KEYS[event.key.toLowerCase()];
+    if (!word) return;
+    event.preventDefault();
+    if (!event.repeat) act(word); // a key that is held decides once
+  };
+  window.picsift.tool("review", {
+    begin: (made) => {
+      dialog = made;
+      dialog.addEventListener("keydown", press);
+      dialog.addEventListener("change", begin);
+      dialog.addEventListener("click", ({ target }) => {
+        const button = target.closest("[data-word]");
+        if (button) act(button.dataset.word);
+      });
+    },
+    opened: async () => {
+      const mine = (turn += 1);
+      await choices();
+      if (mine === turn) begin();
+    },
+    closed: () => {
+      turn += 1;
+      pictures = new Map();
+    },
+  });
+})();

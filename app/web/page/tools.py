@@ -1,0 +1,81 @@
+"""What the page offers beside searching, each in a dialog of its own: reviewing suggested tags, and exporting tags.
+
+Layout only. The scripts of the dialogs ask the HTTP API, as any other client does.
+"""
+
+SCRIPTS = ("tools.js", "reviewing.js", "exporting.js")
+STYLE = "tools.css"
+BEGIN_JS = "window.picsift.tools(element);"  # runs in the dialogs' element
+
+BUTTONS = (
+    '<nav aria-label="Tags"><button type="button" data-tool="review">Review tags</button>'
+    '<button type="button" data-tool="export">Export</button></nav>'
+)
+
+_LEAVE = '<button type="button" class="leave" data-leave aria-label="Close" title="Close (Esc)">×</button>'
+
+
+def _answer(word: str, key: str, text: str, keys: str = "") -> str:
+    return (
+        f'<button type="button" data-word="{word}" aria-keyshortcuts="{keys or key.lower()}">{text} <kbd>{key}</kbd>'
+        "</button>"
+    )
+
+
+_REVIEW = f"""
+<dialog id="review" class="tool" aria-labelledby="review-title">
+  <header>
+    <h2 id="review-title">Review tags</h2>
+    <label><span>Order</span> <select name="order">
+      <option value="uncertain">Uncertain first</option>
+      <option value="frequent">Frequent first</option>
+    </select></label>
+    <label><span>Tag</span> <select name="tag"><option value="">All tags</option></select></label>
+    <p class="left" role="status"></p>
+    {_LEAVE}
+  </header>
+  <figure tabindex="-1" aria-labelledby="review-title"></figure>
+  <div class="question">
+    <p class="what" aria-live="polite"></p>
+    <p class="about"></p>
+    <p class="note" role="status"></p>
+  </div>
+  <div class="answers">
+    {_answer("undo", "U", "Undo", "u z")}
+    {_answer("reject", "R", "Reject")}
+    {_answer("skip", "S", "Skip")}
+    {_answer("accept", "A", "Accept")}
+  </div>
+</dialog>
+"""
+_EXPORT = f"""
+<dialog id="export" class="tool" aria-labelledby="export-title">
+  <header><h2 id="export-title">Export tags</h2>{_LEAVE}</header>
+  <div class="body">
+    <p class="why">Accepted tags are written to XMP files beside your photos, where Lightroom, digiKam, darktable and
+      others read them. The photos stay as they are.</p>
+    <label>New files are called <select name="naming">
+      <option value="auto">as most are already</option>
+      <option value="photo.jpg.xmp">photo.jpg.xmp</option>
+      <option value="photo.xmp">photo.xmp</option>
+    </select></label>
+    <p class="counts" role="status"></p>
+    <ul class="files" tabindex="0" aria-label="What would be written"></ul>
+    <p class="note" role="status"></p>
+    <div class="run" hidden>
+      <progress aria-label="Progress"></progress><button type="button" class="stop">Stop</button>
+    </div>
+    <button type="button" class="go" disabled>Write files</button>
+    <h3>Earlier exports</h3>
+    <p class="none" hidden>There are none yet.</p>
+    <ul class="history"></ul>
+    <h3>All tags as a table</h3>
+    <p class="tables">
+      <a href="api/v1/exports/table?format=csv" download>CSV</a>
+      <a href="api/v1/exports/table?format=jsonl" download>JSON Lines</a>
+      <a href="api/v1/exports/table?format=parquet" download>Parquet</a>
+    </p>
+  </div>
+</dialog>
+"""
+DIALOGS = _REVIEW + _EXPORT

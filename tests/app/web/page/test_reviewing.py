@@ -1,0 +1,174 @@
+"""Reviewing suggested tags in a real browser: keys, buttons, the way back, two tabs, an answer that never comes."""
+
+import pytest
+
+from indexer.catalog.tag_records import Decision, Suggestion
+from tests.app.serving import photo_id
+from tests.app.web.page.browsers import fits, in_a_browser, shoot
+
+pytestmark = in_a_browser
+TAG, OTHER = ("colour", "a\\b <i>/c"), ("plain",)
+SURE = {"plain00.png": 0.52, "plain01.png": 0.6, "plain02.png": 0.65, "plain03.png": 0.9}
+desktop = pytest.mark.parametrize("size", ["desktop"], indirect=True)
+phone = pytest.mark.parametrize("size", ["phone"], indirect=True)
+
+
+@pytest.fixture
+def suggested(library):
+    """A tag that is suggested for four photos, and another one for the first of them."""
+    catalog = library.library.catalog
+    tags, numbers = catalog.tags, catalog.tags.make([TAG, OTHER])
+    photos = {name: photo_id(library, name) for name in SURE}
+    found = [Suggestion(photos[name], numbers[TAG], 0.2, sure) for name, sure in SURE.items()]
+    found.append(Suggestion(photos["plain00.png"], numbers[OTHER], 0.2, 0.8))
+    catalog.tags.suggest(catalog.active_model().id, list(photos.values()), list(numbers.values()), found)
+    yield lambda name, path=TAG: {tag.path: tag.state for tag in tags.of([photos[name]])[photos[name]]}.get(path)
+    for path in (TAG[:1], OTHER):
+        tags.remove(path)
+    tags.forget_changes()
+
+
+def begin(page):
+    page.click("[data-tool=review]")
+    shows(page, "plain00.png")
+
+
+def shows(page, name, tag=TAG):
+    page.wait_for_function(
+        "([name, tag]) => document.querySelector('#review .about')?.textContent.endsWith(name)"
+        " && document.querySelector('#review .what').textContent.endsWith(`${tag}?`)"
+        " && document.querySelector('#review figure img')?.naturalWidth > 0",
+        arg=[name, tag[-1]],
+    )
+
+
+def left(page, number):
+    page.wait_for_function("left => document.querySelector('#review .left').textContent === left", arg=f"{number} left")
+
+
+def becomes(page, state, name, wanted):
+    """Wait until what was sent has arrived."""
+    page.wait_for_function("picsift.sent()")
+    assert state(name) == wanted
+
+
+@desktop
+def test_one_key_decides_and_the_next_photo_is_there(page, suggested, request):
+    begin(page)
+    left(page, 5)
+    assert page.inner_text("#review .about") == "52% sure · plain00.png"
+    shoot(page, request, "20-review")
+    page.keyboard.press("a")
+    shows(page, "plain01.png")
+    page.keyboard.press("R")
+    shows(page, "plain02.png")
+    page.keyboard.press("s")
+    shows(page, "plain00.png", OTHER)
+    left(page, 3)
+    becomes(page, suggested, "plain00.png", "accepted")
+    assert [suggested(name) for name in ("plain01.png", "plain02.png")] == ["rejected", "suggested"]
+    for key, name in (("u", "plain02.png"), ("z", "plain01.png"), ("u", "plain00.png")):
+        page.keyboard.press(key)
+        shows(page, name)
+    left(page, 5)
+    becomes(page, suggested, "plain00.png", "suggested")
+    assert suggested("plain01.png") == "suggested"
+    page.keyboard.press("u")  # there is nothing more to take back
+    assert page.is_disabled("[data-word=undo]")
+    page.keyboard.press("Control+a")
+    page.focus("#review [name=tag]")
+    page.keyboard.press("a")  # in a field it is a letter
+    shows(page, "plain00.png")
+    page.select_option("#review [name=tag]", "plain")
+    shows(page, "plain00.png", OTHER)
+    left(page, 1)
+    page.keyboard.press("r")
+    page.wait_for_selector("text=Done: nothing here is left to decide.")
+    becomes(page, suggested, "plain00.png", "suggested")
+    assert suggested("plain00.png", OTHER) == "rejected"
+
+
+@desktop
+def test_the_address_keeps_it_open_and_back_closes_it(page, suggested):
+    begin(page)
+    page.reload()
+    shows(page, "plain00.png")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#review[open]", state="detached")
+    assert "#" not in page.url
+    begin(page)
+    page.go_back()
+    page.wait_for_selector("#review[open]", state="detached")
+    page.keyboard.press("a")  # on the page it is no answer
+    assert suggested("plain00.png") == "suggested"
+    names = page.eval_on_selector_all(
+        "#review button, #review select", "all => all.map(one => one.ariaLabel || (one.labels?.[0] || one).textContent)"
+    )
+    assert all(name.strip() for name in names)
+
+
+@desktop
+def test_of_two_tabs_the_first_word_stands(page, suggested, size, address):
+    other = size.new_page()
+    try:
+        other.goto(f"{address}/#review")
+        shows(other, "plain00.png")
+        begin(page)
+        page.keyboard.press("a")
+        becomes(page, suggested, "plain00.png", "accepted")
+        other.keyboard.press("r")
+        other.wait_for_selector("text=was accepted for that photo before, and stays so")
+        shows(other, "plain01.png")
+        other.keyboard.press("u")
+        other.wait_for_selector("text=That was decided elsewhere, and stays so.")
+        shows(other, "plain01.png")
+        assert suggested("plain00.png") == "accepted"
+    finally:
+        other.close()
+
+
+@desktop
+def test_a_word_that_does_not_arrive_is_asked_for_again(page, suggested):
+    begin(page)
+    page.evaluate(
+        """() => {
+            const fetched = window.fetch;
+            window.fetch = async (address, options) => {
+                if (options?.method !== "POST" || !String(address).includes("review")) return fetched(address, options);
+                window.fetch = fetched;
+                throw new TypeError("no network");
+            };
+        }"""
+    )
+    page.keyboard.press("a")
+    page.wait_for_selector("text=No answer came from picsift. Is it still running?")
+    shows(page, "plain00.png")
+    left(page, 5)
+    page.keyboard.press("a")
+    shows(page, "plain01.png")
+    becomes(page, suggested, "plain00.png", "accepted")
+
+
+@phone
+def test_on_a_phone_fingers_decide(page, suggested, request, library):
+    number = photo_id(library, "plain03.png")
+    library.library.catalog.tags.decide([Decision(number, OTHER, "rejected")])
+    page.tap("[data-tool=review]")
+    shows(page, "plain00.png")
+    assert fits(page)
+    sizes = page.eval_on_selector_all("#review [data-word]", "all => all.map(one => one.offsetHeight)")
+    assert min(sizes) >= 44
+    assert page.evaluate("document.querySelector('#review figure').offsetHeight > innerHeight / 2")
+    shoot(page, request, "21-review")
+    page.tap("[data-word=accept]")
+    shows(page, "plain01.png")
+    page.tap("[data-word=skip]")
+    shows(page, "plain02.png")
+    page.tap("[data-word=undo]")
+    shows(page, "plain01.png")
+    page.tap("[data-word=reject]")
+    shows(page, "plain02.png")
+    becomes(page, suggested, "plain00.png", "accepted")
+    assert suggested("plain01.png") == "rejected"
+    page.select_option("#review [name=order]", "frequent")
+    shows(page, "plain03.png")  # the surest of the tag with most

@@ -1,0 +1,147 @@
+"""Exports over HTTP: previewed without a trace, written beside the photos alone, undone, one at a time; tables."""
+
+import csv
+import io
+import json
+import threading
+
+import pytest
+
+from app.tagging.export.export_service import ExportService
+from app.web.tagging import export_api
+from indexer.catalog.tag_records import Decision
+from tests.app.serving import photo_id
+
+ROUTE = "/api/v1/exports"
+DOG, SEA = ("animal", "dog"), ("sea",)
+
+
+@pytest.fixture
+def tagged(services):
+    for name, path in (("red.png", DOG), ("red.png", SEA), ("blue.png", SEA)):
+        services.library.catalog.tags.decide([Decision(photo_id(services, name), path, "accepted")])
+    return services
+
+
+def files(world):
+    """Everything below the world's folder but the library: bytes, permissions and times."""
+    found = [path for path in world.photos.parent.rglob("*") if path.is_file() and "library" not in path.parts]
+    return {path: (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns) for path in found}
+
+
+def export(client, ended, **asked):
+    answer = client.post(ROUTE, json=asked)
+    assert (answer.status_code, answer.json()["state"]) == (202, "running")
+    return ended(ROUTE + "/run")
+
+
+def test_a_preview_says_file_by_file_what_would_be_written_and_writes_nothing(client, tagged, world):
+    before, version = files(world), tagged.library.catalog.version()
+    told = client.get(ROUTE + "/preview").json()
+    assert (told["photos"], told["naming"], told["following"]) == (2, "photo.jpg.xmp", None)
+    shown = {one["file"].rpartition("/")[2]: (one["outcome"], one["added"]) for one in told["files"]}
+    assert shown == {"red.png.xmp": ("new", ["animal/dog", "sea"]), "blue.png.xmp": ("new", ["sea"])}
+    short = client.get(ROUTE + "/preview", params={"naming": "photo.xmp"}).json()
+    assert {one["file"].rpartition("/")[2] for one in short["files"]} == {"red.xmp", "blue.xmp"}
+    assert files(world) == before
+    assert tagged.library.catalog.version() == version
+    assert client.get(ROUTE).json() == []
+
+
+def test_pages_of_a_preview_are_what_an_export_takes_together(client, tagged, monkeypatch):
+    monkeypatch.setattr(export_api, "PHOTOS_AT_A_TIME", 1)
+    seen, page = [], 0
+    while page is not None:
+        told = client.get(ROUTE + "/preview", params={"page": page}).json()
+        seen += [one["file"] for one in told["files"]]
+        page = told["following"]
+    assert [file.rpartition("/")[2] for file in seen] == ["blue.png.xmp", "red.png.xmp"]
+    assert client.get(ROUTE + "/preview", params={"page": 7}).json()["files"] == []
+
+
+def test_an_export_writes_sidecars_alone_and_undo_puts_all_back(client, tagged, world, ended):
+    before = files(world)
+    told = export(client, ended)
+    assert (told["state"], told["done"], told["total"]) == ("done", 2, 2)
+    assert told["report"] == {"export": 1, "written": 2, "unchanged": 0, "refused": 0, "left_alone": []}
+    new = {path.name for path in files(world).keys() - before.keys()}
+    assert new == {"red.png.xmp", "blue.png.xmp"}
+    assert {path: kept for path, kept in files(world).items() if path.suffix != ".xmp"} == before
+    (entry,) = client.get(ROUTE).json()
+    assert (entry["id"], entry["files"], entry["undone_at"]) == (1, 2, None)
+    assert export(client, ended)["report"]["unchanged"] == 2
+    assert client.post(f"{ROUTE}/1/undo").status_code == 202
+    assert ended(ROUTE + "/run")["report"]["written"] == 2
+    assert files(world) == before
+    assert client.get(ROUTE).json()[0]["undone_at"] is not None
+
+
+def test_what_is_left_alone_is_told_with_its_reason(client, tagged, world, ended):
+    (world.photos / "red.png.xmp").write_text("<x:xmpmeta")
+    (one,) = [one for one in client.get(ROUTE + "/preview").json()["files"] if one["outcome"] == "leave"]
+    report = export(client, ended)["report"]
+    assert (report["written"], report["refused"]) == (1, 1)
+    assert report["left_alone"] == [{"file": one["file"], "reason": one["reason"]}]
+
+
+def test_of_several_at_once_one_runs_and_the_others_are_refused(client, tagged, ended, monkeypatch):
+    going, answers = threading.Event(), []
+    run = ExportService.run
+
+    def held(self, *rest, **options):
+        assert going.wait(60)
+        return run(self, *rest, **options)
+
+    monkeypatch.setattr(ExportService, "run", held)
+    asking = [threading.Thread(target=lambda: answers.append(client.post(ROUTE, json={}))) for _ in range(4)]
+    for one in asking:
+        one.start()
+    for one in asking:
+        one.join()
+    undo = client.post(f"{ROUTE}/1/undo")
+    going.set()
+    assert sorted(answer.status_code for answer in answers) == [202, 409, 409, 409]
+    assert undo.status_code == 404
+    assert ended(ROUTE + "/run")["report"]["written"] == 2
+    assert len(client.get(ROUTE).json()) == 1
+
+
+def test_an_export_is_refused_while_another_process_writes(client, tagged, world):
+    before = files(world)
+    with tagged.library.writer_lock():
+        assert client.post(ROUTE, json={}).status_code == 409
+    assert files(world) == before
+
+
+@pytest.mark.parametrize("asked", [{"naming": "../../evil.xmp"}, {"naming": "/tmp/x.xmp"}, {"naming": 1}])
+def test_no_client_names_a_file(client, tagged, world, asked):
+    before = files(world)
+    assert client.post(ROUTE, json=asked).status_code == 422
+    assert client.post(ROUTE, json={"output": "/tmp/x", "target": "/tmp/x"}).status_code == 422
+    for path in ("/tmp/x", "..%2f..%2fx", "1%2f..%2f1"):
+        assert client.post(f"{ROUTE}/{path}/undo").status_code in (404, 422)
+    assert client.get(ROUTE + "/table", params={"format": "csv", "output": "/tmp/x"}).status_code in (200, 422)
+    assert files(world) == before
+
+
+@pytest.mark.parametrize("route", ["", "/1/undo"])
+def test_another_sites_page_writes_nothing(client, tagged, world, route):
+    before = files(world)
+    evil = {"Origin": "http://evil.example"}
+    assert client.post(ROUTE + route, json={}, headers=evil).status_code == 403
+    assert client.post(ROUTE + route, content=b"{}", headers={**evil, "Content-Type": "text/plain"}).status_code == 403
+    assert files(world) == before
+
+
+def test_tables_are_downloaded(client, tagged):
+    answer = client.get(ROUTE + "/table")
+    assert answer.headers["content-disposition"] == 'attachment; filename="picsift-tags.csv"'
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert sorted(row["tag"] for row in rows) == ["animal/dog", "sea", "sea"]
+    lines = client.get(ROUTE + "/table", params={"format": "jsonl"})
+    assert lines.headers["content-type"].startswith("application/jsonl")
+    assert sum(len(json.loads(line)["tags"]) for line in lines.text.splitlines()) == 3
+    assert client.get(ROUTE + "/table", params={"format": "parquet"}).content.startswith(b"PAR1")
+    with export_api._one_table:
+        assert client.get(ROUTE + "/table").status_code == 409

@@ -443,7 +443,10 @@ def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(clie
     paths = client.get("/openapi.json").json()["paths"]
     photo = "/api/v1/photos/{photo_id}"
     kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar")}
-    tags = {"/api/v1/tags", f"{photo}/tags"}
-    assert set(paths) == {"/api/v1/search", "/api/v1/status", "/api/v1/health", photo} | kinds | tags
+    tags = {f"/api/v1/tags{below}" for below in ("", "/rename", "/merge", "/changes", "/restore")} | {f"{photo}/tags"}
+    work = {"/api/v1/tagging", "/api/v1/review"}
+    exports = {f"/api/v1/exports{below}" for below in ("", "/preview", "/run", "/table", "/{export_id}/undo")}
+    plain = {"/api/v1/search", "/api/v1/status", "/api/v1/health", photo}
+    assert set(paths) == plain | kinds | tags | work | exports
     assert set(paths["/api/v1/search"]) == {"get", "post"}
     assert client.get("/docs").status_code == 404

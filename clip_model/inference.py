@@ -73,7 +73,7 @@ class Encoder:
         batch_size: int | None = None,
     ) -> None:
         config = model.config
-        self._tokenizer = tokenizer_of(config.text)
+        self._tokenizer = tokenizer_of(config.text, model.tokenizer_data)
         self.name, self.fingerprint = name, fingerprint
         self.dim, self.image_size = config.embed_dim, config.vision.image_size
         self._device = choose_device(device)
@@ -82,7 +82,7 @@ class Encoder:
         self.batch_size = batch_size or (CPU_BATCH if self._device.type == "cpu" else GPU_BATCH)
         self._layout = torch.contiguous_format
         self._model = self._prepare(model)
-        self._transform = ImageTransform(self.image_size, config.vision.mean, config.vision.std)
+        self._transform = ImageTransform(self.image_size, config.vision.mean, config.vision.std, config.vision.resize)
         self._turn = threading.Lock()
         # A CPU runs a short text beside a batch of pictures; on a GPU both would claim the same memory.
         self._text_turn = threading.Lock() if self._device.type == "cpu" else self._turn

@@ -64,6 +64,7 @@ class Embedder:
         self._find = partial(resolve, models=converted)
         with as_model_error():
             self._info: ModelInfo = self._find(model)
+        self.weights = self._info.path
         self._wanted = (device, precision)
         self._lock, self._starting, self._text_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._loading: Future[None] | None = None

@@ -22,7 +22,7 @@ _GELUS = {"quick_gelu": True, "gelu": False}
 _EPSILON = 1e-5  # of our layer norms
 _BICUBIC = 3  # Pillow's number
 _ENDS = (2, 49407)  # ids of the end of text; 2 stood there by mistake, and means the largest id
-_NAMES = {
+NAMES = {
     "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
     "text_model.embeddings.position_embedding.weight": "positional_embedding",
     "text_model.final_layer_norm.weight": "ln_final.weight",
@@ -38,8 +38,8 @@ _NAMES = {
     "vision_model.post_layernorm.bias": "visual.ln_post.bias",
     "logit_scale": "logit_scale",
 }
-_TRANSPOSED = ("text_projection", "visual.proj")
-_LAYERS = {
+TRANSPOSED = ("text_projection", "visual.proj")
+LAYERS = {
     "self_attn.out_proj": "attn.out_proj",
     "layer_norm1": "ln_1",
     "layer_norm2": "ln_2",
@@ -87,15 +87,15 @@ def renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
         layer = _LAYER.fullmatch(name)
         if layer is None:
             if not is_counting(name, value):
-                known = _NAMES.get(name, name)
-                ours[known] = value.T if known in _TRANSPOSED and value.dim() == 2 else value
+                known = NAMES.get(name, name)
+                ours[known] = value.T if known in TRANSPOSED and value.dim() == 2 else value
             continue
         tower, number, part, kind = layer.groups()
         block = f"{'visual.' if tower == 'vision' else ''}transformer.resblocks.{number}"
         if part in JOINED:
             apart.setdefault(f"{block}.attn.in_proj_{kind}", {})[part] = value
         else:
-            ours[f"{block}.{_LAYERS.get(part, part)}.{kind}"] = value
+            ours[f"{block}.{LAYERS.get(part, part)}.{kind}"] = value
     ours.update(joined(apart, source))
     return ours
 

@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from clip_model.checkpoints.fitting import check_tensors
 from clip_model.config import CLIPConfig
-from clip_model.header import CONFIG_KEY, read_header
+from clip_model.header import CONFIG_KEY, TOKENIZER, read_header
 from clip_model.model import CLIP
 from clip_model.registry import resolve
 from clip_model.stored_file import write_atomically
@@ -46,6 +46,8 @@ def save_model(
     if metadata and CONFIG_KEY in metadata:
         raise ValueError(f"the metadata key {CONFIG_KEY!r} is the model's own configuration; use another key")
     tensors = {name: _stored(name, value, dtype) for name, value in model.state_dict().items()}
+    if model.tokenizer_data is not None:
+        tensors[TOKENIZER] = torch.frombuffer(bytearray(model.tokenizer_data), dtype=torch.uint8)
     header = {**(metadata or {}), CONFIG_KEY: json.dumps(model.config.to_dict())}
     write_atomically(path, save(tensors, header))
 
@@ -80,11 +82,13 @@ def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
 def _build(config: CLIPConfig, state: Mapping[str, Tensor], *, source: str) -> CLIP:
     with _NoRandomWeights():  # the next lines replace them
         model = CLIP(config)
-    expected = model.state_dict()
-    check_tensors(expected, state, source)
+    expected, weights = model.state_dict(), dict(state)
+    tokenizer = weights.pop(TOKENIZER, None)
+    check_tensors(expected, weights, source)
     # A copy: the tensors of a file are views of it, and the file may be replaced.
-    weights = {name: state[name].to(like.dtype, copy=True) for name, like in expected.items()}
+    weights = {name: weights[name].to(like.dtype, copy=True) for name, like in expected.items()}
     model.load_state_dict(weights, strict=True, assign=True)
+    model.tokenizer_data = None if tokenizer is None else tokenizer.numpy().tobytes()
     return model.eval()
 
 

@@ -16,7 +16,10 @@ OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 VARIANTS: Mapping[str, tuple[float, float]] = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
 """EfficientNet-Lite's multipliers of width and depth, as its authors published them."""
 POOLINGS = ("mean", "attention")
-TEXT_KINDS = ("causal", "sentence")
+PROBE = "probe"
+"""Pooling of a SigLIP's image tower, by attention of a learned probe."""
+RESIZES = ("crop", "squash", "squash-bilinear")
+TEXT_KINDS = ("causal", "sentence", "siglip")
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,14 @@ class VisionConfig:
         head_width: channels of one attention head.
         variant: of an EfficientNetLite, such as "lite2"; it fixes depths and widths, so `layers`, `width` and
             `head_width` are 0 then, and `patch_size` is None.
-        pooling: "mean" or "attention", how an EfficientNetLite sums its grid up.
+        pooling: "mean" or "attention", how an EfficientNetLite sums its grid up; "probe" makes a vision transformer
+            SigLIP's, without a class token.
         hidden: channels inside the head of an EfficientNetLite; 0 is a linear head.
         mean: of red, green and blue in [0, 1]; what pixels are shifted by before the tower sees them.
         std: what they are divided by then.
         mlp_width: channels inside the MLP of a transformer's block; 0 is four times the width.
+        resize: how a picture becomes a square: "crop" scales the shorter side, bicubic, and cuts the middle out;
+            "squash" scales both sides, bicubic, and "squash-bilinear" likewise, bilinear.
     """
 
     image_size: int = 224
@@ -49,6 +55,7 @@ class VisionConfig:
     mean: tuple[float, float, float] = OPENAI_MEAN
     std: tuple[float, float, float] = OPENAI_STD
     mlp_width: int = 0
+    resize: str = "crop"
 
     def __post_init__(self) -> None:
         """Refuse shapes that no tower can have.
@@ -59,6 +66,8 @@ class VisionConfig:
         for name in ("mean", "std"):
             if len(getattr(self, name)) != 3:
                 raise ValueError(f"{name} is one number for each of red, green and blue, got {getattr(self, name)!r}")
+        if self.resize not in RESIZES:
+            raise ValueError(f"unknown resize {self.resize!r}; known are: {', '.join(RESIZES)}")
         if min(self.std) <= 0:
             raise ValueError(f"std divides the pixels and must be positive, got {self.std!r}")
         if self.variant is not None:
@@ -110,7 +119,7 @@ class TextConfig:
         heads: attention heads.
         layers: number of blocks.
         kind: "causal" is the paper's, over CLIP's vocabulary; "sentence" a bidirectional one over BERT's, whose mean
-            of positions goes through a head.
+            of positions goes through a head; "siglip" SigLIP's, over the vocabulary that its file carries.
         hidden: channels inside that head; 0 is a linear head, and the causal tower has none.
         mlp_width: channels inside the MLP of a block of the causal tower; 0 is four times the width.
     """
@@ -153,8 +162,12 @@ class CLIPConfig:
     quick_gelu: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that JSON can hold."""
-        return asdict(self)
+        """Plain values that JSON can hold; what most models have in common is left out, as in files of before."""
+        values = asdict(self)
+        for name, default in _LEFT_OUT.items():
+            if values["vision"][name] == default:
+                del values["vision"][name]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CLIPConfig:
@@ -174,7 +187,8 @@ class CLIPConfig:
 
 
 # Files of earlier versions lack these, and mean the defaults.
-_ADDED_LATER = frozenset({"variant", "pooling", "hidden", "mean", "std", "kind", "mlp_width"})
+_ADDED_LATER = frozenset({"variant", "pooling", "hidden", "mean", "std", "kind", "mlp_width", "resize"})
+_LEFT_OUT = {"resize": "crop"}  # else files of the same models would have other bytes, and so be other models
 
 
 def _check_fields(cls: type[CLIPConfig] | type[VisionConfig] | type[TextConfig], values: Mapping[str, Any]) -> None:

@@ -16,10 +16,11 @@ from typing import Any
 from clip_model.config import CLIPConfig
 
 CONFIG_KEY = "config"
+TOKENIZER = "tokenizer"  # of the bytes, among the tensors, that a model's own tokenizer is made of
 _LENGTH_BYTES = 8
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"  # what checkpoints of PyTorch begin with
 _LONGEST_HEADER = 100_000_000  # the format's own bound
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of batch norms: state, not parameters
+_NO_PARAMETERS = ("running_mean", "running_var", "num_batches_tracked", TOKENIZER)  # state, not learned
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Header:
     @property
     def parameters(self) -> int:
         """How many numbers were learned."""
-        return sum(math.prod(entry.shape) for name, entry in self.tensors.items() if not name.endswith(_STATISTICS))
+        return sum(math.prod(entry.shape) for name, entry in self.tensors.items() if not name.endswith(_NO_PARAMETERS))
 
 
 def read_header(path: Path) -> Header:

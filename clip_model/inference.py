@@ -68,7 +68,7 @@ class Encoder:
         batch_size: int | None = None,
     ) -> None:
         config = model.config
-        self._tokenizer = tokenizer_of(config.text)
+        self._tokenizer = tokenizer_of(config.text, model.tokenizer_data)
         self.name, self.fingerprint = name, fingerprint
         self.dim, self.image_size = config.embed_dim, config.vision.image_size
         self._device = choose_device(device)
@@ -77,7 +77,8 @@ class Encoder:
         self._layout = torch.contiguous_format
         self._model = self._prepare(model)
         self.batch_size = batch_size or self._default_batch()
-        self._transform = transforms.ImageTransform(self.image_size, config.vision.mean, config.vision.std)
+        vision = config.vision
+        self._transform = transforms.ImageTransform(self.image_size, vision.mean, vision.std, vision.resize)
         self._turn = threading.Lock()
         # A CPU runs a short text beside a batch of pictures; on a GPU both would claim the same memory.
         self._text_turn = threading.Lock() if self._device.type == "cpu" else self._turn

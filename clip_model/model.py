@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from clip_model.config import CLIPConfig
 from clip_model.towers.sentence import SentenceTower
+from clip_model.towers.siglip import SiglipTextTower
 from clip_model.towers.text import TextTransformer
 from clip_model.towers.vision import build_visual
 
@@ -18,21 +19,28 @@ class CLIP(TextTransformer):
 
     It is a text tower that also has `visual`, because OpenAI's checkpoints keep the text tower's parameters at the
     root: this way every name is theirs, and their state dicts load strictly without renaming. A bidirectional text
-    tower, which none of theirs has, stands in `text` instead.
+    tower, which none of theirs has, stands in `text` instead, and SigLIP's in `siglip_text`.
+
+    Attributes:
+        tokenizer_data: what the tokenizer of a SigLIP is made of, see `preprocessing/pieces.py`; None in other models.
     """
 
     def __init__(self, config: CLIPConfig) -> None:
         """Build with random weights; see `clip_model.checkpoint.load_model` for trained ones."""
-        if config.text.kind == "sentence":
-            nn.Module.__init__(self)  # without the causal tower
-            self.text: SentenceTower | None = SentenceTower(config)
-        else:
+        kind = config.text.kind
+        if kind == "causal":
             super().__init__(config)
-            self.text = None
+        else:
+            nn.Module.__init__(self)  # without the causal tower
+        self.text: SentenceTower | None = SentenceTower(config) if kind == "sentence" else None
+        self.siglip_text: SiglipTextTower | None = SiglipTextTower(config) if kind == "siglip" else None
+        self.tokenizer_data: bytes | None = None
         self.config = config
         self.visual = build_visual(config)
         # Section 2.5 of the paper: the temperature starts at 0.07, held as the logarithm of its inverse.
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        if kind == "siglip":  # sigmoid(scale * cosine + bias) is how likely a pair belongs together
+            self.logit_bias = nn.Parameter(torch.tensor(-10.0))
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """Features of images.
@@ -58,7 +66,8 @@ class CLIP(TextTransformer):
         Raises:
             ValueError: when there are more positions than the context has.
         """
-        features: Tensor = super().encode_text(tokens) if self.text is None else self.text(tokens)
+        other = self.text or self.siglip_text
+        features: Tensor = super().encode_text(tokens) if other is None else other(tokens)
         return features
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -42,6 +42,7 @@ class ModelInfo:
             too, in hexadecimal; with `PREPARATION` hashed into it.
         source: "built-in", "file", "fetched" of a model that has a name, or "converted" where the name is that of
             another program's file or folder.
+        resize: how a picture becomes that square, see `VisionConfig`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ModelInfo:
     parameters: int
     fingerprint: str
     source: str
+    resize: str = "crop"
 
 
 def resolve(name_or_path: str | Path, *, models: Path | None = None) -> ModelInfo:
@@ -140,6 +142,7 @@ def _describe(name: str, path: Path, source: str) -> ModelInfo:
         parameters=header.parameters,
         fingerprint=_fingerprint(path),
         source=source,
+        resize=header.config.vision.resize,
     )
 
 

@@ -64,6 +64,7 @@ class Embedder:
         self._find = partial(resolve, models=converted)
         with as_model_error():
             self._info: ModelInfo = self._find(model)
+        self.weights = self._info.path
         self._wanted = (device, precision)
         self._lock, self._starting, self._text_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._loading: Future[None] | None = None
@@ -148,7 +149,7 @@ class Embedder:
     @property
     def prepare(self) -> Callable[[Image.Image], Pixels]:
         """Turns an upright picture into (s, s, 3) bytes for the network; needs no model, and can be pickled."""
-        return CenterSquare(self.image_size)
+        return CenterSquare(self.image_size, self._info.resize)
 
     def embed_prepared(self, pixels: Sequence[Pixels]) -> NDArray[np.float16]:
         """Embeddings of what `prepare` gave: (n, d) float16, unit length; cores are left to those who prepare more."""

@@ -1,6 +1,8 @@
 """`picsift models`: which models there are, what each takes, which one answers; fetching, switching, removing."""
 
 from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +28,13 @@ models_app = typer.Typer(
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="As 'picsift models list' has it.", show_default=False)
 ]
+
+
+class Layout(StrEnum):
+    """Whose folder."""
+
+    openclip = "openclip"
+    huggingface = "huggingface"
 
 
 @models_app.command("list")
@@ -99,6 +108,22 @@ def use_command(
         return
     if json:
         output.write_json({"model": embedder.name, "active": True})
+
+
+@models_app.command("export")
+@exits.reported
+def export_command(
+    name: NameArgument,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new one, or an empty one.", show_default=False)],
+    layout: Annotated[Layout, typer.Option("--format", help="Whose program is to load it.")] = Layout.openclip,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write a model, by name or path, as a folder that open_clip or transformers loads."""
+    settings = begin(verbose)
+    embedder = Embedder(name, converted=settings.converted_models)
+    with as_model_error():
+        Shelf(settings.converted_models).export(embedder.weights, folder.absolute(), layout.value)
+    output.say(f"{name} is in {folder}, as {layout.value} has it.")
 
 
 @models_app.command("remove")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from clip_model.config import CLIPConfig
+from clip_model.header import TOKENIZER
 from clip_model.model import CLIP
 from clip_model.preprocessing.tokenizers import tokenizer_of
 
@@ -29,10 +30,12 @@ def fitted(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -> dict
         ValueError: if the tensors are not exactly those that the configuration asks for, one has numbers of another
             kind or such as are not finite, or no tokenizer has the model's vocabulary.
     """
+    state = dict(state)
+    tokenizer = state.pop(TOKENIZER, None)
     _check_towers(state, source)
     _check_depth(config, state, source)
     try:
-        tokenizer_of(config.text)
+        tokenizer_of(config.text, None if tokenizer is None else tokenizer.numpy().tobytes())
     except ValueError as error:
         raise ValueError(f"{source} cannot be used: {error}") from error
     with torch.device("meta"):  # shapes alone: a configuration may ask for any size
@@ -40,7 +43,8 @@ def fitted(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -> dict
     counters = {name: torch.zeros((), dtype=torch.int64) for name in expected if name.endswith(_COUNTER)}
     whole = {**counters, **state}
     check_tensors(expected, whole, source)
-    return {name: _stored(name, whole[name], like, source) for name, like in expected.items()}
+    stored = {name: _stored(name, whole[name], like, source) for name, like in expected.items()}
+    return stored if tokenizer is None else {**stored, TOKENIZER: tokenizer}
 
 
 def check_tensors(expected: Mapping[str, Tensor], got: Mapping[str, Tensor], source: str) -> None:
@@ -71,7 +75,7 @@ def count_children(names: Iterable[str], prefix: str) -> int:
 
 def _check_towers(state: Mapping[str, Tensor], source: str) -> None:
     image = any(name.startswith("visual.") for name in state)
-    text = any(name.startswith(("transformer.", "token_embedding.")) for name in state)
+    text = any(name.startswith(("transformer.", "token_embedding.", "siglip_text.")) for name in state)
     if not image and not text:
         raise ValueError(f"{source} is no CLIP: it holds none of its tensors ({_some(sorted(state))})")
     if not image or not text:
@@ -86,7 +90,8 @@ def _check_depth(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -
         depths = {f"visual.layer{stage}": depth for stage, depth in enumerate(layers, 1)}
     else:
         depths = {"visual.transformer.resblocks": layers}
-    for prefix, said in {**depths, "transformer.resblocks": config.text.layers}.items():
+    text = "siglip_text.transformer.resblocks" if config.text.kind == "siglip" else "transformer.resblocks"
+    for prefix, said in {**depths, text: config.text.layers}.items():
         found = count_children(state, prefix)
         if found > _MOST_BLOCKS:
             raise ValueError(f"{source} is refused: {prefix} has {found} blocks, more than any model")

@@ -1,6 +1,6 @@
 """Folders of Hugging Face's `CLIPModel`: the same networks under other names, with query, key and value apart.
 
-SigLIP and the towers of CLIP that are published alone are refused by name.
+Those of `SiglipModel` are handed to `siglip.py`; towers of CLIP that are published alone are refused by name.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from clip_model.checkpoints.joining import JOINED, is_counting, joined
 from clip_model.checkpoints.said import Said
+from clip_model.checkpoints.siglip import read_siglip
 from clip_model.checkpoints.sources import Source, read_json
 from clip_model.checkpoints.weights import read_weights
 from clip_model.config import OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
@@ -21,7 +22,7 @@ _GELUS = {"quick_gelu": True, "gelu": False}
 _EPSILON = 1e-5  # of our layer norms
 _BICUBIC = 3  # Pillow's number
 _ENDS = (2, 49407)  # ids of the end of text; 2 stood there by mistake, and means the largest id
-_NAMES = {
+NAMES = {
     "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
     "text_model.embeddings.position_embedding.weight": "positional_embedding",
     "text_model.final_layer_norm.weight": "ln_final.weight",
@@ -37,8 +38,8 @@ _NAMES = {
     "vision_model.post_layernorm.bias": "visual.ln_post.bias",
     "logit_scale": "logit_scale",
 }
-_TRANSPOSED = ("text_projection", "visual.proj")
-_LAYERS = {
+TRANSPOSED = ("text_projection", "visual.proj")
+LAYERS = {
     "self_attn.out_proj": "attn.out_proj",
     "layer_norm1": "ln_1",
     "layer_norm2": "ln_2",
@@ -46,8 +47,6 @@ _LAYERS = {
     "mlp.fc2": "mlp.c_proj",
 }
 _LAYER = re.compile(r"(text|vision)_model\.encoder\.layers\.(\d+)\.([\w.]+)\.(weight|bias)")
-_POSITIONS = re.compile(r"(text|vision)_model\.embeddings\.position_ids")  # 0, 1, 2, ... in files of before 2023
-_JOINED = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 
 
 def read_hugging_face(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
@@ -61,10 +60,15 @@ def read_hugging_face(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
     kind = said.get("model_type")
     if kind in _ALONE:
         raise ValueError(f"{path} describes the {_ALONE[kind]} tower of a CLIP alone; a search needs both")
-    if str(kind).startswith("siglip"):
-        raise ValueError(f"{path} describes a SigLIP, which picsift cannot run yet; CLIP models are known")
+    if kind == "siglip":
+        return read_siglip(source, said)
+    if kind == "siglip2":
+        raise ValueError(
+            f"{path} describes a SigLIP 2 for pictures of any shape (NaFlex), which picsift has no network for; those "
+            "for squares are known"
+        )
     if kind != "clip":
-        raise ValueError(f"{path} describes a model of type {kind!r}; of Hugging Face's, 'clip' is known")
+        raise ValueError(f"{path} describes a model of type {kind!r}; of Hugging Face's, 'clip' and 'siglip' are known")
     mean, std = _pictures(source.configs[1:], said.part("vision_config").number("image_size", 224))
     return _config(said, mean, std), renamed(read_weights(source), str(source.path))
 
@@ -82,29 +86,18 @@ def renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     for name, value in state.items():
         layer = _LAYER.fullmatch(name)
         if layer is None:
-            if not _is_counting(name, value):
-                known = _NAMES.get(name, name)
-                ours[known] = value.T if known in _TRANSPOSED and value.dim() == 2 else value
+            if not is_counting(name, value):
+                known = NAMES.get(name, name)
+                ours[known] = value.T if known in TRANSPOSED and value.dim() == 2 else value
             continue
         tower, number, part, kind = layer.groups()
         block = f"{'visual.' if tower == 'vision' else ''}transformer.resblocks.{number}"
-        if part in _JOINED:
+        if part in JOINED:
             apart.setdefault(f"{block}.attn.in_proj_{kind}", {})[part] = value
         else:
-            ours[f"{block}.{_LAYERS.get(part, part)}.{kind}"] = value
-    for name, parts in apart.items():
-        lacking = [part for part in _JOINED if part not in parts]
-        if lacking or len({(value.dtype, value.shape) for value in parts.values()}) != 1:
-            what = f"lack {lacking[0]}" if lacking else "differ in shape or type"
-            raise ValueError(f"{source} does not fit its configuration: the parts of {name} {what}")
-        ours[name] = torch.cat([parts[part] for part in _JOINED])
+            ours[f"{block}.{LAYERS.get(part, part)}.{kind}"] = value
+    ours.update(joined(apart, source))
     return ours
-
-
-def _is_counting(name: str, value: Tensor) -> bool:
-    return bool(_POSITIONS.fullmatch(name)) and torch.equal(
-        value.flatten(), torch.arange(value.numel()).to(value.dtype)
-    )
 
 
 def _config(said: Said, mean: tuple[float, float, float], std: tuple[float, float, float]) -> CLIPConfig:

@@ -107,7 +107,10 @@ def _of_file(path: Path) -> Source | None:
 def _with_config(layout: str, path: Path, weights: Path, config: Path) -> Source:
     if layout == OPEN_CLIP:
         return Source(layout, path, (weights,), (config,))
-    beside = [config.parent / name for name in PREPROCESSORS]
+    names: tuple[str, ...] = PREPROCESSORS
+    if str(read_json(config).get("model_type")).startswith("siglip"):  # CLIP's tokenizer is known
+        names += TOKENIZER_FILES
+    beside = [config.parent / name for name in names]
     files = _shards(weights) if weights.suffix == ".json" else (weights,)
     return Source(layout, path, files, (config, *(file for file in beside if file.is_file())))
 

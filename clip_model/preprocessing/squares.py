@@ -1,4 +1,4 @@
-"""The square that an image tower sees of a picture, in bytes: resized and cut with Pillow, not yet normalised.
+"""The square that an image tower sees of a picture, in bytes: cut or squashed with Pillow, not yet normalised.
 
 Imports no torch, so that processes that only decode pictures start fast and stay small. transforms.py does the rest.
 Legend: s = image size in pixels.
@@ -13,21 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+_FILTERS = {"squash": Image.Resampling.BICUBIC, "squash-bilinear": Image.Resampling.BILINEAR}
 _MAX_ASPECT = 64  # a longer strip is resized only where the crop falls: 1 x 60,000 pixels would fill gigabytes
 
 
 @dataclass(frozen=True)
 class CenterSquare:
-    """Cuts the square out of a picture; can be pickled, and called from several threads at once.
+    """Makes the square of a picture; can be pickled, and called from several threads at once.
 
     Attributes:
         size: height and width of the square in pixels.
+        resize: how, as a `VisionConfig` says it.
     """
 
     size: int
+    resize: str = "crop"
 
     def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
         """Return (s, s, 3) bytes, RGB, of an upright picture of any mode."""
+        if self.resize in _FILTERS:
+            return np.asarray(image.convert("RGB").resize((self.size, self.size), _FILTERS[self.resize]))
         return np.asarray(center_square(image, self.size).convert("RGB"))
 
 

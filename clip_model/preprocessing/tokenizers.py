@@ -1,4 +1,4 @@
-"""Which tokenizer a text tower reads: CLIP's byte pairs for the causal one, BERT's pieces for the bidirectional one."""
+"""Which tokenizer a text tower reads: CLIP's byte pairs, BERT's pieces, or one that the model's file carries."""
 
 from __future__ import annotations
 
@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING
 from clip_model.config import TextConfig
 
 if TYPE_CHECKING:
+    from clip_model.preprocessing.pieces import PieceTokenizer
     from clip_model.preprocessing.tokenizer import Tokenizer
     from clip_model.preprocessing.wordpiece import WordPiece
 
 
-def tokenizer_of(config: TextConfig) -> Tokenizer | WordPiece:
-    """The tokenizer for a text tower, at its context length; the other one is not even imported.
+def tokenizer_of(config: TextConfig, data: bytes | None = None) -> Tokenizer | WordPiece | PieceTokenizer:
+    """The tokenizer for a text tower, at its context length; the others are not even imported.
+
+    Args:
+        config: of the tower.
+        data: what the model's file carries of one, see `pieces.py`; None where it carries none.
 
     Raises:
-        ValueError: if the tower has another vocabulary than the tokenizer.
+        ValueError: if the tower has another vocabulary than the tokenizer, or needs one that is not there.
     """
+    if config.kind == "siglip":
+        from clip_model.preprocessing.pieces import PieceTokenizer
+
+        if data is None:
+            raise ValueError("a SigLIP's file carries its tokenizer, and this one has none")
+        return PieceTokenizer(data, config.context_length, config.vocab_size)
     kind: type[Tokenizer | WordPiece]
     if config.kind == "sentence":
         from clip_model.preprocessing.wordpiece import WordPiece as kind  # noqa: N813

@@ -32,16 +32,17 @@ class ImageTransform:
         image_size: height and width of the result in pixels.
         mean: of red, green, blue in [0, 1], as the model's configuration says.
         std: their deviation.
+        resize: how a picture becomes a square, likewise.
 
     Raises:
         ValueError: if the size is not positive.
     """
 
-    def __init__(self, image_size: int, mean: Color = MEAN, std: Color = STD) -> None:
+    def __init__(self, image_size: int, mean: Color = MEAN, std: Color = STD, resize: str = "crop") -> None:
         if image_size < 1:
             raise ValueError(f"image_size must be at least 1 pixel, got {image_size}")
         self.image_size = image_size
-        self._square = CenterSquare(image_size)
+        self._square = CenterSquare(image_size, resize)
         self.mean, self.std = mean, std
 
     def __call__(self, image: Image.Image) -> Tensor:

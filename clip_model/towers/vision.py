@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clip_model.config import CLIPConfig
+from clip_model.config import PROBE, CLIPConfig
 from clip_model.towers.efficientnet import EfficientNetLite
+from clip_model.towers.patches import patches_of
+from clip_model.towers.siglip import SiglipImageTower
 from clip_model.towers.transformer import Transformer
 
 
@@ -52,31 +54,12 @@ class VisionTransformer(nn.Module):
         Returns:
             (b, e) float, raw features.
         """
-        x = patch_products(images, self.conv1) if images.is_cuda else self.conv1(images).flatten(2).transpose(1, 2)
+        x = patches_of(images, self.conv1)  # [b, h*w, d]
         token = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([token, x], dim=1) + self.positional_embedding.to(x.dtype)  # [b, h*w + 1, d]
         x = self.transformer(self.ln_pre(x))
         features: Tensor = self.ln_post(x[:, 0]) @ self.proj  # [b, e]
         return features
-
-
-def patch_products(images: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Compute a convolution whose patches touch but never overlap as one matrix product.
-
-    The same sums; cuDNN's own way took a quarter of a ViT-B/32's time on an H200.
-
-    Args:
-        images: (b, c, h, w); what does not fill a patch at the right and at the bottom is left out, as it is by `conv`.
-        conv: of c channels to d, its kernel as large as its stride, without bias.
-
-    Returns:
-        (b, s, d), the patches row by row.
-    """
-    side, (b, c, h, w) = conv.kernel_size[0], images.shape
-    rows, columns = h // side, w // side
-    x = images[:, :, : rows * side, : columns * side].reshape(b, c, rows, side, columns, side)
-    x = x.permute(0, 2, 4, 1, 3, 5).reshape(b, rows * columns, c * side * side)
-    return F.linear(x, conv.weight.flatten(1))
 
 
 class Bottleneck(nn.Module):
@@ -191,11 +174,13 @@ class ModifiedResNet(nn.Module):
         return features
 
 
-def build_visual(config: CLIPConfig) -> VisionTransformer | ModifiedResNet | EfficientNetLite:
+def build_visual(config: CLIPConfig) -> VisionTransformer | ModifiedResNet | EfficientNetLite | SiglipImageTower:
     """The image tower that a configuration describes."""
     v = config.vision
     if v.variant is not None:
         return EfficientNetLite(v.variant, config.embed_dim, pooling=v.pooling, hidden=v.hidden)
+    if v.pooling == PROBE:
+        return SiglipImageTower(v)
     if v.patch_size is not None and isinstance(v.layers, int):
         return VisionTransformer(
             v.image_size, v.patch_size, v.width, v.layers, v.heads, config.embed_dim, config.quick_gelu, v.mlp_width

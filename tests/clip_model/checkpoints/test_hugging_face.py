@@ -113,10 +113,9 @@ def test_another_preparation_of_pictures_is_named(folder, load, said, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(model_type="siglip"), "describes a SigLIP, which picsift cannot run yet"),
-        (lambda c: c.update(model_type="siglip2"), "describes a SigLIP"),
+        (lambda c: c.update(model_type="siglip2"), "describes a SigLIP 2 for pictures of any shape"),
         (lambda c: c.update(model_type="clip_vision_model"), "the image tower of a CLIP alone; a search needs both"),
-        (lambda c: c.update(model_type="bert"), "a model of type 'bert'; of Hugging Face's, 'clip' is known"),
+        (lambda c: c.update(model_type="bert"), "a model of type 'bert'; of Hugging Face's, 'clip' and 'siglip' are"),
         (lambda c: c.pop("text_config"), "has no object 'text_config'"),
         (lambda c: c["text_config"].update(hidden_act="gelu"), "text_config.hidden_act is 'gelu'"),
         (lambda c: c["text_config"].update(eos_token_id=7), "text_config.eos_token_id is 7"),

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from clip_model.checkpoints import siglip
 from clip_model.checkpoints.open_clip import read_config
+from clip_model.checkpoints.said import Said
 from clip_model.checkpoints.sources import HUGGING_FACE, OPEN_CLIP
 from clip_model.config import PRESETS
 from clip_model.hub.named import NAME, named_models
@@ -21,6 +23,10 @@ def config_of(name):
     """The configuration that a name's family has in the presets, or among open_clip's."""
     if FAMILIES[name] in PRESETS:
         return PRESETS[FAMILIES[name]]
+    if name.startswith("SigLIP"):
+        vision = {"patch_size": 32, "image_size": 256} if "B-32" in name else {}
+        text = {"vocab_size": 256_000} if "SigLIP2" in name else {}
+        return siglip.read_config(Said({"vision_config": vision, "text_config": text}, Path(name)), [])
     import importlib.util
 
     folder = Path(importlib.util.find_spec("open_clip").submodule_search_locations[0]) / "model_configs"

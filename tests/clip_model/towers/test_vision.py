@@ -3,13 +3,13 @@ import torch
 
 from clip_model.config import PRESETS, CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
+from clip_model.towers.patches import patch_products
 from clip_model.towers.vision import (
     AttentionPool2d,
     Bottleneck,
     ModifiedResNet,
     VisionTransformer,
     build_visual,
-    patch_products,
 )
 from tests.clip_model.open_clip_models import reference_of
 from tests.clip_model.tiny_models import CONFIGS, randomize

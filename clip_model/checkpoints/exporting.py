@@ -1,0 +1,144 @@
+"""Our weights files as folders that open_clip and transformers load: the same tensors under their names, and a config.
+
+Towers that those have no network for are refused. Tokenizers are not written: both have CLIP's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from clip_model.checkpoints.hugging_face import LAYERS, NAMES, TRANSPOSED
+from clip_model.checkpoints.joining import JOINED
+from clip_model.checkpoints.sources import HUGGING_FACE_CONFIG, OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS, OWN_NAME
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.header import read_header
+from clip_model.stored_file import replacing, write_atomically
+
+_START, _END = 49406, 49407
+
+
+def export(weights: Path, folder: Path, layout: str) -> None:
+    """Write a model as another program's folder.
+
+    Args:
+        weights: a weights file of ours.
+        folder: where to; made if it is not there.
+        layout: "openclip" or "huggingface".
+
+    Raises:
+        ValueError: if the layout has no such towers, or the file is damaged.
+        FileExistsError: if the folder holds something.
+        OSError: if it cannot be written.
+    """
+    config = read_header(weights).config
+    if layout not in _LAYOUTS:
+        raise ValueError(f"unknown layout {layout!r}; known are: {', '.join(_LAYOUTS)}")
+    _check(config, layout, weights)
+    try:
+        state = load_file(weights)
+    except SafetensorError as error:
+        raise ValueError(f"{weights} is damaged: {error}") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(f"{folder} holds something; name an empty or new folder")
+    name, configs, renamed = _LAYOUTS[layout]
+    with replacing(folder / name) as partial:  # the configuration comes last: without it there is no model
+        save_file({theirs: value.contiguous() for theirs, value in renamed(state).items()}, partial, {"format": "pt"})
+    for file, values in configs(config).items():
+        write_atomically(folder / file, json.dumps(values, indent=2).encode())
+
+
+def _check(config: CLIPConfig, layout: str, weights: Path) -> None:
+    v = config.vision
+    lacking = None
+    if config.text.kind != "causal":
+        lacking = f"a text tower of the kind {config.text.kind!r}"
+    elif v.variant is not None:
+        lacking = f"an image tower {v.variant!r}"
+    elif layout == "huggingface" and v.patch_size is None:
+        lacking = "a ResNet"
+    if lacking is not None:
+        raise ValueError(f"{weights} cannot be exported: the layout {layout!r} has no place for {lacking}")
+
+
+def _open_clip(config: CLIPConfig) -> dict[str, Any]:
+    v, t = config.vision, config.text
+    vision: dict[str, Any] = {"image_size": v.image_size, "layers": v.layers, "width": v.width}
+    vision["head_width"] = v.head_width
+    if v.patch_size is not None:
+        vision |= {"patch_size": v.patch_size, **_ratio(v)}
+    text = {"context_length": t.context_length, "vocab_size": t.vocab_size, "width": t.width, "heads": t.heads}
+    model = {
+        "embed_dim": config.embed_dim,
+        "quick_gelu": config.quick_gelu,
+        "vision_cfg": vision,
+        "text_cfg": {**text, "layers": t.layers, **_ratio(t)},
+    }
+    pictures = {"mean": list(v.mean), "std": list(v.std), "interpolation": "bicubic", "resize_mode": "shortest"}
+    return {OPEN_CLIP_CONFIG: {"model_cfg": model, "preprocess_cfg": pictures}}
+
+
+def _ratio(tower: VisionConfig | TextConfig) -> dict[str, float]:
+    """The width of the MLPs as open_clip has it: a factor, of which the product is cut to a whole number."""
+    return {"mlp_ratio": (tower.mlp_width + 0.25) / tower.width} if tower.mlp_width else {}
+
+
+def _hugging_face(config: CLIPConfig) -> dict[str, Any]:
+    v, t, act = config.vision, config.text, "quick_gelu" if config.quick_gelu else "gelu"
+    vision = {
+        "hidden_size": v.width, "intermediate_size": v.mlp_width or 4 * v.width, "num_hidden_layers": v.layers,
+        "num_attention_heads": v.heads, "image_size": v.image_size, "patch_size": v.patch_size, "hidden_act": act,
+        "projection_dim": config.embed_dim, "model_type": "clip_vision_model",
+    }  # fmt: skip
+    text = {
+        "hidden_size": t.width, "intermediate_size": t.mlp_width or 4 * t.width, "num_hidden_layers": t.layers,
+        "num_attention_heads": t.heads, "max_position_embeddings": t.context_length, "vocab_size": t.vocab_size,
+        "hidden_act": act, "projection_dim": config.embed_dim, "bos_token_id": _START, "eos_token_id": _END,
+        "model_type": "clip_text_model",
+    }  # fmt: skip
+    model = {"model_type": "clip", "architectures": ["CLIPModel"], "projection_dim": config.embed_dim}
+    side = {"height": v.image_size, "width": v.image_size}
+    pictures = {
+        "image_processor_type": "CLIPImageProcessor", "image_mean": list(v.mean), "image_std": list(v.std),
+        "size": {"shortest_edge": v.image_size}, "crop_size": side, "resample": 3,
+        **dict.fromkeys(("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb"), True),
+    }  # fmt: skip
+    return {
+        "preprocessor_config.json": pictures,
+        HUGGING_FACE_CONFIG: {**model, "vision_config": vision, "text_config": text},
+    }
+
+
+def _their_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under Hugging Face's names: queries, keys and values apart."""
+    names = {ours: theirs for theirs, ours in NAMES.items()}
+    layers = {ours: theirs for theirs, ours in LAYERS.items()}
+    found: dict[str, Tensor] = {}
+    for name, value in state.items():
+        tower, _, block = name.rpartition("transformer.resblocks.")
+        if block == name:
+            found[names[name]] = value.T if name in TRANSPOSED else value
+            continue
+        number, part = block.split(".", 1)
+        prefix = f"{'vision' if tower else 'text'}_model.encoder.layers.{number}"
+        if part.startswith("attn.in_proj_"):
+            kind = part.removeprefix("attn.in_proj_")
+            found |= {f"{prefix}.{each}.{kind}": rows for each, rows in zip(JOINED, value.chunk(3), strict=True)}
+        else:
+            module, _, kind = part.rpartition(".")
+            found[f"{prefix}.{layers[module]}.{kind}"] = value
+    return found
+
+
+_Layout = tuple[str, Callable[[CLIPConfig], dict[str, Any]], Callable[[Mapping[str, Tensor]], dict[str, Tensor]]]
+_LAYOUTS: Mapping[str, _Layout] = {
+    "openclip": (OPEN_CLIP_WEIGHTS[0], _open_clip, dict),
+    "huggingface": (OWN_NAME, _hugging_face, _their_names),
+}

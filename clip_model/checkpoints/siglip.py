@@ -1,0 +1,211 @@
+"""Folders of Hugging Face's `SiglipModel`, SigLIP and SigLIP 2 for squares, with the tokenizer that lies in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clip_model.checkpoints.joining import JOINED, is_counting, joined
+from clip_model.checkpoints.said import Said
+from clip_model.checkpoints.sources import PREPROCESSORS, TOKENIZER_FILES, Source, read_json
+from clip_model.checkpoints.weights import read_weights
+from clip_model.config import PROBE, CLIPConfig, TextConfig, VisionConfig
+from clip_model.header import TOKENIZER
+from clip_model.preprocessing.pieces import CANONICAL, LOWER, envelope
+
+_HALF = (0.5, 0.5, 0.5)
+_RESIZES = {2: "squash-bilinear", 3: "squash"}  # by Pillow's number of the filter
+_EPSILON = 1e-6
+# By the class that a folder's tokenizer_config.json names: how texts are cleaned, and what fills and what ends a text.
+_TOKENIZERS = {
+    **dict.fromkeys(("SiglipTokenizer", "T5Tokenizer", "T5TokenizerFast"), (CANONICAL, "</s>", "</s>")),
+    **dict.fromkeys(("Siglip2Tokenizer", "GemmaTokenizer", "GemmaTokenizerFast"), (LOWER, "<pad>", "<eos>")),
+}
+_NAMES = {
+    "text_model.embeddings.token_embedding.weight": "siglip_text.token_embedding.weight",
+    "text_model.embeddings.position_embedding.weight": "siglip_text.positional_embedding",
+    "text_model.final_layer_norm": "siglip_text.ln_final",
+    "text_model.head": "siglip_text.proj",
+    "vision_model.embeddings.patch_embedding": "visual.conv1",
+    "vision_model.embeddings.position_embedding.weight": "visual.positional_embedding",
+    "vision_model.post_layernorm": "visual.ln_post",
+    "vision_model.head.attention.in_proj_weight": "visual.head.attn.in_proj_weight",
+    "vision_model.head.attention.in_proj_bias": "visual.head.attn.in_proj_bias",
+    "vision_model.head.attention.out_proj": "visual.head.attn.out_proj",
+    "vision_model.head.layernorm": "visual.head.ln",
+    "vision_model.head.mlp.fc1": "visual.head.mlp.c_fc",
+    "vision_model.head.mlp.fc2": "visual.head.mlp.c_proj",
+    "vision_model.head.probe": "visual.head.probe",
+    "logit_scale": "logit_scale",
+    "logit_bias": "logit_bias",
+}
+_LAYERS = {
+    "self_attn.out_proj": "attn.out_proj",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+}
+_LAYER = re.compile(r"(text|vision)_model\.encoder\.layers\.(\d+)\.([\w.]+)\.(weight|bias)")
+_FLAT = {"logit_scale": (), "logit_bias": (), "visual.head.probe": (-1,)}  # which they have one axis or two more of
+
+
+def read_siglip(source: Source, said: Said) -> tuple[CLIPConfig, dict[str, Tensor]]:
+    """The configuration and the tensors of a folder, the bytes of its tokenizer among them.
+
+    Raises:
+        ValueError: if it needs a network that this program has not, or lacks its tokenizer.
+    """
+    files = {file.name: file for file in source.configs}
+    config = read_config(said, [files[name] for name in PREPROCESSORS if name in files])
+    tensors = renamed(read_weights(source), str(source.path))
+    tokenizer = _tokenizer(files, source.path)
+    return config, {**tensors, TOKENIZER: torch.frombuffer(bytearray(tokenizer), dtype=torch.uint8)}
+
+
+def renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
+    """The tensors under our names; those that are none of a SiglipModel's stay as they are.
+
+    Raises:
+        ValueError: if a layer lacks its queries, keys or values.
+    """
+    ours: dict[str, Tensor] = {}
+    apart: dict[str, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        layer = _LAYER.fullmatch(name)
+        if layer is not None:
+            tower, number, part, kind = layer.groups()
+            block = f"{'visual' if tower == 'vision' else 'siglip_text'}.transformer.resblocks.{number}"
+            if part in JOINED:
+                apart.setdefault(f"{block}.attn.in_proj_{kind}", {})[part] = value
+            else:
+                ours[f"{block}.{_LAYERS.get(part, part)}.{kind}"] = value
+        elif not is_counting(name, value):
+            module, _, kind = name.rpartition(".")
+            known = _NAMES.get(name) or (f"{_NAMES[module]}.{kind}" if module in _NAMES else name)
+            ours[known] = value.reshape(_FLAT[known]) if known in _FLAT and value.dim() in (1, 3) else value
+    return {**ours, **joined(apart, source)}
+
+
+def read_config(said: Said, preprocessors: list[Path]) -> CLIPConfig:
+    """The configuration that a `config.json` describes, with what the files beside it say of pictures.
+
+    Raises:
+        ValueError: if it needs a network that this program has not.
+    """
+    vision, text = said.part("vision_config"), said.part("text_config")
+    for tower in (vision, text):
+        if tower.get("hidden_act", "gelu_pytorch_tanh") != "gelu_pytorch_tanh":
+            raise tower.refusal("hidden_act", "'gelu_pytorch_tanh' is known")
+        if abs(float(tower.get("layer_norm_eps", _EPSILON)) - _EPSILON) > 1e-12:
+            raise tower.refusal("layer_norm_eps", f"{_EPSILON} is known")
+    if vision.get("vision_use_head", True) is not True:
+        raise vision.refusal("vision_use_head", "a SigLIP without its head has no features")
+    if vision.number("num_channels", 3) != 3:
+        raise vision.refusal("num_channels", "pictures have three")
+    width, text_width, side = (
+        vision.number("hidden_size", 768),
+        text.number("hidden_size", 768),
+        vision.number("image_size", 224),
+    )
+    heads, dim = vision.number("num_attention_heads", 12), text.number("projection_size", text_width)
+    if width % heads:
+        raise vision.refusal("num_attention_heads", f"the width {width} cannot be divided by it")
+    if dim != width:
+        raise text.refusal("projection_size", f"texts are compared with pictures, whose features have {width}")
+    mean, std, resize = _pictures(preprocessors, side)
+    return CLIPConfig(
+        dim,
+        VisionConfig(
+            image_size=side,
+            layers=vision.number("num_hidden_layers", 12),
+            width=width,
+            patch_size=vision.number("patch_size", 16),
+            head_width=width // heads,
+            pooling=PROBE,
+            mean=mean,
+            std=std,
+            mlp_width=_mlp_width(vision, width),
+            resize=resize,
+        ),
+        TextConfig(
+            context_length=text.number("max_position_embeddings", 64),
+            vocab_size=text.number("vocab_size", 32000),
+            width=text_width,
+            heads=text.number("num_attention_heads", 12),
+            layers=text.number("num_hidden_layers", 12),
+            kind="siglip",
+            mlp_width=_mlp_width(text, text_width),
+        ),
+        quick_gelu=False,
+    )
+
+
+def _mlp_width(tower: Said, width: int) -> int:
+    inner = tower.number("intermediate_size", 3072)
+    return 0 if inner == 4 * width else inner
+
+
+def _pictures(files: list[Path], side: int) -> tuple[tuple[float, float, float], tuple[float, float, float], str]:
+    """Mean and deviation of the colours, and how a picture is squashed; SigLIP's where no file says it."""
+    mean, std, resize = _HALF, _HALF, "squash"
+    for path in files:
+        values = read_json(path)
+        said = Said(values.get("image_processor", values), path)
+        mean, std = said.color("image_mean", mean), said.color("image_std", std)
+        for name in ("do_resize", "do_rescale", "do_normalize"):
+            if said.get(name, True) is not True:
+                raise said.refusal(name, "pictures are resized and normalised")
+        if said.get("do_center_crop", False) is not False:
+            raise said.refusal("do_center_crop", "SigLIP sees the whole picture")
+        if said.get("resample", 3) not in _RESIZES:
+            raise said.refusal("resample", "2, bilinear, and 3, bicubic, are known")
+        resize = _RESIZES[said.get("resample", 3)]
+        if abs(float(said.get("rescale_factor", 1 / 255)) - 1 / 255) > 1e-9:
+            raise said.refusal("rescale_factor", "1/255 is known")
+        size = said.get("size", {"height": side, "width": side})
+        if not isinstance(size, dict) or (size.get("height"), size.get("width")) != (side, side):
+            raise said.refusal("size", f"both sides become {side}, the image tower's size")
+    return mean, std, resize
+
+
+def _tokenizer(files: dict[str, Path], folder: Path) -> bytes:
+    """What a weights file of ours carries of the folder's tokenizer."""
+    lacking = [name for name in TOKENIZER_FILES if name not in files]
+    if lacking:
+        raise ValueError(
+            f"{folder} lacks {lacking[0]}: a SigLIP has a tokenizer of its own, as {' and '.join(TOKENIZER_FILES)}"
+        )
+    said = Said(read_json(files[TOKENIZER_FILES[1]]), files[TOKENIZER_FILES[1]])
+    known = _TOKENIZERS.get(str(said.get("tokenizer_class")))
+    if known is None:
+        raise said.refusal("tokenizer_class", f"{', '.join(_TOKENIZERS)} are known")
+    clean, pad, end = known
+    if clean == CANONICAL and said.get("do_lower_case", True) is not True:
+        raise said.refusal("do_lower_case", "SigLIP's texts are lower-cased")
+    pad, end = _content(said.get("pad_token"), pad), _content(said.get("eos_token"), end)
+    tokenizer = read_json(files[TOKENIZER_FILES[0]])
+    ids = {name: _id_of(tokenizer, name) for name in (pad, end)}
+    for name, number in ids.items():
+        if number is None:
+            raise ValueError(f"{files[TOKENIZER_FILES[0]]} has no token {name!r}, which fills or ends a text")
+    return envelope(tokenizer, clean=clean, pad=ids[pad] or 0, end=ids[end] or 0)
+
+
+def _content(token: Any, default: str) -> str:
+    """A special token, which is a text, or an object that holds it."""
+    return str(token.get("content", default) if isinstance(token, dict) else token or default)
+
+
+def _id_of(tokenizer: dict[str, Any], token: str) -> int | None:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_str(json.dumps(tokenizer)).token_to_id(token)
+    except Exception as error:  # what the library raises has no class of its own
+        raise ValueError(f"its tokenizer cannot be read by the library tokenizers: {error}") from error

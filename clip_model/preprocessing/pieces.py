@@ -1,0 +1,116 @@
+"""Text to token ids by a tokenizer that a model's file carries, run by the library `tokenizers`: SigLIP's.
+
+What is carried is the model's own `tokenizer.json` in an envelope that says how texts are cleaned before, which id ends
+a text, and which fills the rest of the context.
+Legend: n texts, s = context length.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LOWER, CANONICAL = "lower", "canonical"
+"""How texts are cleaned: lower-cased by the tokenizer itself, or `canonical`."""
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_SPACE = re.compile(r"\s+")
+
+
+class PieceTokenizer:
+    """A tokenizer of the library `tokenizers`; safe to call from several threads at once.
+
+    Args:
+        data: what `envelope` gave.
+        context_length: tokens per text, the end mark included; longer texts are cut, shorter ones filled.
+        vocabulary_size: entries of the tower's token embedding.
+
+    Raises:
+        ValueError: if the data is no such tokenizer, or it has ids that the tower has not.
+    """
+
+    def __init__(self, data: bytes, context_length: int, vocabulary_size: int) -> None:
+        from tokenizers import Tokenizer, normalizers
+
+        try:
+            said = json.loads(data)
+            self._clean, self._pad, self._end = str(said["clean"]), int(said["pad"]), int(said["end"])
+            self._tokenizer = Tokenizer.from_str(json.dumps(said["tokenizer"]))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"its tokenizer cannot be read: {error}") from error
+        except Exception as error:  # what the library raises has no class of its own
+            raise ValueError(f"its tokenizer cannot be read by the library tokenizers: {error}") from error
+        size = self._tokenizer.get_vocab_size(with_added_tokens=True)
+        if max(size, self._pad + 1, self._end + 1) > vocabulary_size or min(self._pad, self._end) < 0:
+            raise ValueError(f"the model has a vocabulary of {vocabulary_size}, its tokenizer has {size}")
+        if self._clean not in (LOWER, CANONICAL):
+            raise ValueError(f"its tokenizer cleans texts by {self._clean!r}, which is not known")
+        if self._clean == LOWER:
+            own = self._tokenizer.normalizer
+            lower = normalizers.Lowercase()
+            self._tokenizer.normalizer = lower if own is None else normalizers.Sequence([lower, own])
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self.context_length, self.vocabulary_size = context_length, vocabulary_size
+
+    def __call__(self, texts: str | Sequence[str]) -> Tensor:
+        """Encode texts, each with its end mark, filled up.
+
+        Returns:
+            (n, s) int64. A text that is too long keeps its beginning; its last token is the end mark.
+        """
+        import torch  # by those who compute with it: ids can be had without
+
+        return torch.from_numpy(self.ids(texts))
+
+    def ids(self, texts: str | Sequence[str]) -> NDArray[np.int64]:
+        """What a call gives, as an array."""
+        texts = [texts] if isinstance(texts, str) else texts
+        rows = np.full((len(texts), self.context_length), self._pad, dtype=np.int64)
+        for row, text in zip(rows, texts, strict=True):
+            tokens = [*self.encode(text)[: self.context_length - 1], self._end]
+            row[: len(tokens)] = tokens
+        return rows
+
+    @staticmethod
+    def lengths(tokens: Tensor) -> Tensor:
+        """(n, s) -> (n,) int64: s for each text, since the tower computes all positions."""
+        import torch
+
+        return torch.full((len(tokens),), tokens.shape[1], dtype=torch.int64)
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of the whole text, without marks and without a cut."""
+        text = canonical(text) if self._clean == CANONICAL else text
+        # Half of a pair of UTF-16 is no text: what a file name's odd bytes became.
+        whole = text.encode("utf-8", "replace").decode("utf-8")
+        return list(self._tokenizer.encode(whole, add_special_tokens=False).ids)
+
+
+def canonical(text: str) -> str:
+    """The text in lower case, without ASCII's punctuation, its white space squeezed.
+
+    Source: big_vision's `canonicalize_text`, with which SigLIP was evaluated, as transformers has it.
+    """
+    return _SPACE.sub(" ", text.lower().translate(_PUNCTUATION)).strip()
+
+
+def envelope(tokenizer: Mapping[str, Any], *, clean: str, pad: int, end: int) -> bytes:
+    """What a model's file carries of its tokenizer.
+
+    Args:
+        tokenizer: the object in its `tokenizer.json`.
+        clean: LOWER or CANONICAL.
+        pad: the id that fills the context.
+        end: the id that ends a text.
+    """
+    said = {"clean": clean, "end": end, "pad": pad, "tokenizer": tokenizer}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "surrogatepass")

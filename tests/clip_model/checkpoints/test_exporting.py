@@ -1,0 +1,79 @@
+"""Exported folders are loaded by open_clip and transformers, with the same features; here they are the same model."""
+
+import pytest
+
+from clip_model.checkpoint import load_model, save_model
+from clip_model.checkpoints.exporting import export
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.model import CLIP
+from clip_model.registry import resolve
+from tests.clip_model.checkpoints.reference_models import assert_same_features
+from tests.clip_model.checkpoints.test_hugging_face import features
+from tests.clip_model.open_clip_reference import open_clip, transformers
+from tests.clip_model.tiny_models import randomize
+
+VIT = VisionConfig(32, 2, 32, 8, 16, mean=(0.5, 0.4, 0.3), std=(0.25, 0.5, 0.5))
+MODELS = {
+    "vit": CLIPConfig(24, VIT, TextConfig(width=16, heads=2, layers=2)),
+    "wide": CLIPConfig(
+        24, VisionConfig(32, 1, 32, 8, 16, mlp_width=100), TextConfig(width=16, heads=2, layers=1, mlp_width=50),
+        quick_gelu=False,
+    ),
+    "resnet": CLIPConfig(24, VisionConfig(64, (1, 2, 1, 1), 8, None, 32), TextConfig(width=16, heads=2, layers=1)),
+}  # fmt: skip
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(config):
+        model = randomize(CLIP(config))
+        save_model(model, tmp_path / "ours.safetensors")
+        return model, tmp_path / "ours.safetensors"
+
+    return save
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_open_clip_gives_the_same_features(saved, tmp_path, kind):
+    model, path = saved(MODELS[kind])
+    export(path, tmp_path / "out", "openclip")
+    theirs, preprocess = open_clip().create_model_from_pretrained(f"local-dir:{tmp_path / 'out'}")
+    assert_same_features(model, theirs.eval().encode_image, theirs.encode_text)
+    assert tuple(preprocess.transforms[-1].mean) == model.config.vision.mean
+    assert resolve(tmp_path / "out", models=tmp_path / "models").fingerprint == resolve(path).fingerprint
+
+
+@pytest.mark.parametrize("kind", ["vit", "wide"])
+def test_transformers_gives_the_same_features(saved, tmp_path, kind):
+    model, path = saved(MODELS[kind])
+    export(path, tmp_path / "out", "huggingface")
+    theirs = transformers().CLIPModel.from_pretrained(tmp_path / "out").eval()
+    assert_same_features(model, *features(theirs))
+    processor = transformers().CLIPImageProcessor.from_pretrained(tmp_path / "out")
+    assert tuple(processor.image_mean) == model.config.vision.mean
+    again = resolve(tmp_path / "out", models=tmp_path / "models")
+    assert again.fingerprint == resolve(path).fingerprint
+    assert load_model(again.path).config == model.config
+
+
+@pytest.mark.parametrize(
+    ("config", "layout", "message"),
+    [
+        (MODELS["resnet"], "huggingface", "no place for a ResNet"),
+        (MODELS["vit"], "onnx", "unknown layout 'onnx'"),
+    ],
+)
+def test_what_a_layout_has_no_place_for_is_refused(saved, tmp_path, config, layout, message):
+    _, path = saved(config)
+    with pytest.raises(ValueError, match=message):
+        export(path, tmp_path / "out", layout)
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_written_over(saved, tmp_path):
+    _, path = saved(MODELS["vit"])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/precious").write_text("mine")
+    with pytest.raises(FileExistsError, match="holds something"):
+        export(path, tmp_path / "out", "openclip")
+    assert (tmp_path / "out/precious").read_text() == "mine"

@@ -128,10 +128,10 @@
       if (became === "kept") say(`${name} was ${state} for that photo before, and stays so.`);
       if (became === "gone") say(`That photo, or the tag ${name}, is no longer in the library.`);
     }, (trouble) => {
-      if (mine !== turn) return;
+      say(trouble.message, true);
+      if (mine !== turn || !past.includes(said)) return; // it is asked about again already, or will be
       past = past.filter((one) => one !== said);
       again(item);
-      say(trouble.message, true);
     });
   };
   const again = (item) => { // it is asked about once more

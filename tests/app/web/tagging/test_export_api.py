@@ -6,8 +6,11 @@ import json
 import threading
 
 import pytest
+from starlette.testclient import TestClient
 
 from app.tagging.export.export_service import ExportService
+from app.web.door import doorkeeper
+from app.web.door.security import Gate
 from app.web.tagging import export_api
 from indexer.catalog.tag_records import Decision
 from tests.app.serving import photo_id
@@ -131,6 +134,18 @@ def test_another_sites_page_writes_nothing(client, tagged, world, route):
     assert client.post(ROUTE + route, json={}, headers=evil).status_code == 403
     assert client.post(ROUTE + route, content=b"{}", headers={**evil, "Content-Type": "text/plain"}).status_code == 403
     assert files(world) == before
+
+
+def test_without_the_password_nothing_is_written_or_seen(api, tagged, world, monkeypatch):
+    monkeypatch.setattr(doorkeeper, "EVERY_WRONG_S", 0)
+    monkeypatch.setattr(doorkeeper, "LONGEST_PAUSE_S", 0)
+    before = files(world)
+    with TestClient(Gate(api, keeper=doorkeeper.Doorkeeper("x"), hosts=None)) as client:
+        asked = [("POST", ""), ("POST", "/1/undo"), ("DELETE", "/run"), ("GET", "/preview"), ("GET", "/table")]
+        assert {client.request(method, ROUTE + path).status_code for method, path in asked} == {401}
+        assert client.post(ROUTE, json={}, auth=("me", "wrong")).status_code == 401
+        assert files(world) == before
+        assert client.post(ROUTE, json={}, auth=("me", "x")).status_code == 202
 
 
 def test_tables_are_downloaded(client, tagged):

@@ -26,7 +26,7 @@ from app.web.originals import Original
 from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
 from app.web.responses import FILE, PICTURE, WEBP, refusals
-from app.web.search_fields import PictureFields, SearchFields, SimilarFields
+from app.web.search_fields import PictureFields, SearchFields, SimilarFields, expect_once
 from app.web.tag_api import router as tag_router
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
@@ -37,10 +37,11 @@ router = APIRouter(prefix=PREFIX)
 
 
 OriginalDep = Annotated[Original, Depends(opened_original)]
+ONCE = [Depends(expect_once)]
 Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame, as in a hit.")]
 
 
-@router.get("/search", responses=refusals(400, 422, 503))
+@router.get("/search", dependencies=ONCE, responses=refusals(400, 422, 503))
 async def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> SearchAnswer:
     """Photos that match the words, best first; of filters alone, the newest first."""
     return await run_in_threadpool(
@@ -57,7 +58,7 @@ async def take_in(request: Request, services: ServicesDep) -> dict[str, str]:
         return {"token": await turns.run(browsing.take_in, services, picture)}
 
 
-@router.post("/search", responses=refusals(400, 413, 415, 422, 503))
+@router.post("/search", dependencies=ONCE, responses=refusals(400, 413, 415, 422, 503))
 async def search_by_picture(
     request: Request, services: ServicesDep, asked: Annotated[PictureFields, Form(media_type="multipart/form-data")]
 ) -> SearchAnswer:
@@ -77,7 +78,7 @@ def photo(services: ServicesDep, found: PhotoDep) -> PhotoAnswer:
     return PhotoAnswer.of(found, services.library.catalog.copies_of(found.id))
 
 
-@router.get("/photos/{photo_id}/similar", responses=refusals(400, 404, 410, 415, 422, 503))
+@router.get("/photos/{photo_id}/similar", dependencies=ONCE, responses=refusals(400, 404, 410, 415, 422, 503))
 async def similar(
     request: Request, services: ServicesDep, found: PhotoDep, asked: Annotated[SimilarFields, Query()]
 ) -> SearchAnswer:

@@ -2,12 +2,12 @@
 
     PYTHONPATH=. .venv/bin/python benchmarks/feedback.py PHOTOS.parquet [--model builtin] [--grid]
 
-PHOTOS.parquet has a labelled photo in each row (`benchmarks/relevance.py` says how). The library is all photos, ranked
-are those with a label; queries are the names that 8 to 400 of them have, alone or with others. Somebody marks the first
-1, 3 or 5 hits as the labels say; marked photos are left out of every score, before and after, so that what counts
+PHOTOS.parquet has a labelled photo in each row (`benchmarks/relevance.py` says how). The library is all photos; those
+with a label are ranked; queries are the names that 8 to 400 of them have, alone or with others. Somebody marks the
+first 1, 3 or 5 hits as the labels say; marked photos are left out of every score, before and after, so that what counts
 is what the marks say of the others. Labels name one thing and photos show several: some marks of 'wrong' are untrue.
 
-The names are parted in two halves at random. `--grid` scores the constants of `app/search/refinement/feedback.py` on the
+The names are parted in two halves at random. `--grid` scores the constants of `app/search/refinement/feedback.py` on
 one half; without it they are scored on the other one.
 """
 

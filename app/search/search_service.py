@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.search.background import Sought
 from app.search.hints import hint_of
@@ -50,9 +49,7 @@ if TYPE_CHECKING:
     from indexer.catalog.records import ModelRecord
     from indexer.embedder import Embedder
     from indexer.library import Library
-    from indexer.vectors.index import VectorIndex
 
-Ids = NDArray[np.int64]
 __all__ = ["Hit", "SearchResult", "SearchService"]
 
 
@@ -103,8 +100,10 @@ class SearchService:
             allowed = self._filters.allowed(model.id, query.filter)
         if query.unwanted:
             allowed = self._without(query.unwanted, model, allowed)
-        if allowed is not None and not (len(allowed) and (query.text.strip() or query.image)):
+        sought_for = bool(query.text.strip() or query.image)
+        if not sought_for:
             check_compared(query)
+        if allowed is not None and not (len(allowed) and sought_for):
             return self._newest(name, allowed, model.name, query, started)
         self.live.open_meanwhile(model)
         return self._answer(name, self._embedder.sought(query, model), model, query, started, allowed)
@@ -184,7 +183,8 @@ class SearchService:
         held = count_held(index, unwanted)
         own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
-        words = worded(self._library.catalog.words, query, self._without_marked(index, allowed, unwanted))
+        may_be = self.live.photos(index).without(unwanted) if allowed is None else allowed
+        words = worded(self._library.catalog.words, query, may_be)
         matches = Matches(
             lambda k: nearest_but(self._passes, Look(index, sought.vector, k, allowed), unwanted, own),
             self._photos,
@@ -232,10 +232,6 @@ class SearchService:
         hint = None if total else hint_of(query.filter, catalog.folders)
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(name, model, total, took_ms, hits, has_more, hint)
-
-    def _without_marked(self, index: VectorIndex, allowed: PhotoSet | None, unwanted: Ids) -> PhotoSet:
-        """The photos of the index that may be hits."""
-        return self.live.photos(index).without(unwanted) if allowed is None else allowed
 
     def _with_moments(self, hits: list[Hit], model: ModelRecord) -> list[Hit]:
         """The hits, those that are videos with the moment of their frame."""

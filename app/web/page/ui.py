@@ -124,14 +124,16 @@ class Actions:
         asked = sent if isinstance(sent, dict) else {}
         question = Question.of(asked.get("question"))
         answer = self._answer(question, whole_number(asked.get("offset")) or 0)
-        return {"chips": chips(question, picture="trouble" in answer), **answer}
+        marked = browsing.marked(self.services, question)
+        return {"chips": chips(question, marked, picture="trouble" in answer), **answer}
 
     @explained
     def _answer(self, question: Question, offset: int) -> Answer:
         photos, shown = self.photos(), browsing.ask(self.services, question, offset)
         answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
         least = None if shown.result.matches is None else shown.query.min_relevance
-        return {**answer, "next": shown.following, "photos": photos, "least": least}
+        compared = bool(shown.result.hits) and shown.result.hits[0].score is not None
+        return {**answer, "next": shown.following, "photos": photos, "least": least, "compared": compared}
 
     @explained
     def enlarge(self, sent: object) -> Answer:
@@ -184,6 +186,7 @@ def lay_out(actions: Actions) -> list[Any]:
         gr.HTML(gallery.filters_button(), elem_id="panel", apply_default_css=False)
         with gr.Row(elem_id="filters"):
             beside = [_textbox(*texts, elem_id=name, show_label=True) for name, texts in BESIDE.items()]
+            gr.HTML(gallery.settings(), elem_id="settings", apply_default_css=False)
     gr.HTML(
         html_template=ANSWERS,
         js_on_load=ANSWERS_JS,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.clock import clock, day_and_time
 from app.names import shown_path
-from app.web.page.gallery import photo_url
+from app.web.page.gallery import marking, photo_url
 from app.web.page.markup import safe
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag
@@ -163,7 +163,7 @@ def _actions(photo: PhotoRecord) -> str:
     original = f'<a href="{photo_url(photo, "original")}" target="_blank" rel="noopener">Original file</a>'
     return (
         '<p class="actions"><button type="button" class="like" data-like>More like this</button>'
-        f"{original if photo.missing_since is None else ''}</p>"
+        f'{original if photo.missing_since is None else ""}<span class="marks" hidden>{marking(photo.id)}</span></p>'
     )
 
 

@@ -38,6 +38,8 @@ Object.assign(window.picsift, (() => {
     opener = tileOf(wanted);
     for (const step of shown().querySelectorAll("[data-step]")) step.disabled = isLast(Number(step.dataset.step));
     document.body.classList.add("viewing");
+    shown().querySelector(".marks").hidden = !picsift.canMark();
+    picsift.showMarks(shown());
     shown().focus();
   };
   const hide = () => {
@@ -96,6 +98,10 @@ Object.assign(window.picsift, (() => {
     event.preventDefault();
     stops[(to + stops.length) % stops.length].focus();
   };
+  const mark = ({ dataset }) => { // the answer that follows shows it; the photo is left
+    close();
+    (leaving || Promise.resolve()).then(() => picsift.mark(dataset.mark, dataset.of));
+  };
   const press = (event) => {
     if (event.key === "Escape" && wanted !== null) close(); // what is waited for, too
     if (!shown()) return;
@@ -108,6 +114,7 @@ Object.assign(window.picsift, (() => {
     if (at("close") || event.target.matches("figure")) close();
     else if (at("open")) open(at("open").dataset.open);
     else if (at("step")) step(Number(at("step").dataset.step));
+    else if (at("mark")) mark(at("mark"));
     else if (at("like")) {
       const like = wanted;
       hide();

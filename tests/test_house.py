@@ -83,10 +83,10 @@ MAY_IMPORT = {
     "app.tagging": "search tag_path tagging.vocabulary tagging.xmp",
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
-    "app.web": "bootstrap names printable search search.language status tag_path tagging trusted_proxies web.door "
-    "web.page",
+    "app.web": "bootstrap duplicates names printable search search.language status tag_path tagging trusted_proxies "
+    "web.door web.page",
     "app.web.door": "password_hash trusted_proxies web",
-    "app.web.page": "activities bootstrap clock names printable search search.language web.door",
+    "app.web.page": "activities bootstrap clock duplicates names printable search search.language web.door",
 }
 
 

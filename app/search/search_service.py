@@ -32,7 +32,7 @@ from app.search.query import (
     check_page,
     check_sources,
 )
-from app.search.query_embedder import QueryEmbedder
+from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
 from app.search.refinement.arrangement import Arrangement
@@ -139,6 +139,10 @@ class SearchService:
     def cut(self, file: Path, region: Region) -> Cut:
         """A region of a picture's file, to find photos like it; raises as `similar`."""
         return self._examples.cut(file, region, self.live.model())
+
+    def vector(self, query: Query) -> Vector:
+        """The vector (d,) of what a query looks for, filters aside; raises as `search`."""
+        return self._embedder.sought(query, self.live.model()).vector
 
     def photo_at(self, file: Path) -> int:
         """The id of the photo that lies there, to mark it. Raises QueryError where none does."""

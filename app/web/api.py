@@ -22,6 +22,8 @@ from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswe
 from app.web.caching import caching_headers, content_tag, file_tag, unchanged
 from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, opened_original, photo_of
 from app.web.door.methods import ASKED_HEAD, Methods
+from app.web.duplicate_api import router as duplicate_router
+from app.web.heat_api import router as heat_router
 from app.web.originals import Original
 from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
@@ -33,6 +35,7 @@ from indexer.errors import ImageError
 from indexer.pictures.video_frames import MAX_FRAMES
 
 PREFIX = "/api/v1"
+OTHERS = (tag_router, duplicate_router, heat_router)
 router = APIRouter(prefix=PREFIX)
 
 
@@ -170,7 +173,8 @@ def build_api(services: Services) -> FastAPI:
     api.state.services = services
     api.state.turns = PictureTurns()
     problems.install(api)
-    api.include_router(tag_router, prefix=PREFIX)
+    for own_router in OTHERS:
+        api.include_router(own_router, prefix=PREFIX)
     api.include_router(router)
     own = (f"{PREFIX}/", "/openapi.json")
     api.add_middleware(Methods, paths={own[1]: {"GET"}, **_answered()}, own=own)
@@ -180,7 +184,7 @@ def build_api(services: Services) -> FastAPI:
 def _answered() -> dict[str, set[str]]:
     """Every path that answers, with its methods."""
     found: dict[str, set[str]] = {}
-    for prefix, routes in ((PREFIX, tag_router.routes), ("", router.routes)):
+    for prefix, routes in (*((PREFIX, one.routes) for one in OTHERS), ("", router.routes)):
         for route in routes:
             assert isinstance(route, APIRoute)
             found.setdefault(prefix + route.path, set()).update(route.methods or ())

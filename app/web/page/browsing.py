@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.bootstrap import Services
+from app.duplicates.duplicate_service import Duplicates
 from app.search.language.filter_fields import make_filter
 from app.search.language.filter_group import merge
 from app.search.language.parsing import parse
@@ -75,6 +76,15 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
         raise QueryError(NOT_KEPT)
     result = services.search.search(replace(query, image=dropped.prepared))
     return Shown(query, None, Sample(dropped.token, dropped.small), result)
+
+
+def duplicates(services: Services, question: Question) -> Duplicates:
+    """Photos that are one picture, among those that the question's filters allow; words do not count.
+
+    Raises:
+        PicsiftError: the filters cannot be understood, or there is nothing to compare yet.
+    """
+    return services.duplicates.remembered(filter=_asked(question).filter)
 
 
 def take_in(services: Services, picture: bytes) -> str:

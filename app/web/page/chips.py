@@ -30,7 +30,12 @@ def chips(question: Question, marked: Sequence[tuple[str, PhotoRecord]] = (), *,
         marked: "right" or "wrong", and a photo that is marked so.
         picture: whether the picture, or the photo whose likes are asked for, is one too: where it is not shown itself.
     """
-    found = [*_of_words(question), *_of_fields(question), *(_of_pictures(question) if picture else ())]
+    found = [
+        *_of_view(question),
+        *_of_words(question),
+        *_of_fields(question),
+        *(_of_pictures(question) if picture else ()),
+    ]
     shown = "".join(_chip(text, rest) for text, rest in found) + _marks(question, marked)
     return f'<ul class="chips" aria-label="What is asked">{shown}</ul>' if shown else ""
 
@@ -46,6 +51,10 @@ def _of_words(question: Question) -> list[tuple[str, Question]]:
 def _of_fields(question: Question) -> list[tuple[str, Question]]:
     named = ((name, getattr(question, name).strip()) for name in BESIDE)
     return [(f"{name}:{value}", replace(question, **{name: ""})) for name, value in named if value]
+
+
+def _of_view(question: Question) -> list[tuple[str, Question]]:
+    return [("duplicates", replace(question, show=""))] if question.show == "duplicates" else []
 
 
 def _of_pictures(question: Question) -> list[tuple[str, Question]]:

@@ -28,7 +28,7 @@ def photo_url(photo: PhotoRecord, kind: str, frame: int = 0) -> str:
 
 def tiles(hits: Iterable[Hit]) -> str:
     """The photos that were found, best first."""
-    return '<ul class="tiles">' + "".join(map(_tile, hits)) + "</ul>"
+    return '<ul class="tiles">' + "".join(map(tile, hits)) + "</ul>"
 
 
 def summary(shown: Shown) -> str:
@@ -116,7 +116,8 @@ def _asked(source: str, caption: str) -> str:
     )
 
 
-def _tile(hit: Hit, kind: str = "tile") -> str:
+def tile(hit: Hit, kind: str = "tile", note: str = "") -> str:
+    """One photo, with what is told below it, as HTML."""
     photo = hit.photo
     name = safe(shown_path(Path(photo.path.name)))
     ratio = min(max((photo.width or 4) / (photo.height or 3), NARROWEST), WIDEST)
@@ -126,7 +127,7 @@ def _tile(hit: Hit, kind: str = "tile") -> str:
         f'<li class="{kind}{missing}" style="--ratio:{ratio:.3f}">'
         f'<button type="button" data-id="{photo.id}"{frame} title="{name}">'
         f'<img src="{photo_url(photo, "thumbnail", hit.frame)}" alt="{name}" loading="lazy" decoding="async">{badge}'
-        f"{_moment(hit)}{_score(hit)}</button>{_marking(hit)}{_copies(hit)}</li>"
+        f"{_moment(hit)}{_score(hit)}</button>{_marking(hit)}{_copies(hit)}{note}</li>"
     )
 
 
@@ -150,7 +151,7 @@ def _copies(hit: Hit) -> str:
     count = len(hit.copies)
     said = f"Show {'another copy' if count == 1 else f'{count:,} more copies'} of this picture"
     tiles_ = "".join(
-        _tile(replace(hit, photo=copy, frame=0, moment_s=None, copies=()), "tile copy") for copy in hit.copies
+        tile(replace(hit, photo=copy, frame=0, moment_s=None, copies=()), "tile copy") for copy in hit.copies
     )
     return (
         f'<button type="button" class="behind" aria-expanded="false" data-copies title="{said}" aria-label="{said}">'

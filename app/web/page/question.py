@@ -28,6 +28,7 @@ class Question:
         wrong: likewise of photos that are not.
         diverse: "yes" where photos that are alike shall stand apart.
         copies: "all" where each copy shall be a hit.
+        show: "duplicates" for groups of photos that are one picture, among what the filters allow.
     """
 
     q: str = ""
@@ -42,6 +43,7 @@ class Question:
     wrong: str = ""
     diverse: str = ""
     copies: str = ""
+    show: str = ""
 
     @classmethod
     def of(cls, sent: object) -> Question:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from app.bootstrap import Services
 from app.printable import printable
 from app.web.door.security import MAX_BODY_BYTES
-from app.web.page import browsing, gallery
+from app.web.page import browsing, gallery, groups
 from app.web.page.browsing import Shown
 from app.web.page.chips import chips
 from app.web.page.following import PhotoCount
@@ -129,11 +129,19 @@ class Actions:
 
     @explained
     def _answer(self, question: Question, offset: int) -> Answer:
+        if question.show == "duplicates":
+            return self._duplicates(question, offset)
         photos, shown = self.photos(), browsing.ask(self.services, question, offset)
         answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
         least = None if shown.result.matches is None else shown.query.min_relevance
         compared = bool(shown.result.hits) and shown.result.hits[0].score is not None
         return {**answer, "next": shown.following, "photos": photos, "least": least, "compared": compared}
+
+    def _duplicates(self, question: Question, offset: int) -> Answer:
+        found = browsing.duplicates(self.services, question)
+        grid, following = groups.page(found, offset), groups.following(found, offset)
+        told = {"asked": "", "summary": groups.summary(found), "title": "Duplicates"}
+        return {**told, "grid": grid, "next": following, "photos": self.photos(), "least": None, "compared": False}
 
     @explained
     def enlarge(self, sent: object) -> Answer:
@@ -176,7 +184,9 @@ def _opened(shown: Shown, library: Path) -> Answer:
 
 def lay_out(actions: Actions) -> list[Any]:
     """Place the components, top to bottom; the events that ask. Call it within a Blocks."""
-    gr.HTML('<header><h1><a href="./">picsift</a></h1></header>', elem_id="brand")
+    gr.HTML(
+        '<header><h1><a href="./">picsift</a></h1><a href="./?show=duplicates">Duplicates</a></header>', elem_id="brand"
+    )
     with gr.Column(elem_id="ask"):
         with gr.Row(elem_id="bar"):
             words = _textbox("Search your photos", "Search your photos", elem_id="words", autofocus=True)

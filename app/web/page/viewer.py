@@ -163,7 +163,8 @@ def _actions(photo: PhotoRecord) -> str:
     original = f'<a href="{photo_url(photo, "original")}" target="_blank" rel="noopener">Original file</a>'
     return (
         '<p class="actions"><button type="button" class="like" data-like>More like this</button>'
-        f'{original if photo.missing_since is None else ""}<span class="marks" hidden>{marking(photo.id)}</span></p>'
+        f'{original if photo.missing_since is None else ""}<button type="button" data-why hidden '
+        f'aria-pressed="false">Why it matched</button><span class="marks" hidden>{marking(photo.id)}</span></p>'
     )
 
 

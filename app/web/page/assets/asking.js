@@ -4,7 +4,7 @@
 window.picsift = (() => {
   const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
   const HOW = { least: "", right: "", wrong: "", diverse: "", copies: "" }; // looks for nothing by itself
-  const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", ...HOW };
+  const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", show: "", ...HOW };
   const LOST = "No answer came from picsift. Is it still running? Then search again, or reload this page.";
   const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
@@ -32,7 +32,7 @@ window.picsift = (() => {
   const typed = () => {
     const words = Object.fromEntries(Object.keys(BOXES).map((name) => [name, boxOf(name).value.trim()]));
     const marks = words.q === asked.q ? {} : UNMARKED; // they are of what was looked for
-    return { ...asked, ...words, ...marks, like: words.q ? "" : asked.like };
+    return { ...asked, ...words, ...marks, like: words.q ? "" : asked.like, show: words.q === asked.q ? asked.show : "" };
   };
 
   // Marks: ids of photos that are, and are not, what is looked for
@@ -123,7 +123,7 @@ window.picsift = (() => {
     else part("grid").innerHTML = grid;
     showMarks();
     const caption = part("asked").querySelector("figcaption");
-    document.title = [asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
+    document.title = [answer.title || asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
     part("since").replaceChildren();
     follow(answer.next);
   };
@@ -154,6 +154,11 @@ window.picsift = (() => {
     if (mine !== turn) return;
     if (answer.trouble) return follow(next, answer.trouble);
     const page = Object.assign(document.createElement("template"), { innerHTML: answer.grid }).content;
+    const groups = [...page.querySelectorAll(".group")];
+    if (groups.length) {
+      part("grid").append(...groups);
+      return follow(answer.next);
+    }
     const known = new Set([...part("grid").querySelectorAll("[data-id]")].map((tile) => tile.dataset.id));
     // Photos that were indexed meanwhile push others onto the next page.
     const fresh = [...page.querySelectorAll(".tile")].filter(
@@ -225,14 +230,16 @@ window.picsift = (() => {
     picsift.viewing(part("large"), call);
     picsift.looking(part("now"), call);
   };
-  const goHome = (event) => { // without loading the page anew, unless that is asked for
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const follows = (event) => { // a link, without loading the page anew, unless that is asked for
+    const link = event.target.closest("a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    fill(NOTHING);
-    ask(NOTHING);
+    const question = { ...NOTHING, ...Object.fromEntries(new URL(link.href).searchParams) };
+    fill(question);
+    ask(question);
   };
   const start = async () => {
-    document.querySelector("#brand a").addEventListener("click", goHome);
+    document.querySelector("#brand").addEventListener("click", follows);
     window.addEventListener("popstate", restore);
     const { question, photo, frame } = read();
     if (!same(question, NOTHING)) fill(question);
@@ -247,6 +254,7 @@ window.picsift = (() => {
     addressOf: (photo, frame) => addressOf(asked, photo, frame),
     begin,
     canMark: () => compared,
+    words: () => (compared && !asked.like ? asked.q : ""),
     hasMore: () => next !== null,
     keepUp,
     mark,
@@ -254,10 +262,10 @@ window.picsift = (() => {
     showMarks,
     start,
     submit,
-    searchBy: (picture) => ask({ ...typed(), ...UNMARKED, like: "", picture }),
+    searchBy: (picture) => ask({ ...typed(), ...UNMARKED, like: "", picture, show: "" }),
     searchLike: (like) => {
       type(boxOf("q"), "");
-      ask({ ...typed(), ...UNMARKED, like, picture: "" });
+      ask({ ...typed(), ...UNMARKED, like, picture: "", show: "" });
     },
   };
 })();

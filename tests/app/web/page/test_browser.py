@@ -36,7 +36,7 @@ def test_searching_opening_and_finding_more_like_a_photo(page, request):
     shoot(page, request, "2-results")
 
     name = page.locator(".tile img").nth(1).get_attribute("alt")
-    page.locator(".tile button").nth(1).click()
+    page.locator(".tile [data-id]").nth(1).click()
     page.wait_for_selector(".viewer")
     assert page.inner_text(".viewer h2") == name
     assert "Taken" in page.inner_text(".viewer dl")
@@ -178,7 +178,7 @@ def test_filters_beside_the_words_and_as_chips(page, request):
 
 def test_the_keyboard_alone_walks_through_the_photos(page):
     search(page, "anything")
-    page.locator(".tile button").first.focus()
+    page.locator(".tile [data-id]").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector(".viewer")
     first = page.inner_text(".viewer h2")
@@ -190,13 +190,13 @@ def test_the_keyboard_alone_walks_through_the_photos(page):
     page.wait_for_selector(".viewer", state="detached")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.closest('#words') !== null")
-    page.locator(".tile button").nth(47).click()
+    page.locator(".tile [data-id]").nth(47).click()
     page.wait_for_selector(".viewer")
     last = page.locator(".viewer").get_attribute("data-photo")
     page.keyboard.press("ArrowRight")  # past the last that is there
     page.wait_for_function("last => document.querySelector('.viewer').dataset.photo !== last", arg=last)
     assert page.locator(".tile").count() == HITS
-    following = page.locator(".tile button").nth(48)
+    following = page.locator(".tile [data-id]").nth(48)
     assert page.locator(".viewer").get_attribute("data-photo") == following.get_attribute("data-id")
     page.keyboard.press("Escape")
     page.click("#brand a")
@@ -206,7 +206,7 @@ def test_the_keyboard_alone_walks_through_the_photos(page):
 
 def test_back_closes_the_photo_and_not_the_page(page):
     search(page, "anything")
-    page.locator(".tile button").first.click()
+    page.locator(".tile [data-id]").first.click()
     page.wait_for_selector(".viewer")
     page.go_back()
     page.wait_for_selector(".viewer", state="detached")
@@ -297,7 +297,7 @@ def test_on_a_phone_arrows_and_swipes_lead_on_and_the_bar_stays(page, request):
             touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at[0], "y": at[1]}]})
         touches.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
-    page.locator(".tile button").first.click()
+    page.locator(".tile [data-id]").first.click()
     shows(0)
     assert [page.is_visible(f"[data-step='{by}']") for by in (-1, 1)] == [False, True]  # nothing is before the first
     page.click("[data-step='1']")

@@ -102,3 +102,25 @@ def test_how_answers_are_listed_stands_in_the_address_and_holds_for_the_next_que
     page.uncheck("[data-how=diverse]")
     page.wait_for_function("!location.search.includes('diverse')")
     assert asked(page, "copies") == "all"
+
+
+def test_duplicates_stand_in_groups_with_the_best_named(page, request):
+    page.click("#brand header > a")
+    page.wait_for_selector(".group")
+    assert (page.title(), asked(page, "show")) == ("Duplicates – picsift", "duplicates")
+    row = page.locator(".group", has=page.locator('[alt="another.png"]'))
+    assert row.locator(".note").first.inner_text().startswith("best · 90 × 67")
+    assert row.locator(".note").nth(1).inner_text().startswith("exact copy · 90 × 67")
+    assert "nothing is deleted here" in page.inner_text("#summary")
+    assert page.locator("#grid [data-mark]").count() == 0
+    assert fits(page)
+    shoot(page, request, "14-duplicates")
+    row.locator("[data-id]").first.click()
+    page.wait_for_selector(".viewer")
+    page.keyboard.press("Escape")
+    page.fill("#words input", "name:coffee*")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".group", state="detached")
+    assert asked(page, "show") == ""
+    page.go_back()
+    page.wait_for_selector(".group")

@@ -129,8 +129,7 @@ class SearchService:
         model = self.live.model()
         found = [self._examples.of(source, model) for source in examples]
         sought = self._embedder.mean([vector for vector, _ in found])
-        own = {photo_id for _, photo_id in found if photo_id is not None}
-        own |= {copy.id for photo_id in own for copy in self._library.catalog.copies_of(photo_id)}
+        own = self._examples.with_copies(photo_id for _, photo_id in found if photo_id is not None)
         allowed = self._filters.allowed(model.id, query.filter) if query.filter else None
         name = ", ".join(filter(None, map(_name, examples)))
         query = replace(query, text="", terms=())
@@ -181,7 +180,7 @@ class SearchService:
             sought = refined(plain, marks)
             if background and calibration:
                 calibration = recalibrated(calibration, background, plain, sought, marks)
-        unwanted = np.array(sorted({*leave_out, *query.wrong}), np.int64)
+        unwanted = np.array(sorted({*leave_out, *self._examples.with_copies(query.wrong)}), np.int64)
         if allowed is not None and len(unwanted):
             allowed = allowed.without(unwanted)
         held = count_held(index, unwanted)

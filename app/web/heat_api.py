@@ -26,12 +26,19 @@ LEAST_SPAN = 0.1  # of cosines; where cells differ by less, a faint difference s
 Grid = list[list[float]]
 
 
+class RegionAnswer(BaseModel):
+    """A part of an upright photo, in fractions of its width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
 class HeatAnswer(BaseModel):
     """Where in a photo the words are."""
 
-    region: tuple[float, float, float, float] = Field(
-        description="Left, top, width and height of what the model sees of the upright photo, in fractions of it."
-    )
+    region: RegionAnswer = Field(description="What the model sees of the photo.")
     cosines: Grid = Field(description="Of each cell of that region and the words, row by row.")
     heat: Grid = Field(description="The same from 0, the least, to 1, the most of this photo.")
 
@@ -64,11 +71,12 @@ def _heat(services: Services, photo: PhotoRecord, text: str, frame: int) -> Heat
     return HeatAnswer(region=_middle(photo), cosines=_rounded(cosines), heat=_rounded(shown))
 
 
-def _middle(photo: PhotoRecord) -> tuple[float, float, float, float]:
+def _middle(photo: PhotoRecord) -> RegionAnswer:
     """The square in the middle."""
     width, height = photo.width or 1, photo.height or 1
     across, down = min(1.0, height / width), min(1.0, width / height)
-    return round((1 - across) / 2, 6), round((1 - down) / 2, 6), round(across, 6), round(down, 6)
+    left, top = round((1 - across) / 2, 6), round((1 - down) / 2, 6)
+    return RegionAnswer(left=left, top=top, width=round(across, 6), height=round(down, 6))
 
 
 def _rounded(grid: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> Grid:

@@ -5,6 +5,7 @@ It searches nothing; photos of the library have their stored vectors and need no
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -61,6 +62,11 @@ class Examples:
         if found is None:
             raise QueryError(f"{file} is no photo of the library, and photos of the library alone are marked.")
         return found
+
+    def with_copies(self, photo_ids: Iterable[int]) -> set[int]:
+        """These photos, and those with the same content."""
+        ids = set(photo_ids)
+        return ids | {copy.id for photo_id in ids for copy in self._catalog.copies_of(photo_id)}
 
     def _stored(self, photo_id: int, model: ModelRecord, *, known: bool) -> Vector | None:
         vector = self._catalog.embedding_of(photo_id, model.id)

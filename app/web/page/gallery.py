@@ -3,7 +3,6 @@
 import base64
 import shlex
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from app.activities import sentence
@@ -149,10 +148,8 @@ def _copies(hit: Hit) -> str:
     if not hit.copies:
         return ""
     count = len(hit.copies)
-    said = f"Show {'another copy' if count == 1 else f'{count:,} more copies'} of this picture"
-    tiles_ = "".join(
-        tile(replace(hit, photo=copy, frame=0, moment_s=None, copies=()), "tile copy") for copy in hit.copies
-    )
+    said = f"Show {'another copy' if count == 1 else f'{count:,} more copies'}"
+    tiles_ = "".join(tile(Hit(copy, None, moment_s=copy.poster_s), "tile copy") for copy in hit.copies)
     return (
         f'<button type="button" class="behind" aria-expanded="false" data-copies title="{said}" aria-label="{said}">'
         f"+{count:,}</button><template>{tiles_}</template>"

@@ -5,6 +5,7 @@ from app.duplicates.kinds import Kind
 from app.search.search_service import Hit
 from app.web.page.gallery import tile
 from app.web.page.markup import safe
+from app.web.page.viewer import amount
 from indexer.catalog.records import PhotoRecord
 
 PAGE_SIZE = 24  # groups
@@ -28,7 +29,7 @@ def summary(found: Duplicates) -> str:
     """How many groups there are, and what they would free."""
     size = sum(one.photo.size for group in found.groups for one in group.others)
     count = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
-    told = f"{count} among {_photos(found.photos)}; beside the best ones {size / 1e6:,.1f} MB"
+    told = f"{count} among {_photos(found.photos)}; beside the best ones {amount(size)}"
     return f'<p class="summary">{told} · nothing is deleted here</p>'
 
 
@@ -39,7 +40,7 @@ def _group(group: Group) -> str:
 
 def _member(photo: PhotoRecord, kind: str) -> str:
     pixels = f"{photo.width:,} × {photo.height:,}" if photo.width and photo.height else ""
-    told = " · ".join(part for part in (kind, pixels, f"{photo.size / 1e6:.1f} MB") if part)
+    told = " · ".join(part for part in (kind, pixels, amount(photo.size)) if part)
     return tile(Hit(photo, None, moment_s=photo.poster_s), note=f'<p class="note">{safe(told)}</p>')
 
 

@@ -146,14 +146,15 @@ def camera(photo: PhotoRecord) -> str:
 
 def measures(photo: PhotoRecord) -> str:
     """Pixels, bytes and format."""
-    parts = [_bytes(photo.size)]
+    parts = [amount(photo.size)]
     if photo.width and photo.height:
         megapixels = photo.width * photo.height / 1e6
         parts.insert(0, f"{photo.width:,} × {photo.height:,}" + (f" ({megapixels:.1f} MP)" if megapixels >= 1 else ""))
     return " · ".join([*parts, photo.format] if photo.format else parts)
 
 
-def _bytes(size: int) -> str:
+def amount(size: int) -> str:
+    """A number of bytes as people write it."""
     if size < 1e3:
         return f"{size} bytes"
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"

@@ -135,7 +135,7 @@ def test_equal_scores_are_ordered_by_path(world):
     for name in ("z.png", "a.png", "m.png", "b/k.png"):
         world.write(name, "black")
     world.index()
-    result = world.services().search.search(Query(text="black", limit=4))
+    result = world.services().search.search(Query(text="black", limit=4, all_copies=True))
     paths = [str(hit.photo.path) for hit in result.hits]
     assert len({hit.score for hit in result.hits}) == 1
     assert paths == sorted(paths)

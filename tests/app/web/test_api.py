@@ -189,7 +189,7 @@ def test_copies_of_a_photo_and_whether_it_can_be_reached_are_told(client, servic
     [other] = client.get(f"/api/v1/photos/{number}").json()["copies"]
     assert other["id"] == made
     assert other["path"].endswith("/elsewhere.jpg")
-    hits = client.get("/api/v1/search", params={"q": "yellow"}).json()["hits"]
+    hits = client.get("/api/v1/search", params={"all_copies": True, "q": "yellow"}).json()["hits"]
     assert {hit["id"]: hit["reachable"] for hit in hits if hit["id"] in (number, made)} == {number: False, made: True}
 
 
@@ -514,6 +514,8 @@ def test_copies_stand_behind_one_hit_and_each_is_one_where_that_is_asked_for(wor
             assert len(shown) == 4
             assert len(each.json()["hits"]) == len(one.json()["hits"]) + 3
             assert one.json()["total"] == each.json()["total"]
+        wrong = client.get("/api/v1/search", params={"q": "blue", "wrong": blue[0]["id"], "all_copies": True})
+        assert not [name for name in names(wrong) if "blue" in name], "nor a copy of what is wrong"
         twice = client.get("/api/v1/search", params={"duplicate": "yes"}).json()["hits"]
         assert [len(hit["copies"]) for hit in twice] == [0] * 4
 

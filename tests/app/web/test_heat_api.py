@@ -52,7 +52,7 @@ def heat(client, number, **params):
 
 def test_the_words_are_where_they_are(client, services):
     body = heat(client, photo_id(services, "corner.png"), q="red").json()
-    assert body["region"] == [0.25, 0, 0.5, 1]
+    assert body["region"] == {"left": 0.25, "top": 0, "width": 0.5, "height": 1}
     assert np.argmax(np.ravel(body["heat"])) == 3
     assert (np.max(body["heat"]), np.min(body["heat"])) == (1, 0)
     assert body["cosines"][1][1] > 0.9 > body["cosines"][0][0]
@@ -62,7 +62,7 @@ def test_the_words_are_where_they_are(client, services):
 
 def test_where_all_is_alike_nothing_stands_out(client, services):
     body = heat(client, photo_id(services, "red.png"), q="red").json()
-    assert body["region"] == [0, 0.25, 1, 0.5]
+    assert body["region"] == {"left": 0, "top": 0.25, "width": 1, "height": 0.5}
     assert np.max(body["heat"]) < 0.05
 
 

@@ -118,7 +118,7 @@ Object.assign(window.picsift, (() => {
     uncover();
     picsift.tell(said.detail);
   };
-  const cover = ({ heat, region: [left, top, width, height] }) => {
+  const cover = ({ heat, region: { left, top, width, height } }) => {
     const [image, figure] = [shown().querySelector("figure img"), shown().querySelector("figure")];
     const [photo, frame] = [image.getBoundingClientRect(), figure.getBoundingClientRect()];
     const canvas = Object.assign(document.createElement("canvas"), { className: "heat", width: heat[0].length, height: heat.length });

@@ -87,7 +87,7 @@ def test_copies_stand_behind_a_count_that_opens():
     assert len(page.all("template")) == 1
     assert [one["data-id"] for one in page.all("button") if "data-id" in one] == ["7", "8", "9"]
     (opens,) = [one for one in page.all("button") if "data-copies" in one]
-    assert (opens["aria-label"], opens["aria-expanded"]) == ("Show 2 more copies of this picture", "false")
+    assert (opens["aria-label"], opens["aria-expanded"]) == ("Show 2 more copies", "false")
     assert "+2" in page.text
     assert not page.all("b")
     assert not Elements(gallery.tiles([Hit(photo(), 0.5)])).all("template")

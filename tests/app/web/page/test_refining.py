@@ -124,3 +124,24 @@ def test_duplicates_stand_in_groups_with_the_best_named(page, request):
     assert asked(page, "show") == ""
     page.go_back()
     page.wait_for_selector(".group")
+
+
+def test_why_a_photo_matched_is_laid_over_it(page, request):
+    search(page, "a wild cat")
+    page.locator(".tile [data-id]").first.click()
+    page.wait_for_function("document.querySelector('.viewer figure img')?.naturalWidth > 0")
+    page.click("[data-why]")
+    page.wait_for_selector(".viewer .heat")
+    photo, heat = (page.locator(f".viewer figure {one}").bounding_box() for one in ("img", "canvas"))
+    side = min(photo["width"], photo["height"])
+    assert abs(heat["width"] - side) < 2
+    assert abs(heat["height"] - side) < 2
+    assert abs(heat["x"] + heat["width"] / 2 - photo["x"] - photo["width"] / 2) < 2
+    shoot(page, request, "15-why")
+    page.click("[data-why]")
+    page.wait_for_selector(".viewer .heat", state="detached")
+    page.keyboard.press("Escape")
+    search(page, "folder:photos")
+    page.locator(".tile [data-id]").first.click()
+    page.wait_for_selector(".viewer")
+    assert not page.is_visible("[data-why]"), "nothing was looked for"

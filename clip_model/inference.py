@@ -28,8 +28,10 @@ from clip_model.preprocessing import transforms
 from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.registry import resolve
 from clip_model.single_thread import on_one_core
+from clip_model.towers.cells import cell_features
 from clip_model.towers.efficientnet import EfficientNetLite
 from clip_model.towers.folding import fold_batch_norms, fold_quick_gelus
+from clip_model.towers.unit_length import unit
 from clip_model.towers.vision import ModifiedResNet
 
 logger = logging.getLogger(__name__)
@@ -144,6 +146,15 @@ class Encoder:
         """
         return self._embed(self._encode_squares, transforms.stack_squares(squares, self.image_size), "image")
 
+    def encode_cells(self, square: NDArray[np.uint8]) -> Embeddings:
+        """Embed each cell of what a `CenterSquare` gave: (h, w, d) float32, unit length, row by row."""
+        squares = transforms.stack_squares([square], self.image_size)
+        pixels = transforms.normalize_batch(squares, self._transform.mean, self._transform.std)
+        with self._turn, torch.inference_mode():
+            pixels = pixels.to(self._device, self._dtype).contiguous(memory_format=self._layout)
+            cells = cell_features(self._model.visual, pixels)[0].float()  # [h, w, d]
+        return unit(cells.flatten(0, 1), "cell", 0).reshape(cells.shape)
+
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; equal ones are computed once, and on a CPU those of one batch on one core.
 
@@ -206,7 +217,7 @@ class Encoder:
             batch = items[start : start + self.batch_size]
             try:
                 with turn, torch.inference_mode():
-                    parts.append(_unit(encode(batch).float(), what, first + start))
+                    parts.append(unit(encode(batch).float(), what, first + start))
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise
@@ -232,18 +243,3 @@ def load_encoder(name: str | Path = "builtin", *, device: str = AUTO, precision:
     info = resolve(name)
     model = load_model(info.path)
     return Encoder(model, name=info.name, fingerprint=info.fingerprint, device=device, precision=precision)
-
-
-def _unit(features: Tensor, what: str, first: int) -> Embeddings:
-    """Scale (b, d) features to unit length.
-
-    Raises:
-        ValueError: if a row is zero or not finite.
-    """
-    norms = features.norm(dim=1, keepdim=True)
-    sound = (torch.isfinite(norms) & (norms > 0)).flatten()
-    if not sound.all():
-        row = first + int(torch.nonzero(~sound)[0])
-        raise ValueError(f"the model gives no direction for {what} number {row}: its features are zero or not finite")
-    embeddings: Embeddings = (features / norms).cpu().numpy()
-    return embeddings

@@ -132,11 +132,7 @@ class Embedder:
         memory.give_back()
 
     def plan(self) -> tuple[str, str]:
-        """Device and precision that a load would choose, found out by trying the device, not the model.
-
-        Raises:
-            ModelError: the device or the precision is unknown or does not work here.
-        """
+        """Device and precision that a load would choose, found out by trying the device; ModelError where it fails."""
         if self.loaded:
             return self.device, self.precision
         from clip_model.precision import choose_device, choose_precision, precision_name
@@ -159,6 +155,10 @@ class Embedder:
     def embed_squares(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
         """Embeddings of what `prepare` gave, for a search: (n, d) float32, unit length."""
         return self._ready().encode_squares(pixels)
+
+    def embed_cells(self, square: Pixels) -> tuple[NDArray[np.float32], bool]:
+        """Embeddings of cells of what `prepare` gave: (h, w, d) float32, unit length; and whether it cut none off."""
+        return self._ready().encode_cells(square), self._info.resize != "crop"
 
     def warm(self) -> None:
         """Have the model loaded beside other work; what goes wrong is raised by whoever needs it."""

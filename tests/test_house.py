@@ -79,19 +79,20 @@ MAY_IMPORT = {
     "app.doctor": "bootstrap samples search settings status",
     "app.duplicates": "search",
     "app.launch": "cli",
-    "app.search": "search.words",
+    "app.search": "search.refinement search.words",
     "app.search.language": "search tag_path",
+    "app.search.refinement": "search",
     "app.search.words": "search",
     "app.settings": "password_hash trusted_proxies",
     "app.status": "activities bootstrap",
     "app.tagging": "search tag_path tagging.vocabulary tagging.xmp",
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
-    "app.web": "bootstrap names printable search search.language status tag_path tagging trusted_proxies web.door "
-    "web.page web.tagging",
+    "app.web": "bootstrap duplicates names printable search search.language status tag_path tagging trusted_proxies "
+    "web.door web.page web.tagging",
     "app.web.door": "password_hash trusted_proxies web",
     "app.web.tagging": "printable tag_path tagging tagging.export web",
-    "app.web.page": "activities bootstrap clock names printable search search.language web.door",
+    "app.web.page": "activities bootstrap clock duplicates names printable search search.language web.door",
 }
 
 

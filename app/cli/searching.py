@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.bootstrap import build_services
+from app.bootstrap import Services, build_services
 from app.cli.terminal import exits, output
 from app.cli.terminal.logs import begin
 from app.cli.terminal.options import Filters, JsonOption, LibraryOption, Listing, VerboseOption, with_groups
@@ -57,7 +57,7 @@ def search_command(
     asked = replace(asked, image=image, filter=merge(asked.filter, filters.filter), image_weight=image_weight)
     wanted = _paged(asked, listing, settings)
     with closing(build_services(_for_one_question(settings))) as services:
-        result = services.search.search(wanted)
+        result = services.search.search(_marked(wanted, listing, services))
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
 
 
@@ -91,7 +91,7 @@ def similar_command(
         exits.usage("--region is of one picture, and several are named.")
     with closing(build_services(_for_one_question(settings))) as services:
         sources = files if part is None else [services.search.cut(files[0], part)]
-        result = services.search.similar(sources, wanted)
+        result = services.search.similar(sources, _marked(wanted, listing, services))
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
 
 
@@ -103,7 +103,17 @@ def _paged(query: Query, listing: Listing, settings: Settings) -> Query:
         offset=listing.offset,
         sort=listing.sort.value,
         min_relevance=settings.min_relevance if listing.min_relevance is None else listing.min_relevance,
+        diverse=listing.diverse,
+        all_copies=listing.all_copies,
     )
+
+
+def _marked(query: Query, listing: Listing, services: Services) -> Query:
+    """The query with the photos that are marked, which have to be in the library."""
+    right, wrong = (
+        tuple(services.search.photo_at(file) for file in files or ()) for files in (listing.right, listing.wrong)
+    )
+    return replace(query, right=right, wrong=wrong)
 
 
 def _for_one_question(settings: Settings) -> Settings:

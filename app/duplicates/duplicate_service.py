@@ -5,6 +5,8 @@ It opens no photo: content hashes and vectors are the catalog's, looks come from
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from indexer.catalog.records import ModelRecord, PhotoRecord
     from indexer.library import Library
 
+REMEMBERED = 4  # answers
 _AT_ONCE = 2_000  # rows that are read from the catalog
 
 
@@ -81,6 +84,24 @@ class DuplicateService:
         self._library = library
         self._live = live
         self._cache = LookCache(library.folder, library.thumbnails)
+        self._finding = threading.Lock()
+        self._found: OrderedDict[tuple[frozenset[Kind], PhotoFilter], tuple[object, Duplicates]] = OrderedDict()
+
+    def remembered(self, kinds: Sequence[Kind] = tuple(Kind), filter: PhotoFilter | None = None) -> Duplicates:
+        """As `find`, but what was found last is given again until the library changes: for those who page through it.
+
+        One looks at a time, since many would take as much memory each; safe to ask from many threads.
+        """
+        asked = frozenset(kinds), filter or PhotoFilter()
+        with self._finding:
+            version = self._library.catalog.version()  # before the look: an older one only has it done once too often
+            known = self._found.get(asked)
+            if known is None or known[0] != version:
+                known = self._found[asked] = version, self.find(sorted(asked[0], key=list(Kind).index), asked[1])
+            self._found.move_to_end(asked)
+            while len(self._found) > REMEMBERED:
+                self._found.popitem(last=False)
+            return known[1]
 
     def find(
         self,

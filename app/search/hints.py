@@ -1,15 +1,42 @@
-"""What may have been meant where nothing was found: folders of nearly the name that was asked for. Pure."""
+"""What may have been meant where nothing was found: folders of nearly the names that were asked for. Pure."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 
 from indexer.catalog.filters.folder_filter import folded, matching
+from indexer.catalog.photo_filter import PhotoFilter
 
 MOST = 3  # that are named
 LEAST = 3  # letters that a name must have to be found within another
+
+
+def hint_of(wanted: PhotoFilter, folders: Callable[[], Sequence[tuple[str, str]]]) -> str | None:
+    """What may have been meant by a filter that passes nothing, within OR and parentheses too; None where nothing is.
+
+    Args:
+        wanted: the filter.
+        folders: as of `folder_hint`; asked once.
+    """
+    known: list[Sequence[tuple[str, str]]] = []
+
+    def asked() -> Sequence[tuple[str, str]]:
+        known[:] = known or [folders()]
+        return known[0]
+
+    hints = dict.fromkeys(folder_hint(folder, asked) for folder in _folders(wanted))
+    return " ".join(hint[:1].upper() + hint[1:] if at else hint for at, hint in enumerate(filter(None, hints))) or None
+
+
+def _folders(wanted: PhotoFilter) -> Iterator[str]:
+    """The folders that a photo may have to be in; not those that it must not be in."""
+    if wanted.folder:
+        yield wanted.folder
+    for group in wanted.either:
+        for one in group:
+            yield from _folders(one)
 
 
 def folder_hint(wanted: str | None, folders: Callable[[], Sequence[tuple[str, str]]]) -> str | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.search.background import Calibration
 from app.search.ranking import FoundBy, Hit, Nearest, one_each, page
+from app.search.refinement.arrangement import Arranged, Arrangement
 from app.search.words.hybrid import Bounds, Fused, Within, Worded
 from indexer.catalog.frame_ids import frame_id, number_of, photo_of
 from indexer.catalog.records import PhotoRecord
@@ -43,6 +44,7 @@ class Matches:
         calibration: Calibration | None,
         least: float,
         among: tuple[Worded, Within] | None = None,
+        arrangement: Arrangement | None = None,
     ) -> None:
         """Look at nothing yet.
 
@@ -53,6 +55,7 @@ class Matches:
             least: relevance of a match, 0 to 1.
             among: the photos that words found, and the nearest of some of them. They are matches however relevant, but
                 for those that names alone found, where more is asked for than that a photo looks like it.
+            arrangement: how the order is arranged; None: not at all.
         """
         nearest = _remembered(nearest)
         self._all = nearest
@@ -66,30 +69,35 @@ class Matches:
             self._likely = max(self._least_cosine, calibration.least_cosine(LOOKS_LIKE))
             bounds = Bounds(calibration.least_cosine(LOOKS_LIKE), self._least_cosine if least > LOOKS_LIKE else -2.0)
         self._fused = Fused(*among, nearest, self._cut, bounds) if among else None
+        self._order = Arranged(self._fused or self._cut, self._photos, arrangement)
 
     def by_score(self, limit: int, offset: int) -> Matching:
         """The most relevant first."""
-        hits, has_more = page(self._fused or self._cut, self._photos, limit=limit, offset=offset)
+        hits, has_more = page(self._order, self._photos, limit=limit, offset=offset)
+        hits = self._order.scored(hits)
         if self._fused is not None:
             cosines = self._fused.cosines_of([frame_id(hit.photo.id, hit.frame) for hit in hits])
             hits = [replace(hit, score=cosine) for hit, cosine in zip(hits, cosines, strict=True)]
         count = None
         if self._is_cut:
-            count = offset + len(hits) if hits and not has_more else len(self._listed(_all_of(self._cut)[0]))
-        return Matching(self._judged(hits), has_more, count)
+            counted = hits and not has_more and not self._order.hides
+            count = offset + len(hits) if counted else len(self._listed(_all_of(self._cut)[0]))
+        return Matching(self._order.with_copies(self._judged(hits)), has_more, count)
 
     def by_date(self, newest: Newest, limit: int, offset: int) -> Matching:
         """The newest first, of all matches."""
         ids, scores = _all_of(self._cut)
         listed = self._listed(ids)
-        shown = newest(listed, limit=limit, offset=offset)
+        visible = self._order.visible(listed)
+        shown = newest(visible, limit=limit, offset=offset)
         best = _by_photo(ids, scores)
         if self._fused is not None:
             best |= _by_photo(*self._fused.best_of([photo_id for photo_id in shown if photo_id not in best]))
         photos = [photo for photo in self._photos(shown) if photo.id in best]
         hits = [Hit(photo, best[photo.id][0], frame=best[photo.id][1]) for photo in photos]
         count = min(len(listed), MOST_MATCHES) if self._is_cut else None
-        return Matching(self._judged(hits), offset + len(shown) < len(listed), count)
+        hits = self._order.with_copies(self._judged(hits))
+        return Matching(hits, offset + len(shown) < len(visible), count)
 
     def _listed(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The photos (n,) that are listed, sorted, when these (m,) index ids are those of all that are near enough."""

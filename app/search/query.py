@@ -25,6 +25,7 @@ MAX_LIMIT = 1_000  # hits in one answer
 MAX_OFFSET = 100_000  # hits skipped before it
 LEAST_REGION = 0.01  # of a picture's width or height
 MAX_SOURCES = 100  # photos that hits shall be like, together
+MAX_MARKS = 100  # photos marked right, and as many wrong
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +107,10 @@ class Query:
         sort: "relevance" (score, ties by path) or "date" (newest first, of all that are relevant enough).
         min_relevance: photos that are less relevant are no hits, 0 to 1; 0 lists all.
         image_weight: share of the picture when there are words too, 0 to 1.
+        right: photos, by their ids, that are what was looked for: others like them come first.
+        wrong: photos that are not: they are no hits, and others like them come later.
+        diverse: of photos that are alike, the others come later.
+        all_copies: each copy of a picture is a hit of its own, rather than standing behind the first.
     """
 
     text: str = ""
@@ -118,6 +123,10 @@ class Query:
     sort: Literal["relevance", "date"] = "relevance"
     image_weight: float = 0.5
     min_relevance: float = 0.0
+    right: tuple[int, ...] = ()
+    wrong: tuple[int, ...] = ()
+    diverse: bool = False
+    all_copies: bool = False
 
 
 EVERYTHING = Query()
@@ -147,6 +156,22 @@ def check_page(query: Query) -> None:
         raise QueryError(f"the offset is {query.offset}; it goes from 0 to {MAX_OFFSET:,}.")
     if not 0 <= query.min_relevance <= 1:
         raise QueryError(f"the least relevance is {query.min_relevance}; it goes from 0 (all) to 1.")
+    if query.diverse and query.sort == "date":
+        raise QueryError("one order is by date, another one diverse. Take one of the two.")
+    if (most := max(len(query.right), len(query.wrong))) > MAX_MARKS:
+        raise QueryError(f"{most} photos are marked alike; at most {MAX_MARKS} are taken. Take some marks away.")
+    if both := set(query.right) & set(query.wrong):
+        raise QueryError(f"photo {min(both)} is marked right and wrong. Take one of the marks away.")
+
+
+def check_compared(query: Query) -> None:
+    """Whether nothing is asked that only a search for words or a picture can answer; raises the same."""
+    if query.right or query.wrong:
+        raise QueryError("marks refine what is looked for, and these are filters alone. Add words or a picture.")
+    if query.diverse:
+        raise QueryError(
+            "a diverse order is of what a search found, and these are filters alone: the newest come first."
+        )
 
 
 def check_sources(count: int) -> None:

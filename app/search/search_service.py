@@ -1,6 +1,6 @@
 """SearchService: a Query in, a SearchResult out. CLI, API and page share it.
 
-It parses no text (`query.py`), embeds nothing (`query_embedder.py`) and orders no hits (`ranking.py`).
+It parses no text (`query.py`), embeds nothing (`query_embedder.py`), and orders no hits (`matches.py`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.search.background import Sought
-from app.search.hints import folder_hint
+from app.search.hints import hint_of
 from app.search.index_pass import Look, count_held, index_passes, nearest_but, nearest_of
 from app.search.library_background import LibraryBackground
 from app.search.live_index import LiveIndex
@@ -23,23 +23,26 @@ from app.search.matches import Matches, matching
 from app.search.query import (
     EVERYTHING,
     Cut,
-    Picture,
     Query,
     Region,
     Source,
     Term,
     check,
+    check_compared,
     check_page,
     check_sources,
 )
 from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
+from app.search.refinement.arrangement import Arrangement
+from app.search.refinement.copies import Likeness, by_content
+from app.search.refinement.examples import Examples
+from app.search.refinement.feedback import with_marks
 from app.search.words.word_search import saying, with_nearest, worded
 from indexer.catalog.columns.photo_filters import PhotoFilters
 from indexer.catalog.columns.photo_set import PhotoSet
 from indexer.catalog.frame_ids import frame_id, photo_of
-from indexer.errors import QueryError
 
 if TYPE_CHECKING:
     from app.search.picture_decoder import PictureDecoder
@@ -74,6 +77,7 @@ class SearchService:
         self.live = LiveIndex(library, device=device)
         self._library = library
         self._embedder = QueryEmbedder(embedder_for, decoder)
+        self._examples = Examples(library.catalog, self._embedder)
         self._passes = index_passes()
         self._photos = RecentPhotos(library.catalog)
         self._filters = PhotoFilters(library.catalog)
@@ -99,7 +103,10 @@ class SearchService:
             allowed = self._filters.allowed(model.id, query.filter)
         if query.unwanted:
             allowed = self._without(query.unwanted, model, allowed)
-        if allowed is not None and not (len(allowed) and (query.text.strip() or query.image)):
+        sought_for = bool(query.text.strip() or query.image)
+        if not sought_for:
+            check_compared(query)
+        if allowed is not None and not (len(allowed) and sought_for):
             return self._newest(name, allowed, model.name, query, started)
         self.live.open_meanwhile(model)
         return self._answer(name, self._embedder.sought(query, model), model, query, started, allowed)
@@ -112,7 +119,7 @@ class SearchService:
 
         Args:
             sources: at most MAX_SOURCES.
-            query: which hits are wanted, by its filter, page, order and least relevance; the rest of it is not read.
+            query: which hits are wanted, by its filter, page, order, least relevance and marks; the rest is not read.
 
         Raises:
             QueryError: no photo has that id, a picture cannot be read, or there are none or too many.
@@ -126,10 +133,9 @@ class SearchService:
 
     def _similar(self, examples: Sequence[Source], query: Query, started: float) -> SearchResult:
         model = self.live.model()
-        found = [self._example(source, model) for source in examples]
+        found = [self._examples.of(source, model) for source in examples]
         sought = self._embedder.mean([vector for vector, _ in found])
-        own = {photo_id for _, photo_id in found if photo_id is not None}
-        own |= {copy.id for photo_id in own for copy in self._library.catalog.copies_of(photo_id)}
+        own = self._examples.with_copies(photo_id for _, photo_id in found if photo_id is not None)
         allowed = self._filters.allowed(model.id, query.filter) if query.filter else None
         name = ", ".join(filter(None, map(_name, examples)))
         query = replace(query, text="", terms=())
@@ -137,11 +143,19 @@ class SearchService:
 
     def cut(self, file: Path, region: Region) -> Cut:
         """A region of a picture's file, to find photos like it; raises as `similar`."""
-        return Cut(self._embedder.cut(file, region, self.live.model()), self._id_of(file))
+        return self._examples.cut(file, region, self.live.model())
 
-    def newest(self, *, limit: int = 20, offset: int = 0) -> SearchResult:
+    def vector(self, query: Query) -> Vector:
+        """The vector (d,) of what a query looks for, filters aside; raises as `search`."""
+        return self._embedder.sought(query, self.live.model()).vector
+
+    def photo_at(self, file: Path) -> int:
+        """The id of the photo that lies there, to mark it. Raises QueryError where none does."""
+        return self._examples.known_at(file)
+
+    def newest(self, *, limit: int = 20, offset: int = 0, all_copies: bool = False) -> SearchResult:
         """All photos, the newest first: nothing is looked for, and no model asked. Raises QueryError as `search`."""
-        query, started = Query(limit=limit, offset=offset), time.perf_counter()
+        query, started = Query(limit=limit, offset=offset, all_copies=all_copies), time.perf_counter()
         check_page(query)
         return self._newest("", None, "", query, started)
 
@@ -164,30 +178,33 @@ class SearchService:
         """The page of hits that is asked for, among the photos `allowed`, None for all, without some."""
         index = self.live.index(model)
         frames = self.live.frames(index)
-        unwanted = np.array(sorted(leave_out), np.int64)
+        background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
+        calibration = background.calibration(sought) if background else None
+        likeness = None if query.all_copies or query.filter.copies else Likeness.against(background)
+        sought, calibration = with_marks(query, sought, calibration, background, index, self.live.photos(index))
+        unwanted = np.array(sorted({*leave_out, *self._examples.with_copies(query.wrong)}), np.int64)
         if allowed is not None and len(unwanted):
             allowed = allowed.without(unwanted)
         held = count_held(index, unwanted)
         own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
-        background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
-        calibration = background.calibration(sought) if background else None
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
-        words = worded(self._library.catalog.words, query, self.live.photos(index) if allowed is None else allowed)
+        among = self.live.photos(index).without(unwanted) if allowed is None else allowed
+        words = worded(self._library.catalog.words, query, among)
         matches = Matches(
             lambda k: nearest_but(self._passes, Look(index, sought.vector, k, allowed), unwanted, own),
             self._photos,
             calibration,
             query.min_relevance,
             with_nearest(words, Look(index, sought.vector, 0)),
+            Arrangement(index.vectors, likeness, query.diverse),
         )
         if query.sort == "date":
             found = matches.by_date(self._library.catalog.newest, query.limit, query.offset)
         else:
             found = matches.by_score(query.limit, query.offset)
-        hits = self._with_moments(found.hits, model)
         count = found.count if found.count is not None or calibration is None else total
         hint = matches.why_none() if total and count == 0 else None
-        took_ms = (time.perf_counter() - started) * 1000
+        hits, took_ms = self._with_moments(found.hits, model), (time.perf_counter() - started) * 1000
         return SearchResult(name, model.name, total, took_ms, hits, found.has_more, hint, count)
 
     def _without(self, unwanted: Sequence[Term], model: ModelRecord, allowed: PhotoSet | None) -> PhotoSet:
@@ -207,12 +224,18 @@ class SearchService:
     def _newest(self, name: str, allowed: PhotoSet | None, model: str, query: Query, started: float) -> SearchResult:
         """What the filters alone allow (None: all), the newest first; where that is nothing, why."""
         catalog = self._library.catalog
-        ids = catalog.newest(None if allowed is None else allowed.ids(), limit=query.limit, offset=query.offset)
         total = catalog.counts().photos if allowed is None else len(allowed)
-        hits = [Hit(photo, None, moment_s=photo.poster_s) for photo in self._photos(ids)]
-        hint = None if total else folder_hint(query.filter.folder, catalog.folders)
+        newest = partial(catalog.newest, None if allowed is None else allowed.ids())
+        if query.all_copies or query.filter.copies:
+            ids = newest(limit=query.limit, offset=query.offset)
+            hits, has_more = [Hit(photo, None) for photo in self._photos(ids)], query.offset + len(ids) < total
+        else:
+            found, has_more = by_content(newest, self._photos, limit=query.limit, offset=query.offset)
+            hits = [Hit(photo, None, copies=copies) for photo, copies in found]
+        hits = [replace(hit, moment_s=hit.photo.poster_s) for hit in hits]
+        hint = None if total else hint_of(query.filter, catalog.folders)
         took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(name, model, total, took_ms, hits, query.offset + len(ids) < total, hint)
+        return SearchResult(name, model, total, took_ms, hits, has_more, hint)
 
     def _with_moments(self, hits: list[Hit], model: ModelRecord) -> list[Hit]:
         """The hits, those that are videos with the moment of their frame."""
@@ -221,28 +244,6 @@ class SearchService:
         return [
             replace(hit, moment_s=moments.get(ids[hit.photo.id]) if hit.frame else hit.photo.poster_s) for hit in hits
         ]
-
-    def _example(self, source: Source, model: ModelRecord) -> tuple[Vector, int | None]:
-        """The vector of a source, and its id where it is a photo of the library."""
-        if isinstance(source, Cut):
-            return self._embedder.sought(Query(image=source.picture), model).vector, source.photo_id
-        photo_id = source if isinstance(source, int) else self._id_of(source)
-        vector = None if photo_id is None else self._stored(photo_id, model, known=isinstance(source, int))
-        if vector is not None or isinstance(source, int):
-            return cast(Vector, vector), photo_id
-        return self._embedder.sought(Query(image=source), model).vector, None
-
-    def _id_of(self, picture: Picture) -> int | None:
-        photo = self._library.catalog.photo_at(picture) if isinstance(picture, Path) else None
-        return None if photo is None else photo.id
-
-    def _stored(self, photo_id: int, model: ModelRecord, *, known: bool) -> Vector | None:
-        vector = self._library.catalog.embedding_of(photo_id, model.id)
-        if vector is None and known:
-            raise QueryError(
-                f"no photo with the id {photo_id} can be searched by. It was removed, or has to be indexed again."
-            )
-        return None if vector is None else vector.astype(np.float32)
 
 
 def _name(image: Source | None) -> str:

@@ -29,6 +29,18 @@ LocalTime = Annotated[
 COMPANIONS = "Files of the same shot beside it: RAWs, and the video of a live photo."
 
 
+class CopyAnswer(BaseModel):
+    """Another file with the same picture."""
+
+    id: int
+    path: PathText
+
+    @classmethod
+    def of(cls, photo: PhotoRecord) -> "CopyAnswer":
+        """The answer for one photo."""
+        return cls(id=photo.id, path=str(photo.path))
+
+
 class HitAnswer(BaseModel):
     """One photo that was found."""
 
@@ -49,6 +61,9 @@ class HitAnswer(BaseModel):
     frame: int = Field(description="Which frame that is, for its thumbnail; 0 is the one that stands for the video.")
     companions: list[PathText] = Field(description=COMPANIONS)
     reachable: bool = Field(description="Whether its file was there at the last look.")
+    copies: list[CopyAnswer] = Field(
+        description="Photos of the same picture, or nearly, which stand behind this one; `all_copies` lists each."
+    )
 
     @classmethod
     def of(cls, hit: Hit) -> "HitAnswer":
@@ -68,6 +83,7 @@ class HitAnswer(BaseModel):
             frame=hit.frame,
             companions=[str(path) for path in photo.companions],
             reachable=photo.missing_since is None,
+            copies=[CopyAnswer.of(copy) for copy in hit.copies],
         )
 
 
@@ -96,13 +112,6 @@ class SearchAnswer(BaseModel):
             hint=result.hint,
             hits=[HitAnswer.of(hit) for hit in result.hits],
         )
-
-
-class CopyAnswer(BaseModel):
-    """Another file with the same picture."""
-
-    id: int
-    path: PathText
 
 
 class PhotoAnswer(BaseModel):
@@ -149,8 +158,7 @@ class PhotoAnswer(BaseModel):
     def of(cls, photo: PhotoRecord, copies: Sequence[PhotoRecord]) -> "PhotoAnswer":
         """The answer for one photo."""
         known = {name: getattr(photo, name) for name in cls.model_fields if name not in ("path", "copies")}
-        others = [CopyAnswer(id=copy.id, path=str(copy.path)) for copy in copies]
-        return cls(path=str(photo.path), copies=others, **known)
+        return cls(path=str(photo.path), copies=list(map(CopyAnswer.of, copies)), **known)
 
 
 class HealthAnswer(BaseModel):

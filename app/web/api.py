@@ -22,11 +22,13 @@ from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswe
 from app.web.caching import caching_headers, content_tag, file_tag, unchanged
 from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, opened_original, photo_of
 from app.web.door.methods import ASKED_HEAD, Methods
+from app.web.duplicate_api import router as duplicate_router
+from app.web.heat_api import router as heat_router
 from app.web.originals import Original
 from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
 from app.web.responses import FILE, PICTURE, WEBP, refusals
-from app.web.search_fields import PictureFields, SearchFields, SimilarFields
+from app.web.search_fields import PictureFields, SearchFields, SimilarFields, expect_once
 from app.web.tag_api import ROUTERS as TAG_ROUTERS
 from app.web.tagging.jobs import Jobs, working
 from indexer.catalog.records import PhotoRecord
@@ -34,14 +36,16 @@ from indexer.errors import ImageError
 from indexer.pictures.video_frames import MAX_FRAMES
 
 PREFIX = "/api/v1"
+OTHERS = (*TAG_ROUTERS, duplicate_router, heat_router)
 router = APIRouter(prefix=PREFIX)
 
 
 OriginalDep = Annotated[Original, Depends(opened_original)]
+ONCE = [Depends(expect_once)]
 Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame, as in a hit.")]
 
 
-@router.get("/search", responses=refusals(400, 422, 503))
+@router.get("/search", dependencies=ONCE, responses=refusals(400, 422, 503))
 async def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> SearchAnswer:
     """Photos that match the words, best first; of filters alone, the newest first."""
     return await run_in_threadpool(
@@ -58,7 +62,7 @@ async def take_in(request: Request, services: ServicesDep) -> dict[str, str]:
         return {"token": await turns.run(browsing.take_in, services, picture)}
 
 
-@router.post("/search", responses=refusals(400, 413, 415, 422, 503))
+@router.post("/search", dependencies=ONCE, responses=refusals(400, 413, 415, 422, 503))
 async def search_by_picture(
     request: Request, services: ServicesDep, asked: Annotated[PictureFields, Form(media_type="multipart/form-data")]
 ) -> SearchAnswer:
@@ -78,7 +82,7 @@ def photo(services: ServicesDep, found: PhotoDep) -> PhotoAnswer:
     return PhotoAnswer.of(found, services.library.catalog.copies_of(found.id))
 
 
-@router.get("/photos/{photo_id}/similar", responses=refusals(400, 404, 410, 415, 422, 503))
+@router.get("/photos/{photo_id}/similar", dependencies=ONCE, responses=refusals(400, 404, 410, 415, 422, 503))
 async def similar(
     request: Request, services: ServicesDep, found: PhotoDep, asked: Annotated[SimilarFields, Query()]
 ) -> SearchAnswer:
@@ -171,8 +175,8 @@ def build_api(services: Services) -> FastAPI:
     api.state.services, api.state.jobs = services, Jobs()
     api.state.turns = PictureTurns()
     problems.install(api)
-    for one in TAG_ROUTERS:
-        api.include_router(one, prefix=PREFIX)
+    for own_router in OTHERS:
+        api.include_router(own_router, prefix=PREFIX)
     api.include_router(router)
     own = (f"{PREFIX}/", "/openapi.json")
     api.add_middleware(Methods, paths={own[1]: {"GET"}, **_answered()}, own=own)
@@ -182,7 +186,7 @@ def build_api(services: Services) -> FastAPI:
 def _answered() -> dict[str, set[str]]:
     """Every path that answers, with its methods."""
     found: dict[str, set[str]] = {}
-    for prefix, routes in (*((PREFIX, one.routes) for one in TAG_ROUTERS), ("", router.routes)):
+    for prefix, routes in (*((PREFIX, one.routes) for one in OTHERS), ("", router.routes)):
         for route in routes:
             assert isinstance(route, APIRoute)
             found.setdefault(prefix + route.path, set()).update(route.methods or ())

@@ -6,7 +6,9 @@ It reads only files of photo rows that `originals.py` lets out of the library, a
 from collections.abc import Callable
 from dataclasses import astuple
 from functools import partial
+from io import BytesIO
 
+import numpy as np
 from PIL import Image
 
 from app.names import shown_path
@@ -17,7 +19,8 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.frame_ids import frame_id
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
-from indexer.pictures.rendering import SCREEN_SIDE, cut, for_a_screen
+from indexer.pictures import rendering
+from indexer.pictures.rendering import SCREEN_SIDE, Pixels, Prepare, cut, for_a_screen
 from indexer.pictures.thumbnails import ThumbnailStore
 
 NO_REASON = "it could not be read"
@@ -77,6 +80,21 @@ def region(photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, part: 
     """
     finish = partial(cut, box=astuple(part))
     return _render(photo, catalog, decoder, 0, part.least_side(side), finish, exact=False)[1]
+
+
+def network_square(
+    photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, prepare: Prepare, side: int, frame: int = 0
+) -> Pixels:
+    """What the network sees of the photo, or of a frame: (side, side, 3), by the `prepare` of its embedder.
+
+    Raises:
+        PictureGoneError: the original is gone.
+        ImageError: it cannot be decoded.
+    """
+    finish = partial(rendering.network_square, prepare=prepare)
+    made = _render(photo, catalog, decoder, frame, side, finish, exact=False)[1]
+    square: Pixels = np.load(BytesIO(made), allow_pickle=False)
+    return square
 
 
 def _render(

@@ -3,37 +3,33 @@
 A parameter that none of them is called is refused.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_origin
 
-from fastapi import UploadFile
+from fastapi import Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.duplicates.kinds import Kind
 from app.search import query
 from app.search.language.filter_fields import filter_of
 from app.search.language.filter_group import merge
 from app.search.language.filter_words import NAMES
 from app.search.language.parsing import parse
 from indexer.catalog.photo_filter import PhotoFilter
+from indexer.errors import QueryError
 
 DEFAULT_LIMIT = 20
 Text = Annotated[str | None, Field(default=None, max_length=query.MAX_TEXT)]
 Texts = Annotated[list[str], Field(default_factory=list, max_length=100)]
+Marked = Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(default_factory=list, max_length=query.MAX_MARKS)]
 
 
-class ListingFields(BaseModel):
-    """Which photos may be hits, how many of them are wanted, and in which order."""
+class FilterFields(BaseModel):
+    """Which photos are meant."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Hits wanted.")
-    offset: int = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")
-    sort: Literal["relevance", "date"] = Field(
-        default="relevance", description="Best first, or all matches with the newest first."
-    )
-    min_relevance: float | None = Field(
-        default=None, ge=0, le=1, description="Relevance of a match; 0 lists all. What the server is set to, else 0.5."
-    )
     after: Text = Field(description="Taken in or after this year, month or day, such as 2021-06.")
     before: Text = Field(description="Taken before this year, month or day.")
     on: Text = Field(description="Taken in this year or month, or on this day.")
@@ -61,10 +57,6 @@ class ListingFields(BaseModel):
     duplicate: Text = Field(description="no: one of each picture; yes: those that there are several of.")
     not_: Texts = Field(alias="not", description="Filters that exclude, such as camera:canon.")
 
-    def least(self, otherwise: float) -> float:
-        """The relevance that is asked for, or the other one."""
-        return otherwise if self.min_relevance is None else self.min_relevance
-
     def filter(self) -> PhotoFilter:
         """The filter that the fields make together.
 
@@ -72,6 +64,42 @@ class ListingFields(BaseModel):
             QueryError: a value is none for its filter.
         """
         return filter_of({name: getattr(self, "is_" if name == "is" else name) for name in NAMES}, self.not_)
+
+
+class ListingFields(FilterFields):
+    """Which photos may be hits, how many of them are wanted, and in which order."""
+
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Hits wanted.")
+    offset: int = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")
+    sort: Literal["relevance", "date"] = Field(
+        default="relevance", description="Best first, or all matches with the newest first."
+    )
+    min_relevance: float | None = Field(
+        default=None, ge=0, le=1, description="Relevance of a match; 0 lists all. What the server is set to, else 0.5."
+    )
+    right: Marked = Field(description="Ids of photos that are what was looked for: others like them come first.")
+    wrong: Marked = Field(description="Ids of photos that are not: they are no hits, and others like them come later.")
+    diverse: bool = Field(default=False, description="Photos that are like one before them come later.")
+    all_copies: bool = Field(
+        default=False, description="Each copy of a picture is a hit, rather than standing in `copies` of the first."
+    )
+
+    def least(self, otherwise: float) -> float:
+        """The relevance that is asked for, or the other one."""
+        return otherwise if self.min_relevance is None else self.min_relevance
+
+    def listing(self, min_relevance: float) -> dict[str, Any]:
+        """Which page, order and marks are asked for, as fields of a query."""
+        return {
+            "limit": self.limit,
+            "offset": self.offset,
+            "sort": self.sort,
+            "min_relevance": self.least(min_relevance),
+            "right": tuple(self.right),
+            "wrong": tuple(self.wrong),
+            "diverse": self.diverse,
+            "all_copies": self.all_copies,
+        }
 
 
 class SimilarFields(ListingFields):
@@ -88,13 +116,15 @@ class SimilarFields(ListingFields):
 
     def query(self, min_relevance: float) -> query.Query:
         """Which hits are wanted; as of `SearchFields`."""
-        return query.Query(
-            filter=self.filter(),
-            limit=self.limit,
-            offset=self.offset,
-            sort=self.sort,
-            min_relevance=self.least(min_relevance),
-        )
+        return query.Query(filter=self.filter(), **self.listing(min_relevance))
+
+
+class DuplicateFields(FilterFields):
+    """Which photos are compared, and which groups of them are shown."""
+
+    kind: list[Kind] = Field(default_factory=list, max_length=10, description="What counts; all where none is named.")
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Groups wanted.")
+    offset: int = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Groups skipped before the first.")
 
 
 class SearchFields(ListingFields):
@@ -115,17 +145,37 @@ class SearchFields(ListingFields):
         """
         asked = parse(self.q)
         wanted = merge(asked.filter, self.filter())
-        return replace(
-            asked,
-            filter=wanted,
-            limit=self.limit,
-            offset=self.offset,
-            sort=self.sort,
-            min_relevance=self.least(min_relevance),
-        )
+        return replace(asked, filter=wanted, **self.listing(min_relevance))
 
 
 class PictureFields(SearchFields):
     """A picture to look for, alone or with words."""
 
     file: UploadFile = Field(description="A picture in any format that is indexed; it is not kept.")
+
+
+async def expect_once(request: Request) -> None:
+    """Refuse a parameter that stands several times where one value is taken: which of them would count?
+
+    Raises:
+        QueryError: one does, naming it.
+    """
+    sent: Iterable[tuple[str, object]] = request.query_params.multi_items()
+    if request.method == "POST":
+        sent = (await request.form()).multi_items()
+    names = [name for name, _ in sent]
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1 and name not in MANY:
+            raise QueryError(
+                f"{name} stands {names.count(name)} times, and is taken once. Leave one of them; words that are looked "
+                "for together stand in one q, things to look for beside each other with a +."
+            )
+
+
+def _several() -> frozenset[str]:
+    """The parameters that may stand several times."""
+    fields = {**SearchFields.model_fields, **SimilarFields.model_fields, **DuplicateFields.model_fields}
+    return frozenset(field.alias or name for name, field in fields.items() if get_origin(field.annotation) is list)
+
+
+MANY = _several()

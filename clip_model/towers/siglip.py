@@ -72,9 +72,14 @@ class SiglipImageTower(nn.Module):
         Returns:
             (b, e) float, raw features.
         """
-        x = patches_of(images, self.conv1) + self.positional_embedding  # [b, s, d]
-        features: Tensor = self.head(self.ln_post(self.transformer(x)))
+        features: Tensor = self.head(self.positions(images))
         return features
+
+    def positions(self, images: Tensor) -> Tensor:
+        """(b, 3, h, w) normalised images -> (b, s, d): what the probe asks."""
+        x = patches_of(images, self.conv1) + self.positional_embedding
+        asked: Tensor = self.ln_post(self.transformer(x))
+        return asked
 
 
 class SiglipTextTower(nn.Module):

@@ -54,12 +54,17 @@ class VisionTransformer(nn.Module):
         Returns:
             (b, e) float, raw features.
         """
+        x = self.transformer(self.positions(images))
+        features: Tensor = self.ln_post(x[:, 0]) @ self.proj  # [b, e]
+        return features
+
+    def positions(self, images: Tensor) -> Tensor:
+        """(b, 3, h, w) normalised images -> (b, s, d): the class token and the patches, before the first block."""
         x = patches_of(images, self.conv1)  # [b, h*w, d]
         token = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
         x = torch.cat([token, x], dim=1) + self.positional_embedding.to(x.dtype)  # [b, h*w + 1, d]
-        x = self.transformer(self.ln_pre(x))
-        features: Tensor = self.ln_post(x[:, 0]) @ self.proj  # [b, e]
-        return features
+        normed: Tensor = self.ln_pre(x)
+        return normed
 
 
 class Bottleneck(nn.Module):
@@ -165,13 +170,17 @@ class ModifiedResNet(nn.Module):
         Returns:
             (b, e) float, raw features.
         """
+        features: Tensor = self.attnpool(self.grid(images))  # [b, e]
+        return features
+
+    def grid(self, images: Tensor) -> Tensor:
+        """(b, 3, h, w) normalised images -> (b, 32c, h / 32, w / 32): all but the pooling."""
         x = F.relu(self.bn1(self.conv1(images)), inplace=True)  # [b, c/2, h/2, w/2]
         x = F.relu(self.bn2(self.conv2(x)), inplace=True)
         x = F.relu(self.bn3(self.conv3(x)), inplace=True)
         x = self.avgpool(x)  # [b, c, h/4, w/4]
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))  # [b, 32c, h/32, w/32]
-        features: Tensor = self.attnpool(x)  # [b, e]
-        return features
+        grid: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return grid
 
 
 def build_visual(config: CLIPConfig) -> VisionTransformer | ModifiedResNet | EfficientNetLite | SiglipImageTower:

@@ -63,6 +63,13 @@ def region(picture: Path, box: Box, min_side: int, max_pixels: int) -> bytes:
     return cut(images.load(picture, min_side=min_side, max_pixels=max_pixels).decoded.image, box)
 
 
+def network_square(image: Image.Image, prepare: Prepare) -> bytes:
+    """What the network sees of an upright picture, as a file of NumPy's."""
+    target = BytesIO()
+    np.save(target, prepare(image), allow_pickle=False)
+    return target.getvalue()
+
+
 def cut(image: Image.Image, box: Box) -> bytes:
     """A region of an upright picture, at least a pixel of it, as PNG, which loses nothing."""
     left, top, width, height = box

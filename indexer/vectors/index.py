@@ -104,12 +104,18 @@ class VectorIndex:
         Raises:
             KeyError: if the id is not there.
         """
+        vector: Half = self.vectors([photo_id])[0]
+        if not vector.any():
+            raise KeyError(f"photo {photo_id} is not in the search index")
+        return vector
+
+    def vectors(self, ids: ArrayLike) -> Half:
+        """Return the vectors (n, d) of ids (n,); of one that is not there zeros."""
         with self._looking:
-            row = int(self._rows.table.rows(np.array([photo_id], np.int64))[0])
-            if row < 0:
-                raise KeyError(f"photo {photo_id} is not in the search index")
-            vector: Half = self._rows.halves()[row].copy()
-            return vector
+            rows = self._rows.table.rows(integers(ids))
+            found = np.zeros((len(rows), self.dim), np.float16)
+            found[rows >= 0] = self._rows.halves()[rows[rows >= 0]]
+            return found
 
     def sample(self, most: int) -> Half:
         """Return at most so many vectors (n, d), spread evenly over the rows."""

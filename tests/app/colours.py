@@ -67,6 +67,9 @@ class ColourEmbedder:
         self.images += len(prepared)
         return self._vectors(prepared)
 
+    def embed_cells(self, square: np.ndarray) -> tuple[np.ndarray, bool]:
+        return self._vectors([square])[None], False
+
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         assert self._one_at_a_time.acquire(blocking=False), "two threads embed at once"
         try:

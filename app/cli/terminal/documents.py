@@ -62,4 +62,5 @@ def _hit(hit: Hit) -> Document:
         "moment_s": hit.moment_s,
         "companions": [str(path) for path in photo.companions],
         "reachable": photo.missing_since is None,
+        "copies": [str(copy.path) for copy in hit.copies],
     }

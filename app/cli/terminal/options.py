@@ -66,6 +66,26 @@ PlaceOption = Annotated[
 ]
 
 
+RightOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--right", metavar="PHOTO", help="A photo that is what you look for; several hold.", show_default=False
+    ),
+]
+WrongOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--wrong", metavar="PHOTO", help="A photo that is not; several hold. It is not listed.", show_default=False
+    ),
+]
+DiverseOption = Annotated[
+    bool, typer.Option("--diverse", help="Photos that are like one before them, such as bursts, come later.")
+]
+AllCopiesOption = Annotated[
+    bool, typer.Option("--all-copies", help="List each copy of a picture, and do not count them behind the first.")
+]
+
+
 def _filter_option(name: str, metavar: str, help: str) -> Any:
     return typer.Option(f"--{name}", metavar=metavar, help=help, show_default=False)
 
@@ -113,6 +133,10 @@ class Listing:
     offset: OffsetOption = 0
     sort: SortOption = Sort.relevance
     min_relevance: MinRelevanceOption = None
+    right: RightOption = None
+    wrong: WrongOption = None
+    diverse: DiverseOption = False
+    all_copies: AllCopiesOption = False
 
 
 @dataclass(frozen=True)

@@ -108,11 +108,12 @@ def _write_table(result: SearchResult, first_rank: int) -> None:
         taken = day_in_figures(hit.photo.taken_at, hit.photo.taken_precision) if hit.photo.taken_at else "–"
         path = printable(hit.photo.path)
         moment = "" if hit.moment_s is None else f"  (at {clock(hit.moment_s)})"
+        copies = "" if not hit.copies else f"  (+{len(hit.copies)} {'copy' if len(hit.copies) == 1 else 'copies'})"
         away = ("", "") if hit.photo.missing_since is None else ("  (not reachable)", "yellow")
         score = "–" if hit.score is None else f"{hit.score:.3f}"
         match = "–" if hit.relevance is None else f"{hit.relevance:.0%}"
         by = "both" if len(hit.found_by) > 1 else "".join(hit.found_by) or "–"
-        fits = f"  {score:>6}  {match:>5}  {by:<7}  {taken:<16}  {path}{moment}"
+        fits = f"  {score:>6}  {match:>5}  {by:<7}  {taken:<16}  {path}{moment}{copies}"
         console.print(Text.assemble((f"{rank:>4}", "dim"), fits, away))
     more = "; --offset shows more" if result.has_more else ""
     among = (

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from app.search.language.filter_group import FilterGroup, possible
 from app.search.language.filter_words import MANY, NAMES, condition, is_filter, unknown
-from app.search.language.query_text import QueryText, clean, short
+from app.search.language.query_text import QueryText, clean, dangling, short
 from app.search.language.term_list import TermList
 from app.search.query import MAX_TEXT, Query, Term
 from indexer.errors import QueryError
@@ -113,6 +113,8 @@ class _Reader:
             group.joins = word == "OR"
         elif word != "NOT" and (follows or self._after_filter):
             raise QueryError(f"{word} stands between two filters, such as place:a {word} place:b. Quote it as a word.")
+        elif not self._text.rest[len(word) :].strip() and not self._text.whole.isupper():
+            raise QueryError(dangling(self._text.whole, self._text.at, word))
         else:
             return False  # a word among words
         self._text.at += len(word)

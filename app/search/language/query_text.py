@@ -53,6 +53,16 @@ def clean(words: str) -> str:
     return " ".join(words.split()).encode("utf-8", "replace").decode()
 
 
+def dangling(text: str, at: int, operator: str) -> str:
+    """What to say of an operator that a text ends with, `at` so many characters from its beginning."""
+    before = clean(text[:at])
+    shown = before if len(before) <= 40 else "…" + before[-40:]
+    return (
+        f"{operator} at the end, behind {shown!r}, has nothing to go before. Write what it takes, "
+        f'or quote it as a word: {shown} "{operator}".'
+    )
+
+
 def short(text: str, most: int = 40) -> str:
     """A text for a message: a long one is cut."""
     return text if len(text) <= most else text[:most] + "…"

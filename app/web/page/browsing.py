@@ -1,8 +1,10 @@
 """What the page shows at a moment: what was asked, and a page of hits. It knows no HTML and no Gradio."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from app.bootstrap import Services
+from app.duplicates.duplicate_service import Duplicates
 from app.search.language.filter_fields import make_filter
 from app.search.language.filter_group import merge
 from app.search.language.parsing import parse
@@ -60,11 +62,13 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
     """
     least = question.least_relevance(services.settings.min_relevance)
     query = replace(_asked(question), limit=PAGE_SIZE, offset=offset, min_relevance=least)
+    query = replace(query, all_copies=question.copies == "all", **_compared(question, query))
     if question.like:
         photo = find(services, question.like)
         return Shown(query, photo, None, services.search.similar(photo.id, query))
     if not question:
-        return Shown(query, None, None, services.search.newest(limit=PAGE_SIZE, offset=offset))
+        newest = services.search.newest(limit=PAGE_SIZE, offset=offset, all_copies=query.all_copies)
+        return Shown(query, None, None, newest)
     if not question.picture:
         return Shown(query, None, None, services.search.search(query))
     dropped = services.dropped.find(question.picture)
@@ -72,6 +76,15 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
         raise QueryError(NOT_KEPT)
     result = services.search.search(replace(query, image=dropped.prepared))
     return Shown(query, None, Sample(dropped.token, dropped.small), result)
+
+
+def duplicates(services: Services, question: Question) -> Duplicates:
+    """Photos that are one picture, among those that the question's filters allow; words do not count.
+
+    Raises:
+        PicsiftError: the filters cannot be understood, or there is nothing to compare yet.
+    """
+    return services.duplicates.remembered(filter=_asked(question).filter)
 
 
 def take_in(services: Services, picture: bytes) -> str:
@@ -118,6 +131,21 @@ def frame_of(services: Services, photo: PhotoRecord, frame: object) -> tuple[int
         if moment_s is not None:
             return number, moment_s
     return 0, photo.poster_s
+
+
+def marked(services: Services, question: Question) -> list[tuple[str, PhotoRecord]]:
+    """The photos that are marked right and wrong, as far as they are there."""
+    return [
+        (kind, photo) for kind in ("right", "wrong") for photo in services.library.catalog.photos(question.marked(kind))
+    ]
+
+
+def _compared(question: Question, query: Query) -> dict[str, Any]:
+    """The marks and the diverse order, where something is looked for that they can be of."""
+    if not (question.like or question.picture or query.text.strip()):
+        return {}
+    right, wrong = question.marked("right"), question.marked("wrong")
+    return {"right": right, "wrong": wrong, "diverse": question.diverse == "yes"}
 
 
 def _asked(question: Question) -> Query:

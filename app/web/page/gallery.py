@@ -27,7 +27,7 @@ def photo_url(photo: PhotoRecord, kind: str, frame: int = 0) -> str:
 
 def tiles(hits: Iterable[Hit]) -> str:
     """The photos that were found, best first."""
-    return '<ul class="tiles">' + "".join(map(_tile, hits)) + "</ul>"
+    return '<ul class="tiles">' + "".join(map(tile, hits)) + "</ul>"
 
 
 def summary(shown: Shown) -> str:
@@ -89,6 +89,14 @@ def filters_button() -> str:
     return '<button type="button" aria-expanded="false" aria-controls="filters">Filters</button>'
 
 
+def settings() -> str:
+    """How answers are listed, whatever is asked."""
+    return (
+        '<label><input type="checkbox" data-how="diverse" value="yes">Keep alike photos apart</label>'
+        '<label><input type="checkbox" data-how="copies" value="all">Show every copy</label>'
+    )
+
+
 def asked_picture(shown: Shown) -> str:
     """The picture that is being searched by, with a button to take it away; "" where words alone are."""
     if shown.like is not None:
@@ -107,17 +115,44 @@ def _asked(source: str, caption: str) -> str:
     )
 
 
-def _tile(hit: Hit) -> str:
+def tile(hit: Hit, kind: str = "tile", note: str = "") -> str:
+    """One photo, with what is told below it, as HTML."""
     photo = hit.photo
     name = safe(shown_path(Path(photo.path.name)))
     ratio = min(max((photo.width or 4) / (photo.height or 3), NARROWEST), WIDEST)
     frame = f' data-frame="{hit.frame}"' if hit.frame else ""
     missing, badge = ("", "") if photo.missing_since is None else (" missing", _BADGE)
     return (
-        f'<li class="tile{missing}" style="--ratio:{ratio:.3f}">'
+        f'<li class="{kind}{missing}" style="--ratio:{ratio:.3f}">'
         f'<button type="button" data-id="{photo.id}"{frame} title="{name}">'
         f'<img src="{photo_url(photo, "thumbnail", hit.frame)}" alt="{name}" loading="lazy" decoding="async">{badge}'
-        f"{_moment(hit)}{_score(hit)}</button></li>"
+        f"{_moment(hit)}{_score(hit)}</button>{_marking(hit)}{_copies(hit)}{note}</li>"
+    )
+
+
+def marking(photo_id: int) -> str:
+    """Two buttons that say whether a photo is what was looked for."""
+    return "".join(
+        f'<button type="button" class="mark {kind}" data-mark="{kind}" data-of="{photo_id}" aria-pressed="false" '
+        f'aria-label="{said}" title="{said}"></button>'
+        for kind, said in (("right", "This is what I look for"), ("wrong", "This is not what I look for"))
+    )
+
+
+def _marking(hit: Hit) -> str:
+    return "" if hit.score is None else f'<span class="marks">{marking(hit.photo.id)}</span>'
+
+
+def _copies(hit: Hit) -> str:
+    """How many photos stand behind this one, with a button that shows them beside it."""
+    if not hit.copies:
+        return ""
+    count = len(hit.copies)
+    said = f"Show {'another copy' if count == 1 else f'{count:,} more copies'}"
+    tiles_ = "".join(tile(Hit(copy, None, moment_s=copy.poster_s), "tile copy") for copy in hit.copies)
+    return (
+        f'<button type="button" class="behind" aria-expanded="false" data-copies title="{said}" aria-label="{said}">'
+        f"+{count:,}</button><template>{tiles_}</template>"
     )
 
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+HOW = frozenset(("least", "right", "wrong", "diverse", "copies"))
+"""What says how answers are listed, and looks for nothing by itself."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -21,6 +24,11 @@ class Question:
         like: the id of the photo whose likes are wanted; words do not count beside it.
         picture: the token of a picture that was dropped in.
         least: relevance of a match, 0 to 1; what the server is set to where it is no such number.
+        right: ids of photos that are what was looked for, with commas between them.
+        wrong: likewise of photos that are not.
+        diverse: "yes" where photos that are alike shall stand apart.
+        copies: "all" where each copy shall be a hit.
+        show: "duplicates" for groups of photos that are one picture, among what the filters allow.
     """
 
     q: str = ""
@@ -31,6 +39,11 @@ class Question:
     like: str = ""
     picture: str = ""
     least: str = ""
+    right: str = ""
+    wrong: str = ""
+    diverse: str = ""
+    copies: str = ""
+    show: str = ""
 
     @classmethod
     def of(cls, sent: object) -> Question:
@@ -41,7 +54,12 @@ class Question:
 
     def __bool__(self) -> bool:
         """Whether anything is asked at all."""
-        return any(getattr(self, part.name) for part in fields(self) if part.name != "least")
+        return any(getattr(self, part.name) for part in fields(self) if part.name not in HOW)
+
+    def marked(self, kind: str) -> tuple[int, ...]:
+        """The ids that are marked "right" or "wrong"; what is none in the text counts as not marked."""
+        numbers = map(whole_number, getattr(self, kind).split(","))
+        return tuple(dict.fromkeys(number for number in numbers if number))
 
     def least_relevance(self, otherwise: float) -> float:
         """The relevance of a match, as asked for or the other one."""

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from app.bootstrap import Services
 from app.printable import printable
 from app.web.door.security import MAX_BODY_BYTES
-from app.web.page import browsing, gallery, tools
+from app.web.page import browsing, gallery, groups, tools
 from app.web.page.browsing import Shown
 from app.web.page.chips import chips
 from app.web.page.following import PhotoCount
@@ -124,14 +124,24 @@ class Actions:
         asked = sent if isinstance(sent, dict) else {}
         question = Question.of(asked.get("question"))
         answer = self._answer(question, whole_number(asked.get("offset")) or 0)
-        return {"chips": chips(question, picture="trouble" in answer), **answer}
+        marked = browsing.marked(self.services, question)
+        return {"chips": chips(question, marked, picture="trouble" in answer), **answer}
 
     @explained
     def _answer(self, question: Question, offset: int) -> Answer:
+        if question.show == "duplicates":
+            return self._duplicates(question, offset)
         photos, shown = self.photos(), browsing.ask(self.services, question, offset)
         answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
         least = None if shown.result.matches is None else shown.query.min_relevance
-        return {**answer, "next": shown.following, "photos": photos, "least": least}
+        compared = bool(shown.result.hits) and shown.result.hits[0].score is not None
+        return {**answer, "next": shown.following, "photos": photos, "least": least, "compared": compared}
+
+    def _duplicates(self, question: Question, offset: int) -> Answer:
+        found = browsing.duplicates(self.services, question)
+        grid, following = groups.page(found, offset), groups.following(found, offset)
+        told = {"asked": "", "summary": groups.summary(found), "title": "Duplicates"}
+        return {**told, "grid": grid, "next": following, "photos": self.photos(), "least": None, "compared": False}
 
     @explained
     def enlarge(self, sent: object) -> Answer:
@@ -174,7 +184,8 @@ def _opened(shown: Shown, library: Path) -> Answer:
 
 def lay_out(actions: Actions) -> list[Any]:
     """Place the components, top to bottom; the events that ask. Call it within a Blocks."""
-    gr.HTML(f'<header><h1><a href="./">picsift</a></h1>{tools.BUTTONS}</header>', elem_id="brand")
+    duplicates = '<a href="./?show=duplicates">Duplicates</a>'
+    gr.HTML(f'<header><h1><a href="./">picsift</a></h1>{duplicates}{tools.BUTTONS}</header>', elem_id="brand")
     gr.HTML(tools.DIALOGS, js_on_load=tools.BEGIN_JS, elem_id="tools", apply_default_css=False)
     with gr.Column(elem_id="ask"):
         with gr.Row(elem_id="bar"):
@@ -185,6 +196,7 @@ def lay_out(actions: Actions) -> list[Any]:
         gr.HTML(gallery.filters_button(), elem_id="panel", apply_default_css=False)
         with gr.Row(elem_id="filters"):
             beside = [_textbox(*texts, elem_id=name, show_label=True) for name, texts in BESIDE.items()]
+            gr.HTML(gallery.settings(), elem_id="settings", apply_default_css=False)
     gr.HTML(
         html_template=ANSWERS,
         js_on_load=ANSWERS_JS,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.clock import clock, day_and_time
 from app.names import shown_path
-from app.web.page.gallery import photo_url
+from app.web.page.gallery import marking, photo_url
 from app.web.page.markup import safe
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag
@@ -146,14 +146,15 @@ def camera(photo: PhotoRecord) -> str:
 
 def measures(photo: PhotoRecord) -> str:
     """Pixels, bytes and format."""
-    parts = [_bytes(photo.size)]
+    parts = [amount(photo.size)]
     if photo.width and photo.height:
         megapixels = photo.width * photo.height / 1e6
         parts.insert(0, f"{photo.width:,} × {photo.height:,}" + (f" ({megapixels:.1f} MP)" if megapixels >= 1 else ""))
     return " · ".join([*parts, photo.format] if photo.format else parts)
 
 
-def _bytes(size: int) -> str:
+def amount(size: int) -> str:
+    """A number of bytes as people write it."""
     if size < 1e3:
         return f"{size} bytes"
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
@@ -163,7 +164,8 @@ def _actions(photo: PhotoRecord) -> str:
     original = f'<a href="{photo_url(photo, "original")}" target="_blank" rel="noopener">Original file</a>'
     return (
         '<p class="actions"><button type="button" class="like" data-like>More like this</button>'
-        f"{original if photo.missing_since is None else ''}</p>"
+        f'{original if photo.missing_since is None else ""}<button type="button" data-why hidden '
+        f'aria-pressed="false">Why it matched</button><span class="marks" hidden>{marking(photo.id)}</span></p>'
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,18 @@ from indexer.errors import LibraryError
 
 COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue.jpg": (20, 20, 230)}
 SEARCH_KEYS = {"matches", "query", "model", "total", "took_ms", "hint", "hits"}
-HIT_KEYS = {"path", "score", "relevance", "found_by", "taken_at", "width", "height", "companions", "reachable"}
+HIT_KEYS = {
+    "path",
+    "score",
+    "relevance",
+    "found_by",
+    "taken_at",
+    "width",
+    "height",
+    "companions",
+    "reachable",
+    "copies",
+}
 HIT_KEYS |= {"duration_s", "moment_s"}
 REPORT_KEYS = {"added", "updated", "moved", "removed", "unchanged", "failed", "seconds", "failures"}
 STATUS_KEYS = {"photos", "failed", "missing", "roots", "model", "device", "precision", "index", "library", "activity"}
@@ -374,6 +386,26 @@ def test_an_interrupted_index_keeps_what_is_done_and_goes_on(picsift, photos):
     assert done + rest["added"] == 803
 
 
+def test_marks_a_diverse_order_and_copies_are_asked_for_by_options(picsift, photos):
+    shutil.copyfile(next(photos.glob("*.png")), photos / "twin.png")
+    picsift("index", photos, "--json")
+    found = [hit["path"] for hit in picsift("search", "a", "--json", "--diverse").document["hits"]]
+    each = picsift("search", "a", "--json", "--all-copies").document["hits"]
+    assert (len(each), [hit["copies"] for hit in each]) == (len(found) + 1, [[]] * len(each))
+    twins = picsift("search", "a", "--json").document["hits"]
+    assert [len(hit["copies"]) for hit in twins if "twin.png" in str(hit)] == [1]
+    wrong, right = found[0], found[-1]
+    left = picsift("search", "a", "--right", right, "--wrong", wrong, "--json").document
+    paths = [hit["path"] for hit in left["hits"]]
+    assert wrong not in paths
+    assert right in str(left["hits"])
+    like = picsift("similar", right, "--wrong", wrong, "--json", "--all-copies").document["hits"]
+    assert not {wrong, right} & {hit["path"] for hit in like}
+    refused = picsift("search", "a", "--right", photos / "none.png")
+    assert (refused.status, refused.out) == (1, "")
+    assert "none.png is no photo of the library" in refused.err
+
+
 def test_names_that_are_not_utf8_or_hold_line_breaks_break_no_output(picsift, photos):
     names = [os.fsdecode(b"caf\xe9.png"), "two\nlines\t.png"]
     for name in names:
@@ -382,10 +414,12 @@ def test_names_that_are_not_utf8_or_hold_line_breaks_break_no_output(picsift, ph
     bad.write_bytes(b"no picture")
     (failure,) = picsift("index", photos, "--json").document["failures"]
     assert failure["path"] == str(bad)
-    hits = picsift("search", "a", "--json").document["hits"]
+    hits = picsift("search", "a", "--json", "--all-copies").document["hits"]
     paths = {hit["path"] for hit in hits}
     assert {str(photos / name) for name in names} < paths
-    done = subprocess.run([sys.executable, "-m", "app.launch", "search", "a"], capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "app.launch", "search", "a", "--all-copies"], capture_output=True, check=True
+    )
     lines = [line.partition(b"\t")[2] for line in done.stdout.splitlines()]
     read = {json.loads(line) if line.startswith(b'"') else os.fsdecode(line) for line in lines}
     assert len(lines) == 5

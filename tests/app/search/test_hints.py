@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.search.hints import folder_hint
+from app.search.hints import folder_hint, hint_of
+from app.search.language.parsing import parse
 
 FOLDERS = [
     ("/n/d", "2020 Garden"),
@@ -35,3 +36,22 @@ def test_the_nearest_are_named_and_nothing_above_a_root(wanted, named):
 @pytest.mark.parametrize("wanted", [None, "", "/", "2020 GARDEN", "Holiday", "/n/d", "beach"])
 def test_a_folder_that_is_there_needs_no_hint(wanted):
     assert folder_hint(wanted, lambda: FOLDERS) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("folder:Gardn", "no folder is called 'Gardn'. Near to it are '2020 Garden'."),
+        ("folder:Gardn OR folder:Beech", "no folder is called 'Gardn'. Near to it are '2020 Garden'. "
+         "No folder is called 'Beech'. Near to it are 'Beach'."),
+        ("folder:Holiday OR folder:Gardn", "no folder is called 'Gardn'. Near to it are '2020 Garden'."),
+        ("camera:canon OR (folder:Gardn year:2021)", "no folder is called 'Gardn'. Near to it are '2020 Garden'."),
+        ("folder:Gardn OR folder:Gardn", "no folder is called 'Gardn'. Near to it are '2020 Garden'."),
+        ("NOT folder:Gardn", None),
+        ("folder:Holiday OR camera:canon", None),
+    ],
+)  # fmt: skip
+def test_folders_within_or_and_parentheses_are_hinted_at_too(typed, hint):
+    asked = []
+    assert hint_of(parse(typed).filter, lambda: asked.append(1) or FOLDERS) == hint
+    assert len(asked) <= 1

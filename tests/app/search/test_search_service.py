@@ -135,7 +135,7 @@ def test_equal_scores_are_ordered_by_path(world):
     for name in ("z.png", "a.png", "m.png", "b/k.png"):
         world.write(name, "black")
     world.index()
-    result = world.services().search.search(Query(text="black", limit=4))
+    result = world.services().search.search(Query(text="black", limit=4, all_copies=True))
     paths = [str(hit.photo.path) for hit in result.hits]
     assert len({hit.score for hit in result.hits}) == 1
     assert paths == sorted(paths)
@@ -378,3 +378,23 @@ def test_a_damaged_index_is_repaired_and_said(search, world, caplog):
 def test_warming_up_opens_everything_a_search_needs(search, world):
     search.warm_up()
     assert world.embedder.texts == ["a photo"]
+
+
+@pytest.mark.usefixtures("by_pictures_alone")
+@pytest.mark.parametrize("marks", [{"right": "purple.jpg"}, {"wrong": "yellow.jpg"}])
+def test_marks_put_what_is_like_them_first_or_last(search, marks):
+    ids = {name: search.photo_at(search._library.catalog.roots()[0].path / "trip" / name) for name in marks.values()}
+    query = Query(text="red", **{kind: (ids[name],) for kind, name in marks.items()})
+    plain, drawn = names(search.search(Query(text="red")).hits), names(search.search(query).hits)
+    assert plain[:3] == ["red.png", "yellow.jpg", "purple.jpg"]
+    if "right" in marks:
+        assert drawn.index("purple.jpg") < drawn.index("yellow.jpg")
+        assert drawn.index("blue.png") < drawn.index("green.png")
+    else:
+        assert "yellow.jpg" not in drawn
+        assert len(drawn) == 4
+
+
+def test_a_mark_on_a_file_that_is_no_photo_of_the_library_is_refused(search, tmp_path):
+    with pytest.raises(QueryError, match="is no photo of the library"):
+        search.photo_at(tmp_path / "other.png")

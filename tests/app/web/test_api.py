@@ -35,7 +35,7 @@ def test_a_search_answers_as_the_contract_says(client):
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
     known = {"id", "path", "score", "relevance", "found_by", "taken_at", "width", "height", "companions", "reachable"}
-    assert set(first) == known | {"duration_s", "moment_s", "frame"}
+    assert set(first) == known | {"duration_s", "moment_s", "frame", "copies"}
     assert (first["duration_s"], first["moment_s"], first["frame"]) == (None, None, 0)
     assert first["path"].endswith("/trip/yellow.jpg")
     assert (first["taken_at"], first["width"], first["height"]) == ("2021-07-04T10:11:12", 32, 24)
@@ -189,7 +189,7 @@ def test_copies_of_a_photo_and_whether_it_can_be_reached_are_told(client, servic
     [other] = client.get(f"/api/v1/photos/{number}").json()["copies"]
     assert other["id"] == made
     assert other["path"].endswith("/elsewhere.jpg")
-    hits = client.get("/api/v1/search", params={"q": "yellow"}).json()["hits"]
+    hits = client.get("/api/v1/search", params={"all_copies": True, "q": "yellow"}).json()["hits"]
     assert {hit["id"]: hit["reachable"] for hit in hits if hit["id"] in (number, made)} == {number: False, made: True}
 
 
@@ -450,3 +450,90 @@ def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(clie
     assert set(paths) == plain | kinds | tags | work | exports
     assert set(paths["/api/v1/search"]) == {"get", "post"}
     assert client.get("/docs").status_code == 404
+
+
+@pytest.mark.parametrize("sent", ["q=red&q=blue", "q=red&limit=1&limit=2", "q=red&after=2020&after=2021", "q=&q=red"])
+def test_a_parameter_of_one_value_is_refused_when_it_stands_twice(client, sent):
+    answer = client.get(f"/api/v1/search?{sent}")
+    assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
+    name = "limit" if "limit" in sent else "after" if "after" in sent else "q"
+    assert answer.json()["detail"].startswith(f"{name} stands 2 times, and is taken once.")
+    assert (
+        client.get("/api/v1/search?q=red&tag=a&tag=b&not=type:png&not=type:jpeg&is=photo&is=photo").status_code == 200
+    )
+
+
+def test_a_word_of_a_form_is_refused_when_it_stands_twice(client, world):
+    file = {"file": ("a.png", (world.photos / "red.png").read_bytes())}
+    answer = client.post("/api/v1/search", data={"q": ["red", "blue"]}, files=file)
+    assert (answer.status_code, answer.json()["detail"][:15]) == (400, "q stands 2 time")
+    assert client.post("/api/v1/search", data={"q": "red"}, files=file).status_code == 200
+
+
+def test_marks_refine_a_search(client, services):
+    red, yellow, purple = (photo_id(services, name) for name in ("red.png", "yellow.jpg", "purple.jpg"))
+    assert names(client.get("/api/v1/search", params={"q": "black"}))[0] == "yellow.jpg"
+    marked = client.get("/api/v1/search", params={"q": "black", "right": [purple], "wrong": [yellow]})
+    assert names(marked)[0] == "purple.jpg"
+    assert "yellow.jpg" not in names(marked)
+    assert (len(marked.json()["hits"]), marked.json()["total"]) == (4, 4)
+    like = client.get(f"/api/v1/photos/{red}/similar", params={"right": [yellow], "wrong": [purple]})
+    assert names(like)[0] == "yellow.jpg"
+    assert not {"red.png", "purple.jpg"} & set(names(like))
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        ("q=red&right=999", 400, "photo 999 is marked, and no longer in the library"),
+        (f"q=red&wrong={2**62}", 400, "is marked, and no longer in the library"),
+        ("q=red&right=1&wrong=1", 400, "photo 1 is marked right and wrong"),
+        ("right=1", 400, "the query is empty"),
+        ("folder=trip&wrong=1", 400, "marks refine what is looked for, and these are filters alone"),
+        ("folder=trip&diverse=true", 400, "a diverse order is of what a search found"),
+        ("q=red&diverse=true&sort=date", 400, "one order is by date, another one diverse"),
+        ("q=red&right=0", 422, "right: "),
+        ("q=red&" + "&".join(f"right={number}" for number in range(1, 102)), 422, "right: "),
+    ],
+)
+def test_marks_and_orders_that_cannot_be_are_refused(client, sent, status, said):
+    answer = client.get(f"/api/v1/search?{sent}")
+    assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+
+
+def test_copies_stand_behind_one_hit_and_each_is_one_where_that_is_asked_for(world):
+    for number in range(3):
+        (world.photos / "more").mkdir(exist_ok=True)
+        (world.photos / "more" / f"blue{number}.png").write_bytes((world.photos / "blue.png").read_bytes())
+    world.index()
+    with TestClient(Gate(build_api(world.services())), base_url="http://localhost") as client:
+        for params in ({"q": "blue"}, {"q": "blue", "sort": "date"}, {"type": "png"}):
+            one = client.get("/api/v1/search", params=params)
+            each = client.get("/api/v1/search", params={**params, "all_copies": True})
+            blue = [hit for hit in one.json()["hits"] if "blue" in hit["path"]]
+            assert len(blue) == 1, params
+            shown = [blue[0]["path"], *(copy["path"] for copy in blue[0]["copies"])]
+            assert sorted(shown) == sorted(hit["path"] for hit in each.json()["hits"] if "blue" in hit["path"])
+            assert len(shown) == 4
+            assert len(each.json()["hits"]) == len(one.json()["hits"]) + 3
+            assert one.json()["total"] == each.json()["total"]
+        wrong = client.get("/api/v1/search", params={"q": "blue", "wrong": blue[0]["id"], "all_copies": True})
+        assert not [name for name in names(wrong) if "blue" in name], "nor a copy of what is wrong"
+        twice = client.get("/api/v1/search", params={"duplicate": "yes"}).json()["hits"]
+        assert [len(hit["copies"]) for hit in twice] == [0] * 4
+
+
+def test_a_diverse_order_shows_each_burst_once_before_it_shows_more(world):
+    for number in range(1, 4):
+        world.write(f"red{number}.png", (230, 20, 20 + number))
+    world.index()
+    with TestClient(Gate(build_api(world.services())), base_url="http://localhost") as client:
+        plain = names(client.get("/api/v1/search", params={"q": "red yellow"}))
+        spread = names(client.get("/api/v1/search", params={"q": "red yellow", "diverse": True}))
+        pages = [
+            names(client.get("/api/v1/search", params={"q": "red yellow", "diverse": True, "limit": 3, "offset": at}))
+            for at in (0, 3, 6)
+        ]
+    assert sorted(plain) == sorted(spread)
+    assert [sum("red" in name for name in order[:3]) for order in (plain, spread)] == [2, 1], (plain, spread)
+    assert [name for page in pages for name in page] == spread

@@ -3,7 +3,8 @@
 // waited for is dropped. It asks Python through the functions that ui.py offers, and no other host.
 window.picsift = (() => {
   const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
-  const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", least: "" };
+  const HOW = { least: "", right: "", wrong: "", diverse: "", copies: "" }; // looks for nothing by itself
+  const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", show: "", ...HOW };
   const LOST = "No answer came from picsift. Is it still running? Then search again, or reload this page.";
   const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
@@ -17,6 +18,7 @@ window.picsift = (() => {
   let warm = false; // whether a search has been answered, and so the model loaded
   let photos = null; // how many there were when the answer was given
   let grid = ""; // what the answer shows, as it came
+  let compared = false; // whether something was looked for, which marks can refine
   const part = (name) => root.querySelector(`#${name}`);
 
   // The fields
@@ -29,7 +31,25 @@ window.picsift = (() => {
   const fill = (question) => Object.keys(BOXES).forEach((name) => type(boxOf(name), question[name]));
   const typed = () => {
     const words = Object.fromEntries(Object.keys(BOXES).map((name) => [name, boxOf(name).value.trim()]));
-    return { ...asked, ...words, like: words.q ? "" : asked.like };
+    const marks = words.q === asked.q ? {} : UNMARKED; // they are of what was looked for
+    return { ...asked, ...words, ...marks, like: words.q ? "" : asked.like, show: words.q === asked.q ? asked.show : "" };
+  };
+
+  // Marks: ids of photos that are, and are not, what is looked for
+  const UNMARKED = { right: "", wrong: "" };
+  const idsOf = (kind) => asked[kind].split(",").filter(Boolean);
+  const mark = (kind, id) => {
+    const other = kind === "right" ? "wrong" : "right";
+    const had = idsOf(kind).includes(id); // a second time takes it back
+    const [own, others] = [kind, other].map((name) => idsOf(name).filter((one) => one !== id));
+    ask({ ...asked, [kind]: (had ? own : [...own, id]).join(","), [other]: others.join(",") });
+  };
+  const showMarks = (element = document) => {
+    for (const button of element.querySelectorAll("[data-mark]"))
+      button.ariaPressed = String(idsOf(button.dataset.mark).includes(button.dataset.of));
+  };
+  const showHow = () => {
+    for (const box of document.querySelectorAll("[data-how]")) box.checked = asked[box.dataset.how] === box.value;
   };
 
   // The address
@@ -79,6 +99,7 @@ window.picsift = (() => {
     }
     const beside = Object.keys(BOXES).filter((name) => name !== "q" && asked[name]).length;
     document.querySelector("#panel button").textContent = beside ? `Filters (${beside})` : "Filters";
+    showHow();
     picsift.untell();
     wait(mine);
     const answer = (await call.ask({ question: asked, offset: 0 })) || { trouble: LOST };
@@ -96,11 +117,13 @@ window.picsift = (() => {
     if (left) boxOf("q").focus(); // the chip is gone
     part("asked").innerHTML = answer.asked || "";
     part("summary").innerHTML = answer.summary || "";
+    compared = Boolean(answer.compared);
     setLeast(answer.least ?? null);
     if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble));
     else part("grid").innerHTML = grid;
+    showMarks();
     const caption = part("asked").querySelector("figcaption");
-    document.title = [asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
+    document.title = [answer.title || asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
     part("since").replaceChildren();
     follow(answer.next);
   };
@@ -131,16 +154,29 @@ window.picsift = (() => {
     if (mine !== turn) return;
     if (answer.trouble) return follow(next, answer.trouble);
     const page = Object.assign(document.createElement("template"), { innerHTML: answer.grid }).content;
+    const groups = [...page.querySelectorAll(".group")];
+    if (groups.length) {
+      part("grid").append(...groups);
+      return follow(answer.next);
+    }
     const known = new Set([...part("grid").querySelectorAll("[data-id]")].map((tile) => tile.dataset.id));
     // Photos that were indexed meanwhile push others onto the next page.
     const fresh = [...page.querySelectorAll(".tile")].filter(
       (tile) => !known.has(tile.querySelector("[data-id]").dataset.id));
     part("grid").querySelector(".tiles").append(...fresh);
+    showMarks();
     follow(answer.next);
   };
 
   // The library goes on meanwhile
-  const atStart = () => PARTS.every((name) => name === "least" || !asked[name]);
+  const atStart = () => PARTS.every((name) => name in HOW || !asked[name]);
+  const openCopies = (button) => {
+    const [tile, opens] = [button.closest(".tile"), button.ariaExpanded !== "true"];
+    button.ariaExpanded = String(opens);
+    if (opens) tile.after(tile.querySelector("template").content.cloneNode(true));
+    else while (tile.nextElementSibling?.matches(".copy")) tile.nextElementSibling.remove();
+    showMarks();
+  };
   const untouched = () => window.scrollY < 200 && part("grid").querySelectorAll(".tile").length <= PAGE
     && !document.body.classList.contains("viewing");
   const keepUp = async (seen) => {
@@ -164,7 +200,7 @@ window.picsift = (() => {
   const begin = (element, server) => {
     [root, call] = [element, server];
     part("asked").addEventListener("click", (event) => {
-      if (event.target.closest("[data-clear]")) ask({ ...typed(), like: "", picture: "" });
+      if (event.target.closest("[data-clear]")) ask({ ...typed(), ...UNMARKED, like: "", picture: "" });
     });
     part("chips").addEventListener("click", ({ target }) => {
       const chip = target.closest("[data-ask]");
@@ -176,6 +212,9 @@ window.picsift = (() => {
     part("least").addEventListener("input", ({ target }) => setLeast(target.value));
     part("least").addEventListener("change", ({ target }) => ask({ ...asked, least: target.value }));
     part("grid").addEventListener("click", (event) => {
+      const [behind, marked] = ["[data-copies]", "[data-mark]"].map((which) => event.target.closest(which));
+      if (behind) openCopies(behind);
+      if (marked) mark(marked.dataset.mark, marked.dataset.of);
       const least = event.target.closest("[data-least]");
       if (least) ask({ ...asked, least: least.dataset.least });
       const tile = event.target.closest("[data-id]");
@@ -191,17 +230,22 @@ window.picsift = (() => {
     picsift.viewing(part("large"), call);
     picsift.looking(part("now"), call);
   };
-  const goHome = (event) => { // without loading the page anew, unless that is asked for
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const follows = (event) => { // a link, without loading the page anew, unless that is asked for
+    const link = event.target.closest("a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    fill(NOTHING);
-    ask(NOTHING);
+    const question = { ...NOTHING, ...Object.fromEntries(new URL(link.href).searchParams) };
+    fill(question);
+    ask(question);
   };
   const start = async () => {
-    document.querySelector("#brand a").addEventListener("click", goHome);
+    document.querySelector("#brand").addEventListener("click", follows);
     window.addEventListener("popstate", restore);
     const { question, photo, frame } = read();
     if (!same(question, NOTHING)) fill(question);
+    document.querySelector("#settings").addEventListener("change", ({ target }) => {
+      if (target.dataset.how) ask({ ...typed(), [target.dataset.how]: target.checked ? target.value : "" });
+    });
     await ask(same(question, NOTHING) ? typed() : question, { visited: true });
     picsift.goTo(photo, frame);
   };
@@ -209,15 +253,19 @@ window.picsift = (() => {
   return {
     addressOf: (photo, frame) => addressOf(asked, photo, frame),
     begin,
+    canMark: () => compared,
+    words: () => (compared && !asked.like ? asked.q : ""),
     hasMore: () => next !== null,
     keepUp,
+    mark,
     more,
+    showMarks,
     start,
     submit,
-    searchBy: (picture) => ask({ ...typed(), like: "", picture }),
+    searchBy: (picture) => ask({ ...typed(), ...UNMARKED, like: "", picture, show: "" }),
     searchLike: (like) => {
       type(boxOf("q"), "");
-      ask({ ...typed(), like, picture: "" });
+      ask({ ...typed(), ...UNMARKED, like, picture: "", show: "" });
     },
   };
 })();

@@ -38,6 +38,9 @@ Object.assign(window.picsift, (() => {
     opener = tileOf(wanted);
     for (const step of shown().querySelectorAll("[data-step]")) step.disabled = isLast(Number(step.dataset.step));
     document.body.classList.add("viewing");
+    shown().querySelector(".marks").hidden = !picsift.canMark();
+    shown().querySelector("[data-why]").hidden = !picsift.words() || !shown().querySelector("figure img");
+    picsift.showMarks(shown());
     shown().focus();
   };
   const hide = () => {
@@ -96,6 +99,42 @@ Object.assign(window.picsift, (() => {
     event.preventDefault();
     stops[(to + stops.length) % stops.length].focus();
   };
+  // Why it matched: where in the photo the words are, laid over it
+  const uncover = () => {
+    root.querySelectorAll(".heat").forEach((old) => old.remove());
+    root.querySelectorAll("[data-why]").forEach((button) => (button.ariaPressed = "false"));
+  };
+  const why = async (button) => {
+    if (button.ariaPressed === "true") return uncover();
+    const mine = turn;
+    button.ariaPressed = "true";
+    const tile = tileOf(wanted);
+    const frame = (tile && tile.dataset.frame) || 0;
+    const said = await fetch(`api/v1/photos/${wanted}/heat?${new URLSearchParams({ q: picsift.words(), frame })}`)
+      .then((answer) => answer.json())
+      .catch(() => ({ detail: "No answer came from picsift. Try again." }));
+    if (mine !== turn || button.ariaPressed !== "true") return;
+    if (said.heat) return cover(said);
+    uncover();
+    picsift.tell(said.detail);
+  };
+  const cover = ({ heat, region: { left, top, width, height } }) => {
+    const [image, figure] = [shown().querySelector("figure img"), shown().querySelector("figure")];
+    const [photo, frame] = [image.getBoundingClientRect(), figure.getBoundingClientRect()];
+    const canvas = Object.assign(document.createElement("canvas"), { className: "heat", width: heat[0].length, height: heat.length });
+    const pixels = heat.flat().flatMap((one) => [255, 70, 0, Math.round(190 * one)]);
+    canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels), canvas.width), 0, 0);
+    const [x, y] = [photo.left - frame.left + left * photo.width, photo.top - frame.top + top * photo.height];
+    const at = { left: x, top: y, width: width * photo.width, height: height * photo.height };
+    for (const [name, value] of Object.entries(at)) canvas.style[name] = `${value}px`;
+    figure.append(canvas);
+  };
+  window.addEventListener("resize", () => root && uncover()); // where it lay is elsewhere now
+
+  const mark = ({ dataset }) => { // the answer that follows shows it; the photo is left
+    close();
+    (leaving || Promise.resolve()).then(() => picsift.mark(dataset.mark, dataset.of));
+  };
   const press = (event) => {
     if (event.key === "Escape" && wanted !== null) close(); // what is waited for, too
     if (!shown()) return;
@@ -108,6 +147,8 @@ Object.assign(window.picsift, (() => {
     if (at("close") || event.target.matches("figure")) close();
     else if (at("open")) open(at("open").dataset.open);
     else if (at("step")) step(Number(at("step").dataset.step));
+    else if (at("why")) why(at("why"));
+    else if (at("mark")) mark(at("mark"));
     else if (at("like")) {
       const like = wanted;
       hide();

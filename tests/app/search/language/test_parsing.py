@@ -327,7 +327,8 @@ def test_filters_that_exclude_each_other_are_noticed_when_merged():
         ("dogs NOT place:a people", ["dogs people"], []),
         ('NOT "PEOPLE"', [], ["PEOPLE"]),
         ("NOT image:/a.jpg", [], ["/a.jpg"]),
-        ("dogs NOT", ["dogs NOT"], []),
+        ('dogs "NOT"', ["dogs NOT"], []),
+        ("FLOWER NOT", ["FLOWER NOT"], []),
     ],
 )
 def test_what_stands_behind_not_is_left_out(text, looked_for, left_out):
@@ -336,3 +337,26 @@ def test_what_stands_behind_not_is_left_out(text, looked_for, left_out):
     assert found == looked_for
     assert [str(term.picture or term.text) for term in query.unwanted] == left_out
     assert ("year" in text) == bool(query.filter.after)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("flower NOT", "NOT at the end, behind 'flower', has nothing to go before"),
+        ("wine OR", "OR at the end, behind 'wine', has nothing to go before"),
+        ("wine  AND ", "AND at the end, behind 'wine', has nothing to go before"),
+        ("dogs NOT people NOT", "NOT at the end, behind 'dogs NOT people'"),
+        ("year:2021 wine OR", "OR at the end, behind 'year:2021 wine'"),
+        (f"{'long ' * 20}OR", "OR at the end, behind '…"),
+    ],
+)
+def test_an_operator_at_the_end_is_an_error_that_says_where(text, said):
+    with pytest.raises(QueryError) as raised:
+        parse(text)
+    assert said in str(raised.value)
+    assert "or quote it as a word: " in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["OR", "NOT", "WINE OR", "salt AND pepper", "Portland OR Oregon", 'Portland "OR"'])
+def test_operators_that_join_nothing_elsewhere_are_words(text):
+    assert parse(text).text == text.replace('"', "")

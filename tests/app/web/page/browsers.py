@@ -19,6 +19,7 @@ in_a_browser = [
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 PHOTOS = len(find_photos()) + 43  # the demo's, one of a hostile name, a turned one, forty plain ones, a copy
+HITS = PHOTOS - 1  # the copy stands behind its original
 HOSTILE = '"><img src=x onerror=alert(1)>{{x}}${y}.jpg'
 
 

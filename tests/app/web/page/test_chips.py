@@ -1,12 +1,15 @@
 """The parts of a question as chips: each leads to the question without it."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from app.web.page.chips import chips
 from app.web.page.question import Question
+from tests.app.web.page.test_gallery import HOSTILE, photo
 
 
 class Chips(HTMLParser):
@@ -51,3 +54,25 @@ def test_no_words_become_markup(name):
     assert set(shown.tags) == {"ul", "li", "button", "span"}
     assert "<script>" in shown.text and "\u202e" not in shown.text
     assert getattr(shown.rest[-1], name) in (hostile, hostile.replace('"', "“"), f"“{hostile}”")
+
+
+def test_marks_can_be_taken_back_one_by_one():
+    question = Question(q="jaguar", right="7,8", wrong="9")
+    marked = [("right", photo(id=7)), ("right", photo(id=8)), ("wrong", photo(id=9))]
+    shown = Chips(chips(question, marked))
+    assert shown.text == "jaguar×right×right×wrong×"
+    left = [(one.right, one.wrong) for one in shown.rest[1:]]
+    assert left == [("8", "9"), ("7", "9"), ("7,8", "")]
+
+
+def test_marks_on_photos_that_are_gone_can_be_taken_back_together():
+    question = Question(q="jaguar", right="7,8", wrong="9")
+    shown = Chips(chips(question, [("right", photo(id=8))]))
+    assert shown.text == "jaguar×right×marks on photos that are gone×"
+    assert shown.rest[-1] == replace(question, right="8", wrong="")
+
+
+def test_no_marked_name_becomes_markup():
+    hostile = photo(id=7, path=Path("/photos") / HOSTILE.replace("/", ":"))
+    shown = Chips(chips(Question(q="a", wrong="7"), [("wrong", hostile)]))
+    assert set(shown.tags) == {"ul", "li", "button", "span", "img"}

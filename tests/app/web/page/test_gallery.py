@@ -68,6 +68,31 @@ def test_a_tile_says_that_words_found_it(found_by, shown):
     assert ("It carries the words" in page.all("span")[0]["title"]) == ("words" in found_by)
 
 
+def test_only_what_was_looked_for_can_be_marked():
+    marks = [attrs for attrs in Elements(gallery.tiles([Hit(photo(), 0.5)])).all("button") if "data-mark" in attrs]
+    assert [(one["data-mark"], one["data-of"], one["aria-pressed"]) for one in marks] == [
+        ("right", "7", "false"),
+        ("wrong", "7", "false"),
+    ]
+    assert "data-mark" not in gallery.tiles([Hit(photo(), None)])
+
+
+def test_copies_stand_behind_a_count_that_opens():
+    hit = Hit(
+        photo(),
+        0.5,
+        copies=(photo(id=8, path=Path("/b/<b>.jpg")), photo(id=9, missing_since=datetime(2024, 2, 3, tzinfo=UTC))),
+    )
+    page = Elements(gallery.tiles([hit]))
+    assert len(page.all("template")) == 1
+    assert [one["data-id"] for one in page.all("button") if "data-id" in one] == ["7", "8", "9"]
+    (opens,) = [one for one in page.all("button") if "data-copies" in one]
+    assert (opens["aria-label"], opens["aria-expanded"]) == ("Show 2 more copies", "false")
+    assert "+2" in page.text
+    assert not page.all("b")
+    assert not Elements(gallery.tiles([Hit(photo(), 0.5)])).all("template")
+
+
 @pytest.mark.parametrize(("count", "said"), [(1, "1 match among 662 photos"), (1200, "1,200 matches among 662 photos")])
 def test_the_summary_speaks_of_matches(count, said):
     result = SearchResult("dogs", "builtin", 662, 12.3, [Hit(photo(), 0.3, relevance=0.9)], False, None, count)

@@ -40,7 +40,7 @@ def test_the_last_question_wins(page):
 
 def test_a_late_answer_opens_nothing_that_was_closed(page):
     search(page, "anything")
-    tiles = page.locator(".tile button")
+    tiles = page.locator(".tile [data-id]")
     names = page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)")
     slow_down(page, "1500")
     tiles.first.click()
@@ -88,7 +88,7 @@ def test_an_error_stands_where_the_answer_would_be(page, request):
     assert page.inner_text("#beyond") == ""
 
     slow_down(page, "0", lost="true")
-    page.locator(".tile button").first.click()
+    page.locator(".tile [data-id]").first.click()
     page.get_by_role("alert").filter(has_text="No answer came").wait_for()
     ask(page, "anything")
     page.get_by_role("alert").filter(has_text="Search again").wait_for()
@@ -100,11 +100,12 @@ def test_the_address_holds_the_question_and_the_open_photo(page):
     page.fill("#after input", "1990")
     search(page, "anything")
     assert urlsplit(page.url).query == "q=anything&after=1990"
-    page.locator(".tile button").nth(1).click()
+    page.locator(".tile [data-id]").nth(1).click()
     page.wait_for_selector(".viewer")
     page.keyboard.press("ArrowRight")
     page.wait_for_function(
-        "document.querySelectorAll('.tile button')[2].dataset.id === new URLSearchParams(location.search).get('photo')"
+        "document.querySelectorAll('.tile [data-id]')[2].dataset.id"
+        " === new URLSearchParams(location.search).get('photo')"
     )
     name = page.locator(".tile img").nth(2).get_attribute("alt")
 
@@ -129,7 +130,7 @@ def test_the_address_holds_the_question_and_the_open_photo(page):
     page.wait_for_selector("#summary .summary")
     assert page.input_value("#after input") == "1990"
 
-    page.locator(".tile button").first.click()
+    page.locator(".tile [data-id]").first.click()
     page.wait_for_selector(".viewer")
     page.evaluate(  # a question in the moment in which a photo closes
         """() => {
@@ -142,7 +143,7 @@ def test_the_address_holds_the_question_and_the_open_photo(page):
     page.wait_for_selector("#summary .summary")
     assert (urlsplit(page.url).query, page.locator(".viewer").count()) == ("q=anything&after=1990", 0)
 
-    page.locator(".tile button").first.click()
+    page.locator(".tile [data-id]").first.click()
     page.wait_for_selector(".viewer")
     page.click("text=More like this")
     page.wait_for_selector(".asked")
@@ -153,7 +154,7 @@ def test_the_address_holds_the_question_and_the_open_photo(page):
 
 
 def test_a_link_to_a_photo_opens_it_and_closing_it_leaves_the_page(page, address):
-    page.locator(".tile button").first.click()
+    page.locator(".tile [data-id]").first.click()
     page.wait_for_selector(".viewer")
     page.goto(page.url)  # as a link that was copied
     page.wait_for_selector(".viewer")

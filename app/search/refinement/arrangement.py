@@ -1,0 +1,77 @@
+"""How an order of hits is arranged: copies behind the first of them, and alike ones apart; each only if asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.search.ranking import Hit, Nearest
+from app.search.refinement.copies import Likeness, OneOfEach, Photos
+from app.search.refinement.diversity import Diverse
+from indexer.catalog.frame_ids import frame_id
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """What is asked for.
+
+    Attributes:
+        vectors: ids of the index (n,) -> their vectors (n, d), of unit length.
+        likeness: when two photos are one picture; None: each is a hit of its own.
+        diverse: whether alike ones come later.
+    """
+
+    vectors: Callable[[Ids], NDArray[np.float16]]
+    likeness: Likeness | None
+    diverse: bool = False
+
+
+class Arranged:
+    """An order, arranged; called as a `Nearest`."""
+
+    def __init__(self, nearest: Nearest, photos: Photos, wanted: Arrangement | None) -> None:
+        """Look at nothing yet; None arranges nothing."""
+        self._photos = photos
+        self._copies: OneOfEach | None = None
+        self._diverse: Diverse | None = None
+        if wanted and wanted.likeness:
+            nearest = self._copies = OneOfEach(nearest, wanted.vectors, photos, wanted.likeness)
+        if wanted and wanted.diverse:
+            nearest = self._diverse = Diverse(nearest, wanted.vectors)
+        self._nearest = nearest
+
+    @property
+    def hides(self) -> bool:
+        """Whether photos may stand behind others."""
+        return self._copies is not None
+
+    def __call__(self, k: int) -> tuple[Ids, NDArray[np.float32]]:
+        """The first k of the order."""
+        return self._nearest(k)
+
+    def visible(self, photo_ids: Ids) -> Ids:
+        """Those of these photos (n,), sorted, that stand behind no other."""
+        return photo_ids if self._copies is None else np.setdiff1d(photo_ids, self._copies.all_behind())
+
+    def scored(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits with the scores of the order that was spread."""
+        if self._diverse is None or not hits:
+            return list(hits)
+        scores = self._diverse.scores_of([frame_id(hit.photo.id, hit.frame) for hit in hits])
+        return [replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]
+
+    def with_copies(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits with the photos that stand behind them."""
+        if self._copies is None:
+            return list(hits)
+        behind = {hit.photo.id: found for hit in hits if (found := self._copies.behind(hit.photo.id))}
+        known = {photo.id: photo for photo in self._photos([one for found in behind.values() for one in found])}
+        return [
+            replace(hit, copies=tuple(known[one] for one in behind.get(hit.photo.id, ()) if one in known))
+            for hit in hits
+        ]

@@ -1,0 +1,77 @@
+"""Photos of the library, and other pictures, as examples of what is looked for: each with its vector.
+
+It searches nothing; photos of the library have their stored vectors and need no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from app.search.query import Cut, Picture, Query, Region, Source
+from app.search.query_embedder import QueryEmbedder, Vector
+from indexer.errors import QueryError
+
+if TYPE_CHECKING:
+    from indexer.catalog.catalog import Catalog
+    from indexer.catalog.records import ModelRecord
+
+
+class Examples:
+    """Finds the vectors of examples; safe to ask from many threads."""
+
+    def __init__(self, catalog: Catalog, embedder: QueryEmbedder) -> None:
+        """Look at nothing yet."""
+        self._catalog = catalog
+        self._embedder = embedder
+
+    def of(self, source: Source, model: ModelRecord) -> tuple[Vector, int | None]:
+        """The vector (d,) of an example, and its id where it is a photo of the library.
+
+        Raises:
+            QueryError: no photo has that id, or a picture cannot be read.
+            ModelError: the model cannot be loaded.
+        """
+        if isinstance(source, Cut):
+            return self._embedder.sought(Query(image=source.picture), model).vector, source.photo_id
+        photo_id = source if isinstance(source, int) else self.id_of(source)
+        vector = None if photo_id is None else self._stored(photo_id, model, known=isinstance(source, int))
+        if vector is not None or isinstance(source, int):
+            return cast(Vector, vector), photo_id
+        return self._embedder.sought(Query(image=source), model).vector, None
+
+    def cut(self, file: Path, region: Region, model: ModelRecord) -> Cut:
+        """A region of a picture's file; raises as `of`."""
+        return Cut(self._embedder.cut(file, region, model), self.id_of(file))
+
+    def id_of(self, picture: Picture) -> int | None:
+        """The id of the photo that lies there; None where none does."""
+        photo = self._catalog.photo_at(picture) if isinstance(picture, Path) else None
+        return None if photo is None else photo.id
+
+    def known_at(self, file: Path) -> int:
+        """The id of the photo that lies there.
+
+        Raises:
+            QueryError: none does.
+        """
+        found = self.id_of(file)
+        if found is None:
+            raise QueryError(f"{file} is no photo of the library, and photos of the library alone are marked.")
+        return found
+
+    def with_copies(self, photo_ids: Iterable[int]) -> set[int]:
+        """These photos, and those with the same content."""
+        ids = set(photo_ids)
+        return ids | {copy.id for photo_id in ids for copy in self._catalog.copies_of(photo_id)}
+
+    def _stored(self, photo_id: int, model: ModelRecord, *, known: bool) -> Vector | None:
+        vector = self._catalog.embedding_of(photo_id, model.id)
+        if vector is None and known:
+            raise QueryError(
+                f"no photo with the id {photo_id} can be searched by. It was removed, or has to be indexed again."
+            )
+        return None if vector is None else vector.astype(np.float32)

@@ -1,0 +1,48 @@
+"""Photos that are one picture as HTML: a row for each group, the best one first. Pure."""
+
+from app.duplicates.duplicate_service import Duplicates, Group
+from app.duplicates.kinds import Kind
+from app.search.search_service import Hit
+from app.web.page.gallery import tile
+from app.web.page.markup import safe
+from app.web.page.viewer import amount
+from indexer.catalog.records import PhotoRecord
+
+PAGE_SIZE = 24  # groups
+SAID = {Kind.exact: "exact copy", Kind.near: "nearly the same", Kind.burst: "of a burst"}
+
+
+def page(found: Duplicates, offset: int) -> str:
+    """A page of groups; why there is none where there is none."""
+    if not found.groups:
+        told = f"No two of {_photos(found.photos)} are one picture."
+        return f'<section class="notice"><h2>No duplicates</h2><p>{told}</p></section>'
+    return "".join(map(_group, found.groups[offset : offset + PAGE_SIZE]))
+
+
+def following(found: Duplicates, offset: int) -> int | None:
+    """Where the next page begins; None where there is none."""
+    return offset + PAGE_SIZE if offset + PAGE_SIZE < len(found.groups) else None
+
+
+def summary(found: Duplicates) -> str:
+    """How many groups there are, and what they would free."""
+    size = sum(one.photo.size for group in found.groups for one in group.others)
+    count = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
+    told = f"{count} among {_photos(found.photos)}; beside the best ones {amount(size)}"
+    return f'<p class="summary">{told} · nothing is deleted here</p>'
+
+
+def _group(group: Group) -> str:
+    rest = "".join(_member(one.photo, SAID[one.kind]) for one in group.others)
+    return f'<section class="group"><ul class="tiles">{_member(group.best, "best")}{rest}</ul></section>'
+
+
+def _member(photo: PhotoRecord, kind: str) -> str:
+    pixels = f"{photo.width:,} × {photo.height:,}" if photo.width and photo.height else ""
+    told = " · ".join(part for part in (kind, pixels, amount(photo.size)) if part)
+    return tile(Hit(photo, None, moment_s=photo.poster_s), note=f'<p class="note">{safe(told)}</p>')
+
+
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count:,} photos"

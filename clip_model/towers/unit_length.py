@@ -1,0 +1,31 @@
+"""Raw features scaled to unit length. Embeddings are compared by their direction alone.
+
+Legend: b rows, d dimension of the shared space.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def unit(features: Tensor, what: str, first: int) -> NDArray[np.float32]:
+    """Scale (b, d) features to unit length.
+
+    Args:
+        features: (b, d) float.
+        what: the features are of, for the message.
+        first: number of the first row to the caller.
+
+    Raises:
+        ValueError: if a row is zero or not finite.
+    """
+    norms = features.norm(dim=1, keepdim=True)
+    sound = (torch.isfinite(norms) & (norms > 0)).flatten()
+    if not sound.all():
+        row = first + int(torch.nonzero(~sound)[0])
+        raise ValueError(f"the model gives no direction for {what} number {row}: its features are zero or not finite")
+    embeddings: NDArray[np.float32] = (features / norms).cpu().numpy()
+    return embeddings

@@ -442,9 +442,10 @@ def test_what_nothing_answers_is_a_problem_too(client, method):
 def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(client):
     paths = client.get("/openapi.json").json()["paths"]
     photo = "/api/v1/photos/{photo_id}"
-    kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar")}
+    kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar", "heat")}
     tags = {"/api/v1/tags", f"{photo}/tags"}
-    assert set(paths) == {"/api/v1/search", "/api/v1/status", "/api/v1/health", photo} | kinds | tags
+    own = {f"/api/v1/{name}" for name in ("search", "status", "health", "duplicates")}
+    assert set(paths) == own | {photo} | kinds | tags
     assert set(paths["/api/v1/search"]) == {"get", "post"}
     assert client.get("/docs").status_code == 404
 

@@ -442,12 +442,11 @@ def test_what_nothing_answers_is_a_problem_too(client, method):
 def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(client):
     paths = client.get("/openapi.json").json()["paths"]
     photo = "/api/v1/photos/{photo_id}"
-    kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar")}
+    kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar", "heat")}
     tags = {f"/api/v1/tags{below}" for below in ("", "/rename", "/merge", "/changes", "/restore")} | {f"{photo}/tags"}
-    work = {"/api/v1/tagging", "/api/v1/review"}
     exports = {f"/api/v1/exports{below}" for below in ("", "/preview", "/run", "/table", "/{export_id}/undo")}
-    plain = {"/api/v1/search", "/api/v1/status", "/api/v1/health", photo}
-    assert set(paths) == plain | kinds | tags | work | exports
+    own = {f"/api/v1/{name}" for name in ("search", "status", "health", "duplicates", "tagging", "review")}
+    assert set(paths) == own | {photo} | kinds | tags | exports
     assert set(paths["/api/v1/search"]) == {"get", "post"}
     assert client.get("/docs").status_code == 404
 

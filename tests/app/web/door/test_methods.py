@@ -25,11 +25,12 @@ def client(api):
 @pytest.fixture
 def paths(services):
     photo = f"/api/v1/photos/{photo_id(services, 'yellow.jpg')}"
-    kinds = dict.fromkeys(("", "/similar", "/thumbnail", "/preview", "/original"), READ)
+    kinds = dict.fromkeys(("", "/similar", "/thumbnail", "/preview", "/original", "/heat"), READ)
     return {
         "/api/v1/search": "GET, HEAD, OPTIONS, POST",
         "/api/v1/status": READ,
         "/api/v1/health": READ,
+        "/api/v1/duplicates": READ,
         "/api/v1/tags": "DELETE, GET, HEAD, OPTIONS",
         "/api/v1/tags/changes": READ,
         **dict.fromkeys((f"/api/v1/tags/{change}" for change in ("rename", "merge", "restore")), "OPTIONS, POST"),

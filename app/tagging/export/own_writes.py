@@ -1,6 +1,7 @@
 """What an export wrote, told to the catalog at once, so that the next run of the indexer finds nothing new.
 
-A file that is not what was written any more is left to that run: somebody else changed it meanwhile.
+Also what files say once what was given here is taken back. A file that is not what was written any more is left to the
+next run: somebody else changed it meanwhile.
 """
 
 from __future__ import annotations
@@ -30,9 +31,20 @@ def note(library: Library, written: Mapping[int, tuple[Path, str | None]]) -> No
         library: whose writer lock the caller holds.
         written: by photo the file, and the SHA-256 that it has now; None where it is gone.
     """
+    if found := read_again(library, written):
+        library.catalog.describe(found)
+
+
+def read_again(library: Library, written: Mapping[int, tuple[Path, str | None] | None]) -> list[DescribedPhoto]:
+    """What photos' files say now, with their stamps; those left out of which that cannot be told for sure.
+
+    Args:
+        library: to which they belong.
+        written: as for `note`; None where neither the file nor its sidecar was.
+    """
     described, folders = [], dict[Path, dict[str, str]]()
     for photo in library.catalog.photos(list(written)):
-        file, digest = written[photo.id]
+        file, digest = written[photo.id] or (None, None)
         try:
             if (folder := photo.path.parent) not in folders:
                 names = [name for name in os.listdir(folder) if name.lower().endswith(SUFFIX)]  # noqa: PTH208
@@ -40,14 +52,12 @@ def note(library: Library, written: Mapping[int, tuple[Path, str | None]]) -> No
             found = _described(photo, file, digest, folders[folder])
         except (OSError, ValueError, ImageError):
             continue
-        if found is not None:
-            described.append(found)
-    if described:
-        library.catalog.describe(described)
+        described += [found] if found is not None else []
+    return described
 
 
 def _described(
-    photo: PhotoRecord, file: Path, digest: str | None, sidecars: Mapping[str, str]
+    photo: PhotoRecord, file: Path | None, digest: str | None, sidecars: Mapping[str, str]
 ) -> DescribedPhoto | None:
     status = photo.path.stat()
     if file != photo.path and not is_stamp_of(photo, status):
@@ -55,7 +65,7 @@ def _described(
     beside = stamp_beside(str(photo.path), sidecars)
     written = reread(photo.path, max_pixels=_MAX_PIXELS, max_bytes=LARGEST)
     metadata, read = complete(written, photo.path, sidecar=name_in(beside), mtime_ns=status.st_mtime_ns)
-    if safe_write.digest(file) != digest:
+    if file is not None and safe_write.digest(file) != digest:
         return None
     stamp = (status.st_size, status.st_mtime_ns, kept(beside, read=read))
     return DescribedPhoto(photo.id, placed(metadata), *stamp, changed_ns(status), inode_of(status))

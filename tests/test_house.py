@@ -85,7 +85,7 @@ MAY_IMPORT = {
     "app.search.words": "search",
     "app.settings": "password_hash trusted_proxies",
     "app.status": "activities bootstrap",
-    "app.tagging": "search tag_path tagging.vocabulary tagging.xmp",
+    "app.tagging": "search tag_path tagging.export tagging.vocabulary tagging.xmp",
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
     "app.web": "bootstrap duplicates names printable search search.language status tag_path tagging trusted_proxies "

@@ -15,6 +15,7 @@ COMMANDS = {
     "similar": "searching.similar_command",
     "duplicates": "duplicates.duplicates_command",
     "tag": "tag_commands.tag_command",
+    "edit": "editing.edit_command",
     "import": "importing.import_command",
     "export": "exporting.export_command",
     "models": "model_commands.models_app",

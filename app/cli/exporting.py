@@ -15,8 +15,9 @@ from app.cli.terminal.output import say
 from app.cli.terminal.progress import counting
 from app.tag_path import path_text
 from app.tagging.export import table_export
-from app.tagging.export.export_service import ExportReport
-from app.tagging.export.sidecar_plan import Naming, Outcome, Planned, Refused
+from app.tagging.export.export_service import ExportReport, Outcome
+from app.tagging.export.file_plan import PlannedFile
+from app.tagging.export.sidecar_plan import Naming, Planned, Refused
 from app.tagging.export.table_export import Table
 from indexer.catalog.stores.export_store import Export
 
@@ -28,6 +29,9 @@ def export_command(
     naming: Annotated[
         Naming, typer.Option("--naming", help="What new sidecars are called; auto is as most are already.")
     ] = Naming.auto,
+    into_files: Annotated[
+        bool, typer.Option("--into-files", help="Write into the photos themselves, XMP and IPTC, with ExifTool.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change, file by file.")] = False,
     undo: Annotated[
         int | None, typer.Option("--undo", metavar="ID", help="Put the files of an export back as they were.")
@@ -43,9 +47,14 @@ def export_command(
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write accepted tags to XMP files beside the photos, for other programs to read. The photos stay as they are."""
+    """Write accepted tags to XMP files beside the photos, for other programs to read, or into the photos.
+
+    Only with --into-files is a photo touched; its picture stays as it is, which is proved before anything is written.
+    """
     if sum((dry_run, undo is not None, history, table is not None)) > 1:
         exits.usage("--dry-run, --undo, --history and --table exclude each other.")
+    if into_files and (undo is not None or history or table is not None or naming is not Naming.auto):
+        exits.usage("--into-files excludes --naming, --undo, --history and --table.")
     if target is not None and table is None:
         exits.usage("--output belongs to --table.")
     services = build_services(begin(verbose, library=library))
@@ -55,13 +64,13 @@ def export_command(
     elif history:
         _show_history(exports.history(), json=json)
     elif dry_run:
-        _show_preview(exports.preview(naming), json=json)
+        _show_preview(exports.preview(naming, into_files=into_files), json=json)
     elif undo is not None:
         with exits.stop_on_signal() as stop:
             _end(exports.undo(undo, stop=stop.is_set), json=json, verb="put back")
     else:
         with exits.stop_on_signal() as stop, counting("Writing tags", quiet=json) as show:
-            report = exports.run(naming, on_progress=show, stop=stop.is_set)
+            report = exports.run(naming, into_files=into_files, on_progress=show, stop=stop.is_set)
         _end(report, json=json, verb="written")
 
 
@@ -98,11 +107,14 @@ def _show_preview(outcomes: Iterable[Outcome], *, json: bool) -> None:
         return
     counts = {"new": 0, "changed": 0, "left alone": 0, "as they should be": 0}
     for outcome in outcomes:
-        if isinstance(outcome, Planned):
-            counts["new" if outcome.before is None else "changed"] += 1
+        if isinstance(outcome, Planned | PlannedFile):
+            counts["new" if outcome.new else "changed"] += 1
             signs = [f"+{path_text(tag)}" for tag in outcome.added] + [f"-{path_text(tag)}" for tag in outcome.removed]
-            kind = "new    " if outcome.before is None else "change "
-            output.tell(f"{kind} {outcome.path}  {', '.join([*signs, *outcome.words])}")
+            output.tell(
+                f"{'new' if outcome.new else 'change':<7} {outcome.path}  {', '.join([*signs, *outcome.words])}"
+            )
+            if isinstance(outcome, PlannedFile):
+                _show_shortened(outcome.path, outcome.change.shortened)
         elif isinstance(outcome, Refused):
             counts["left alone"] += 1
             output.tell(f"leave   {outcome.path}  {outcome.reason}")
@@ -112,13 +124,18 @@ def _show_preview(outcomes: Iterable[Outcome], *, json: bool) -> None:
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:
-    found = {"photo": str(outcome.photo.path), "file": str(outcome.path), "outcome": type(outcome).__name__.lower()}
+    found: dict[str, Any] = {
+        "photo": str(outcome.photo.path),
+        "file": str(outcome.path),
+        "outcome": type(outcome).__name__.lower(),
+    }
     if isinstance(outcome, Refused):
         return found | {"reason": outcome.reason}
-    if isinstance(outcome, Planned):
+    if isinstance(outcome, Planned | PlannedFile):
         added, removed = ([path_text(tag) for tag in tags] for tags in (outcome.added, outcome.removed))
-        words = list(outcome.words)
-        return found | {"new": outcome.before is None, "added": added, "removed": removed, "words": words}
+        found |= {"new": outcome.new, "added": added, "removed": removed, "words": list(outcome.words)}
+    if isinstance(outcome, PlannedFile):
+        found["shortened"] = list(outcome.change.shortened)
     return found
 
 
@@ -130,6 +147,7 @@ def _end(report: ExportReport, *, json: bool, verb: str) -> None:
             {
                 **{"export": report.export, "written": report.written, "unchanged": report.unchanged},
                 **{"refused": refused, "complete": report.complete},
+                "shortened": [{"file": str(path), "texts": list(texts)} for path, texts in report.shortened],
             }
         )
     else:
@@ -140,11 +158,18 @@ def _end(report: ExportReport, *, json: bool, verb: str) -> None:
         raise SystemExit(exits.FAILED)
 
 
+def _show_shortened(path: Path, texts: Iterable[str]) -> None:
+    for text in texts:
+        say(f"IPTC has no room for all of {text[:100]!r} in {path}; XMP has it whole.")
+
+
 def _show_end(report: ExportReport, verb: str) -> None:
     for path, reason in report.refused[:SHOWN_REFUSALS]:
         say(f"left alone {path}: {reason}")
     if len(report.refused) > SHOWN_REFUSALS:
         say(f"and {len(report.refused) - SHOWN_REFUSALS:,} more; --json lists them all.")
+    for path, texts in report.shortened[:SHOWN_REFUSALS]:
+        _show_shortened(path, texts)
     output.tell(f"{report.written:,} files {verb}, {report.unchanged:,} unchanged, {len(report.refused):,} left alone")
     if report.export is not None and verb == "written":
         say(f"to put them back as they were: picsift export --undo {report.export}")

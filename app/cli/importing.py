@@ -14,6 +14,7 @@ from app.cli.terminal.output import say, tell
 from app.cli.terminal.progress import counting
 from app.tagging import tag_import
 from app.tagging.tag_import import ImportReport
+from app.tagging.takeout import from_takeout
 
 SHOWN = 10
 
@@ -27,17 +28,22 @@ def import_command(
     keywords: Annotated[
         bool, typer.Option("--keywords", help="Take the keywords of the photos' own files and sidecars.")
     ] = False,
+    takeout: Annotated[
+        bool, typer.Option("--takeout", help="FILE is a folder of Google Takeout's that is indexed: read its JSON.")
+    ] = False,
     library: LibraryOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Take tags in, accepted, with where they came from. What was decided here before stays."""
-    if (file is None) != keywords:
-        exits.usage("name a file, or say --keywords.")
+    if (file is None) != keywords or (takeout and file is None):
+        exits.usage("name a file, or a folder with --takeout, or say --keywords.")
     services = build_services(begin(verbose, library=library))
     with counting("Reading tags", quiet=json) as show:
         if file is None:
             report = tag_import.from_keywords(services.library, show)
+        elif takeout:
+            report = from_takeout(services.library, file, show)
         else:
             report = tag_import.from_table(services.library, file, show)
     if json:

@@ -11,7 +11,7 @@ from app.cli.tag_editing import tags_app
 from app.cli.terminal import exits, output, tag_documents
 from app.cli.terminal.logs import begin
 from app.cli.terminal.options import FilesArgument, JsonOption, LibraryOption, VerboseOption
-from app.cli.terminal.progress import counting
+from app.cli.terminal.progress import counting_in_turn
 from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from app.tagging.review import MOST
@@ -54,8 +54,11 @@ def tag_command(
         services.tagging.use(vocabulary)
     if automatic is not None:
         services.tagging.automatic = automatic
-    with exits.stop_on_signal() as stop, counting("Tagging photos", quiet=json) as show:
-        report = services.tagging.run(only_new=new, threshold=threshold, on_progress=show, stop=stop.is_set)
+    stages = ("Embedding words", "Tagging photos")
+    with exits.stop_on_signal() as stop, counting_in_turn(*stages, quiet=json) as (words, photos):
+        report = services.tagging.run(
+            only_new=new, threshold=threshold, on_progress=photos, on_words=words, stop=stop.is_set
+        )
     _show_report(report, json=json)
     if not report.complete:
         raise SystemExit(exits.INTERRUPTED)

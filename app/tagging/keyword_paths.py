@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from app.tag_path import clean_path
 from app.tagging.xmp.document import SidecarError, open_document
+from app.tagging.xmp.people import people, program
 from app.tagging.xmp.properties import MARKS, resource
 from app.tagging.xmp.tag_entries import BAR, BAR_NAMED, SLASH, SLASH_NAMED, entry, path_of
 from app.tagging.xmp.tag_entries import clean_path as written
@@ -18,7 +20,15 @@ from indexer.metadata.sidecar import SUFFIX, packet_beside, sidecar_name
 from indexer.metadata.values import line
 from indexer.metadata.xmp import last_keywords
 
-SIDECAR = "sidecar"  # the origin of what a sidecar says
+SIDECAR = "sidecar"  # the origin of what a sidecar says that does not tell who wrote it
+PEOPLE, ALBUM = "people", "album"  # tags under these
+
+
+class Said(NamedTuple):
+    """What a sidecar says: tags, and the program that wrote it, where it tells that, else "sidecar"."""
+
+    tags: tuple[TagPath, ...]
+    origin: str
 
 
 class Sidecars:
@@ -27,7 +37,7 @@ class Sidecars:
     def __init__(self) -> None:
         self._names: dict[Path, dict[str, str]] = {}
 
-    def tags(self, photo: Path) -> tuple[TagPath, ...] | None:
+    def said(self, photo: Path) -> Said | None:
         """What the sidecar of a photo says; None where it has none of its own, or none that can be read for sure."""
         try:
             name = sidecar_name(photo.name, self._beside(photo.parent))
@@ -43,19 +53,31 @@ class Sidecars:
         return self._names[folder]
 
 
-def _said(packet: bytes) -> tuple[TagPath, ...]:
+def _said(packet: bytes) -> Said:
     """The tags of a sidecar; what stands in none of the three lists but in Windows' one counts as levels parted by /.
+
+    People and albums that have no tag of their own there become tags below `people` and `album`.
 
     Raises:
         SidecarError: it cannot be read, or not for sure.
     """
-    found = resource(open_document(packet).root)
+    root = open_document(packet).root
+    found = resource(root)
     lists, listed = found.tag_lists(), {line(text) for name in MARKS for text in found.texts(name)}
     more = [path_of(word, SLASH) for word in map(line, last_keywords(packet)) if word and word not in listed]
-    return tuple(replace(lists, slashes=[*lists.slashes, *more]).tags())
+    tags = replace(lists, slashes=[*lists.slashes, *more]).tags()
+    named = {name.casefold() for path in tags if len(path) > 1 for name in path[-1:]}
+    tags += [(PEOPLE, name) for name in people(root) if name.casefold() not in named]
+    tags += [(ALBUM, name) for name in found.described().albums if name.casefold() not in _albums(tags)]
+    return Said(tuple(tags), program(root) or SIDECAR)
 
 
-def paths_of(words: Iterable[Keyword], sure: Iterable[TagPath] = ()) -> dict[TagPath, str]:
+def _albums(tags: Iterable[TagPath]) -> set[str]:
+    """The names of albums as an export writes them."""
+    return {" / ".join(path[1:]).casefold() for path in tags if path[0] == ALBUM}
+
+
+def paths_of(words: Iterable[Keyword], sure: Iterable[TagPath] = (), origin: str = SIDECAR) -> dict[TagPath, str]:
     """The tags that keywords mean, with where each came from; what can be no tag is left out.
 
     Levels are parted by | (Lightroom) or by / (digiKam), and where a name holds such a mark itself, its lookalike says
@@ -65,20 +87,21 @@ def paths_of(words: Iterable[Keyword], sure: Iterable[TagPath] = ()) -> dict[Tag
     Args:
         words: as a catalog holds them, of whatever list.
         sure: paths that a sidecar's own lists say.
+        origin: of those.
     """
     found: dict[TagPath, str] = {}
     explained: set[str] = set()
 
-    def take(levels: Iterable[str], origin: str) -> None:
+    def take(levels: Iterable[str], source: str) -> None:
         try:
             path = clean_path(levels)
         except ValueError:
             return
         explained.update((entry(path, BAR), entry(path, SLASH), *path))
-        found.setdefault(path, origin)
+        found.setdefault(path, source)
 
     for path in sure:
-        take(path, SIDECAR)
+        take(path, origin)
     for word in sorted(words, key=lambda word: _doubt(word.text)):  # what is surest explains the others
         if word.text not in explained:
             bars = BAR_NAMED in word.text or (BAR in word.text and SLASH_NAMED not in word.text)

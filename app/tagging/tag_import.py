@@ -47,7 +47,8 @@ def from_keywords(library: Library, on_progress: Callable[[int, int], None]) -> 
     """Accept the keywords that photos' files name, as the last run of the indexer read them, and those of sidecars.
 
     Sidecars are read anew, since the catalog does not hold which of their lists a keyword is from. What a person
-    renamed or merged is taken in as what it is now, and what was deleted is not.
+    renamed or merged is taken in as what it is now, and what was deleted is not. People in regions and albums come in
+    from sidecars too, as people/NAME and album/NAME.
     """
     changes = library.catalog.tags.changes()
     report, catalog, sidecars = ImportReport(), library.catalog, Sidecars()
@@ -57,10 +58,10 @@ def from_keywords(library: Library, on_progress: Callable[[int, int], None]) -> 
         words, known = catalog.tags.keywords(part), catalog.tags.of(part)
         decisions = []
         for photo in catalog.photos(part):
-            sure = sidecars.tags(photo.path)
-            others = [word for word in words.get(photo.id, ()) if sure is None or word.source != SIDECAR]
+            beside = sidecars.said(photo.path)
+            others = [word for word in words.get(photo.id, ()) if beside is None or word.source != SIDECAR]
             decided = {as_read_back(tag.path) for tag in known.get(photo.id, ()) if tag.state in _DECIDED}
-            found = paths_of(others, sure or ())
+            found = paths_of(others, *(beside or ()))
             report.read += len(found)
             for path, origin in found.items():
                 kept = now(path, changes)

@@ -9,6 +9,7 @@ from json import dumps
 import numpy as np
 from numpy.typing import NDArray
 
+from app.tagging.shipped_vectors import shipped
 from app.tagging.vocabulary.vocabulary import Tag
 from indexer.catalog.records import ModelRecord
 from indexer.catalog.tag_catalog import TagCatalog
@@ -24,6 +25,7 @@ def tag_vectors(
     catalog: TagCatalog,
     embedder: Callable[[], Embedder],
     stopped: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> NDArray[np.float32] | None:
     """The vector of each tag, (t, d) float32, unit length; None where `stopped` said so before all were made.
 
@@ -35,12 +37,14 @@ def tag_vectors(
     """
     keys = [key_of(tag.prompts) for tag in tags]
     known = catalog.prompt_vectors(model.id, keys)
+    known |= shipped(model.fingerprint, model.dim, [key for key in keys if key not in known])
     new = {key: tag for key, tag in zip(keys, tags, strict=True) if key not in known}
     for start in range(0, len(new), TAGS_AT_A_TIME):
         if stopped():
             return None
+        on_progress(start, len(new))
         part = dict(list(new.items())[start : start + TAGS_AT_A_TIME])
-        made = dict(zip(part, _encoded([tag.prompts for tag in part.values()], embedder()), strict=True))
+        made = dict(zip(part, encoded([tag.prompts for tag in part.values()], embedder()), strict=True))
         catalog.put_prompt_vectors(model.id, made)
         known |= made
     return np.stack([known[key] for key in keys]) if keys else np.empty((0, model.dim), dtype=np.float32)
@@ -51,7 +55,8 @@ def key_of(prompts: Sequence[str]) -> str:
     return hashlib.sha256(dumps(list(prompts)).encode()).hexdigest()
 
 
-def _encoded(prompts: Sequence[Sequence[str]], embedder: Embedder) -> list[NDArray[np.float32]]:
+def encoded(prompts: Sequence[Sequence[str]], embedder: Embedder) -> list[NDArray[np.float32]]:
+    """The vector of each set of sentences (d,), unit length; ModelError where the model gives one no direction."""
     try:
         embeddings = embedder.embed_texts([sentence for sentences in prompts for sentence in sentences])
     except ValueError as error:

@@ -38,6 +38,7 @@ SAMPLE = 20_000  # photos that the statistics are taken from
 BATCH = 4096
 
 Floats = NDArray[np.float32]
+Told = Callable[[int, int], None]  # how much is done, of how much
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ class TaggingService:
         *,
         only_new: bool = False,
         threshold: float | None = None,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: Told = lambda done, total: None,
+        on_words: Told = lambda done, total: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> TaggingReport:
         """Suggest tags for every photo, or for those that changed since the last run with the same words and model.
@@ -114,6 +116,7 @@ class TaggingService:
             only_new: leave what was tagged already, unless words, model or threshold are others now.
             threshold: the least confidence of a suggestion, 0 to 1, from now on; None is what it was.
             on_progress: told how many photos of how many are done.
+            on_words: told how many words of how many are embedded, where they were never.
             stop: asked several times a second; what is done by then is kept.
 
         Raises:
@@ -123,10 +126,10 @@ class TaggingService:
             VocabularyError: the words cannot be used.
         """
         with self._library.writer_lock():  # not while an indexer stores and removes what is tagged here
-            return self._run(only_new, threshold, on_progress, stop)
+            return self._run(only_new, threshold, on_progress, on_words, stop)
 
     def _run(
-        self, only_new: bool, threshold: float | None, on_progress: Callable[[int, int], None], stop: Callable[[], bool]
+        self, only_new: bool, threshold: float | None, on_progress: Told, on_words: Told, stop: Callable[[], bool]
     ) -> TaggingReport:
         begun, catalog = time.monotonic(), self._library.catalog
         model, words = self._live.model(), self.vocabulary()
@@ -135,7 +138,7 @@ class TaggingService:
         least = float(catalog.setting(THRESHOLD) or relevance.DEFAULT_THRESHOLD)
         generation, digest = catalog.generation(model.id), _digest(words, model, least)
         since = self._tagged(digest) if only_new else 0
-        scorer = None if since == generation else self._scorer(model, words, least, stop)
+        scorer = None if since == generation else self._scorer(model, words, least, on_words, stop)
         photos = suggestions = 0
         if scorer is not None:
             tag_ids = catalog.tags.make([tag.path for tag in words.tags])
@@ -150,9 +153,9 @@ class TaggingService:
                 on_progress(photos, total)
             else:
                 catalog.set_setting(TAGGED, dumps({"digest": digest, "generation": generation}))
-        learned = {} if scorer is None else {scorer.paths[place]: fit for place, (fit, _) in scorer.learned.items()}
-        seconds, counts = round(time.monotonic() - begun, 3), (len(words.tags), photos, suggestions)
-        return TaggingReport(model.name, words.name, *counts, learned, seconds, not stop(), words.changed)
+        learned = {scorer.paths[place]: fit for place, (fit, _) in scorer.learned.items()} if scorer else {}
+        done = (len(words.tags), photos, suggestions, learned, round(time.monotonic() - begun, 3))
+        return TaggingReport(model.name, words.name, *done, not stop(), words.changed)
 
     def run_if_automatic(self, stop: Callable[[], bool] = lambda: False) -> TaggingReport | None:
         """Tag what is new where that is switched on; for after a run of the indexer."""
@@ -168,22 +171,19 @@ class TaggingService:
         return tag_fits.fits(self._library.catalog, self._live.model())
 
     def _scorer(
-        self, model: ModelRecord, words: Vocabulary, threshold: float, stop: Callable[[], bool]
+        self, model: ModelRecord, words: Vocabulary, threshold: float, told: Told, stop: Callable[[], bool]
     ) -> Scorer | None:
         tags, embedder = self._library.catalog.tags, lambda: self._embedder_for(model)
-        vectors = tag_vectors(words.tags, model, tags, embedder, stop)
+        vectors = tag_vectors(words.tags, model, tags, embedder, stop, told)
         builtin = load_vocabulary()
         same = builtin.tags == words.tags
-        background = vectors if same else tag_vectors(builtin.tags, model, tags, embedder, stop)
-        if vectors is None or background is None:
-            return None
-        photos, sample = self._sample(model)
-        if not len(sample):
+        background = vectors if same else tag_vectors(builtin.tags, model, tags, embedder, stop, told)
+        if vectors is None or background is None or not len((found := self._sample(model))[0]):
             return None
         paths = [tag.path for tag in words.tags]
         groups = [[n for n, path in enumerate(paths) if path[:-1] == parent] for parent in sorted(words.exclusive)]
-        scorer = Scorer(paths, vectors, background, relevance.statistics(sample), {}, groups, threshold)
-        learned = learn_all(scorer, self._library.catalog, model, (photos, sample))
+        scorer = Scorer(paths, vectors, background, relevance.statistics(found[1]), {}, groups, threshold)
+        learned = learn_all(scorer, self._library.catalog, model, found)
         return Scorer(paths, vectors, background, scorer.lie, learned, groups, threshold)
 
     def _sample(self, model: ModelRecord) -> tuple[NDArray[np.int64], Floats]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
+    from indexer.catalog.records import DescribedPhoto
     from indexer.catalog.review.records import Asked, Key, Pending, Queue, Settled
     from indexer.catalog.tag_changes import Change
     from indexer.catalog.tag_records import Decision, Edit, PhotoTag, Suggestion, TagCounts, TagPath
@@ -159,6 +160,13 @@ class TagCatalog:
     def edit(self, edits: Sequence[Edit], *, firm: bool = True) -> int:
         """Write edits; gives how many changed something. Without `firm`, an earlier edit stays."""
         return self._write(edit_store.edit, edits, datetime.now(UTC), firm=firm)
+
+    def forget_edits(self, photos: Sequence[DescribedPhoto]) -> int:
+        """Take back what was given to photos, and write what their files say; gives how many had something."""
+        with writing(self._engine) as connection:
+            count = edit_store.forget(connection, [photo.photo_id for photo in photos])
+            description_store.describe(connection, photos)
+            return count
 
     # Models
 

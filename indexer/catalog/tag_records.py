@@ -73,11 +73,14 @@ class Decision:
     origin: str = PERSON
 
 
+EditField = Literal["title", "description", "rating"]
+
+
 @dataclass(frozen=True)
 class Edit:
     """A title, description or rating given to a photo, with where it came from."""
 
     photo_id: int
-    field: Literal["title", "description", "rating"]
+    field: EditField
     value: str
     origin: str

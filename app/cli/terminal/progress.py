@@ -130,6 +130,22 @@ class _Lines:
             print(f"{self._what}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB", file=sys.stderr, flush=True)  # noqa: T201
 
 
+@contextmanager
+def counting_in_turn(*stages: str, quiet: bool) -> Iterator[list[Callable[[int, int], None]]]:
+    """As `counting`, for work in stages that share one bar: what to tell for each of them."""
+    if quiet or not sys.stderr.isatty():
+        yield [lambda done, total: None for _ in stages]
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(stages[0], total=None)
+
+        def of(stage: str) -> Callable[[int, int], None]:
+            return lambda done, total: bar.update(task, description=stage, completed=done, total=total or None)
+
+        yield [of(stage) for stage in stages]
+
+
 def _bar() -> Bar:
     return Bar(
         TextColumn("{task.description}"),

@@ -1,25 +1,34 @@
-"""ExportService: writes accepted tags beside photos, with a preview, a journal, and the way back.
+"""ExportService: writes accepted tags beside photos, or into them, with a preview, a journal, and the way back.
 
-What a sidecar is to hold is `sidecar_plan.py`'s; nothing is written that the journal does not hold first.
+What a sidecar is to hold is `sidecar_plan.py`'s, what a photo's own file is `file_plan.py`'s; nothing is written that
+the journal does not hold first.
 """
 
 from __future__ import annotations
 
-import hashlib
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.tagging.export import safe_write
-from app.tagging.export.sidecar_plan import Naming, Outcome, Planned, Refused, habit, plan
+from app.tagging.export import file_plan, own_writes, safe_write
+from app.tagging.export.exiftool import FOLDER, ExifTool, ExifToolError
+from app.tagging.export.file_plan import PlannedFile
+from app.tagging.export.file_writing import FileRefusedError, ready
+from app.tagging.export.iptc_block import IptcError
+from app.tagging.export.journal_steps import Ready, is_written, of_sidecar, put, restore
+from app.tagging.export.sidecar_plan import Naming, Planned, Refused, Unchanged, habit, plan
+from app.tagging.xmp.merge import SidecarError
 from indexer.catalog.stores.export_store import Export, Step
 from indexer.errors import PicsiftError
 from indexer.library import Library
 
 PHOTOS_AT_A_TIME = 500
-FILES_AT_A_TIME = 100  # in one transaction of the journal
-CHANGED = "it was changed while the export ran. Export again."
-CHANGED_SINCE = "it was changed since the export, and is left as it is."
+FILES_AT_A_TIME = 100  # in one transaction of the journal,
+BYTES_AT_A_TIME = 64 << 20  # and their bytes in memory
+
+Outcome = Planned | PlannedFile | Refused | Unchanged
 
 
 class ExportError(PicsiftError):
@@ -35,6 +44,7 @@ class ExportReport:
         written: files written, made or restored.
         unchanged: files that hold everything already.
         refused: path and reason of each file that was left alone.
+        shortened: path of each photo and texts that IPTC has no room for; XMP has them whole.
         complete: False where it was stopped before its end.
     """
 
@@ -42,6 +52,7 @@ class ExportReport:
     written: int = 0
     unchanged: int = 0
     refused: list[tuple[Path, str]] = field(default_factory=list)
+    shortened: list[tuple[Path, tuple[str, ...]]] = field(default_factory=list)
     complete: bool = True
 
 
@@ -51,45 +62,65 @@ class ExportService:
     def __init__(self, library: Library):
         self._library = library
 
-    def preview(self, naming: Naming = Naming.auto) -> Iterator[Outcome]:
-        """What `run` would do to each photo's sidecar now; nothing is written."""
+    def preview(self, naming: Naming = Naming.auto, *, into_files: bool = False) -> Iterator[Outcome]:
+        """What `run` would do to each photo's sidecar, or to its file, now; nothing is written.
+
+        Raises:
+            ExifToolError: photos cannot be written into on this machine.
+        """
+        with ExitStack() as stack:
+            yield from self._outcomes(naming, stack.enter_context(ExifTool()) if into_files else None)
+
+    def _outcomes(self, naming: Naming, tool: ExifTool | None) -> Iterator[Outcome]:
         naming = habit(self._library) if naming is Naming.auto else naming
         catalog = self._library.catalog
         ids = catalog.exports.exportable()
         for start in range(0, len(ids), PHOTOS_AT_A_TIME):
             part = ids[start : start + PHOTOS_AT_A_TIME]
-            yield from plan(self._library, catalog.photos(part), catalog.tags.of(part), naming)
+            photos, tags = catalog.photos(part), catalog.tags.of(part)
+            if tool is None:
+                yield from plan(self._library, photos, tags, naming)
+            else:
+                yield from file_plan.plan(self._library, photos, tags, tool)
 
     def run(
         self,
         naming: Naming = Naming.auto,
         *,
+        into_files: bool = False,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> ExportReport:
         """Write the sidecars. An export that was killed is brought to its end first, so that it can be undone.
 
+        Args:
+            naming: of new sidecars.
+            into_files: write into the photos themselves instead, with ExifTool.
+            on_progress: told how many photos are done.
+            stop: asked for each photo; what is done by then is kept.
+
         Raises:
             LibraryLockedError: another process writes to the library.
+            ExifToolError: photos cannot be written into on this machine.
         """
-        report, waiting = ExportReport(), list[Planned]()
-        with self._library.writer_lock():
+        report, waiting, kind = ExportReport(), list[Ready](), "files" if into_files else "sidecars"
+        with ExitStack() as stack:
+            stack.enter_context(self._library.writer_lock())
+            for left in self._library.folder.glob(f"{FOLDER}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            tool = stack.enter_context(ExifTool(self._library.folder)) if into_files else None
             self.recover()
-            for number, outcome in enumerate(self.preview(naming), start=1):
+            for number, outcome in enumerate(self._outcomes(naming, tool), start=1):
                 if stop():
                     report.complete = False
                     break
-                if isinstance(outcome, Planned):
-                    waiting.append(outcome)
-                elif isinstance(outcome, Refused):
-                    report.refused.append((outcome.path, outcome.reason))
-                else:
-                    report.unchanged += 1
-                if len(waiting) >= FILES_AT_A_TIME:
-                    self._write(report, waiting)
+                if (file := _made(outcome, tool, report)) is not None:
+                    waiting.append(file)
+                if len(waiting) >= FILES_AT_A_TIME or sum(len(one.after) for one in waiting) >= BYTES_AT_A_TIME:
+                    self._write(report, waiting, kind)
                     waiting = []
                 on_progress(number, 0)
-            self._write(report, waiting)
+            self._write(report, waiting, kind)
             if report.export is not None:
                 self._library.catalog.exports.finish(report.export)
         return report
@@ -102,8 +133,10 @@ class ExportService:
                 continue
             for step in journal.steps(export.id, "planned"):
                 safe_write.remove_leftovers(Path(step.path).parent)
-                done = _digest(step.path) == step.sha256_after
+                done = is_written(step)
                 journal.settle(export.id, [step.number], "done" if done else "failed", None if done else "interrupted")
+                if done:
+                    own_writes.note(self._library, {step.photo_id: (Path(step.path), step.sha256_after)})
             journal.finish(export.id)
 
     def history(self) -> list[Export]:
@@ -120,76 +153,72 @@ class ExportService:
         with self._library.writer_lock():
             self.recover()
             journal, report = self._library.catalog.exports, ExportReport(export_id)
-            if export_id not in {export.id for export in journal.all()}:
+            export = next((one for one in journal.all() if one.id == export_id), None)
+            if export is None:
                 raise ExportError(f"there is no export {export_id}. 'picsift export --history' lists them.")
-            for step in reversed(journal.steps(export_id, "done")):
-                if stop():
+            steps = journal.steps(export_id, "done")
+            if not steps:
+                undone = f"was undone at {export.undone_at.astimezone():%Y-%m-%d %H:%M}" if export.undone_at else ""
+                raise ExportError(f"export {export_id} {undone or 'wrote nothing'}; there is nothing to put back.")
+            for start in range(0, len(steps), FILES_AT_A_TIME):
+                if not self._put_back(report, steps[::-1][start : start + FILES_AT_A_TIME], stop):
                     report.complete = False
                     return report
-                if reason := _restore(step):
-                    report.refused.append((Path(step.path), reason))
-                else:
-                    journal.settle(export_id, [step.number], "undone")
-                    report.written += 1
             journal.finish(export_id, undone=True)
         return report
 
-    def _write(self, report: ExportReport, files: Sequence[Planned]) -> None:
+    def _put_back(self, report: ExportReport, steps: Sequence[Step], stop: Callable[[], bool]) -> bool:
+        """Put files back; False where `stop` said so before the last."""
+        back: dict[int, tuple[Path, str | None]] = {}
+        for step in steps:
+            if stop():
+                break
+            if reason := restore(step):
+                report.refused.append((Path(step.path), reason))
+            else:
+                self._library.catalog.exports.settle(report.export or 0, [step.number], "undone")
+                back[step.photo_id] = (Path(step.path), safe_write.digest(Path(step.path)))
+                report.written += 1
+        own_writes.note(self._library, back)
+        return not stop()
+
+    def _write(self, report: ExportReport, files: Sequence[Ready], kind: str) -> None:
         if not files:
             return
         journal = self._library.catalog.exports
         if report.export is None:
-            report.export = journal.begin("sidecars")
-        numbers = journal.plan(report.export, [_step(file) for file in files])
-        done = []
+            report.export = journal.begin(kind)
+        numbers = journal.plan(report.export, [file.step for file in files])
+        done: dict[int, Step] = {}
         for number, file in zip(numbers, files, strict=True):
-            if reason := _put(file):
+            if reason := put(file):
                 journal.settle(report.export, [number], "failed", reason)
-                report.refused.append((file.path, reason))
+                report.refused.append((Path(file.step.path), reason))
             else:
-                done.append(number)
-        journal.settle(report.export, done, "done")
+                done[number] = file.step
+        journal.settle(report.export, list(done), "done")
+        own_writes.note(self._library, {step.photo_id: (Path(step.path), step.sha256_after) for step in done.values()})
         report.written += len(done)
 
 
-def _step(file: Planned) -> Step:
-    after = hashlib.sha256(file.after).hexdigest()
-    return Step(file.photo.id, str(file.path), file.before, after, file.added, file.mode, file.mtime_ns)
-
-
-def _put(file: Planned) -> str | None:
-    """Write one file; a sentence where it was left as it is."""
-    expected = None if file.before is None else hashlib.sha256(file.before).hexdigest()
-    try:
-        if safe_write.digest(file.path) != expected:
-            return CHANGED
-        safe_write.replace(file.path, file.after, mode=file.mode)
-    except OSError as error:
-        return f"it cannot be written: {error.strerror}."
+def _made(outcome: Outcome, tool: ExifTool | None, report: ExportReport) -> Ready | None:
+    """What is to be written; None where that is nothing, which the report says."""
+    if isinstance(outcome, Planned):
+        return of_sidecar(outcome)
+    if isinstance(outcome, PlannedFile) and tool is not None:
+        try:
+            made = ready(outcome, tool)
+        except (FileRefusedError, ExifToolError, SidecarError, IptcError) as error:
+            report.refused.append((outcome.path, str(error)))
+            return None
+        except OSError as error:
+            report.refused.append((outcome.path, f"it cannot be written: {error.strerror}."))
+            return None
+        if made is not None:
+            report.shortened += [(outcome.path, outcome.change.shortened)] if outcome.change.shortened else []
+            return made
+    if isinstance(outcome, Refused):
+        report.refused.append((outcome.path, outcome.reason))
+    else:
+        report.unchanged += 1
     return None
-
-
-def _restore(step: Step) -> str | None:
-    """Put one file back; a sentence where it was left as it is."""
-    path = Path(step.path)
-    try:
-        found = safe_write.digest(path)
-        if found == (None if step.before is None else hashlib.sha256(step.before).hexdigest()):
-            return None  # a kill came between the file and the journal
-        if found != step.sha256_after:
-            return CHANGED_SINCE
-        if step.before is None:
-            path.unlink()
-            safe_write.sync_folder(path.parent)
-        else:
-            safe_write.replace(path, step.before, mode=step.mode, mtime_ns=step.mtime_ns)
-    except OSError as error:
-        return f"it cannot be put back: {error.strerror}."
-    return None
-
-
-def _digest(path: str) -> str | None:
-    try:
-        return safe_write.digest(Path(path))
-    except OSError:
-        return None

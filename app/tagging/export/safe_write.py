@@ -11,7 +11,9 @@ from pathlib import Path
 PREFIX = ".picsift-"  # hidden, and passed over by every scan
 
 
-def replace(path: Path, content: bytes, *, mode: int | None = None, mtime_ns: int | None = None) -> None:
+def replace(
+    path: Path, content: bytes, *, mode: int | None = None, mtime_ns: int | None = None, like: bool = False
+) -> None:
     """Put a file in the place of another, or where there is none: written beside it, synced, renamed over it.
 
     Args:
@@ -19,6 +21,7 @@ def replace(path: Path, content: bytes, *, mode: int | None = None, mtime_ns: in
         content: its bytes.
         mode: its permissions; None is what new files have.
         mtime_ns: its time; None is now.
+        like: it takes over the owner and the extended attributes of the file that is there.
 
     Raises:
         OSError: it cannot be written; then the old file is as it was.
@@ -28,6 +31,8 @@ def replace(path: Path, content: bytes, *, mode: int | None = None, mtime_ns: in
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            if like:
+                _take_over(real, file.fileno())
             os.fchmod(file.fileno(), _default_mode() if mode is None else mode)
             file.flush()
             os.fsync(file.fileno())
@@ -65,6 +70,18 @@ def digest(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return None
+
+
+def _take_over(old: Path, new: int) -> None:
+    """Give an open file the owner and the extended attributes of another; OSError where its owner cannot be kept."""
+    was, now = old.stat(), os.stat(new)
+    if (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
+        os.fchown(new, was.st_uid, was.st_gid)
+    if hasattr(os, "listxattr"):
+        with suppress(OSError):
+            for name in os.listxattr(old):
+                with suppress(OSError):  # one of the system's own
+                    os.setxattr(new, name, os.getxattr(old, name))
 
 
 def _default_mode() -> int:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from app.tagging.xmp.merge import SidecarError, Wanted, described, merged
+from app.tagging.export.wishes import Wish, wish
+from app.tagging.xmp.merge import SidecarError, described, merged
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag, TagPath
 from indexer.library import Library
 from indexer.metadata.sidecar import SUFFIX, packet_beside, sidecar_name
 from indexer.metadata.xmp import MAX_BYTES
-
-ALBUM = "album"  # tags under this one are albums, which have a field of their own beside the keywords
 
 
 class Naming(StrEnum):
@@ -53,6 +52,11 @@ class Planned:
     mode: int | None
     mtime_ns: int | None
     words: tuple[str, ...] = ()
+
+    @property
+    def new(self) -> bool:
+        """Whether the file is not there yet."""
+        return self.before is None
 
 
 @dataclass(frozen=True)
@@ -113,46 +117,30 @@ def plan(
     for photo, path in places:
         if isinstance(path, str):
             yield Refused(photo, photo.path.parent, path)
-        elif shared[path] > 1 and photo.path.with_name(path.stem).suffix == "":
-            yield from _outcome(photo, photo.path.with_name(photo.path.name + SUFFIX), tags, earlier, edits)
-        else:
-            yield from _outcome(photo, path, tags, earlier, edits)
+            continue
+        if shared[path] > 1 and photo.path.with_name(path.stem).suffix == "":
+            path = photo.path.with_name(photo.path.name + SUFFIX)
+        said = wish(tags.get(photo.id, ()), earlier.get(str(path), ()), edits.get(photo.id, {}))
+        if said:
+            yield _outcome(photo, path, said)
 
 
-def _outcome(
-    photo: PhotoRecord,
-    path: Path,
-    tags: Mapping[int, Sequence[PhotoTag]],
-    earlier: Mapping[str, Collection[TagPath]],
-    edits: Mapping[int, Mapping[str, str]],
-) -> Iterator[Outcome]:
-    accepted = tuple(tag.path for tag in tags.get(photo.id, ()) if tag.state == "accepted")
-    gone = tuple(sorted(set(earlier.get(str(path), ())) - set(accepted)))
+def _outcome(photo: PhotoRecord, path: Path, said: Wish) -> Outcome:
     try:
-        if not accepted and not gone and photo.id not in edits:
-            return
         before, mode, mtime_ns = _read(path)
         held = set(described(before).tags) if before is not None else set()
-        # Never what the file says itself: a sidecar goes before the file, and would hide what is changed in it later.
-        edited = edits.get(photo.id, {})
-        rating = int(edited["rating"]) if "rating" in edited else None
-        title, description = edited.get("title"), edited.get("description")
-        albums = tuple(" / ".join(tag[1:]) for tag in accepted if tag[0] == ALBUM and len(tag) > 1)
-        after = merged(before, Wanted(accepted, gone, rating, title, description, albums))
-        if before == after:
-            yield Unchanged(photo, path)
-        elif reason := _unwritable(path, exists=before is not None):
-            yield Refused(photo, path, reason)
-        else:
-            added = tuple(tag for tag in accepted if tag not in held)
-            said = {"rating": rating, "title": title, "description": description}
-            words = tuple(name for name, value in said.items() if value is not None)
-            removed = tuple(tag for tag in gone if tag in held)
-            yield Planned(photo, path, before, after, added, removed, mode, mtime_ns, words)
+        after = merged(before, said.wanted())
     except SidecarError as error:
-        yield Refused(photo, path, str(error))
+        return Refused(photo, path, str(error))
     except OSError as error:
-        yield Refused(photo, path, f"it cannot be read: {error.strerror}.")
+        return Refused(photo, path, f"it cannot be read: {error.strerror}.")
+    if before == after:
+        return Unchanged(photo, path)
+    if reason := unwritable(path, exists=before is not None):
+        return Refused(photo, path, reason)
+    added = tuple(tag for tag in said.accepted if tag not in held)
+    removed = tuple(tag for tag in said.gone if tag in held)
+    return Planned(photo, path, before, after, added, removed, mode, mtime_ns, said.words)
 
 
 def _place(photo: PhotoRecord, folders: Folders, naming: Naming) -> Path | str:
@@ -192,7 +180,8 @@ def _read(path: Path) -> tuple[bytes | None, int | None, int | None]:
     return path.read_bytes(), stat.S_IMODE(status.st_mode), status.st_mtime_ns
 
 
-def _unwritable(path: Path, *, exists: bool) -> str | None:
+def unwritable(path: Path, *, exists: bool) -> str | None:
+    """Why a file cannot be written, before anything is; None where it can."""
     if not os.access(path.parent, os.W_OK | os.X_OK):
         return f"the folder {path.parent} is read-only. The tags stay in the library."
     if exists and not os.access(path, os.W_OK):

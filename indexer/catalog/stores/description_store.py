@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, union, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.stamps import stamp_columns
+from indexer.catalog.stores import edit_store
 from indexer.catalog.tables.photo_tables import KeywordRow, PhotoRow, PlaceRow
 from indexer.metadata.photo_metadata import Keyword, merged
 
@@ -118,6 +119,7 @@ def describe(connection: Connection, photos: Sequence[DescribedPhoto]) -> set[in
     if rows:
         connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), rows)
     put_keywords(connection, {photo.photo_id: photo.metadata.keywords for photo in photos})
+    edit_store.apply(connection, [photo.photo_id for photo in photos])
     after = _said(connection, [photo.photo_id for photo in photos])
     return {number for number, said in after.items() if before[number] != said}
 

@@ -1,6 +1,7 @@
 """Titles, descriptions and ratings that a person or an import gave to photos; they stand before what the files say.
 
-Functions on one connection, inside the caller's transaction.
+They stand in the photos' own columns too, where filters, words and answers look: whoever writes what files say into
+those calls `apply` after it. Functions on one connection, inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.tables.photo_tables import PhotoRow
@@ -48,4 +49,20 @@ def edit(connection: Connection, changes: Sequence[Edit], now: datetime, *, firm
         connection.execute(insert(EditRow).values(**values, changed_at=now))
         known.setdefault(change.photo_id, {})[change.field] = change.value
         count += 1
+    apply(connection, ids)
     return count
+
+
+def apply(connection: Connection, photo_ids: Sequence[int]) -> None:
+    """Let what was given to these photos stand in their columns, over what their files say."""
+    for photo_id, given in edits(connection, photo_ids).items():
+        values: dict[str, Any] = given | ({"rating": int(given["rating"])} if "rating" in given else {})
+        connection.execute(update(PhotoRow).where(PhotoRow.id == photo_id, PhotoRow.state == "ok").values(**values))
+
+
+def forget(connection: Connection, photo_ids: Sequence[int]) -> int:
+    """Take back all that was given to photos; gives how many had something. Their columns are the caller's to write."""
+    ids = list(edits(connection, photo_ids))
+    for chunk in in_chunks(ids):
+        connection.execute(delete(EditRow).where(EditRow.photo_id.in_(chunk)))
+    return len(ids)

@@ -45,7 +45,7 @@ class Step:
     Attributes:
         photo_id: whose tags it holds.
         path: absolute.
-        before: its bytes before, None where it was not there.
+        before: its bytes before, None where it was not there; with `sha256_before`, what makes them of those after.
         sha256_after: hexadecimal, of what is to be written.
         tags: those that this export added to it.
         mode: its permissions before.
@@ -53,6 +53,7 @@ class Step:
         state: how far it is.
         reason: why it failed.
         number: its place in the export.
+        sha256_before: hexadecimal, of its bytes before, where `before` does not hold them.
     """
 
     photo_id: int
@@ -65,6 +66,7 @@ class Step:
     state: StepState = "planned"
     reason: str | None = None
     number: int = 0
+    sha256_before: str | None = None
 
 
 def begin(connection: Connection, kind: str, now: datetime) -> int:
@@ -82,6 +84,7 @@ def plan(connection: Connection, export_id: int, steps: Sequence[Step]) -> list[
             **{"export_id": export_id, "number": number, "photo_id": step.photo_id, "path": step.path},
             **{"state": "planned", "mode": step.mode, "mtime_ns": step.mtime_ns, "sha256_after": step.sha256_after},
             "before": None if step.before is None else zlib.compress(step.before),
+            "sha256_before": step.sha256_before,
             "written": dumps([list(path) for path in step.tags]),
         }
         for number, step in enumerate(steps, start=first)
@@ -122,7 +125,7 @@ def steps(connection: Connection, export_id: int, state: StepState) -> list[Step
         Step(
             *(row.photo_id, row.path, None if row.before is None else zlib.decompress(row.before)),
             *(row.sha256_after, tuple(tuple(path) for path in loads(row.written))),
-            *(row.mode, row.mtime_ns, row.state, row.reason, row.number),
+            *(row.mode, row.mtime_ns, row.state, row.reason, row.number, row.sha256_before),
         )
         for row in connection.execute(query.order_by(ExportStepRow.number))
     ]

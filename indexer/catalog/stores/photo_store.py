@@ -16,7 +16,7 @@ from sqlalchemy import Select, bindparam, delete, insert, select, update
 from indexer.catalog.database import in_chunks
 from indexer.catalog.records import CopiedPhoto, FailedPhoto, NewPhoto
 from indexer.catalog.stamps import stamp_columns
-from indexer.catalog.stores import embedding_store, frame_store, suggestion_store
+from indexer.catalog.stores import edit_store, embedding_store, frame_store, suggestion_store
 from indexer.catalog.stores.description_store import COLUMNS, columns_of, keep_unread, keywords_of, put_keywords
 from indexer.catalog.stores.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
 from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow
@@ -63,7 +63,7 @@ def store(
     put_keywords(connection, words, beside)
     embedding_store.bump(connection, touched | {model_id})
     embedding_store.put(connection, model_id, ids, vectors)
-    videos = {photo_id: shown[path] for path, photo_id in zip(values, ids, strict=True) if path in shown}
+    videos = {number: shown[path] for path, number in zip(values, ids, strict=True) if path in shown}
     frame_store.put(connection, model_id, videos, embedding_store.generation(connection, model_id))
     return ids
 
@@ -168,8 +168,7 @@ def unused(connection: Connection, hashes: Iterable[str]) -> list[str]:
 
 def split(path: str) -> tuple[str, str]:
     """Cut a relative path into its folder ("" for the root) and its name."""
-    folder, _, name = path.rpartition("/")
-    return folder, name
+    return path.rpartition("/")[0], path.rpartition("/")[2]
 
 
 def locate(connection: Connection, root_id: int, paths: Sequence[str]) -> dict[str, Present]:
@@ -237,8 +236,8 @@ def _write(
     expected: int,
 ) -> list[int]:
     """Insert or update one row for each path, all with the same columns; gives their ids in the order of `values`."""
-    if len(values) != expected:
-        raise ValueError(f"{expected - len(values)} of {expected} photos have a path that occurs twice in one call")
+    if (twice := expected - len(values)) != 0:
+        raise ValueError(f"{twice} of {expected} photos have a path that occurs twice in one call")
     ids = {path: row.id for path, row in present.items()}
     if known := [{"photo": ids[path], **row} for path, row in values.items() if path in ids]:
         connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), known)
@@ -247,4 +246,5 @@ def _write(
         rows = [{"folder_id": folders[split(path)[0]], "name": split(path)[1], **values[path]} for path in new]
         inserted = connection.execute(insert(PhotoRow).returning(PhotoRow.id, sort_by_parameter_order=True), rows)
         ids.update(zip(new, inserted.scalars(), strict=True))
+    edit_store.apply(connection, list(ids.values()))
     return [ids[path] for path in values]

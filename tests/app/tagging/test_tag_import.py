@@ -20,6 +20,7 @@ from app.tagging.xmp.tag_entries import entry, path_of
 from indexer.catalog.tag_records import Decision
 from indexer.metadata.photo_metadata import Keyword
 from tests.app.serving import photo_id
+from tests.app.tagging.xmp.test_people import REGIONS, sidecar
 
 ODD = ('a, "b"', "c/d|e\\", "名前")
 
@@ -256,3 +257,19 @@ def test_the_command_takes_in_and_says_what_it_left_out(services, world, tmp_pat
     assert "no photo of the library: /gone.png" in err
     assert json.loads(run("--keywords", "--json")[1])["read"] == 0
     assert run()[0] == run(tmp_path / "t.csv", "--keywords")[0] == 2
+
+
+def test_people_albums_and_the_program_come_in_from_sidecars(services, world):
+    albums = (
+        '<mwg-coll:Collections><rdf:Bag><rdf:li mwg-coll:CollectionName="Trip"/>'
+        '<rdf:li mwg-coll:CollectionName="Köln"/></rdf:Bag></mwg-coll:Collections>'
+    )
+    bag = "<rdf:Seq><rdf:li>People/Anna</rdf:li><rdf:li>album/Trip</rdf:li></rdf:Seq>"
+    tags = f"<digiKam:TagsList>{bag}</digiKam:TagsList>"
+    (world.photos / "red.png.xmp").write_bytes(sidecar(REGIONS + albums + tags, 'digiKam:PickLabel="0"'))
+    world.index()
+    report = tag_import.from_keywords(services.library, ignore)
+    expected = [("People", "Anna"), ("album", "Trip"), ("people", "Bo & C"), ("album", "Köln")]
+    assert report.changed == len(expected)
+    assert states(services, "red.png") == dict.fromkeys(expected, ("accepted", "digikam"))
+    assert tag_import.from_keywords(services.library, ignore).changed == 0

@@ -223,7 +223,7 @@ def test_the_index_follows_each_way_in_which_a_row_can_change(catalog, model, ro
     photos = [new_photo("a/a.jpg", "Title", keywords=["red"]), new_photo("b/b.jpg"), new_photo("c/c.jpg", "Third")]
     one, other, third = catalog.store(root.id, photos, model, vectors(3))
     catalog.tags.decide([Decision(number, ("dog",), "accepted") for number in (one, third)])
-    catalog.tags.edit([Edit(one, "title", "Given", "test")])
+    change(catalog, "INSERT INTO edits VALUES (:one, 'title', 'Given', 'test', '2026-01-01')", one, other)
     before = words_of(catalog)
     change(catalog, statement, one, other)
     assert_in_step(catalog)

@@ -1,0 +1,195 @@
+"""What an export into the photos themselves would write, and which photos are never written. It writes nothing.
+
+The packet is made as that of a sidecar is (`xmp/merge.py`); IPTC, where a format holds it, says the same words.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.tagging.export import iptc_block
+from app.tagging.export.exiftool import ExifTool, Inside
+from app.tagging.export.iptc_block import IptcError
+from app.tagging.export.sidecar_plan import Refused, Unchanged, unwritable
+from app.tagging.export.wishes import Wish, wish
+from app.tagging.xmp.document import open_document
+from app.tagging.xmp.merge import SidecarError, described, merged
+from app.tagging.xmp.properties import resource
+from app.tagging.xmp.tag_entries import clean_paths
+from indexer.catalog.records import PhotoRecord
+from indexer.catalog.tag_records import PhotoTag, TagPath
+from indexer.library import Library
+from indexer.metadata.xmp import MAX_BYTES
+from indexer.pictures.content.picture_hash import LARGEST
+
+ELSE_BESIDE = "Without --into-files its tags go beside it."
+SUFFIXES = {
+    **{"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "TIFF": ".tif", "HEIF": ".heic"},
+    **{"AVIF": ".avif", "JXL": ".jxl", "RAW": ".dng"},
+}
+"""Formats that ExifTool writes and whose coded picture is known for sure, with what ExifTool is to take them for."""
+_WITH_IPTC = frozenset(("JPEG", "TIFF", "RAW"))
+_EXTENDED = b"HasExtendedXMP"
+_UNSURE = f"the XMP in it is damaged, or written in a way that picsift cannot change safely. {ELSE_BESIDE}"
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """What is written into a file: its packet and its block, None where that stays as it is, and what they say.
+
+    Attributes:
+        xmp: the whole packet.
+        iptc: the whole block.
+        added: tags that the file does not hold yet.
+        removed: tags that an export added, and that the photo has no more.
+        shortened: texts that IPTC has no room for: keywords are left out of it, title and description cut.
+    """
+
+    xmp: bytes | None
+    iptc: bytes | None
+    added: tuple[TagPath, ...]
+    removed: tuple[TagPath, ...]
+    shortened: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return self.xmp is not None or self.iptc is not None
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A photo that an export would write into."""
+
+    photo: PhotoRecord
+    said: Wish
+    change: FileChange
+    new = False
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self.photo.path
+
+    @property
+    def added(self) -> tuple[TagPath, ...]:
+        """Tags that it does not hold yet."""
+        return self.change.added
+
+    @property
+    def removed(self) -> tuple[TagPath, ...]:
+        """Tags that are taken out again."""
+        return self.change.removed
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The names of what it is told beside tags."""
+        return self.said.words
+
+
+def plan(
+    library: Library, photos: Sequence[PhotoRecord], tags: Mapping[int, Sequence[PhotoTag]], tool: ExifTool
+) -> Iterator[PlannedFile | Refused | Unchanged]:
+    """What becomes of each photo's file.
+
+    Args:
+        library: whose journal says which tags earlier exports wrote.
+        photos: those that have something to say, or had.
+        tags: what each has, in every state.
+        tool: reads what the files say.
+    """
+    edits = library.catalog.tags.edits([photo.id for photo in photos])
+    earlier = library.catalog.exports.written([str(photo.path) for photo in photos])
+    said = {
+        photo.id: wish(tags.get(photo.id, ()), earlier.get(str(photo.path), ()), edits.get(photo.id, {}))
+        for photo in photos
+    }
+    reasons = {photo.id: _refusal(photo) for photo in photos if said[photo.id]}
+    read = [photo for photo in photos if photo.id in reasons and reasons[photo.id] is None]
+    found = dict(zip((photo.id for photo in read), tool.read([photo.path for photo in read]), strict=True))
+    for photo in photos:
+        if photo.id in found:
+            yield _outcome(photo, said[photo.id], found[photo.id])
+        elif reason := reasons.get(photo.id):
+            yield Refused(photo, photo.path, reason)
+
+
+def _outcome(photo: PhotoRecord, said: Wish, found: Inside) -> PlannedFile | Refused | Unchanged:
+    try:
+        planned = change(photo, said, found)
+    except (SidecarError, IptcError) as error:
+        return Refused(photo, photo.path, str(error))
+    if not planned:
+        return Unchanged(photo, photo.path)
+    reason = unwritable(photo.path, exists=True)
+    return Refused(photo, photo.path, reason) if reason else PlannedFile(photo, said, planned)
+
+
+def change(photo: PhotoRecord, said: Wish, found: Inside) -> FileChange:
+    """What has to be written into a file that holds this.
+
+    Raises:
+        SidecarError: its XMP cannot be changed safely.
+        IptcError: its IPTC cannot.
+    """
+    if found.trouble:
+        raise SidecarError(f"ExifTool cannot read it: {found.trouble}. {ELSE_BESIDE}")
+    if found.xmp is not None and (_EXTENDED in found.xmp or len(found.xmp) > MAX_BYTES):
+        raise SidecarError(f"the XMP in it is spread over several parts, which would get lost. {ELSE_BESIDE}")
+    if found.xmp is None and found.iptc is None and not (said.accepted or said.edits):
+        return FileChange(None, None, (), ())
+    with_iptc = photo.format in _WITH_IPTC
+    foreign = iptc_block.keywords(found.iptc) if with_iptc else []
+    try:
+        before = described(found.xmp) if found.xmp is not None else None
+        held = set(before.tags) if before else set()
+        levels = {level for path in (*held, *clean_paths(said.accepted)) for level in path}
+        more = [(word,) for word in foreign if word not in levels and (word,) not in said.gone]
+        packet = merged(found.xmp, said.wanted(more))  # a list that is there hides what stands in IPTC alone
+        words, texts = _words(packet), described(packet)
+    except SidecarError as error:
+        raise SidecarError(_UNSURE) from error
+    held.update((word,) for word in foreign)
+    added = tuple(tag for tag in said.accepted if tag not in held)
+    removed = tuple(tag for tag in said.gone if tag in held)
+    block, shortened = found.iptc, tuple[str, ...]()
+    if with_iptc:
+        gone = {level for tag in said.gone for level in tag} - set(words)
+        title = texts.title if "title" in said.edits else None
+        caption = texts.description if "description" in said.edits else None
+        block, shortened = iptc_block.changed(found.iptc, words, gone, title=title, caption=caption)
+    return FileChange(
+        packet if packet != found.xmp else None,
+        block if block and block != found.iptc else None,
+        added, removed, shortened,
+    )  # fmt: skip
+
+
+def _words(packet: bytes) -> list[str]:
+    """The words of a packet's flat list."""
+    return [path[0] for path in resource(open_document(packet).root).tag_lists().words if path]
+
+
+def _refusal(photo: PhotoRecord) -> str | None:
+    """Why a photo is never written into; None where it may be."""
+    if photo.missing_since is not None:
+        return "the photo is not reachable now."
+    if photo.duration_s is not None:
+        return f"nothing is written into videos. {ELSE_BESIDE}"
+    if photo.format == "RAW" and photo.path.suffix.lower() != ".dng":
+        return f"nothing is written into camera RAWs. {ELSE_BESIDE}"
+    if photo.format not in SUFFIXES:
+        return f"that the picture in a {photo.format} stays as it is cannot be proved. {ELSE_BESIDE}"
+    try:
+        status = photo.path.lstat()
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}."
+    if stat.S_ISLNK(status.st_mode):
+        return f"it is a link, and what it leads to may be others' too. {ELSE_BESIDE}"
+    if status.st_nlink > 1:
+        return f"it has {status.st_nlink} names (hard links), which would part. {ELSE_BESIDE}"
+    if status.st_size > LARGEST:
+        return f"it has {status.st_size:,} bytes; above {LARGEST:,} it cannot be proved what changes. {ELSE_BESIDE}"
+    return None

@@ -1,0 +1,112 @@
+"""A photo with new words in it, made by ExifTool from a copy and proved before the photo itself is touched.
+
+Proved is: the hash of the coded picture, the one that the indexer knows photos by, is what it was; the packet and the
+block say, read again, what was written; everything else that ExifTool can tell of the file is as it was; and what
+follows a JPEG's picture (a motion photo's film, a second picture) is there to the byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+from collections.abc import Mapping
+from typing import Any
+
+from app.tagging.export import byte_delta
+from app.tagging.export.exiftool import ExifTool, Inside, dumped, dumping, inside, reading
+from app.tagging.export.file_plan import ELSE_BESIDE, SUFFIXES, FileChange, PlannedFile, change
+from app.tagging.export.journal_steps import Ready
+from indexer.catalog.stores.export_store import Step
+from indexer.errors import PicsiftError
+from indexer.pictures.content.picture_hash import coded_parts, hash_bytes, is_whole
+
+_PACKET, _BLOCK = "packet", "block"
+_END = re.compile(rb"<\?xpacket end=.*\Z|\s+\Z", re.DOTALL)  # ExifTool writes a line end and a mark of its own there
+_OURS = re.compile(
+    r"(IPTC|Photoshop):(Copy\d+:)?.*|XMP-(dc|lr|digiKam|xmp|mwg-coll|x):(Copy\d+:)?(Subject|Title|Description|"
+    r"HierarchicalSubject|TagsList|Rating|Collections|XMPToolkit)\b.*"
+)
+_PLACES = re.compile(
+    r"(Offsets?|Start|MediaData|MediaDataSize|WebP_Flags|GIFVersion)$"
+)  # where things lie, what is there
+
+
+class FileRefusedError(PicsiftError):
+    """A photo cannot be written into without a doubt; it is as it was."""
+
+
+def ready(planned: PlannedFile, tool: ExifTool) -> Ready | None:
+    """The photo with what was planned, made anew from what the file is now; None where it says it all by now.
+
+    Raises:
+        FileRefusedError: anything about the result is in doubt; the message says what.
+        SidecarError: its XMP cannot be changed safely.
+        IptcError: its IPTC cannot.
+        ExifToolError: ExifTool does not work.
+        OSError: the file cannot be read, or the copy not be written.
+    """
+    photo, path = planned.photo, planned.path
+    status, before = path.stat(), path.read_bytes()
+    known = photo.content_hash or ""
+    if hash_bytes(before, like=[known]) != known:
+        raise FileRefusedError("it was changed since it was indexed. Run 'picsift index' first.")
+    name = f"photo{SUFFIXES[photo.format or '']}"
+    (tool.folder / name).write_bytes(before)
+    *said, told = tool.run([*reading(name), dumping(name)])
+    change_now = change(photo, planned.said, inside(*said))
+    if not change_now:
+        return None
+    done, *said, told_after = tool.run([_writing(tool, change_now, name), *reading(name), dumping(name)])
+    after = (tool.folder / name).read_bytes()
+    if done.trouble.startswith("Error") or after == before:
+        raise FileRefusedError(f"ExifTool does not write it: {done.trouble or 'nothing changed'}. {ELSE_BESIDE}")
+    _require_same_picture(before, after)
+    _require_read(change_now, inside(*said))
+    _require_rest(dumped(told), dumped(told_after))
+    delta = byte_delta.delta(before, after, (coded_parts(before) or [])[1:])
+    old, new = (hashlib.sha256(content).hexdigest() for content in (before, after))
+    if byte_delta.applied(delta, after) != before:
+        raise FileRefusedError("the way back cannot be kept.")
+    undated = photo.taken_source in (None, "file")  # its time is all that dates it
+    step = Step(
+        *(photo.id, str(path), delta, new, change_now.added, stat.S_IMODE(status.st_mode), status.st_mtime_ns),
+        sha256_before=old,
+    )
+    return Ready(step, after, old, status.st_mtime_ns if undated else None, like=True)
+
+
+def _writing(tool: ExifTool, wanted: FileChange, name: str) -> list[str]:
+    """The command that writes both into the copy; minor errors are let pass where a bare codestream needs a box."""
+    command = ["-q", "-overwrite_original", *(["-m"] if name.endswith(".jxl") else [])]
+    if wanted.xmp is not None:
+        (tool.folder / _PACKET).write_bytes(wanted.xmp)
+        command.append(f"-XMP<={_PACKET}")
+    if wanted.iptc is not None:
+        (tool.folder / _BLOCK).write_bytes(wanted.iptc)
+        command += [f"-IPTC<={_BLOCK}", "-IPTCDigest=new"]
+    return [*command, name]
+
+
+def _require_same_picture(before: bytes, after: bytes) -> None:
+    content = hash_bytes(before)
+    if is_whole(content) or hash_bytes(after) != content:
+        raise FileRefusedError(f"that the picture in it stays as it is cannot be proved. {ELSE_BESIDE}")
+    parts = coded_parts(before) or []
+    if before.startswith(b"\xff\xd8"):
+        behind = before[before.find(parts[-1]) + len(parts[-1]) :]
+        if not after.endswith(behind):
+            raise FileRefusedError(f"what follows the picture in it would change. {ELSE_BESIDE}")
+
+
+def _require_read(wanted: FileChange, found: Inside) -> None:
+    xmp = wanted.xmp is None or (found.xmp is not None and _END.sub(b"", found.xmp) == _END.sub(b"", wanted.xmp))
+    if not xmp or (wanted.iptc is not None and (found.iptc or b"").rstrip(b"\0") != wanted.iptc.rstrip(b"\0")):
+        raise FileRefusedError(f"what was written into a copy is read otherwise. {ELSE_BESIDE}")
+
+
+def _require_rest(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Everything that the file said beside the words that picsift writes, but for where things lie in it."""
+    for name, value in before.items():
+        if not _OURS.fullmatch(name) and not _PLACES.search(name) and after.get(name) != value:
+            raise FileRefusedError(f"ExifTool would change {name} in it. {ELSE_BESIDE}")

@@ -1,0 +1,95 @@
+"""One file of an export: written only if it is what the journal says, and put back only if it is what was written.
+
+`Ready` is what is about to be written; what the journal keeps of it is a `Step`. A sidecar's old bytes stand there as
+they were, a photo's as what makes them of the new ones (`byte_delta.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.tagging.export import byte_delta, safe_write
+from app.tagging.export.sidecar_plan import Planned
+from indexer.catalog.stores.export_store import Step
+
+CHANGED = "it was changed while the export ran. Export again."
+CHANGED_SINCE = "it was changed since the export, and is left as it is."
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A file with its new bytes.
+
+    Attributes:
+        step: what the journal holds of it.
+        after: the new bytes.
+        expected: SHA-256 of what has to be there, hexadecimal; None where nothing has.
+        mtime_ns: the time that it gets; None is now.
+        like: take over owner and extended attributes of the old file.
+    """
+
+    step: Step
+    after: bytes
+    expected: str | None
+    mtime_ns: int | None = None
+    like: bool = False
+
+
+def of_sidecar(file: Planned) -> Ready:
+    """A sidecar, ready to be written."""
+    after = hashlib.sha256(file.after).hexdigest()
+    step = Step(file.photo.id, str(file.path), file.before, after, file.added, file.mode, file.mtime_ns)
+    return Ready(step, file.after, None if file.before is None else hashlib.sha256(file.before).hexdigest())
+
+
+def put(file: Ready) -> str | None:
+    """Write one file; a sentence where it was left as it is."""
+    path = Path(file.step.path)
+    try:
+        if safe_write.digest(path) != file.expected:
+            return CHANGED
+        safe_write.replace(path, file.after, mode=file.step.mode, mtime_ns=file.mtime_ns, like=file.like)
+    except OSError as error:
+        return f"it cannot be written: {error.strerror}."
+    return None
+
+
+def restore(step: Step) -> str | None:
+    """Put one file back; a sentence where it was left as it is."""
+    path = Path(step.path)
+    try:
+        found = safe_write.digest(path)
+        if found == _digest_before(step):
+            return None  # a kill came between the file and the journal
+        if found != step.sha256_after:
+            return CHANGED_SINCE
+        if step.before is None:
+            path.unlink()
+            safe_write.sync_folder(path.parent)
+            return None
+        before = step.before
+        if step.sha256_before is not None:
+            before = byte_delta.applied(before, path.read_bytes())
+            if hashlib.sha256(before).hexdigest() != step.sha256_before:
+                return CHANGED_SINCE
+        inside = step.sha256_before is not None
+        safe_write.replace(path, before, mode=step.mode, mtime_ns=step.mtime_ns, like=inside)
+    except OSError as error:
+        return f"it cannot be put back: {error.strerror}."
+    return None
+
+
+def is_written(step: Step) -> bool:
+    """Whether a file is as it was to become."""
+    try:
+        return safe_write.digest(Path(step.path)) == step.sha256_after
+    except OSError:
+        return False
+
+
+def _digest_before(step: Step) -> str | None:
+    if step.sha256_before is not None or step.before is None:
+        return step.sha256_before
+    return hashlib.sha256(step.before).hexdigest()

@@ -15,7 +15,7 @@ from app.tagging.export.sidecar_plan import Planned
 from indexer.catalog.stores.export_store import Step
 
 CHANGED = "it was changed while the export ran. Export again."
-CHANGED_SINCE = "it was changed since the export, and is left as it is."
+CHANGED_SINCE = "it was changed since the export, or another file took its place; it is left as it is."
 GONE = "it is not there any more: it was moved or deleted since the export."
 
 

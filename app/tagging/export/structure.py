@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from itertools import zip_longest
 
 from app.tagging.export import structure_boxes, structure_parts
 from app.tagging.export.structure_parts import OddError, Rest
 
 __all__ = ["OddError", "Rest", "require_kept", "rest"]
+
+_APP1 = 0xE1
+_EXIF = (_APP1, b"eXIf", b"EXIF")
 
 _OF: dict[str, Callable[[bytes], Rest]] = {
     "JPEG": structure_parts.jpeg,
@@ -34,7 +39,8 @@ def rest(source: bytes, form: str) -> Rest:
         OddError: nothing is written into such a file; the message says why.
     """
     try:
-        return _OF[form](source)
+        found = _OF[form](source)
+        return Rest([part for one in found.others for part in _comparable(*one)], found.texts)
     except (ValueError, LookupError, struct.error) as error:
         raise OddError("it is not built as such a file should be.") from error
 
@@ -53,8 +59,8 @@ def require_kept(before: Rest, after: bytes, form: str, packet: bytes | None) ->
     """
     now = rest(after, form)
     if now.others != before.others:
-        kept = sum(1 for one, other in zip(before.others, now.others, strict=False) if one == other)
-        name = before.others[kept][0] if kept < len(before.others) else "its end"
+        pairs = zip_longest(before.others, now.others, fillvalue=("its end", b""))
+        name = next(one[0] for one, other in pairs if one != other)
         raise OddError(f"what is in it beside the picture would change ({name}).")
     left = list(now.texts)
     for text in before.texts:
@@ -64,3 +70,11 @@ def require_kept(before: Rest, after: bytes, form: str, packet: bytes | None) ->
             raise OddError("a text in it that is not the photo's own would get lost.")
         else:
             packet = None  # one is written anew, and no second
+
+
+def _comparable(name: object, content: bytes) -> list[tuple[object, bytes]]:
+    """A part as it is; EXIF as its tags, since ExifTool writes it anew, without the gaps between them."""
+    if name in _EXIF and (start := 6 if content.startswith(b"Exif\0\0") else 0 if name != _APP1 else None) is not None:
+        with suppress(ValueError, LookupError, struct.error, OddError):
+            return [((name, *tag), value) for tag, value in structure_boxes.exif(content[start:])]
+    return [(name, content)]

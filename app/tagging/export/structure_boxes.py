@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import Literal
 
 from app.tagging.export.structure_parts import TWO_PACKETS, OddError, Rest
 
@@ -17,7 +18,9 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _XMP, _IPTC, _PHOTOSHOP, _DNG, _NOTES = 700, 33723, 34377, 50706, 37500
 _BELOW = (330, 34665, 34853, 40965)  # directories below
 _PLACES = frozenset((273, 288, 324, 513, *_BELOW, _NOTES))  # where things lie; maker notes ExifTool compares
+_SMALL = 513
 _MOST = 1 << 12
+_ENDS: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 
 
 def heif(source: bytes) -> Rest:
@@ -65,28 +68,37 @@ def jxl(source: bytes) -> Rest:
 
 def tiff(source: bytes, *, raw: bool = False) -> Rest:
     """Every tag of every directory but XMP, IPTC and Photoshop's of the first, and where things lie."""
+    kept = [(name, value) for name, value in exif(source) if name[0] or name[1] not in (_XMP, _IPTC, _PHOTOSHOP)]
+    if raw and not any(number == 0 and tag == _DNG for (number, tag, _), _ in kept):
+        raise OddError("it is called a DNG, and is another camera RAW.")
+    return Rest(list(kept))
+
+
+def exif(source: bytes) -> list[tuple[tuple[int, int, int], bytes]]:
+    """Every tag of every directory but where things lie, and the small picture: directory, number, type, and value."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(source[:4])
     if order is None:
         raise OddError("it is a TIFF of another kind (such as BigTIFF) than ExifTool writes.")
-    others: list[tuple[object, bytes]] = []
+    found: list[tuple[tuple[int, int, int], bytes]] = []
     pending, seen = [_number(source, order, 4)], set[int]()
     while pending:
         if (at := pending.pop(0)) == 0:
             continue
         if at in seen or len(seen) > _MOST:
             raise ValueError("directories in a circle, or too many")
-        first, number = not seen, len(seen)
+        number = len(seen)
         seen.add(at)
         tags, following = _directory(source, order, at)
-        if raw and first and all(tag != _DNG for tag, _, _ in tags):
-            raise OddError("it is called a DNG, and is another camera RAW.")
         for tag, kind, value in sorted(tags, key=lambda one: one[0]):
             if tag in _BELOW and kind in (4, 13):
                 pending += struct.unpack(f"{order}{len(value) // 4}I", value)
-            if tag not in _PLACES and not (first and tag in (_XMP, _IPTC, _PHOTOSHOP)):
-                others.append(((number, tag, kind), value))
+            if tag not in _PLACES:
+                found.append(((number, tag, kind), value))
+        small = {tag: int.from_bytes(value, _ENDS[order]) for tag, _, value in tags if tag in (_SMALL, _SMALL + 1)}
+        if len(small) == 2:  # a JPEG
+            found.append(((number, _SMALL, 0), source[small[_SMALL] : small[_SMALL] + small[_SMALL + 1]]))
         pending.append(following)
-    return Rest(others)
+    return found
 
 
 def _directory(source: bytes, order: str, at: int) -> tuple[list[tuple[int, int, bytes]], int]:

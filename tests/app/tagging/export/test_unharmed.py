@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 from PIL import Image
 
-from app.tagging.export import safe_write
+from app.tagging.export import safe_write, structure
 from indexer.catalog.tag_records import Decision
 from indexer.errors import ImageError
 from indexer.pictures.content.picture_hash import hash_file
@@ -278,3 +278,20 @@ def test_a_copy_that_picsift_cannot_open_is_refused(tmp_path, monkeypatch):
     [(_, reason)] = services.exports.run(into_files=True).refused
     assert "could not open it any more: cut short" in reason
     assert path.read_bytes() == before
+
+
+def test_exif_that_is_laid_out_anew_is_the_same_and_other_exif_is_not():
+    made = Image.Exif()
+    made[0x010E], made[0x010F] = "a description", "a maker"
+    plain = made.tobytes()
+    expected = exif_parts(plain)
+    for source, same in ((plain + b"gap", True), (plain.replace(b"a maker", b"b maker"), False)):
+        assert (exif_parts(source) == expected) is same
+
+
+def exif_parts(content):
+    """What has to stay of the EXIF in a JPEG."""
+    parts = structure.rest(jpeg(segment(0xE1, content)), "JPEG").others
+    found = [value for name, value in parts if isinstance(name, tuple)]
+    assert b"a description\0" in found
+    return found

@@ -64,7 +64,7 @@ def export_command(
     elif history:
         _show_history(exports.history(), json=json)
     elif dry_run:
-        _show_preview(exports.preview(naming, into_files=into_files), json=json)
+        _show_preview(exports.preview(naming, into_files=into_files), into_files=into_files, json=json)
     elif undo is not None:
         with exits.stop_on_signal() as stop:
             _end(exports.undo(undo, stop=stop.is_set), json=json, verb="put back")
@@ -89,6 +89,8 @@ def _show_history(exports: list[Export], *, json: bool) -> None:
         return
     for export in exports:
         end = "undone" if export.undone_at else "interrupted" if export.finished_at is None else "done"
+        if export.put_back and not export.undone_at:
+            end = f"{end}, {export.put_back:,} of them put back"
         when = f"{export.started_at.astimezone():%Y-%m-%d %H:%M}"
         output.tell(f"{export.id:>4}  {when}  {export.kind}  {export.files:,} files  {end}")
     if not exports:
@@ -98,10 +100,10 @@ def _show_history(exports: list[Export], *, json: bool) -> None:
 def _entry(export: Export) -> dict[str, Any]:
     moments = {"started_at": export.started_at, "finished_at": export.finished_at, "undone_at": export.undone_at}
     shown = {name: None if moment is None else moment.isoformat() for name, moment in moments.items()}
-    return {"id": export.id, "kind": export.kind, "files": export.files, **shown}
+    return {"id": export.id, "kind": export.kind, "files": export.files, "put_back": export.put_back, **shown}
 
 
-def _show_preview(outcomes: Iterable[Outcome], *, json: bool) -> None:
+def _show_preview(outcomes: Iterable[Outcome], *, into_files: bool, json: bool) -> None:
     if json:
         output.write_json([_document(outcome) for outcome in outcomes])
         return
@@ -121,6 +123,8 @@ def _show_preview(outcomes: Iterable[Outcome], *, json: bool) -> None:
         else:
             counts["as they should be"] += 1
     say("nothing was written. " + ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) + ".")
+    if into_files and counts["changed"]:
+        say("each is proved on a copy when it is written, and left alone where that fails.")
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -33,10 +33,18 @@ class ExportCatalog:
         with writing(self._engine) as connection:
             return export_store.plan(connection, export_id, steps)
 
-    def settle(self, export_id: int, numbers: Sequence[int], state: StepState, reason: str | None = None) -> None:
-        """Note what became of files."""
+    def settle(
+        self,
+        export_id: int,
+        numbers: Sequence[int],
+        state: StepState,
+        reason: str | None = None,
+        *,
+        path: str | None = None,
+    ) -> None:
+        """Note what became of files, and where the one is if it was moved."""
         with writing(self._engine) as connection:
-            export_store.settle(connection, export_id, numbers, state, reason)
+            export_store.settle(connection, export_id, numbers, state, reason, path=path)
 
     def finish(self, export_id: int, *, undone: bool = False) -> None:
         """Note that an export, or its undoing, has come to its end."""
@@ -53,10 +61,20 @@ class ExportCatalog:
         with reading(self._engine) as connection:
             return export_store.steps(connection, export_id, state)
 
-    def written(self, paths: Sequence[str]) -> dict[str, set[TagPath]]:
-        """Give the tags that exports added to these files and nobody took back."""
+    def being_undone(self) -> list[Step]:
+        """Give the files that were being put back when that was killed."""
         with reading(self._engine) as connection:
-            return export_store.written(connection, paths)
+            return export_store.being_undone(connection)
+
+    def written_beside(self, sidecars: Mapping[int, str]) -> dict[int, set[TagPath]]:
+        """Give the tags that exports added to these photos' sidecars, by path, and nobody took back."""
+        with reading(self._engine) as connection:
+            return export_store.written_beside(connection, sidecars)
+
+    def written_into(self, contents: Mapping[int, str]) -> dict[int, set[TagPath]]:
+        """Give the tags that exports added to these photos' files, by content hash, and nobody took back."""
+        with reading(self._engine) as connection:
+            return export_store.written_into(connection, contents)
 
     def exportable(self) -> list[int]:
         """Give the photos that have something to say: accepted tags, edits, or what an export wrote; sorted."""

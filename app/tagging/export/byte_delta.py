@@ -17,6 +17,7 @@ _NUMBERS = struct.Struct(">QQ")
 _SIZE = struct.Struct(">Q")
 _SHORTEST = 64  # bytes worth a look
 _TRIES = 1_000
+_PIECE = 1 << 20  # bytes that are compared at a time
 
 _Match = tuple[int, int, int]
 """Where in the old file, where in the new one, how many bytes."""
@@ -74,15 +75,31 @@ def _matches(before: bytes, after: bytes, parts: Iterable[bytes | memoryview]) -
         if old >= 0 and new >= 0:
             found.append((old, new, len(part)))
             old_at, new_at = old + len(part), new + len(part)
-    tail = _common(before[::-1], after[::-1])
+    tail = _common_end(before, after)
     return sorted([*found, (len(before) - tail, len(after) - tail, tail)])
 
 
 def _common(one: bytes, other: bytes) -> int:
     """How many bytes two files have in common at their beginnings."""
     length = min(len(one), len(other))
-    differing = np.frombuffer(one, np.uint8, length) != np.frombuffer(other, np.uint8, length)
-    return int(differing.argmax()) if differing.any() else length
+    for start in range(0, length, _PIECE):
+        size = min(_PIECE, length - start)
+        differing = np.frombuffer(one, np.uint8, size, start) != np.frombuffer(other, np.uint8, size, start)
+        if differing.any():
+            return start + int(differing.argmax())
+    return length
+
+
+def _common_end(one: bytes, other: bytes) -> int:
+    """How many bytes two files have in common at their ends."""
+    length = min(len(one), len(other))
+    for end in range(0, length, _PIECE):
+        size = min(_PIECE, length - end)
+        pieces = [np.frombuffer(file, np.uint8, size, len(file) - end - size)[::-1] for file in (one, other)]
+        differing = pieces[0] != pieces[1]
+        if differing.any():
+            return end + int(differing.argmax())
+    return length
 
 
 def _where(part: bytes | memoryview, source: bytes, at: int) -> int:

@@ -9,24 +9,38 @@ from __future__ import annotations
 import secrets
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from json import loads
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from app.tagging.export import working_folder
 from indexer.errors import PicsiftError
 
 PROGRAM = "exiftool"
-FOLDER = "export-"  # where copies are written; what a kill left there the next export removes
 SECONDS_A_COMMAND = 60.0
+SECONDS_A_LOOK = 0.5  # between two looks at whether it is to stop
 _DUMP = ("-j", "-G1:4", "-a", "-u", "-n", "-struct", "--File:all", "--System:all", "--ExifTool:all", "--Composite:all")
 
 
 class ExifToolError(PicsiftError):
     """ExifTool is not installed, or does not do what it is asked."""
+
+
+class HungError(ExifToolError):
+    """It took too long over a command; `done` before it were done."""
+
+    def __init__(self, done: int) -> None:
+        """Note how many."""
+        super().__init__(f"ExifTool took more than {SECONDS_A_COMMAND:.0f} s over it")
+        self.done = done
+
+
+class StoppedError(PicsiftError):
+    """The caller does not want it any more."""
 
 
 class Said(NamedTuple):
@@ -47,9 +61,9 @@ class Inside(NamedTuple):
 class ExifTool:
     """Works in a temporary folder; to be used in a `with`."""
 
-    def __init__(self, parent: Path | None = None) -> None:
-        """Make the folder in `parent`, None for the system's place for such."""
-        self._parent = parent
+    def __init__(self, parent: Path | None = None, *, stop: Callable[[], bool] = lambda: False) -> None:
+        """Make the folder in `parent`, None for the system's place for such; `stop` is asked while it works."""
+        self._parent, self._stop = parent, stop
 
     def __enter__(self) -> Self:
         """Look for the program.
@@ -64,46 +78,69 @@ class ExifTool:
                 "libimage-exiftool-perl; else https://exiftool.org), or export beside the photos, without --into-files."
             )
         self._program = found
-        self._temporary = tempfile.TemporaryDirectory(prefix=FOLDER, dir=self._parent, ignore_cleanup_errors=True)
-        self.folder = Path(self._temporary.name)
+        try:
+            self.folder = working_folder.made(self._parent)
+        except OSError as error:
+            raise ExifToolError(f"ExifTool cannot be given a folder to work in: {error.strerror}") from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the folder."""
-        self._temporary.cleanup()
+        working_folder.removed(self.folder)
 
     def run(self, commands: Sequence[Sequence[str]]) -> list[Said]:
         """Run commands one after the other; their arguments hold no line end.
 
         Raises:
-            ExifToolError: it could not be started, took too long, or ended early.
+            ExifToolError: it could not be started, or ended early.
+            HungError: it took too long over one of them.
+            StoppedError: it is to stop.
         """
         mark = secrets.token_hex(8)
         lines = [[*command, "-echo3", mark, "-echo4", mark, "-execute"] for command in commands]
         asked = "".join(f"{argument}\n" for line in lines for argument in line)
         try:
-            done = subprocess.run(
-                [self._program, "-config", "", "-@", "-"],
-                input=asked.encode(),
-                capture_output=True,
-                cwd=self.folder,
-                check=False,
-                timeout=SECONDS_A_COMMAND + len(commands),
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ExifToolError(f"ExifTool took more than {error.timeout:.0f} s") from error
+            status, *streams = self._talk(asked.encode(), mark.encode())
         except OSError as error:
             raise ExifToolError(f"ExifTool cannot be started: {error.strerror}") from error
-        outs, troubles = (stream.split(f"{mark}\n".encode()) for stream in (done.stdout, done.stderr))
+        outs, troubles = (stream.split(f"{mark}\n".encode()) for stream in streams)
         if len(outs) <= len(commands) or len(troubles) <= len(commands):
-            raise ExifToolError(f"ExifTool ended early (status {done.returncode})")
+            raise ExifToolError(f"ExifTool ended early (status {status})")
         return [Said(outs[n], _first(troubles[n])) for n in range(len(commands))]
+
+    def _talk(self, asked: bytes, mark: bytes) -> tuple[int, bytes, bytes]:
+        """Status, output and complaints; it is killed where it hangs, or is to stop."""
+        pipe, said = subprocess.PIPE, asked or None
+        with subprocess.Popen(
+            [self._program, "-config", "", "-@", "-"],
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            cwd=self.folder,
+            start_new_session=True,  # what ends picsift in a terminal does not end it in the middle
+        ) as process:
+            done, since = 0, monotonic()
+            try:
+                while True:
+                    try:
+                        out, trouble = process.communicate(said, timeout=SECONDS_A_LOOK)
+                        return process.returncode, out, trouble
+                    except subprocess.TimeoutExpired as late:
+                        said, now = None, (late.stderr or b"").count(mark)  # written at once, unlike its output
+                    if self._stop():
+                        raise StoppedError("it was stopped")
+                    if now > done:
+                        done, since = now, monotonic()
+                    if monotonic() - since > SECONDS_A_COMMAND:
+                        raise HungError(done)
+            finally:
+                process.kill()
 
     def read(self, files: Sequence[Path]) -> list[Inside]:
         """The packets and blocks of files, whatever they are called, or why they cannot be told."""
-        commands = []
+        commands: list[list[str]] = []
         for number, file in enumerate(files):
             link = self.folder / f"read{number}"
             with suppress(FileNotFoundError):
@@ -115,6 +152,9 @@ class ExifTool:
             commands += reading(link.name)
         try:
             said = self.run(commands) if commands else []
+        except HungError as error:
+            at = min(error.done // 2, len(files) - 1)
+            return [*self.read(files[:at]), Inside(trouble=str(error)), *self.read(files[at + 1 :])]
         except ExifToolError as error:  # one of them is to blame
             if len(files) == 1:
                 return [Inside(trouble=str(error))]

@@ -6,21 +6,20 @@ the journal does not hold first.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.tagging.export import file_plan, own_writes, safe_write
-from app.tagging.export.exiftool import FOLDER, ExifTool, ExifToolError
+from app.tagging.export import file_plan, journal_steps, own_writes, safe_write, working_folder
+from app.tagging.export.exiftool import ExifTool, ExifToolError, StoppedError
 from app.tagging.export.file_plan import PlannedFile
 from app.tagging.export.file_writing import FileRefusedError, ready
 from app.tagging.export.iptc_block import IptcError
 from app.tagging.export.journal_steps import Ready, is_written, of_sidecar, put, restore
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused, Unchanged, habit, plan
 from app.tagging.xmp.merge import SidecarError
-from indexer.catalog.stores.export_store import Export, Step
+from indexer.catalog.stores.export_store import UNDOING, Export, Step
 from indexer.errors import PicsiftError
 from indexer.library import Library
 
@@ -106,28 +105,35 @@ class ExportService:
         report, waiting, kind = ExportReport(), list[Ready](), "files" if into_files else "sidecars"
         with ExitStack() as stack:
             stack.enter_context(self._library.writer_lock())
-            for left in self._library.folder.glob(f"{FOLDER}*"):
-                shutil.rmtree(left, ignore_errors=True)
-            tool = stack.enter_context(ExifTool(self._library.folder)) if into_files else None
+            working_folder.remove_leftovers(self._library.folder)
+            tool = stack.enter_context(ExifTool(self._library.folder, stop=stop)) if into_files else None
             self.recover()
-            for number, outcome in enumerate(self._outcomes(naming, tool), start=1):
-                if stop():
-                    report.complete = False
-                    break
-                if (file := _made(outcome, tool, report)) is not None:
-                    waiting.append(file)
-                if len(waiting) >= FILES_AT_A_TIME or sum(len(one.after) for one in waiting) >= BYTES_AT_A_TIME:
-                    self._write(report, waiting, kind)
-                    waiting = []
-                on_progress(number, 0)
+            try:
+                for number, outcome in enumerate(self._outcomes(naming, tool), start=1):
+                    if stop():
+                        raise StoppedError("it was stopped")
+                    if (file := _made(outcome, tool, report)) is not None:
+                        waiting.append(file)
+                    if len(waiting) >= FILES_AT_A_TIME or sum(len(one.after) for one in waiting) >= BYTES_AT_A_TIME:
+                        self._write(report, waiting, kind)
+                        waiting = []
+                    on_progress(number, 0)
+            except StoppedError:
+                report.complete = False
             self._write(report, waiting, kind)
             if report.export is not None:
                 self._library.catalog.exports.finish(report.export)
         return report
 
     def recover(self) -> None:
-        """Settle the exports that were killed: each file counts as written or as not, by its bytes."""
+        """Settle what was killed: each file counts as written, or as put back, or as not, by its bytes."""
         journal = self._library.catalog.exports
+        for step in journal.being_undone():
+            safe_write.remove_leftovers(Path(step.path).parent)
+            back = journal_steps.is_back(step)
+            journal.settle(step.export_id, [step.number], "undone" if back else "done")
+            if back:
+                own_writes.note(self._library, {step.photo_id: (Path(step.path), journal_steps.digest_before(step))})
         for export in journal.all():
             if export.finished_at is not None:
                 continue
@@ -164,20 +170,26 @@ class ExportService:
                 if not self._put_back(report, steps[::-1][start : start + FILES_AT_A_TIME], stop):
                     report.complete = False
                     return report
-            journal.finish(export_id, undone=True)
+            if not report.refused:
+                journal.finish(export_id, undone=True)
         return report
 
     def _put_back(self, report: ExportReport, steps: Sequence[Step], stop: Callable[[], bool]) -> bool:
         """Put files back; False where `stop` said so before the last."""
         back: dict[int, tuple[Path, str | None]] = {}
-        for step in steps:
+        journal = self._library.catalog.exports
+        places = {photo.id: photo.path for photo in self._library.catalog.photos([step.photo_id for step in steps])}
+        for kept in steps:
             if stop():
                 break
+            step = journal_steps.moved(kept, places.get(kept.photo_id))
+            journal.settle(step.export_id, [step.number], "done", UNDOING, path=step.path)
             if reason := restore(step):
                 report.refused.append((Path(step.path), reason))
+                journal.settle(step.export_id, [step.number], "done", path=kept.path)
             else:
-                self._library.catalog.exports.settle(report.export or 0, [step.number], "undone")
-                back[step.photo_id] = (Path(step.path), safe_write.digest(Path(step.path)))
+                journal.settle(step.export_id, [step.number], "undone")
+                back[step.photo_id] = (Path(step.path), journal_steps.digest_before(step))
                 report.written += 1
         own_writes.note(self._library, back)
         return not stop()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.tagging.export import iptc_block
+from app.tagging.export import iptc_block, structure
 from app.tagging.export.exiftool import ExifTool, Inside
 from app.tagging.export.iptc_block import IptcError
 from app.tagging.export.sidecar_plan import Refused, Unchanged, unwritable
@@ -18,12 +18,11 @@ from app.tagging.export.wishes import Wish, wish
 from app.tagging.xmp.document import open_document
 from app.tagging.xmp.merge import SidecarError, described, merged
 from app.tagging.xmp.properties import resource
-from app.tagging.xmp.tag_entries import clean_paths
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag, TagPath
 from indexer.library import Library
 from indexer.metadata.xmp import MAX_BYTES
-from indexer.pictures.content.picture_hash import LARGEST
+from indexer.pictures.content.picture_hash import is_whole
 
 ELSE_BESIDE = "Without --into-files its tags go beside it."
 SUFFIXES = {
@@ -33,6 +32,8 @@ SUFFIXES = {
 """Formats that ExifTool writes and whose coded picture is known for sure, with what ExifTool is to take them for."""
 _WITH_IPTC = frozenset(("JPEG", "TIFF", "RAW"))
 _EXTENDED = b"HasExtendedXMP"
+_MOST_BYTES = 128 << 20  # of a file: it is held several times over while it is proved
+_MOST_IN_JPEG = 65_502  # bytes of a packet, which is one segment
 _UNSURE = f"the XMP in it is damaged, or written in a way that picsift cannot change safely. {ELSE_BESIDE}"
 
 
@@ -101,10 +102,9 @@ def plan(
         tool: reads what the files say.
     """
     edits = library.catalog.tags.edits([photo.id for photo in photos])
-    earlier = library.catalog.exports.written([str(photo.path) for photo in photos])
+    earlier = library.catalog.exports.written_into({photo.id: photo.content_hash or "" for photo in photos})
     said = {
-        photo.id: wish(tags.get(photo.id, ()), earlier.get(str(photo.path), ()), edits.get(photo.id, {}))
-        for photo in photos
+        photo.id: wish(tags.get(photo.id, ()), earlier.get(photo.id, ()), edits.get(photo.id, {})) for photo in photos
     }
     reasons = {photo.id: _refusal(photo) for photo in photos if said[photo.id]}
     read = [photo for photo in photos if photo.id in reasons and reasons[photo.id] is None]
@@ -123,8 +123,19 @@ def _outcome(photo: PhotoRecord, said: Wish, found: Inside) -> PlannedFile | Ref
         return Refused(photo, photo.path, str(error))
     if not planned:
         return Unchanged(photo, photo.path)
-    reason = unwritable(photo.path, exists=True)
+    reason = unwritable(photo.path, exists=True) or _oddity(photo)
     return Refused(photo, photo.path, reason) if reason else PlannedFile(photo, said, planned)
+
+
+def _oddity(photo: PhotoRecord) -> str | None:
+    """Why nothing is written into a file, by how it is built."""
+    try:
+        structure.rest(photo.path.read_bytes(), photo.format or "")
+    except structure.OddError as error:
+        return f"{error} {ELSE_BESIDE}"
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}."
+    return None
 
 
 def change(photo: PhotoRecord, said: Wish, found: Inside) -> FileChange:
@@ -141,16 +152,21 @@ def change(photo: PhotoRecord, said: Wish, found: Inside) -> FileChange:
     if found.xmp is None and found.iptc is None and not (said.accepted or said.edits):
         return FileChange(None, None, (), ())
     with_iptc = photo.format in _WITH_IPTC
-    foreign = iptc_block.keywords(found.iptc) if with_iptc else []
+    try:
+        foreign = iptc_block.keywords(found.iptc) if with_iptc else []
+    except IptcError as error:
+        raise IptcError(f"{error}. {ELSE_BESIDE}") from error
     try:
         before = described(found.xmp) if found.xmp is not None else None
         held = set(before.tags) if before else set()
-        levels = {level for path in (*held, *clean_paths(said.accepted)) for level in path}
+        levels = {level for path in held for level in path}  # one that a tag of ours has too stays foreign
         more = [(word,) for word in foreign if word not in levels and (word,) not in said.gone]
         packet = merged(found.xmp, said.wanted(more))  # a list that is there hides what stands in IPTC alone
         words, texts = _words(packet), described(packet)
     except SidecarError as error:
         raise SidecarError(_UNSURE) from error
+    if photo.format == "JPEG" and packet != found.xmp and len(packet) > _MOST_IN_JPEG:
+        raise SidecarError(f"the XMP in it would have {len(packet):,} bytes, too many for a JPEG. {ELSE_BESIDE}")
     held.update((word,) for word in foreign)
     added = tuple(tag for tag in said.accepted if tag not in held)
     removed = tuple(tag for tag in said.gone if tag in held)
@@ -188,8 +204,12 @@ def _refusal(photo: PhotoRecord) -> str | None:
         return f"it cannot be read: {error.strerror}."
     if stat.S_ISLNK(status.st_mode):
         return f"it is a link, and what it leads to may be others' too. {ELSE_BESIDE}"
+    if not stat.S_ISREG(status.st_mode):
+        return "it is no ordinary file any more."
     if status.st_nlink > 1:
         return f"it has {status.st_nlink} names (hard links), which would part. {ELSE_BESIDE}"
-    if status.st_size > LARGEST:
-        return f"it has {status.st_size:,} bytes; above {LARGEST:,} it cannot be proved what changes. {ELSE_BESIDE}"
+    if status.st_size > _MOST_BYTES:
+        return f"it has {status.st_size:,} bytes; above {_MOST_BYTES:,} nothing is written into it. {ELSE_BESIDE}"
+    if is_whole(photo.content_hash or ""):  # it would be another photo afterwards
+        return f"the library knows it by its whole file, which would change. {ELSE_BESIDE}"
     return None

@@ -1,8 +1,9 @@
 """A photo with new words in it, made by ExifTool from a copy and proved before the photo itself is touched.
 
 Proved is: the hash of the coded picture, the one that the indexer knows photos by, is what it was; the packet and the
-block say, read again, what was written; everything else that ExifTool can tell of the file is as it was; and what
-follows a JPEG's picture (a motion photo's film, a second picture) is there to the byte.
+block say, read again, what was written; everything else that ExifTool can tell of the file is as it was; all other
+parts of the file, what follows the picture among them, are there to the byte and in order (`structure.py`); and picsift
+itself still decodes it.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ import stat
 from collections.abc import Mapping
 from typing import Any
 
-from app.tagging.export import byte_delta
+from app.tagging.export import byte_delta, iptc_block, structure, working_folder
 from app.tagging.export.exiftool import ExifTool, Inside, dumped, dumping, inside, reading
 from app.tagging.export.file_plan import ELSE_BESIDE, SUFFIXES, FileChange, PlannedFile, change
 from app.tagging.export.journal_steps import Ready
 from indexer.catalog.stores.export_store import Step
-from indexer.errors import PicsiftError
+from indexer.errors import ImageError, PicsiftError
+from indexer.pictures import images
 from indexer.pictures.content.picture_hash import coded_parts, hash_bytes, is_whole
 
 _PACKET, _BLOCK = "packet", "block"
+_MAX_PIXELS = 1 << 31  # of files that were photos before
 _END = re.compile(rb"<\?xpacket end=.*\Z|\s+\Z", re.DOTALL)  # ExifTool writes a line end and a mark of its own there
 _OURS = re.compile(
-    r"(IPTC|Photoshop):(Copy\d+:)?.*|XMP-(dc|lr|digiKam|xmp|mwg-coll|x):(Copy\d+:)?(Subject|Title|Description|"
-    r"HierarchicalSubject|TagsList|Rating|Collections|XMPToolkit)\b.*"
+    r"IPTC:(Keywords|ObjectName|Caption-Abstract|CodedCharacterSet|ApplicationRecordVersion)|Photoshop:IPTCDigest|"
+    r"XMP-(dc|lr|digiKam|xmp|mwg-coll|x):(Subject|Title|Description|HierarchicalSubject|TagsList|Rating|Collections|"
+    r"XMPToolkit)\b.*"
 )
 _PLACES = re.compile(
     r"(Offsets?|Start|MediaData|MediaDataSize|WebP_Flags|GIFVersion)$"
@@ -51,10 +55,14 @@ def ready(planned: PlannedFile, tool: ExifTool) -> Ready | None:
     known = photo.content_hash or ""
     if hash_bytes(before, like=[known]) != known:
         raise FileRefusedError("it was changed since it was indexed. Run 'picsift index' first.")
-    name = f"photo{SUFFIXES[photo.format or '']}"
+    form = photo.format or ""
+    staying = _rest(before, form)
+    working_folder.emptied(tool.folder)  # of what a photo before, at which ExifTool hung, left
+    name = f"photo{SUFFIXES[form]}"
     (tool.folder / name).write_bytes(before)
     *said, told = tool.run([*reading(name), dumping(name)])
-    change_now = change(photo, planned.said, inside(*said))
+    found = inside(*said)
+    change_now = change(photo, planned.said, found)
     if not change_now:
         return None
     done, *said, told_after = tool.run([_writing(tool, change_now, name), *reading(name), dumping(name)])
@@ -62,8 +70,10 @@ def ready(planned: PlannedFile, tool: ExifTool) -> Ready | None:
     if done.trouble.startswith("Error") or after == before:
         raise FileRefusedError(f"ExifTool does not write it: {done.trouble or 'nothing changed'}. {ELSE_BESIDE}")
     _require_same_picture(before, after)
-    _require_read(change_now, inside(*said))
+    _require_read(change_now, found, inside(*said))
     _require_rest(dumped(told), dumped(told_after))
+    _require_structure(staying, after, form, found.xmp)
+    _require_decoded(after, path.suffix.lower())
     delta = byte_delta.delta(before, after, (coded_parts(before) or [])[1:])
     old, new = (hashlib.sha256(content).hexdigest() for content in (before, after))
     if byte_delta.applied(delta, after) != before:
@@ -72,6 +82,8 @@ def ready(planned: PlannedFile, tool: ExifTool) -> Ready | None:
     step = Step(
         *(photo.id, str(path), delta, new, change_now.added, stat.S_IMODE(status.st_mode), status.st_mtime_ns),
         sha256_before=old,
+        removed=change_now.removed,
+        content=known,
     )
     return Ready(step, after, old, status.st_mtime_ns if undated else None, like=True)
 
@@ -92,17 +104,35 @@ def _require_same_picture(before: bytes, after: bytes) -> None:
     content = hash_bytes(before)
     if is_whole(content) or hash_bytes(after) != content:
         raise FileRefusedError(f"that the picture in it stays as it is cannot be proved. {ELSE_BESIDE}")
-    parts = coded_parts(before) or []
-    if before.startswith(b"\xff\xd8"):
-        behind = before[before.find(parts[-1]) + len(parts[-1]) :]
-        if not after.endswith(behind):
-            raise FileRefusedError(f"what follows the picture in it would change. {ELSE_BESIDE}")
 
 
-def _require_read(wanted: FileChange, found: Inside) -> None:
+def _rest(source: bytes, form: str) -> structure.Rest:
+    try:
+        return structure.rest(source, form)
+    except structure.OddError as error:
+        raise FileRefusedError(f"{error} {ELSE_BESIDE}") from error
+
+
+def _require_structure(staying: structure.Rest, after: bytes, form: str, packet: bytes | None) -> None:
+    try:
+        structure.require_kept(staying, after, form, packet)
+    except structure.OddError as error:
+        raise FileRefusedError(f"{error} {ELSE_BESIDE}") from error
+
+
+def _require_decoded(after: bytes, suffix: str) -> None:
+    try:
+        images.decode(after, min_side=1, max_pixels=_MAX_PIXELS, suffix=suffix)
+    except ImageError as error:
+        raise FileRefusedError(f"picsift could not open it any more: {error}. {ELSE_BESIDE}") from error
+
+
+def _require_read(wanted: FileChange, before: Inside, found: Inside) -> None:
     xmp = wanted.xmp is None or (found.xmp is not None and _END.sub(b"", found.xmp) == _END.sub(b"", wanted.xmp))
     if not xmp or (wanted.iptc is not None and (found.iptc or b"").rstrip(b"\0") != wanted.iptc.rstrip(b"\0")):
         raise FileRefusedError(f"what was written into a copy is read otherwise. {ELSE_BESIDE}")
+    if wanted.iptc is not None and iptc_block.foreign(before.iptc) != iptc_block.foreign(found.iptc):
+        raise FileRefusedError(f"IPTC of other programs in it would change. {ELSE_BESIDE}")
 
 
 def _require_rest(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:

@@ -1,14 +1,16 @@
 """A photo's IPTC-IIM block changed: keywords that come and go, title and caption, in UTF-8. Bytes in, bytes out.
 
-Every other dataset stays byte for byte, but for texts in another coding, which become UTF-8 with the rest, since the
-block has one coding for all. Lengths are those of the IIM, version 4.2: keywords (2:25) have at most 64 bytes, and one
-that is longer is left out rather than cut, titles (2:05) 64 and captions (2:120) 2,000.
+Every other dataset stays byte for byte. A block has one coding for all its texts: where some are neither UTF-8, named
+as that, nor plain ASCII, it is refused, since what their bytes mean would be a guess. Lengths are those of the IIM,
+version 4.2: keywords (2:25) have at most 64 bytes, and one that is longer is left out rather than cut, titles (2:05) 64
+and captions (2:120) 2,000.
 """
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from app.tagging.xmp.tag_entries import clean_name
@@ -20,6 +22,8 @@ MAX_TITLE, MAX_CAPTION = 64, 2_000
 UTF8 = b"\x1b%G"
 _UTF8_TOO = (UTF8, b"\x1b%/G", b"\x1b%/H", b"\x1b%/I")
 _CHARSET, _VERSION, _TITLE, _KEYWORD, _CAPTION = (1, 90), (2, 0), (2, 5), (2, 25), (2, 120)
+_WRITTEN = frozenset((_CHARSET, _VERSION, _TITLE, _KEYWORD, _CAPTION))
+_SHIFTS = re.compile(rb"[\x0e\x0f\x1b]")  # of codings that are written in ASCII, such as Japanese mail
 _MARK = 0x1C
 _NO_TEXT = frozenset({0, 125, 200, 201, 202})  # of record 2: a version, a picture, a preview
 
@@ -46,9 +50,17 @@ def keywords(block: bytes | None) -> list[str]:
     Raises:
         IptcError: it is damaged.
     """
-    sets = _parsed(block or b"")
-    text = _decoder(sets)
-    return [word for one in sets if one.field == _KEYWORD and (word := clean_name(text(one.value)))]
+    sets = _sound(block)
+    return [word for one in sets if one.field == _KEYWORD and (word := clean_name(one.value.decode()))]
+
+
+def foreign(block: bytes | None) -> list[tuple[tuple[int, int], bytes]]:
+    """Number and bytes of each dataset that an export never changes.
+
+    Raises:
+        IptcError: it is damaged.
+    """
+    return [(one.field, one.value) for one in _parsed(block or b"") if one.field not in _WRITTEN]
 
 
 def changed(
@@ -71,21 +83,20 @@ def changed(
     Raises:
         IptcError: it is damaged.
     """
-    sets = _parsed(block or b"")
-    text = _decoder(sets)
+    sets = _sound(block)
     had = set(keywords(block))
     short = {word: len(word.encode()) <= MAX_KEYWORD for word in add}
     new = [word for word in dict.fromkeys(add) if short[word] and word not in had]
     gone = {word for word in had if word in drop and word not in add}
     said = {_TITLE: _fitting(title, MAX_TITLE), _CAPTION: _fitting(caption, MAX_CAPTION)}
-    was = {field: next((text(one.value) for one in sets if one.field == field), None) for field in said}
+    was = {field: next((one.value.decode() for one in sets if one.field == field), None) for field in said}
     told = {field: value for field, value in said.items() if value is not None and value != was[field]}
     shortened = [word for word, fits in short.items() if not fits]
     shortened += [whole for whole, field in ((title, _TITLE), (caption, _CAPTION)) if whole and said[field] != whole]
     if not (new or gone or told):
         return Block(block or b"", tuple(shortened))
-    kept = [one for one in _in_utf8(sets, text) if one.field not in told]
-    kept = [one for one in kept if one.field != _KEYWORD or clean_name(one.value.decode(errors="replace")) not in gone]
+    kept = [one for one in _in_utf8(sets) if one.field not in told]
+    kept = [one for one in kept if one.field != _KEYWORD or clean_name(one.value.decode()) not in gone]
     for field, value in told.items():
         kept = _inserted(kept, [_DataSet(field, value.encode())])
     kept = _inserted(kept, [_DataSet(_KEYWORD, word.encode()) for word in new])
@@ -116,24 +127,27 @@ def _sets(block: bytes) -> Iterator[_DataSet]:
         at += size
 
 
-def _decoder(sets: Sequence[_DataSet]) -> Callable[[bytes], str]:
-    """How the block's texts are coded: as it says, else UTF-8 where all of them are that, else as Western Windows."""
-    charset = next((one.value for one in sets if one.field == _CHARSET), b"")
-    whole = b"\n".join(one.value for one in sets if _is_text(one))
-    if charset in _UTF8_TOO:
-        return lambda value: value.decode(errors="replace")
+def _sound(block: bytes | None) -> list[_DataSet]:
+    """The datasets of a block whose texts are known to be UTF-8, as plain ASCII is in any coding."""
+    sets = _parsed(block or b"")
+    charsets = {one.value for one in sets if one.field == _CHARSET}
+    texts = [one.value for one in sets if _is_text(one)]
+    if all(value.isascii() and not _SHIFTS.search(value) for value in texts):
+        return sets
     try:
-        whole.decode()
+        known = (
+            len(charsets) == 1 and charsets.issubset(_UTF8_TOO) and all(value.decode() is not None for value in texts)
+        )
     except UnicodeDecodeError:
-        return lambda value: value.decode("cp1252", errors="replace")
-    return lambda value: value.decode(errors="replace")
+        known = False
+    if not known:
+        raise IptcError("the IPTC texts in it are in a coding that is not known for sure")
+    return sets
 
 
-def _in_utf8(sets: Sequence[_DataSet], text: Callable[[bytes], str]) -> list[_DataSet]:
+def _in_utf8(sets: Sequence[_DataSet]) -> list[_DataSet]:
     """The datasets with the marker of UTF-8, and the version that a block has to name."""
-    marked = any(one.field == _CHARSET and one.value in _UTF8_TOO for one in sets)
-    if not marked:
-        sets = [_DataSet(one.field, text(one.value).encode()) if _is_text(one) else one for one in sets]
+    if not any(one.field == _CHARSET and one.value in _UTF8_TOO for one in sets):
         sets = _inserted([one for one in sets if one.field != _CHARSET], [_DataSet(_CHARSET, UTF8)])
     if not any(one.field == _VERSION for one in sets):
         sets = _inserted(sets, [_DataSet(_VERSION, b"\0\4")])

@@ -7,7 +7,7 @@ they were, a photo's as what makes them of the new ones (`byte_delta.py`).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.tagging.export import byte_delta, safe_write
@@ -15,7 +15,8 @@ from app.tagging.export.sidecar_plan import Planned
 from indexer.catalog.stores.export_store import Step
 
 CHANGED = "it was changed while the export ran. Export again."
-CHANGED_SINCE = "it was changed since the export, and is left as it is."
+CHANGED_SINCE = "it was changed since the export, or another file took its place; it is left as it is."
+GONE = "it is not there any more: it was moved or deleted since the export."
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Ready:
 def of_sidecar(file: Planned) -> Ready:
     """A sidecar, ready to be written."""
     after = hashlib.sha256(file.after).hexdigest()
-    step = Step(file.photo.id, str(file.path), file.before, after, file.added, file.mode, file.mtime_ns)
+    step = Step(
+        file.photo.id, str(file.path), file.before, after, file.added, file.mode, file.mtime_ns, removed=file.removed
+    )
     return Ready(step, file.after, None if file.before is None else hashlib.sha256(file.before).hexdigest())
 
 
@@ -48,9 +51,12 @@ def put(file: Ready) -> str | None:
     """Write one file; a sentence where it was left as it is."""
     path = Path(file.step.path)
     try:
-        if safe_write.digest(path) != file.expected:
+        found = safe_write.seen(path)
+        if found.digest != file.expected:
             return CHANGED
-        safe_write.replace(path, file.after, mode=file.step.mode, mtime_ns=file.mtime_ns, like=file.like)
+        safe_write.replace(path, file.after, mode=file.step.mode, mtime_ns=file.mtime_ns, like=file.like, over=found)
+    except safe_write.ChangedError:
+        return CHANGED
     except OSError as error:
         return f"it cannot be written: {error.strerror}."
     return None
@@ -60,14 +66,15 @@ def restore(step: Step) -> str | None:
     """Put one file back; a sentence where it was left as it is."""
     path = Path(step.path)
     try:
-        found = safe_write.digest(path)
-        if found == _digest_before(step):
+        found = safe_write.seen(path)
+        if found.digest == digest_before(step):
             return None  # a kill came between the file and the journal
-        if found != step.sha256_after:
+        if found.digest is None:
+            return GONE
+        if found.digest != step.sha256_after:
             return CHANGED_SINCE
         if step.before is None:
-            path.unlink()
-            safe_write.sync_folder(path.parent)
+            safe_write.remove(path, found)
             return None
         before = step.before
         if step.sha256_before is not None:
@@ -75,7 +82,9 @@ def restore(step: Step) -> str | None:
             if hashlib.sha256(before).hexdigest() != step.sha256_before:
                 return CHANGED_SINCE
         inside = step.sha256_before is not None
-        safe_write.replace(path, before, mode=step.mode, mtime_ns=step.mtime_ns, like=inside)
+        safe_write.replace(path, before, mode=step.mode, mtime_ns=step.mtime_ns, like=inside, over=found)
+    except safe_write.ChangedError:
+        return CHANGED_SINCE
     except OSError as error:
         return f"it cannot be put back: {error.strerror}."
     return None
@@ -89,7 +98,24 @@ def is_written(step: Step) -> bool:
         return False
 
 
-def _digest_before(step: Step) -> str | None:
+def is_back(step: Step) -> bool:
+    """Whether a file is as it was before."""
+    try:
+        return safe_write.digest(Path(step.path)) == digest_before(step)
+    except OSError:
+        return False
+
+
+def moved(step: Step, photo: Path | None) -> Step:
+    """The step at the place where the photo is now, if what was written into it is there, and not where it was."""
+    if step.sha256_before is None or photo in (None, Path(step.path)) or is_written(step):
+        return step
+    elsewhere = replace(step, path=str(photo))
+    return elsewhere if is_written(elsewhere) else step
+
+
+def digest_before(step: Step) -> str | None:
+    """The SHA-256 of the file before the export, hexadecimal; None where there was none."""
     if step.sha256_before is not None or step.before is None:
         return step.sha256_before
     return hashlib.sha256(step.before).hexdigest()

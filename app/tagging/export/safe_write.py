@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
+
+from indexer.errors import PicsiftError
 
 PREFIX = ".picsift-"  # hidden, and passed over by every scan
+_OURS = re.compile(r"\.picsift-[a-z0-9_]{8}\.tmp")
+_KEPT = ("user.", "system.posix_acl_")  # extended attributes without which a file is not replaced
+
+
+class ChangedError(PicsiftError):
+    """Another program wrote the file meanwhile; it is as that left it."""
+
+
+class Seen(NamedTuple):
+    """A file as it was read: its SHA-256, hexadecimal, and what tells that it was written since; None of none."""
+
+    digest: str | None
+    stamp: tuple[int, ...] | None
 
 
 def replace(
-    path: Path, content: bytes, *, mode: int | None = None, mtime_ns: int | None = None, like: bool = False
+    path: Path,
+    content: bytes,
+    *,
+    mode: int | None = None,
+    mtime_ns: int | None = None,
+    like: bool = False,
+    over: Seen | None = None,
 ) -> None:
     """Put a file in the place of another, or where there is none: written beside it, synced, renamed over it.
 
@@ -22,8 +45,10 @@ def replace(
         mode: its permissions; None is what new files have.
         mtime_ns: its time; None is now.
         like: it takes over the owner and the extended attributes of the file that is there.
+        over: what has to be there, looked at once more right before it is replaced; None is whatever is there.
 
     Raises:
+        ChangedError: it is not that any more.
         OSError: it cannot be written; then the old file is as it was.
     """
     real = Path(os.path.realpath(path))
@@ -38,7 +63,7 @@ def replace(
             os.fsync(file.fileno())
         if mtime_ns is not None:
             os.utime(name, ns=(mtime_ns, mtime_ns))
-        Path(name).replace(real)
+        _put(Path(name), real, over)
     except BaseException:
         with suppress(OSError):
             Path(name).unlink()
@@ -49,8 +74,9 @@ def replace(
 def remove_leftovers(folder: Path) -> None:
     """Delete what a kill left of files that were being written."""
     with suppress(OSError):
-        for name in folder.glob(f"{PREFIX}*.tmp"):
-            name.unlink()
+        for name in list(folder.glob(f"{PREFIX}*.tmp")):
+            if _OURS.fullmatch(name.name):
+                name.unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -72,16 +98,61 @@ def digest(path: Path) -> str | None:
         return None
 
 
+def seen(path: Path) -> Seen:
+    """A file as it is now; its stamp is from before it was read."""
+    before = stamp(path)
+    return Seen(digest(path), before)
+
+
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes with every write to a file, and with every other file under its name."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def remove(path: Path, over: Seen) -> None:
+    """Delete a file. OSError where it cannot be, ChangedError where it is not what was seen any more."""
+    if stamp(path) != over.stamp:
+        raise ChangedError(str(path))
+    path.unlink()
+    sync_folder(path.parent)
+
+
+def _put(new: Path, real: Path, over: Seen | None) -> None:
+    """Give a file its name, in the place of what was seen."""
+    if over is not None and stamp(real) != over.stamp:
+        raise ChangedError(str(real))
+    if over is not None and over.stamp is None:
+        try:
+            os.link(new, real)
+        except FileExistsError as error:
+            raise ChangedError(str(real)) from error
+        except OSError:  # a file system without hard links
+            new.replace(real)
+        else:
+            new.unlink()
+        return
+    new.replace(real)
+
+
 def _take_over(old: Path, new: int) -> None:
     """Give an open file the owner and the extended attributes of another; OSError where its owner cannot be kept."""
     was, now = old.stat(), os.stat(new)
     if (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
         os.fchown(new, was.st_uid, was.st_gid)
     if hasattr(os, "listxattr"):
+        names: list[str] = []
         with suppress(OSError):
-            for name in os.listxattr(old):
-                with suppress(OSError):  # one of the system's own
-                    os.setxattr(new, name, os.getxattr(old, name))
+            names = os.listxattr(old)
+        for name in names:
+            try:
+                os.setxattr(new, name, os.getxattr(old, name))
+            except OSError:
+                if name.startswith(_KEPT):  # else it is one of the system's own
+                    raise
 
 
 def _default_mode() -> int:

@@ -112,15 +112,17 @@ def plan(
     """
     folders, edits = Folders(), library.catalog.tags.edits([photo.id for photo in photos])
     places = [(photo, _place(photo, folders, naming)) for photo in photos]
-    earlier = library.catalog.exports.written([str(path) for _, path in places if isinstance(path, Path)])
     shared = Counter(path for _, path in places if isinstance(path, Path))
+    for number, (photo, path) in enumerate(places):
+        if isinstance(path, Path) and shared[path] > 1 and photo.path.with_name(path.stem).suffix == "":
+            places[number] = (photo, photo.path.with_name(photo.path.name + SUFFIX))
+    sidecars = {photo.id: str(path) for photo, path in places if isinstance(path, Path)}
+    earlier = library.catalog.exports.written_beside(sidecars)
     for photo, path in places:
         if isinstance(path, str):
             yield Refused(photo, photo.path.parent, path)
             continue
-        if shared[path] > 1 and photo.path.with_name(path.stem).suffix == "":
-            path = photo.path.with_name(photo.path.name + SUFFIX)
-        said = wish(tags.get(photo.id, ()), earlier.get(str(path), ()), edits.get(photo.id, {}))
+        said = wish(tags.get(photo.id, ()), earlier.get(photo.id, ()), edits.get(photo.id, {}))
         if said:
             yield _outcome(photo, path, said)
 

@@ -6,11 +6,11 @@ Functions on one connection, inside the caller's transaction. Files are written 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from json import dumps, loads
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import func, insert, select, union, update
 
@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 StepState = Literal["planned", "done", "failed", "undone"]
+UNDOING = "being put back"
+"""The reason of a step that is done, while its file is being put back, and after a kill."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """One export. `files` were written, be they undone or not; `finished_at` is None while it runs and after a kill."""
+    """One export; `finished_at` is None while it runs and after a kill.
+
+    `files` were written, `put_back` of them are as they were before again.
+    """
 
     id: int
     kind: str
@@ -36,6 +41,7 @@ class Export:
     finished_at: datetime | None
     undone_at: datetime | None
     files: int = 0
+    put_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,9 @@ class Step:
         reason: why it failed.
         number: its place in the export.
         sha256_before: hexadecimal, of its bytes before, where `before` does not hold them.
+        removed: tags that this export took out of it.
+        content: the content hash of a photo that was written into, "" of a sidecar.
+        export_id: its export.
     """
 
     photo_id: int
@@ -67,6 +76,9 @@ class Step:
     reason: str | None = None
     number: int = 0
     sha256_before: str | None = None
+    removed: tuple[TagPath, ...] = ()
+    content: str = ""
+    export_id: int = 0
 
 
 def begin(connection: Connection, kind: str, now: datetime) -> int:
@@ -85,7 +97,7 @@ def plan(connection: Connection, export_id: int, steps: Sequence[Step]) -> list[
             **{"state": "planned", "mode": step.mode, "mtime_ns": step.mtime_ns, "sha256_after": step.sha256_after},
             "before": None if step.before is None else zlib.compress(step.before),
             "sha256_before": step.sha256_before,
-            "written": dumps([list(path) for path in step.tags]),
+            "written": dumps({"added": step.tags, "removed": step.removed, "content": step.content}),
         }
         for number, step in enumerate(steps, start=first)
     ]
@@ -95,12 +107,19 @@ def plan(connection: Connection, export_id: int, steps: Sequence[Step]) -> list[
 
 
 def settle(
-    connection: Connection, export_id: int, numbers: Sequence[int], state: StepState, reason: str | None = None
+    connection: Connection,
+    export_id: int,
+    numbers: Sequence[int],
+    state: StepState,
+    reason: str | None = None,
+    *,
+    path: str | None = None,
 ) -> None:
-    """Note what became of files."""
+    """Note what became of files, and where the one is if it was moved."""
+    values = {"state": state, "reason": reason} | ({} if path is None else {"path": path})
     for chunk in in_chunks(numbers):
         of_export = (ExportStepRow.export_id == export_id, ExportStepRow.number.in_(chunk))
-        connection.execute(update(ExportStepRow).where(*of_export).values(state=state, reason=reason))
+        connection.execute(update(ExportStepRow).where(*of_export).values(**values))
 
 
 def finish(connection: Connection, export_id: int, now: datetime, *, undone: bool = False) -> None:
@@ -112,8 +131,9 @@ def finish(connection: Connection, export_id: int, now: datetime, *, undone: boo
 def exports(connection: Connection) -> list[Export]:
     """Give every export, the latest first."""
     written = func.count().filter(ExportStepRow.state.in_(("done", "undone")))
+    put_back = func.count().filter(ExportStepRow.state == "undone")
     columns = (ExportRow.id, ExportRow.kind, ExportRow.started_at, ExportRow.finished_at, ExportRow.undone_at)
-    query = select(*columns, written).outerjoin(ExportStepRow, ExportStepRow.export_id == ExportRow.id)
+    query = select(*columns, written, put_back).outerjoin(ExportStepRow, ExportStepRow.export_id == ExportRow.id)
     rows = connection.execute(query.group_by(ExportRow.id).order_by(ExportRow.id.desc()))
     return [Export(*row) for row in rows]
 
@@ -121,24 +141,78 @@ def exports(connection: Connection) -> list[Export]:
 def steps(connection: Connection, export_id: int, state: StepState) -> list[Step]:
     """Give the files of an export that are in a state, in the order of their numbers."""
     query = select(ExportStepRow).where(ExportStepRow.export_id == export_id, ExportStepRow.state == state)
-    return [
-        Step(
-            *(row.photo_id, row.path, None if row.before is None else zlib.decompress(row.before)),
-            *(row.sha256_after, tuple(tuple(path) for path in loads(row.written))),
-            *(row.mode, row.mtime_ns, row.state, row.reason, row.number, row.sha256_before),
-        )
-        for row in connection.execute(query.order_by(ExportStepRow.number))
-    ]
+    return [_step(row) for row in connection.execute(query.order_by(ExportStepRow.number))]
 
 
-def written(connection: Connection, paths: Sequence[str]) -> dict[str, set[TagPath]]:
-    """Give the tags that exports added to these files and nobody took back: they are ours to take away."""
-    found: dict[str, set[TagPath]] = {}
-    for chunk in in_chunks(paths):
-        query = select(ExportStepRow.path, ExportStepRow.written).where(ExportStepRow.path.in_(chunk))
-        for path, tags in connection.execute(query.where(ExportStepRow.state == "done")):
-            found.setdefault(path, set()).update(tuple(tag) for tag in loads(tags))
+def being_undone(connection: Connection) -> list[Step]:
+    """Give the files of all exports that were being put back when that was killed."""
+    query = select(ExportStepRow).where(ExportStepRow.state == "done", ExportStepRow.reason == UNDOING)
+    return [_step(row) for row in connection.execute(query.order_by(ExportStepRow.export_id, ExportStepRow.number))]
+
+
+def written_beside(connection: Connection, sidecars: Mapping[int, str]) -> dict[int, set[TagPath]]:
+    """Give the tags that exports added to photos' sidecars and nobody took back: they are ours to take away.
+
+    Args:
+        connection: of the catalog.
+        sidecars: the path of each photo's. What was written for another photo, or elsewhere, does not count.
+    """
+    return {
+        photo: tags
+        for photo, steps in _done(connection, list(sidecars), "sidecars").items()
+        if (tags := _ours([said for path, said in steps if path == sidecars[photo]]))
+    }
+
+
+def written_into(connection: Connection, contents: Mapping[int, str]) -> dict[int, set[TagPath]]:
+    """Give the tags that exports added to photos' own files and nobody took back, wherever the files are now.
+
+    Args:
+        connection: of the catalog.
+        contents: the content hash of each. What was written into a file with another picture does not count.
+    """
+    return {
+        photo: tags
+        for photo, steps in _done(connection, list(contents), "files").items()
+        if (tags := _ours([said for _, said in steps if said["content"] == contents[photo]]))
+    }
+
+
+def _done(connection: Connection, photos: Sequence[int], kind: str) -> dict[int, list[tuple[str, dict[str, Any]]]]:
+    """Path and words of each step that stands, by photo, in the order in which they were written."""
+    found: dict[int, list[tuple[str, dict[str, Any]]]] = {}
+    columns = (ExportStepRow.photo_id, ExportStepRow.path, ExportStepRow.written)
+    for chunk in in_chunks(photos):
+        query = select(*columns).join(ExportRow, ExportRow.id == ExportStepRow.export_id)
+        query = query.where(ExportStepRow.photo_id.in_(chunk), ExportStepRow.state == "done", ExportRow.kind == kind)
+        for photo, path, words in connection.execute(query.order_by(ExportStepRow.export_id, ExportStepRow.number)):
+            found.setdefault(photo, []).append((path, _words(words)))
     return found
+
+
+def _words(text: str) -> dict[str, Any]:
+    """What a step wrote; in journals of old only the tags that it added."""
+    said = loads(text)
+    return {"added": said, "removed": [], "content": ""} if isinstance(said, list) else said
+
+
+def _ours(steps: Sequence[Mapping[str, Any]]) -> set[TagPath]:
+    """The tags that were added and not taken out again since."""
+    tags: set[TagPath] = set()
+    for said in steps:
+        tags.update(tuple(tag) for tag in said["added"])
+        tags.difference_update(tuple(tag) for tag in said["removed"])
+    return tags
+
+
+def _step(row: Any) -> Step:
+    said = _words(row.written)
+    added, removed = (tuple(tuple(path) for path in said[name]) for name in ("added", "removed"))
+    return Step(
+        *(row.photo_id, row.path, None if row.before is None else zlib.decompress(row.before)),
+        *(row.sha256_after, added, row.mode, row.mtime_ns, row.state, row.reason, row.number, row.sha256_before),
+        *(removed, said["content"], row.export_id),
+    )
 
 
 def exportable(connection: Connection) -> list[int]:

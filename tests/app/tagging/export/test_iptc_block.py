@@ -52,17 +52,29 @@ def test_foreign_datasets_stay_to_the_byte():
     )
 
 
-def test_texts_in_the_old_coding_become_utf_8_with_the_rest():
-    block = VERSION + dataset(2, 25, "Köln".encode("cp1252")) + dataset(2, 80, "Zoë".encode("cp1252"))
-    after, _ = changed(block, ["名前"])
-    assert keywords(after) == ["Köln", "名前"]
-    assert dataset(2, 80, "Zoë".encode()) in after
-    assert after.startswith(MARKER)
+OF_OLD = {
+    "cp1252": VERSION + dataset(2, 25, "Köln".encode("cp1252")),
+    "cp1251": VERSION + dataset(2, 25, "Москва".encode("cp1251")),
+    "Shift-JIS": VERSION + dataset(2, 120, "富士山の写真".encode("shift_jis")),
+    "ISO 8859-2, named": dataset(1, 90, b"\x1b-B") + dataset(2, 80, "Žižka".encode("iso8859-2")),
+    "ISO 2022, which is ASCII": dataset(2, 25, "東京".encode("iso2022_jp")),
+    "no text at all": dataset(2, 25, b"caf\xe9\x81"),
+    "UTF-8 in name alone": MARKER + dataset(2, 25, b"caf\xe9"),
+    "UTF-8, not named": dataset(2, 25, "模".encode("gb2312")),  # 0xC4A3, which is UTF-8 as well
+}
 
 
-def test_texts_in_unmarked_utf_8_are_not_coded_twice():
-    block = VERSION + dataset(2, 25, "Köln".encode())
-    assert keywords(changed(block, ["sea"]).content) == ["Köln", "sea"]
+@pytest.mark.parametrize("block", OF_OLD.values(), ids=OF_OLD)
+def test_texts_in_another_coding_are_refused(block):
+    with pytest.raises(IptcError, match="coding that is not known for sure"):
+        changed(block, ["名前"])
+    with pytest.raises(IptcError, match="coding that is not known for sure"):
+        keywords(block)
+
+
+def test_plain_texts_in_another_coding_are_utf_8_as_they_are():
+    block = dataset(1, 90, b"\x1b-B") + VERSION + dataset(2, 80, b"Anna")
+    assert changed(block, ["sea"]).content == MARKER + VERSION + dataset(2, 25, b"sea") + dataset(2, 80, b"Anna")
 
 
 def test_dropped_keywords_go_and_others_stay():

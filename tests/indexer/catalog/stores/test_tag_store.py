@@ -242,7 +242,9 @@ def test_the_journal_gives_files_back_byte_for_byte(catalog, photos):
     catalog.exports.settle(number, [1], "done")
     [step] = catalog.exports.steps(number, "done")
     assert (step.before, step.tags, step.mode, step.mtime_ns) == (before, (DOG,), 0o644, 17)
-    assert catalog.exports.written(["/a.xmp", "/b.xmp"]) == {"/a.xmp": {DOG}}
+    assert catalog.exports.written_beside({photos[0]: "/a.xmp", photos[1]: "/b.xmp"}) == {photos[0]: {DOG}}
+    assert catalog.exports.written_beside({photos[1]: "/a.xmp"}) == {}
+    assert catalog.exports.written_into({photos[0]: ""}) == {}
     assert [(export.id, export.files, export.finished_at) for export in catalog.exports.all()] == [(number, 1, None)]
     assert catalog.exports.exportable() == [photos[0]]
 

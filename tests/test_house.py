@@ -73,7 +73,8 @@ MAY_IMPORT = {
     "indexer.workers": "catalog errors metadata pictures",
     "app.bootstrap": "duplicates search settings tagging tagging.export tagging.vocabulary",
     "app.cli": "activities bootstrap cli.terminal doctor duplicates model_table password_hash printable search "
-    "search.language settings status tag_path tagging tagging.export web",
+    "search.language settings status tagging.export web",
+    "app.cli.tagging": "bootstrap cli.terminal printable tag_path tagging tagging.export",
     "app.cli.terminal": "activities clock doctor duplicates printable search search.language settings status tag_path "
     "tagging",
     "app.doctor": "bootstrap samples search settings status",

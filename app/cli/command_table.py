@@ -14,16 +14,16 @@ COMMANDS = {
     "search": "searching.search_command",
     "similar": "searching.similar_command",
     "duplicates": "duplicates.duplicates_command",
-    "tag": "tag_commands.tag_command",
-    "edit": "editing.edit_command",
-    "import": "importing.import_command",
-    "export": "exporting.export_command",
+    "tag": "tagging.tag_commands.tag_command",
+    "edit": "tagging.editing.edit_command",
+    "import": "tagging.importing.import_command",
+    "export": "tagging.exporting.export_command",
     "models": "model_commands.models_app",
     "status": "commands.status_command",
     "serve": "commands.serve_command",
     "demo": "commands.demo_command",
     "doctor": "commands.doctor_command",
-    "tags": "tag_commands.tags_app",
+    "tags": "tagging.tag_commands.tags_app",
 }
 
 
@@ -35,7 +35,7 @@ class Commands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
-            module, found = COMMANDS[name].split(".")
+            module, _, found = COMMANDS[name].rpartition(".")
             self._made[name] = _made(name, getattr(importlib.import_module(f"app.cli.{module}"), found))
         return self._made[name]
 

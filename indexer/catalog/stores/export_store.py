@@ -208,11 +208,9 @@ def _ours(steps: Sequence[Mapping[str, Any]]) -> set[TagPath]:
 def _step(row: Any) -> Step:
     said = _words(row.written)
     added, removed = (tuple(tuple(path) for path in said[name]) for name in ("added", "removed"))
-    return Step(
-        *(row.photo_id, row.path, None if row.before is None else zlib.decompress(row.before)),
-        *(row.sha256_after, added, row.mode, row.mtime_ns, row.state, row.reason, row.number, row.sha256_before),
-        *(removed, said["content"], row.export_id),
-    )
+    before = None if row.before is None else zlib.decompress(row.before)
+    kept = (row.mode, row.mtime_ns, row.state, row.reason, row.number, row.sha256_before)
+    return Step(row.photo_id, row.path, before, row.sha256_after, added, *kept, removed, said["content"], row.export_id)
 
 
 def exportable(connection: Connection) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from app.bootstrap import build_services
-from app.cli.tag_editing import tags_app
+from app.cli.tagging.tag_editing import tags_app
 from app.cli.terminal import exits, output, tag_documents
 from app.cli.terminal.logs import begin
 from app.cli.terminal.options import FilesArgument, JsonOption, LibraryOption, VerboseOption

@@ -296,3 +296,26 @@ def known(world):
     catalog = world.library.catalog
     (root,) = catalog.root_paths()
     return catalog.known(root.id, model_id=world.active.id)
+
+
+def test_a_drive_that_is_exchanged_loses_no_half_of_each_part_that_is_looked_at(bay):
+    for folder in range(4):
+        on_drive(bay, *range(20 + 5 * folder, 25 + 5 * folder), name=f"usb/{folder}")
+    bay.sync()
+    removals, removed = Removals(), []
+    for folder in range(4):
+        for seed in range(20 + 5 * folder, 22 + 5 * folder):
+            (bay.photos / f"usb/{folder}/{seed}.png").unlink()
+        removed.append(bay.sync(bay.photos / f"usb/{folder}", removals=removals).removed)
+    assert removed == [2, 2, 2, 2]  # 8 of the 20
+    for folder in range(4):
+        for seed in range(22 + 5 * folder, 24 + 5 * folder):
+            (bay.photos / f"usb/{folder}/{seed}.png").unlink()
+        removed.append(bay.sync(bay.photos / f"usb/{folder}", removals=removals).removed)
+    assert removed[4:] == [2, 0, 0, 0]  # with these 10 of the 20, and no more
+    unplug(bay, "away")
+    bay.sync(removals=removals)
+    plug(bay, "away")
+    bay.sync(removals=removals)
+    (bay.photos / "usb/3/39.png").unlink()
+    assert bay.sync(removals=removals).removed == 1  # what was not there before it came back counts no more

@@ -20,7 +20,7 @@ from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.looking import Look, Looked
 from indexer.folders.pairing import NEVER, Paired, absorb, take_over
 from indexer.folders.relocating import settle_moves
-from indexer.folders.removing import Removals, settle_absences
+from indexer.folders.removing import Removals, note_returns, settle_absences
 from indexer.folders.scanner import StoppedError
 from indexer.library import Library
 from indexer.pictures.videos import is_video_name
@@ -96,6 +96,7 @@ def reconcile(
         settled.unused += unused
         if allow_mass_removal:
             release(looked)
+        note_returns(library, looked)
         if not videos:
             _leave_videos_out(looked, settled.messages)
         for one in looked:

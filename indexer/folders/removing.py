@@ -22,6 +22,7 @@ from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
 MARKS = 100  # moments at which photos were marked for a reason that passes, the last ones of a root
+AT_ONCE = 1000  # photos whose rows are read
 RECENT_S = 3600.0  # what was removed in this time counts
 
 
@@ -46,6 +47,14 @@ class Removals:
     def forget(self, root_id: int, drive: str) -> None:
         """Let go of what was not on a drive: it has come back."""
         self._went.pop((root_id, drive), None)
+
+
+def note_returns(library: Library, looked: Iterable[Looked]) -> None:
+    """Keep in the changes since when photos that are found again were missing, where others still are on a drive."""
+    for one in looked:
+        changes = one.changes
+        if changes.found_again and any(photo.missing for photo in changes.missing) and places_in(library, one.root):
+            changes.since = _missing_since(library, changes.found_again)
 
 
 def settle_absences(
@@ -114,8 +123,9 @@ def _without_drives(
 
     A place where a drive is mounted shows what lies on it, and nothing of which drive that is. So of the photos that
     were there at the last look no more than LARGEST_SHARE goes, over all looks of late, since one may be of a part;
-    those count whose files are others now. Those that were away go only where at least as many of them have come back:
-    then it is their drive, on which the others are deleted.
+    those count whose files are others now, and those that were away count for none that is there. Of photos that went
+    away at one time, as those of one drive do, others go only where at least as many have come back: then it is their
+    drive, on which the others are deleted.
     """
     root, catalog = looked[0].root, library.catalog
     if not (places := places_in(library, root)):
@@ -126,21 +136,26 @@ def _without_drives(
     changes = [one.changes for one in looked]
     others = {known.id: known.path for one in changes for file, known in one.changed if _is_other(file, known)}
     exchanged = Counter(place_of(path, places) for path in others.values())
-    again = Counter(place_of(p.path, places) for one in changes for p in one.found_again if p.id not in others)
+    found = [photo for one in changes for photo in one.found_again if photo.id not in others]
+    since = {number: moment for one in changes for number, moment in one.since.items()}
+    again = Counter((place_of(photo.path, places), since.get(photo.id)) for photo in found)
     away = Counter(place_of(p.path, places) for one in changes for _, p in one.strange if not p.missing)
-    for back in filter(None, again):
-        removals.forget(root.id, back)
+    returned = Counter(place_of(photo.path, places) for one in changes for photo in one.found_again)
+    for back in returned:
+        removals.forget(root.id, back or "")
     for left, count in away.items():
         removals.note(root.id, count, left or "")
     believed = groups.pop(None, [])
     for place, photos in groups.items():
         before = _away(library, root.id, [photo for photo in photos if photo.missing])
         now = [photo for photo in photos if not photo.missing]
-        kept = before if len(before) > again[place] else []
-        if place and now:  # a root as a whole has its own guard
+        went = Counter(before.values())
+        kept = [p for p in photos if (moment := before.get(p.id)) and went[moment] > again[place, moment]]
+        signs = returned[place] + away[place] + exchanged[place]
+        if now and (place or signs):  # else a root as a whole has its own guard
             inside = [other for other in places if other != place and holds(place, other)]
             lost = removals.lately(root.id, place)
-            enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost
+            enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost + returned[place]
             too_many = not catalog.has_present(root.id, place, inside, enough)
             kept = kept + now if too_many else kept
             removals.note(root.id, len(now), place)
@@ -169,18 +184,21 @@ def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) 
     library.catalog.set_setting(key, json.dumps(marks[-MARKS:]))
 
 
-def _away(library: Library, root_id: int, photos: list[KnownPhoto]) -> list[KnownPhoto]:
-    """Those that are missing for another reason than one that has passed."""
+def _away(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> dict[int, datetime]:
+    """Since when those are missing, by their ids, that are so for another reason than one that has passed."""
     if not photos:
-        return photos
-    marks = {
-        datetime.fromisoformat(mark) for mark in json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")
-    }
-    if not marks:
-        return photos
-    records = library.catalog.photos([photo.id for photo in photos])
-    passing = {record.id for record in records if record.missing_since in marks}
-    return [photo for photo in photos if photo.id not in passing]
+        return {}
+    marks = json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")
+    passing = {datetime.fromisoformat(mark) for mark in marks}
+    return {number: at for number, at in _missing_since(library, photos).items() if at not in passing}
+
+
+def _missing_since(library: Library, photos: Sequence[KnownPhoto]) -> dict[int, datetime]:
+    ids, since = [photo.id for photo in photos], dict[int, datetime]()
+    for start in range(0, len(ids), AT_ONCE):
+        records = library.catalog.photos(ids[start : start + AT_ONCE])
+        since |= {record.id: record.missing_since for record in records if record.missing_since}
+    return since
 
 
 def _passing_key(root_id: int) -> str:

@@ -99,6 +99,9 @@ def test_another_drives_files_are_no_photos_of_the_first(exchanged, moment, noti
     exchanged.sync()
     assert_kept(exchanged)
     assert not any(photo_at(exchanged, name).missing_since for name in NAMES)
+    assert photo_at(exchanged, "usb/DCIM/100CANON/IMG_0099.JPG").missing_since
+    (exchanged.photos.with_name("second") / "DCIM/100CANON/IMG_0099.JPG").rename(exchanged.photos / "usb/late.JPG")
+    assert exchanged.sync().moved == 1
     exchanged.assert_agreement(kills=True)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from indexer.catalog.records import KnownPhoto, RootPath
@@ -17,7 +18,7 @@ from indexer.folders.comparison import ChangedFile
 from indexer.folders.hashing import Hashes
 from indexer.folders.looking import Look, Looked, advice
 from indexer.folders.mounts import holds
-from indexer.folders.removing import place_of, places_in
+from indexer.folders.removing import missing_since, place_of, places_in
 from indexer.metadata.shots import agree, says_when
 
 SAMPLED = 64  # photos of a drive that are looked for where a look came by a part of it
@@ -27,23 +28,25 @@ def hold_back(look: Look, looked: Iterable[Looked], hashes: Hashes, heads: Heads
     """Take files that show other pictures than the photos of their paths out of the changes, where a drive may be away.
 
     So it is where a drive or share is mounted, and fewer of the photos that were there at the last look show what they
-    did than show another picture; and of photos that were away, where fewer have come back. A file of the same moment
-    and camera stays, and one that was seen to be written to, if anything there is as it was. What is held back stands
-    in `Changes.strange`.
+    did than show another picture; and of photos that went away at one time, where fewer are back. A file of the same
+    moment and camera stays, and one that was seen to be written to, if anything there is as it was. What is held back
+    stands in `Changes.strange`.
     """
     for one in looked:
         places = places_in(look.library, one.root)
-        groups: defaultdict[tuple[str, bool], list[ChangedFile]] = defaultdict(list)
+        groups: defaultdict[tuple[str, datetime | None], list[ChangedFile]] = defaultdict(list)
+        away = [change.known for change in one.changes.changed if change.known.missing] if places else []
+        since = missing_since(look.library, away)
         for change in one.changes.changed:
             place, is_sound = place_of(change.file.path, places), change.known.state == "ok"
             if place is not None and is_sound and change.known.content_hash:
-                groups[place, change.known.missing].append(change)
-        for (place, was_away), changed in groups.items():
+                groups[place, since.get(change.known.id)].append(change)
+        for (place, moment), changed in groups.items():
             if not (others := _others(one, changed, hashes)):
                 continue
-            same, strange = _counted(look, one, place, places, others, hashes, was_away=was_away)
+            same, strange = _counted(look, one, place, places, moment, others, hashes)
             if same < strange:
-                trusted = look.written if same and not was_away else ()
+                trusted = look.written if same and moment is None else ()
                 unseen = [change for change in others if str(one.root.path / change.file.path) not in trusted]
                 _hold(look, one, place, _of_other_shots(look, one.root, unseen, heads))
 
@@ -70,16 +73,21 @@ def _counted(
     one: Looked,
     place: str,
     places: Collection[str],
+    moment: datetime | None,
     others: Sequence[ChangedFile],
     hashes: Hashes,
-    *,
-    was_away: bool,
 ) -> tuple[int, int]:
-    """How many photos of a place are as they were, and how many others are: in a sample, where a look saw a part."""
+    """How many photos of a place are as they were, and how many others are: in a sample, where a look saw a part.
+
+    They are those that were there at the last look, or went away at a moment.
+    """
     catalog, changes = look.library.catalog, one.changes
     covers = one.deep and (not one.below or holds(one.below, place))
     known = catalog.known(one.root.id, place, model_id=look.model_id)
-    of_place = [p for p in known.values() if p.missing == was_away and place_of(p.path, places) == place]
+    of_place = [p for p in known.values() if p.missing == bool(moment) and place_of(p.path, places) == place]
+    if moment is not None:
+        since = missing_since(look.library, of_place)
+        of_place = [photo for photo in of_place if since.get(photo.id) == moment]
     seen = {photo.path for photo in of_place if one.deep and (not one.below or photo.path.startswith(f"{one.below}/"))}
     if not one.deep:
         seen = {photo.path for photo in of_place if photo.path.rpartition("/")[0] == one.below}
@@ -91,7 +99,7 @@ def _counted(
         sample = rest[:: -(-len(rest) // SAMPLED)] if rest else []
         still = sum(_is_as_it_was(one.root.path, photo) for photo in sample)
         same += still
-        strange += 0 if was_away else len(sample) - still
+        strange += 0 if moment else len(sample) - still
     return same, strange
 
 

@@ -54,7 +54,7 @@ def note_returns(library: Library, looked: Iterable[Looked]) -> None:
     for one in looked:
         changes = one.changes
         if changes.found_again and any(photo.missing for photo in changes.missing) and places_in(library, one.root):
-            changes.since = _missing_since(library, changes.found_again)
+            changes.since = missing_since(library, changes.found_again)
 
 
 def settle_absences(
@@ -94,7 +94,7 @@ def settle_absences(
     for root_id, gone in missing.items():
         if not allowed:
             of_root = [one for one in all_looked if one.root.id == root_id]
-            gone = _without_drives(library, of_root, gone, removals, messages)
+            gone = _without_drives(library, of_root, gone, removals, now, messages)
         if not gone:
             continue
         lately = removals.lately(root_id)
@@ -117,15 +117,20 @@ def settle_absences(
 
 
 def _without_drives(
-    library: Library, looked: Sequence[Looked], gone: list[KnownPhoto], removals: Removals, messages: list[str]
+    library: Library,
+    looked: Sequence[Looked],
+    gone: list[KnownPhoto],
+    removals: Removals,
+    moment: datetime,
+    messages: list[str],
 ) -> list[KnownPhoto]:
-    """Leave out photos of drives in whose place others may be: mark them, and say so.
+    """Leave out photos of drives in whose place others may be: mark them, as of this moment, and say so.
 
     A place where a drive is mounted shows what lies on it, and nothing of which drive that is. So of the photos that
     were there at the last look no more than LARGEST_SHARE goes, over all looks of late, since one may be of a part;
-    those count whose files are others now, and those that were away count for none that is there. Of photos that went
-    away at one time, as those of one drive do, others go only where at least as many have come back: then it is their
-    drive, on which the others are deleted.
+    those count whose files are others now, those that were away do not count as there, and none goes where a file is
+    held back (exchanging.py). Of photos that went away at one time, as those of one drive do, some go only where at
+    least as many have come back: then it is their drive, on which they were deleted.
     """
     root, catalog = looked[0].root, library.catalog
     if not (places := places_in(library, root)):
@@ -150,17 +155,17 @@ def _without_drives(
         before = _away(library, root.id, [photo for photo in photos if photo.missing])
         now = [photo for photo in photos if not photo.missing]
         went = Counter(before.values())
-        kept = [p for p in photos if (moment := before.get(p.id)) and went[moment] > again[place, moment]]
+        kept = [p for p in photos if (at := before.get(p.id)) and went[at] > again[place, at]]
         signs = returned[place] + away[place] + exchanged[place]
-        if now and (place or signs):  # else a root as a whole has its own guard
+        if place is not None and now and (place or signs):  # else a root as a whole has its own guard
             inside = [other for other in places if other != place and holds(place, other)]
             lost = removals.lately(root.id, place)
             enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost + returned[place]
-            too_many = not catalog.has_present(root.id, place, inside, enough)
+            too_many = bool(away[place]) or not catalog.has_present(root.id, place, inside, enough)
             kept = kept + now if too_many else kept
             removals.note(root.id, len(now), place)
         if kept:
-            catalog.mark_missing([photo.id for photo in kept], datetime.now(UTC))
+            catalog.mark_missing([photo.id for photo in kept], moment)
             messages.append(
                 f"{len(kept):,} photos of {root.path / (place or '')} are not there: another drive may be in the place "
                 f"of theirs. They are kept. {advice(root.path)}"
@@ -190,10 +195,11 @@ def _away(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> dict[
         return {}
     marks = json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")
     passing = {datetime.fromisoformat(mark) for mark in marks}
-    return {number: at for number, at in _missing_since(library, photos).items() if at not in passing}
+    return {number: at for number, at in missing_since(library, photos).items() if at not in passing}
 
 
-def _missing_since(library: Library, photos: Sequence[KnownPhoto]) -> dict[int, datetime]:
+def missing_since(library: Library, photos: Sequence[KnownPhoto]) -> dict[int, datetime]:
+    """Since when photos are missing, by the ids of those that are."""
     ids, since = [photo.id for photo in photos], dict[int, datetime]()
     for start in range(0, len(ids), AT_ONCE):
         records = library.catalog.photos(ids[start : start + AT_ONCE])

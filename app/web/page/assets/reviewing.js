@@ -103,9 +103,9 @@
   };
 
   // Words
-  const send = (item, word) => {
+  const send = (item, word, of) => {
     unsent += 1;
-    const words = [{ photo: item.photo, tag: item.tag, word }];
+    const words = [{ photo: item.photo, tag: item.tag, word, of }]; // of: what an undo takes back
     const settled = sending.then(() => request("review", "POST", { words })).then(([one]) => one);
     sending = settled.catch(() => null).then(() => (unsent -= 1));
     return settled;
@@ -150,7 +150,7 @@
     if (word === "skip") return;
     await said.settled;
     const theirs = said.became && said.became !== "done"; // what was decided elsewhere is not taken back here
-    const back = theirs || !said.became ? null : await send(item, "undo").catch((trouble) => trouble);
+    const back = theirs || !said.became ? null : await send(item, "undo", word).catch((trouble) => trouble);
     if (mine !== turn || (!theirs && !(back instanceof Error))) return;
     queue = queue.filter((one) => keyOf(one) !== keyOf(item));
     left -= 1;

@@ -48,8 +48,9 @@ class ReviewQueue:
     ) -> ReviewPage:
         """The first suggestions, or those behind a cursor.
 
-        Pages follow one another without a gap and without a repetition while decisions are made; what a run of tagging
-        suggests meanwhile is met by whoever begins anew.
+        Pages follow one another without a gap and without a repetition while decisions are made. What a run of tagging
+        suggests meanwhile is met by whoever begins anew; so may be, in the order "frequent", the suggestions of a tag
+        of which somebody took decisions back that are older than the first page.
 
         Args:
             order: "uncertain" or "frequent", as `Queue` says.
@@ -60,8 +61,11 @@ class ReviewQueue:
         Raises:
             QueryError: the cursor is none, or of another order.
         """
-        since, after = (datetime.now(UTC), None) if cursor is None else _read(cursor, order)
         catalog = self._library.catalog
+        if cursor is not None:
+            since, after = _read(cursor, order)
+        else:
+            since, after = catalog.tags.beginning() if order == "frequent" else datetime.now(UTC), None
         found, left = catalog.tags.pending(Queue(order, under, since), after, limit + 1)
         shown = found[:limit]
         photos = {photo.id: photo for photo in catalog.photos([one.photo_id for one in shown])}

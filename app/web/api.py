@@ -6,6 +6,7 @@ of a route that is none, and a thread that wakes up costs as much as a look into
 
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
@@ -168,11 +169,16 @@ def health() -> HealthAnswer:
     return HealthAnswer()
 
 
-def build_api(services: Services) -> FastAPI:
-    """The application that answers under /api/v1, described by /openapi.json; it serves no page of documentation."""
+def build_api(services: Services, *, folder: Path | None = None) -> FastAPI:
+    """The application that answers under /api/v1, described by /openapi.json; it serves no page of documentation.
+
+    Args:
+        services: what answers.
+        folder: the server's own temporary folder; None is the system's.
+    """
     no_page: Any = {"docs_url": None, "redoc_url": None}  # those load from a CDN
     api = FastAPI(title="picsift", version=version("picsift"), lifespan=working, **no_page)
-    api.state.services, api.state.jobs = services, Jobs()
+    api.state.services, api.state.jobs, api.state.folder = services, Jobs(), folder
     api.state.turns = PictureTurns()
     problems.install(api)
     for own_router in OTHERS:

@@ -13,6 +13,7 @@ from app.web.originals import PictureGoneError
 from indexer.errors import ImageError, PicsiftError, QueryError, TagError
 
 MEDIA_TYPE = "application/problem+json"
+MOST_TOLD = 20  # of what is wrong with one request
 
 
 class Problem(BaseModel):
@@ -50,7 +51,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem_response(422, "; ".join(_sentence(problem) for problem in error.errors()))
+        told = error.errors()
+        rest = [f"and {len(told) - MOST_TOLD:,} more"] if len(told) > MOST_TOLD else []
+        return problem_response(422, "; ".join([*map(_sentence, told[:MOST_TOLD]), *rest]))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:

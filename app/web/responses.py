@@ -15,11 +15,11 @@ _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 _FILE_KINDS = dict.fromkeys(sorted({*SHOWN_INLINE.values(), UNKNOWN_KIND}), _BYTES)
 _MEANINGS: dict[int | str, str] = {
-    400: "The query cannot be understood.",
+    400: "What was asked cannot be understood.",
     404: "No such photo, or export.",
     409: "Something that excludes it is running, here or in another process.",
     410: "The photo's file is gone, or is another one now.",
-    413: "The upload is too large.",
+    413: "What was sent is too large.",
     415: "The picture cannot be read.",
     422: "A parameter is out of its bounds.",
     503: "The library or the model cannot be used now.",

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -66,7 +67,7 @@ def serve(
         os.environ["GRADIO_TEMP_DIR"] = str(folder)  # Gradio's own default is shared with other users
         threading.Thread(target=_warm_up, args=(services,), name="warm-up", daemon=True).start()
         run = answer(
-            lambda: build_app(services, password=password, hosts=names),
+            lambda: build_app(services, password=password, hosts=names, folder=folder),
             listening,
             lambda _: (announce or _write)(address_of(host, listening)),
         )
@@ -74,7 +75,11 @@ def serve(
 
 
 def build_app(
-    services: Services, *, password: str | None = None, hosts: frozenset[str] | None = LOOPBACK_NAMES
+    services: Services,
+    *,
+    password: str | None = None,
+    hosts: frozenset[str] | None = LOOPBACK_NAMES,
+    folder: Path | None = None,
 ) -> ASGIApp:
     """The page and the API behind the gate.
 
@@ -82,10 +87,11 @@ def build_app(
         services: what answers.
         password: or its argon2 hash; asked of every request. None asks none of them.
         hosts: the names the server answers to; with a password it answers to any.
+        folder: the server's own temporary folder; None is the system's.
     """
     page, settings = build_ui(services), services.settings
     return Gate(
-        Resting(PageDoor(mount(build_api(services), page), offered(page))),
+        Resting(PageDoor(mount(build_api(services, folder=folder), page), offered(page))),
         keeper=Doorkeeper(password) if password else None,
         hosts=None if password else hosts,
         proxies=Proxies(networks(settings.trusted_proxy), settings.root_path),

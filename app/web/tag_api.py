@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from app.web.dependencies import PhotoDep, ServicesDep
+from app.web.door.short_bodies import ShortBody
 from app.web.responses import refusals
 from app.web.tagging.changes_api import router as changes_router
 from app.web.tagging.export_api import router as export_router
@@ -16,7 +17,7 @@ from app.web.tagging.review_api import PATH
 from app.web.tagging.review_api import router as review_router
 from indexer.catalog.tag_records import Decision, PhotoTag, TagCounts
 
-router = APIRouter()
+router = APIRouter(route_class=ShortBody)
 ROUTERS = (router, changes_router, review_router, export_router)
 """All that is about tags, for `api.py` to put in."""
 
@@ -56,7 +57,7 @@ class PhotoTagAnswer(BaseModel):
         return cls(tag=path_text(tag.path), **known)
 
 
-class DecisionRequest(BaseModel):
+class DecisionRequest(BaseModel, extra="forbid"):
     """A person's word on one tag of one photo."""
 
     tag: str = Field(description="A tag's path, or its name where only one tag has it; accepting makes a new one.")
@@ -78,7 +79,7 @@ def photo_tags(services: ServicesDep, found: PhotoDep) -> list[PhotoTagAnswer]:
     return _tags(services, found.id)
 
 
-@router.post("/photos/{photo_id}/tags", responses=refusals(400, 404, 422, 503))
+@router.post("/photos/{photo_id}/tags", responses=refusals(400, 404, 413, 422, 503))
 def decide(services: ServicesDep, found: PhotoDep, decision: DecisionRequest) -> list[PhotoTagAnswer]:
     """Accept a tag for a photo, or reject it."""
     path = tag_lookup.find_or_make(services, decision.tag, make=decision.state == "accepted")

@@ -118,7 +118,8 @@ class TagCatalog:
 
     def undecide(self, photo_ids: Sequence[int], tag_id: int) -> int:
         """Take decisions back; gives how many."""
-        return self._write(tag_store.undecide, photo_ids, tag_id, datetime.now(UTC))
+        with writing(self._engine) as connection:  # the time is of when it may write: the review queue goes by it
+            return tag_store.undecide(connection, photo_ids, tag_id, datetime.now(UTC))
 
     def pending(self, queue: Queue, after: Key | None, limit: int) -> tuple[list[Pending], int]:
         """Give the first suggestions of a queue, or those behind a key, and how many there are to be decided."""
@@ -127,11 +128,18 @@ class TagCatalog:
         with reading(self._engine) as connection:
             return pending(connection, queue, after, limit), left(connection, queue.under)
 
+    def beginning(self) -> datetime:
+        """Give a moment, aware, behind all that was said of tags so far: when who pages through a queue begins."""
+        from indexer.catalog.review.queue import beginning
+
+        return self._read(beginning)
+
     def settle(self, asked: Sequence[Asked]) -> list[Settled]:
         """Take a person's words on suggestions in, all or none; gives what became of each. What was decided stays."""
         from indexer.catalog.review.settling import settle
 
-        return self._write(settle, asked, datetime.now(UTC))
+        with writing(self._engine) as connection:
+            return settle(connection, asked, datetime.now(UTC))
 
     def decided(self, tag_id: int) -> dict[int, bool]:
         """Give the photos that a tag was decided for, and whether it was accepted."""
@@ -174,7 +182,8 @@ class TagCatalog:
         self, model_id: int, photo_ids: Sequence[int], tag_ids: Sequence[int], found: Iterable[Suggestion]
     ) -> None:
         """Let these be the suggestions of these tags on these photos; decisions stay."""
-        self._write(suggestion_store.replace, model_id, photo_ids, tag_ids, found, datetime.now(UTC))
+        with writing(self._engine) as connection:
+            suggestion_store.replace(connection, model_id, photo_ids, tag_ids, found, datetime.now(UTC))
 
     def clear_suggestions(self) -> int:
         """Take every suggestion away; gives how many there were."""

@@ -3,7 +3,7 @@
 Layout only. The scripts of the dialogs ask the HTTP API, as any other client does.
 """
 
-SCRIPTS = ("tools.js", "reviewing.js", "exporting.js")
+SCRIPTS = ("tools.js", "sending.js", "reviewing.js", "exporting.js")
 STYLE = "tools.css"
 BEGIN_JS = "window.picsift.tools(element);"  # runs in the dialogs' element
 

@@ -1,15 +1,16 @@
 """What people change of tags themselves over the HTTP API, and runs that suggest them: as the command line does it."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from app.tagging import tag_changing
 from app.tagging.tagging_service import TaggingReport
 from app.web.dependencies import ServicesDep
+from app.web.door.short_bodies import ShortBody
 from app.web.responses import refusals
 from app.web.tagging.jobs import Job, JobAnswer, JobsDep
 from app.web.tagging.review_api import PATH
@@ -17,29 +18,36 @@ from indexer.catalog.tag_records import TagPath
 
 RUN = "tagging"
 
-router = APIRouter()
+router = APIRouter(route_class=ShortBody)
 
 Which = Annotated[str, Field(description="A tag's path, or its name where only one tag has it.", max_length=2000)]
 
 
-class RenameRequest(BaseModel):
+class RenameRequest(BaseModel, extra="forbid"):
     """Another path for a tag."""
 
     tag: Which
     to: str = Field(description=f"Its new path. {PATH}", max_length=2000)
 
 
-class MergeRequest(BaseModel):
+class MergeRequest(BaseModel, extra="forbid"):
     """A tag that is to be part of another."""
 
     tag: Which
     into: Which
 
 
-class RestoreRequest(BaseModel):
-    """A word of the vocabulary that may be suggested again."""
+class RestoreRequest(BaseModel, extra="forbid"):
+    """A word of the vocabulary that may be suggested again, or all of them: one of the two is said."""
 
-    tag: str | None = Field(default=None, description=f"Null: all of them. {PATH}", max_length=2000)
+    tag: str | None = Field(default=None, description=PATH, max_length=2000)
+    all: bool = Field(default=False, description="Forget every renaming, merging and deleting.")
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if (self.tag is None) is not self.all:
+            raise ValueError("name a tag, or say all: true")
+        return self
 
 
 class ChangeAnswer(BaseModel):
@@ -69,7 +77,7 @@ class RestoredAnswer(BaseModel):
     count: int = Field(description="Changes that count no more.")
 
 
-class TaggingRequest(BaseModel):
+class TaggingRequest(BaseModel, extra="forbid"):
     """What a run is to do."""
 
     only_new: bool = Field(default=False, description="Only photos that changed since the last time.")
@@ -108,14 +116,14 @@ class TaggingAnswer(JobAnswer):
         return cls(report=job.result and TaggingReportAnswer.of(job.result), **JobAnswer.fields(job))
 
 
-@router.post("/tags/rename", responses=refusals(400, 422, 503))
+@router.post("/tags/rename", responses=refusals(400, 413, 422, 503))
 def rename(services: ServicesDep, asked: RenameRequest) -> ChangedAnswer:
     """Give a tag, with what lies under it, another path."""
     old, new, count = tag_changing.rename(services, asked.tag, asked.to)
     return ChangedAnswer(tag=path_text(old), now=path_text(new), count=count)
 
 
-@router.post("/tags/merge", responses=refusals(400, 422, 503))
+@router.post("/tags/merge", responses=refusals(400, 413, 422, 503))
 def merge(services: ServicesDep, asked: MergeRequest) -> ChangedAnswer:
     """Let a tag become part of another. A decision goes before a suggestion, and the later of two decisions."""
     old, new, count = tag_changing.merge(services, asked.tag, asked.into)
@@ -135,7 +143,7 @@ def changes(services: ServicesDep) -> list[ChangeAnswer]:
     return [ChangeAnswer.of(old, new) for old, new in tag_changing.changes(services)]
 
 
-@router.post("/tags/restore", responses=refusals(400, 422, 503))
+@router.post("/tags/restore", responses=refusals(400, 413, 422, 503))
 def restore(services: ServicesDep, asked: RestoreRequest) -> RestoredAnswer:
     """Let runs suggest a word again that was renamed, merged or deleted."""
     if asked.tag is None:
@@ -150,7 +158,7 @@ def tagging(jobs: JobsDep) -> TaggingAnswer:
     return TaggingAnswer.of(jobs.of(RUN))
 
 
-@router.post("/tagging", status_code=202, responses=refusals(409, 422, 503))
+@router.post("/tagging", status_code=202, responses=refusals(400, 409, 413, 422, 503))
 def tag(services: ServicesDep, jobs: JobsDep, asked: TaggingRequest) -> TaggingAnswer:
     """Begin to suggest tags for the photos of the library. No photo is opened, and no decision is written over."""
     services.search.live.model(), services.tagging.vocabulary()  # what is wrong with them is said at once

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
@@ -24,6 +24,7 @@ from app.tagging.export.sidecar_plan import Naming, Outcome, Planned, Refused, h
 from app.tagging.export.table_export import Table
 from app.web.answers import PathText
 from app.web.dependencies import ServicesDep
+from app.web.door.short_bodies import ShortBody
 from app.web.responses import TABLES, refusals
 from app.web.tagging.jobs import Job, JobAnswer, JobsDep
 from indexer.catalog.stores.export_store import Export
@@ -34,7 +35,7 @@ SHOWN = 1000  # files left alone that an answer names
 CHUNK = 256 * 1024
 KINDS = {Table.csv: "text/csv", Table.jsonl: "application/jsonl", Table.parquet: "application/vnd.apache.parquet"}
 
-router = APIRouter()
+router = APIRouter(route_class=ShortBody)
 _one_table = threading.Lock()
 
 HowNamed = Annotated[Naming, Query(description="What new sidecars are called; auto is as most are already.")]
@@ -159,7 +160,7 @@ def history(services: ServicesDep) -> list[ExportAnswer]:
     return [ExportAnswer.of(export) for export in services.exports.history()]
 
 
-@router.post("/exports", status_code=202, responses=refusals(409, 422, 503))
+@router.post("/exports", status_code=202, responses=refusals(400, 409, 413, 422, 503))
 def export(services: ServicesDep, jobs: JobsDep, asked: ExportRequest) -> ExportRunAnswer:
     """Begin to write accepted tags to XMP files beside the photos. The photos stay as they are."""
     total = len(services.library.catalog.exports.exportable())
@@ -184,7 +185,7 @@ def stop(jobs: JobsDep) -> ExportRunAnswer:
     return ExportRunAnswer.of(jobs.stop(RUN))
 
 
-@router.post("/exports/{export_id}/undo", status_code=202, responses=refusals(404, 409, 422, 503))
+@router.post("/exports/{export_id}/undo", status_code=202, responses=refusals(404, 409, 413, 422, 503))
 def undo(
     services: ServicesDep, jobs: JobsDep, export_id: Annotated[int, InPath(ge=-(2**63), lt=2**63)]
 ) -> ExportRunAnswer:
@@ -196,12 +197,14 @@ def undo(
 
 
 @router.get("/exports/table", response_class=StreamingResponse, responses={**TABLES, **refusals(409, 422, 503)})
-def table(services: ServicesDep, kind: Annotated[Table, Query(alias="format")] = Table.csv) -> StreamingResponse:
+def table(
+    request: Request, services: ServicesDep, kind: Annotated[Table, Query(alias="format")] = Table.csv
+) -> StreamingResponse:
     """All tags of all photos, in every state, as a table to take away."""
     if not _one_table.acquire(blocking=False):
         raise HTTPException(409, "another table is being made. Wait for it, then ask again.")
     try:
-        file = _made(services.library, kind)
+        file = _made(services.library, kind, request.app.state.folder)
     finally:
         _one_table.release()
     headers = {
@@ -213,11 +216,11 @@ def table(services: ServicesDep, kind: Annotated[Table, Query(alias="format")] =
     return StreamingResponse(_chunks(file), media_type=KINDS[kind], headers=headers)
 
 
-def _made(library: Library, kind: Table) -> IO[bytes]:
-    """The table in a file that has no name, and goes with its handle."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115  it is closed when it was sent
+def _made(library: Library, kind: Table, within: Path | None) -> IO[bytes]:
+    """The table in a file that has no name, and goes with its handle; until it is made, in the server's folder."""
+    file = tempfile.TemporaryFile(dir=within)  # noqa: SIM115  it is closed when it was sent
     try:
-        with tempfile.TemporaryDirectory(prefix="picsift-table-") as folder:
+        with tempfile.TemporaryDirectory(prefix="picsift-table-", dir=within) as folder:
             target = Path(folder) / "table"
             table_export.write(library, kind, target, lambda done, total: None)
             with target.open("rb") as made:

@@ -87,7 +87,7 @@ class Jobs:
         """Begin a piece of work that writes to the library.
 
         Raises:
-            HTTPException: 409, another one is running, here or in another process.
+            HTTPException: 409, another one is running, here or in another process; 503, there is no thread for it.
         """
         with self._lock:
             if self._running is not None:
@@ -97,10 +97,13 @@ class Jobs:
                     pass  # whoever takes it between here and there is told of by the work itself
             except LibraryLockedError as error:
                 raise HTTPException(409, str(error)) from error
-            job = Job(kind, "running", started_at=datetime.now(UTC))
-            self._known[kind], self._running, self._stop = job, kind, threading.Event()
-            self._thread = threading.Thread(target=self._run, args=(kind, work, self._stop), name=kind, daemon=True)
-            self._thread.start()
+            job, stop = Job(kind, "running", started_at=datetime.now(UTC)), threading.Event()
+            thread = threading.Thread(target=self._run, args=(kind, work, stop), name=kind, daemon=True)
+            try:
+                thread.start()  # it notes nothing before this lock is free
+            except RuntimeError as error:
+                raise HTTPException(503, f"{kind} cannot begin: this machine has no thread left. Ask again.") from error
+            self._known[kind], self._running, self._stop, self._thread = job, kind, stop, thread
             return job
 
     def stop(self, kind: str) -> Job:

@@ -1,23 +1,24 @@
 """The review queue over the HTTP API: which suggestions to ask about next, and many answers in one request."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, FailFast, Field, model_validator
 
 from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from app.tagging.review import MOST, ReviewPage
 from app.web.answers import PathText
 from app.web.dependencies import ServicesDep
+from app.web.door.short_bodies import ShortBody
 from app.web.responses import refusals
 from indexer.catalog.records import PhotoRecord
-from indexer.catalog.review.records import Asked, Became, Order, Pending, Settled, Word
+from indexer.catalog.review.records import Asked, Became, Decided, Order, Pending, Settled, Word
 from indexer.catalog.tag_records import TagState
 
 MOST_ANSWERS = 1000
 
-router = APIRouter()
+router = APIRouter(route_class=ShortBody)
 
 PATH = "Levels parted by /; a slash within a name is written \\/."
 Named = Annotated[str, Field(description=PATH, max_length=2000)]
@@ -72,18 +73,28 @@ class ReviewAnswer(BaseModel):
         return cls(left=page.left, cursor=page.cursor, suggestions=shown)
 
 
-class WordRequest(BaseModel):
+class WordRequest(BaseModel, extra="forbid"):
     """A person's word on one suggestion."""
 
     photo: PhotoNumber
     tag: Named
     word: Word = Field(description="undo takes back what a person decided: it is a suggestion again.")
+    of: Decided | None = Field(
+        default=None,
+        description="Of an undo alone: which word is taken back. What was decided otherwise since is kept.",
+    )
+
+    @model_validator(mode="after")
+    def _says_of_what(self) -> Self:
+        if (self.word == "undo") is (self.of is None):
+            raise ValueError("an undo says of which word it is (of: accept or reject), and nothing else does")
+        return self
 
 
-class WordsRequest(BaseModel):
+class WordsRequest(BaseModel, extra="forbid"):
     """Words on many suggestions: they are taken in one after the other, all or none."""
 
-    words: list[WordRequest] = Field(max_length=MOST_ANSWERS)
+    words: Annotated[list[WordRequest], FailFast()] = Field(max_length=MOST_ANSWERS)
 
 
 class SettledAnswer(BaseModel):
@@ -114,14 +125,18 @@ def review(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 20,
     cursor: Cursor = None,
 ) -> ReviewAnswer:
-    """Suggestions that nobody has decided on. Pages follow one another without a gap while decisions are made."""
+    """Suggestions that nobody has decided on. Pages follow one another without a gap while decisions are made.
+
+    What a run suggests meanwhile is met by who begins anew, without a cursor; so may be, in the order "frequent", the
+    suggestions of a tag of which somebody took back decisions that are older than the first page.
+    """
     under = tag_lookup.find(services, tag) if tag else None
     return ReviewAnswer.of(services.review.page(order, under, limit=limit, cursor=cursor))
 
 
-@router.post("/review", responses=refusals(400, 422, 503))
+@router.post("/review", responses=refusals(400, 413, 422, 503))
 def settle(services: ServicesDep, said: WordsRequest) -> list[SettledAnswer]:
     """Decide on suggestions, or take decisions back; to say the same twice changes nothing the second time."""
-    asked = [Asked(word.photo, tag_lookup.parsed(word.tag), word.word) for word in said.words]
+    asked = [Asked(word.photo, tag_lookup.parsed(word.tag), word.word, word.of) for word in said.words]
     settled = services.review.settle(asked)
     return [SettledAnswer.of(*pair) for pair in zip(said.words, settled, strict=True)]

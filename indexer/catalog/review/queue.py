@@ -1,14 +1,16 @@
 """The suggestions that nobody has decided on, in the order in which they are asked about.
 
 Functions on one connection. An order is one of keys that decisions do not change, so that a page begins behind the last
-key of the one before, whatever was decided meanwhile.
+key of the one before, whatever was decided meanwhile. One thing can move a tag in "frequent": that somebody takes a
+decision back that was older than the first page. Its suggestions may then be met by who begins anew alone.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, and_, cast, func, literal, or_, select, tuple_
+from sqlalchemy import Integer, and_, case, cast, func, literal, or_, select, tuple_
 
 from indexer.catalog.review.records import Pending
 from indexer.catalog.stores.tag_store import path_of, stored
@@ -33,6 +35,8 @@ def pending(connection: Connection, queue: Queue, after: Key | None, limit: int)
         counted = _counted(queue)
         source = source.join(counted, counted.c.tag_id == PhotoTagRow.tag_id)
         keys[0] = -counted.c.number
+        if after is not None:  # the tag that is gone through stands where it stood, however many it has by now
+            keys[0] = case((PhotoTagRow.tag_id == after[1], literal(after[0])), else_=keys[0])
     judged = (PhotoTagRow.model_id, PhotoTagRow.score, PhotoTagRow.confidence)
     named = [key.label(f"key{number}") for number, key in enumerate(keys)]
     query = select(*judged, *named).select_from(source).where(*_meant(queue.under))
@@ -54,6 +58,15 @@ def left(connection: Connection, under: TagPath | None) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def beginning(connection: Connection) -> datetime:
+    """Give a moment, aware, behind all that was decided or suggested so far, and before all that will be.
+
+    The clock does not tell it: what waits for its commit has the time at which it got the lock.
+    """
+    last = connection.execute(select(func.max(PhotoTagRow.changed_at))).scalar_one()
+    return datetime.now(UTC) if last is None else last + timedelta(microseconds=1)
+
+
 def _keys(queue: Queue) -> list[Any]:
     sure = func.coalesce(PhotoTagRow.confidence, 0)
     unsure: ColumnElement[int] = cast(func.round(func.abs(sure - 0.5) * _FINE), Integer)
@@ -70,8 +83,9 @@ def _counted(queue: Queue) -> Any:
 
 
 def _meant(under: TagPath | None) -> list[ColumnElement[bool]]:
-    """What is in the queue: suggestions, of photos that did not fail, since those have no picture to ask about."""
-    sound = PhotoTagRow.photo_id.not_in(select(PhotoRow.id).where(PhotoRow.state != "ok"))
+    """What is in the queue: suggestions, of photos that did not fail and are there: others cannot be looked at."""
+    unseen = or_(PhotoRow.state != "ok", PhotoRow.missing_since.is_not(None))
+    sound = PhotoTagRow.photo_id.not_in(select(PhotoRow.id).where(unseen))
     if under is None:
         return [_SUGGESTED, sound]
     path = stored(under)

@@ -14,6 +14,7 @@ Order = Literal["uncertain", "frequent"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 Word = Literal["accept", "reject", "undo"]
 WORDS: tuple[Word, ...] = get_args(Word)
+Decided = Literal["accept", "reject"]
 Became = Literal["done", "unchanged", "kept", "gone"]
 
 Key = tuple[int, int, int, int]
@@ -28,8 +29,9 @@ class Queue:
         order: "uncertain": those whose confidence is nearest to one half first; "frequent": those of the tag that has
             most of them first, the surest of a tag first.
         under: a tag, with what lies under it; None is every tag.
-        since: when somebody began to go through it, aware: what was decided from then on counts as suggested still in
-            how frequent a tag is, so that the order stays while decisions are made.
+        since: no later than when somebody began to go through it, aware, and later than every decision that was to be
+            seen then: what was decided from then on counts as suggested still in how frequent a tag is, so that the
+            order stays while decisions are made.
     """
 
     order: Order
@@ -51,11 +53,24 @@ class Pending(NamedTuple):
 
 @dataclass(frozen=True)
 class Asked:
-    """A person's word on one suggestion, or that an earlier one is taken back."""
+    """A person's word on one suggestion, or that an earlier one is taken back.
+
+    Attributes:
+        photo_id: of which photo.
+        path: the tag.
+        word: what is said.
+        of: of an undo, and of nothing else, the word that is taken back: what was decided otherwise since stays.
+    """
 
     photo_id: int
     path: TagPath
     word: Word
+    of: Decided | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an undo that does not say of what. Raises ValueError."""
+        if (self.word == "undo") is (self.of is None):
+            raise ValueError(f"an undo, and nothing else, says of which word it is, not {self.word!r} of {self.of!r}")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from indexer.catalog.tag_records import TagState
 
 _DECIDED = ("accepted", "rejected")
+_MEANT: dict[str | None, TagState] = {"accept": "accepted", "reject": "rejected"}
 _States = dict[tuple[int, int], tuple["TagState | None", str, bool]]
 """By photo and tag: the state, who said it, and whether a model has scored it."""
 _NONE: tuple[TagState | None, str, bool] = (None, PERSON, False)
@@ -61,8 +62,10 @@ def _weighed(one: Asked, state: TagState | None, origin: str, scored: bool) -> S
     if one.word == "undo":
         if state not in _DECIDED:
             return Settled("unchanged", state)
-        return Settled("done", "suggested" if scored else None) if origin == PERSON else Settled("kept", state)
-    wanted: TagState = "accepted" if one.word == "accept" else "rejected"
+        if origin != PERSON or state != _MEANT[one.of]:
+            return Settled("kept", state)  # what an import brought, or what somebody decided since
+        return Settled("done", "suggested" if scored else None)
+    wanted = _MEANT[one.word]
     if state in _DECIDED:
         return Settled("unchanged" if state == wanted else "kept", state)
     return Settled("done", wanted)

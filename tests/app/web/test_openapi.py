@@ -19,12 +19,13 @@ BODIES = {
     PHOTO + "/tags": {"tag": "dog", "state": "accepted"},
     "/api/v1/tags/rename": {"tag": "dog", "to": "animal/dog"},
     "/api/v1/tags/merge": {"tag": "dog", "into": "cat"},
-    "/api/v1/tags/restore": {},
+    "/api/v1/tags/restore": {"all": True},
     "/api/v1/tagging": {},
     "/api/v1/exports": {},
     "/api/v1/review": {"words": [{"photo": 1, "tag": "dog", "word": "accept"}]},
 }
 """What can be sent to routes that take JSON."""
+JSON = {"Content-Type": "application/json"}
 ALWAYS = ("/api/v1/health", "/api/v1/tagging", "/api/v1/exports/run")
 """What asks no library: of work that takes long the server itself knows how far it is."""
 TYPES = {
@@ -144,7 +145,8 @@ def requests(number, unread):
     for params in ({}, {"tag": "dog", "order": "frequent"}, {"tag": "nobody's"}, {"cursor": "x"}, {"limit": 0}):
         yield "GET", "/api/v1/review", {"params": params}
     for tag, word in (("animal/dog", "undo"), ("a//b", "undo"), ("animal/dog", "say")):
-        yield "POST", "/api/v1/review", {"json": {"words": [{"photo": number, "tag": tag, "word": word}]}}
+        said = {"photo": number, "tag": tag, "word": word, "of": "accept"}
+        yield "POST", "/api/v1/review", {"json": {"words": [said]}}
     yield from changes_and_exports()
     for bounds in ("bytes=0-9", "bytes=0-1,4-5", "bytes=999999999-", "lines=1"):
         yield "GET", photo + "/original", {"headers": {"Range": bounds}}
@@ -190,6 +192,11 @@ def test_every_answer_is_as_it_is_described(client, told, services, world):
             client.app.app.state.jobs.wait(60)
         else:
             told.check(client.request(method, path, **extra))
+    for path in BODIES:
+        for sent in (b"[" * 100_000, b"\xff", b"[" * (2**20 + 1)):  # nested too deep, no UTF-8, too long
+            answer = client.post(path.replace("{photo_id}", str(number)), content=sent, headers=JSON)
+            told.check(answer)
+            assert str(answer.status_code) in told.document["paths"][path]["post"]["responses"], (path, answer.text)
     for kind in ("thumbnail", "preview", "original"):
         first = client.get(f"/api/v1/photos/{number}/{kind}")
         known = {"If-None-Match": first.headers["etag"]}

@@ -1,7 +1,7 @@
 // Exporting tags: what would be written, file by file, before anything is; then how far it is, what came of it, and the
 // way back. It asks the HTTP API and names no file.
 (() => {
-  const { element, request } = window.picsift;
+  const { bdi, element, plain, request } = window.picsift;
   const SHOWN = 300; // files of a preview that are listed
   const ASK_MS = 500; // between two looks at what is running
   const KINDS = { new: "new", change: "changed", leave: "left alone", "as it should be": "as they should be" };
@@ -19,10 +19,11 @@
 
   // What would be written
   const line = (file) => {
-    const signs = [...file.added.map((tag) => `+ ${tag}`), ...file.removed.map((tag) => `− ${tag}`), ...file.words];
-    const told = file.reason || signs.join(", ");
-    return element("li", { className: file.outcome === "leave" ? "alone" : "", title: file.file },
-      element("span", { textContent: nameOf(file.file) }), element("small", { textContent: told }));
+    const signs = [...file.added.map((tag) => ["+ ", bdi(tag)]), ...file.removed.map((tag) => ["− ", bdi(tag)]),
+      ...file.words.map((word) => [word])];
+    const told = file.reason ? [bdi(file.reason)] : signs.flatMap((sign, at) => (at ? [", ", ...sign] : sign));
+    return element("li", { className: file.outcome === "leave" ? "alone" : "", title: plain(file.file) },
+      element("span", {}, bdi(nameOf(file.file))), element("small", {}, ...told));
   };
   const preview = async () => {
     const mine = (turn += 1);
@@ -34,7 +35,7 @@
       const asked = new URLSearchParams({ naming: part("[name=naming]").value, page });
       const told = await request(`exports/preview?${asked}`).catch((trouble) => trouble);
       if (mine !== turn) return;
-      if (told instanceof Error) return say(told.message, true);
+      if (told instanceof Error) return say(`${part(".note").textContent} ${told.message}`.trim(), true);
       for (const file of told.files) {
         counts[file.outcome] += 1;
         const listed = part(".files").childElementCount;
@@ -53,6 +54,10 @@
     part(".counts").textContent = (told.join(", ") || (whole ? nothing : "")) + (whole ? "" : " …")
       + (more > 0 ? `; the first ${SHOWN} are listed` : "");
   };
+  const busy = (running) => { // meanwhile nothing else is begun, and what a preview would say changes
+    part("[name=naming]").disabled = running;
+    part(".history").inert = running;
+  };
   const ready = (files) => { // null: it is not known yet, or something is running
     part(".go").disabled = !files;
     part(".go").textContent = files ? `Write ${amount(files, "file")}` : "Write files";
@@ -61,6 +66,7 @@
   // What runs, and what came of it
   const follow = async (mine = turn) => {
     part(".run").hidden = false;
+    busy(true);
     ready(null);
     for (;;) {
       const job = await request("exports/run").catch((trouble) => trouble);
@@ -75,8 +81,9 @@
   };
   const end = async (text, trouble = false) => {
     part(".run").hidden = true;
-    await Promise.all([history(), preview()]);
+    busy(false);
     say(text, trouble);
+    await Promise.all([history(), preview()]);
   };
   const finished = ({ state, problem, report }) => {
     if (!report) return end(problem || "", Boolean(problem));
@@ -87,6 +94,7 @@
   const start = async (path, body, does) => {
     verb = does;
     say("");
+    busy(true);
     ready(null);
     const begun = await request(path, "POST", body).catch((trouble) => trouble);
     if (begun instanceof Error) return end(begun.message, true);
@@ -101,12 +109,14 @@
     part(".none").hidden = known.length > 0;
     part(".history").replaceChildren(...known.map((entry) => {
       const when = new Date(entry.started_at).toLocaleString();
-      const after = entry.undone_at ? "put back" : entry.finished_at ? "" : "interrupted";
-      const told = [when, amount(entry.files, "file"), after].filter(Boolean).join(" · ");
+      const whole = entry.finished_at !== null; // else it runs, or was interrupted before the journal had counted
+      const after = entry.undone_at ? "put back" : whole ? "" : "not finished";
+      const files = whole ? amount(entry.files, "file") : entry.files ? `at least ${amount(entry.files, "file")}` : "";
+      const told = [when, files, after].filter(Boolean).join(" · ");
       const button = element("button", { type: "button", textContent: "Undo" });
       button.ariaLabel = `Undo the export of ${when}`;
       button.addEventListener("click", () => start(`exports/${entry.id}/undo`, {}, "put back"));
-      const undone = entry.undone_at || !entry.files;
+      const undone = entry.undone_at || (whole && !entry.files);
       return element("li", {}, element("span", { textContent: told }), ...(undone ? [] : [button]));
     }));
   };
@@ -125,6 +135,7 @@
       const mine = (turn += 1);
       verb = "";
       say("");
+      busy(false);
       part(".run").hidden = true;
       part(".counts").textContent = "Looking at what would be written…";
       history();

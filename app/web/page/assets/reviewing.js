@@ -1,7 +1,7 @@
 // Suggested tags, one photo at a time: a key or a button decides, and the next photo is there at once. What is decided
-// is sent one after the other behind the scenes; of what did not arrive, or was decided elsewhere before, it says so.
+// is sent behind the scenes (sending.js); of what did not arrive, or was decided elsewhere before, it says so.
 (() => {
-  const { element, levels, request, shownLevels } = window.picsift;
+  const { bdi, element, isolated, levels, plain, request, shownLevels, words } = window.picsift;
   const KEYS = { a: "accept", r: "reject", s: "skip", u: "undo", z: "undo" };
   const PAGE = 30; // suggestions asked for at once
   const AHEAD = 12; // so few are left when more are asked for
@@ -10,17 +10,18 @@
   let dialog = null;
   let turn = 0; // counts beginnings, so that a late answer knows that it is late
   let queue = []; // what comes, the one that is asked about first
-  let past = []; // what was said: { item, word, became }
-  let cursor = null;
-  let more = false; // whether there may be more behind the cursor
+  let past = []; // what was said: { item, word, entry, became }
+  let cursor = null; // null: from the beginning
+  let found = 0; // what was new since it was asked from the beginning
+  let more = false; // whether there may be more behind the cursor, or by now from the beginning
+  let lost = false; // whether it could not be asked
   let loading = false;
   let left = 0;
-  let unsent = 0;
-  let sending = Promise.resolve(); // words go one after the other
   let pictures = new Map();
 
   const part = (name) => dialog.querySelector(name);
   const keyOf = (item) => `${item.photo} ${item.tag}`;
+  const fileOf = (item) => item.path.split(/[\\/]/).pop();
   const say = (text, trouble = false) => {
     part(".note").textContent = text;
     part(".note").classList.toggle("trouble", trouble);
@@ -31,8 +32,7 @@
   const picture = (item) => {
     const at = item.photo;
     if (pictures.has(at)) return pictures.get(at);
-    const name = item.path.split(/[\\/]/).pop();
-    const image = element("img", { src: address(item, "thumbnail"), alt: name, decoding: "async" });
+    const image = element("img", { src: address(item, "thumbnail"), alt: plain(fileOf(item)), decoding: "async" });
     const large = new Image();
     large.onload = () => (image.src = large.src);
     large.src = address(item, "preview");
@@ -56,11 +56,11 @@
     if (!item) return finish();
     const [...above] = shownLevels(item.tag);
     const name = above.pop();
-    const parents = above.length ? [element("small", { textContent: `${above.join(" › ")} › ` })] : [];
-    part(".what").replaceChildren(...parents, element("strong", { textContent: name }), "?");
+    const parents = above.length ? [element("small", {}, ...above.flatMap((level) => [bdi(level), " › "]))] : [];
+    part(".what").replaceChildren(...parents, element("strong", {}, bdi(name)), "?");
     const sure = item.confidence === null ? "" : `${Math.round(100 * item.confidence)}% sure`;
     const kind = item.duration_s === null ? "" : "a video";
-    part(".about").textContent = [sure, kind, item.path.split(/[\\/]/).pop()].filter(Boolean).join(" · ");
+    part(".about").replaceChildren(...[sure, kind].filter(Boolean).map((told) => `${told} · `), bdi(fileOf(item)));
     part("figure").replaceChildren(picture(item));
     prepare();
   };
@@ -70,18 +70,26 @@
     if (loading || more) return part("figure").replaceChildren(element("p", { textContent: "Looking for suggestions…" }));
     const skipped = past.filter((one) => one.word === "skip").length;
     const none = past.length ? "Done: nothing here is left to decide." : "Nothing is suggested here that nobody decided on.";
-    const text = skipped ? `${skipped.toLocaleString("en")} skipped, the rest is decided.` : none;
-    const again = element("button", { type: "button", textContent: "Look at what was skipped" });
+    const others = left - skipped; // that were decided here, and taken back elsewhere
+    const text = lost ? "What is left could not be asked for." : others > 0 ? `${left.toLocaleString("en")} are left to look at.`
+      : skipped ? `${skipped.toLocaleString("en")} skipped, the rest is decided.` : none;
+    const anew = lost || others > 0 ? "Look at what is left" : "Look at what was skipped";
+    const again = element("button", { type: "button", textContent: anew });
     again.addEventListener("click", begin);
     part("figure").replaceChildren(element("div", { className: "end" }, element("p", { textContent: text }),
-      ...(skipped ? [again] : [])));
+      ...(lost || left > 0 || skipped ? [again] : [])));
     part("figure").focus();
   };
 
   const load = async () => {
-    if (loading || !more || queue.length > AHEAD) return;
+    if (loading || !more || queue.length > (cursor ? AHEAD : 0)) return;
     const mine = turn;
     loading = true;
+    if (!cursor) {
+      found = 0;
+      await words.idle(); // what was decided is not asked about again
+      if (mine !== turn) return;
+    }
     const asked = new URLSearchParams({ order: part("[name=order]").value, limit: PAGE });
     if (part("[name=tag]").value) asked.set("tag", part("[name=tag]").value);
     if (cursor) asked.set("cursor", cursor);
@@ -90,27 +98,23 @@
     loading = false;
     if (answer instanceof Error) {
       more = false;
+      lost = true;
       say(answer.message, true);
     } else {
       const seen = new Set([...queue, ...past.map((one) => one.item)].map(keyOf));
-      queue.push(...answer.suggestions.filter((item) => !seen.has(keyOf(item))));
+      const fresh = answer.suggestions.filter((item) => !seen.has(keyOf(item)));
+      queue.push(...fresh);
+      found += fresh.length;
       cursor = answer.cursor;
-      more = cursor !== null;
-      left = Math.max(answer.left - unsent, queue.length);
+      more = cursor !== null || found > 0; // what came meanwhile may stand before the cursor
+      left = Math.max(answer.left - words.open(), queue.length);
     }
     if (queue.length || !more) show();
     load();
   };
 
   // Words
-  const send = (item, word) => {
-    unsent += 1;
-    const words = [{ photo: item.photo, tag: item.tag, word }];
-    const settled = sending.then(() => request("review", "POST", { words })).then(([one]) => one);
-    sending = settled.catch(() => null).then(() => (unsent -= 1));
-    return settled;
-  };
-  const decide = async (word) => {
+  const decide = (word) => {
     const item = queue.shift();
     if (!item) return;
     const mine = turn;
@@ -121,10 +125,11 @@
     show();
     load();
     if (word === "skip") return;
-    said.settled = send(item, word).then(({ became, state }) => {
+    said.entry = words.say({ photo: item.photo, tag: item.tag, word });
+    said.entry.answer.then(({ became, state }) => {
       said.became = became;
       if (mine !== turn) return;
-      const name = shownLevels(item.tag).pop();
+      const name = isolated(shownLevels(item.tag).pop());
       if (became === "kept") say(`${name} was ${state} for that photo before, and stays so.`);
       if (became === "gone") say(`That photo, or the tag ${name}, is no longer in the library.`);
     }, (trouble) => {
@@ -147,16 +152,18 @@
     say("");
     if (word === "skip") left -= 1; // it never went
     again(item);
-    if (word === "skip") return;
-    await said.settled;
-    const theirs = said.became && said.became !== "done"; // what was decided elsewhere is not taken back here
-    const back = theirs || !said.became ? null : await send(item, "undo").catch((trouble) => trouble);
-    if (mine !== turn || (!theirs && !(back instanceof Error))) return;
+    if (word === "skip" || words.withdraw(said.entry)) return;
+    const ours = () => !said.became || said.became === "done"; // what was decided elsewhere is not taken back here
+    const undoing = words.say({ photo: item.photo, tag: item.tag, word: "undo", of: word }, ours);
+    const back = await undoing.answer.catch((trouble) => trouble);
+    if (mine !== turn || (ours() && back.became && back.became !== "kept")) return;
+    const asked = queue.length;
     queue = queue.filter((one) => keyOf(one) !== keyOf(item));
-    left -= 1;
+    left -= asked - queue.length;
+    if (back instanceof Error) past.push(said); // it may be taken back still
     show();
-    if (theirs) say("That was decided elsewhere, and stays so.");
-    else say(back.message, true);
+    if (back instanceof Error) say(back.message, true);
+    else say("That was decided elsewhere, and stays so.");
   };
   const act = (word) => (word === "undo" ? undo() : decide(word));
 
@@ -175,26 +182,26 @@
     const chosen = select.value;
     const options = [...numbers].map(([tag, number]) => {
       const shown = shownLevels(tag);
-      const text = `${"\u2003".repeat(shown.length - 1)}${shown.at(-1)} (${number.toLocaleString("en")})`;
+      const text = `${"\u2003".repeat(shown.length - 1)}${isolated(shown.at(-1))} (${number.toLocaleString("en")})`;
       return element("option", { value: tag, textContent: text });
     });
     select.replaceChildren(element("option", { value: "", textContent: "All tags" }), ...options);
     select.value = numbers.has(chosen) ? chosen : "";
   };
 
-  window.picsift.sent = () => unsent === 0; // whether every word has been answered
   const begin = () => {
     turn += 1;
-    [queue, past, cursor, more, loading, left] = [[], [], null, true, false, 0];
+    [queue, past, cursor, more, loading, lost, left] = [[], [], null, true, false, false, 0];
     say("");
     show();
     part(".left").textContent = "";
     part("figure").focus();
-    sending.then(load); // what was decided is not asked about again
+    load();
   };
   const press = (event) => {
     const inField = event.target.closest("input, textarea, select, [contenteditable]");
     if (inField || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.repeat && event.key === "Enter") return event.preventDefault(); // else a button that has the focus decides
     const word = KEYS[event.key.toLowerCase()];
     if (!word) return;
     event.preventDefault();
@@ -205,9 +212,9 @@
       dialog = made;
       dialog.addEventListener("keydown", press);
       dialog.addEventListener("change", begin);
-      dialog.addEventListener("click", ({ target }) => {
+      dialog.addEventListener("click", ({ target, detail }) => {
         const button = target.closest("[data-word]");
-        if (button) act(button.dataset.word);
+        if (button && detail < 2) act(button.dataset.word); // the second half of a double click means the photo before
       });
     },
     opened: async () => {

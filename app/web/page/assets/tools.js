@@ -5,10 +5,11 @@ Object.assign(window.picsift, (() => {
   const known = {}; // by the dialog's id: what to do when it has opened and closed
   let root = null;
 
-  const request = async (path, method = "GET", body) => { // what came, as JSON; an Error with a sentence where none did
+  // What came, as JSON; an Error with a sentence where none did
+  const request = async (path, method = "GET", body, options = {}) => {
     const headers = { "Content-Type": "application/json" };
     const sent = body === undefined ? {} : { headers, body: JSON.stringify(body) };
-    const answer = await fetch(`api/v1/${path}`, { method, ...sent }).catch(() => null);
+    const answer = await fetch(`api/v1/${path}`, { method, ...sent, ...options }).catch(() => null);
     const said = answer && (await answer.json().catch(() => null));
     if (answer && answer.ok && said !== null) return said;
     const detail = (said && said.detail) || LOST;
@@ -21,6 +22,12 @@ Object.assign(window.picsift, (() => {
     made.append(...children);
     return made;
   };
+
+  // Names turn nothing around: what changes the direction of writing is spelt out (Unicode, UAX 9)
+  const spelt = (sign) => `\\u${sign.charCodeAt(0).toString(16)}`;
+  const plain = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, spelt);
+  const isolated = (text) => `\u2068${plain(text)}\u2069`; // within a text
+  const bdi = (text) => element("bdi", { textContent: plain(text) });
 
   const dialogOf = (name) => root.querySelector(`dialog[id="${CSS.escape(name)}"]`);
   const named = () => location.hash.slice(1);
@@ -57,5 +64,6 @@ Object.assign(window.picsift, (() => {
     window.addEventListener("popstate", follow);
     follow();
   };
-  return { element, levels, request, shownLevels, tool: (name, what) => (known[name] = what), tools };
+  const tool = (name, what) => (known[name] = what);
+  return { bdi, element, isolated, levels, plain, request, shownLevels, tool, tools };
 })());

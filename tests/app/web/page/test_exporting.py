@@ -44,7 +44,7 @@ def test_what_is_previewed_is_written_and_put_back(page, photos, request):
     page.get_by_role("button", name="Write 2 files").click()
     page.wait_for_selector("text=Done: 2 files written.")
     assert sidecars(photos) == ["plain10.png.xmp", "plain11.png.xmp"]
-    assert page.inner_text("#export .counts") == "2 as they should be"
+    page.get_by_text("2 as they should be").wait_for()
     assert page.is_disabled("#export .go")
     shoot(page, request, "31-exported")
     page.locator("#export .history").get_by_role("button", name="Undo").click()
@@ -77,3 +77,50 @@ def test_what_is_refused_is_told_and_nothing_is_written(page, photos):
     page.wait_for_selector("text=Another picsift is writing to the library.")
     assert sidecars(photos) == []
     page.get_by_role("button", name="Write 2 files").wait_for()
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_while_something_runs_nothing_else_is_begun_and_what_was_interrupted_can_be_undone(page, photos):
+    page.evaluate(
+        """() => {
+            const fetched = window.fetch;
+            const report = {export: 2, written: 2, unchanged: 0, refused: 0, left_alone: []};
+            const entry = {id: 1, kind: "sidecars", files: 0, started_at: "2026-01-02T03:04:05Z", undone_at: null};
+            const told = (said) => new Response(JSON.stringify(said));
+            window.running = true;
+            window.fetch = async (address, options) => {
+                if (options?.method === "POST") return told({state: "running"});
+                if (address.endsWith("exports")) {
+                    return told([{...entry, finished_at: null}, {...entry, finished_at: entry.started_at}]);
+                }
+                if (!address.endsWith("run")) return fetched(address, options);
+                if (!window.begun) return told({state: "never"});
+                return told(window.running ? {state: "running", done: 1, total: 2} : {state: "done", report});
+            };
+        }"""
+    )
+    page.click("[data-tool=export]")
+    page.get_by_role("button", name="Write 2 files").wait_for()
+    entries = page.locator("#export .history li")
+    assert [text.partition(" · ")[2] for text in entries.all_inner_texts()] == ["not finished\nUndo", "0 files"]
+    page.evaluate("window.begun = true")
+    page.get_by_role("button", name="Write 2 files").click()
+    page.wait_for_selector("#export .run:visible")
+    assert page.is_disabled("#export [name=naming]")
+    assert page.evaluate("document.querySelector('#export .history').inert")
+    page.evaluate("window.running = false")
+    page.wait_for_selector("text=Done: 2 files written.")
+    page.get_by_role("button", name="Write 2 files").wait_for()
+    assert page.is_enabled("#export [name=naming]")
+    assert not page.evaluate("document.querySelector('#export .history').inert")
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_names_turn_nothing_around(page, photos, library):
+    number = photo_id(library, "plain10.png")
+    library.library.catalog.tags.decide([Decision(number, (TAG[0], "x\u202egnp.exe"), "accepted")])
+    page.click("[data-tool=export]")
+    page.get_by_role("button", name="Write 2 files").wait_for()
+    first = page.locator("#export .files li >> nth=0")
+    assert first.inner_text() == "plain10.png.xmp\n+ animal/<b>cat, + animal/x\\u202egnp.exe"
+    assert first.locator("bdi").count() == 3

@@ -48,7 +48,7 @@ def left(page, number):
 
 def becomes(page, state, name, wanted):
     """Wait until what was sent has arrived."""
-    page.wait_for_function("picsift.sent()")
+    page.wait_for_function("picsift.words.open() === 0")
     assert state(name) == wanted
 
 
@@ -147,6 +147,96 @@ def test_a_word_that_does_not_arrive_is_asked_for_again(page, suggested):
     page.keyboard.press("a")
     shows(page, "plain01.png")
     becomes(page, suggested, "plain00.png", "accepted")
+
+
+@desktop
+def test_a_held_key_and_a_double_click_decide_once(page, suggested):
+    begin(page)
+    page.focus("[data-word=accept]")
+    for _ in range(3):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    shows(page, "plain01.png")
+    page.dblclick("[data-word=reject]")
+    shows(page, "plain02.png")
+    left(page, 3)
+    becomes(page, suggested, "plain02.png", "suggested")
+
+
+def hold(page):
+    """Have the first word that goes get no answer before `window.go()`; it does not arrive before."""
+    page.evaluate(
+        """() => {
+            const fetched = window.fetch;
+            const going = new Promise((resolve) => (window.go = resolve));
+            window.fetch = async (address, options) => {
+                if (options?.method !== "POST" || !String(address).includes("review")) return fetched(address, options);
+                window.fetch = fetched;
+                await going;
+                return fetched(address, options);
+            };
+        }"""
+    )
+
+
+@desktop
+def test_what_waits_is_sent_when_the_page_goes_and_the_browser_asks(page, suggested, address):
+    begin(page)
+    hold(page)
+    for key, following in (("a", "plain01.png"), ("r", "plain02.png"), ("a", "plain00.png")):
+        page.keyboard.press(key)
+        page.wait_for_function(
+            "name => document.querySelector('#review .about').textContent.endsWith(name)", arg=following
+        )
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto(address)
+    page.wait_for_function("fetch('api/v1/review').then((told) => told.json()).then(({ left }) => left === 3)")
+    assert asked == ["beforeunload"]
+    states = [suggested(name) for name in ("plain00.png", "plain01.png", "plain02.png")]
+    assert states == ["suggested", "rejected", "accepted"]
+
+
+@desktop
+def test_another_word_after_an_undo_comes_after_it(page, suggested):
+    begin(page)
+    hold(page)
+    for key, following in (("a", "plain01.png"), ("u", "plain00.png"), ("r", "plain01.png"), ("a", "plain02.png")):
+        page.keyboard.press(key)
+        shows(page, following)
+    page.evaluate("window.go()")
+    becomes(page, suggested, "plain00.png", "rejected")
+    assert suggested("plain01.png") == "accepted"
+    assert page.inner_text("#review .note") == ""
+
+
+@desktop
+def test_an_undo_leaves_what_was_decided_otherwise_since(page, suggested, library):
+    begin(page)
+    page.keyboard.press("a")
+    shows(page, "plain01.png")
+    becomes(page, suggested, "plain00.png", "accepted")
+    library.library.catalog.tags.decide([Decision(photo_id(library, "plain00.png"), TAG, "rejected")])
+    page.keyboard.press("u")
+    page.wait_for_selector("text=That was decided elsewhere, and stays so.")
+    shows(page, "plain01.png")
+    left(page, 4)
+    assert suggested("plain00.png") == "rejected"
+
+
+@desktop
+def test_what_comes_meanwhile_is_asked_about_and_names_turn_nothing_around(page, suggested, library):
+    catalog = library.library.catalog
+    turning, number = ("plain", "cat\u202egnp.exe"), photo_id(library, "plain01.png")
+    begin(page)
+    page.select_option("#review [name=tag]", "plain")
+    shows(page, "plain00.png", OTHER)
+    tag = catalog.tags.make([turning])[turning]
+    catalog.tags.suggest(catalog.active_model().id, [number], [tag], [Suggestion(number, tag, 0.2, 0.7)])
+    page.keyboard.press("r")
+    shows(page, "plain01.png", ("cat\\u202egnp.exe",))
+    assert page.locator("#review bdi").all_inner_texts() == ["plain", "cat\\u202egnp.exe", "plain01.png"]
+    left(page, 1)
 
 
 @phone

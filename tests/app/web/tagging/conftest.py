@@ -8,8 +8,9 @@ from app.web.door.security import Gate
 
 
 @pytest.fixture
-def api(services):
-    return build_api(services)
+def api(services, tmp_path):
+    (tmp_path / "of-the-server").mkdir()
+    return build_api(services, folder=tmp_path / "of-the-server")
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """Tags changed over HTTP, and runs that suggest them: as the command line does, and refused in the same words."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from app import bootstrap
 from app.cli import commands as cli
+from app.web.tagging import jobs
 from indexer.catalog.tag_records import Decision
 from tests.app.colours import NAMES
 from tests.app.serving import photo_id
@@ -47,7 +49,9 @@ def test_a_tag_is_renamed_merged_deleted_and_restored(client, decided):
         ("sea", None),
     }
     assert client.post(f"{TAGS}/restore", json={"tag": "sea"}).json() == {"count": 1}
-    assert client.post(f"{TAGS}/restore", json={}).json() == {"count": 2}
+    for unclear in ({}, {"Tag": "animal/dog"}, {"tag": "animal/dog", "all": True}, {"tag": None}):
+        assert client.post(f"{TAGS}/restore", json=unclear).status_code == 422, "nothing is forgotten by mistake"
+    assert client.post(f"{TAGS}/restore", json={"all": True}).json() == {"count": 2}
     assert client.get(f"{TAGS}/changes").json() == []
 
 
@@ -145,6 +149,35 @@ def test_a_run_that_fails_says_why_and_the_next_one_may_begin(client, words, end
     assert "its log says more" in told["problem"]
     client.post(RUN, json={})
     assert ended(RUN)["state"] == "done"
+
+
+def test_where_no_thread_begins_the_next_run_may(client, words, ended, monkeypatch):
+    class Unstarted(threading.Thread):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "threading", SimpleNamespace(Thread=Unstarted, Event=threading.Event))
+        refused = client.post(RUN, json={})
+    assert (refused.status_code, "no thread left" in refused.json()["detail"]) == (503, True)
+    assert client.get(RUN).json()["state"] == "never"
+    assert client.post(RUN, json={}).status_code == 202
+    assert ended(RUN)["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        (RUN, {"only_nwe": True}),
+        (TAGS + "/rename", {"tag": "dog", "to": "x", "all": True}),
+        (TAGS + "/merge", {"tag": "dog", "into": "cat", "to": "x"}),
+        ("/api/v1/photos/1/tags", {"tag": "x", "state": "accepted", "photo": 2}),
+    ],
+)
+def test_what_is_misspelt_is_refused_and_not_passed_over(client, decided, route, body):
+    before = paths(client)
+    assert client.post(route, json=body).status_code == 422
+    assert paths(client) == before
 
 
 def test_the_end_of_the_server_ends_the_run(services, words, api, monkeypatch):

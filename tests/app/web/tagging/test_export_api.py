@@ -8,6 +8,7 @@ import threading
 import pytest
 from starlette.testclient import TestClient
 
+from app.tagging.export import table_export
 from app.tagging.export.export_service import ExportService
 from app.web.door import doorkeeper
 from app.web.door.security import Gate
@@ -148,7 +149,9 @@ def test_without_the_password_nothing_is_written_or_seen(api, tagged, world, mon
         assert client.post(ROUTE, json={}, auth=("me", "x")).status_code == 202
 
 
-def test_tables_are_downloaded(client, tagged):
+def test_tables_are_downloaded(client, tagged, tmp_path, monkeypatch):
+    made, write = [], table_export.write
+    monkeypatch.setattr(table_export, "write", lambda *asked: (made.append(asked[2]), write(*asked)))
     answer = client.get(ROUTE + "/table")
     assert answer.headers["content-disposition"] == 'attachment; filename="picsift-tags.csv"'
     assert int(answer.headers["content-length"]) == len(answer.content)
@@ -158,5 +161,7 @@ def test_tables_are_downloaded(client, tagged):
     assert lines.headers["content-type"].startswith("application/jsonl")
     assert sum(len(json.loads(line)["tags"]) for line in lines.text.splitlines()) == 3
     assert client.get(ROUTE + "/table", params={"format": "parquet"}).content.startswith(b"PAR1")
+    assert {target.parents[1] for target in made} == {tmp_path / "of-the-server"}, "swept by the next server"
+    assert list((tmp_path / "of-the-server").iterdir()) == []
     with export_api._one_table:
         assert client.get(ROUTE + "/table").status_code == 409

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from indexer.catalog.review import settling
 from indexer.catalog.tag_records import Suggestion
 from tests.app.serving import photo_id
 
@@ -30,7 +31,8 @@ def suggested(services):
 
 
 def say(client, *words):
-    body = {"words": [{"photo": photo, "tag": tag, "word": word} for photo, tag, word in words]}
+    names = ("photo", "tag", "word", "of")
+    body = {"words": [dict(zip(names, said, strict=False)) for said in words]}
     answer = client.post(ROUTE, json=body)
     assert answer.status_code == 200, answer.text
     return [(one["became"], one["state"]) for one in answer.json()]
@@ -77,8 +79,64 @@ def test_each_word_is_told_what_became_of_it_and_a_second_time_changes_nothing(c
     assert say(client, *words) == [("done", "accepted"), ("done", "rejected"), ("gone", None)]
     assert say(client, *words) == [("unchanged", "accepted"), ("unchanged", "rejected"), ("gone", None)]
     assert say(client, (red, "colour/red", "reject")) == [("kept", "accepted")], "what was decided stays"
-    assert say(client, (red, "colour/red", "undo")) == [("done", "suggested")]
+    assert say(client, (red, "colour/red", "undo", "accept")) == [("done", "suggested")]
     assert client.get(ROUTE).json()["left"] == 4
+
+
+def test_an_undo_does_not_take_back_what_somebody_decided_otherwise_since(client, suggested):
+    red = suggested["red.png"]
+    say(client, (red, "colour/red", "accept"))
+    client.post(f"/api/v1/photos/{red}/tags", json={"tag": "colour/red", "state": "rejected"})
+    assert say(client, (red, "colour/red", "undo", "accept")) == [("kept", "rejected")]
+    assert say(client, (red, "colour/red", "undo", "reject")) == [("done", "suggested")]
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_long_request_is_refused_before_it_is_read(client, suggested, declared):
+    body = b'{"words":[' + b"{}," * 2**19 + b"{}]}"
+    sent = body if declared else iter([body[: 2**20], body[2**20 :]])
+    answer = client.post(ROUTE, content=sent, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, "in parts" in answer.json()["detail"]) == (413, True)
+
+
+def test_of_very_much_that_is_wrong_little_is_told(client, suggested):
+    answer = client.post(ROUTE, json={"words": [{}] * 1000})
+    assert (answer.status_code, len(answer.content) < 1000) == (422, True)
+    answer = client.post(ROUTE, json={"words": [ACCEPT], **dict.fromkeys(map(str, range(1000)))})
+    assert (answer.status_code, len(answer.content) < 3000) == (422, True)
+
+
+def test_words_that_are_being_written_move_nothing(client, suggested, monkeypatch):
+    written, going = threading.Event(), threading.Event()
+    settle = settling.settle
+
+    def slow(*asked):
+        told = settle(*asked)
+        written.set()
+        assert going.wait(60)
+        return told
+
+    monkeypatch.setattr(settling, "settle", slow)
+    words = [(suggested[name], "colour/red", "reject") for name in ("yellow.jpg", "purple.jpg")]
+    saying = threading.Thread(target=say, args=(client, *words))
+    saying.start()
+    assert written.wait(60)
+    first = client.get(ROUTE, params={"order": "frequent", "limit": 4}).json()
+    going.set()
+    saying.join()
+    rest = client.get(ROUTE, params={"order": "frequent", "cursor": first["cursor"]}).json()["suggestions"]
+    names = [one["path"].rpartition("/")[2] for one in [*first["suggestions"], *rest]]
+    assert names == ["red.png", "yellow.jpg", "purple.jpg", "green.png", "blue.png"]
+
+
+def test_another_decision_that_is_taken_back_moves_nothing_of_the_tag_that_is_gone_through(client, suggested):
+    say(client, (suggested["red.png"], "colour/red", "reject"))
+    first = client.get(ROUTE, params={"order": "frequent", "limit": 3}).json()
+    say(client, (suggested["red.png"], "colour/red", "undo", "reject"))
+    rest = client.get(ROUTE, params={"order": "frequent", "cursor": first["cursor"]}).json()["suggestions"]
+    names = [one["path"].rpartition("/")[2] for one in [*first["suggestions"], *rest]]
+    assert names == ["green.png", "blue.png", "yellow.jpg", "purple.jpg"]  # and who begins anew meets the other one
+    assert client.get(ROUTE, params={"order": "frequent"}).json()["suggestions"][0]["photo"] == suggested["red.png"]
 
 
 def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(client, suggested):
@@ -107,12 +165,15 @@ def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(client, sugges
             {
                 "words": [
                     {"photo": 1, "tag": "colour/red", "word": "accept"},
-                    {"photo": 1, "tag": "a//b", "word": "undo"},
+                    {"photo": 1, "tag": "a//b", "word": "undo", "of": "accept"},
                 ]
             },
             400,
         ),
-        ({"words": [{"photo": 1, "tag": "colour/red", "word": "accept"}] * 1001}, 422),
+        ({"words": [ACCEPT] * 1001}, 422),
+        ({"words": [{**ACCEPT, "word": "undo"}]}, 422),
+        ({"words": [{**ACCEPT, "of": "reject"}]}, 422),
+        ({"words": [{**ACCEPT, "Tag": "x"}]}, 422),
     ],
 )
 def test_what_cannot_be_understood_is_refused_and_nothing_of_it_done(client, suggested, body, status):

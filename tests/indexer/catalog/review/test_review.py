@@ -95,12 +95,22 @@ def test_who_begins_anew_meets_the_tag_with_most_left(catalog, photos):
     assert next(iter(listed(catalog, "frequent")))[0] == SEA
 
 
+def test_photos_that_are_not_there_are_not_asked_about(catalog, photos):
+    catalog.mark_missing(photos[:1], datetime.now(UTC))
+    assert {confidence for path, confidence in listed(catalog, "frequent") if path == DOG} == {0.52, 0.31, 0.7}
+    assert catalog.tags.pending(Queue("uncertain", DOG, datetime.now(UTC)), None, 100)[1] == 3
+
+
 def test_photos_that_failed_are_not_asked_about(catalog, photos, tmp_path):
     root, _ = catalog.add_root(tmp_path / "photos")
     catalog.fail(root.id, [FailedPhoto("a.jpg", 1, 1, "it is broken")])
     queue = Queue("uncertain", None, datetime.now(UTC))
     asked, left = catalog.tags.pending(queue, None, 100)
     assert (len(asked), photos[0] in {one.photo_id for one in asked}) == (left, False)
+
+
+def word_on(photo, path, word, of="accept"):
+    return Asked(photo, path, word, of if word == "undo" else None)
 
 
 def state(catalog, photo, path):
@@ -114,8 +124,9 @@ def test_a_word_is_weighed_against_what_holds(catalog, photos):
             Asked(photo, DOG, "accept"),
             Asked(photo, DOG, "accept"),
             Asked(photo, DOG, "reject"),
-            Asked(photo, DOG, "undo"),
-            Asked(photo, DOG, "undo"),
+            Asked(photo, DOG, "undo", "reject"),
+            Asked(photo, DOG, "undo", "accept"),
+            Asked(photo, DOG, "undo", "accept"),
             Asked(photo, CAT, "reject"),
             Asked(999, DOG, "accept"),
             Asked(photo, ("nobody's",), "accept"),
@@ -124,6 +135,7 @@ def test_a_word_is_weighed_against_what_holds(catalog, photos):
     assert told == [
         Settled("done", "accepted"),
         Settled("unchanged", "accepted"),
+        Settled("kept", "accepted"),
         Settled("kept", "accepted"),
         Settled("done", "suggested"),
         Settled("unchanged", "suggested"),
@@ -137,7 +149,7 @@ def test_a_word_is_weighed_against_what_holds(catalog, photos):
 
 def test_what_was_imported_is_not_taken_back_and_not_decided_otherwise(catalog, photos):
     catalog.tags.decide([Decision(photos[0], DOG, "accepted", "sidecar")])
-    told = catalog.tags.settle([Asked(photos[0], DOG, word) for word in ("undo", "reject", "accept")])
+    told = catalog.tags.settle([word_on(photos[0], DOG, word) for word in ("undo", "reject", "accept")])
     assert told == [Settled("kept", "accepted"), Settled("kept", "accepted"), Settled("unchanged", "accepted")]
     assert catalog.tags.of(photos[:1])[photos[0]][1].origin == "sidecar"
 
@@ -146,7 +158,7 @@ def test_a_word_on_a_suggestion_that_a_run_took_away_counts_all_the_same(catalog
     catalog.tags.clear_suggestions()
     assert catalog.tags.settle([Asked(photos[0], DOG, "reject")]) == [Settled("done", "rejected")]
     assert state(catalog, photos[0], DOG) == "rejected"
-    assert catalog.tags.settle([Asked(photos[0], DOG, "undo")]) == [Settled("done", None)]
+    assert catalog.tags.settle([Asked(photos[0], DOG, "undo", "reject")]) == [Settled("done", None)]
     assert state(catalog, photos[0], DOG) is None
 
 
@@ -159,7 +171,7 @@ def test_words_are_taken_in_all_or_none(catalog, photos, monkeypatch):
     catalog.tags.settle([Asked(photos[1], DOG, "accept")])
     monkeypatch.setattr(tag_store, "undecide", fail)
     with pytest.raises(RuntimeError):
-        catalog.tags.settle([Asked(photos[0], DOG, "accept"), Asked(photos[1], DOG, "undo")])
+        catalog.tags.settle([Asked(photos[0], DOG, "accept"), word_on(photos[1], DOG, "undo")])
     assert [state(catalog, photo, DOG) for photo in photos[:2]] == ["suggested", "accepted"]
 
 
@@ -182,7 +194,7 @@ def test_words_in_one_request_come_to_what_they_come_to_one_by_one(tmp_path_fact
             told = [
                 (one.became, one.state)
                 for batch in batches
-                for one in catalog.tags.settle([Asked(photos[at], path, word) for at, path, word in batch])
+                for one in catalog.tags.settle([word_on(photos[at], path, word) for at, path, word in batch])
             ]
             return told, [state(catalog, photo, path) for photo in photos for path in (DOG, CAT)]
         finally:

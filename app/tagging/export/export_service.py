@@ -126,9 +126,13 @@ class ExportService:
         return report
 
     def recover(self) -> None:
-        """Settle what was killed: each file counts as written, or as put back, or as not, by its bytes."""
+        """Settle what was killed: each file counts as written, or as put back, or as not, by its bytes.
+
+        Where neither a file nor its photo is there, a drive may be away, and the file is settled when it is back.
+        """
         journal = self._library.catalog.exports
-        for step in journal.being_undone():
+        being_undone = journal.being_undone()
+        for step in journal_steps.within_reach(being_undone, self._places(being_undone)):
             safe_write.remove_leftovers(Path(step.path).parent)
             back = journal_steps.is_back(step)
             journal.settle(step.export_id, [step.number], "undone" if back else "done")
@@ -137,13 +141,20 @@ class ExportService:
         for export in journal.all():
             if export.finished_at is not None:
                 continue
-            for step in journal.steps(export.id, "planned"):
+            planned = journal.steps(export.id, "planned")
+            reached = journal_steps.within_reach(planned, self._places(planned))
+            for step in reached:
                 safe_write.remove_leftovers(Path(step.path).parent)
                 done = is_written(step)
                 journal.settle(export.id, [step.number], "done" if done else "failed", None if done else "interrupted")
                 if done:
                     own_writes.note(self._library, {step.photo_id: (Path(step.path), step.sha256_after)})
-            journal.finish(export.id)
+            if len(reached) == len(planned):
+                journal.finish(export.id)
+
+    def _places(self, steps: Sequence[Step]) -> dict[int, Path]:
+        """Where the photos are now that files belong to."""
+        return {one.id: one.path for one in self._library.catalog.photos([step.photo_id for step in steps])}
 
     def history(self) -> list[Export]:
         """Every export, the latest first."""
@@ -178,13 +189,13 @@ class ExportService:
         """Put files back; False where `stop` said so before the last."""
         back: dict[int, tuple[Path, str | None]] = {}
         journal = self._library.catalog.exports
-        places = {photo.id: photo.path for photo in self._library.catalog.photos([step.photo_id for step in steps])}
+        places = self._places(steps)
         for kept in steps:
             if stop():
                 break
             step = journal_steps.moved(kept, places.get(kept.photo_id))
             journal.settle(step.export_id, [step.number], "done", UNDOING, path=step.path)
-            if reason := restore(step):
+            if reason := restore(step, places.get(step.photo_id)):
                 report.refused.append((Path(step.path), reason))
                 journal.settle(step.export_id, [step.number], "done", path=kept.path)
             else:

@@ -7,6 +7,7 @@ they were, a photo's as what makes them of the new ones (`byte_delta.py`).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from indexer.catalog.stores.export_store import Step
 
 CHANGED = "it was changed while the export ran. Export again."
 CHANGED_SINCE = "it was changed since the export, or another file took its place; it is left as it is."
-GONE = "it is not there any more: it was moved or deleted since the export."
+GONE = "it is not there any more: it was moved or deleted since the export, or its drive is away."
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,18 @@ def put(file: Ready) -> str | None:
     return None
 
 
-def restore(step: Step) -> str | None:
-    """Put one file back; a sentence where it was left as it is."""
+def restore(step: Step, photo: Path | None) -> str | None:
+    """Put one file back; a sentence where it was left as it is.
+
+    Args:
+        step: as the journal has it, at the place where the file is now.
+        photo: where the photo is now that the file belongs to; None if the library has it no more.
+    """
     path = Path(step.path)
     try:
         found = safe_write.seen(path)
+        if found.digest is None and not is_within_reach(step, photo):
+            return GONE
         if found.digest == digest_before(step):
             return None  # a kill came between the file and the journal
         if found.digest is None:
@@ -98,6 +106,19 @@ def is_written(step: Step) -> bool:
         return False
 
 
+def is_within_reach(step: Step, photo: Path | None) -> bool:
+    """Whether a file that is not there is known to be away for good: its photo lies beside where it was.
+
+    A drive that is not plugged in leaves nothing at the paths of its files, as a deletion does.
+    """
+    return photo is not None and photo.parent == Path(step.path).parent and photo.exists()
+
+
+def within_reach(steps: Iterable[Step], photos: Mapping[int, Path]) -> list[Step]:
+    """Those of which the file, or the photo that it belongs to, is there to be looked at."""
+    return [one for one in steps if Path(one.path).exists() or is_within_reach(one, photos.get(one.photo_id))]
+
+
 def is_back(step: Step) -> bool:
     """Whether a file is as it was before."""
     try:
@@ -107,11 +128,13 @@ def is_back(step: Step) -> bool:
 
 
 def moved(step: Step, photo: Path | None) -> Step:
-    """The step at the place where the photo is now, if what was written into it is there, and not where it was."""
-    if step.sha256_before is None or photo in (None, Path(step.path)) or is_written(step):
+    """The step at the photo's present place, or beside it, if what was written is there, and not where it was."""
+    if photo is None or photo == Path(step.path) or is_written(step):
         return step
-    elsewhere = replace(step, path=str(photo))
-    return elsewhere if is_written(elsewhere) else step
+    inside = step.sha256_before is not None
+    places = (photo,) if inside else (photo.with_name(f"{photo.name}.xmp"), photo.with_suffix(".xmp"))
+    elsewhere = (replace(step, path=str(place)) for place in places)
+    return next((one for one in elsewhere if is_written(one)), step)
 
 
 def digest_before(step: Step) -> str | None:

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from app.cli import commands as cli
-from app.tagging.export import safe_write
+from app.tagging.export import journal_steps, safe_write
 from app.tagging.export.export_service import ExportError
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused
 from app.tagging.xmp.merge import described
@@ -88,6 +88,35 @@ def test_undo_puts_everything_back_with_its_times(world, tagged):
     assert files(world) == before
     with pytest.raises(ExportError, match="there is nothing to put back"):
         tagged.exports.undo(report.export)
+
+
+def test_undo_says_of_a_drive_that_is_away_that_it_is_and_works_when_it_is_back(world, tagged):
+    before = files(world)
+    report = tagged.exports.run()
+    away = world.photos.rename(world.photos.with_name("away"))
+    undone = tagged.exports.undo(report.export)
+    assert undone.written == 0
+    assert {reason for _, reason in undone.refused} == {journal_steps.GONE}
+    assert tagged.exports.history()[0].undone_at is None
+    away.rename(world.photos)
+    assert tagged.exports.undo(report.export).written == 2
+    assert files(world) == before
+
+
+def test_a_sidecar_that_was_moved_with_its_photo_is_taken_back_where_it_is(world, tagged):
+    report = tagged.exports.run()
+    (world.photos / "new").mkdir()
+    for name in ("red.png", "red.png.xmp"):
+        (world.photos / name).rename(world.photos / "new" / name)
+    world.index()
+    assert tagged.exports.undo(report.export).written == 2
+    assert not list(world.photos.rglob("*.xmp"))
+
+
+def test_a_sidecar_that_was_deleted_beside_its_photo_is_back(world, tagged):
+    report = tagged.exports.run()
+    (world.photos / "red.png.xmp").unlink()
+    assert (tagged.exports.undo(report.export).written, list(world.photos.rglob("*.xmp"))) == (2, [])
 
 
 def test_undo_leaves_alone_what_was_changed_since(world, tagged):
@@ -259,9 +288,8 @@ def test_what_was_exported_is_read_by_the_next_run_without_embedding_anything(wo
     assert set(tagged.library.catalog.photo(photo_id(tagged, "blue.png")).keywords) == {"sea"}
 
 
-@pytest.mark.parametrize("killed_at", ["before", "between", "after"])
-def test_a_kill_in_the_middle_is_settled_and_can_be_undone(world, tagged, killed_at):
-    before = files(world)
+def kill_in_the_middle(world, killed_at):
+    """Kill an export at its second file: before it is written, while it is, or after."""
     code = f"""
     import os, signal, sys
     sys.path[:0] = [{str(Path(__file__).parents[4])!r}]
@@ -283,6 +311,24 @@ def test_a_kill_in_the_middle_is_settled_and_can_be_undone(world, tagged, killed
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(world.settings.library)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+
+
+def test_a_kill_is_settled_when_its_drive_is_back(world, tagged):
+    before = files(world)
+    kill_in_the_middle(world, "before")
+    away = world.photos.rename(world.photos.with_name("away"))
+    tagged.exports.recover()
+    [export] = tagged.exports.history()
+    assert export.finished_at is None
+    away.rename(world.photos)
+    assert tagged.exports.undo(export.id).written == 1
+    assert files(world) == before
+
+
+@pytest.mark.parametrize("killed_at", ["before", "between", "after"])
+def test_a_kill_in_the_middle_is_settled_and_can_be_undone(world, tagged, killed_at):
+    before = files(world)
+    kill_in_the_middle(world, killed_at)
     report = tagged.exports.run()
     assert report.written + report.unchanged == 2
     assert tags(world.photos / "red.png.xmp") == {DOG, SEA}

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.web import server
 from app.web.temporary_folder import LOCK, PREFIX, sweep, temporary_folder
 from tests.app.serving import announced, picture
 from tests.app.slow_colours import Held
@@ -81,6 +82,23 @@ def test_what_a_killed_server_left_goes_at_the_next_start(served, temporary):
     with temporary_folder() as folder:
         assert left(temporary) == [folder.name]
     assert left(temporary) == []
+
+
+def test_what_the_server_makes_lies_in_its_folder(services, temporary, monkeypatch):
+    class BuiltError(Exception):
+        pass
+
+    def build(*_, folder, **__):
+        handed.append(folder.name)
+        assert left(temporary) == handed
+        raise BuiltError
+
+    handed = []
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # put back as it was
+    monkeypatch.setattr(server, "build_app", build)
+    with pytest.raises(BuiltError):
+        server.serve(services, port=0)
+    assert (len(handed), left(temporary)) == (1, [])
 
 
 def test_only_folders_of_servers_are_swept(temporary, tmp_path):

@@ -169,22 +169,24 @@ class Shelf:
 
         export(weights, folder, layout)
 
-    def remove(self, name: str, fingerprint: str | None = None) -> int:
+    def remove(self, name: str, fingerprint: str | None = None, *, keep: str | None = None) -> int:
         """Delete what was fetched of a name, and the weights that were converted from it; gives the bytes.
 
         Args:
             name: of the model; of one that was not fetched, such as a path, converted weights alone go.
             fingerprint: of the converted weights, where it is known.
+            keep: fingerprint of converted weights that stay in any case.
 
         Raises:
             ValueError: if another process fetches it.
             OSError: if something cannot be deleted.
         """
-        files = self._converted(fingerprint) if fingerprint else []
+        files = {*self._converted(fingerprint)} - {*self._converted(keep)}
         if NAME.fullmatch(name) is None:  # a path: the file that it leads to is a person's own
             return removal.delete_files(file for file in files if file.resolve() != Path(name).resolve())
         with self.alone(name):
-            files += removal.made_of(removal.commit_folders(self.home(name)), self.folder)
+            made = removal.made_of(removal.commit_folders(self.home(name)), self.folder)
+            files |= {*made} - {*self._converted(keep)}
             return removal.delete_files(files) + removal.delete_home(self.home(name))
 
     def remove_earlier(self, name: str, fingerprint: str) -> int:
@@ -201,7 +203,7 @@ class Shelf:
         with self.alone(name):
             earlier, now = self._earlier(name), self.pulled(name)
             files = {*self._converted(fingerprint), *removal.made_of(earlier, self.folder)}
-            files -= set(removal.made_of([now] if now is not None else [], self.folder))
+            files -= {*removal.made_of([now] if now is not None else [], self.folder)}
             return removal.delete_files(files) + removal.delete_folders(earlier)
 
     @contextmanager
@@ -237,6 +239,6 @@ class Shelf:
         now = self.pulled(name)
         return [] if now is None else [folder for folder in removal.commit_folders(self.home(name)) if folder != now]
 
-    def _converted(self, fingerprint: str) -> list[Path]:
+    def _converted(self, fingerprint: str | None) -> list[Path]:
         found = (files for weights, files in converted.notes(self.folder) if fingerprint_of(weights) == fingerprint)
         return [file for files in found for file in files]

@@ -28,8 +28,13 @@ def accepted(model: NamedModel, folder: Path, files: Mapping[str, str], models: 
     source = _checked(model, folder, files)
     path = converted(source, models)
     config, parameters = (header := read_header(path)).config, header.parameters
-    found = {"dim": config.embed_dim, "image_size": config.vision.image_size, "parameters": parameters}
-    for what, got in {**found, "quick_gelu": config.quick_gelu}.items():
+    found: dict[str, float] = {
+        "dim": config.embed_dim,
+        "image_size": config.vision.image_size,
+        "parameters": parameters,
+    }
+    found |= {"quick_gelu": config.quick_gelu, "mean": round(config.vision.mean[0], 3)}
+    for what, got in found.items():
         if got != (expected := getattr(model, what)):
             raise ValueError(
                 f"{model.repo} holds another model than {model.name!r}: its {what} is {got}, not {expected}. It is "

@@ -11,7 +11,8 @@ from safetensors.torch import load as read_safetensors
 from safetensors.torch import save as as_safetensors
 
 from clip_model.checkpoint import load_model
-from clip_model.hub.pins import Pin, Pins
+from clip_model.hub import fingerprint
+from clip_model.hub.pins import Pin
 from clip_model.hub.pulling import pull
 from clip_model.registry import resolve
 from tests.clip_model.hub import small_hub as small
@@ -118,20 +119,40 @@ def resolve_pulled(tiny, shelf):
     return resolve("tiny", models=shelf.folder).fingerprint
 
 
-def test_names_that_are_pinned_at_once_are_all_kept(tmp_path):
-    names = [f"model-{i}" for i in range(8)]
+def test_names_that_are_pinned_at_once_are_all_kept(shelf):
+    names, pin = [f"model-{i}" for i in range(8)], Pin("c" * 40, {"file": "0" * 64})
     ready = threading.Barrier(len(names))
+    for name in names:
+        shelf.home(name).mkdir(parents=True)
 
-    def put(name):
+    def keep(name):
         ready.wait()
-        Pins(tmp_path).put(name, Pin("c" * 40, {"file": "0" * 64}))
+        shelf.keep(name, pin, {"file": 1})
 
-    threads = [threading.Thread(target=put, args=(name,)) for name in names]
+    threads = [threading.Thread(target=keep, args=(name,)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(Pins(tmp_path).get(name) == Pin("c" * 40, {"file": "0" * 64}) for name in names)
+    assert set(json.loads((shelf.hub / "pins.json").read_bytes())) == set(names)
+    assert all(shelf.pin(name) == pin for name in names)
+
+
+def test_weights_of_another_normalisation_are_refused(hub, shelf, tiny, tiny_files):
+    hub.put(REPO, tiny_files)
+    with pytest.raises(ValueError, match=r"its mean is 0\.481, not 0\.5"):
+        pull(replace(tiny, mean=0.5), shelf)
+    assert nothing_is_there(shelf)
+
+
+def test_converted_weights_are_found_by_a_fingerprint_of_another_preparation(hub, shelf, tiny, tiny_files, monkeypatch):
+    monkeypatch.setattr(fingerprint, "PREPARATION", fingerprint.PREPARATION + 1)
+    hub.put(REPO, tiny_files)
+    made = resolve_pulled(tiny, shelf)
+    assert shelf.fingerprint("tiny") == made
+    assert shelf.converted_bytes(made) > len(tiny_files[WEIGHTS])
+    shelf.remove("tiny", made)
+    assert not list(shelf.folder.glob("*.safetensors"))
 
 
 @pytest.mark.parametrize("damaged", [b'{"other": {"commit": ', b"[]", b'{"tiny": 7}', b"[" * 100_000])

@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from app.duplicates.duplicate_service import DuplicateService
     from app.search.dropped_pictures import DroppedPictures
     from app.search.embedders import Embedders, ModelChoice
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from app.tagging.export.export_service import ExportService
     from app.tagging.review import ReviewQueue
     from app.tagging.tagging_service import TaggingService
+    from indexer.catalog.records import ModelRecord
     from indexer.embedder import Embedder
     from indexer.library import Library
 
@@ -117,7 +120,8 @@ def build_services(
     embedders = Embedders(
         lambda name: make(
             name, device=settings.device, precision=settings.precision, converted=settings.converted_models
-        )
+        ),
+        lambda model: _earlier(model, settings.converted_models),
     )
     decoder = PictureDecoder(
         max_pixels=settings.max_pixels, timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb
@@ -130,6 +134,13 @@ def build_services(
         decoder=decoder,
         dropped=DroppedPictures(),
     )
+
+
+def _earlier(model: ModelRecord, converted: Path | None) -> str | None:
+    from indexer.embedder import Shelf
+
+    found = Shelf(converted).earlier_weights(model.name, model.fingerprint)
+    return None if found is None else str(found)
 
 
 def _plain_names() -> Sequence[str]:

@@ -5,7 +5,6 @@ Downloads nothing, and imports torch only where another program's file is conver
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from importlib import resources
@@ -14,6 +13,7 @@ from pathlib import Path
 from clip_model.checkpoints.converted import converted, default_folder
 from clip_model.checkpoints.sources import OWN_NAME, TORCH_SUFFIXES, find_source
 from clip_model.header import read_header
+from clip_model.hub.fingerprint import fingerprint_of
 from clip_model.hub.shelf import Shelf
 from clip_model.stored_file import sha256
 
@@ -21,11 +21,6 @@ BUILTIN = "builtin"
 EARLIER = "builtin-1"  # what BUILTIN named before; it answers for its libraries until the new one has embedded them
 WEIGHTS_SUFFIX = ".safetensors"
 WEIGHTS_IN_FOLDER = OWN_NAME
-
-
-PREPARATION = 1
-"""Grows when the tokenizer or the normalisation of pictures makes something else of the same text or picture: vectors
-of before and after do not compare. Of 1, the fingerprint is that of the file alone, as libraries have it."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class ModelInfo:
         image_size: side of the image tower's square input in pixels.
         parameters: how many numbers were learned.
         fingerprint: equal exactly where embeddings are: the SHA-256 of the weights file, which holds the configuration
-            too, in hexadecimal; with `PREPARATION` hashed into it.
+            too, in hexadecimal; with `hub.fingerprint.PREPARATION` hashed into it.
         source: "built-in", "file", "fetched" of a model that has a name, or "converted" where the name is that of
             another program's file or folder.
         resize: how a picture becomes that square, see `VisionConfig`.
@@ -90,19 +85,10 @@ def resolve(name_or_path: str | Path, *, models: Path | None = None) -> ModelInf
 
 
 def _fetched(name: str, shelf: Shelf) -> ModelInfo:
-    folder, said = shelf.pulled(name), shelf.named[name]
-    if folder is None:
+    path = shelf.weights(name)
+    if path is None:
         raise ValueError(f"the model {name!r} is known, but not on this machine; fetch it: picsift models pull {name}")
-    source = find_source(folder)
-    if source is None:
-        raise ValueError(f"{folder} holds no model any more; fetch it again: picsift models remove {name}, then pull")
-    info = _describe(name, converted(source, shelf.folder), "fetched")
-    quick_gelu = read_header(info.path).config.quick_gelu
-    found = {"dim": info.dim, "image_size": info.image_size, "parameters": info.parameters, "quick_gelu": quick_gelu}
-    for what, got in found.items():
-        if got != (expected := getattr(said, what)):
-            raise ValueError(f"{said.repo} holds another model than {name!r}: its {what} is {got}, not {expected}")
-    return info
+    return _describe(name, path, "fetched")
 
 
 def kept(fingerprint: str) -> str | None:
@@ -140,12 +126,7 @@ def _describe(name: str, path: Path, source: str) -> ModelInfo:
         dim=header.config.embed_dim,
         image_size=header.config.vision.image_size,
         parameters=header.parameters,
-        fingerprint=_fingerprint(path),
+        fingerprint=fingerprint_of(sha256(path)),
         source=source,
         resize=header.config.vision.resize,
     )
-
-
-def _fingerprint(path: Path) -> str:
-    weights = sha256(path)
-    return weights if PREPARATION == 1 else hashlib.sha256(f"{weights} {PREPARATION}".encode()).hexdigest()

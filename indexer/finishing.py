@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections import ChainMap, defaultdict
 from collections.abc import Iterable
 
@@ -16,6 +18,7 @@ from indexer.vectors.index import VectorIndex
 from indexer.vectors.repair import refresh
 
 BYTES_A_CHANGE = 1 << 20  # of the index file that may be written for each photo that came, changed or went, on average
+_OF_INDEX = re.compile(r"[0-9a-f]{16}")
 MOST_BEHIND = 2_500  # generations, of 10,000 that are remembered: an index behind those could only be made anew
 
 
@@ -31,6 +34,8 @@ def entered(library: Library, name: str, fingerprint: str, dim: int, *, asked: b
             f"the library is answered by the model {active.name!r} (fingerprint {active.fingerprint[:12]}) now, not by "
             f"{name!r} ({fingerprint[:12]}). Run 'picsift index --model {name}' to have it take over."
         )
+    if not asked and active is not None:  # by whatever name its weights were found, it keeps the one that it has
+        return active
     return library.catalog.model(name, fingerprint, dim)
 
 
@@ -52,8 +57,10 @@ def finish(
     return messages
 
 
-def switch_at_once(library: Library, fingerprint: str) -> bool:
+def switch_at_once(library: Library, name: str, fingerprint: str) -> bool:
     """Let a model answer from now on that has embedded every photo already; False, and nothing done, where it has not.
+
+    The library knows it by this name from then on. Photos that are away do not count.
 
     Raises:
         LibraryError: the library cannot be written, or another process does.
@@ -62,6 +69,7 @@ def switch_at_once(library: Library, fingerprint: str) -> bool:
         model = next((each.model for each in library.catalog.models() if each.model.fingerprint == fingerprint), None)
         if model is None or len(library.catalog.lacking(model.id)):
             return False
+        library.catalog.model(name, fingerprint, model.dim)
         library.catalog.activate(model.id)
         update_index(library, model)
     return True
@@ -113,8 +121,12 @@ def _activate(library: Library, model: ModelRecord) -> str | None:
 def remove_leftovers(library: Library) -> None:
     """Remove what kills left of thumbnails and of any model's index, which may be what fills the disk."""
     library.thumbnails.remove_leftovers()
+    known = {library.index_folder(stored.model).name for stored in library.catalog.models()}
     for folder in library.folder.glob("index/*"):
-        vector_file.remove_leftovers(folder)
+        if folder.name in known or _OF_INDEX.fullmatch(folder.name) is None:
+            vector_file.remove_leftovers(folder)
+        else:  # of a model that was removed; were it wanted after all, it is made of the vectors again
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_vectors(library: Library, model: ModelRecord) -> None:

@@ -59,7 +59,7 @@ def forget_model(library: Library, model: ModelRecord) -> None:
                 f"the model {model.name!r} answers this library's searches. Let another one take over first: "
                 "picsift models use NAME"
             )
-        library.catalog.drop_model(model.id)
         folder = library.index_folder(model)
-        if folder.is_dir():
+        if folder.is_dir():  # before the model: a kill between the two leaves one that is still listed
             shutil.rmtree(folder)
+        library.catalog.drop_model(model.id)

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "clip_model.head_run": "pretrained",
     "clip_model.header": "config",
     "clip_model.joint_run": "pretrained",
-    "clip_model.hub": "checkpoints stored_file",
+    "clip_model.hub": "checkpoints header stored_file",
     "clip_model.inference": "checkpoint model precision preprocessing registry single_thread towers",
     "clip_model.model": "config towers",
     "clip_model.numpy_text": "config header preprocessing",

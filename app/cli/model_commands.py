@@ -18,7 +18,7 @@ from app.model_table import ModelEntry
 from app.printable import printable
 from app.settings import Settings
 from indexer.embedder import Embedder, Shelf
-from indexer.errors import as_model_error
+from indexer.errors import LibraryError, as_model_error
 from indexer.finishing import switch_at_once
 from indexer.library import CATALOG, Library, open_library
 
@@ -98,11 +98,19 @@ def use_command(
 ) -> None:
     """Let a model answer searches: at once if it has embedded everything, else when it has; the one before stays."""
     services = build_services(begin(verbose, library=library, model=name))
-    embedder, active = services.embedder_for(name), services.library.catalog.active_model()
-    if active is not None and active.fingerprint == embedder.fingerprint:
+    catalog, embedder = services.library.catalog, services.embedder_for(name)
+    active = catalog.active_model()
+    if active is not None and (active.name, active.fingerprint) == (embedder.name, embedder.fingerprint):
         output.say(f"the model {embedder.name!r} answers already.")
-    elif switch_at_once(services.library, embedder.fingerprint):
-        output.say(f"searches are answered by the model {embedder.name!r} from now on.")
+    elif switch_at_once(services.library, embedder.name, embedder.fingerprint):
+        if active is not None and active.fingerprint == embedder.fingerprint:
+            output.say(
+                f"the model {embedder.name!r} answers already; the library knew it as {active.name!r} until now."
+            )
+        else:
+            output.say(f"searches are answered by the model {embedder.name!r} from now on.")
+        if active is not None and (away := catalog.embedded_only_by(active.id)):
+            output.say(f"{away:,} photos that are away are not embedded by it: index them once they are back.")
     else:
         _embed_all(services, json=json)
         return
@@ -131,17 +139,32 @@ def export_command(
 def remove_command(
     name: NameArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    without_library: Annotated[
+        bool, typer.Option("--without-library", help="Remove the files although the library is not there.")
+    ] = False,
     library: LibraryOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Drop a model that does not answer: its vectors, its index, its fetched and converted files. Tags stay."""
     settings = begin(verbose, library=library)
     shelf, opened = Shelf(settings.converted_models), _library(settings)
-    found = [entry for entry in model_table.find(name, shelf, opened) if not entry.active]
-    if found and not yes:
+    if opened is None and not without_library:
+        raise LibraryError(
+            f"there is no library at {settings.library}. If its drive is away, plug it in: it may search with {name}. "
+            "If there is none, add --without-library."
+        )
+    found = model_table.removable(name, shelf, opened)
+    lost = model_table.lost_vectors(found, opened)
+    others = (
+        f"{lost:,} of the photos are not embedded by the model that answers, mostly since their drive is away; they "
+        "have to be embedded again then."
+    )
+    if lost and yes:
+        output.say(others)
+    if not yes:
         size, photos = sum(entry.bytes for entry in found), sum(entry.photos for entry in found)
         question = f"Remove {printable(found[0].name)}: {photos:,} photos' vectors and its files, {_size(size)}?"
-        typer.confirm(question, abort=True, err=True)
+        typer.confirm(f"{others} {question}" if lost else question, abort=True, err=True)
     freed = model_table.remove(name, shelf, opened)
     output.say(f"{name} is removed: {_size(freed)}. A library's file keeps its size, and fills the room again.")
 

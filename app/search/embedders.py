@@ -18,9 +18,16 @@ ADVICE = "Run 'picsift index --model NAME' to embed the photos with another mode
 class Embedders:
     """Makes each embedder once, and anew when its file holds another model; safe to call from many threads."""
 
-    def __init__(self, make: Callable[[str], Embedder]):
-        """Make nothing yet; `make` is given a model's name."""
-        self._make = make
+    def __init__(
+        self, make: Callable[[str], Embedder], earlier: Callable[[ModelRecord], str | None] = lambda model: None
+    ):
+        """Make nothing yet.
+
+        Args:
+            make: given a model's name or path.
+            earlier: where the weights of a library's model are, if its name stands for others by now; None if nowhere.
+        """
+        self._make, self._earlier = make, earlier
         self._lock = threading.Lock()
         self._known: dict[str, Embedder] = {}
 
@@ -56,8 +63,9 @@ class Embedders:
                     f"the library was embedded with the model {model.name!r}, which cannot be used: {error} "
                     f"Put it back where it was. {ADVICE}"
                 ) from error
-            if made.fingerprint != model.fingerprint and (name := kept_model(model.fingerprint)) is not None:
-                made = self._make(name)  # what the library's name for it stood for in an older picsift
+            if made.fingerprint != model.fingerprint:  # what its name stood for in an older picsift, or before a pull
+                name = kept_model(model.fingerprint) or self._earlier(model)
+                made = made if name is None else self._make(name)
             if made.fingerprint != model.fingerprint:
                 raise OtherModelError(
                     f"the model {model.name!r} is not the one the library was embedded with: its fingerprint is "

@@ -8,14 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from clip_model.checkpoints.sources import Source
+from clip_model.checkpoints.sources import HUGGING_FACE, OPEN_CLIP, OPENAI, Source
 from clip_model.stored_file import sha256, write_atomically
 
 VERSION = 1
 """Grows when a conversion makes something else of the same files."""
 _LOCK = "converting.lock"
+_KEY = re.compile(r"[0-9a-f]{64}")
 logger = logging.getLogger(__name__)
 
 
@@ -45,13 +48,31 @@ def files_made_of(source: Source, folder: Path) -> list[Path]:
     return _files(folder, _key(source))
 
 
-def files_of(folder: Path, fingerprint: str) -> list[Path]:
-    """The same of the converted weights that have this SHA-256; none where there are none."""
-    found: list[Path] = []
+def notes(folder: Path) -> Iterator[tuple[str, list[Path]]]:
+    """The SHA-256 of each converted weights file, and the files that go with it.
+
+    The folder may hold files of a person's own: what no conversion is called, or says nothing of its layout, is none.
+    """
     for note in folder.glob("*.json"):
-        if _said(note) == fingerprint:
-            found += _files(folder, note.stem)
-    return found
+        weights = _said(note)
+        ours = _KEY.fullmatch(note.stem) and _said(note, "layout") in (OPENAI, OPEN_CLIP, HUGGING_FACE)
+        if ours and weights is not None:
+            yield weights, _files(folder, note.stem)
+
+
+def sha256_made_of(source: Source, hashes: Mapping[str, str], folder: Path) -> str | None:
+    """The SHA-256 of the converted weights of a source, without reading its files; None where it was not converted.
+
+    Args:
+        source: of which no two files have one name.
+        hashes: the SHA-256 of its files by name.
+        folder: of converted models.
+    """
+    names = [file.name for file in (*source.weights, *source.configs)]
+    if any(name not in hashes for name in names):
+        return None
+    weights = [hashes[file.name] for file in source.weights]
+    return _said(folder / f"{_key_of(source, weights, [hashes[file.name] for file in source.configs])}.json")
 
 
 def _files(folder: Path, key: str) -> list[Path]:
@@ -95,9 +116,12 @@ def unusable(folder: Path, error: Exception) -> str:
 
 def _key(source: Source) -> str:
     """What tells the model from all others: the bytes of its weights and of its configuration, not where they lie."""
-    weights = [sha256(file) for file in source.weights]
-    configs = {file.name: sha256(file) for file in source.configs}
-    said = json.dumps([VERSION, source.layout, weights, configs], sort_keys=True)
+    return _key_of(source, [sha256(file) for file in source.weights], [sha256(file) for file in source.configs])
+
+
+def _key_of(source: Source, weights: list[str], configs: list[str]) -> str:
+    named = {file.name: config for file, config in zip(source.configs, configs, strict=True)}
+    said = json.dumps([VERSION, source.layout, weights, named], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -108,9 +132,9 @@ def _is_sound(target: Path, note: Path) -> bool:
         return False
 
 
-def _said(note: Path) -> str | None:
-    """The SHA-256 that a note says its converted weights have; None where it says none."""
+def _said(note: Path, what: str = "sha256") -> str | None:
+    """The SHA-256 that a note says its converted weights have, or what else; None where it says none."""
     try:
-        return str(json.loads(note.read_bytes())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(json.loads(note.read_bytes())[what])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -27,6 +27,7 @@ class NamedModel:
         repo: the hub's repository, OWNER/NAME; "" of one that comes with picsift.
         layout: of its files, as `checkpoints/sources.py` names it.
         quick_gelu: whether its transformers have OpenAI's approximation of the GELU.
+        mean: of red in [0, 1], which pixels are shifted by: it tells the normalisations that are in use apart.
         zero_shot: published top-1 accuracy on ImageNet, in percent; None where none is.
         revision: the commit to fetch; None where the first pull settles it.
     """
@@ -40,6 +41,7 @@ class NamedModel:
     repo: str = ""
     layout: str = ""
     quick_gelu: bool = False
+    mean: float = 0.481
     zero_shot: float | None = None
     revision: str | None = None
 

@@ -1,41 +1,50 @@
 """Fetch a named model from a hub, through huggingface-hub: resumed, checked, pinned, and whole or not there.
 
-The hub says of each file how large it is and which checksum it has; nothing that differs is ever used. The commit that
-the first download settles is the one of all later ones.
+The hub says of each file how large it is and which checksum it has; nothing that differs is ever used. The commit and
+the files that the first download settles are those of all later ones, once they are the model that the name says.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any
 
+from clip_model.checkpoints.sources import read_json
+from clip_model.hub import removal
+from clip_model.hub.acceptance import accepted
 from clip_model.hub.named import NamedModel
-from clip_model.hub.refusals import Told
+from clip_model.hub.pins import Pin
+from clip_model.hub.remote import Remote
 from clip_model.hub.repository import HubFile, check_commit, described, is_index, shards_of, wanted_files
-from clip_model.hub.shelf import Pin, Shelf
+from clip_model.hub.shelf import Shelf
 
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo as Listing
-
-ENDPOINT = "HF_ENDPOINT"  # huggingface-hub's own variable: another hub, such as a mirror
-_TIMEOUT_S = 30.0
 _SHA256_LETTERS = 64
 Tell = Callable[[int, int], None]
 """Told how many bytes of how many are here."""
+Accept = Callable[[NamedModel, Path, Mapping[str, str], Path], object]
+"""Raises ValueError where files are not the model of a name; see `acceptance.accepted`."""
 
 
-def pull(model: NamedModel, shelf: Shelf, *, revision: str | None = None, on_progress: Tell | None = None) -> Path:
-    """Fetch the files of a model unless they are here, and go on where an earlier call was cut short.
+def pull(
+    model: NamedModel,
+    shelf: Shelf,
+    *,
+    revision: str | None = None,
+    on_progress: Tell | None = None,
+    accept: Accept = accepted,
+) -> Path:
+    """Fetch the files of a model unless they are here and sound, and go on where an earlier call was cut short.
 
     Args:
         model: what to fetch.
         shelf: where to.
         revision: a commit, branch or tag to stand for the name from now on; None is the one that it stands for already.
         on_progress: told how far the download is.
+        accept: what the files have to pass before the name stands for them.
 
     Returns:
         The folder of the files.
@@ -47,36 +56,55 @@ def pull(model: NamedModel, shelf: Shelf, *, revision: str | None = None, on_pro
     if not model.repo:
         raise ValueError(f"the model {model.name!r} comes with picsift: there is nothing to fetch")
     pin = shelf.pin(model.name)
-    there = shelf.pulled(model.name)
-    if there is not None and revision is None and pin is not None and there.name == pin.commit:
+    if revision is None and pin is not None and (there := shelf.sound(model.name)) and there.name == pin.commit:
         return there
     with shelf.alone(model.name):
-        return _pull(model, shelf, revision, on_progress or (lambda done, total: None))
+        return _pull(model, shelf, revision, on_progress or (lambda done, total: None), accept)
 
 
-def _pull(model: NamedModel, shelf: Shelf, revision: str | None, tell: Tell) -> Path:
-    hub, pin = _Hub(model.repo), shelf.pin(model.name)
-    listing = hub.listing(revision or (pin.commit if pin else model.revision) or "main")
-    commit = check_commit(listing.sha, model.repo)
+def _pull(model: NamedModel, shelf: Shelf, revision: str | None, tell: Tell, accept: Accept) -> Path:
+    hub, pin = Remote(model.repo), shelf.pin(model.name)
+    asked = revision or (pin.commit if pin else model.revision) or "main"
+    said, known = hub.listing(asked)
+    commit = check_commit(said, asked, model.repo)
     expected = dict(pin.files) if pin is not None and pin.commit == commit else {}
-    known = {sibling.rfilename: sibling for sibling in listing.siblings or ()}
     folder = shelf.home(model.name) / commit
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        names = wanted_files(model.layout, known)
-        if is_index(names[-1]):
+        names = _pinned(expected, known) if expected else wanted_files(model.layout, known)
+        if is_index(names[-1]) and not expected:
             fetch = _Fetch(hub, commit, folder, expected, tell, _described(known, names[-1:]))
             fetch.all()
-            names += shards_of(json.loads((folder / names[-1]).read_bytes()), known)
+            names += shards_of(read_json(folder / names[-1]), known)
     except ValueError as error:
         raise ValueError(f"{model.repo} cannot be used: {error}") from error
     fetch = _Fetch(hub, commit, folder, expected, tell, _described(known, names))
     hashes = fetch.all()
+    removal.delete_files(file for file in folder.iterdir() if file.is_file() and file.name not in hashes)
+    try:
+        accept(model, folder, hashes, shelf.folder)
+    except ValueError:
+        if not expected:  # nobody has used it, and the hub may have another commit next
+            removal.delete_files(removal.made_of([folder], shelf.folder))
+            removal.delete_folders([folder])
+        raise
     shelf.keep(model.name, Pin(commit, hashes), {file.name: file.size for file in fetch.files})
+    others = (other for other in removal.commit_folders(shelf.home(model.name)) if other != folder)
+    removal.delete_folders(
+        [other for other in others if any(other.glob("*.part"))]
+    )  # downloads that nobody goes on with
     return folder
 
 
-def _described(known: dict[str, Any], names: Iterable[str]) -> list[HubFile]:
+def _pinned(expected: Mapping[str, str], known: Mapping[str, Any]) -> list[str]:
+    """The names of the files that a name stands for; no other one of its commit is trusted."""
+    for name in expected:
+        if name not in known:
+            raise ValueError(f"the hub has no {name} any more, which the name stands for since it was first fetched")
+    return list(expected)
+
+
+def _described(known: Mapping[str, Any], names: Iterable[str]) -> list[HubFile]:
     files = []
     for name in names:
         said = known[name]
@@ -87,51 +115,11 @@ def _described(known: dict[str, Any], names: Iterable[str]) -> list[HubFile]:
     return files
 
 
-class _Hub:
-    """One repository, asked through huggingface-hub; what goes wrong is told in plain words."""
-
-    def __init__(self, repo: str) -> None:
-        from huggingface_hub import HfApi, constants
-
-        self._repo = repo
-        self._api = HfApi(endpoint=os.environ.get(ENDPOINT) or constants.ENDPOINT, library_name="picsift")
-
-    def listing(self, revision: str) -> Listing:
-        """What the hub says of a revision, with the size and the checksum of each file."""
-        from huggingface_hub import constants
-        from huggingface_hub.errors import OfflineModeIsEnabled
-
-        with self.told(f"revision {revision}"):
-            if constants.is_offline_mode():
-                raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
-            return self._api.model_info(self._repo, revision=revision, files_metadata=True, timeout=_TIMEOUT_S)
-
-    def download(
-        self, commit: str, name: str, file: BinaryIO, have: int, size: int, tell: Callable[[int], None]
-    ) -> None:
-        """Write a file from byte `have` on."""
-        from huggingface_hub import hf_hub_url
-        from huggingface_hub.file_download import http_get
-        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
-
-        url = hf_hub_url(self._repo, name, revision=commit, endpoint=self._api.endpoint)
-        counted = type("Counted", (_Bar,), {"tell": staticmethod(tell)})
-        with self.told(name):
-            http_get(
-                url, file, resume_size=have, headers=build_hf_headers(library_name="picsift"), expected_size=size,
-                displayed_filename=name, tqdm_class=cast(Any, counted),
-            )  # fmt: skip
-
-    def told(self, what: str) -> Told:
-        """Within it, what the hub or the line refuses is raised as a sentence."""
-        return Told(self._repo, str(self._api.endpoint), what)
-
-
 class _Fetch:
     """Files of one commit on their way into a folder."""
 
     def __init__(
-        self, hub: _Hub, commit: str, folder: Path, expected: dict[str, str], tell: Tell, files: list[HubFile]
+        self, hub: Remote, commit: str, folder: Path, expected: dict[str, str], tell: Tell, files: list[HubFile]
     ) -> None:
         self.files = files
         self._hub, self._commit, self._folder, self._expected, self._tell = hub, commit, folder, expected, tell
@@ -160,11 +148,12 @@ class _Fetch:
         target.unlink(missing_ok=True)
         if part.is_file() and part.stat().st_size > file.size:
             part.unlink()
+        begun = self._done
         with part.open("ab") as stream:
             have = stream.tell()
-            self._at(self._done + have)
+            self._at(begun + have)
             if have < file.size:
-                self._hub.download(self._commit, file.name, stream, have, file.size, self._more)
+                self._hub.download(self._commit, file.name, stream, have, file.size, partial(self._more, file, begun))
             stream.flush()
             os.fsync(stream.fileno())
         found = _checked(part, file)
@@ -179,32 +168,16 @@ class _Fetch:
         part.replace(target)
         return found
 
-    def _more(self, count: int) -> None:
-        self._at(self._done + count)
+    def _more(self, file: HubFile, begun: int, have: int) -> None:
+        """Tell of a file of which so much is here, with what comes now; more than the hub has said is not taken."""
+        if have > file.size:
+            (self._folder / f"{file.name}.part").unlink(missing_ok=True)
+            raise ValueError(f"the hub sends more of {file.name} than the {file.size:,} bytes that it says it has")
+        self._at(begun + have)
 
     def _at(self, done: int) -> None:
         self._done = done
         self._tell(done, self._total)
-
-
-class _Bar:
-    """What huggingface-hub tells of a download, in place of a bar of its own."""
-
-    tell: Callable[[int], None]
-
-    def __init__(self, **said: Any) -> None:
-        """What it would write beside its bar says nothing here."""
-
-    def __enter__(self) -> _Bar:
-        """As a bar does."""
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Nothing to close."""
-
-    def update(self, count: float) -> None:
-        """So many more bytes are here; fewer, where a server begins anew."""
-        type(self).tell(int(count))
 
 
 def _checked(path: Path, file: HubFile) -> str | None:

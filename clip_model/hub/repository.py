@@ -44,14 +44,19 @@ class HubFile:
     checksum: str
 
 
-def check_commit(commit: object, repo: str) -> str:
-    """The commit that a revision stands for.
+def check_commit(commit: object, asked: str, repo: str) -> str:
+    """The commit that the hub gives for a revision.
 
     Raises:
-        ValueError: if the hub gives none, such that nothing could be pinned.
+        ValueError: if it gives none, such that nothing could be pinned, or another one than the commit asked for.
     """
     if not isinstance(commit, str) or _COMMIT.fullmatch(commit) is None:
         raise ValueError(f"the hub does not say which commit of {repo} it gives, so that it could be another one next")
+    if _COMMIT.fullmatch(asked) and commit != asked:
+        raise ValueError(
+            f"the hub gives the commit {commit[:12]} of {repo} for {asked[:12]}, so that nothing of it is used. "
+            "Another commit is fetched on purpose with --revision"
+        )
     return commit
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from clip_model import registry
+from clip_model.hub import fingerprint
 from clip_model.preprocessing.tokenizer import Tokenizer
 from clip_model.preprocessing.transforms import normalize
 from clip_model.registry import ModelInfo, available, resolve
@@ -105,7 +106,7 @@ def test_a_file_that_was_replaced_and_dated_back_has_another_fingerprint(tiny_mo
 
 def test_another_preparation_is_another_model(tiny_model_path, monkeypatch):
     before = resolve(tiny_model_path).fingerprint
-    monkeypatch.setattr(registry, "PREPARATION", registry.PREPARATION + 1)
+    monkeypatch.setattr(fingerprint, "PREPARATION", fingerprint.PREPARATION + 1)
     after = resolve(tiny_model_path).fingerprint
     assert (len(after), after != before) == (64, True)
 
@@ -116,4 +117,4 @@ def test_what_the_network_is_given_is_what_the_preparation_stands_for():
     square = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
     tokens = hashlib.sha256(Tokenizer(77)(texts).numpy().astype("<i8").tobytes()).hexdigest()
     pixels = hashlib.sha256(np.round(np.asarray(normalize(square)) * 1e4).astype("<i4").tobytes()).hexdigest()
-    assert (registry.PREPARATION, tokens[:16], pixels[:16]) == (1, "141ac8a1d934c295", "763a4dbbaf773066")
+    assert (fingerprint.PREPARATION, tokens[:16], pixels[:16]) == (1, "141ac8a1d934c295", "763a4dbbaf773066")

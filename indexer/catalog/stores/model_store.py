@@ -61,6 +61,15 @@ def stored(connection: Connection) -> list[StoredModel]:
     return found
 
 
+def embedded_only_by(connection: Connection, model_id: int) -> int:
+    """Count the photos that a model has embedded and the one that answers has not; 0 where none answers."""
+    answering = embedding_store.active_model(connection)
+    if answering is None or answering.id == model_id:
+        return 0
+    photos = [select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == each) for each in (model_id, answering.id)]
+    return connection.execute(select(func.count()).select_from(photos[0].except_(photos[1]).subquery())).scalar() or 0
+
+
 def drop_some(connection: Connection, model_id: int, count: int) -> int:
     """Delete what a model that does not answer holds of so many photos; gives of how many it did.
 

@@ -94,7 +94,7 @@ def test_a_model_comes_answers_and_goes(picsift, library, hub, tiny, tiny_files,
     assert (left["state"], left["photos"], left["file_bytes"], left["fingerprint"]) == ("not fetched", 0, 0, None)
     assert left["commit"] == commit  # which it stands for, should it come again
     assert {file.name for file in (tmp_path / "models").rglob("*")} == {
-        "converting.lock", "hub", "pins.json", "tiny.lock",
+        "converting.lock", "hub", "pins.json", "pins.lock", "tiny.lock",
     }  # fmt: skip
     assert len(json.loads(picsift("search", "red", "--json")[1])["hits"]) == 3
     assert picsift("models", "remove", "tiny", "--yes")[0] == 1

@@ -10,9 +10,10 @@ from clip_model.checkpoints import siglip
 from clip_model.checkpoints.open_clip import read_config
 from clip_model.checkpoints.said import Said
 from clip_model.checkpoints.sources import HUGGING_FACE, OPEN_CLIP
-from clip_model.config import PRESETS
+from clip_model.config import OPENAI_MEAN, PRESETS
 from clip_model.hub.named import NAME, named_models
 from clip_model.model import CLIP
+from tests.clip_model import open_clip_reference
 
 FAMILIES = {
     name: name.removesuffix("-openai").removesuffix("-laion2b").removesuffix("-datacomp") for name in named_models()
@@ -57,3 +58,15 @@ def test_facts_are_whole(name):
         assert known.repo.count("/") == 1
     else:
         assert name in PRESETS
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_pictures_are_normalised_as_open_clip_does_it(name):
+    known = named_models()[name]
+    if known.layout == OPEN_CLIP:
+        tags = open_clip_reference.open_clip().pretrained._PRETRAINED.values()
+        said = [tag for tags_of in tags for tag in tags_of.values() if tag.get("hf_hub", "").strip("/") == known.repo]
+        means = {tag.get("mean", OPENAI_MEAN) for tag in said}
+        assert {round(mean[0], 3) for mean in means} == {known.mean}
+    else:
+        assert known.mean == round(config_of(name).vision.mean[0], 3)

@@ -1,6 +1,8 @@
 """Models are fetched whole, checked and pinned, or they are not there; the hub is a small one on this machine."""
 
+import io
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,8 +11,11 @@ from safetensors.torch import load as read_safetensors
 from safetensors.torch import save as as_safetensors
 
 from clip_model.checkpoint import load_model
+from clip_model.hub import fingerprint
+from clip_model.hub.pins import Pin
 from clip_model.hub.pulling import pull
 from clip_model.registry import resolve
+from tests.clip_model.hub import small_hub as small
 from tests.clip_model.hub.conftest import REPO
 from tests.clip_model.hub.small_hub import small_hub
 
@@ -72,6 +77,195 @@ def test_a_pinned_commit_with_other_files_is_refused(hub, shelf, tiny, tiny_file
     assert nothing_is_there(shelf)
 
 
+def other_weights(files):
+    """Of the same shapes as those that the tiny model has."""
+    state = read_safetensors(files[WEIGHTS])
+    state["visual.proj"] += 1
+    return as_safetensors(state)
+
+
+def test_a_hub_that_gives_another_commit_than_the_pinned_one_is_refused(hub, shelf, tiny, tiny_files, monkeypatch):
+    first = hub.put(REPO, tiny_files)
+    pull(tiny, shelf)
+    shelf.remove("tiny")
+    hub.put(REPO, {**tiny_files, WEIGHTS: other_weights(tiny_files)})
+    listing = type(hub).listing
+    monkeypatch.setattr(type(hub), "listing", lambda self, repo, revision: listing(self, repo, "main"))
+    with pytest.raises(ValueError, match=rf"gives the commit .* for {first[:12]}, so that nothing of it is used"):
+        pull(tiny, shelf)
+    assert nothing_is_there(shelf)
+    assert shelf.pin("tiny").commit == first
+
+
+def test_a_file_that_the_pinned_commit_did_not_have_is_not_trusted(hub, shelf, tiny, tiny_files):
+    pickle = io.BytesIO()
+    torch.save(read_safetensors(tiny_files[WEIGHTS]), pickle)
+    name = "open_clip_pytorch_model.bin"
+    files = {"open_clip_config.json": tiny_files["open_clip_config.json"], name: pickle.getvalue()}
+    commit = hub.put(REPO, files)
+    first = resolve_pulled(tiny, shelf)
+    hub.commits[REPO, commit][WEIGHTS] = other_weights(tiny_files)
+    shelf.remove("tiny")
+    assert resolve_pulled(tiny, shelf) == first
+    assert set(shelf.pin("tiny").files) == {"open_clip_config.json", name}
+    (shelf.pulled("tiny") / WEIGHTS).write_bytes(other_weights(tiny_files))  # put there by someone
+    with pytest.raises(ValueError, match=r"was not fetched with the model 'tiny'. Fetch it again: picsift models pull"):
+        resolve("tiny", models=shelf.folder)
+    assert resolve_pulled(tiny, shelf) == first
+
+
+def resolve_pulled(tiny, shelf):
+    pull(tiny, shelf)
+    return resolve("tiny", models=shelf.folder).fingerprint
+
+
+def test_names_that_are_pinned_at_once_are_all_kept(shelf):
+    names, pin = [f"model-{i}" for i in range(8)], Pin("c" * 40, {"file": "0" * 64})
+    ready = threading.Barrier(len(names))
+    for name in names:
+        shelf.home(name).mkdir(parents=True)
+
+    def keep(name):
+        ready.wait()
+        shelf.keep(name, pin, {"file": 1})
+
+    threads = [threading.Thread(target=keep, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(json.loads((shelf.hub / "pins.json").read_bytes())) == set(names)
+    assert all(shelf.pin(name) == pin for name in names)
+
+
+def test_weights_of_another_normalisation_are_refused(hub, shelf, tiny, tiny_files):
+    hub.put(REPO, tiny_files)
+    with pytest.raises(ValueError, match=r"its mean is 0\.481, not 0\.5"):
+        pull(replace(tiny, mean=0.5), shelf)
+    assert nothing_is_there(shelf)
+
+
+def test_converted_weights_are_found_by_a_fingerprint_of_another_preparation(hub, shelf, tiny, tiny_files, monkeypatch):
+    monkeypatch.setattr(fingerprint, "PREPARATION", fingerprint.PREPARATION + 1)
+    hub.put(REPO, tiny_files)
+    made = resolve_pulled(tiny, shelf)
+    assert shelf.fingerprint("tiny") == made
+    assert shelf.converted_bytes(made) > len(tiny_files[WEIGHTS])
+    shelf.remove("tiny", made)
+    assert not list(shelf.folder.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("damaged", [b'{"other": {"commit": ', b"[]", b'{"tiny": 7}', b"[" * 100_000])
+def test_damaged_pins_are_never_written_over(hub, shelf, tiny, tiny_files, damaged):
+    hub.put(REPO, tiny_files)
+    shelf.hub.mkdir(parents=True)
+    (shelf.hub / "pins.json").write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"pins.json is damaged, .* Put it back from a backup"):
+        pull(tiny, shelf)
+    assert (shelf.hub / "pins.json").read_bytes() == damaged
+
+
+def test_what_is_here_stays_what_its_name_stands_for_where_the_pins_are_gone(hub, shelf, tiny, tiny_files):
+    first = hub.put(REPO, tiny_files)
+    pull(tiny, shelf)
+    hub.put(REPO, {**tiny_files, WEIGHTS: other_weights(tiny_files)})
+    (shelf.hub / "pins.json").unlink()
+    assert pull(tiny, shelf).name == first
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "open_clip_config.json"])
+def test_damage_on_the_disk_is_seen_and_mended(hub, shelf, tiny, tiny_files, name):
+    hub.put(REPO, tiny_files)
+    file = pull(tiny, shelf) / name
+    data = bytearray(file.read_bytes())
+    data[-3] ^= 2
+    file.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"{name} is damaged: .* Fetch it again: picsift models pull tiny"):
+        resolve("tiny", models=shelf.folder)
+    hub.asked.clear()
+    pull(tiny, shelf)
+    assert downloads(hub) == [(name, None)]
+    assert file.read_bytes() == tiny_files[name]
+    assert resolve("tiny", models=shelf.folder).source == "fetched"
+
+
+def test_no_more_of_a_file_is_taken_than_was_announced(hub, shelf, tiny, tiny_files, monkeypatch):
+    sent = []
+
+    def endless(handler, *_):
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.close_connection = True
+        while len(sent) < 500:
+            try:
+                handler.wfile.write(b"x" * 100_000)
+            except OSError:
+                return
+            sent.append(1)
+
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1_000)
+    monkeypatch.setattr(small._Handler, "_file", endless)
+    hub.put(REPO, tiny_files)
+    with pytest.raises(ValueError, match=r"sends more of open_clip_config.json than the \d+ bytes that it says it has"):
+        pull(tiny, shelf)
+    assert not list(shelf.folder.rglob("*.part"))
+    assert len(sent) < 500
+
+
+SHA = b"a" * 40
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>log in to this hotel</html>", b"\xff\xfe", b"{}", b"[]", b"null", b"7", b"[" * 100_000,
+        b'{"id":"a","sha":"%s","siblings":[{"size":1}]}' % SHA,
+        b'{"id":"a","sha":"%s","siblings":[{"rfilename":[],"size":1}]}' % SHA,
+        b'{"id":"a","sha":"%s","siblings":7}' % SHA,
+        b'{"id":"a","sha":"%s","siblings":[{"rfilename":"x","size":1,"blobId":7,"lfs":{"x":1}}]}' % SHA,
+    ],
+)  # fmt: skip
+def test_what_is_no_listing_is_told_in_plain_words(hub, shelf, tiny, monkeypatch, body):
+    monkeypatch.setattr(small._Handler, "do_GET", lambda self: self._end(200, body, {"Content-Type": "text/html"}))
+    with pytest.raises(ValueError, match=r"http://127.* does not answer as a hub does \(.* a page where one logs in"):
+        pull(tiny, shelf)
+    assert nothing_is_there(shelf)
+
+
+@pytest.mark.parametrize("index", [b"[]", b"7", b"nope", b"[" * 100_000])
+def test_an_index_of_shards_that_is_none_is_told_in_plain_words(hub, shelf, tiny, index):
+    hub.put(REPO, {"config.json": b"{}", "model.safetensors.index.json": index})
+    with pytest.raises(ValueError, match=r"someone/tiny-clip cannot be used: .* is not a JSON object"):
+        pull(replace(tiny, layout="Hugging Face"), shelf)
+    assert shelf.pulled("tiny") is None
+
+
+def test_a_part_of_a_commit_that_nobody_fetches_any_more_goes(hub, shelf, tiny, tiny_files):
+    hub.put(REPO, tiny_files)
+    hub.cut[WEIGHTS] = 0, 1000
+    with pytest.raises(OSError, match="the line broke"):
+        pull(tiny, shelf)
+    hub.cut.clear()
+    second = hub.put(REPO, {**tiny_files, WEIGHTS: other_weights(tiny_files)})
+    pull(tiny, shelf)
+    assert {path.name for path in shelf.home("tiny").iterdir()} == {second, "pulled.json"}
+
+
+def test_a_folder_that_is_a_link_is_emptied_and_the_link_goes(hub, shelf, tiny, tiny_files, tmp_path):
+    commit, large = hub.put(REPO, tiny_files), tmp_path / "large disk"
+    pull(tiny, shelf)
+    shelf.home("tiny").rename(large)
+    shelf.home("tiny").symlink_to(large)
+    (large / "mine.txt").write_text("a person's own")
+    assert shelf.pulled("tiny") == shelf.home("tiny") / commit
+    assert shelf.remove("tiny") > len(tiny_files[WEIGHTS])
+    assert [path.name for path in large.iterdir()] == ["mine.txt"]
+    assert not shelf.home("tiny").is_symlink()
+    assert shelf.fetched_bytes("tiny") == 0
+    assert pull(tiny, shelf).name == commit
+
+
 @pytest.mark.parametrize("name", [WEIGHTS, "open_clip_config.json"])
 def test_a_damaged_file_is_never_used(hub, shelf, tiny, tiny_files, name):
     hub.put(REPO, tiny_files)
@@ -131,7 +325,7 @@ def test_shards_come_with_their_index(hub, shelf, tiny):
     hub.put(
         REPO, {**files, "flax_model.msgpack": b"not wanted", "pytorch_model.bin": b"nor this", "a/config.json": b""}
     )
-    folder = pull(replace(tiny, layout="Hugging Face"), shelf)
+    folder = pull(replace(tiny, layout="Hugging Face"), shelf, accept=lambda *_: None)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == files
     assert shelf.pulled("tiny") == folder
 
@@ -207,9 +401,15 @@ def test_another_model_than_the_name_says_is_refused(hub, shelf, tiny, tiny_file
     said = json.loads(tiny_files["open_clip_config.json"])
     said["model_cfg"]["quick_gelu"] = False
     hub.put(REPO, {**tiny_files, "open_clip_config.json": json.dumps(said).encode()})
-    pull(tiny, shelf)
     with pytest.raises(ValueError, match="holds another model than 'tiny': its quick_gelu is False, not True"):
-        resolve("tiny", models=shelf.folder)
+        pull(tiny, shelf)
+    assert nothing_is_there(shelf)
+    assert shelf.pin("tiny") is None
+    good = hub.put(REPO, tiny_files)  # mended there since
+    assert pull(tiny, shelf).name == good
+    assert shelf.pin("tiny").commit == good
+    assert {path.name for path in shelf.home("tiny").iterdir()} == {good, "pulled.json"}
+    assert len(list(shelf.folder.glob("*.safetensors"))) == 1
 
 
 def test_two_processes_do_not_fetch_one_model_at_once(hub, shelf, tiny, tiny_files):

@@ -77,14 +77,14 @@ def world(tmp_path, tiny_model_path):
 def test_a_complete_model_answers_at_once_and_then_the_other_can_go(world, tmp_path):
     other, library = another_model(tmp_path / "other.safetensors"), world.library
     before = library.catalog.active_model()
-    assert not switch_at_once(library, other.fingerprint)
+    assert not switch_at_once(library, other.name, other.fingerprint)
     world.sync(embedder=other)
     assert library.catalog.active_model().fingerprint == other.fingerprint
-    assert switch_at_once(library, before.fingerprint)
+    assert switch_at_once(library, before.name, before.fingerprint)
     assert library.catalog.active_model() == before
     with pytest.raises(ModelError, match="answers this library's searches"):
         forget_model(library, before)
-    assert switch_at_once(library, other.fingerprint)
+    assert switch_at_once(library, other.name, other.fingerprint)
     assert library.index_folder(before).is_dir()
     forget_model(library, before)
     assert not library.index_folder(before).exists()
@@ -97,5 +97,5 @@ def test_a_model_that_lacks_a_photo_does_not_answer_at_once(world, tmp_path):
     before = world.embedder.fingerprint
     world.write("c.png", 3)
     world.sync(embedder=other)
-    assert not switch_at_once(world.library, before)
+    assert not switch_at_once(world.library, "before", before)
     assert world.library.catalog.active_model().fingerprint == other.fingerprint

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 from indexer.catalog.records import FoundFile, KnownPhoto
@@ -42,8 +41,6 @@ class Changes:
         unreachable: photos of which that cannot be told: they lie below folders that could not be read.
         vanished: photos whose file or folder went while it was looked at; they may have moved, and are not gone yet.
         found_again: photos that were missing and are there, whatever else is true of them.
-        since: since when photos were missing that are found again, by their ids, where that is asked (removing.py).
-        strange: files at the paths of photos that lie on another drive, as it seems (exchanging.py).
         unchanged: how many sound photos are as they were, with an embedding.
         unchanged_failed: how many failed ones are as they were; they are not tried again.
     """
@@ -57,8 +54,6 @@ class Changes:
     unreachable: list[KnownPhoto] = field(default_factory=list)
     vanished: list[KnownPhoto] = field(default_factory=list)
     found_again: list[KnownPhoto] = field(default_factory=list)
-    since: dict[int, datetime] = field(default_factory=dict)
-    strange: list[ChangedFile] = field(default_factory=list)
     unchanged: int = 0
     unchanged_failed: int = 0
 

@@ -14,13 +14,12 @@ from pathlib import Path
 
 from indexer.catalog.records import FoundFile, KnownPhoto, Move
 from indexer.folders.agreement import Agreement, Heads
-from indexer.folders.exchanging import hold_back, release
 from indexer.folders.hashing import Hashes
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.looking import Look, Looked
 from indexer.folders.pairing import NEVER, Paired, absorb, take_over
 from indexer.folders.relocating import settle_moves
-from indexer.folders.removing import Removals, note_returns, settle_absences
+from indexer.folders.removing import Removals, settle_absences
 from indexer.folders.scanner import StoppedError
 from indexer.library import Library
 from indexer.pictures.videos import is_video_name
@@ -91,12 +90,8 @@ def reconcile(
         if leave is not None:
             _leave_alone(looked, leave)
         hashes = Hashes(threads, stop)
-        hold_back(look, looked, hashes, agreement.heads)
         settled.moved_ids, unused, settled.removed = settle_moves(library, looked, hashes)
         settled.unused += unused
-        if allow_mass_removal:
-            release(looked)
-        note_returns(library, looked)
         if not videos:
             _leave_videos_out(looked, settled.messages)
         for one in looked:

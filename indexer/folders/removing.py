@@ -15,46 +15,33 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.catalog.records import FoundFile, KnownPhoto, RootPath
+from indexer.catalog.records import FoundFile, KnownPhoto
 from indexer.folders.looking import Looked, advice
 from indexer.folders.mounts import holds, is_mount
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
 MARKS = 100  # moments at which photos were marked for a reason that passes, the last ones of a root
-AT_ONCE = 1000  # photos whose rows are read
 RECENT_S = 3600.0  # what was removed in this time counts
 
 
 class Removals:
-    """How many photos of roots, and of drives in them, went lately, over all runs that are given the same one."""
+    """How many photos of each root were removed lately, over all runs that are given the same one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Remember nothing yet; `clock` gives seconds."""
         self._clock = clock
-        self._went: defaultdict[tuple[int, str | None], list[tuple[float, int]]] = defaultdict(list)
+        self._removed: dict[int, list[tuple[float, int]]] = {}
 
-    def note(self, root_id: int, photos: int, drive: str | None = None) -> None:
-        """Take in that photos were removed from a root, or are not on a drive in it any more."""
-        self._went[root_id, drive].append((self._clock(), photos))
+    def note(self, root_id: int, photos: int) -> None:
+        """Take in that photos of a root were removed now."""
+        self._removed.setdefault(root_id, []).append((self._clock(), photos))
 
-    def lately(self, root_id: int, drive: str | None = None) -> int:
-        """How many that were in the last RECENT_S."""
-        since, key = self._clock() - RECENT_S, (root_id, drive)
-        recent = self._went[key] = [one for one in self._went[key] if one[0] > since]
+    def lately(self, root_id: int) -> int:
+        """How many photos of a root were removed in the last RECENT_S."""
+        since = self._clock() - RECENT_S
+        recent = self._removed[root_id] = [one for one in self._removed.get(root_id, []) if one[0] > since]
         return sum(photos for _, photos in recent)
-
-    def forget(self, root_id: int, drive: str) -> None:
-        """Let go of what was not on a drive: it has come back."""
-        self._went.pop((root_id, drive), None)
-
-
-def note_returns(library: Library, looked: Iterable[Looked]) -> None:
-    """Keep in the changes since when photos that are found again were missing, where others still are on a drive."""
-    for one in looked:
-        changes = one.changes
-        if changes.found_again and any(photo.missing for photo in changes.missing) and places_in(library, one.root):
-            changes.since = missing_since(library, changes.found_again)
 
 
 def settle_absences(
@@ -84,17 +71,18 @@ def settle_absences(
     missing: defaultdict[int, list[KnownPhoto]] = defaultdict(list)
     all_looked = list(looked)
     for one in all_looked:
-        strange = [known for _, known in one.changes.strange]
-        if out_of_reach := [photo.id for photo in (*one.changes.unreachable, *strange)]:
+        if out_of_reach := [photo.id for photo in one.changes.unreachable]:
             library.catalog.mark_missing(out_of_reach, now)
         _mark_passing(library, one.root.id, one.changes.vanished)
         roots[one.root.id] = one.root.path
         missing[one.root.id] += one.changes.missing
     unused, removed = list[str](), 0
     for root_id, gone in missing.items():
+        if not gone:
+            continue
         if not allowed:
             of_root = [one for one in all_looked if one.root.id == root_id]
-            gone = _without_drives(library, of_root, gone, removals, now, messages)
+            gone = _without_drives(library, of_root, gone, messages)
         if not gone:
             continue
         lately = removals.lately(root_id)
@@ -117,55 +105,35 @@ def settle_absences(
 
 
 def _without_drives(
-    library: Library,
-    looked: Sequence[Looked],
-    gone: list[KnownPhoto],
-    removals: Removals,
-    moment: datetime,
-    messages: list[str],
+    library: Library, looked: Sequence[Looked], gone: list[KnownPhoto], messages: list[str]
 ) -> list[KnownPhoto]:
-    """Leave out photos of drives in whose place others may be: mark them, as of this moment, and say so.
+    """Leave out photos of drives in whose place others may be: mark them, and say so.
 
     A place where a drive is mounted shows what lies on it, and nothing of which drive that is. So of the photos that
-    were there at the last look no more than LARGEST_SHARE goes, over all looks of late, since one may be of a part;
-    those count whose files are others now, those that were away do not count as there, and none goes where a file is
-    held back (exchanging.py). Of photos that went away at one time, as those of one drive do, some go only where at
-    least as many have come back: then it is their drive, on which they were deleted.
+    were there at the last look no more than LARGEST_SHARE goes at once, those counted whose files are others now; and
+    those that were away go only where at least as many of them have come back: then it is their drive, on which the
+    others are deleted.
     """
     root, catalog = looked[0].root, library.catalog
-    if not (places := places_in(library, root)):
-        return gone
+    places = catalog.mounts(root.id) | ({""} if is_mount(root.path) else set())
     groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
     for photo in gone:
-        groups[place_of(photo.path, places)].append(photo)
+        groups[_place(photo.path, places)].append(photo)
     changes = [one.changes for one in looked]
     others = {known.id: known.path for one in changes for file, known in one.changed if _is_other(file, known)}
-    exchanged = Counter(place_of(path, places) for path in others.values())
-    found = [photo for one in changes for photo in one.found_again if photo.id not in others]
-    since = {number: moment for one in changes for number, moment in one.since.items()}
-    again = Counter((place_of(photo.path, places), since.get(photo.id)) for photo in found)
-    away = Counter(place_of(p.path, places) for one in changes for _, p in one.strange if not p.missing)
-    returned = Counter(place_of(photo.path, places) for one in changes for photo in one.found_again)
-    for back in returned:
-        removals.forget(root.id, back or "")
-    for left, count in away.items():
-        removals.note(root.id, count, left or "")
+    exchanged = Counter(_place(path, places) for path in others.values())
+    again = Counter(_place(p.path, places) for one in changes for p in one.found_again if p.id not in others)
     believed = groups.pop(None, [])
     for place, photos in groups.items():
         before = _away(library, root.id, [photo for photo in photos if photo.missing])
         now = [photo for photo in photos if not photo.missing]
-        went = Counter(before.values())
-        kept = [p for p in photos if (at := before.get(p.id)) and went[at] > again[place, at]]
-        signs = returned[place] + away[place] + exchanged[place]
-        if place is not None and now and (place or signs):  # else a root as a whole has its own guard
+        kept = before if len(before) > again[place] else []
+        if place and now:  # a root as a whole has its own guard
             inside = [other for other in places if other != place and holds(place, other)]
-            lost = removals.lately(root.id, place)
-            enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost + returned[place]
-            too_many = bool(away[place]) or not catalog.has_present(root.id, place, inside, enough)
-            kept = kept + now if too_many else kept
-            removals.note(root.id, len(now), place)
+            enough = math.ceil((len(now) + exchanged[place]) / LARGEST_SHARE)
+            kept = kept if catalog.has_present(root.id, place, inside, enough) else kept + now
         if kept:
-            catalog.mark_missing([photo.id for photo in kept], moment)
+            catalog.mark_missing([photo.id for photo in kept], datetime.now(UTC))
             messages.append(
                 f"{len(kept):,} photos of {root.path / (place or '')} are not there: another drive may be in the place "
                 f"of theirs. They are kept. {advice(root.path)}"
@@ -189,34 +157,25 @@ def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) 
     library.catalog.set_setting(key, json.dumps(marks[-MARKS:]))
 
 
-def _away(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> dict[int, datetime]:
-    """Since when those are missing, by their ids, that are so for another reason than one that has passed."""
+def _away(library: Library, root_id: int, photos: list[KnownPhoto]) -> list[KnownPhoto]:
+    """Those that are missing for another reason than one that has passed."""
     if not photos:
-        return {}
-    marks = json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")
-    passing = {datetime.fromisoformat(mark) for mark in marks}
-    return {number: at for number, at in missing_since(library, photos).items() if at not in passing}
-
-
-def missing_since(library: Library, photos: Sequence[KnownPhoto]) -> dict[int, datetime]:
-    """Since when photos are missing, by the ids of those that are."""
-    ids, since = [photo.id for photo in photos], dict[int, datetime]()
-    for start in range(0, len(ids), AT_ONCE):
-        records = library.catalog.photos(ids[start : start + AT_ONCE])
-        since |= {record.id: record.missing_since for record in records if record.missing_since}
-    return since
+        return photos
+    marks = {
+        datetime.fromisoformat(mark) for mark in json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")
+    }
+    if not marks:
+        return photos
+    records = library.catalog.photos([photo.id for photo in photos])
+    passing = {record.id for record in records if record.missing_since in marks}
+    return [photo for photo in photos if photo.id not in passing]
 
 
 def _passing_key(root_id: int) -> str:
     return f"passing {root_id}"
 
 
-def places_in(library: Library, root: RootPath) -> set[str]:
-    """The folders of a root where drives or shares are or were mounted, "" for the root itself."""
-    return library.catalog.mounts(root.id) | ({""} if is_mount(root.path) else set())
-
-
-def place_of(path: str, places: Collection[str]) -> str | None:
+def _place(path: str, places: Collection[str]) -> str | None:
     """The innermost of some places that holds a path; None where none does."""
     return max((place for place in places if not place or holds(place, path)), key=len, default=None)
 

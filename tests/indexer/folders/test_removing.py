@@ -229,23 +229,6 @@ def test_another_drive_in_a_root_s_own_place(world, monkeypatch):
     assert known(world)["20.png"].missing and not known(world)["30.png"].missing
 
 
-def test_a_small_drive_and_a_larger_one_by_turns_in_a_root_s_own_place(world, monkeypatch):
-    monkeypatch.setattr(removing, "is_mount", lambda folder: folder == world.photos)
-    for seed in range(20, 26):
-        world.write(f"{seed}.png", seed)
-    world.sync()
-    world.photos.rename(world.photos.with_name("first"))
-    for seed in (30, 31):
-        world.write(f"{seed}.png", seed)
-    world.sync()
-    before = {path: photo.id for path, photo in known(world).items()}
-    for name, other in (("second", "first"), ("first", "second")):
-        world.photos.rename(world.photos.with_name(name))
-        world.photos.with_name(other).rename(world.photos)
-        assert world.sync().removed == 0
-        assert {path: photo.id for path, photo in known(world).items()} == before
-
-
 def test_photos_of_names_that_another_drive_has_too_do_not_vouch_for_the_others(bay):
     on_drive(bay, *range(20, 26))
     bay.sync()
@@ -313,50 +296,3 @@ def known(world):
     catalog = world.library.catalog
     (root,) = catalog.root_paths()
     return catalog.known(root.id, model_id=world.active.id)
-
-
-def test_a_drive_that_is_exchanged_loses_no_half_of_each_part_that_is_looked_at(bay):
-    for folder in range(4):
-        on_drive(bay, *range(20 + 5 * folder, 25 + 5 * folder), name=f"usb/{folder}")
-    bay.sync()
-    removals, removed = Removals(), []
-    for folder in range(4):
-        for seed in range(20 + 5 * folder, 22 + 5 * folder):
-            (bay.photos / f"usb/{folder}/{seed}.png").unlink()
-        removed.append(bay.sync(bay.photos / f"usb/{folder}", removals=removals).removed)
-    assert removed == [2, 2, 2, 2]  # 8 of the 20
-    for folder in range(4):
-        for seed in range(22 + 5 * folder, 24 + 5 * folder):
-            (bay.photos / f"usb/{folder}/{seed}.png").unlink()
-        removed.append(bay.sync(bay.photos / f"usb/{folder}", removals=removals).removed)
-    assert removed[4:] == [2, 0, 0, 0]  # with these 10 of the 20, and no more
-    unplug(bay, "away")
-    bay.sync(removals=removals)
-    plug(bay, "away")
-    bay.sync(removals=removals)
-    (bay.photos / "usb/3/39.png").unlink()
-    assert bay.sync(removals=removals).removed == 1  # what was not there before it came back counts no more
-
-
-def test_photos_of_a_small_drive_do_not_go_when_a_larger_one_is_back(bay):
-    on_drive(bay, *range(20, 26))
-    bay.sync()
-    unplug(bay, "first")
-    on_drive(bay, 30, 31)
-    bay.sync()
-    before = {path: photo.id for path, photo in known(bay).items()}
-    for _ in range(2):
-        unplug(bay, "second")
-        plug(bay, "first")
-        assert bay.sync().removed == 0
-        assert known(bay)["usb/30.png"].missing and not known(bay)["usb/20.png"].missing
-        unplug(bay, "first")
-        plug(bay, "second")
-        assert bay.sync().removed == 0
-        assert known(bay)["usb/20.png"].missing and not known(bay)["usb/30.png"].missing
-    assert {path: photo.id for path, photo in known(bay).items()} == before
-    (bay.photos.with_name("first") / "21.png").unlink()
-    unplug(bay, "second")
-    plug(bay, "first")
-    assert bay.sync().removed == 1
-    assert "usb/21.png" not in known(bay) and "usb/31.png" in known(bay)

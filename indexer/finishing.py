@@ -121,7 +121,7 @@ def _activate(library: Library, model: ModelRecord) -> str | None:
 def remove_leftovers(library: Library) -> None:
     """Remove what kills left of thumbnails and of any model's index, which may be what fills the disk."""
     library.thumbnails.remove_leftovers()
-    known = {library.index_folder(stored.model).name for stored in library.catalog.models()}
+    known = {library.index_folder_of(fingerprint).name for fingerprint in library.catalog.fingerprints()}
     for folder in library.folder.glob("index/*"):
         if folder.name in known or _OF_INDEX.fullmatch(folder.name) is None:
             vector_file.remove_leftovers(folder)

@@ -32,7 +32,11 @@ class Library:
 
     def index_folder(self, model: ModelRecord) -> Path:
         """Where the search index of a model lies; every model has its own."""
-        return self.folder / "index" / model.fingerprint[:16]
+        return self.index_folder_of(model.fingerprint)
+
+    def index_folder_of(self, fingerprint: str) -> Path:
+        """The same, by the model's fingerprint."""
+        return self.folder / "index" / fingerprint[:16]
 
     @contextmanager
     def writer_lock(self) -> Iterator[None]:

@@ -60,6 +60,10 @@ class ModelCatalog:
         """Give every model with what the library holds of it, in the order of their coming."""
         return self._read(model_store.stored)
 
+    def fingerprints(self) -> list[str]:
+        """Give the fingerprint of every model, without a look at what the library holds of it."""
+        return self._read(model_store.fingerprints)
+
     def embedded_only_by(self, model_id: int) -> int:
         """Count the photos that a model has embedded and the one that answers has not; 0 where none answers."""
         return self._read(model_store.embedded_only_by, model_id)

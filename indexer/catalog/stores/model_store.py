@@ -47,6 +47,11 @@ def reasons(connection: Connection, model_id: int) -> dict[int, str]:
     return {photo_id: reason for photo_id, reason in rows}  # noqa: C416 - rows are no pairs to mypy
 
 
+def fingerprints(connection: Connection) -> list[str]:
+    """Give the fingerprint of every model that was entered."""
+    return list(connection.execute(select(ModelRow.fingerprint)).scalars())
+
+
 def stored(connection: Connection) -> list[StoredModel]:
     """Give every model that was entered, with what the library holds of it, in the order of their coming."""
     query = select(ModelRow.id, ModelRow.name, ModelRow.fingerprint, ModelRow.dim, ModelRow.active)

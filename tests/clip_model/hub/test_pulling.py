@@ -328,6 +328,9 @@ def test_shards_come_with_their_index(hub, shelf, tiny):
     folder = pull(replace(tiny, layout="Hugging Face"), shelf, accept=lambda *_: None)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == files
     assert shelf.pulled("tiny") == folder
+    shelf.remove("tiny")
+    pull(replace(tiny, layout="Hugging Face"), shelf, accept=lambda *_: None)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == files
 
 
 @pytest.mark.parametrize(

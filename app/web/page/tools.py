@@ -7,8 +7,9 @@ SCRIPTS = ("tools.js", "sending.js", "reviewing.js", "exporting.js")
 STYLE = "tools.css"
 BEGIN_JS = "window.picsift.tools(element);"  # runs in the dialogs' element
 
-BUTTONS = (
-    '<nav aria-label="Tags"><button type="button" data-tool="review">Review tags</button>'
+NAVIGATION = (
+    '<nav aria-label="Tools"><a href="./?show=duplicates">Duplicates</a>'
+    '<button type="button" data-tool="review">Review tags</button>'
     '<button type="button" data-tool="export">Export</button></nav>'
 )
 

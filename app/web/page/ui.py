@@ -184,8 +184,7 @@ def _opened(shown: Shown, library: Path) -> Answer:
 
 def lay_out(actions: Actions) -> list[Any]:
     """Place the components, top to bottom; the events that ask. Call it within a Blocks."""
-    duplicates = '<a href="./?show=duplicates">Duplicates</a>'
-    gr.HTML(f'<header><h1><a href="./">picsift</a></h1>{duplicates}{tools.BUTTONS}</header>', elem_id="brand")
+    gr.HTML(f'<header><h1><a href="./">picsift</a></h1>{tools.NAVIGATION}</header>', elem_id="brand")
     gr.HTML(tools.DIALOGS, js_on_load=tools.BEGIN_JS, elem_id="tools", apply_default_css=False)
     with gr.Column(elem_id="ask"):
         with gr.Row(elem_id="bar"):

@@ -1,7 +1,7 @@
 // Suggested tags, one photo at a time: a key or a button decides, and the next photo is there at once. What is decided
 // is sent behind the scenes (sending.js); of what did not arrive, or was decided elsewhere before, it says so.
 (() => {
-  const { bdi, element, isolated, levels, plain, request, shownLevels, words } = window.picsift;
+  const { bdi, element, isolated, levels, plain, request, sending, shownLevels } = window.picsift;
   const KEYS = { a: "accept", r: "reject", s: "skip", u: "undo", z: "undo" };
   const PAGE = 30; // suggestions asked for at once
   const AHEAD = 12; // so few are left when more are asked for
@@ -87,7 +87,7 @@
     loading = true;
     if (!cursor) {
       found = 0;
-      await words.idle(); // what was decided is not asked about again
+      await sending.idle(); // what was decided is not asked about again
       if (mine !== turn) return;
     }
     const asked = new URLSearchParams({ order: part("[name=order]").value, limit: PAGE });
@@ -107,7 +107,7 @@
       found += fresh.length;
       cursor = answer.cursor;
       more = cursor !== null || found > 0; // what came meanwhile may stand before the cursor
-      left = Math.max(answer.left - words.open(), queue.length);
+      left = Math.max(answer.left - sending.open(), queue.length);
     }
     if (queue.length || !more) show();
     load();
@@ -125,7 +125,7 @@
     show();
     load();
     if (word === "skip") return;
-    said.entry = words.say({ photo: item.photo, tag: item.tag, word });
+    said.entry = sending.say({ photo: item.photo, tag: item.tag, word });
     said.entry.answer.then(({ became, state }) => {
       said.became = became;
       if (mine !== turn) return;
@@ -152,9 +152,9 @@
     say("");
     if (word === "skip") left -= 1; // it never went
     again(item);
-    if (word === "skip" || words.withdraw(said.entry)) return;
+    if (word === "skip" || sending.withdraw(said.entry)) return;
     const ours = () => !said.became || said.became === "done"; // what was decided elsewhere is not taken back here
-    const undoing = words.say({ photo: item.photo, tag: item.tag, word: "undo", of: word }, ours);
+    const undoing = sending.say({ photo: item.photo, tag: item.tag, word: "undo", of: word }, ours);
     const back = await undoing.answer.catch((trouble) => trouble);
     if (mine !== turn || (ours() && back.became && back.became !== "kept")) return;
     const asked = queue.length;

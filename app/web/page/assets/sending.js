@@ -1,7 +1,7 @@
 // People's words on suggestions, on their way: those that wait go together, one request after the other, and a word on
 // what another one is under way about waits for its answer. When the page goes, what waits is sent at once, and the
 // browser asks whether to leave. It shows nothing.
-window.picsift.words = (() => {
+window.picsift.sending = (() => {
   const { request } = window.picsift;
   const MOST = 100; // words of one request
   const KEPT_BYTES = 30000; // of a request that outlives its page: a browser keeps twice that, of all together

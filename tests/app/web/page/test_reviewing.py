@@ -48,7 +48,7 @@ def left(page, number):
 
 def becomes(page, state, name, wanted):
     """Wait until what was sent has arrived."""
-    page.wait_for_function("picsift.words.open() === 0")
+    page.wait_for_function("picsift.sending.open() === 0")
     assert state(name) == wanted
 
 

@@ -5,6 +5,7 @@ It looks at the index through a function, and knows no filter.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from app.search.background import Calibration
 from app.search.ranking import FoundBy, Hit, Nearest, one_each, page
 from app.search.refinement.arrangement import Arranged, Arrangement
+from app.search.refinement.copies import by_date
 from app.search.words.hybrid import Bounds, Fused, Within, Worded
 from indexer.catalog.frame_ids import frame_id, number_of, photo_of
 from indexer.catalog.records import PhotoRecord
@@ -88,16 +90,17 @@ class Matches:
         """The newest first, of all matches."""
         ids, scores = _all_of(self._cut)
         listed = self._listed(ids)
-        visible = self._order.visible(listed)
-        shown = newest(visible, limit=limit, offset=offset)
+        found, has_more = by_date(partial(newest, listed), self._photos, limit, offset, as_one=self._order.hides)
         best = _by_photo(ids, scores)
         if self._fused is not None:
-            best |= _by_photo(*self._fused.best_of([photo_id for photo_id in shown if photo_id not in best]))
-        photos = [photo for photo in self._photos(shown) if photo.id in best]
-        hits = [Hit(photo, best[photo.id][0], frame=best[photo.id][1]) for photo in photos]
+            best |= _by_photo(*self._fused.best_of([photo.id for photo, _ in found if photo.id not in best]))
+        hits = [
+            Hit(photo, best[photo.id][0], frame=best[photo.id][1], copies=copies)
+            for photo, copies in found
+            if photo.id in best
+        ]
         count = min(len(listed), MOST_MATCHES) if self._is_cut else None
-        hits = self._order.with_copies(self._judged(hits))
-        return Matching(hits, offset + len(shown) < len(visible), count)
+        return Matching(self._judged(hits), has_more, count)
 
     def _listed(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The photos (n,) that are listed, sorted, when these (m,) index ids are those of all that are near enough."""

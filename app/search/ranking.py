@@ -29,7 +29,7 @@ class Hit:
         frame: the number of a video's best frame; 0 for its poster, and for a photo.
         moment_s: when that frame is shown, in seconds from the start; None for a photo.
         found_by: "words" that it carries, its "picture", or both; nothing where nothing was looked for.
-        copies: other photos of the same picture, or nearly, which stand behind this one.
+        copies: other photos of the same content, which stand behind this one.
     """
 
     photo: PhotoRecord

@@ -36,7 +36,7 @@ from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
 from app.search.refinement.arrangement import Arrangement
-from app.search.refinement.copies import Likeness, by_content
+from app.search.refinement.copies import by_date
 from app.search.refinement.examples import Examples
 from app.search.refinement.feedback import with_marks
 from app.search.words.word_search import saying, with_nearest, worded
@@ -180,7 +180,7 @@ class SearchService:
         frames = self.live.frames(index)
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
         calibration = background.calibration(sought) if background else None
-        likeness = None if query.all_copies or query.filter.copies else Likeness.against(background)
+        as_one = not (query.all_copies or query.filter.copies)
         sought, calibration = with_marks(query, sought, calibration, background, index, self.live.photos(index))
         unwanted = np.array(sorted({*leave_out, *self._examples.with_copies(query.wrong)}), np.int64)
         if allowed is not None and len(unwanted):
@@ -196,7 +196,7 @@ class SearchService:
             calibration,
             query.min_relevance,
             with_nearest(words, Look(index, sought.vector, 0)),
-            Arrangement(index.vectors, likeness, query.diverse),
+            Arrangement(index.vectors, as_one, query.diverse),
         )
         if query.sort == "date":
             found = matches.by_date(self._library.catalog.newest, query.limit, query.offset)
@@ -226,12 +226,9 @@ class SearchService:
         catalog = self._library.catalog
         total = catalog.counts().photos if allowed is None else len(allowed)
         newest = partial(catalog.newest, None if allowed is None else allowed.ids())
-        if query.all_copies or query.filter.copies:
-            ids = newest(limit=query.limit, offset=query.offset)
-            hits, has_more = [Hit(photo, None) for photo in self._photos(ids)], query.offset + len(ids) < total
-        else:
-            found, has_more = by_content(newest, self._photos, limit=query.limit, offset=query.offset)
-            hits = [Hit(photo, None, copies=copies) for photo, copies in found]
+        as_one = not (query.all_copies or query.filter.copies)
+        found, has_more = by_date(newest, self._photos, query.limit, query.offset, as_one=as_one)
+        hits = [Hit(photo, None, copies=copies) for photo, copies in found]
         hits = [replace(hit, moment_s=hit.photo.poster_s) for hit in hits]
         hint = None if total else hint_of(query.filter, catalog.folders)
         took_ms = (time.perf_counter() - started) * 1000

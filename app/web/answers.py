@@ -61,9 +61,7 @@ class HitAnswer(BaseModel):
     frame: int = Field(description="Which frame that is, for its thumbnail; 0 is the one that stands for the video.")
     companions: list[PathText] = Field(description=COMPANIONS)
     reachable: bool = Field(description="Whether its file was there at the last look.")
-    copies: list[CopyAnswer] = Field(
-        description="Photos of the same picture, or nearly, which stand behind this one; `all_copies` lists each."
-    )
+    copies: list[CopyAnswer] = Field(description="Exact copies, which stand behind this one; `all_copies` lists each.")
 
     @classmethod
     def of(cls, hit: Hit) -> "HitAnswer":

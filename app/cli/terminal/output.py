@@ -44,14 +44,18 @@ def tell(text: str) -> None:
 
 
 def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
-    """What `search` and `similar` found: JSON, a table on a terminal, or a line for each hit in a pipe."""
+    """What `search` and `similar` found: JSON, a table on a terminal, or in a pipe a line for each photo.
+
+    A hit's copies are photos too: in a pipe they stand behind it with its score, so that a script misses none.
+    """
     if json:
         write_json(search_document(result))
     elif sys.stdout.isatty():
         _write_table(result, first_rank)
     else:
         for hit in result.hits:
-            print(f"{'-' if hit.score is None else f'{hit.score:.4f}'}\t{field(hit.photo.path)}")  # noqa: T201
+            for photo in (hit.photo, *hit.copies):
+                print(f"{'-' if hit.score is None else f'{hit.score:.4f}'}\t{field(photo.path)}")  # noqa: T201
     if not result.hits and not json:
         say(_why_nothing(result, first_rank))
 

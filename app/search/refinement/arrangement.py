@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search.ranking import Hit, Nearest
-from app.search.refinement.copies import Likeness, OneOfEach, Photos
+from app.search.refinement.copies import OneOfEach, Photos
 from app.search.refinement.diversity import Diverse
 from indexer.catalog.frame_ids import frame_id
 
@@ -22,12 +22,12 @@ class Arrangement:
 
     Attributes:
         vectors: ids of the index (n,) -> their vectors (n, d), of unit length.
-        likeness: when two photos are one picture; None: each is a hit of its own.
+        as_one: whether copies stand as one hit.
         diverse: whether alike ones come later.
     """
 
     vectors: Callable[[Ids], NDArray[np.float16]]
-    likeness: Likeness | None
+    as_one: bool
     diverse: bool = False
 
 
@@ -39,8 +39,8 @@ class Arranged:
         self._photos = photos
         self._copies: OneOfEach | None = None
         self._diverse: Diverse | None = None
-        if wanted and wanted.likeness:
-            nearest = self._copies = OneOfEach(nearest, wanted.vectors, photos, wanted.likeness)
+        if wanted and wanted.as_one:
+            nearest = self._copies = OneOfEach(nearest, photos)
         if wanted and wanted.diverse:
             nearest = self._diverse = Diverse(nearest, wanted.vectors)
         self._nearest = nearest
@@ -53,10 +53,6 @@ class Arranged:
     def __call__(self, k: int) -> tuple[Ids, NDArray[np.float32]]:
         """The first k of the order."""
         return self._nearest(k)
-
-    def visible(self, photo_ids: Ids) -> Ids:
-        """Those of these photos (n,), sorted, that stand behind no other."""
-        return photo_ids if self._copies is None else np.setdiff1d(photo_ids, self._copies.all_behind())
 
     def scored(self, hits: Sequence[Hit]) -> list[Hit]:
         """The hits with the scores of the order that was spread."""

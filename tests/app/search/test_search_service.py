@@ -1,9 +1,10 @@
 """SearchService over a real catalog, a real index and real files; only the model is one of colours."""
 
+import os
 import shutil
 import threading
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -229,6 +230,29 @@ def test_similar_leaves_copies_out_and_near_ones_in(search, world):
         assert not {"red.png", "red again.png"} & set(names(result.hits))
         assert result.total == len(result.hits) == total
     assert names(search.similar(world.photos / "red.png").hits)[0] == "wider.png"
+
+
+def test_different_photos_never_stand_behind_one_another_however_alike_they_look(world):
+    for number in range(6):  # to a model that sees the colour alone they are one
+        Image.new("RGB", (40 + number, 30), (10, 10, 10)).save(world.photos / f"page {number}.png")
+    shutil.copyfile(world.photos / "page 3.png", world.photos / "twin.png")
+    world.index()
+    search = world.services().search
+    for query in (Query(text="black"), Query(text="black", sort="date")):
+        hits = search.search(replace(query, min_relevance=0, limit=50)).hits
+        assert len([hit for hit in hits if hit.photo.path.name.startswith(("page", "twin"))]) == 6
+        assert [len(hit.copies) for hit in hits if hit.copies] == [1]
+
+
+def test_in_order_of_date_the_newest_of_copies_stands(world):
+    for name, year in (("a.png", 2001), ("b.png", 2003), ("c.png", 2002)):
+        shutil.copyfile(world.photos / "red.png", world.photos / name)
+        os.utime(world.photos / name, (datetime(year, 1, 1, tzinfo=UTC).timestamp(),) * 2)
+    os.utime(world.photos / "red.png", (datetime(2000, 1, 1, tzinfo=UTC).timestamp(),) * 2)
+    world.index()
+    hits = world.services().search.search(Query(text="red", sort="date")).hits
+    standing = [(hit.photo.path.name, [one.path.name for one in hit.copies]) for hit in hits if hit.copies]
+    assert standing == [("b.png", ["c.png", "a.png", "red.png"])]
 
 
 @pytest.mark.parametrize("count", [0, 101])

@@ -92,7 +92,7 @@ def test_a_date_is_shown_as_far_as_it_is_known(on_terminal, precision, shown):
     assert lines[1].split() == ["1", "0.300", "–", "–", shown, "/p/a.jpg"]
 
 
-def test_a_pipe_gets_one_line_for_each_hit_whatever_its_name(capsys):
+def test_a_pipe_gets_one_line_for_each_photo_whatever_its_name(capsys):
     plain, broken = Path("/p/a b'\\\".jpg"), Path("/p/a\nb\t\x1b\u2028.jpg")
     output.show_hits(result(hit(plain), hit(broken)), json=False)
     lines = capsys.readouterr().out.split("\n")
@@ -100,6 +100,13 @@ def test_a_pipe_gets_one_line_for_each_hit_whatever_its_name(capsys):
     score, path = lines[1].split("\t")
     assert (score, json.loads(path)) == ("0.2500", str(broken))
     assert lines[2:] == [""]
+
+
+def test_a_pipe_gets_each_copy_of_a_hit_behind_it(capsys):
+    copies = tuple(hit(path).photo for path in ("/q/a.jpg", "/q/a\n.jpg"))
+    output.show_hits(result(replace(hit("/p/a.jpg"), copies=copies), hit("/p/b.jpg", 0.2)), json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["0.2500\t/p/a.jpg", "0.2500\t/q/a.jpg", '0.2500\t"/q/a\\n.jpg"', "0.2000\t/p/b.jpg"]
 
 
 def test_more_hits_are_announced(on_terminal):

@@ -121,11 +121,13 @@
     const said = { item, word };
     past.push(said);
     say("");
-    if (word !== "skip") left -= 1;
+    if (word !== "skip") {
+      left -= 1;
+      said.entry = sending.say({ photo: item.photo, tag: item.tag, word }); // before more is asked for, which waits for it
+    }
     show();
     load();
     if (word === "skip") return;
-    said.entry = sending.say({ photo: item.photo, tag: item.tag, word });
     said.entry.answer.then(({ became, state }) => {
       said.became = became;
       if (mine !== turn) return;

@@ -105,7 +105,7 @@ def test_how_answers_are_listed_stands_in_the_address_and_holds_for_the_next_que
 
 
 def test_duplicates_stand_in_groups_with_the_best_named(page, request):
-    page.click("#brand header > a")
+    page.click("#brand nav a")
     page.wait_for_selector(".group")
     assert (page.title(), asked(page, "show")) == ("Duplicates – picsift", "duplicates")
     row = page.locator(".group", has=page.locator('[alt="another.png"]'))

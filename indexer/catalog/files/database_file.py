@@ -2,8 +2,8 @@
 
 SQLite holds on to the file that it has opened, whatever lies at its path by now, and reads any write-ahead log that
 lies beside it, also one of another file: the pages of both would be mixed, and those of the log written into the other
-file for good. So every connection knows which file and log are its own, and a small record beside them tells other
-processes whose log it is.
+file for good. So every connection knows which file and log are its own, and a small record beside them (log_record.py)
+tells other processes whose log it is.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 
 from indexer.catalog.files.database_trouble import BUSY_TIMEOUT_S
+from indexer.catalog.files.log_record import LogRecord, count_in, count_out
 from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -38,8 +39,15 @@ _kept: ContextVar[Mapping[Path, Which]] = ContextVar("kept", default={})  # noqa
 class FileConnection(sqlite3.Connection):
     """A connection that knows its file, and the log that lay beside it when it had been used."""
 
-    of: Which
+    of: Which | None = None
     log: Which | None = None
+
+    def close(self) -> None:
+        """Close it; its file may be read by others in this process then."""
+        super().close()
+        if self.of is not None:
+            count_out(self.of)
+            self.of = None
 
 
 class DatabaseFile:
@@ -49,7 +57,7 @@ class DatabaseFile:
         """Open nothing yet."""
         self._path = path.absolute()
         self._log = path.with_name(f"{path.name}-wal")
-        self._record = path.with_name(f"{path.name}-wal-of")
+        self._record = LogRecord(self._path)
         self._make = make
 
     def connect(self) -> FileConnection:
@@ -63,8 +71,7 @@ class DatabaseFile:
             before = which(self._path)
             if before is None and not self._make:
                 raise self._gone()
-            if before is not None:
-                self._set_aside_log_of_another(before)
+            self._set_aside_log_of_another()
             connection = sqlite3.connect(
                 f"{self._path.as_uri()}?mode={'rwc' if self._make else 'rw'}",
                 uri=True,
@@ -75,6 +82,7 @@ class DatabaseFile:
             )
             after = which(self._path)
             if after is not None and before in (None, after):
+                count_in(after)  # it has no lock yet
                 connection.of, self._make = after, False
                 return connection
             connection.close()
@@ -117,15 +125,19 @@ class DatabaseFile:
 
     def check_in(self, connection: FileConnection | None) -> None:
         """Take in that a connection was used: SQLite has opened its log by then, and holds it as long as the file."""
-        if connection is None or connection.log is not None:  # None: it broke
+        if connection is None:  # it broke
             return
-        log = which(self._log)
-        if log is None or which(self._path) != connection.of:  # asked last: a log of another file comes with that
+        if connection.log is None:
+            log = which(self._log)
+            if log is None or which(self._path) != connection.of:  # asked last: a log of another file comes with that
+                return
+            connection.log = log
+        elif (which(self._path), which(self._log)) != (connection.of, connection.log):
             return
-        connection.log = log
-        if self._recorded() != (connection.of[1], log[1]):
-            with suppress(OSError), self._record.open("w") as file:  # a library that is only read
-                file.write(f"{connection.of[1]} {log[1]} {os.fstat(file.fileno()).st_ino}\n")
+        try:
+            self._record.note()
+        except OSError as error:  # a library that is only read, or a full disk: the record before stays
+            _log.debug("The record of %s cannot be written: %s", self._log, error.strerror)
 
     def check_kept(self, connection: FileConnection) -> None:
         """Raise LibraryError within `keeping` where the connection is to another file than the one at its start."""
@@ -135,26 +147,14 @@ class DatabaseFile:
                 "Run the command again."
             )
 
-    def _set_aside_log_of_another(self, now: Which) -> None:
-        """Leave no log beside a file that SQLite would take for its own, and that is the one of a file before it.
-
-        It is another's where the log is the recorded one and the file is not; where all are others, or the record is a
-        copy too, everything was copied together.
-        """
-        recorded = self._recorded()
-        if recorded is None or recorded[0] == now[1]:
-            return
-        log = which(self._log)
+    def _set_aside_log_of_another(self) -> None:
         try:
-            self._record.unlink(missing_ok=True)  # first: a number may be another file's as soon as it is free
-            if log is None or log[1] != recorded[1]:
-                return
-            self._path.with_name(f"{self._path.name}-shm").unlink(missing_ok=True)
-            if self._log.stat().st_size:
-                aside = self._log.replace(f"{self._log}-of-another")
-                _log.warning("%s was of another file, and lies at %s now", self._log, aside)
-            else:
-                self._log.unlink()
+            if (aside := self._record.set_aside_log_of_another()) is not None:
+                _log.warning(
+                    "%s was of another file than %s, and lies at %s now. It has what was last written to that one: "
+                    "keep it where you keep that file",
+                    *(self._log, self._path, aside),
+                )
         except FileNotFoundError:  # another process was faster
             return
         except OSError as error:
@@ -162,15 +162,6 @@ class DatabaseFile:
                 f"{self._log} is of another file than {self._path}, and cannot be moved away ({error.strerror}). "
                 "Stop every picsift and move it away."
             ) from error
-
-    def _recorded(self) -> tuple[int, int] | None:
-        """The numbers of the file and its log that were written down; None where that was elsewhere, or not at all."""
-        try:
-            with self._record.open() as file:
-                of, log, own = map(int, file.read(100).split())
-                return (of, log) if own == os.fstat(file.fileno()).st_ino else None
-        except (OSError, ValueError):
-            return None
 
     def _gone(self) -> LibraryError:
         return LibraryError(f"{self._path} is not there any more. Put it back, or a backup in its place.")

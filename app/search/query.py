@@ -158,8 +158,9 @@ def check_page(query: Query) -> None:
         raise QueryError(f"the least relevance is {query.min_relevance}; it goes from 0 (all) to 1.")
     if query.diverse and query.sort == "date":
         raise QueryError("one order is by date, another one diverse. Take one of the two.")
-    if (most := max(len(query.right), len(query.wrong))) > MAX_MARKS:
-        raise QueryError(f"{most} photos are marked alike; at most {MAX_MARKS} are taken. Take some marks away.")
+    for kind, marks in (("right", query.right), ("wrong", query.wrong)):
+        if len(marks) > MAX_MARKS:
+            raise QueryError(f"{len(marks)} photos are marked {kind}; it goes to {MAX_MARKS}. Take some marks away.")
     if both := set(query.right) & set(query.wrong):
         raise QueryError(f"photo {min(both)} is marked right and wrong. Take one of the marks away.")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.search.background import Sought
+from app.search.background import Calibration, Sought
 from app.search.hints import hint_of
 from app.search.index_pass import Look, count_held, index_passes, nearest_but, nearest_of
 from app.search.library_background import LibraryBackground
@@ -98,9 +98,7 @@ class SearchService:
     def _search(self, query: Query, started: float) -> SearchResult:
         model = self.live.model()
         name = query.text or _name(query.image)
-        allowed = None
-        if query.filter:
-            allowed = self._filters.allowed(model.id, query.filter)
+        allowed = self._filters.allowed(model.id, query.filter) if query.filter else None
         if query.unwanted:
             allowed = self._without(query.unwanted, model, allowed)
         sought_for = bool(query.text.strip() or query.image)
@@ -145,9 +143,12 @@ class SearchService:
         """A region of a picture's file, to find photos like it; raises as `similar`."""
         return self._examples.cut(file, region, self.live.model())
 
-    def vector(self, query: Query) -> Vector:
-        """The vector (d,) of what a query looks for, filters aside; raises as `search`."""
-        return self._embedder.sought(query, self.live.model()).vector
+    def reading(self, query: Query) -> tuple[Vector, Calibration | None]:
+        """The vector (d,) of what a query looks for, and how its cosines are read, if known; raises as `search`."""
+        model = self.live.model()
+        sought = self._embedder.sought(query, model)
+        background = self._background.of(model, self.live.index(model))
+        return sought.vector, background.calibration(sought) if background else None
 
     def photo_at(self, file: Path) -> int:
         """The id of the photo that lies there, to mark it. Raises QueryError where none does."""
@@ -182,7 +183,7 @@ class SearchService:
         calibration = background.calibration(sought) if background else None
         as_one = not (query.all_copies or query.filter.copies)
         sought, calibration = with_marks(query, sought, calibration, background, index, self.live.photos(index))
-        unwanted = np.array(sorted({*leave_out, *self._examples.with_copies(query.wrong)}), np.int64)
+        unwanted = np.array(sorted({*leave_out, *self._examples.wrong(query, leave_out)}), np.int64)
         if allowed is not None and len(unwanted):
             allowed = allowed.without(unwanted)
         held = count_held(index, unwanted)

@@ -90,10 +90,12 @@ class SearchAnswer(BaseModel):
 
     query: str
     model: str
-    total: int = Field(description="Photos that the filters allow.")
+    total: int = Field(description="Photos that the filters allow, copies included.")
     matches: int | None = Field(
-        description="Of these, those that are relevant enough, counted up to 100,000; null where that is not known."
+        description="Of these, those that are relevant enough, copies included, counted up to 100,000; null where that "
+        "is not known."
     )
+    has_more: bool = Field(description="Whether more hits follow; of copies one alone is a hit, so counts do not tell.")
     took_ms: float
     hint: str | None = Field(description="Where nothing was found: what may have been meant, if that is known.")
     hits: list[HitAnswer]
@@ -106,6 +108,7 @@ class SearchAnswer(BaseModel):
             model=result.model,
             total=result.total,
             matches=result.matches,
+            has_more=result.has_more,
             took_ms=round(result.took_ms, 1),
             hint=result.hint,
             hits=[HitAnswer.of(hit) for hit in result.hits],

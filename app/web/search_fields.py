@@ -158,10 +158,12 @@ async def expect_once(request: Request) -> None:
     """Refuse a parameter that stands several times where one value is taken: which of them would count?
 
     Raises:
-        QueryError: one does, naming it.
+        QueryError: one does, or stands in the address where the form is read, naming it.
     """
     sent: Iterable[tuple[str, object]] = request.query_params.multi_items()
     if request.method == "POST":
+        for name, _ in sent:
+            raise QueryError(f"{name[:60]} stands in the address, and is not read there. Send it in the form.")
         sent = (await request.form()).multi_items()
     names = [name for name, _ in sent]
     for name in dict.fromkeys(names):

@@ -23,6 +23,7 @@ def search_document(result: SearchResult) -> Document:
         "model": result.model,
         "total": result.total,
         "matches": result.matches,
+        "has_more": result.has_more,
         "took_ms": round(result.took_ms, 1),
         "hint": result.hint,
         "hits": [_hit(hit) for hit in result.hits],

@@ -5,7 +5,7 @@ It searches nothing; photos of the library have their stored vectors and need no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -67,6 +67,25 @@ class Examples:
         """These photos, and those with the same content."""
         ids = set(photo_ids)
         return ids | {copy.id for photo_id in ids for copy in self._catalog.copies_of(photo_id)}
+
+    def wrong(self, query: Query, like: Collection[int]) -> set[int]:
+        """The photos that are marked wrong, and their copies, which are marked with them.
+
+        Args:
+            query: whose marks count.
+            like: photos that hits shall be like.
+
+        Raises:
+            QueryError: one of them is marked right, too, or is one that hits shall be like.
+        """
+        wrong = self.with_copies(query.wrong)
+        if both := wrong.intersection(query.right):
+            raise QueryError(f"photo {min(both)} is marked right, and a copy of it wrong. Take one of the marks away.")
+        if both := wrong.intersection(like):
+            raise QueryError(
+                f"hits shall be like photo {min(both)}, and it, or a copy of it, is marked wrong. Take the mark away."
+            )
+        return wrong
 
     def _stored(self, photo_id: int, model: ModelRecord, *, known: bool) -> Vector | None:
         vector = self._catalog.embedding_of(photo_id, model.id)

@@ -90,13 +90,16 @@ def marked(right: Sequence[int], wrong: Sequence[int], index: VectorIndex, photo
         sought: what was looked for.
 
     Raises:
-        QueryError: one of them is not in the index any more.
+        QueryError: one of them is not in the index.
     """
 
     def vectors(photo_ids: Sequence[int]) -> Floats:
         ids = np.array(list(dict.fromkeys(photo_ids)), np.int64)
         if len(gone := np.setdiff1d(ids, photos.among(ids))):
-            raise QueryError(f"photo {gone[0]} is marked, and no longer in the library. Take its mark away.")
+            raise QueryError(
+                f"photo {gone[0]} is marked, and cannot be compared with: the library has no such photo, or could not "
+                "read it. Take its mark away."
+            )
         looks = [Look(index, sought.vector, 1, PhotoSet.of(ids[at : at + 1])) for at in range(len(ids))]
         return index.vectors([int(nearest_of(look, 1)[0][0]) for look in looks]).astype(np.float32)
 

@@ -38,12 +38,14 @@ class Shown:
         like: the photo whose likes are shown, if that was asked.
         sample: the picture that was dropped in, if there is one.
         result: the service's answer.
+        unused: what was asked that does not count, since nothing is looked for that it could be of; "" for nothing.
     """
 
     query: Query
     like: PhotoRecord | None
     sample: Sample | None
     result: SearchResult
+    unused: str = ""
 
     @property
     def following(self) -> int | None:
@@ -68,9 +70,10 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
         return Shown(query, photo, None, services.search.similar(photo.id, query))
     if not question:
         newest = services.search.newest(limit=PAGE_SIZE, offset=offset, all_copies=query.all_copies)
-        return Shown(query, None, None, newest)
+        return Shown(query, None, None, newest, _unused(question) if _marks(question) else "")
     if not question.picture:
-        return Shown(query, None, None, services.search.search(query))
+        unused = "" if query.text.strip() else _unused(question)
+        return Shown(query, None, None, services.search.search(query), unused)
     dropped = services.dropped.find(question.picture)
     if dropped is None:
         raise QueryError(NOT_KEPT)
@@ -146,6 +149,17 @@ def _compared(question: Question, query: Query) -> dict[str, Any]:
         return {}
     right, wrong = question.marked("right"), question.marked("wrong")
     return {"right": right, "wrong": wrong, "diverse": question.diverse == "yes"}
+
+
+def _marks(question: Question) -> bool:
+    return bool(question.marked("right") or question.marked("wrong"))
+
+
+def _unused(question: Question) -> str:
+    """What a question asks that filters alone have no use for; "" for nothing."""
+    asked = {"the marks": _marks(question), "keeping alike photos apart": question.diverse == "yes"}
+    named = " and ".join(name for name, there in asked.items() if there)
+    return f"without words or a picture to look for, {named} change nothing: the newest come first." if named else ""
 
 
 def _asked(question: Question) -> Query:

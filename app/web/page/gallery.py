@@ -37,9 +37,15 @@ def summary(shown: Shown) -> str:
     found = f"{_count(result.total)}, the newest first, found" if newest else f"Searched {_count(result.total)}"
     if result.matches is not None:
         found = f"{result.matches:,} {'match' if result.matches == 1 else 'matches'} among {_count(result.total)}"
-    searched = f"{found} in {_duration(result.took_ms)}"
+    copies = ", copies counted," if any(hit.copies for hit in result.hits) else ""
+    searched = f"{found}{copies} in {_duration(result.took_ms)}"
     model = f'<span title="{safe(result.model)}"> · model {safe(Path(result.model).name)}</span>'
-    return f'<p class="summary">{searched}{model}</p>'
+    return f'<p class="summary">{searched}{model}</p>{unused(shown)}'
+
+
+def unused(shown: Shown) -> str:
+    """What of the question does not count, and why; "" where all does."""
+    return f'<p class="summary">{safe(_sentence(shown.unused))}</p>' if shown.unused else ""
 
 
 def nothing_found(shown: Shown) -> str:

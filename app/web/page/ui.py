@@ -179,7 +179,7 @@ def _rendered(shown: Shown) -> Answer:
 
 
 def _opened(shown: Shown, library: Path) -> Answer:
-    return {"asked": "", "summary": "", "grid": gallery.opening(shown, library)}
+    return {"asked": "", "summary": gallery.unused(shown), "grid": gallery.opening(shown, library)}
 
 
 def lay_out(actions: Actions) -> list[Any]:

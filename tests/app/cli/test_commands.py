@@ -20,7 +20,7 @@ from clip_model.model import CLIP
 from indexer.errors import LibraryError
 
 COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue.jpg": (20, 20, 230)}
-SEARCH_KEYS = {"matches", "query", "model", "total", "took_ms", "hint", "hits"}
+SEARCH_KEYS = {"matches", "has_more", "query", "model", "total", "took_ms", "hint", "hits"}
 HIT_KEYS = {
     "path",
     "score",

@@ -31,7 +31,7 @@ def test_a_search_answers_as_the_contract_says(client):
     answer = client.get("/api/v1/search", params={"q": "yellow", "limit": 2})
     assert answer.status_code == 200
     body = answer.json()
-    assert set(body) == {"query", "model", "total", "matches", "took_ms", "hint", "hits"}
+    assert set(body) == {"query", "model", "total", "matches", "has_more", "took_ms", "hint", "hits"}
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
     known = {"id", "path", "score", "relevance", "found_by", "taken_at", "width", "height", "companions", "reachable"}
@@ -484,8 +484,8 @@ def test_marks_refine_a_search(client, services):
 @pytest.mark.parametrize(
     ("sent", "status", "said"),
     [
-        ("q=red&right=999", 400, "photo 999 is marked, and no longer in the library"),
-        (f"q=red&wrong={2**62}", 400, "is marked, and no longer in the library"),
+        ("q=red&right=999", 400, "photo 999 is marked, and cannot be compared with"),
+        (f"q=red&wrong={2**62}", 400, "is marked, and cannot be compared with"),
         ("q=red&right=1&wrong=1", 400, "photo 1 is marked right and wrong"),
         ("right=1", 400, "the query is empty"),
         ("folder=trip&wrong=1", 400, "marks refine what is looked for, and these are filters alone"),
@@ -498,6 +498,34 @@ def test_marks_refine_a_search(client, services):
 def test_marks_and_orders_that_cannot_be_are_refused(client, sent, status, said):
     answer = client.get(f"/api/v1/search?{sent}")
     assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+
+
+def test_marks_that_contradict_each_other_are_refused(client, world):
+    (world.photos / "again.png").write_bytes((world.photos / "red.png").read_bytes())
+    world.index()
+    one, other = (
+        world.services().library.catalog.photo_at(world.photos / name).id for name in ("red.png", "again.png")
+    )
+    for path, params, said in (
+        ("search", {"q": "red", "right": one, "wrong": other}, f"photo {one} is marked right, and a copy of it wrong"),
+        (f"photos/{one}/similar", {"wrong": one}, f"hits shall be like photo {one}"),
+        (f"photos/{one}/similar", {"wrong": other}, "or a copy of it, is marked wrong"),
+    ):
+        answer = client.get(f"/api/v1/{path}", params=params)
+        assert (answer.status_code, said in answer.json()["detail"]) == (400, True), answer.text
+    assert client.get("/api/v1/search", params={"q": "red", "right": [one, other]}).status_code == 200
+
+
+def test_an_answer_says_whether_more_follow(client):
+    told = [client.get("/api/v1/search", params={"q": "red", "limit": limit}).json()["has_more"] for limit in (2, 5)]
+    assert told == [True, False]
+
+
+def test_what_stands_beside_an_uploaded_picture_in_the_address_is_refused(client, world):
+    upload = {"file": ("red.png", (world.photos / "red.png").read_bytes(), "image/png")}
+    for address in ("limit=3&limit=4", "bogus=1", "limit=3"):
+        answer = client.post(f"/api/v1/search?{address}", files=upload)
+        assert (answer.status_code, "stands in the address" in answer.json()["detail"]) == (400, True)
 
 
 def test_copies_stand_behind_one_hit_and_each_is_one_where_that_is_asked_for(world):

@@ -53,12 +53,24 @@ def heat(client, number, **params):
 
 def test_the_words_are_where_they_are(client, services):
     body = heat(client, photo_id(services, "corner.png"), q="red").json()
+    assert body["relevance"] is None, "no level of this model is known"
     assert body["region"] == {"left": 0.25, "top": 0, "width": 0.5, "height": 1}
     assert np.argmax(np.ravel(body["heat"])) == 3
     assert (np.max(body["heat"]), np.min(body["heat"])) == (1, 0)
     assert body["cosines"][1][1] > 0.9 > body["cosines"][0][0]
     other = heat(client, photo_id(services, "corner.png"), q="blue after:2000").json()
     assert np.argmin(np.ravel(other["heat"])) == 3
+
+
+def test_words_that_a_photo_does_not_show_are_said_not_to_be_there_and_stay_faint(client, services, monkeypatch):
+    monkeypatch.setattr(services.search._background, "_names", lambda: list(NAMES))
+    number = photo_id(services, "corner.png")
+    there, absent = (heat(client, number, q=words).json() for words in ("blue", "yellow"))
+    assert 0.5 > there["relevance"] > 10 * absent["relevance"], "it is of several colours"
+    for one in (there, absent):
+        assert np.max(one["heat"]) == pytest.approx(one["relevance"] / 0.5, abs=1e-3)
+    monkeypatch.setattr("app.web.heat_api.LOOKS_LIKE", there["relevance"] / 2)
+    assert np.max(heat(client, number, q="blue").json()["heat"]) == 1
 
 
 def test_a_model_that_squashes_pictures_sees_them_whole(client, services, monkeypatch):
@@ -82,6 +94,7 @@ def test_where_all_is_alike_nothing_stands_out(client, services):
         ({"q": "image:/etc/passwd"}, 400, "image: is for"),
         ({"q": ["red", "blue"]}, 400, "q stands 2 times"),
         ({"q": "red", "frame": -1}, 422, "frame"),
+        ({"q": "red", "x": 1}, 422, "x: nothing here is called that"),
     ],
 )
 def test_what_is_no_such_question_is_refused(client, services, params, status, said):

@@ -254,7 +254,7 @@ window.picsift = (() => {
     addressOf: (photo, frame) => addressOf(asked, photo, frame),
     begin,
     canMark: () => compared,
-    words: () => (compared && !asked.like ? asked.q : ""),
+    soughtWords: () => (compared && !asked.like ? asked.q : ""),
     hasMore: () => next !== null,
     keepUp,
     mark,

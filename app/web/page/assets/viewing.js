@@ -39,7 +39,7 @@ Object.assign(window.picsift, (() => {
     for (const step of shown().querySelectorAll("[data-step]")) step.disabled = isLast(Number(step.dataset.step));
     document.body.classList.add("viewing");
     shown().querySelector(".marks").hidden = !picsift.canMark();
-    shown().querySelector("[data-why]").hidden = !picsift.words() || !shown().querySelector("figure img");
+    shown().querySelector("[data-why]").hidden = !picsift.soughtWords() || !shown().querySelector("figure img");
     picsift.showMarks(shown());
     shown().focus();
   };
@@ -100,6 +100,7 @@ Object.assign(window.picsift, (() => {
     stops[(to + stops.length) % stops.length].focus();
   };
   // Why it matched: where in the photo the words are, laid over it
+  const NOT_SHOWN = "As far as the model can tell, the words are not in this picture. Words that it carries may be why it was found.";
   const uncover = () => {
     root.querySelectorAll(".heat").forEach((old) => old.remove());
     root.querySelectorAll("[data-why]").forEach((button) => (button.ariaPressed = "false"));
@@ -110,10 +111,11 @@ Object.assign(window.picsift, (() => {
     button.ariaPressed = "true";
     const tile = tileOf(wanted);
     const frame = (tile && tile.dataset.frame) || 0;
-    const said = await fetch(`api/v1/photos/${wanted}/heat?${new URLSearchParams({ q: picsift.words(), frame })}`)
+    const said = await fetch(`api/v1/photos/${wanted}/heat?${new URLSearchParams({ q: picsift.soughtWords(), frame })}`)
       .then((answer) => answer.json())
       .catch(() => ({ detail: "No answer came from picsift. Try again." }));
     if (mine !== turn || button.ariaPressed !== "true") return;
+    if (said.heat && said.relevance !== null && said.relevance < 0.5) picsift.tell(NOT_SHOWN);
     if (said.heat) return cover(said);
     uncover();
     picsift.tell(said.detail);

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.web.page import browsing
+from app.web.page import browsing, gallery
 from app.web.page.question import Question
 from indexer.errors import PicsiftError, QueryError
 from tests.app.colours import World, names
@@ -26,6 +26,25 @@ def test_a_dropped_picture_is_searched_by_and_mixes_with_words(services):
 def test_a_file_that_is_no_picture_says_what_to_do(services):
     with pytest.raises(QueryError, match=r"cannot be searched by.*Take a photo"):
         browsing.take_in(services, b"hello")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"q": "type:png", "right": "1"}, "the marks change nothing"),
+        ({"q": "type:png", "right": "1", "diverse": "yes"}, "the marks and keeping alike photos apart change nothing"),
+        ({"q": "type:png", "diverse": "yes"}, "keeping alike photos apart change nothing"),
+        ({"wrong": "1"}, "the marks change nothing"),
+        ({"diverse": "yes"}, ""),
+        ({"q": "type:png"}, ""),
+        ({"q": "red type:png", "right": "1", "diverse": "yes"}, ""),
+    ],
+)
+def test_what_filters_alone_have_no_use_for_is_said_not_to_count(services, asked, said):
+    shown = browsing.ask(services, Question(**asked))
+    assert said in shown.unused
+    assert bool(shown.unused) is bool(said)
+    assert bool(gallery.unused(shown)) is bool(said)
 
 
 def test_likes_keep_to_the_filters(services):

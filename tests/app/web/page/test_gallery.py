@@ -1,6 +1,7 @@
 """The gallery and the large view as HTML: what they say, and that no file name becomes markup."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -51,6 +52,12 @@ def test_a_tile_shows_the_thumbnail_its_name_and_the_score():
     assert page.all("img")[0]["src"].startswith("api/v1/photos/7/thumbnail?v=abab")
     assert page.all("button")[0]["data-id"] == "7"
     assert "0.27" in page.text
+
+
+def test_the_line_above_says_that_copies_count_where_there_are_some():
+    hits = [Hit(photo(), 0.3), replace(Hit(photo(), 0.3), copies=(photo(id=8),))]
+    assert "copies counted" in gallery.summary(shown(hits))
+    assert "copies" not in gallery.summary(shown(hits[:1]))
 
 
 def test_a_tile_of_known_relevance_shows_that():

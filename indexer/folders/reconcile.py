@@ -90,7 +90,10 @@ def reconcile(
         if leave is not None:
             _leave_alone(looked, leave)
         hashes = Hashes(threads, stop)
-        settled.moved_ids, unused, settled.removed = settle_moves(library, looked, hashes)
+        removals = Removals() if removals is None else removals
+        settled.moved_ids, unused, settled.removed = settle_moves(
+            library, looked, hashes, allowed=allow_mass_removal, removals=removals, messages=settled.messages
+        )
         settled.unused += unused
         if not videos:
             _leave_videos_out(looked, settled.messages)
@@ -102,7 +105,7 @@ def reconcile(
             looked,
             allowed=allow_mass_removal,
             renamed=look.renamed,
-            removals=removals or Removals(),
+            removals=removals,
             messages=settled.messages,
         )
         settled.unused += unused

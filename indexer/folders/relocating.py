@@ -5,15 +5,17 @@ Moves are written to the catalog here, and the changes brought up to date; movin
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from indexer.catalog.records import FoundFile, KnownPhoto, Move
 from indexer.folders.comparison import ChangedFile
+from indexer.folders.displacing import believed
 from indexer.folders.hashing import Hashes
 from indexer.folders.looking import Looked
 from indexer.folders.moving import Gone, NewFiles, Place, folded, is_renamed, pair, respelled
+from indexer.folders.removing import Removals
 from indexer.library import Library
 from indexer.pictures.content.picture_hash import is_whole
 
@@ -21,8 +23,24 @@ _Pairs = list[tuple[Gone, Place]]
 _Where = tuple[int, str]  # a root, and a path in it
 
 
-def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> tuple[set[int], list[str], int]:
+def settle_moves(
+    library: Library,
+    looked: Sequence[Looked],
+    hashes: Hashes,
+    *,
+    allowed: bool,
+    removals: Removals,
+    messages: list[str],
+) -> tuple[set[int], list[str], int]:
     """Give photos that are gone the files that show them now.
+
+    Args:
+        library: whose writer lock the caller holds.
+        looked: the folders that a run has looked at.
+        hashes: the hashes of what files show.
+        allowed: move photos onto any number of others, also onto ones that are away.
+        removals: those before; grows.
+        messages: grows by a sentence for each root of which moves are not believed.
 
     Returns:
         The ids of the photos that moved, the content hashes that no photo has any more, and how many sound photos are
@@ -37,7 +55,9 @@ def settle_moves(library: Library, looked: Sequence[Looked], hashes: Hashes) -> 
         found = _found(gone, candidates, roots, hashes)
         pairs += found
         gone = _displaced(held, found)
-    return _move(library, looked, pairs, held) if pairs else (set(), [], 0)
+    if not allowed:
+        pairs = believed(library, looked, pairs, held, removals, messages)
+    return _move(library, looked, pairs, held, removals) if pairs else (set(), [], 0)
 
 
 class _Candidates:
@@ -153,7 +173,7 @@ def _is_same_file(old: Path, new: Path) -> bool:
 
 
 def _move(
-    library: Library, looked: Sequence[Looked], pairs: _Pairs, held: Mapping[_Where, KnownPhoto]
+    library: Library, looked: Sequence[Looked], pairs: _Pairs, held: Mapping[_Where, KnownPhoto], removals: Removals
 ) -> tuple[set[int], list[str], int]:
     """Write the moves; a file with another stamp keeps the old one until its metadata has been read again."""
     kept = [_with_stamp(one, to) for one, to in pairs]
@@ -164,7 +184,9 @@ def _move(
     ]
     unused = library.catalog.move(moves)
     moved, places = {move.photo_id for move in moves}, {(move.root_id, move.path) for move in moves}
-    replaced = [one.photo for one in _displaced(held, pairs) if one.photo.id not in moved]
+    replaced = [one for one in _displaced(held, pairs) if one.photo.id not in moved and one.photo.state == "ok"]
+    for root_id, photos in Counter(one.root_id for one in replaced).items():
+        removals.note(root_id, photos)
     for looked_at in looked:
         changes, root = looked_at.changes, looked_at.root.id
         changes.added = [file for file in changes.added if (root, file.path) not in places]
@@ -181,7 +203,7 @@ def _move(
             changes.to_embed.append(change)
         elif change.known.state == "ok" and (change.known.sidecar != to.file.sidecar or is_renamed(one, to)):
             changes.to_describe.append(change)
-    return moved, unused, sum(photo.state == "ok" for photo in replaced)
+    return moved, unused, len(replaced)
 
 
 def _with_stamp(one: Gone, to: Place) -> KnownPhoto:

@@ -27,7 +27,7 @@ def test_searching_opening_and_finding_more_like_a_photo(page, request):
     page.keyboard.press("Enter")
     page.wait_for_selector("#summary .summary")
     assert page.title() == "a wild cat – picsift"
-    assert page.inner_text("#summary").startswith(f"Searched {PHOTOS} photos in ")
+    assert page.inner_text("#summary").startswith(f"Searched {PHOTOS} photos, copies counted, in ")
     assert page.locator(".tile").count() == 48
     assert all(alt for alt in page.eval_on_selector_all(".tile img", "all => all.map(one => one.alt)"))
     assert float(page.locator(".tile .score").first.inner_text()) <= 1

@@ -29,11 +29,11 @@ def mark(page, kind, tile, touch):
 def test_marks_refine_the_answer_stand_above_it_and_are_undone(page, request):
     touch = page.evaluate("navigator.maxTouchPoints > 0") and page.evaluate("matchMedia('(hover: none)').matches")
     search(page, "a wild cat")
-    before = shown(page)
-    wrong, right = before[0], before[3]
+    wrong = shown(page)[0]
     mark(page, "wrong", page.locator(".tile").nth(0), touch)
     page.wait_for_selector("#chips .mark.wrong")
     assert wrong not in shown(page)
+    right = shown(page)[3]  # of the new answer: it has others among its first
     mark(page, "right", page.locator(".tile").filter(has=page.locator(f'[data-id="{right}"]')), touch)
     page.wait_for_selector("#chips .mark.right")
     assert (asked(page, "right"), asked(page, "wrong"), asked(page, "q")) == (right, wrong, "a wild cat")

@@ -26,16 +26,20 @@ def mark(page, kind, tile, touch):
         tile.locator(f"[data-mark={kind}]").click()
 
 
+def tile_of(page, number):
+    return page.locator(".tile").filter(has=page.locator(f'[data-id="{number}"]'))
+
+
 def test_marks_refine_the_answer_stand_above_it_and_are_undone(page, request):
     touch = page.evaluate("navigator.maxTouchPoints > 0") and page.evaluate("matchMedia('(hover: none)').matches")
     search(page, "a wild cat")
-    wrong = shown(page)[0]
-    mark(page, "wrong", page.locator(".tile").nth(0), touch)
+    right = shown(page)[3]
+    mark(page, "right", tile_of(page, right), touch)
+    page.wait_for_selector("#chips .mark.right")
+    wrong = next(one for one in shown(page) if one != right)
+    mark(page, "wrong", tile_of(page, wrong), touch)  # what is marked right stays a match, whatever goes with this one
     page.wait_for_selector("#chips .mark.wrong")
     assert wrong not in shown(page)
-    right = shown(page)[3]  # of the new answer: it has others among its first
-    mark(page, "right", page.locator(".tile").filter(has=page.locator(f'[data-id="{right}"]')), touch)
-    page.wait_for_selector("#chips .mark.right")
     assert (asked(page, "right"), asked(page, "wrong"), asked(page, "q")) == (right, wrong, "a wild cat")
     assert page.locator(f'#grid [data-of="{right}"][aria-pressed=true]').count() == 1
     assert fits(page)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 
-from indexer.catalog.files.database_trouble import BUSY_TIMEOUT_S
+from indexer.catalog.files import database_trouble
 from indexer.catalog.files.log_record import LogRecord, count_in, count_out
 from indexer.errors import LibraryError
 
@@ -75,7 +75,7 @@ class DatabaseFile:
             connection = sqlite3.connect(
                 f"{self._path.as_uri()}?mode={'rwc' if self._make else 'rw'}",
                 uri=True,
-                timeout=BUSY_TIMEOUT_S,
+                timeout=database_trouble.BUSY_TIMEOUT_S,
                 isolation_level=None,
                 check_same_thread=False,
                 factory=FileConnection,

@@ -4,6 +4,7 @@ The routes that people wait for are coroutines that go to a thread once: FastAPI
 of a route that is none, and a thread that wakes up costs as much as a look into the index.
 """
 
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +22,7 @@ from app.status import read_status
 from app.web import pictures, problems
 from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer
 from app.web.caching import caching_headers, content_tag, file_tag, unchanged
-from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, opened_original, photo_of
+from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, opened_original, photo_of, services_of
 from app.web.door.methods import ASKED_HEAD, Methods
 from app.web.duplicate_api import router as duplicate_router
 from app.web.heat_api import router as heat_router
@@ -29,7 +30,7 @@ from app.web.originals import Original
 from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
 from app.web.responses import FILE, PICTURE, WEBP, refusals
-from app.web.search_fields import PictureFields, SearchFields, SimilarFields, expect_once
+from app.web.search_fields import PictureFields, SearchFields, SimilarFields, expect_once, sound_fields
 from app.web.tag_api import ROUTERS as TAG_ROUTERS
 from app.web.tagging.jobs import Jobs, working
 from indexer.catalog.records import PhotoRecord
@@ -46,12 +47,40 @@ ONCE = [Depends(expect_once)]
 Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame, as in a hit.")]
 
 
-@router.get("/search", dependencies=ONCE, responses=refusals(400, 422, 503))
-async def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> SearchAnswer:
+async def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> Response:
     """Photos that match the words, best first; of filters alone, the newest first."""
-    return await run_in_threadpool(
-        lambda: SearchAnswer.of(services.search.search(asked.query(services.settings.min_relevance)))
-    )
+
+    def answer() -> Response:
+        found = SearchAnswer.of(services.search.search(asked.query(services.settings.min_relevance)))
+        return Response(found.model_dump_json(), media_type="application/json")
+
+    return await run_in_threadpool(answer)
+
+
+class SearchRoute(APIRoute):
+    """A route of searches, of which FastAPI reads only those that it has to refuse."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Answer what is asked well, and leave the rest to FastAPI."""
+        explain = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            asked = sound_fields(request)
+            if asked is None:
+                return await explain(request)
+            return await search(await services_of(request), asked)
+
+        return handle
+
+
+router.add_api_route(
+    "/search",
+    search,
+    response_model=SearchAnswer,
+    dependencies=ONCE,
+    responses=refusals(400, 422, 503),
+    route_class_override=SearchRoute,
+)
 
 
 @router.post("/pictures", include_in_schema=False)  # the page's own: what it answers is of use to the page alone

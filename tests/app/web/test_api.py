@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from app.web import api
 from app.web.api import build_api
 from app.web.door.security import Gate
 from indexer.catalog.records import CopiedPhoto, FoundFile
@@ -564,3 +565,37 @@ def test_a_diverse_order_shows_each_burst_once_before_it_shows_more(world):
     assert sorted(plain) == sorted(spread)
     assert [sum("red" in name for name in order[:3]) for order in (plain, spread)] == [2, 1], (plain, spread)
     assert [name for page in pages for name in page] == spread
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "q=red",
+        "q=red&limit=2&offset=1&sort=date",
+        "q=red&tag=a&tag=b&not=type:png&is=photo&has=gps&min_relevance=0.25",
+        "q=red&right=1&right=2&wrong=3&diverse=true&all_copies=1",
+        "after=&folder=trip&text=yell*",
+        "q=%ff%00&width=%3E=30",
+        "q=",
+        "",
+    ],
+)
+def test_a_sound_search_is_read_and_answered_as_fastapi_would(client, monkeypatch, sent):
+    read, sound = [], api.sound_fields
+    monkeypatch.setattr(api, "sound_fields", lambda request: read.append(sound(request)) or read[-1])
+    ours = client.get(f"/api/v1/search?{sent}")
+    monkeypatch.setattr(api, "sound_fields", lambda request: None)
+    answer, asked = api.SearchFields.query, []
+    monkeypatch.setattr(api.SearchFields, "query", lambda fields, *args: asked.append(fields) or answer(fields, *args))
+    theirs = client.get(f"/api/v1/search?{sent}")
+    assert read == asked != [None]
+    assert (ours.status_code, ours.headers["content-type"]) == (theirs.status_code, theirs.headers["content-type"])
+    assert {**ours.json(), "took_ms": 0} == {**theirs.json(), "took_ms": 0}
+
+
+@pytest.mark.parametrize("sent", ["q=a&q=b", "limit=0", "q=red&kamera=x", "sort=size", "right=x", "limit=1&limit=2"])
+def test_what_is_refused_is_explained_by_fastapi(client, monkeypatch, sent):
+    read, sound = [], api.sound_fields
+    monkeypatch.setattr(api, "sound_fields", lambda request: read.append(sound(request)) or read[-1])
+    assert client.get(f"/api/v1/search?{sent}").status_code in (400, 422)
+    assert read == [None]

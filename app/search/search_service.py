@@ -181,7 +181,7 @@ class SearchService:
         frames = self.live.frames(index)
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
         calibration = background.calibration(sought) if background else None
-        as_one = not (query.all_copies or query.filter.copies)
+        contents = None if query.all_copies or query.filter.copies else self._photos.contents
         sought, calibration = with_marks(query, sought, calibration, background, index, self.live.photos(index))
         unwanted = np.array(sorted({*leave_out, *self._examples.wrong(query, leave_out)}), np.int64)
         if allowed is not None and len(unwanted):
@@ -197,7 +197,7 @@ class SearchService:
             calibration,
             query.min_relevance,
             with_nearest(words, Look(index, sought.vector, 0)),
-            Arrangement(index.vectors, as_one, query.diverse),
+            Arrangement(index.vectors, contents, query.diverse),
         )
         if query.sort == "date":
             found = matches.by_date(self._library.catalog.newest, query.limit, query.offset)
@@ -239,9 +239,8 @@ class SearchService:
         """The hits, those that are videos with the moment of their frame."""
         ids = {hit.photo.id: frame_id(hit.photo.id, hit.frame) for hit in hits if hit.frame}
         moments = self._library.catalog.moments(model.id, ids.values()) if ids else {}
-        return [
-            replace(hit, moment_s=moments.get(ids[hit.photo.id]) if hit.frame else hit.photo.poster_s) for hit in hits
-        ]
+        shown = [moments.get(ids[hit.photo.id]) if hit.frame else hit.photo.poster_s for hit in hits]
+        return [hit if at is None else replace(hit, moment_s=at) for hit, at in zip(hits, shown, strict=True)]
 
 
 def _name(image: Source | None) -> str:

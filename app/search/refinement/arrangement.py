@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search.ranking import Hit, Nearest
-from app.search.refinement.copies import OneOfEach, Photos
+from app.search.refinement.copies import Contents, OneOfEach, Photos
 from app.search.refinement.diversity import Diverse
 from indexer.catalog.frame_ids import frame_id
 
@@ -22,12 +22,12 @@ class Arrangement:
 
     Attributes:
         vectors: ids of the index (n,) -> their vectors (n, d), of unit length.
-        as_one: whether copies stand as one hit.
+        contents: what makes copies, where they stand as one hit; None: each is one.
         diverse: whether alike ones come later.
     """
 
     vectors: Callable[[Ids], NDArray[np.float16]]
-    as_one: bool
+    contents: Contents | None
     diverse: bool = False
 
 
@@ -39,8 +39,8 @@ class Arranged:
         self._photos = photos
         self._copies: OneOfEach | None = None
         self._diverse: Diverse | None = None
-        if wanted and wanted.as_one:
-            nearest = self._copies = OneOfEach(nearest, photos)
+        if wanted and wanted.contents:
+            nearest = self._copies = OneOfEach(nearest, photos, wanted.contents)
         if wanted and wanted.diverse:
             nearest = self._diverse = Diverse(nearest, wanted.vectors)
         self._nearest = nearest
@@ -66,6 +66,8 @@ class Arranged:
         if self._copies is None:
             return list(hits)
         behind = {hit.photo.id: found for hit in hits if (found := self._copies.behind(hit.photo.id))}
+        if not behind:
+            return list(hits)
         known = {photo.id: photo for photo in self._photos([one for found in behind.values() for one in found])}
         return [
             replace(hit, copies=tuple(known[one] for one in behind.get(hit.photo.id, ()) if one in known))

@@ -13,7 +13,7 @@ first. It has the place of the best of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +29,8 @@ MOST = 4_096  # places that are walked
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 Photos = Callable[[list[int]], Sequence[PhotoRecord]]
+Contents = Callable[[list[int]], Mapping[int, str | None]]
+"""Ids of photos -> the hashes of their contents, as far as they have one."""
 
 
 @dataclass
@@ -44,15 +46,17 @@ class _Walk:
 class OneOfEach:
     """An order without the copies; called as a `Nearest`, with the scores that it was given."""
 
-    def __init__(self, nearest: Nearest, photos: Photos) -> None:
+    def __init__(self, nearest: Nearest, photos: Photos, contents: Contents) -> None:
         """Walk nothing yet.
 
         Args:
             nearest: the order.
-            photos: ids of photos -> what the catalog knows of them.
+            photos: ids of photos -> what the catalog knows of them; asked of copies alone.
+            contents: what makes copies of them.
         """
         self._nearest = one_each(nearest)
         self._photos = photos
+        self._contents = contents
         self._walk = _Walk()
         self._behind: dict[int, list[int]] = {}
 
@@ -83,25 +87,25 @@ class OneOfEach:
 
     def _standing(self, ids: Ids, scores: Floats) -> dict[int, int]:
         """For each place of a block that is kept the place of the photo that stands in it."""
-        known = {photo.id: photo for photo in self._photos(photo_of(ids).tolist())}
+        photo_ids = photo_of(ids).tolist()
+        contents = self._contents(photo_ids)
         groups: dict[object, list[int]] = {}
-        for at, photo_id in enumerate(photo_of(ids).tolist()):
-            content = known[photo_id].content_hash if photo_id in known else None
-            groups.setdefault(content or photo_id, []).append(at)
+        for at, photo_id in enumerate(photo_ids):
+            groups.setdefault(contents.get(photo_id) or photo_id, []).append(at)
+        copies = [photo_ids[at] for places in groups.values() if len(places) > 1 for at in places]
+        known = {photo.id: photo for photo in self._photos(copies)} if copies else {}
+
+        def rank(at: int) -> tuple[bool, float, str]:
+            photo = known[photo_ids[at]]
+            return photo.missing_since is not None, -float(scores[at]), str(photo.path)
+
         stands = {}
-        for places in groups.values():
-            first, *others = places
+        for first, *others in groups.values():
+            leader = first
             if others:
-
-                def rank(at: int) -> tuple[bool, float, str]:
-                    photo = known[int(photo_of(ids[at]))]
-                    return photo.missing_since is not None, -float(scores[at]), str(photo.path)
-
-                leader, *others = sorted(places, key=rank)
-                self._behind[int(photo_of(ids[leader]))] = photo_of(ids[others]).tolist()
-                stands[first] = leader
-            else:
-                stands[first] = first
+                leader, *others = sorted((at for at in (first, *others) if photo_ids[at] in known), key=rank) or [first]
+                self._behind[photo_ids[leader]] = [photo_ids[at] for at in others]
+            stands[first] = leader
         return stands
 
 

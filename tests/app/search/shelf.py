@@ -42,6 +42,9 @@ class Shelf:
     def photos(self, ids):
         return [self.records[at] for at in ids if at not in self.gone]
 
+    def contents(self, ids):
+        return {at: content for at in ids if at not in self.gone and (content := self.records[at].content_hash)}
+
     def expected(self):
         hits = [Hit(photo, float(self.scores[photo.id])) for photo in self.records if photo.id not in self.gone]
         return sorted(hits, key=lambda hit: (-hit.score, str(hit.photo.path)))

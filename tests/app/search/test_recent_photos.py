@@ -18,6 +18,10 @@ class Counting:
         self.asked.append(list(ids))
         return [Photo(number, self.number) for number in ids if number < 1_000_000]
 
+    def contents(self, ids):
+        self.asked.append(list(ids))
+        return {number: f"{number} {self.number}" for number in ids if number < 1_000_000}
+
 
 class Photo:
     def __init__(self, number, version):
@@ -74,3 +78,12 @@ def test_it_forgets_those_that_were_not_asked_for_longest(catalog):
     catalog.asked.clear()
     photos([0, 1])
     assert catalog.asked == [[1]]
+
+
+def test_contents_are_remembered_too_also_that_there_is_none(catalog):
+    photos = RecentPhotos(catalog)
+    assert photos.contents([1, 1_000_001]) == {1: "1 0", 1_000_001: None}
+    assert photos.contents([1_000_001, 2, 1]) == {1: "1 0", 2: "2 0", 1_000_001: None}
+    assert catalog.asked == [[1, 1_000_001], [2]]
+    catalog.number = 1
+    assert photos.contents([1]) == {1: "1 1"}

@@ -25,7 +25,7 @@ def falling(contents, away=()):
 
 
 def one_of_each(shelf):
-    return OneOfEach(shelf.nearest, shelf.photos)
+    return OneOfEach(shelf.nearest, shelf.photos, shelf.contents)
 
 
 def test_the_first_stands_and_the_others_behind_it():

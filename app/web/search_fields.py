@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_origin
 
 from fastapi import Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import QueryParams
 
 from app.duplicates.kinds import Kind
 from app.search import query
@@ -148,13 +149,13 @@ class SearchFields(ListingFields):
         return replace(asked, filter=wanted, **self.listing(min_relevance))
 
 
-def sound_fields(request: Request) -> SearchFields | None:
+def sound_fields(asked: QueryParams) -> SearchFields | None:
     """The fields of a search that stand in an address; None where any of them is refused, which FastAPI explains.
 
-    FastAPI reads the same model a field at a time: that takes as long as a look into the index of 100,000 photos.
+    FastAPI reads the same model a field at a time, and tells what is wrong.
     """
     sent: dict[str, object] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in asked.multi_items():
         if name in MANY:
             several = sent.setdefault(name, [])
             assert isinstance(several, list)

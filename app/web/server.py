@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from app.bootstrap import Services
 from app.trusted_proxies import networks
-from app.web.api import build_api
+from app.web.api import QuickSearch, build_api
 from app.web.door.connections import Patience, protocol, raise_open_files, tell_once
 from app.web.door.doorkeeper import Doorkeeper
 from app.web.door.forwarding import Proxies
@@ -90,8 +90,9 @@ def build_app(
         folder: the server's own temporary folder; None is the system's.
     """
     page, settings = build_ui(services), services.settings
+    behind = PageDoor(mount(build_api(services, folder=folder), page), offered(page))
     return Gate(
-        Resting(PageDoor(mount(build_api(services, folder=folder), page), offered(page))),
+        Resting(QuickSearch(behind, services)),
         keeper=Doorkeeper(password) if password else None,
         hosts=None if password else hosts,
         proxies=Proxies(networks(settings.trusted_proxy), settings.root_path),

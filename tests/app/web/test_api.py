@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app.web import api
-from app.web.api import build_api
+from app.web.api import QuickSearch, build_api
 from app.web.door.security import Gate
+from app.web.search_fields import SearchFields
 from indexer.catalog.records import CopiedPhoto, FoundFile
 from tests.app.colours import NAMES, World
 from tests.app.serving import photo_id, picture
@@ -576,26 +576,53 @@ def test_a_diverse_order_shows_each_burst_once_before_it_shows_more(world):
         "q=red&right=1&right=2&wrong=3&diverse=true&all_copies=1",
         "after=&folder=trip&text=yell*",
         "q=%ff%00&width=%3E=30",
-        "q=",
-        "",
     ],
 )
-def test_a_sound_search_is_read_and_answered_as_fastapi_would(client, monkeypatch, sent):
-    read, sound = [], api.sound_fields
-    monkeypatch.setattr(api, "sound_fields", lambda request: read.append(sound(request)) or read[-1])
-    ours = client.get(f"/api/v1/search?{sent}")
-    monkeypatch.setattr(api, "sound_fields", lambda request: None)
-    answer, asked = api.SearchFields.query, []
-    monkeypatch.setattr(api.SearchFields, "query", lambda fields, *args: asked.append(fields) or answer(fields, *args))
+def test_a_sound_search_is_answered_ahead_and_as_the_api_does(client, services, monkeypatch, sent):
     theirs = client.get(f"/api/v1/search?{sent}")
-    assert read == asked != [None]
-    assert (ours.status_code, ours.headers["content-type"]) == (theirs.status_code, theirs.headers["content-type"])
+    query, read = SearchFields.query, []
+    monkeypatch.setattr(SearchFields, "query", lambda fields, *args: read.append(fields) or query(fields, *args))
+    assert client.get(f"/api/v1/search?{sent}").status_code == theirs.status_code == 200
+    ours = ahead(services).get(f"/api/v1/search?{sent}")
+    assert read[0] == read[1]
+    assert (ours.status_code, ours.headers["content-type"]) == (200, theirs.headers["content-type"])
     assert {**ours.json(), "took_ms": 0} == {**theirs.json(), "took_ms": 0}
 
 
-@pytest.mark.parametrize("sent", ["q=a&q=b", "limit=0", "q=red&kamera=x", "sort=size", "right=x", "limit=1&limit=2"])
-def test_what_is_refused_is_explained_by_fastapi(client, monkeypatch, sent):
-    read, sound = [], api.sound_fields
-    monkeypatch.setattr(api, "sound_fields", lambda request: read.append(sound(request)) or read[-1])
-    assert client.get(f"/api/v1/search?{sent}").status_code in (400, 422)
-    assert read == [None]
+def nobody(scope, receive, send):
+    raise AssertionError("it was not answered ahead")
+
+
+def ahead(services, behind=nobody):
+    return TestClient(QuickSearch(behind, services), base_url="http://localhost", raise_server_exceptions=True)
+
+
+REFUSED = [
+    "q=a&q=b",
+    "limit=0",
+    "q=red&kamera=x",
+    "sort=size",
+    "right=x",
+    "limit=1&limit=2",
+    "q=red%20%2B",
+    "after=2021-13",
+]
+
+
+@pytest.mark.parametrize("sent", REFUSED)
+def test_what_is_refused_is_explained_by_the_api(client, services, sent):
+    theirs = client.get(f"/api/v1/search?{sent}")
+    assert theirs.status_code in (400, 422)
+    with pytest.raises(AssertionError, match="ahead"):
+        ahead(services).get(f"/api/v1/search?{sent}")
+    ours = ahead(services, build_api(services)).get(f"/api/v1/search?{sent}")
+    assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "search"), ("HEAD", "search"), ("GET", "searches"), ("GET", "search/"), ("GET", "photos/1")],
+)
+def test_nothing_but_a_search_is_answered_ahead(services, method, path):
+    with pytest.raises(AssertionError, match="ahead"):
+        ahead(services).request(method, f"/api/v1/{path}?q=red")

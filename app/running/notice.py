@@ -37,7 +37,7 @@ class Notice:
                 return
             try:
                 sweep(self._library)
-                self._path = leave(self._note(*listens_at[:2], host), self._library)
+                self._path = leave(self._note(listens_at[0], listens_at[1], host), self._library)
             except OSError as error:
                 log.info("commands do not ask this server: no note in %s: %s", self._library, error.strerror)
 

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 OWN = ("image", "right", "wrong", "verbose", "no_server")  # options that name files, or are for the command itself
 
+LONGEST_TURN_S = 1.0  # that one waits for others, with a thread that the page may want
+
 
 class Text(io.StringIO):
     """What is printed, to a stream that looks like the command's own."""
@@ -78,13 +80,17 @@ class Answering:
         return {"out": out.getvalue(), "err": err.getvalue(), "status": status}
 
     def _print(self, given: Mapping[str, Any], terminal: output.Terminal) -> bool:
-        """Search, and print as the command does; False, and nothing, where a picture's file is named."""
+        """Search, and print as the command does; False where a picture's file is named, or others take too long."""
         listing, filters = _group(Listing, given), _group(Filters, given)
         wanted = asked_for(given["query"], listing, filters, self._services.settings)
         if any(term.picture for term in (*wanted.terms, *wanted.unwanted)):
             return False
-        with self._turn:
+        if not self._turn.acquire(timeout=LONGEST_TURN_S):
+            return False
+        try:
             result = self._services.lean_search.search(wanted)
+        finally:
+            self._turn.release()
         output.show_hits(result, json=given["json"], first_rank=listing.offset + 1, terminal=terminal)
         return True
 

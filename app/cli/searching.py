@@ -45,7 +45,7 @@ def search_command(
     filters: Filters = FILTERS,
     library: LibraryOption = None,
     no_server: Annotated[
-        bool, typer.Option("--no-server", help="Ask no 'picsift serve' that has the library open; it is quicker.")
+        bool, typer.Option("--no-server", help="Let no 'picsift serve' answer that has the library open.")
     ] = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,

@@ -26,7 +26,7 @@ class Notice:
         """Make a token, and note what settings come from; `settings` are the names of all that there are."""
         self.token = secrets.token_hex(32)
         self._library = library
-        self._sources, self._program = known(digests(self.token), settings), program()
+        self._sources = known(digests(self.token), settings)
         self._path: Path | None = None
         self._lock, self._ended = threading.Lock(), False
 
@@ -59,7 +59,7 @@ class Notice:
             token=self.token,
             library=os.path.realpath(self._library),
             identity=identity_of(self._library),
-            program=self._program,
+            program=program(),
             sources=self._sources,
             machine=socket.gethostname(),
             pid=os.getpid(),

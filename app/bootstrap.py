@@ -76,6 +76,20 @@ class Services:
 
         return ExportService(self.library)
 
+    @cached_property
+    def lean_search(self) -> SearchService:
+        """The same search, for which NumPy embeds words, as in a command: by torch they differ in the last digits."""
+        from app.search.embedders import Embedders
+        from indexer.embedder import NUMPY, Embedder
+
+        device = NUMPY if self.settings.device in ("auto", "cpu") else self.settings.device
+        models = self.settings.converted_models
+        embedders = Embedders(
+            lambda name: Embedder(name, device=device, precision=self.settings.precision, converted=models),
+            lambda model: _earlier(model, models),
+        )
+        return self.search.with_embedders(embedders.of if device == NUMPY else self.embedders.of)
+
     @property
     def embedder(self) -> Embedder:
         """The embedder for indexing: the model asked for, else the library's own, else the built-in one."""

@@ -1,23 +1,41 @@
-"""The console script: hands over to `app/cli/commands.py`, and ends in order if interrupted while that loads."""
+"""The console script: asks a running server, or hands over to `app/cli/commands.py`; ends in order if interrupted.
 
-import importlib.metadata
+What a server can say takes less time than to import what finds it out.
+"""
+
 import sys
 from contextlib import suppress
 
 
 def main() -> None:
-    """Run the command line; the version alone is told without it."""
+    """Run the command line; the version alone is told without it, and what a server answers too."""
     if sys.argv[1:] == ["--version"]:
+        import importlib.metadata
+
         with suppress(OSError):  # nobody reads it; what follows says so as all commands do
             sys.stdout.write(f"{importlib.metadata.version('picsift')}\n")
             sys.stdout.flush()
             return
     try:
+        if sys.argv[1:2] == ["search"]:
+            _ask_a_server(sys.argv[2:])
         from app.cli.commands import main as run
     except KeyboardInterrupt:
         sys.stderr.write("picsift: interrupted.\n")
         raise SystemExit(130) from None
     run()
+
+
+def _ask_a_server(arguments: list[str]) -> None:
+    """Print what it says, and end; return where none answers for these."""
+    from app.running.asking import ask
+
+    reply = ask(arguments)
+    if reply is not None:
+        from app.cli.terminal.streams import write
+
+        write(reply.out, reply.err)
+        raise SystemExit(reply.status)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ class Settings(BaseModel):
         trusted_proxy: addresses and networks of proxies whose X-Forwarded- and Forwarded headers are believed; the
             environment separates them by commas or spaces.
         allowed_host: names that the server answers to besides this machine's own, where there is no password.
+        ask_server: let `picsift search` ask a server that has the same library open.
         settle_ms: milliseconds after which a file that nobody writes to counts as whole, for the daemon.
         idle_unload_s: seconds without work after which `watch` lets the model leave the memory; 0 keeps it.
         max_cpu: percent of all processors that the daemon uses at most, on average.
@@ -87,6 +88,7 @@ class Settings(BaseModel):
     root_path: str = ""
     trusted_proxy: tuple[str, ...] = ()
     allowed_host: tuple[str, ...] = ()
+    ask_server: bool = True
     settle_ms: int = Field(default=2000, ge=10, le=600_000)
     idle_unload_s: float = Field(default=300, ge=0)
     max_cpu: int = Field(default=100, ge=1, le=100)

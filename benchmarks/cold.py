@@ -6,6 +6,8 @@
 
     python benchmarks/cold.py --before DIR           # and another checkout of picsift, in the same turns
 
+With a running server `picsift search` lets that answer; it is started once, and ended behind the last turn.
+
 Each side is a process of its own; all are started in turns, after one round that is not counted and lets the system
 hold their files in memory. Shown are medians, and ratios to the floor of the same runs. The torch side is this picsift
 told to embed words with torch. The ONNX side imports onnxruntime and opens a text tower as large as a ViT-B/32's, as
@@ -23,6 +25,8 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -48,8 +52,9 @@ def main() -> None:
         if options.library is None:
             build(library, "builtin", options.photos)
         sides = _sides(library, Path(folder), options.before)
-        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-        took = _in_turns(sides, options.runs)
+        with _serving(library):
+            load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+            took = _in_turns(sides, options.runs)
     _show(took, load, options)
 
 
@@ -57,8 +62,9 @@ def _sides(library: Path, folder: Path, before: Path | None) -> dict[str, list[s
     """What is measured: the command of each side, words come last."""
     python, search = sys.executable, ["search", "--library", str(library)]
     sides = {
-        "picsift search": [python, "-m", "app.launch", *search],
-        "the same with torch": [python, "-c", TORCH, *search],
+        "picsift search": [python, "-m", "app.launch", *search, "--no-server"],
+        "the same with a running server": [python, "-m", "app.launch", *search],
+        "the same with torch": [python, "-c", TORCH, *search, "--no-server"],
         "import numpy, faiss (the floor)": [python, "-c", FLOOR],
         "import torch": [python, "-c", "import torch"],
         "picsift --version": [python, "-m", "app.launch", "--version"],
@@ -69,6 +75,22 @@ def _sides(library: Path, folder: Path, before: Path | None) -> dict[str, list[s
     if importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime"):
         sides["onnxruntime opens a text tower"] = [python, "-c", ONNX, str(_exported(folder / "text.onnx"))]
     return sides
+
+
+@contextmanager
+def _serving(library: Path) -> Iterator[None]:
+    """A server of the library that answers commands, for as long as the block runs."""
+    command = [sys.executable, "-m", "app.launch", "serve", "--port", "0", "--library", str(library)]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        while not list(library.glob("server-*.json")):
+            if server.poll() is not None:
+                raise SystemExit("the server did not come up")
+            time.sleep(0.1)
+        yield
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def _exported(path: Path) -> Path:

@@ -34,7 +34,8 @@ Pixels = NDArray[np.uint8]
 FEW_TEXTS = 1_000  # that NumPy embeds before torch would have been imported and done with them
 FEW_CALLS = 100  # of a process, until torch is loaded beside them; one that ends meanwhile could crash on that
 kept_model = kept  # for those who may not import clip_model
-_ANYWHERE = (("auto", "cpu"), ("auto", "fp32"))  # devices and precisions that NumPy's float32 on the CPU is one of
+NUMPY = "numpy"
+_ANYWHERE = (("auto", "cpu", NUMPY), ("auto", "fp32"))  # devices and precisions that NumPy's float32 on the CPU is of
 
 
 class Chosen(NamedTuple):
@@ -54,7 +55,7 @@ class Embedder:
 
         Args:
             model: a registered name or a path.
-            device: "auto", "cpu", "cuda", ...
+            device: "auto", "cpu", "cuda", ...; NUMPY, for texts alone, never loads torch, and raises where it would.
             precision: "auto", "fp32", "bf16" or "fp16".
             converted: the folder of converted models; None is one in the user's cache.
 
@@ -214,7 +215,7 @@ class Embedder:
             return None
         with self._text_lock:
             self._asked_lightly += 1
-            if self._asked_lightly > FEW_CALLS:
+            if self._asked_lightly > FEW_CALLS and self._wanted[0] != NUMPY:
                 self.warm()  # a process that asks on: torch is the quicker once it is there
             return self._light
 

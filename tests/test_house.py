@@ -79,7 +79,7 @@ MAY_IMPORT = {
     "tagging",
     "app.doctor": "bootstrap samples search settings status",
     "app.duplicates": "search",
-    "app.launch": "cli",
+    "app.launch": "cli cli.terminal running",
     "app.search": "search.refinement search.words",
     "app.search.language": "search tag_path",
     "app.search.refinement": "search",
@@ -89,9 +89,9 @@ MAY_IMPORT = {
     "app.tagging": "search tag_path tagging.export tagging.vocabulary tagging.xmp",
     "app.tagging.export": "tag_path tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
-    "app.web": "bootstrap duplicates names printable search search.language status tag_path tagging trusted_proxies "
-    "web.door web.page web.tagging",
-    "app.web.door": "password_hash trusted_proxies web",
+    "app.web": "bootstrap duplicates names printable running search search.language status tag_path tagging "
+    "trusted_proxies web.door web.page web.tagging",
+    "app.web.door": "password_hash running trusted_proxies web",
     "app.web.tagging": "printable tag_path tagging tagging.export web web.door",
     "app.web.page": "activities bootstrap clock duplicates names printable search search.language web.door",
 }

@@ -24,6 +24,7 @@ from app.cli.terminal.options import (
     VideosOption,
     WatchOption,
 )
+from app.cli.terminal.streams import prepare_streams
 
 
 class _Group(exits.SafeUsage):
@@ -196,7 +197,7 @@ def _picsift(
 
 def main() -> None:
     """Run the command line; the console script."""
-    output.prepare_streams()
+    prepare_streams()
     sys.excepthook = exits.show_unforeseen
     app()
 
@@ -209,7 +210,9 @@ def _give_memory_back() -> None:
 
 
 def _serve(services: Services) -> None:
+    from app.cli.answering import Answering
     from app.web.server import serve
 
+    settings = services.settings
     with exits.cleanup_on_sigterm():
-        serve(services, services.settings.host, services.settings.port)
+        serve(services, settings.host, settings.port, commands=Answering(services) if settings.ask_server else None)

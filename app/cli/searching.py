@@ -44,6 +44,9 @@ def search_command(
     listing: Listing = LISTING,
     filters: Filters = FILTERS,
     library: LibraryOption = None,
+    no_server: Annotated[
+        bool, typer.Option("--no-server", help="Let no 'picsift serve' answer that has the library open.")
+    ] = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -51,11 +54,11 @@ def search_command(
 
     In a pipe it prints a line for each photo: its score, a tab, its path.
     """
+    # A server is asked before any of this is imported (`app/launch.py`): here none answered, or none was to be asked.
     _compute_on_one_core()
     settings = begin(verbose, library=library)
-    asked = parse(" ".join(query or []), pictures=True)
-    asked = replace(asked, image=image, filter=merge(asked.filter, filters.filter), image_weight=image_weight)
-    wanted = _paged(asked, listing, settings)
+    wanted = asked_for(query, listing, filters, settings)
+    wanted = replace(wanted, image=image, image_weight=image_weight)
     with closing(build_services(_for_one_question(settings))) as services:
         result = services.search.search(_marked(wanted, listing, services))
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
@@ -93,6 +96,12 @@ def similar_command(
         sources = files if part is None else [services.search.cut(files[0], part)]
         result = services.search.similar(sources, _marked(wanted, listing, services))
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
+
+
+def asked_for(words: list[str] | None, listing: Listing, filters: Filters, settings: Settings) -> Query:
+    """The query that words and options are; raises QueryError."""
+    asked = parse(" ".join(words or []), pictures=True)
+    return _paged(replace(asked, filter=merge(asked.filter, filters.filter)), listing, settings)
 
 
 def _paged(query: Query, listing: Listing, settings: Settings) -> Query:

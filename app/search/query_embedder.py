@@ -43,6 +43,10 @@ class QueryEmbedder:
         self._remembering = threading.Lock()
         self._together = Batcher(self._embed_texts)
 
+    def with_embedders(self, embedder_for: Callable[[ModelRecord], Embedder]) -> QueryEmbedder:
+        """One that embeds by others, and remembers its own texts."""
+        return QueryEmbedder(embedder_for, self._decoder)
+
     def warm_up(self, model: ModelRecord) -> None:
         """Have the whole model in memory, which words alone do not ask for, and used once.
 

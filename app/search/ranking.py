@@ -3,14 +3,14 @@
 It is handed the index's candidates and a way to look photos up; it opens neither index nor catalog.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.frame_ids import number_of, photo_of
+from indexer.catalog.frame_ids import frame_id, number_of, photo_of
 from indexer.catalog.records import PhotoRecord
 
 FoundBy = Literal["words", "picture"]
@@ -89,6 +89,14 @@ def _by_score(
     hits = [Hit(photo, best[photo.id][0], frame=best[photo.id][1]) for photo in photos(list(best))]
     hits.sort(key=lambda hit: (-best[hit.photo.id][0], str(hit.photo.path)))
     return hits[start - first : stop - first]
+
+
+def with_moments(hits: Sequence[Hit], moments_of: Callable[[Collection[int]], Mapping[int, float]]) -> list[Hit]:
+    """The hits, those that are videos with the moment of their frame, which `moments_of` knows by the frames' ids."""
+    ids = {hit.photo.id: frame_id(hit.photo.id, hit.frame) for hit in hits if hit.frame}
+    moments = moments_of(ids.values()) if ids else {}
+    shown = [moments.get(ids[hit.photo.id]) if hit.frame else hit.photo.poster_s for hit in hits]
+    return [hit if at is None else replace(hit, moment_s=at) for hit, at in zip(hits, shown, strict=True)]
 
 
 def one_each(nearest: Nearest) -> Nearest:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from app.search.query import (
     check_sources,
 )
 from app.search.query_embedder import QueryEmbedder, Vector
-from app.search.ranking import Hit, SearchResult
+from app.search.ranking import Hit, SearchResult, with_moments
 from app.search.recent_photos import RecentPhotos
 from app.search.refinement.arrangement import Arrangement
 from app.search.refinement.copies import by_date
@@ -42,7 +43,7 @@ from app.search.refinement.feedback import with_marks
 from app.search.words.word_search import saying, with_nearest, worded
 from indexer.catalog.columns.photo_filters import PhotoFilters
 from indexer.catalog.columns.photo_set import PhotoSet
-from indexer.catalog.frame_ids import frame_id, photo_of
+from indexer.catalog.frame_ids import photo_of
 
 if TYPE_CHECKING:
     from app.search.picture_decoder import PictureDecoder
@@ -143,6 +144,14 @@ class SearchService:
         """A region of a picture's file, to find photos like it; raises as `similar`."""
         return self._examples.cut(file, region, self.live.model())
 
+    def with_embedders(self, embedder_for: Callable[[ModelRecord], Embedder]) -> SearchService:
+        """The same search over the same index, for which others embed; nobody else's queries go with its own."""
+        other = copy(self)
+        other._embedder = self._embedder.with_embedders(embedder_for)
+        other._examples = Examples(self._library.catalog, other._embedder)
+        other._passes = index_passes()
+        return other
+
     def reading(self, query: Query) -> tuple[Vector, Calibration | None]:
         """The vector (d,) of what a query looks for, and how its cosines are read, if known; raises as `search`."""
         model = self.live.model()
@@ -205,7 +214,8 @@ class SearchService:
             found = matches.by_score(query.limit, query.offset)
         count = found.count if found.count is not None or calibration is None else total
         hint = matches.why_none() if total and count == 0 else None
-        hits, took_ms = self._with_moments(found.hits, model), (time.perf_counter() - started) * 1000
+        hits = with_moments(found.hits, partial(self._library.catalog.moments, model.id))
+        took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(name, model.name, total, took_ms, hits, found.has_more, hint, count)
 
     def _without(self, unwanted: Sequence[Term], model: ModelRecord, allowed: PhotoSet | None) -> PhotoSet:
@@ -234,13 +244,6 @@ class SearchService:
         hint = None if total else hint_of(query.filter, catalog.folders)
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(name, model, total, took_ms, hits, has_more, hint)
-
-    def _with_moments(self, hits: list[Hit], model: ModelRecord) -> list[Hit]:
-        """The hits, those that are videos with the moment of their frame."""
-        ids = {hit.photo.id: frame_id(hit.photo.id, hit.frame) for hit in hits if hit.frame}
-        moments = self._library.catalog.moments(model.id, ids.values()) if ids else {}
-        shown = [moments.get(ids[hit.photo.id]) if hit.frame else hit.photo.poster_s for hit in hits]
-        return [hit if at is None else replace(hit, moment_s=at) for hit, at in zip(hits, shown, strict=True)]
 
 
 def _name(image: Source | None) -> str:

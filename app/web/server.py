@@ -8,15 +8,19 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from app.bootstrap import Services
+from app.running.notice import Notice
+from app.running.proof import PATH
 from app.trusted_proxies import networks
 from app.web.api import QuickSearch, build_api
 from app.web.door.connections import Patience, protocol, raise_open_files, tell_once
+from app.web.door.desk import Answer, Desk
 from app.web.door.doorkeeper import Doorkeeper
 from app.web.door.forwarding import Proxies
 from app.web.door.page_door import PageDoor
@@ -42,6 +46,7 @@ def serve(
     port: int | None = None,
     *,
     announce: Callable[[str], None] | None = None,
+    commands: Answer | None = None,
 ) -> None:
     """Answer until interrupted (Ctrl-C raises KeyboardInterrupt when everything is closed; SIGTERM is the caller's).
 
@@ -50,6 +55,8 @@ def serve(
         host: address or name to listen on; None takes the settings'.
         port: TCP port, 0 for any that is free; None takes the settings'.
         announce: called with the address of the page once it answers; None writes it to standard error.
+        commands: answers commands of this user on this machine, which find the server by a note in the library's
+            folder; None leaves none there.
 
     Raises:
         ServerError: another machine could reach the server and there is no password; the name or the port cannot be
@@ -65,13 +72,24 @@ def serve(
     names = LOOPBACK_NAMES | {host.lower(), *services.settings.allowed_host} if local else None
     with listen(host, port) as listening, temporary_folder() as folder:
         os.environ["GRADIO_TEMP_DIR"] = str(folder)  # Gradio's own default is shared with other users
-        threading.Thread(target=_warm_up, args=(services,), name="warm-up", daemon=True).start()
+        notice = Notice(services.library.folder, type(services.settings).model_fields) if commands else None
+        desk = partial(Desk, answer=commands, token=notice.token) if commands and notice else None
+        answering = threading.Event()
+        put_up = partial(notice.put_up, listening.getsockname(), host) if notice else None
+        threading.Thread(target=_warm_up, args=(services, answering, put_up), name="warm-up", daemon=True).start()
+
+        def started(_: uvicorn.Server) -> None:
+            answering.set()
+            (announce or _write)(address_of(host, listening))
+
         run = answer(
-            lambda: build_app(services, password=password, hosts=names, folder=folder),
-            listening,
-            lambda _: (announce or _write)(address_of(host, listening)),
+            lambda: build_app(services, password=password, hosts=names, folder=folder, desk=desk), listening, started
         )
-        asyncio.run(_closing(services, run))
+        try:
+            asyncio.run(_closing(services, run))
+        finally:
+            if notice:
+                notice.take_down()
 
 
 def build_app(
@@ -80,6 +98,7 @@ def build_app(
     password: str | None = None,
     hosts: frozenset[str] | None = LOOPBACK_NAMES,
     folder: Path | None = None,
+    desk: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> ASGIApp:
     """The page and the API behind the gate.
 
@@ -88,14 +107,16 @@ def build_app(
         password: or its argon2 hash; asked of every request. None asks none of them.
         hosts: the names the server answers to; with a password it answers to any.
         folder: the server's own temporary folder; None is the system's.
+        desk: put before the page and the API, to answer commands without the password; None answers none.
     """
     page, settings = build_ui(services), services.settings
-    behind = PageDoor(mount(build_api(services, folder=folder), page), offered(page))
+    inside: ASGIApp = QuickSearch(PageDoor(mount(build_api(services, folder=folder), page), offered(page)), services)
     return Gate(
-        Resting(QuickSearch(behind, services)),
+        Resting(inside if desk is None else desk(inside)),
         keeper=Doorkeeper(password) if password else None,
         hosts=None if password else hosts,
         proxies=Proxies(networks(settings.trusted_proxy), settings.root_path),
+        locked=None if desk is None else PATH,
     )
 
 
@@ -203,12 +224,18 @@ async def _closing(services: Services, run: Awaitable[None]) -> None:
         services.decoder.close()
 
 
-def _warm_up(services: Services) -> None:
-    """Load the model before the first search asks for it; what is wrong with it the search will say again."""
+def _warm_up(services: Services, answering: threading.Event, put_up: Callable[[], None] | None) -> None:
+    """Load the model before the first search asks for it; what is wrong with it the search will say again.
+
+    Then the notice is put up, once the server answers: before that a command is done sooner by itself.
+    """
     try:
         services.search.warm_up()
     except PicsiftError as error:
         log.info("nothing is loaded ahead: %s", error)
+    if put_up is not None:
+        answering.wait()
+        put_up()
 
 
 def _write(address: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, ParamSpec
 from typer.core import TyperGroup
 
 from app.cli.terminal.output import say
+from app.cli.terminal.streams import be_quiet
 from app.printable import printable, safe_lines
 from indexer.errors import PicsiftError
 
@@ -35,7 +36,7 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
                 command(*args, **kwargs)
             sys.stdout.flush()  # a reader that is gone is noticed here, not while Python shuts down
         except BrokenPipeError:
-            _be_quiet()
+            be_quiet()
         except PicsiftError as error:
             _end(str(error), FAILED)
         except OSError as error:
@@ -139,8 +140,3 @@ def _end(message: str, status: int) -> NoReturn:
 def _os_sentence(error: OSError) -> str:
     reason = error.strerror or str(error) or type(error).__name__
     return f"{error.filename}: {reason}." if error.filename else f"{reason}."
-
-
-def _be_quiet() -> None:
-    """The reader of our output (`| head`) has enough; let Python's last flush go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,12 +5,11 @@ Results go to standard output, messages to standard error. It fetches nothing an
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from app.cli.terminal.documents import checks_document, report_document, search_document
 from app.clock import clock, day_in_figures
@@ -25,17 +24,20 @@ if TYPE_CHECKING:
 SHOWN_FAILURES = 10
 
 
-def prepare_streams() -> None:
-    """Let file names print that are no valid text in the terminal's encoding."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            utf8 = stream.encoding.lower().replace("-", "") == "utf8"
-            stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+class Terminal(NamedTuple):
+    """Where a command prints: streams, None for the process's own, and the environment that says what they can show."""
+
+    out: TextIO | None = None
+    err: TextIO | None = None
+    environment: Mapping[str, str] | None = None
 
 
-def say(message: str) -> None:
+HERE = Terminal()
+
+
+def say(message: str, terminal: Terminal = HERE) -> None:
     """A message on standard error; names in it, whatever they hold, steer no terminal."""
-    print(f"picsift: {printable(message)}", file=sys.stderr)  # noqa: T201
+    print(f"picsift: {printable(message)}", file=terminal.err or sys.stderr)
 
 
 def tell(text: str) -> None:
@@ -43,21 +45,22 @@ def tell(text: str) -> None:
     print(printable(text), flush=True)  # noqa: T201
 
 
-def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1) -> None:
+def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1, terminal: Terminal = HERE) -> None:
     """What `search` and `similar` found: JSON, a table on a terminal, or in a pipe a line for each photo.
 
     A hit's copies are photos too: in a pipe they stand behind it with its score, so that a script misses none.
     """
     if json:
-        write_json(search_document(result))
-    elif sys.stdout.isatty():
-        _write_table(result, first_rank)
+        write_json(search_document(result), terminal)
+    elif (terminal.out or sys.stdout).isatty():
+        _write_table(result, first_rank, terminal)
     else:
         for hit in result.hits:
             for photo in (hit.photo, *hit.copies):
-                print(f"{'-' if hit.score is None else f'{hit.score:.4f}'}\t{field(photo.path)}")  # noqa: T201
+                score = "-" if hit.score is None else f"{hit.score:.4f}"
+                print(f"{score}\t{field(photo.path)}", file=terminal.out)
     if not result.hits and not json:
-        say(_why_nothing(result, first_rank))
+        say(_why_nothing(result, first_rank), terminal)
 
 
 def show_report(report: SyncReport, *, json: bool) -> None:
@@ -88,9 +91,9 @@ def show_checks(checks: Sequence[Check], *, json: bool) -> None:
         _write_checks(checks)
 
 
-def write_json(document: Any) -> None:
+def write_json(document: Any, terminal: Terminal = HERE) -> None:
     """One JSON document on standard output."""
-    print(dumps(document, indent=2, allow_nan=False))  # noqa: T201
+    print(dumps(document, indent=2, allow_nan=False), file=terminal.out)
 
 
 def _why_nothing(result: SearchResult, first_rank: int) -> str:
@@ -101,12 +104,12 @@ def _why_nothing(result: SearchResult, first_rank: int) -> str:
     return f"{result.hint or 'nothing was found.'} --min-relevance 0 shows what is nearest."
 
 
-def _write_table(result: SearchResult, first_rank: int) -> None:
+def _write_table(result: SearchResult, first_rank: int, terminal: Terminal) -> None:
     """Columns of equal width with the path last and unbroken: the terminal wraps it, and it can be copied whole."""
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(file=terminal.out, highlight=False, soft_wrap=True, _environ=terminal.environment)
     console.print(f"{'#':>4}  {'score':>6}  {'match':>5}  {'by':<7}  {'taken':<16}  path", style="bold")
     for rank, hit in enumerate(result.hits, first_rank):
         taken = day_in_figures(hit.photo.taken_at, hit.photo.taken_precision) if hit.photo.taken_at else "–"

@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.door.forwarding import path_below_root
+from app.web.door.short_bodies import read_short
 from app.web.problems import problem_response
 
 OWN = ("/api/v1/", "/openapi.json")
@@ -58,7 +59,7 @@ class PageDoor:
             await refusal(scope, receive, send)
             return
         if path.rstrip("/") == CALLS:
-            body = await _read(receive, MAX_CALL_BYTES)
+            body = await read_short(receive, MAX_CALL_BYTES)
             call = checked_call(body, self.functions) if body is not None else None
             if call is None:
                 reason = (
@@ -102,20 +103,6 @@ def _holds_a_file(data: Any) -> bool:
     if isinstance(data, dict):
         return "path" in data or "_type" in data or any(map(_holds_a_file, data.values()))
     return isinstance(data, list) and any(map(_holds_a_file, data))
-
-
-async def _read(receive: Receive, most: int) -> bytes | None:
-    """The whole body; None where it is longer than `most` bytes or was broken off."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += message.get("body", b"")
-        if len(body) > most:
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def _as_json(scope: Scope, length: int) -> Scope:

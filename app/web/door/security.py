@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.door.doorkeeper import Doorkeeper, Verdict
-from app.web.door.forwarding import Proxies, sender_of
+from app.web.door.forwarding import Proxies, path_below_root, sender_of
 from app.web.problems import problem_response
 
 MAX_BODY_BYTES = 50 * 1024 * 1024
@@ -70,6 +70,7 @@ class Gate:
             internet from reaching a server without a password by giving its own name this machine's address.
         proxies: whose word is taken for what a request was before it came here.
         max_body: bytes of the largest request body.
+        locked: a path with a lock of its own, where no password is asked for; None is none.
     """
 
     app: ASGIApp
@@ -77,6 +78,7 @@ class Gate:
     hosts: frozenset[str] | None = LOOPBACK_NAMES
     proxies: Proxies = field(default_factory=Proxies)
     max_body: int = MAX_BODY_BYTES
+    locked: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, then hand on."""
@@ -88,7 +90,7 @@ class Gate:
             if not self.proxies.stands_elsewhere(scope):
                 check_host(Headers(scope=scope), self.hosts)
             scope = self.proxies.seen_from_outside(scope)
-            await self._check(Headers(scope=scope), sender_of(scope))
+            await self._check(scope)
         except RefusedError as refusal:
             await _refuse(refusal, scope, receive, send)
             return
@@ -97,13 +99,14 @@ class Gate:
             return
         await self.app(scope, _bounded(receive, self.max_body), send)
 
-    async def _check(self, headers: Headers, address: str) -> None:
+    async def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
         check_origin(headers)
         check_size(headers, self.max_body)
-        if self.keeper is None:
+        if self.keeper is None or (scope["type"] == "http" and path_below_root(scope) == self.locked):
             return
         answer = given_password(headers)
-        verdict = Verdict.WRONG if answer is None else await self.keeper.check(answer, address)
+        verdict = Verdict.WRONG if answer is None else await self.keeper.check(answer, sender_of(scope))
         if verdict is Verdict.TOO_MANY:
             raise RefusedError(429, "too many wrong passwords came from your address. Wait.", {"Retry-After": "30"})
         if verdict is Verdict.WRONG:

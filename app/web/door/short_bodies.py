@@ -30,6 +30,20 @@ class ShortBody(APIRoute):
         return bounded
 
 
+async def read_short(receive: Receive, most: int) -> bytes | None:
+    """The whole body; None where it is longer than `most` bytes or was broken off."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if len(body) > most:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
 def _counted(receive: Receive) -> Callable[[], Awaitable[Message]]:
     """Count a body that did not say how long it is."""
     seen = 0

@@ -495,7 +495,7 @@ def test_no_password_means_no_listening_beyond_this_machine(picsift):
 def test_a_server_gives_memory_back_from_before_its_model_is_loaded(picsift, monkeypatch, command):
     done = []
     monkeypatch.setattr("indexer.watching.pacing.give_memory_back", lambda: done.append("memory"))
-    monkeypatch.setattr("app.web.server.serve", lambda *_: done.append("serve"))
+    monkeypatch.setattr("app.web.server.serve", lambda *_, **__: done.append("serve"))
     monkeypatch.setattr("app.cli.demo.index_and_search", lambda _: done.append("index") or True)
     assert picsift(*command).status == 0
     assert done == (["memory", "serve"] if command == ["serve"] else ["memory", "index", "serve"])

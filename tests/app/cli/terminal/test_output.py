@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.terminal import output
+from app.cli.terminal.streams import prepare_streams
 from app.doctor import Check
 from app.search.ranking import Hit
 from app.search.search_service import SearchResult
@@ -190,7 +191,7 @@ def test_checks_tell_what_fails_from_what_is_only_missing(capsys):
 def test_names_that_are_no_text_print_in_every_encoding(monkeypatch, encoding, printed):
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
-    output.prepare_streams()
+    prepare_streams()
     output.show_hits(result(hit("/p/caf\udce9")), json=False)
     sys.stdout.flush()
     assert printed in raw.getvalue()

@@ -1,0 +1,112 @@
+"""What `picsift search` prints, worked out by a server for a command that asked it: the same text to the byte.
+
+It answers nothing that names a file, and leaves to the command whatever is not an answer or a mistake in the query.
+"""
+
+import inspect
+import io
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from app.bootstrap import Services
+from app.cli.searching import asked_for, search_command
+from app.cli.terminal import exits, output
+from app.cli.terminal.options import Filters, Listing
+from indexer.errors import QueryError
+
+log = logging.getLogger(__name__)
+
+OWN = ("image", "right", "wrong", "verbose", "no_server")  # options that name files, or are for the command itself
+
+LONGEST_TURN_S = 1.0  # that one waits for others, with a thread that the page may want
+
+
+class Text(io.StringIO):
+    """What is printed, to a stream that looks like the command's own."""
+
+    def __init__(self, *, tty: bool, encoding: str) -> None:
+        """Nothing is printed yet."""
+        super().__init__(newline="")
+        self._tty, self._encoding = tty, encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Of the command's own stream, for whoever asks what it can show."""
+        return self._encoding
+
+    def isatty(self) -> bool:
+        """Whether that is a terminal."""
+        return self._tty
+
+
+class Answering:
+    """Answers one command at a time; each is over soon, and its words are embedded by themselves, as there."""
+
+    def __init__(self, services: Services) -> None:
+        """Answer from these services."""
+        self._services = services
+        self._turn = threading.Lock()
+        self._command = _collecting()
+
+    def __call__(self, asked: Mapping[str, Any]) -> dict[str, object] | None:
+        """The document that `app/running/asking.py` reads, for the one that it sends; None leaves it to the command."""
+        try:
+            return self._answer(asked)
+        except Exception as error:  # the command does all of it again, and tells a person
+            log.info("a search is left to the command that asked: %s: %s", type(error).__name__, error)
+            return None
+
+    def _answer(self, asked: Mapping[str, Any]) -> dict[str, object] | None:
+        with self._command.make_context("search", list(asked["arguments"])) as context:
+            given: dict[str, Any] = self._command.invoke(context)
+        named = None if asked["library"] is None else Path(asked["library"])
+        if given["library"] != named or any(given[name] for name in OWN):
+            return None
+        shown = asked["terminal"]
+        out, err = Text(tty=shown["tty"], encoding=shown["encoding"]), io.StringIO()
+        status = 0
+        try:
+            if not self._print(given, output.Terminal(out, err, shown["environment"])):
+                return None
+        except QueryError as error:
+            output.say(str(error), output.Terminal(out, err))
+            status = exits.FAILED
+        return {"out": out.getvalue(), "err": err.getvalue(), "status": status}
+
+    def _print(self, given: Mapping[str, Any], terminal: output.Terminal) -> bool:
+        """Search, and print as the command does; False where a picture's file is named, or others take too long."""
+        listing, filters = _group(Listing, given), _group(Filters, given)
+        wanted = asked_for(given["query"], listing, filters, self._services.settings)
+        if any(term.picture for term in (*wanted.terms, *wanted.unwanted)):
+            return False
+        if not self._turn.acquire(timeout=LONGEST_TURN_S):
+            return False
+        try:
+            result = self._services.lean_search.search(wanted)
+        finally:
+            self._turn.release()
+        output.show_hits(result, json=given["json"], first_rank=listing.offset + 1, terminal=terminal)
+        return True
+
+
+def _group(group: Any, given: Mapping[str, Any]) -> Any:
+    return group(**{field.name: given[field.name] for field in fields(group)})
+
+
+def _collecting() -> Any:
+    """The command as its own parser reads it, which gives back what was said instead of doing it."""
+
+    def collect(**given: Any) -> dict[str, Any]:
+        return given
+
+    setattr(collect, "__signature__", inspect.signature(search_command))  # noqa: B010 - mypy knows no such attribute
+    collect.__annotations__ = search_command.__annotations__
+    group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    group.command("search", add_help_option=False)(collect)
+    return typer.main.get_command(group)

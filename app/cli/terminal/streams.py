@@ -1,0 +1,38 @@
+"""The standard streams of a command: what they do with names that are no text, and where nobody reads them any more."""
+
+import io
+import os
+import sys
+
+
+def prepare_streams() -> None:
+    """Let file names print that are no valid text in the terminal's encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            utf8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+
+
+def be_quiet() -> None:
+    """The reader of our output (`| head`) has enough; let Python's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write(out: str, err: str) -> None:
+    """Print what a command says that has run elsewhere, as the command itself would."""
+    prepare_streams()
+    try:
+        sys.stdout.write(out)
+        sys.stderr.write(err)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        be_quiet()
+        raise SystemExit(0) from None
+    except OSError as error:
+        from app.cli.terminal.exits import reported
+
+        reported(_raise)(error)
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,272 @@
+"""`picsift search` beside a running server: the same to the byte, without the imports; alone where there is none."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+
+from app import launch
+from app.bootstrap import build_services
+from app.cli.answering import Answering
+from app.running.notice import Notice
+from app.settings import Settings, load_settings
+from app.web.door.desk import Desk
+from app.web.server import serve
+from tests.app.cli.test_start import ROOT, imported
+from tests.app.serving import announced, running
+from tests.indexer.processes import wait_until
+from tests.indexer.worlds import World
+
+MATRIX = [
+    ["a dog"],
+    ["a", "dog", "--json"],
+    ["a dog", "-n", "2", "--offset", "1", "--json"],
+    ["--limit=3", "--all-copies", "--diverse", "a dog"],
+    ["dogs + 'red ball' - people", "--json"],
+    ["2:dog NOT cat", "--min-relevance", "0.2"],
+    ["--sort", "date", "a dog"],
+    ["type:png"],
+    ["type:png", "--json", "--year", "2001..2031"],
+    ["--not", "name:a*", "--json"],
+    ["--", "-folder:trip"],
+    ["folder:tripp"],
+    ["camera:nothing", "--json"],
+    ["text:b.png"],
+    ["b"],
+    ["caf\u00e9 \u6771\u4eac", "--json"],
+    ["\udcff\udcfe", "--json"],
+    ["kamera:canon"],
+    ["dog after:2021-13-40"],
+    ["wine OR"],
+    [""],
+    ["x" * 10_001],
+    ["dog", "--rating", "many"],
+    ["a dog", "--offset", "100"],
+]
+OF_THE_COMMAND = [  # which no server answers
+    ["--limit", "0", "dog"],
+    ["--nope"],
+    ["dog", "--sort", "name"],
+    ["dog", "--right", "{photos}/a.png"],
+    ["dog", "image:{photos}/a.png"],
+    ["--image", "{photos}/a.png"],
+    ["image:nowhere.png"],
+    ["dog", "--no-server"],
+]
+
+
+@pytest.fixture
+def world(tmp_path, tiny_model_path, monkeypatch):
+    for name in [name for name in os.environ if name.upper().startswith("PICSIFT_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "config.toml").write_text("min_relevance = 0\n")
+    monkeypatch.setenv("PICSIFT_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("PICSIFT_LIBRARY", str(tmp_path / "library"))
+    world = World(tmp_path, tiny_model_path)
+    for seed, name in enumerate(["a.png", "b.png", "trip/c.png", "trip/d.jpg"], 1):
+        world.write(name, seed)
+    world.write("trip/copy of a.png", (world.photos / "a.png").read_bytes())
+    world.sync()
+    world.library.catalog.close()
+    return world
+
+
+@contextmanager
+def serving(monkeypatch, tmp_path, **options):
+    """A server of the library that the settings name, in a thread; yields what it was asked and said."""
+    services = build_services(load_settings())
+    notice, talk, answering = Notice(services.library.folder, Settings.model_fields), [], Answering(services)
+
+    def answer(asked):
+        talk.append((asked, answering(asked)))
+        return talk[-1][1]
+
+    desk = partial(Desk, answer=answer, token=notice.token)
+    with running(services, monkeypatch, tmp_path, desk=desk, **options) as address:
+        notice.put_up(("127.0.0.1", int(address.rpartition(":")[2])), "127.0.0.1")
+        try:
+            yield talk
+        finally:
+            notice.take_down()
+            services.close()
+
+
+@pytest.fixture
+def search(monkeypatch, capsys):
+    """Run `picsift search` from its start, in this process: exit status and both streams, without the time it took."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["picsift", "search", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            launch.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, re.sub(r'"took_ms": [\d.]+', "", out), err
+
+    return run
+
+
+def test_what_a_server_answers_is_the_same_to_the_byte(world, monkeypatch, tmp_path, search):
+    alone = [search(*arguments) for arguments in MATRIX]
+    with serving(monkeypatch, tmp_path) as talk:
+        beside = [search(*arguments) for arguments in MATRIX]
+    assert beside == alone
+    assert [said is not None for _, said in talk] == [True] * len(MATRIX)
+    assert {status for status, _, _ in alone} == {0, 1}
+
+
+@pytest.mark.relevance
+def test_relevance_is_the_same_too(world, monkeypatch, tmp_path, search):
+    monkeypatch.setattr("app.bootstrap._plain_names", lambda: ("dog", "cat", "tree", "house"))
+    alone = [search("a dog", "--json"), search("tree - dog", "--json", "--min-relevance", "0.3")]
+    with serving(monkeypatch, tmp_path) as talk:
+        assert [search("a dog", "--json"), search("tree - dog", "--json", "--min-relevance", "0.3")] == alone
+        assert len(talk) == 2
+    assert json.loads(alone[0][1].replace(",\n  ,", ","))["hits"][0]["relevance"] is not None
+
+
+def test_what_is_for_the_command_is_left_to_it(world, monkeypatch, tmp_path, search):
+    matrix = [[word.format(photos=world.photos) for word in arguments] for arguments in OF_THE_COMMAND]
+    alone = [search(*arguments) for arguments in matrix]
+    with serving(monkeypatch, tmp_path) as talk:
+        assert [search(*arguments) for arguments in matrix] == alone
+    assert [said for _, said in talk] == [None] * 3
+    assert not any(str(world.photos) in str(asked) for asked, _ in talk)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["image:{}/a.png"], ["--image", "{}/a.png"], ["dog", "--wrong", "{}/a.png"], ["NOT image:{}/a.png"]]
+)
+def test_a_server_that_is_asked_for_a_file_all_the_same_opens_none(world, monkeypatch, arguments):
+    services = build_services(load_settings())
+    monkeypatch.setattr(services.decoder, "square", lambda *_: pytest.fail("a file was opened"))
+    terminal = {"tty": False, "encoding": "utf-8", "environment": {}}
+    asked = {"arguments": [word.format(world.photos) for word in arguments], "library": None, "terminal": terminal}
+    assert Answering(services)(asked) is None
+    assert Answering(services)({**asked, "arguments": ["dog"]})["status"] == 0
+    assert Answering(services)({**asked, "arguments": ["dog"], "library": "/another"}) is None
+    assert Answering(services)({**asked, "arguments": ["dog"], "terminal": 3}) is None
+    services.close()
+
+
+def test_a_password_and_a_root_path_are_no_hindrance(world, monkeypatch, tmp_path, search):
+    alone = search("a dog")
+    monkeypatch.setenv("PICSIFT_ROOT_PATH", "/photos")
+    with serving(monkeypatch, tmp_path, password="secret", hosts=None) as talk:
+        monkeypatch.delenv("PICSIFT_ROOT_PATH")
+        assert search("a dog") == alone
+    assert len(talk) == 1
+
+
+def test_of_two_servers_either_answers(world, monkeypatch, tmp_path, search):
+    alone = search("a dog")
+    with serving(monkeypatch, tmp_path) as first:
+        with serving(monkeypatch, tmp_path) as second:
+            assert search("a dog") == alone
+            assert (len(first), len(second)) == (0, 1)
+        assert search("a dog") == alone
+        assert (len(first), len(second)) == (1, 1)
+    assert search("a dog") == alone
+
+
+def test_a_server_follows_the_library_and_another_library_has_none(world, monkeypatch, tmp_path, search):
+    with serving(monkeypatch, tmp_path) as talk:
+        search("a dog")
+        world.write("new.png", 9)
+        world.sync()
+        assert search("name:new")[1].endswith("new.png\n")
+        assert len(talk) == 2
+        assert search("a dog", "--library", tmp_path / "none")[0] == 1
+        assert len(talk) == 2
+
+
+def test_what_goes_wrong_in_a_server_is_no_answer(world, monkeypatch, tmp_path, search):
+    alone = search("a dog")
+    with serving(monkeypatch, tmp_path) as talk:
+        monkeypatch.setattr("app.cli.answering.asked_for", lambda *_: 1 / 0)
+        assert search("a dog") == alone
+        assert talk[0][1] is None
+
+
+def test_a_search_beside_a_server_imports_next_to_nothing(world, monkeypatch, tmp_path):
+    unwanted = [
+        "torch",
+        "faiss",
+        "sqlalchemy",
+        "pydantic",
+        "numpy",
+        "typer",
+        "rich",
+        "PIL",
+        "http.client",
+        "app.settings",
+    ]
+    with serving(monkeypatch, tmp_path) as talk:
+        found, lines = imported("search", "a", "dog", unwanted=unwanted)
+        assert len(talk) == 1
+    assert (found, len(lines)) == ([], 5)
+
+
+def served():
+    """A server as a person starts it; returns it when it answers commands."""
+    command = [sys.executable, "-m", "app.launch", "serve", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    announced(process)
+    return process
+
+
+def searched(*arguments):
+    command = [sys.executable, "-m", "app.launch", "search", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_server_takes_its_note_away_and_one_that_was_killed_misleads_nobody(world, end):
+    alone = searched("a dog")
+    process = served()
+    try:
+        wait_until(lambda: list(world.library_folder.glob("server-*.json")))
+        (note,) = world.library_folder.glob("server-*.json")
+        assert note.stat().st_mode & 0o777 == 0o600
+        beside = searched("a dog")
+        process.send_signal(end)
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    assert note.exists() == (end == signal.SIGKILL)
+    after = searched("a dog")
+    assert (alone.stdout, alone.stderr) == (beside.stdout, beside.stderr) == (after.stdout, after.stderr)
+
+
+def test_a_folder_that_takes_no_note_keeps_no_server_from_answering(world, monkeypatch):
+    monkeypatch.setattr("app.running.notice.leave", lambda *_: (_ for _ in ()).throw(PermissionError(13, "no")))
+    services = build_services(load_settings())
+    heard = []
+
+    def announce(address):
+        heard.append(address)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        serve(services, port=0, announce=announce, commands=Answering(services))
+    assert heard
+    assert not list(world.library_folder.glob("server-*"))
+    services.close()
+
+
+def test_a_note_is_not_put_up_after_the_end(world):
+    notice = Notice(world.library_folder, Settings.model_fields)
+    notice.put_up(("0.0.0.0", 80), "0.0.0.0")
+    (path,) = world.library_folder.glob("server-*")
+    assert json.loads(path.read_text())["host"] == "127.0.0.1:80"
+    notice.take_down()
+    notice.put_up(("127.0.0.1", 80), "127.0.0.1")
+    assert not list(world.library_folder.glob("server-*"))

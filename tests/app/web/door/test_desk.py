@@ -1,0 +1,119 @@
+"""The desk: commands that prove that they know the token are answered, without the password; nobody else is."""
+
+import json
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.running.proof import ANSWERED, ASKED, HELLO, MOST_BYTES, PATH, nonce, opened, sealed
+from app.web.door.desk import MOST_GREETED, Desk
+from app.web.door.doorkeeper import Doorkeeper
+from app.web.door.forwarding import Proxies
+from app.web.door.security import Gate
+
+TOKEN = "ab" * 32
+
+
+@pytest.fixture
+def asked():
+    return []
+
+
+def client(asked, **gate):
+    inside = FastAPI()
+
+    @inside.get("/photos")
+    def photos():
+        return "all of them"
+
+    def answer(question):
+        asked.append(question)
+        return {"out": "found", "err": "", "status": 0}
+
+    return TestClient(Gate(Desk(inside, answer=answer, token=TOKEN), locked=PATH, **gate), base_url="http://localhost")
+
+
+def greeted(browser, path=PATH):
+    own = nonce()
+    answer = browser.post(path, content=f"{HELLO} {own}".encode())
+    assert answer.status_code == 200
+    return f"{own} {opened(TOKEN, HELLO, own, answer.content).decode()}"
+
+
+def question(numbers, token=TOKEN, purpose=ASKED):
+    return numbers.encode() + b"\n" + sealed(token, purpose, numbers, json.dumps({"arguments": ["dog"]}).encode())
+
+
+@pytest.mark.parametrize(("proxies", "path"), [(Proxies(), PATH), (Proxies(root_path="/photos"), PATH)])
+def test_who_knows_the_token_needs_no_password(asked, proxies, path):
+    browser = client(asked, keeper=Doorkeeper("secret"), hosts=None, proxies=proxies)
+    numbers = greeted(browser, path)
+    answer = browser.post(path, content=question(numbers))
+    assert json.loads(opened(TOKEN, ANSWERED, numbers, answer.content)) == {"out": "found", "err": "", "status": 0}
+    assert asked == [{"arguments": ["dog"]}]
+    assert browser.get("/photos").status_code == 401
+    assert browser.get(f"{PATH}/more").status_code == 401
+    assert browser.post(f"{PATH}x", content=question(greeted(browser, path))).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        lambda numbers: question(numbers, token="cd" * 32),
+        lambda numbers: question(numbers, purpose=HELLO),
+        lambda numbers: question(f"{nonce()} {nonce()}"),
+        lambda numbers: question(numbers)[:-1] + b" ",
+        lambda numbers: numbers.encode() + b"\n" + TOKEN.encode(),
+        lambda numbers: TOKEN.encode(),
+        lambda numbers: b"",
+        lambda numbers: b"\xff\n\xff",
+        lambda numbers: f"{HELLO} short".encode(),
+    ],
+)
+def test_nobody_else_is_answered(asked, message):
+    browser = client(asked)
+    answer = browser.post(PATH, content=message(greeted(browser)))
+    assert answer.status_code == 403
+    assert TOKEN not in answer.text
+    assert asked == []
+
+
+def test_a_question_is_answered_once(asked):
+    browser = client(asked)
+    message = question(greeted(browser))
+    assert browser.post(PATH, content=message).status_code == 200
+    assert browser.post(PATH, content=message).status_code == 403
+    assert len(asked) == 1
+
+
+def test_a_wrong_proof_uses_the_numbers_up(asked):
+    browser = client(asked)
+    numbers = greeted(browser)
+    assert browser.post(PATH, content=question(numbers, token="cd" * 32)).status_code == 403
+    assert browser.post(PATH, content=question(numbers)).status_code == 403
+
+
+def test_who_only_greets_is_forgotten(asked):
+    browser = client(asked)
+    first = greeted(browser)
+    for _ in range(MOST_GREETED):
+        last = greeted(browser)
+    assert browser.post(PATH, content=question(first)).status_code == 403
+    assert browser.post(PATH, content=question(last)).status_code == 200
+
+
+def test_the_rest_of_the_gate_holds_there_too(asked):
+    browser = client(asked)
+    message = question(greeted(browser))
+    assert browser.post(PATH, content=message, headers={"Host": "evil.example"}).status_code == 400
+    assert browser.post(PATH, content=message, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert browser.get(PATH).status_code == 405
+    assert browser.post(PATH, content=b"x" * (MOST_BYTES + 1)).status_code == 413
+    assert asked == []
+    assert browser.get("/photos").json() == "all of them"
+
+
+def test_without_a_desk_the_password_is_asked_for_there_too():
+    browser = TestClient(Gate(FastAPI(), keeper=Doorkeeper("secret"), hosts=None), base_url="http://localhost")
+    assert browser.post(PATH, content=f"{HELLO} {nonce()}".encode()).status_code == 401

@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from indexer.errors import ModelError, OtherModelError, as_model_error
 if TYPE_CHECKING:
     from PIL import Image
 
+    from clip_model.evaluation.measuring import Wanted
     from clip_model.inference import Encoder
     from clip_model.numpy_text.text_encoder import TextEncoder
 
@@ -50,16 +51,10 @@ class Embedder:
     def __init__(
         self, model: str = "builtin", *, device: str = "auto", precision: str = "auto", converted: Path | None = None
     ) -> None:
-        """Find the model's file, made of another program's first; load nothing yet.
+        """Find the file of a model, by registered name or path, made of another program's first; load nothing yet.
 
-        Args:
-            model: a registered name or a path.
-            device: "auto", "cpu", "cuda", ...
-            precision: "auto", "fp32", "bf16" or "fp16".
-            converted: the folder of converted models; None is one in the user's cache.
-
-        Raises:
-            ModelError: there is no such model.
+        `device` and `precision` are as `load_encoder` has them; `converted` is the folder of converted models, None one
+        in the user's cache. Raises a ModelError if there is no such model.
         """
         self._find = partial(resolve, models=converted)
         with as_model_error():
@@ -190,6 +185,12 @@ class Embedder:
         embeddings = encoder.encode_texts(texts)
         self._require_current()
         return embeddings
+
+    def evaluate(self, data: Sequence[str], **wanted: Unpack[Wanted]) -> dict[str, Any]:
+        """Measure the model on a data set: see `clip_model.evaluation.measuring.measure`, which says what it raises."""
+        from clip_model.evaluation.measuring import measure
+
+        return measure(self.embed_squares, self.embed_texts, data, wanted)
 
     def _load(self, loading: Future[None]) -> None:
         try:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from clip_model.evaluation.collecting import Group
 from clip_model.evaluation.evaluate import RECALLS, TOPS, evaluate_retrieval, halves
 from clip_model.evaluation.metrics import best_penalty, linear_probe, top_k_accuracy
+from clip_model.evaluation.readers.examples import Example, Item
 from clip_model.evaluation.zero_shot import classifier_weights, unit_rows
 
 Floats = NDArray[np.float32]
@@ -36,18 +37,22 @@ class Words:
     class_names: dict[str, str] | None = None
 
     def classes(self, labels: Sequence[str]) -> tuple[list[str], list[str]]:
-        """The labels of all candidates and what each is called.
-
-        Raises:
-            ValueError: a label has no name in the file.
-        """
+        """The labels of all candidates and what each is called."""
         if self.class_names is None:
             known = sorted({label for label in labels if label})
             return known, [label.replace("_", " ") for label in known]
-        for label in labels:
-            if label and self.key(label) not in self.class_names:
-                raise ValueError(f"the file of class names has none for the label {label[:80]!r}")
         return list(self.class_names), list(self.class_names.values())
+
+    def require(self, item: Item) -> Item:
+        """The same example.
+
+        Raises:
+            ValueError: its label has no name in the file.
+        """
+        label = item.label if isinstance(item, Example) else ""
+        if label and self.class_names is not None and self.key(label) not in self.class_names:
+            raise ValueError(f"{item.name}: the file of class names has none for the label {label[:80]!r}")
+        return item
 
     def key(self, label: str) -> str:
         """A label as the file of names has it: a number without leading zeros, unless it is written so there."""
@@ -69,9 +74,6 @@ def figures(group: Group, words: Words, embed_texts: EmbedTexts, train: Group | 
     Returns:
         Counts, "zero_shot", "text_to_image", "image_to_text" and "linear_probe" with shares in [0, 1], each None where
         it cannot be, and "left_out", the reasons by name. docs/evaluation.md lists the keys.
-
-    Raises:
-        ValueError: a label has no name in the file of names.
     """
     left_out: dict[str, str] = {}
     labelled = np.array([bool(label) for label in group.labels])

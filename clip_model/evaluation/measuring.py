@@ -67,7 +67,7 @@ def measure(
     items, fitting = open_data_set(data, wanted["suffixes"]), None
     if wanted["train"]:
         fitting = open_data_set(wanted["train"], wanted["suffixes"])
-    held = _collected(items, data, embed_squares, wanted)
+    held = _collected(map(words.require, items), data, embed_squares, wanted)
     train, unreadable = None, held.unreadable
     if fitting is not None and wanted["probe"]:
         apart = _collected(fitting, wanted["train"], embed_squares, wanted)

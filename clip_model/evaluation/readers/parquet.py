@@ -42,7 +42,7 @@ def read_parquet(path: Path) -> Iterator[Item]:
                 for row in batch.to_pylist():
                     number += 1
                     yield _item(f"{path.name}, row {number}", row, picture, label, captions)
-    except (pyarrow.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
+    except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())[:300]}") from error
 
 

@@ -32,7 +32,7 @@ _BLOCK = tarfile.BLOCKSIZE
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 Member = tuple[str, str, bytes]
-"""Key, extension in lower case, content: of what has a meaning here."""
+"""Key, extension in lower case, content; that of members without a meaning here is not read."""
 
 
 def read_shard(path: Path) -> Iterator[Item]:
@@ -79,14 +79,18 @@ def _member(path: Path, archive: tarfile.TarFile, info: tarfile.TarInfo) -> Iter
         raise _Refused(f"{where} leads out of the archive. Shards hold relative names alone")
     stem, _, extension = parts[-1].partition(".")
     extension = extension.lower()
-    if parts[-1].startswith(".") or extension not in _PICTURES | _TEXTS:
+    key = "/".join((*parts[:-1], stem))
+    if parts[-1].startswith("."):
+        return
+    if extension not in _PICTURES | _TEXTS:
+        yield key, extension, b""  # so that an example of such members alone is named as one without a picture
         return
     bound = MAX_PICTURE_BYTES if extension in _PICTURES else MAX_TEXT_BYTES
     if info.size > bound:
         raise _Refused(f"{where} is larger ({info.size:,} bytes) than the bound of {bound:,}")
     content = archive.extractfile(info)
     if content is not None:
-        yield "/".join((*parts[:-1], stem)), extension, content.read()
+        yield key, extension, content.read()
 
 
 def _example(path: Path, key: str, members: dict[str, bytes]) -> Item:

@@ -37,13 +37,22 @@ def test_members_of_one_name_are_one_example(tmp_path):
 def test_an_example_without_its_picture_or_words_is_named(tmp_path):
     path = shard(
         tmp_path / "a.tar",
-        [("0.cls", b"1"), ("1.png", RED), ("1.jpg", RED), ("2.png", RED), ("2.json", b"{"), ("3.png", RED)],
+        [
+            ("0.cls", b"1"),
+            ("1.png", RED),
+            ("1.jpg", RED),
+            ("2.png", RED),
+            ("2.json", b"{"),
+            ("v.5.png", RED),
+            ("3.png", RED),
+        ],
     )
     *unreadable, whole = read_shard(path)
     assert [(one.name, one.reason) for one in unreadable] == [
         ("a.tar: 0", "the example holds no pictures"),
         ("a.tar: 1", "the example holds 2 pictures"),
         ("a.tar: 2", "its text is no UTF-8, or its document no JSON"),
+        ("a.tar: v", "the example holds no pictures"),
     ]
     assert all(isinstance(one, Unreadable) for one in unreadable)
     assert whole.name == "a.tar: 3"

@@ -49,7 +49,7 @@ def evaluate_command(
         ),
     ],
     model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME|PATH", help="The model to measure. [default: builtin]")
+        str | None, typer.Option("--model", metavar="NAME|PATH", help="The model to measure; else the built-in one.")
     ] = None,
     templates: Annotated[
         Path | None,
@@ -150,7 +150,8 @@ def _lines(source: dict[str, Any], templates: int) -> Iterator[str]:
     """The figures of one source, a line each, then what is left out and why."""
     counts = [f"{source['photos']:,} pictures"]
     if source["labelled"]:
-        counts.append(f"{source['labelled']:,} with one of {source['classes']:,} labels")
+        labels = f"one of {source['classes']:,} labels" if source["classes"] > 1 else "one label"
+        counts.append(f"{source['labelled']:,} with {labels}")
     if source["captioned"]:
         counts.append(f"{source['captioned']:,} with {source['captions']:,} captions")
     yield ""

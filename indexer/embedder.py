@@ -1,7 +1,6 @@
 """The one importer of clip_model: pictures and texts to embeddings, the model loaded when it is first needed.
 
-Until then it answers what the weights file says (dimension, fingerprint), and embeds texts, without torch.
-Legend: n items, s image size, d dimension of the embeddings.
+Until then it answers what the weights file says, and embeds texts, without torch. n items, s image size, d dimension.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from indexer.errors import ModelError, OtherModelError, as_model_error
 if TYPE_CHECKING:
     from PIL import Image
 
+    from clip_model.evaluation.measuring import Wanted
     from clip_model.inference import Encoder
     from clip_model.numpy_text.text_encoder import TextEncoder
 
@@ -51,16 +51,10 @@ class Embedder:
     def __init__(
         self, model: str = "builtin", *, device: str = "auto", precision: str = "auto", converted: Path | None = None
     ) -> None:
-        """Find the model's file, made of another program's first; load nothing yet.
+        """Find the file of a model, by name or path, made of another program's first, or raise ModelError; load nothing.
 
-        Args:
-            model: a registered name or a path.
-            device: "auto", "cpu", "cuda", ...; NUMPY, for texts alone, never loads torch, and raises where it would.
-            precision: "auto", "fp32", "bf16" or "fp16".
-            converted: the folder of converted models; None is one in the user's cache.
-
-        Raises:
-            ModelError: there is no such model.
+        `device` and `precision` are as `load_encoder` has them; a device of NUMPY, for texts alone, never loads torch.
+        `converted`: the folder of converted models, None one in the user's cache.
         """
         self._find = partial(resolve, models=converted)
         with as_model_error():
@@ -191,6 +185,12 @@ class Embedder:
         embeddings = encoder.encode_texts(texts)
         self._require_current()
         return embeddings
+
+    def evaluate(self, data: Sequence[str], **wanted: Unpack[Wanted]) -> dict[str, Any]:
+        """Measure the model on a data set: see `clip_model.evaluation.measuring.measure`, which says what it raises."""
+        from clip_model.evaluation.measuring import measure
+
+        return measure(self.embed_squares, self.embed_texts, data, wanted)
 
     def _load(self, loading: Future[None]) -> None:
         try:

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "clip_model.checkpoints": "config header model preprocessing stored_file",
     "clip_model.distill": "training",
     "clip_model.evaluate": "evaluation",
-    "clip_model.evaluation": "inference precision",
+    "clip_model.evaluation": "evaluation.readers inference precision",
     "clip_model.features": "pretrained",
     "clip_model.pretrained": "checkpoint config evaluation model preprocessing towers training",
     "clip_model.head_run": "pretrained",

@@ -19,6 +19,7 @@ COMMANDS = {
     "import": "tagging.importing.import_command",
     "export": "tagging.exporting.export_command",
     "models": "model_commands.models_app",
+    "evaluate": "evaluating.evaluate_command",
     "status": "commands.status_command",
     "serve": "commands.serve_command",
     "demo": "commands.demo_command",

@@ -156,12 +156,17 @@ def evaluate_labels(encoder: Encodes, images: Floats, photos: Photos, *, probe: 
     scores = images @ classifier_weights(encoder.encode_texts, names).T  # [n, classes]
     results = {f"top{k}": top_k_accuracy(scores, labels, k) for k in TOPS}
     if probe:
-        # Every other photo of each label, so that both halves hold all labels.
-        halves = np.empty(len(labels), dtype=np.int64)
-        halves[np.argsort(labels, kind="stable")] = np.arange(len(labels)) % 2
-        fit, held_out = halves == 0, halves == 1
-        results["probe"] = linear_probe(images[fit], labels[fit], images[held_out], labels[held_out])
+        fit = halves(labels)
+        results["probe"] = linear_probe(images[fit], labels[fit], images[~fit], labels[~fit])
     return results
+
+
+def halves(labels: Labels) -> NDArray[np.bool_]:
+    """Which of n photos a probe is fitted on: every other one of each label, so that both halves hold all labels."""
+    numbers = np.empty(len(labels), dtype=np.int64)
+    numbers[np.argsort(labels, kind="stable")] = np.arange(len(labels))
+    fit: NDArray[np.bool_] = numbers % 2 == 0
+    return fit
 
 
 def evaluate_retrieval(images: Floats, texts: Floats, owners: Labels) -> dict[str, float]:

@@ -1,0 +1,57 @@
+"""Class folders: DATA/NAME OF THE CLASS/picture.jpg, as ImageNet is laid out.
+
+Pictures come from the classes in turn, so that the first few hundred are of all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from clip_model.evaluation.readers.examples import Item, Unreadable, file_example
+
+_SPLITS = frozenset(("train", "val", "valid", "validation", "test"))
+
+
+def read_folders(folder: Path, suffixes: Collection[str]) -> Iterator[Item]:
+    """Read a folder of class folders; pictures lie at any depth in them.
+
+    Args:
+        folder: the data set.
+        suffixes: of names of pictures, in lower case; other files are told as unreadable, hidden ones passed over.
+
+    Raises:
+        ValueError: there is no folder in it, or they are splits.
+    """
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    classes = [entry for entry in entries if entry.is_dir()]
+    if not classes:
+        raise ValueError(
+            f"{folder} holds no class folders. Expected one folder for each class, or shards (.tar), or .parquet files"
+        )
+    if {one.name.lower() for one in classes} <= _SPLITS:
+        raise ValueError(f"{folder} holds splits, not classes. Name one of them: {classes[0]}")
+    return _in_turn(folder, classes, [entry for entry in entries if not entry.is_dir()], suffixes)
+
+
+def _in_turn(folder: Path, classes: list[Path], loose: list[Path], suffixes: Collection[str]) -> Iterator[Item]:
+    for path in loose:
+        yield Unreadable(path.name, "it lies in no class folder")
+    for row in zip_longest(*(_files(one) for one in classes)):
+        for one, path in zip(classes, row, strict=True):
+            if path is None:
+                continue
+            name = str(path.relative_to(folder))
+            if path.suffix.lower() in suffixes:
+                yield file_example(path, name, label=one.name)
+            else:
+                yield Unreadable(name, "it is not named like a picture")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files below a folder in the order of their names; links to folders are not followed."""
+    for top, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield from (Path(top, name) for name in sorted(names) if not name.startswith("."))

@@ -51,7 +51,7 @@ class Embedder:
     def __init__(
         self, model: str = "builtin", *, device: str = "auto", precision: str = "auto", converted: Path | None = None
     ) -> None:
-        """Find the file of a model, by name or path, converted first where it has to be; load nothing. Raises ModelError.
+        """Find the file of a model, by name or path, converted where it has to be; load nothing. May raise ModelError.
 
         `device` and `precision` are as `load_encoder` has them; a device of NUMPY, for texts alone, never loads torch.
         `converted`: the folder of converted models, None one in the user's cache.

@@ -6,9 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -20,6 +18,7 @@ from app.tagging.export.file_plan import PlannedFile
 from app.tagging.export.sidecar_plan import Refused
 from indexer.catalog.tag_records import Decision, Edit
 from indexer.pictures.content.picture_hash import hash_file
+from tests import forked_code
 from tests.app.colours import World
 from tests.app.serving import photo_id
 from tests.app.tagging.export.test_export_service import files
@@ -341,7 +340,6 @@ def test_a_kill_in_the_middle_is_settled_and_can_be_undone(tmp_path, killed_at):
     services, before = tag(world), files(world)
     code = f"""
     import os, signal, sys
-    sys.path[:0] = [{str(Path(__file__).parents[4])!r}]
     from pathlib import Path
     from app.tagging.export import safe_write
     from app.tagging.export.export_service import ExportService
@@ -357,8 +355,7 @@ def test_a_kill_in_the_middle_is_settled_and_can_be_undone(tmp_path, killed_at):
     safe_write.replace = replace
     ExportService(open_library(Path(sys.argv[1]), create=False)).run(into_files=True)
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(world.settings.library)]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert forked_code.run(textwrap.dedent(code), world.settings.library).returncode == -signal.SIGKILL
     report = services.exports.run(into_files=True)
     assert report.written + report.unchanged == 3
     assert all(said(path)["IPTC:Keywords"] == ["animal", "dög", "sea"] for path in world.photos.iterdir())

@@ -113,10 +113,16 @@ def all_names():
 
 
 @cache
+def nodes(path):
+    """Every node of a file's syntax tree: parsed and walked once for all rules."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
 def imported(path):
     """Every module of ours that a file imports, wherever in the file, as (dotted name, line)."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -137,7 +143,7 @@ def room_of(name):
 
 
 def functions(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -235,7 +241,7 @@ def test_every_file_is_a_noun():
 
 
 def test_every_module_says_what_it_does():
-    assert [path for path in modules(*ORDER) if not ast.get_docstring(ast.parse(path.read_text()))] == []
+    assert [path for path in modules(*ORDER) if not ast.get_docstring(nodes(path)[0])] == []
 
 
 @pytest.mark.parametrize("package", ORDER)

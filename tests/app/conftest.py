@@ -27,39 +27,41 @@ def relevance_is_unknown(request, monkeypatch):
         monkeypatch.setenv("PICSIFT_MIN_RELEVANCE", "0")  # for processes that are started
 
 
-def write_five(world):
+@pytest.fixture(scope="session")
+def five(tmp_path_factory):
+    """The five photos, drawn once and copied for each test."""
+    world = World(tmp_path_factory.mktemp("five"))
     world.write("red.png", "red")
     world.write("green.png", "green")
     world.write("blue.png", "blue")
     world.write("trip/yellow.jpg", "yellow", datetime(2021, 7, 4, 10, 11, 12))
     world.write("trip/purple.jpg", "purple", datetime(2019, 1, 1, 8, 0, 0))
+    return world.photos
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path, five):
     world = World(tmp_path)
-    write_five(world)
+    shutil.copytree(five, world.photos, dirs_exist_ok=True)
     return world
 
 
 @pytest.fixture(scope="session")
-def indexed(tmp_path_factory):
+def indexed(tmp_path_factory, five):
     """Such a world after a run: indexed once, and copied for each test."""
     world = World(tmp_path_factory.mktemp("indexed"))
-    write_five(world)
+    shutil.copytree(five, world.photos, dirs_exist_ok=True)
     world.index()
     return world
 
 
 @pytest.fixture
 def services(world, indexed):
-    shutil.copytree(indexed.photos, world.photos, dirs_exist_ok=True)
     shutil.copytree(indexed.settings.library, world.settings.library)
     services = world.services()
     catalog = services.library.catalog
     for root in catalog.roots():
         catalog.rename_root(root.id, world.photos)
-    photos = [catalog.photo_at(path) for path in world.photos.rglob("*.*")]
-    files = {photo.id: photo.path.stat() for photo in photos}
+    files = {photo.id: photo.path.stat() for photo in catalog.photos(range(1, 6))}
     catalog.restamp([Restamp(number, changed_ns(file), inode_of(file), "") for number, file in files.items()])
     return services

@@ -1,31 +1,21 @@
 """kill -9 in the middle of indexing: nothing that was committed is lost, and the next run ends in agreement."""
 
-import multiprocessing
 import random
 import signal
 import sys
 import time
 
-import pytest
-
+from tests import forked_code
 from tests.indexer.processes import is_running, wait_until, workers_of
 
 KILLS = 20
 PHOTOS = 48
 
 
-@pytest.fixture(scope="module")
-def children():
-    """Child processes that start in milliseconds: forked from a server that has imported everything."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["indexer.pipeline", "clip_model.inference", "torch"])
-    return context
-
-
-def start(children, world):
+def start(world):
     from tests.indexer import child
 
-    process = children.Process(
+    process = forked_code.context().Process(
         target=child.run, args=(str(world.library_folder), str(world.model), str(world.photos)), daemon=True
     )
     process.start()
@@ -53,15 +43,15 @@ def as_it_was(world):
     return {photo.path for photo, now in there if (photo.size, photo.mtime_ns) == (now.st_size, now.st_mtime_ns)}
 
 
-def test_killed_at_twenty_moments_the_library_ends_in_agreement(world, children):
+def test_killed_at_twenty_moments_the_library_ends_in_agreement(world):
     rng = random.Random(7)
     for seed in range(PHOTOS):
         world.write(f"{seed:02}.png", seed)
-    start(children, world).join()
+    start(world).join()
     assert len(world.names()) == PHOTOS
     live(world, rng, 0)
     begun = time.monotonic()
-    start(children, world).join()
+    start(world).join()
     usual = time.monotonic() - begun
     step = kills = seen = 0
     while kills < KILLS:
@@ -70,7 +60,7 @@ def test_killed_at_twenty_moments_the_library_ends_in_agreement(world, children)
         live(world, rng, step)
         safe = as_it_was(world)
         begun = time.monotonic()
-        process = start(children, world)
+        process = start(world)
         process.join(timeout=rng.uniform(0, usual))
         if process.exitcode is not None:  # too late; the machine may have been busy when it was measured
             usual = min(usual, time.monotonic() - begun)
@@ -91,10 +81,10 @@ def test_killed_at_twenty_moments_the_library_ends_in_agreement(world, children)
     assert again.unchanged == len(world.names())
 
 
-def test_killed_during_the_first_run_the_next_takes_up_the_rest(world, children):
+def test_killed_during_the_first_run_the_next_takes_up_the_rest(world):
     for seed in range(PHOTOS):
         world.write(f"{seed:02}.png", seed)
-    process = start(children, world)
+    process = start(world)
     catalog = world.library.catalog
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:

@@ -1,5 +1,9 @@
 """Small models of open_clip with random weights, and how their features are compared with ours."""
 
+import copy
+import functools
+import json
+
 import torch
 
 from clip_model.preprocessing.tokenizer import Tokenizer
@@ -13,13 +17,17 @@ SAID = ["a", "two dogs on a beach at sunset", "", "word " * 90, "écran; 写真 
 
 
 def model_of(vision_cfg=VIT, text_cfg=TEXT, *, kind="CLIP", **others):
-    """A model of open_clip in evaluation mode, whose batch norms have seen something."""
-    given = {"embed_dim": 24, "quick_gelu": True, **others}
-    made = getattr(open_clip().model, kind)(
-        vision_cfg={key: tuple(v) if isinstance(v, list) else v for key, v in vision_cfg.items()},
-        text_cfg=text_cfg, **given,
-    )  # fmt: skip
-    return randomize(made)
+    """A model of open_clip in evaluation mode, whose batch norms have seen something; each is its caller's."""
+    given = {"embed_dim": 24, "quick_gelu": True, **others, "vision_cfg": vision_cfg, "text_cfg": text_cfg}
+    return copy.deepcopy(_made(kind, json.dumps(given)))
+
+
+@functools.cache
+def _made(kind, said):
+    """Made once: most of its numbers are the vocabulary's, and drawing them takes longer than most tests."""
+    given = json.loads(said)
+    vision_cfg = {key: tuple(v) if isinstance(v, list) else v for key, v in given.pop("vision_cfg").items()}
+    return randomize(getattr(open_clip().model, kind)(vision_cfg=vision_cfg, **given))
 
 
 def assert_same_features(ours, image_features, text_features):

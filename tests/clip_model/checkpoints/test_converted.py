@@ -1,5 +1,6 @@
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,9 +20,14 @@ from tests.clip_model.checkpoints.reference_models import model_of
 pytestmark = pytest.mark.usefixtures("small_published")
 
 
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    return save_archive(model_of(), tmp_path_factory.mktemp("archive") / "tiny.pt")
+
+
 @pytest.fixture
-def source(tmp_path):
-    return save_archive(model_of(), tmp_path / "tiny.pt")
+def source(tmp_path, archive):
+    return shutil.copyfile(archive, tmp_path / "tiny.pt")
 
 
 @pytest.fixture

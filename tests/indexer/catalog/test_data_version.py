@@ -1,8 +1,6 @@
 """The number that tells of every change of the database, by whomever."""
 
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import FILE_NAME, open_database
 from indexer.errors import LibraryError
+from tests import forked_code
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def test_another_process_moves_it(catalog, tmp_path):
         "from indexer.catalog.database import open_database; "
         "Catalog(open_database(Path(sys.argv[1]))).add_root(Path('/'))"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a library #1 with %20")], check=True, timeout=60)
+    assert forked_code.run(code, tmp_path / "a library #1 with %20").returncode == 0
     assert catalog.version() != first
 
 

@@ -25,6 +25,7 @@ from indexer.catalog.database import open_database, reading, schema_version, wri
 from indexer.catalog.files import database_trouble
 from indexer.catalog.tables.photo_tables import Base
 from indexer.errors import LibraryError, LibraryLockedError, NewerLibraryError
+from tests import forked_code
 
 pytestmark = pytest.mark.fresh_schema
 
@@ -292,7 +293,7 @@ def test_a_folder_without_permission_is_explained(tmp_path):
             folder.chmod(0o555)
         (shelf / "lib" / "catalog.db").chmod(0o444)
         (shelf).chmod(0o555)
-        done = run(code, str(shelf / "lib"), str(shelf / "bare"), str(shelf / "new"))
+        done = forked_code.run(code, shelf / "lib", shelf / "bare", shelf / "new")
     finally:
         shelf.chmod(0o755)
         for folder in (shelf / "lib", shelf / "bare"):
@@ -366,7 +367,7 @@ def test_a_kill_during_the_first_migration_leaves_a_file_that_opens(tmp_path):
         "def killed(connection): done(connection); os.kill(os.getpid(), 9)\n"
         "migrations.upgrade = killed; database.open_database(Path(sys.argv[1]))"
     )
-    assert run(code, str(tmp_path)).returncode == -9
+    assert forked_code.run(code, tmp_path).returncode == -9
     with reading(database._engine(tmp_path / "catalog.db")) as connection:
         assert schema_version(connection) == 0
     with reading(open_database(tmp_path)) as connection:

@@ -15,6 +15,7 @@ from filelock import FileLock
 from indexer.errors import LibraryError, LibraryLockedError
 from indexer.vectors import file as vector_file
 from indexer.vectors.file import UnusableFileError
+from tests import forked_code
 from tests.indexer.unit_vectors import DIM, unit
 
 MODEL = "f" * 64
@@ -279,7 +280,8 @@ def test_a_file_size_limit_of_the_system_keeps_the_old_file(tmp_path):
         "try: vector_file.save(Path(sys.argv[1]), np.arange(9000), rows, fingerprint='f', generation=2)\n"
         "except LibraryError as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    done = forked_code.run(code, tmp_path)
+    assert done.returncode == 0
     assert "File too large" in done.stdout
     assert_is_generation(tmp_path, 1)
     assert len(data_files(tmp_path)) == 1

@@ -3,10 +3,7 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -19,6 +16,7 @@ from app.tagging.export.sidecar_plan import Naming, Planned, Refused
 from app.tagging.xmp.merge import described
 from indexer.catalog.tag_records import Decision, Edit
 from indexer.errors import LibraryLockedError
+from tests import forked_code
 from tests.app.colours import World
 from tests.app.serving import photo_id
 from tests.app.tagging.xmp.test_merge import LIGHTROOM
@@ -292,7 +290,6 @@ def kill_in_the_middle(world, killed_at):
     """Kill an export at its second file: before it is written, while it is, or after."""
     code = f"""
     import os, signal, sys
-    sys.path[:0] = [{str(Path(__file__).parents[4])!r}]
     from pathlib import Path
     from app.tagging.export import safe_write
     from app.tagging.export.export_service import ExportService
@@ -309,8 +306,7 @@ def kill_in_the_middle(world, killed_at):
     safe_write.replace = replace
     ExportService(open_library(Path(sys.argv[1]), create=False)).run()
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(world.settings.library)]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert forked_code.run(textwrap.dedent(code), world.settings.library).returncode == -signal.SIGKILL
 
 
 def test_a_kill_is_settled_when_its_drive_is_back(world, tagged):

@@ -3,15 +3,14 @@
 import os
 import signal
 import subprocess
-import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import commands as cli
 from app.tagging.export import exiftool as exiftool_module
+from tests import forked_code
 from tests.app.colours import World
 from tests.app.tagging.export.test_export_service import files
 from tests.app.tagging.export.test_into_files import exiftool, one, tag, write  # noqa: F401
@@ -21,7 +20,6 @@ def killed(world, call, *, before):
     """Kill a process in the middle of an undo: before the new bytes get their name, or after."""
     code = f"""
     import os, signal, sys
-    sys.path[:0] = [{str(Path(__file__).parents[4])!r}]
     from pathlib import Path
     from app.tagging.export import safe_write
     from app.tagging.export.export_service import ExportService
@@ -33,8 +31,7 @@ def killed(world, call, *, before):
     safe_write._put = put
     ExportService(open_library(Path(sys.argv[1]), create=False)).{call}
     """
-    command = [sys.executable, "-c", textwrap.dedent(code), str(world.settings.library)]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert forked_code.run(textwrap.dedent(code), world.settings.library).returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("before", [True, False])

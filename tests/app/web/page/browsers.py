@@ -17,6 +17,7 @@ in_a_browser = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
 ]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
+ARGUMENTS += ["--process-per-site", "--renderer-process-limit=1"]  # a page finds the scripts compiled by the one before
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 PHOTOS = len(find_photos()) + 43  # the demo's, one of a hostile name, a turned one, forty plain ones, a copy
 HITS = PHOTOS - 1  # the copy stands behind its original

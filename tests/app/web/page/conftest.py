@@ -54,12 +54,13 @@ def browser():
 
 
 @pytest.fixture(scope="module", params=list(SIZES))
-def size(request, browser):
-    """A browser window of a kind, whose cache holds the page's scripts after the first test."""
+def size(request, browser, address):
+    """A browser window of a kind, whose cache and whose process hold the page's scripts after the first test."""
     width, height = SIZES[request.param]
     context = browser.new_context(
         viewport={"width": width, "height": height}, has_touch=request.param == "phone", color_scheme="light"
     )
+    context.new_page().goto(f"{address}/api/v1/health")  # keeps the process, whichever page of a test is closed
     yield context
     context.close()
 

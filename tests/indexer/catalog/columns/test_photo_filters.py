@@ -1,7 +1,5 @@
 """Answers by SQL or by columns: never of a catalog as it was."""
 
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 
@@ -13,6 +11,7 @@ from indexer.catalog.columns.photo_filters import PhotoFilters
 from indexer.catalog.database import open_database
 from indexer.catalog.photo_filter import Bounds, PhotoFilter
 from indexer.catalog.tag_records import Decision
+from tests import forked_code
 from tests.indexer.catalog_samples import DIM, new, vectors
 
 DOGS = PhotoFilter(tags=(("dog",),))
@@ -92,7 +91,7 @@ def test_what_another_process_writes_is_seen(world, tmp_path):
         "catalog.tags.decide([Decision(int(sys.argv[2]), ('dog',), 'accepted')])\n"
         "catalog.close()\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "library"), str(ids[1])], check=True)
+    assert forked_code.run(code, tmp_path / "library", ids[1]).returncode == 0
     for _ in range(3):
         assert filters.allowed(model, DOGS).ids().tolist() == ids[1:2]
 

@@ -2,8 +2,6 @@
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 
 import pytest
@@ -15,6 +13,7 @@ from indexer.catalog.files import database_file
 from indexer.catalog.photo_filter import Bounds, PhotoFilter
 from indexer.errors import LibraryError
 from indexer.library import open_library
+from tests import forked_code
 from tests.indexer.catalog_samples import DIM, new, vectors
 from tests.indexer.following import following, wait_until
 
@@ -53,8 +52,8 @@ class Kept:
 
     def elsewhere(self, folder=None):
         """What another process finds."""
-        command = [sys.executable, "-c", ASKING, str(folder or self.folder)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+        done = forked_code.run(ASKING, folder or self.folder)
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def assert_sound(self):

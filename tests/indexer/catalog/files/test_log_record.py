@@ -3,14 +3,13 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from indexer.catalog.database import open_database
+from tests import forked_code
 from tests.indexer.catalog.files.test_database_file import ASKING, Kept
 
 WRITING = (
@@ -45,8 +44,7 @@ def kept(tmp_path):
 
 def killed(kept, *names):
     """Another process stores photos, whose log it leaves behind."""
-    done = subprocess.run([sys.executable, "-c", WRITING, str(kept.folder), *names], timeout=60, check=False)
-    assert done.returncode == -9
+    assert forked_code.run(WRITING, kept.folder, *names).returncode == -9
     assert Path(f"{kept.file}-wal").stat().st_size
 
 
@@ -104,7 +102,7 @@ def test_a_kill_at_any_step_of_setting_a_log_aside_mixes_nothing(kept, name, onl
     killed(kept, "x", "y")
     renamed(kept)
     code = f"{KILLED_AT_A_STEP}kill_after({name!r}, {only!r})\n{ASKING}"
-    assert subprocess.run([sys.executable, "-c", code, str(kept.folder)], timeout=60, check=False).returncode == -9
+    assert forked_code.run(code, kept.folder).returncode == -9
     assert kept.elsewhere() == "['a.jpg', 'b.jpg', 'c.jpg']"
     kept.assert_sound()
 

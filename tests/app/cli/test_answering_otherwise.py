@@ -6,9 +6,11 @@ import threading
 
 import pytest
 
+from app.cli import commands
 from app.cli.answering import Answering
 from app.running.notice import Notice, Origins
-from app.settings import Settings
+from app.running.sources import digests
+from app.settings import Settings, load_settings
 from indexer.library import CATALOG
 from indexer.vectors.index import VectorIndex
 from tests.app.cli.test_answering import search, serving, world
@@ -83,6 +85,22 @@ def test_what_changes_while_a_server_starts_leaves_no_note(world, monkeypatch, t
     notice = Notice(world.library_folder, Settings.model_fields, origins)
     notice.put_up(("127.0.0.1", 80), "127.0.0.1")
     assert not list(world.library_folder.glob("server-*"))
+
+
+def test_what_settings_come_from_is_taken_before_they_are_read(world, monkeypatch, tmp_path):
+    before, taken = Origins.now("ab" * 32), []
+
+    def begin(verbose, **options):
+        (tmp_path / "config.toml").write_text("min_relevance = 0.9\n")
+        return load_settings()
+
+    monkeypatch.setattr(commands, "_begin", begin)
+    monkeypatch.setattr(commands, "_give_memory_back", lambda: None)
+    monkeypatch.setattr("app.web.server.serve", lambda *_, **given: taken.append(given["origins"]))
+    commands.serve_command()
+    (origins,) = taken
+    assert origins.sources.keys() == before.sources.keys()
+    assert digests(origins.token) != origins.sources
 
 
 def test_a_damaged_index_of_words_is_told_of_beside_a_server_too(world, monkeypatch, tmp_path, search):

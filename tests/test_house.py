@@ -72,7 +72,7 @@ MAY_IMPORT = {
     "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
     "indexer.workers": "catalog errors metadata pictures",
     "app.bootstrap": "duplicates search settings tagging tagging.export tagging.vocabulary",
-    "app.cli": "activities bootstrap cli.terminal doctor duplicates model_table password_hash printable search "
+    "app.cli": "activities bootstrap cli.terminal doctor duplicates model_table password_hash printable running search "
     "search.language settings status tagging.export web",
     "app.cli.tagging": "bootstrap cli.terminal printable tag_path tagging tagging.export",
     "app.cli.terminal": "activities clock doctor duplicates printable search search.language settings status tag_path "

@@ -6,6 +6,7 @@ It answers nothing that names a file, and leaves to the command whatever is not 
 import inspect
 import io
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import fields
@@ -18,6 +19,8 @@ from app.bootstrap import Services
 from app.cli.searching import asked_for, search_command
 from app.cli.terminal import exits, output
 from app.cli.terminal.options import Filters, Listing
+from app.cli.terminal.warned import Warned
+from app.running.note import identity_of
 from indexer.errors import QueryError
 
 log = logging.getLogger(__name__)
@@ -53,14 +56,35 @@ class Answering:
         self._services = services
         self._turn = threading.Lock()
         self._command = _collecting()
+        self._warned = Warned()
 
     def __call__(self, asked: Mapping[str, Any]) -> dict[str, object] | None:
         """The document that `app/running/asking.py` reads, for the one that it sends; None leaves it to the command."""
         try:
-            return self._answer(asked)
+            return self._believed(asked)
         except Exception as error:  # the command does all of it again, and tells a person
             log.info("a search is left to the command that asked: %s: %s", type(error).__name__, error)
             return None
+
+    def _believed(self, asked: Mapping[str, Any]) -> dict[str, object] | None:
+        """The answer, if it is of the folder that the command means, and a command alone would print no more.
+
+        A link may lead elsewhere by now, or a drive may be another: the library is opened by its path.
+        """
+        before = self._warned.told()
+        if self._folder() != asked["folder"] or self._warned.lasting() or self._on_gpu():
+            return None
+        said = self._answer(asked)
+        sound = self._folder() == asked["folder"] and self._warned.told() == before and not self._on_gpu()
+        return said if sound else None
+
+    def _folder(self) -> list[object]:
+        real = Path(os.path.realpath(self._services.library.folder))
+        return [str(real), identity_of(real)]
+
+    def _on_gpu(self) -> bool:
+        """Whether a GPU searches here, whose last digits differ, where a command alone would have the CPU do it."""
+        return self._services.settings.device == "auto" and self._services.search.live.device not in (None, "cpu")
 
     def _answer(self, asked: Mapping[str, Any]) -> dict[str, object] | None:
         with self._command.make_context("search", list(asked["arguments"])) as context:

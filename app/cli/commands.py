@@ -6,8 +6,9 @@ imported and made from its signature when it is called: all of them together tak
 
 import importlib.metadata
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +26,9 @@ from app.cli.terminal.options import (
     WatchOption,
 )
 from app.cli.terminal.streams import prepare_streams
+
+if TYPE_CHECKING:
+    from app.running.notice import Origins
 
 
 class _Group(exits.SafeUsage):
@@ -141,6 +145,7 @@ def serve_command(
     from app.cli import password_entry, watching
 
     proxied = {"root_path": root_path, "trusted_proxy": trusted_proxy or None, "allowed_host": allowed_host or None}
+    origins = _origins()  # before the settings are read
     settings = _begin(verbose, library=library, host=host, port=port, videos=videos, **proxied)
     if set_password:
         password_entry.ask_and_store(settings)
@@ -148,7 +153,7 @@ def serve_command(
     _give_memory_back()
     services = build_services(settings, create=True)
     with watching.alongside(services, wanted=watch):
-        _serve(services)
+        _serve(services, origins)
 
 
 @exits.reported
@@ -160,13 +165,14 @@ def demo_command(
     """Try picsift on sample photos, in a library that is thrown away afterwards."""
     from app.cli import demo
 
+    origins = _origins()
     settings = _begin(verbose, port=port)
     _give_memory_back()
     with exits.cleanup_on_sigterm(), demo.throw_away_library(settings) as services:
         if not demo.index_and_search(services):
             raise KeyboardInterrupt
         if not no_serve:
-            _serve(services)
+            _serve(services, origins)
 
 
 @exits.reported
@@ -209,10 +215,20 @@ def _give_memory_back() -> None:
     give_memory_back()
 
 
-def _serve(services: Services) -> None:
+def _origins() -> "Origins | None":
+    """What this process's settings come from; None where that cannot be read, which reading the settings tells of."""
+    from app.running.notice import Origins
+
+    with suppress(OSError, ValueError):
+        return Origins.now()
+    return None
+
+
+def _serve(services: Services, origins: "Origins | None") -> None:
     from app.cli.answering import Answering
     from app.web.server import serve
 
     settings = services.settings
     with exits.cleanup_on_sigterm():
-        serve(services, settings.host, settings.port, commands=Answering(services) if settings.ask_server else None)
+        commands = Answering(services) if settings.ask_server else None
+        serve(services, settings.host, settings.port, commands=commands, origins=origins)

@@ -8,14 +8,17 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.running.sources import program
 
-PREFIX, SUFFIX = "server-", ".json"
+PREFIX, SUFFIX, PARTIAL = "server-", ".json", ".partial"
+HALF_WRITTEN_S = 60
 MOST_BYTES = 64 * 1024
 MOST_ASKED = 4  # notes; a server that was killed leaves its own
 
@@ -32,7 +35,7 @@ class Note(NamedTuple):
         identity: device and number of that folder.
         program: see `sources.program`.
         sources: see `sources.digests`.
-        machine: whose process `pid` is.
+        machine: whose process `pid` is, see `machine`.
         pid: of the server.
         version: of picsift, for people.
     """
@@ -50,6 +53,14 @@ class Note(NamedTuple):
     version: str
 
 
+def machine() -> str:
+    """Where this process's number means something: the machine, and where there are containers, which."""
+    try:
+        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115
+    except OSError:
+        return socket.gethostname()
+
+
 def identity_of(library: Path) -> list[int]:
     """What tells a folder from a copy of it; raises OSError where it is not there."""
     status = library.stat()
@@ -63,7 +74,7 @@ def leave(note: Note, library: Path) -> Path:
         OSError: it cannot be written, or not so that its writer alone can read it.
     """
     path = library / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(PARTIAL)
     written = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
         with open(written, "wb") as file:  # noqa: PTH123 - of a descriptor
@@ -82,10 +93,8 @@ def notes(library: Path) -> Iterator[Note]:
     with os.scandir(library) as entries:
         found = [entry for entry in entries if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX)]
     found.sort(key=lambda entry: -entry.stat(follow_symlinks=False).st_mtime_ns)
-    for entry in found[:MOST_ASKED]:
-        note = read(Path(entry.path))
-        if note is not None and _is_of(note, library):
-            yield note
+    believed = (note for note in (read(Path(entry.path)) for entry in found) if note is not None)
+    yield from islice((note for note in believed if _is_of(note, library)), MOST_ASKED)
 
 
 def read(path: Path) -> Note | None:
@@ -107,10 +116,14 @@ def read(path: Path) -> Note | None:
 
 
 def sweep(library: Path) -> None:
-    """Remove what servers of this machine left that were killed."""
+    """Remove what servers of this machine left that were killed; half a note once it is a minute old."""
+    for partial in library.glob(f"{PREFIX}*{PARTIAL}"):
+        with suppress(OSError):
+            if time.time() - partial.lstat().st_mtime > HALF_WRITTEN_S:
+                partial.unlink()
     for path in library.glob(f"{PREFIX}*{SUFFIX}"):
         note = read(path)
-        if note is not None and note.machine == socket.gethostname() and not _runs(note.pid):
+        if note is not None and note.machine == machine() and not _runs(note.pid):
             with suppress(OSError):
                 path.unlink()
 

@@ -4,14 +4,13 @@ import importlib.metadata
 import logging
 import os
 import secrets
-import socket
 import threading
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
-from app.running.note import Note, identity_of, leave, sweep
+from app.running.note import Note, identity_of, leave, machine, sweep
 from app.running.sources import digests, known, program
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # an address that stands for all -> the one of this machine itself
@@ -19,25 +18,57 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # an address that stands for a
 log = logging.getLogger(__name__)
 
 
+class Origins(NamedTuple):
+    """What a server's settings and its program come from, taken before it reads the settings.
+
+    Attributes:
+        token: of this run of the server.
+        sources: see `sources.digests`.
+        program: see `sources.program`.
+    """
+
+    token: str
+    sources: dict[str, str]
+    program: str
+
+    @classmethod
+    def now(cls, token: str | None = None) -> Self:
+        """As they are; raises OSError where one cannot be read. None makes a token."""
+        token = token or secrets.token_hex(32)
+        return cls(token, digests(token), program())
+
+
 class Notice:
     """Tells commands of the same user where the server is, if its library's folder can be written to."""
 
-    def __init__(self, library: Path, settings: Collection[str]) -> None:
-        """Make a token, and note what settings come from; `settings` are the names of all that there are."""
-        self.token = secrets.token_hex(32)
-        self._library = library
-        self._sources = known(digests(self.token), settings)
+    def __init__(self, library: Path, settings: Collection[str], origins: Origins) -> None:
+        """Put up nothing yet; `settings` are the names of all that there are."""
+        self._library, self._origins = library, origins
+        self._sources = known(origins.sources, settings)
         self._path: Path | None = None
         self._lock, self._ended = threading.Lock(), False
 
+    @property
+    def token(self) -> str:
+        """Of this run of the server."""
+        return self._origins.token
+
     def put_up(self, listens_at: tuple[Any, ...], host: str) -> None:
-        """Write the note, if that can be done and the server has not ended; `host` is what it was told to listen on."""
+        """Write the note; `host` is what the server was told to listen on.
+
+        There is none where it cannot be written, the server has ended, or something has changed since it began: what
+        it has read may then be the old or the new.
+        """
         with self._lock:
             if self._ended:
                 return
             try:
-                sweep(self._library)
-                self._path = leave(self._note(listens_at[0], listens_at[1], host), self._library)
+                if Origins.now(self.token) != self._origins:
+                    log.info("commands do not ask this server: its settings or its program changed while it started")
+                    return
+                folder = Path(os.path.realpath(self._library))  # where it is found again, wherever a link leads then
+                sweep(folder)
+                self._path = leave(self._note(folder, listens_at[0], listens_at[1], host), folder)
             except OSError as error:
                 log.info("commands do not ask this server: no note in %s: %s", self._library, error.strerror)
 
@@ -49,7 +80,7 @@ class Notice:
                 with suppress(OSError):
                     self._path.unlink()
 
-    def _note(self, bound: str, port: int, host: str) -> Note:
+    def _note(self, folder: Path, bound: str, port: int, host: str) -> Note:
         address = ANYWHERE.get(bound, bound)
         name = address if host in ANYWHERE else host
         return Note(
@@ -57,11 +88,11 @@ class Notice:
             port=port,
             host=f"[{name}]:{port}" if ":" in name else f"{name}:{port}",
             token=self.token,
-            library=os.path.realpath(self._library),
-            identity=identity_of(self._library),
-            program=program(),
+            library=str(folder),
+            identity=identity_of(folder),
+            program=self._origins.program,
             sources=self._sources,
-            machine=socket.gethostname(),
+            machine=machine(),
             pid=os.getpid(),
             version=importlib.metadata.version("picsift"),
         )

@@ -34,16 +34,16 @@ def config_file() -> Path:
 
 def library_folder() -> Path:
     """The library that the environment, or the config file, or else the platform names; raises what is wrong there."""
-    for name, value in os.environ.items():
-        if name.upper() == LIBRARY and value:
-            return Path(value)
+    named = [value for name, value in os.environ.items() if name.upper() == LIBRARY and value]
+    if named:
+        return Path(named[-1])  # as settings do
     path = config_file()
     if path.exists():
         import tomllib
 
-        named = tomllib.loads(path.read_text(encoding="utf-8")).get("library")
-        if named is not None:
-            return Path(named)
+        in_file = tomllib.loads(path.read_text(encoding="utf-8")).get("library")
+        if in_file is not None:
+            return Path(in_file)
     import platformdirs
 
     return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
@@ -64,8 +64,12 @@ def digests(token: str) -> dict[str, str]:
 
 
 def servers_may_be_asked() -> bool:
-    """Whether the environment says nothing against it; where the config file does, no server leaves a note."""
-    return os.environ.get(ASK, "yes").strip().lower() in YES
+    """Whether the environment says nothing against it; where the config file does, no server leaves a note.
+
+    Where a variable is written in two ways their order decides, which no digest tells: then none is asked.
+    """
+    names = [name.upper() for name, value in os.environ.items() if value and _is_own(name)]
+    return os.environ.get(ASK, "yes").lower() in YES and len(set(names)) == len(names)
 
 
 def agree(of_server: dict[str, str], own: dict[str, str]) -> bool:
@@ -82,11 +86,20 @@ def known(found: dict[str, str], settings: Collection[str]) -> dict[str, str]:
 
 
 def program() -> str:
-    """What tells this picsift from another: its files as they are, and the Python that runs them."""
-    told = [sys.version, sys.prefix]
+    """What tells this picsift from another: its files as they are, the Python that runs them, and what is installed."""
+    told = [sys.version, sys.prefix, *sorted(_installed())]
     for package in PACKAGES:
         told += sorted(_files(str(Path(__file__).parents[2] / package)))
     return digest("program", "", _bytes("\n".join(told)))
+
+
+def _installed() -> set[str]:
+    """The names of installed packages with their versions, as the folders are called that describe them."""
+    found = set[str]()
+    for folder in sys.path:
+        if os.path.basename(folder) in ("site-packages", "dist-packages") and os.path.isdir(folder):  # noqa: PTH112, PTH119
+            found.update(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))  # noqa: PTH208
+    return found
 
 
 def _files(folder: str) -> list[str]:

@@ -43,6 +43,12 @@ class LiveIndex:
         self._index: VectorIndex | None = None
         self._held: tuple[tuple[VectorIndex, int, str], NDArray[np.int64], PhotoSet] | None = None
 
+    @property
+    def device(self) -> str | None:
+        """Where the index is searched: "cpu" or "cuda:0"; None before it is opened."""
+        index = self._index
+        return None if index is None else index.device
+
     def model(self) -> ModelRecord:
         """The model whose vectors answer.
 

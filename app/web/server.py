@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.bootstrap import Services
-from app.running.notice import Notice
+from app.running.notice import Notice, Origins
 from app.running.proof import PATH
 from app.trusted_proxies import networks
 from app.web.api import QuickSearch, build_api
@@ -47,6 +47,7 @@ def serve(
     *,
     announce: Callable[[str], None] | None = None,
     commands: Answer | None = None,
+    origins: Origins | None = None,
 ) -> None:
     """Answer until interrupted (Ctrl-C raises KeyboardInterrupt when everything is closed; SIGTERM is the caller's).
 
@@ -57,6 +58,7 @@ def serve(
         announce: called with the address of the page once it answers; None writes it to standard error.
         commands: answers commands of this user on this machine, which find the server by a note in the library's
             folder; None leaves none there.
+        origins: of the settings and the program, taken before either was read; None leaves no note either.
 
     Raises:
         ServerError: another machine could reach the server and there is no password; the name or the port cannot be
@@ -72,7 +74,8 @@ def serve(
     names = LOOPBACK_NAMES | {host.lower(), *services.settings.allowed_host} if local else None
     with listen(host, port) as listening, temporary_folder() as folder:
         os.environ["GRADIO_TEMP_DIR"] = str(folder)  # Gradio's own default is shared with other users
-        notice = Notice(services.library.folder, type(services.settings).model_fields) if commands else None
+        fields = type(services.settings).model_fields
+        notice = Notice(services.library.folder, fields, origins) if commands and origins else None
         desk = partial(Desk, answer=commands, token=notice.token) if commands and notice else None
         answering = threading.Event()
         put_up = partial(notice.put_up, listening.getsockname(), host) if notice else None

@@ -22,8 +22,10 @@ def write(out: str, err: str) -> None:
     """Print what a command says that has run elsewhere, as the command itself would."""
     prepare_streams()
     try:
-        sys.stdout.write(out)
-        sys.stderr.write(err)
+        if out:  # nothing, once written, is something to flush: a full disk would be told of
+            sys.stdout.write(out)
+        if err:
+            sys.stderr.write(err)
         sys.stdout.flush()
     except BrokenPipeError:
         be_quiet()

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -21,7 +22,7 @@ def a_note(library, /, **changes):
         "identity": identity_of(library),
         "program": program(),
         "sources": {"TZ": "x"},
-        "machine": notes_module.socket.gethostname(),
+        "machine": notes_module.machine(),
         "pid": os.getpid(),
         "version": "1",
     }
@@ -119,8 +120,26 @@ def test_what_killed_servers_of_this_machine_left_is_swept(library):
     os.waitpid(gone, 0)
     leave(a_note(library, pid=gone), library)
     kept = {leave(a_note(library), library), leave(a_note(library, pid=gone, machine="another"), library)}
+    kept.add(leave(a_note(library, pid=gone, machine=f"{socket.gethostname()} pid:[1]"), library))  # a container's
     sweep(library)
     assert set(library.iterdir()) == kept
+
+
+def test_half_a_note_is_swept_once_nobody_can_be_writing_it(library):
+    new, old = library / "server-1.partial", library / "server-2.partial"
+    new.touch()
+    old.touch()
+    os.utime(old, (1, 1))
+    sweep(library)
+    assert list(library.iterdir()) == [new]
+
+
+def test_notes_that_cannot_be_believed_hide_none_that_can(library):
+    kept = leave(a_note(library), library)
+    os.utime(kept, (1, 1))
+    for _ in range(notes_module.MOST_ASKED):
+        leave(a_note(library, program="another"), library)
+    assert list(notes(library)) == [a_note(library)]
 
 
 def test_where_modes_mean_nothing_no_note_stays(library, monkeypatch):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from app.running.sources import agree, digests, known, library_folder, servers_may_be_asked
+from app.running.sources import agree, digests, known, library_folder, program, servers_may_be_asked
 from app.settings import Settings, load_settings
 
 TOKEN = "ab" * 32
@@ -69,10 +69,10 @@ def test_no_value_can_be_told_from_what_is_noted(monkeypatch):
     assert of_server()["PICSIFT_PASSWORD"] != digests("cd" * 32)["PICSIFT_PASSWORD"]
 
 
-@pytest.mark.parametrize("value", ["yes", "true", "1", "ON", "no", "false", "0", "maybe"])
+@pytest.mark.parametrize("value", ["yes", "true", "1", "ON", "no", "false", "0", "maybe", " yes "])
 def test_whether_servers_are_asked_is_read_as_settings_read_it(monkeypatch, value):
     monkeypatch.setenv("PICSIFT_ASK_SERVER", value)
-    assert servers_may_be_asked() == (value != "maybe" and load_settings().ask_server)
+    assert servers_may_be_asked() == (value not in ("maybe", " yes ") and load_settings().ask_server)
     assert agree(of_server(), digests(TOKEN))
 
 
@@ -83,3 +83,18 @@ def test_the_library_is_the_one_that_settings_name(tmp_path, monkeypatch, where)
     if where in ("variable", "lower"):
         monkeypatch.setenv("PICSIFT_LIBRARY" if where == "variable" else "picsift_library", "/from/variable")
     assert library_folder() == load_settings().library
+
+
+def test_of_a_variable_in_two_ways_the_last_counts_and_no_server_is_asked(monkeypatch):
+    assert servers_may_be_asked()
+    monkeypatch.setenv("PICSIFT_LIBRARY", "/first")
+    monkeypatch.setenv("picsift_library", "/last")
+    assert library_folder() == load_settings().library
+    assert not servers_may_be_asked()
+
+
+def test_what_is_installed_tells_programs_apart(tmp_path, monkeypatch):
+    before = program()
+    (tmp_path / "site-packages" / "numpy-9.9.dist-info").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")
+    assert program() != before

@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[4]
 WRITE = "from app.cli.terminal.streams import write; write('x' * 100_000, '')"
 
 
-def written_to(stdout):
-    return subprocess.run([sys.executable, "-c", WRITE], stdout=stdout, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+def written_to(stdout, code=WRITE):
+    return subprocess.run([sys.executable, "-c", code], stdout=stdout, stderr=subprocess.PIPE, cwd=ROOT, check=False)
 
 
 def test_a_reader_that_has_enough_is_no_trouble():
@@ -26,3 +26,9 @@ def test_a_full_disk_is_a_sentence():
         done = written_to(full)
     assert done.returncode
     assert done.stderr.startswith(b"picsift: No space left on device.")
+
+
+def test_nothing_fits_on_a_full_disk():
+    with Path("/dev/full").open("w") as full:
+        done = written_to(full, WRITE.replace("'x' * 100_000, ''", "'', 'no photo'"))
+    assert (done.returncode, done.stderr) == (0, b"no photo")

@@ -1,13 +1,14 @@
 """The desk: commands that prove that they know the token are answered, without the password; nobody else is."""
 
 import json
+import time
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.running.proof import ANSWERED, ASKED, HELLO, MOST_BYTES, PATH, nonce, opened, sealed
-from app.web.door.desk import MOST_GREETED, Desk
+from app.web.door.desk import GREETED_S, Desk
 from app.web.door.doorkeeper import Doorkeeper
 from app.web.door.forwarding import Proxies
 from app.web.door.security import Gate
@@ -87,20 +88,30 @@ def test_a_question_is_answered_once(asked):
     assert len(asked) == 1
 
 
-def test_a_wrong_proof_uses_the_numbers_up(asked):
-    browser = client(asked)
-    numbers = greeted(browser)
-    assert browser.post(PATH, content=question(numbers, token="cd" * 32)).status_code == 403
-    assert browser.post(PATH, content=question(numbers)).status_code == 403
-
-
-def test_who_only_greets_is_forgotten(asked):
+def test_nobody_who_greets_keeps_another_from_asking(asked):
     browser = client(asked)
     first = greeted(browser)
-    for _ in range(MOST_GREETED):
+    for _ in range(300):
         last = greeted(browser)
-    assert browser.post(PATH, content=question(first)).status_code == 403
+    assert browser.post(PATH, content=question(first, token="cd" * 32)).status_code == 403
+    assert browser.post(PATH, content=question(first)).status_code == 200
     assert browser.post(PATH, content=question(last)).status_code == 200
+
+
+def test_a_greeting_is_good_for_a_while_and_for_who_it_was_said_to(asked, monkeypatch):
+    browser = client(asked)
+    numbers, used = greeted(browser), greeted(browser)
+    theirs, _, own = numbers.partition(" ")
+    begun, rest = own.split("/", 1)
+    assert browser.post(PATH, content=question(used)).status_code == 200
+    for changed in (f"{nonce()} {own}", f"{theirs} {float(begun) + 1:.3f}/{rest}", f"{numbers}0", f"{theirs} x/{rest}"):
+        assert browser.post(PATH, content=question(changed)).status_code == 403
+    now = time.monotonic()
+    monkeypatch.setattr("app.web.door.desk.time.monotonic", lambda: now + GREETED_S + 1)
+    assert browser.post(PATH, content=question(numbers)).status_code == 403
+    assert browser.post(PATH, content=question(used)).status_code == 403
+    assert browser.post(PATH, content=question(greeted(browser))).status_code == 200
+    assert len(asked) == 2
 
 
 def test_the_rest_of_the_gate_holds_there_too(asked):

@@ -3,7 +3,7 @@
     python benchmarks/encode.py [--photos DIR] [--rounds 7]       # about 5 minutes on two quiet cores
     python benchmarks/encode.py --cpu-time                        # one thread, by its CPU time: on a busy machine
 
-Random weights, the same in all: our `Encoder` as it would be chosen here and in int8, open_clip in fp32, transformers
+Random weights, the same in all: our `Encoder` as it would be chosen here and in fp32, open_clip in fp32, transformers
 (SDPA) in fp32, ONNX Runtime in fp32, and int8 by torch (dynamic, linear layers) and by ONNX Runtime (dynamic).
 All get the same normalised pixels, 32 pictures, and give unit vectors. The contenders take turns, each after a run
 that does not count, so that another program's load meets all; a figure is the median of the rounds, and a ratio the
@@ -99,7 +99,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ways = _ways(model, Path(folder))
-        _images(model, encoder, exact, ways, photos, options)
+        _images(encoder, exact, ways, photos, options)
         _texts(encoder, exact, ways["open_clip fp32, eager"].encode_text, options.rounds)
     _starts()
     print(f"load after: {_load()}")
@@ -178,19 +178,12 @@ def _quantized(tower: nn.Module) -> nn.Module:
 
 
 def _images(
-    model: CLIP,
-    encoder: Encoder,
-    exact: Encoder,
-    ways: dict[str, Way],
-    photos: list[Tensor],
-    options: argparse.Namespace,
+    encoder: Encoder, exact: Encoder, ways: dict[str, Way], photos: list[Tensor], options: argparse.Namespace
 ) -> None:
     pixels = torch.stack([photos[at % len(photos)] for at in range(BATCH)])
     ours = Contender(f"picsift's Encoder, {encoder.precision}", lambda: encoder.encode_pixels(pixels))
     other = Contender("picsift's Encoder, fp32", lambda: exact.encode_pixels(pixels))
-    small = Encoder(model, device="cpu", precision="int8")
-    whole = Contender("picsift's Encoder, int8", lambda: small.encode_pixels(pixels))
-    contenders = [ours, *([other] if encoder.precision != "fp32" else []), whole]
+    contenders = [ours, *([other] if encoder.precision != "fp32" else [])]
     contenders += [Contender(name, lambda way=way: _unit(way.encode_image(pixels))) for name, way in ways.items()]
     products = {kind: Contender(str(kind), _product(kind)) for kind in (torch.bfloat16, torch.float32)}
     for _ in range(options.rounds):
@@ -200,7 +193,7 @@ def _images(
     work = operations(PRESETS["ViT-B-32"]) * BATCH
     print(f"| images, batch {BATCH} | images/s | GFLOP/s | time against ours | least cosine to fp32 |")
     print("|---|---|---|---|---|")
-    embed = {ours.name: encoder.encode_pixels, other.name: exact.encode_pixels, whole.name: small.encode_pixels}
+    embed = {ours.name: encoder.encode_pixels, other.name: exact.encode_pixels}
     for contender in contenders:
         if contender.name in embed:
             got = torch.from_numpy(embed[contender.name](torch.stack(photos)))

@@ -31,7 +31,6 @@ from clip_model.single_thread import on_one_core
 from clip_model.towers.cells import cell_features
 from clip_model.towers.efficientnet import EfficientNetLite
 from clip_model.towers.folding import fold_batch_norms, fold_quick_gelus
-from clip_model.towers.int8 import quantize_blocks
 from clip_model.towers.unit_length import unit
 from clip_model.towers.vision import ModifiedResNet
 
@@ -52,7 +51,7 @@ class Encoder:
         name: what to call it.
         fingerprint: what tells its weights from others.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        precision: "auto", "fp32", "bf16", "fp16" or "int8" (see towers/int8.py): inside; results are float32 always.
+        precision: "auto", "fp32", "bf16" or "fp16": of the network inside; results are float32 always.
         batch_size: items computed at once; None is 32 on a CPU, 16 for convolutions there, and 256 on a GPU.
 
     Raises:
@@ -75,9 +74,8 @@ class Encoder:
         self.name, self.fingerprint = name, fingerprint
         self.dim, self.image_size = config.embed_dim, config.vision.image_size
         self._device = choose_device(device)
-        chosen = choose_precision(precision, self._device)
-        self.device, self.precision = str(self._device), precision_name(chosen)
-        self._dtype = choose_precision(AUTO, self._device) if chosen == torch.int8 else chosen  # beside the products
+        self._dtype = choose_precision(precision, self._device)
+        self.device, self.precision = str(self._device), precision_name(self._dtype)
         self._layout = torch.contiguous_format
         self._model = self._prepare(model)
         self.batch_size = batch_size or self._default_batch()
@@ -194,10 +192,7 @@ class Encoder:
             model.visual.to(memory_format=self._layout)  # type: ignore[call-overload]
         if self._device.type == "cuda":  # elsewhere not a bit of the features moves
             fold_quick_gelus(model)
-        model = model.to(self._device, self._dtype)
-        if self.precision == "int8":
-            quantize_blocks(model.visual)
-        return model
+        return model.to(self._device, self._dtype)
 
     def _encode_squares(self, squares: Tensor) -> Tensor:
         if self._device.type == "cuda":

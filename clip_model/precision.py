@@ -16,7 +16,7 @@ import torch
 logger = logging.getLogger(__name__)
 
 AUTO = "auto"
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.int8}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _CLEARLY_FASTER = 1.3  # bf16 must beat fp32 by this factor on a CPU to be worth its rounding
 _PROBE_SIDE = 384  # of the square matrices multiplied: milliseconds, yet large enough for the fast units
@@ -88,14 +88,11 @@ def precision_name(dtype: torch.dtype) -> str:
 def device_problem(device: torch.device, dtype: torch.dtype = torch.float32) -> str | None:
     """Multiply two small matrices there; return what went wrong, or None if the product is right."""
     left = torch.arange(64.0).reshape(8, 8) % 5
-    if dtype == torch.int8 and device.type != "cpu":
-        return "int8 is for CPUs"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a driver complains about shows in the result
-            multiply = torch._int_mm if dtype == torch.int8 else torch.matmul
-            product = multiply(left.to(device, dtype), left.to(device, dtype)).float().cpu()
-    except (RuntimeError, AssertionError, NotImplementedError, AttributeError) as error:
+            product = (left.to(device, dtype) @ left.to(device, dtype)).float().cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         return str(error).strip().partition("\n")[0] or type(error).__name__
     return None if torch.equal(product, left @ left) else "it multiplies two small matrices wrongly"
 

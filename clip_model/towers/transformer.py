@@ -35,7 +35,6 @@ class Attention(nn.Module):
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
         self.out_proj = nn.Linear(width, width)
-        self.joined: nn.Module | None = None  # computes the first product in another number format
         nn.init.xavier_uniform_(self.in_proj_weight)  # as torch.nn.MultiheadAttention begins
         nn.init.zeros_(self.out_proj.bias)
 
@@ -51,7 +50,7 @@ class Attention(nn.Module):
             (b, s, d) float.
         """
         b, s, d = x.shape
-        qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias) if self.joined is None else self.joined(x)
+        qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
         q, k, v = qkv.view(b, s, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)  # each [b, h, s, d/h]
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
         out: Tensor = self.out_proj(y.transpose(1, 2).reshape(b, s, d))

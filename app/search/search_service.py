@@ -241,7 +241,7 @@ class SearchService:
         found, has_more = by_date(newest, self._photos, query.limit, query.offset, as_one=as_one)
         hits = [Hit(photo, None, copies=copies) for photo, copies in found]
         hits = [replace(hit, moment_s=hit.photo.poster_s) for hit in hits]
-        hint = None if total else hint_of(query.filter, catalog.folders)
+        hint = None if total else hint_of(query.filter, catalog.folders, catalog.words.names)
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(name, model, total, took_ms, hits, has_more, hint)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from indexer.catalog.database import reading, writing
+from indexer.catalog.filters import known_names
 from indexer.catalog.stores import photo_queries
 from indexer.catalog.words import settling, word_index
 from indexer.errors import LibraryError, WordIndexError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Engine
 
+    from indexer.catalog.filters.known_names import Kind
     from indexer.catalog.words.tokens import Phrase
 
 
@@ -76,6 +78,11 @@ class WordCatalog:
                 return word_index.saying_all(connection, phrases)
 
         return with_sound_words(self._engine, ask)
+
+    def names(self, kind: Kind) -> list[str]:
+        """Give the names that photos have of what one filter asks for, each once, sorted."""
+        with reading(self._engine) as connection:
+            return known_names.names(connection, kind)
 
     def file_names(self, photo_ids: Sequence[int]) -> dict[int, str]:
         """Give the names of photos' files, without their folders."""

@@ -45,13 +45,50 @@ def test_a_folder_that_is_there_needs_no_hint(wanted):
         ("folder:Gardn OR folder:Beech", "no folder is called 'Gardn'. Near to it are '2020 Garden'. "
          "No folder is called 'Beech'. Near to it are 'Beach'."),
         ("folder:Holiday OR folder:Gardn", "no folder is called 'Gardn'. Near to it are '2020 Garden'."),
-        ("camera:canon OR (folder:Gardn year:2021)", "no folder is called 'Gardn'. Near to it are '2020 Garden'."),
+        ("year:2020 OR (folder:Gardn year:2021)", "no folder is called 'Gardn'. Near to it are '2020 Garden'."),
         ("folder:Gardn OR folder:Gardn", "no folder is called 'Gardn'. Near to it are '2020 Garden'."),
         ("NOT folder:Gardn", None),
-        ("folder:Holiday OR camera:canon", None),
+        ("folder:Holiday OR year:2021", None),
     ],
 )  # fmt: skip
 def test_folders_within_or_and_parentheses_are_hinted_at_too(typed, hint):
     asked = []
-    assert hint_of(parse(typed).filter, lambda: asked.append(1) or FOLDERS) == hint
+    assert hint_of(parse(typed).filter, lambda: asked.append(1) or FOLDERS, lambda kind: []) == hint
     assert len(asked) <= 1
+
+
+NAMES = {
+    "place": ["Lisboa", "New York", "Portugal", "São Paulo"],
+    "camera": ["Canon EOS R5", "NIKON Z 6"],
+    "lens": ["RF24-105mm F4 L IS USM"],
+    "keyword": ["thompson springs", "wedding"],
+    "tag": ["animal", "dog", "golden retriever"],
+}
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("place:Lisbon", "no place is called 'Lisbon'. Near to it are 'Lisboa'."),
+        ('place:"Lisbon, Portugal"', "no place is called 'Lisbon'. Near to it are 'Lisboa'."),
+        ('place:"New Yrok"', "no place is called 'New Yrok'. Near to it are 'New York'."),
+        ("place:sao", None),
+        ("place:portugal", None),
+        ("camera:cannon", "no camera is called 'cannon'. Near to it are 'Canon'."),
+        ('camera:"eos r5"', None),
+        ("lens:RF24", None),
+        ("lens:RF42-105", "no lens is called 'RF42-105'."),
+        ("keyword:weding", "no keyword is called 'weding'. Near to it are 'wedding'."),
+        ("tag:golden", "no tag is called 'golden'. Near to it are 'golden retriever'."),
+        ("tag:animal/dgo", "no tag is called 'dgo'. Near to it are 'dog'."),
+        ("tag:animal/dog", None),
+        ("place:Lisbon OR camera:cannon", "no place is called 'Lisbon'. Near to it are 'Lisboa'. "
+         "No camera is called 'cannon'. Near to it are 'Canon'."),
+        ("place:zzzzz", "no place is called 'zzzzz'."),
+        ("NOT place:Lisbon year:2021", None),
+    ],
+)  # fmt: skip
+def test_names_of_other_kinds_are_hinted_at_too(typed, hint):
+    asked = []
+    assert hint_of(parse(typed).filter, lambda: FOLDERS, lambda kind: asked.append(kind) or NAMES[kind]) == hint
+    assert len(asked) == len(set(asked))

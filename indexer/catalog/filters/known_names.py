@@ -1,0 +1,37 @@
+"""The names that photos have of what filters ask for, to say which of them may have been meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import select
+
+from indexer.catalog.stores import tag_store
+from indexer.catalog.tables.photo_tables import KeywordRow, PhotoRow, PlaceRow
+from indexer.catalog.tables.tag_tables import PhotoTagRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+Kind = Literal["place", "camera", "lens", "keyword", "tag"]
+"""A filter that asks for names."""
+
+_COLUMNS = {
+    "camera": (PhotoRow.camera_make, PhotoRow.camera_model),
+    "lens": (PhotoRow.lens,),
+    "keyword": (KeywordRow.keyword,),
+}
+
+
+def names(connection: Connection, kind: Kind) -> list[str]:
+    """Give the names of one kind, each once, sorted: of a place its city, region and country, of a tag its levels."""
+    if kind == "place":
+        columns = select(PlaceRow.city, PlaceRow.region, PlaceRow.country).distinct()
+        found = {name for row in connection.execute(columns).tuples() for name in row}
+    elif kind == "tag":
+        held = set(connection.execute(select(PhotoTagRow.tag_id).where(PhotoTagRow.state != "rejected")).scalars())
+        found = {name for number, path in tag_store.paths(connection).items() if number in held for name in path}
+    else:
+        rows = connection.execute(select(*_COLUMNS[kind]).distinct()).tuples()
+        found = {" ".join(filter(None, row)) for row in rows}
+    return sorted(filter(None, found))

@@ -264,8 +264,12 @@ def test_a_folder_that_takes_no_note_keeps_no_server_from_answering(world, monke
         heard.append(address)
         signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        serve(services, port=0, announce=announce, commands=Answering(services), origins=Origins.now())
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell has it ignored
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            serve(services, port=0, announce=announce, commands=Answering(services), origins=Origins.now())
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert heard
     assert not list(world.library_folder.glob("server-*"))
     services.close()

@@ -162,7 +162,10 @@ def evaluate_labels(encoder: Encodes, images: Floats, photos: Photos, *, probe: 
 
 
 def halves(labels: Labels) -> NDArray[np.bool_]:
-    """Which of n photos a probe is fitted on: every other one of each label, so that both halves hold all labels."""
+    """Which of n photos a probe is fitted on: every other one in the order of their labels.
+
+    So both halves hold every label that two photos or more have.
+    """
     numbers = np.empty(len(labels), dtype=np.int64)
     numbers[np.argsort(labels, kind="stable")] = np.arange(len(labels))
     fit: NDArray[np.bool_] = numbers % 2 == 0

@@ -55,10 +55,7 @@ def open_data_set(named: Sequence[str], suffixes: Collection[str]) -> DataSet:
         if not path.exists():
             raise FileNotFoundError(f"there is no data set at {path}")
     if len(paths) == 1 and paths[0].is_dir():
-        for suffix in _GATHERED:
-            if files := sorted(paths[0].glob(f"*{suffix}")):
-                return _read(suffix, files)
-        return DataSet(read_folders(paths[0], suffixes))
+        return _gathered(paths[0]) or DataSet(read_folders(paths[0], suffixes))
     kinds = {path.suffix.lower() for path in paths}
     if len(kinds) != 1 or (kind := kinds.pop()) not in _READERS:
         raise ValueError(
@@ -66,6 +63,21 @@ def open_data_set(named: Sequence[str], suffixes: Collection[str]) -> DataSet:
             f"{', '.join(str(path) for path in paths[:4])}"
         )
     return _read(kind, paths)
+
+
+def _gathered(folder: Path) -> DataSet | None:
+    """The files of many pictures in a folder; None where there are none."""
+    files = {suffix: found for suffix in _GATHERED if (found := sorted(folder.glob(f"*{suffix}")))}
+    if not files:
+        return None
+    has_folders = any(entry.is_dir() and not entry.name.startswith(".") for entry in folder.iterdir())
+    if len(files) > 1 or has_folders:
+        there = [f"{suffix} files" for suffix in files] + ["folders"] * has_folders
+        raise ValueError(
+            f"{folder} holds {' and '.join(there)}: name the files that are meant, or the folder of folders alone"
+        )
+    ((suffix, found),) = files.items()
+    return _read(suffix, found)
 
 
 def _read(kind: str, files: list[Path]) -> DataSet:

@@ -67,6 +67,15 @@ def test_splits_are_no_classes(tmp_path):
     assert [one.label for one in read(tmp_path / "val")] == ["cat"]
 
 
+@pytest.mark.parametrize(("more", "what"), [("cat/a.png", "folders"), ("b.parquet", ".parquet files")])
+def test_a_folder_of_two_kinds_is_refused(tmp_path, more, what):
+    shard(tmp_path / "stray.tar", [("0.png", RED)])
+    assert len(read(tmp_path)) == 1
+    write(tmp_path / more, RED)
+    with pytest.raises(ValueError, match=f"holds .tar files and {what}: name the files"):
+        read(tmp_path)
+
+
 def test_a_folder_of_nothing_is_refused(tmp_path):
     write(tmp_path / "a.png", RED)
     with pytest.raises(ValueError, match="holds no class folders"):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
     from indexer.embedder import Embedder
+    from indexer.workers.isolation import WorkerPool
 
 WHAT = {
     "zero_shot": "zero-shot",
@@ -32,6 +33,7 @@ WHAT = {
     "linear_probe": "linear probe",
     "retrieval": "recall",
 }
+FIGURES = {"singles": "of labels with one picture"}
 
 
 class EvaluationError(PicsiftError):
@@ -49,7 +51,7 @@ def evaluate_command(
         ),
     ],
     model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME|PATH", help="The model to measure; else the built-in one.")
+        str | None, typer.Option("--model", metavar="NAME|PATH", help="The model to measure; else the one that is set.")
     ] = None,
     templates: Annotated[
         Path | None,
@@ -83,6 +85,7 @@ def evaluate_command(
     from app.search.embedders import DEFAULT_MODEL
     from indexer.embedder import Embedder
     from indexer.pictures.formats import SUFFIXES
+    from indexer.workers.isolation import WorkerPool
 
     settings = begin(verbose, model=model)
     embedder = Embedder(
@@ -91,11 +94,12 @@ def evaluate_command(
         precision=settings.precision,
         converted=settings.converted_models,
     )
-    with counting("Evaluating", quiet=json) as show:
+    pool = WorkerPool(timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb)
+    with counting("Evaluating", quiet=json) as show, pool:
         try:
             measured = embedder.evaluate(
                 data,
-                decode=_decoder(embedder, settings),
+                decode=_decoder(embedder, settings, pool),
                 suffixes=SUFFIXES,
                 train=train or [],
                 templates=templates,
@@ -114,19 +118,17 @@ def evaluate_command(
         _show(document)
 
 
-def _decoder(embedder: Embedder, settings: Settings) -> Callable[[Any], NDArray[np.uint8]]:
+def _decoder(embedder: Embedder, settings: Settings, pool: WorkerPool) -> Callable[[Any], NDArray[np.uint8]]:
     """What turns an example into a square: as a photo is indexed, with the reason as a ValueError."""
     from indexer.errors import ImageError
-    from indexer.pictures import images
+    from indexer.pictures import rendering
 
     def decode(example: Any) -> NDArray[np.uint8]:
+        how = (embedder.prepare, embedder.image_size, settings.max_pixels, example.suffix)
         try:
-            decoded = images.decode(
-                example.picture, min_side=embedder.image_size, max_pixels=settings.max_pixels, suffix=example.suffix
-            )
+            return pool.run(rendering.square, example.picture, *how)
         except ImageError as error:
             raise ValueError(str(error)) from error
-        return embedder.prepare(decoded.image)
 
     return decode
 
@@ -166,7 +168,7 @@ def _lines(source: dict[str, Any], templates: int) -> Iterator[str]:
         yield _row("linear_probe", _shares({"top1": probe["accuracy"]}), how)
     for name, reason in source["left_out"].items():
         what, _, figure = name.partition(".")
-        yield f"  no {WHAT[what]}{f' {figure}' if figure else ''}: {reason}"
+        yield f"  no {WHAT[what]}{f' {FIGURES.get(figure, figure)}' if figure else ''}: {reason}"
 
 
 def _row(name: str, shares: str, how: str = "") -> str:

@@ -5,17 +5,18 @@ Legend: n pictures, d dimension, s side of the square that the network sees.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clip_model.evaluation.readers.data_sets import DataSet
 from clip_model.evaluation.readers.examples import Example, Item, Unreadable
 
 AT_ONCE = 64  # pictures decoded ahead of the network, and as many in it
+BYTES_AT_ONCE = 128 << 20  # of their files; the last one may go beyond that
 
 Square = NDArray[np.uint8]
 Decode = Callable[[Example], Square]
@@ -47,7 +48,7 @@ class Collected:
 
 
 def collect(
-    items: Iterable[Item],
+    data: DataSet,
     decode: Decode,
     embed_squares: EmbedSquares,
     *,
@@ -58,7 +59,7 @@ def collect(
     """Embed a data set.
 
     Args:
-        items: as a reader gives them.
+        data: as `open_data_set` gives it.
         decode: called in `threads` threads.
         embed_squares: squares -> (n, d), unit length.
         threads: that decode.
@@ -68,8 +69,9 @@ def collect(
     groups: dict[str, Group] = {}
     unreadable: list[Unreadable] = []
     done = 0
-    with ThreadPoolExecutor(threads) as pool:
-        for batch in _ahead(pool, _limited(items, limit), decode):
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for batch in _ahead(pool, _limited(data, limit), decode):
             ready: list[tuple[Example, Square]] = []
             for item, job in batch:
                 if isinstance(item, Unreadable):
@@ -83,6 +85,8 @@ def collect(
                 _take_in(groups, ready, embed_squares([square for _, square in ready]))
             done += len(batch)
             on_progress(done, 0)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # an error or Ctrl-C waits for no picture
     return Collected([groups[name] for name in sorted(groups)], unreadable)
 
 
@@ -94,20 +98,20 @@ def _take_in(groups: dict[str, Group], ready: list[tuple[Example, Square]], embe
         group.parts.append(embedding[None])
 
 
-def _limited(items: Iterable[Item], limit: int | None) -> Iterator[Item]:
-    """The first items of each source; a reader that knows one source alone is asked for no more than these."""
+def _limited(data: DataSet, limit: int | None) -> Iterator[Item]:
+    """The first items of each source; where there is one alone, no more than these are read."""
     if limit is None:
-        yield from items
+        yield from data.items
         return
     taken: dict[str, int] = {}
-    for item in items:
+    for item in data.items:
         if isinstance(item, Unreadable):
             yield item
             continue
         taken[item.source] = taken.get(item.source, 0) + 1
         if taken[item.source] <= limit:
             yield item
-        if taken.keys() == {""} and taken[""] >= limit:
+        if data.one_source and taken[item.source] >= limit:
             return
 
 
@@ -117,10 +121,22 @@ _Batch = list[tuple[Item, Future[Square]]]
 def _ahead(pool: ThreadPoolExecutor, items: Iterator[Item], decode: Decode) -> Iterator[_Batch]:
     """Batches whose pictures are being decoded, each handed out when the next one has begun."""
     waiting: _Batch = []
-    while chunk := list(islice(items, AT_ONCE)):  # of what is unreadable nothing is ever asked
+    while chunk := _chunk(items):  # of what is unreadable nothing is ever asked
         begun = [(item, pool.submit(decode, item) if isinstance(item, Example) else Future[Square]()) for item in chunk]
         if waiting:
             yield waiting
         waiting = begun
     if waiting:
         yield waiting
+
+
+def _chunk(items: Iterator[Item]) -> list[Item]:
+    """The next items, fewer where their pictures are large."""
+    chunk: list[Item] = []
+    held = 0
+    for item in items:
+        chunk.append(item)
+        held += len(item.picture) if isinstance(item, Example) else 0
+        if len(chunk) == AT_ONCE or held >= BYTES_AT_ONCE:
+            break
+    return chunk

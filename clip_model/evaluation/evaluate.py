@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from clip_model.evaluation.metrics import Floats, Labels, linear_probe, recall_at_k, top_k_accuracy
+from clip_model.evaluation.metrics import Floats, Labels, linear_probe, recalls, top_k_accuracy
 from clip_model.evaluation.zero_shot import TEMPLATES, classifier_weights, prompts, unit_rows
 from clip_model.precision import AUTO
 
@@ -162,7 +162,10 @@ def evaluate_labels(encoder: Encodes, images: Floats, photos: Photos, *, probe: 
 
 
 def halves(labels: Labels) -> NDArray[np.bool_]:
-    """Which of n photos a probe is fitted on: every other one of each label, so that both halves hold all labels."""
+    """Which of n photos a probe is fitted on: every other one in the order of their labels.
+
+    So both halves hold every label that two photos or more have.
+    """
     numbers = np.empty(len(labels), dtype=np.int64)
     numbers[np.argsort(labels, kind="stable")] = np.arange(len(labels))
     fit: NDArray[np.bool_] = numbers % 2 == 0
@@ -181,8 +184,11 @@ def evaluate_retrieval(images: Floats, texts: Floats, owners: Labels) -> dict[st
         Recall@1, @5 and @10 in both directions. A picture has found its captions when one of them is among the K.
     """
     numbers = np.arange(len(images))
-    results = {f"text_to_image.recall@{k}": recall_at_k(texts, images, owners, numbers, k) for k in RECALLS}
-    return results | {f"image_to_text.recall@{k}": recall_at_k(images, texts, numbers, owners, k) for k in RECALLS}
+    found = {
+        "text_to_image": recalls(texts, images, owners, numbers, RECALLS),
+        "image_to_text": recalls(images, texts, numbers, owners, RECALLS),
+    }
+    return {f"{way}.recall@{k}": share for way, shares in found.items() for k, share in shares.items()}
 
 
 def _encode_all(encoder: Encodes, files: Sequence[bytes]) -> Floats:

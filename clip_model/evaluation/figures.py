@@ -88,7 +88,7 @@ def figures(group: Group, words: Words, embed_texts: EmbedTexts, train: Group | 
         "captioned": sum(map(bool, group.captions)),
         "captions": sum(map(len, group.captions)),
     }
-    problem = _no_classes(own, known, words)
+    problem = _no_classes(own, known, called, words)
     embeddings = group.embeddings
     zero_shot = None
     if problem is None:
@@ -100,7 +100,7 @@ def figures(group: Group, words: Words, embed_texts: EmbedTexts, train: Group | 
     found |= {"zero_shot": zero_shot, **retrieval, "linear_probe": None}
     if probe:
         try:
-            found["linear_probe"] = _probe(embeddings[labelled], own, train, words)
+            found["linear_probe"] = _probe(embeddings[labelled], own, train, words, left_out)
         except _Without as reason:
             left_out["linear_probe"] = str(reason)
     else:
@@ -112,13 +112,19 @@ class _Without(Exception):  # noqa: N818 - a reason, not an error
     """Why there is no probe."""
 
 
-def _no_classes(own: list[str], known: list[str], words: Words) -> str | None:
+def _no_classes(own: list[str], known: list[str], called: list[str], words: Words) -> str | None:
     if not own:
         return "no picture has a label"
     if len(known) < 2:
         return f"all pictures have one label, {known[0][:80]!r}; at least two are needed"
     if words.class_names is None and all(label.isascii() and label.isdigit() for label in known):
         return NUMBERS
+    label_of: dict[str, str] = {}
+    for label, name in zip(known, called, strict=True):
+        if (other := label_of.setdefault(name, label)) != label:
+            return (
+                f"two labels, {other[:80]!r} and {label[:80]!r}, are both called {name[:80]!r}: use --class-names FILE"
+            )
     return None
 
 
@@ -159,7 +165,9 @@ def _retrieval(
     return answer
 
 
-def _probe(images: Floats, own: list[str], train: Group | None, words: Words) -> dict[str, float | int]:
+def _probe(
+    images: Floats, own: list[str], train: Group | None, words: Words, left_out: dict[str, str]
+) -> dict[str, float | int]:
     fitted = own if train is None else [words.key(label) for label in train.labels if label]
     known = sorted({*own, *fitted})
     if not own or not fitted:
@@ -171,13 +179,20 @@ def _probe(images: Floats, own: list[str], train: Group | None, words: Words) ->
     place = {label: number for number, label in enumerate(known)}
     labels = np.array([place[label] for label in own], dtype=np.int64)
     if train is None:
+        several = np.bincount(labels)[labels] > 1
+        if alone := int(np.count_nonzero(~several)):
+            left_out["linear_probe.singles"] = (
+                f"{alone:,} of {len(known):,} labels have one picture each: none is left to measure on"
+            )
+        images, labels = images[several], np.unique(labels[several], return_inverse=True)[1].astype(np.int64)
         fit = halves(labels)
         rows = (images[fit], labels[fit], images[~fit], labels[~fit])
     else:
         there = np.array([bool(label) for label in train.labels])
         rows = (train.embeddings[there], np.array([place[label] for label in fitted], dtype=np.int64), images, labels)
     if len(np.unique(rows[1])) < 2 or not len(rows[2]):
-        raise _Without("too few pictures: half of them are to fit on, with two labels or more, and half to measure on")
+        left_out.pop("linear_probe.singles", None)
+        raise _Without("too few pictures: half of them are to fit on, and half to measure on, of two labels or more")
     penalty = best_penalty(rows[0], rows[1])
     return {
         "accuracy": linear_probe(*rows, penalty=penalty),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -12,8 +13,7 @@ from numpy.typing import NDArray
 
 from clip_model.evaluation.collecting import Collected, Decode, EmbedSquares, Group, collect
 from clip_model.evaluation.figures import Words, figures
-from clip_model.evaluation.readers.data_sets import open_data_set
-from clip_model.evaluation.readers.examples import Item
+from clip_model.evaluation.readers.data_sets import DataSet, open_data_set
 from clip_model.evaluation.word_files import read_class_names, read_templates
 from clip_model.evaluation.zero_shot import TEMPLATES
 
@@ -64,12 +64,14 @@ def measure(
     """
     templates = read_templates(wanted["templates"]) if wanted["templates"] else TEMPLATES
     words = Words(templates, read_class_names(wanted["class_names"]) if wanted["class_names"] else None)
-    items, fitting = open_data_set(data, wanted["suffixes"]), None
+    measured, fitting = open_data_set(data, wanted["suffixes"]), None
     if wanted["train"]:
+        if not wanted["probe"]:
+            raise ValueError("a data set to fit the linear probe on, and no probe, are asked for: choose one")
         fitting = open_data_set(wanted["train"], wanted["suffixes"])
-    held = _collected(map(words.require, items), data, embed_squares, wanted)
+    held = _collected(replace(measured, items=map(words.require, measured.items)), data, embed_squares, wanted)
     train, unreadable = None, held.unreadable
-    if fitting is not None and wanted["probe"]:
+    if fitting is not None:
         apart = _collected(fitting, wanted["train"], embed_squares, wanted)
         train, unreadable = _together(apart.groups), [*unreadable, *apart.unreadable]
     sources = [
@@ -82,9 +84,9 @@ def measure(
     }
 
 
-def _collected(items: Iterator[Item], data: Sequence[str], embed_squares: EmbedSquares, wanted: Wanted) -> Collected:
+def _collected(opened: DataSet, data: Sequence[str], embed_squares: EmbedSquares, wanted: Wanted) -> Collected:
     held = collect(
-        items,
+        opened,
         wanted["decode"],
         embed_squares,
         threads=os.cpu_count() or 1,

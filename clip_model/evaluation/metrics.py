@@ -7,6 +7,8 @@ Legend: q queries, n items, c classes, d dimension.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,21 +24,21 @@ _HELD_OUT = 4  # one row in so many chooses the penalty
 _QUERIES_AT_ONCE = 1024  # bounds the memory that ranking takes
 
 
-def recall_at_k(queries: Floats, items: Floats, owners: Labels, groups: Labels, k: int) -> float:
-    """Share of the queries that find at least one right item among the K best by inner product.
+def recalls(queries: Floats, items: Floats, owners: Labels, groups: Labels, ks: Sequence[int]) -> dict[int, float]:
+    """Share of the queries that find at least one right item among the K best by inner product, for each K.
 
     Args:
         queries: (q, d).
         items: (n, d).
         owners: (q,) what each query is about.
         groups: (n,) what each item is about; an item is right for a query where the two are equal.
-        k: how many of the best items are looked at, at least 1.
+        ks: how many of the best items are looked at, each at least 1.
 
     Returns:
-        In [0, 1].
+        In [0, 1], by K.
 
     Raises:
-        ValueError: if k is less than 1, there are no queries, a query has no right item, or a score is not finite.
+        ValueError: if a K is less than 1, there are no queries, a query has no right item, or a score is not finite.
     """
     if not len(queries):
         raise ValueError("expected at least one query, got none")
@@ -44,7 +46,8 @@ def recall_at_k(queries: Floats, items: Floats, owners: Labels, groups: Labels, 
         _ranks(queries[i : i + _QUERIES_AT_ONCE] @ items.T, owners[i : i + _QUERIES_AT_ONCE, None] == groups)
         for i in range(0, len(queries), _QUERIES_AT_ONCE)
     ]
-    return _share_within(np.concatenate(ranks), k)
+    found = np.concatenate(ranks)
+    return {k: _share_within(found, k) for k in ks}
 
 
 def top_k_accuracy(scores: Floats, labels: Labels, k: int) -> float:

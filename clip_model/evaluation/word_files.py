@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 _MOST_TEMPLATES = 1_000
@@ -36,10 +37,12 @@ def read_class_names(path: Path) -> dict[str, str]:
         Names by label, in the order of the file.
 
     Raises:
-        ValueError: a line is empty or of another kind than the first, a label comes twice, or there are fewer than two.
+        ValueError: a line is empty or of another kind than the first, a label or a name comes twice, or there are fewer
+            than two.
         OSError: it cannot be read.
     """
     names: dict[str, str] = {}
+    lines: dict[str, int] = {}  # of the names
     tabbed: bool | None = None
     for number, line in _lines(path):
         label, tab, name = line.partition("\t")
@@ -53,14 +56,19 @@ def read_class_names(path: Path) -> dict[str, str]:
             raise ValueError(f"{path}, line {number}: expected the name of a class, got nothing")
         if label in names:
             raise ValueError(f"{path}, line {number}: the label {label!r} for the second time")
-        names[label] = name
+        if name in lines:  # what is said alike ties, and a tie is wrong
+            raise ValueError(f"{path}, line {number}: the name {name[:80]!r} is that of line {lines[name]} too")
+        names[label], lines[name] = name, number
     if len(names) < 2:
         raise ValueError(f"{path}: expected the names of at least two classes, got {len(names)}")
     return names
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    if path.stat().st_size > _MOST_BYTES:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is not a regular file")
+    if status.st_size > _MOST_BYTES:
         raise ValueError(f"{path} is larger than {_MOST_BYTES:,} bytes")
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")

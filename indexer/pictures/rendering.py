@@ -31,15 +31,15 @@ Box = tuple[float, float, float, float]
 """Left, top, width and height of a region, in fractions of the picture."""
 
 
-def square(picture: bytes | Path, prepare: Prepare, min_side: int, max_pixels: int) -> Pixels:
-    """What the network sees of a picture: (s, s, 3).
+def square(picture: bytes | Path, prepare: Prepare, min_side: int, max_pixels: int, suffix: str = "") -> Pixels:
+    """What the network sees of a picture: (s, s, 3). Bytes may come with the suffix of their file's name.
 
     Raises:
         ImageError: it cannot be decoded.
     """
     if isinstance(picture, Path):
         return prepare(images.load(picture, min_side=min_side, max_pixels=max_pixels).decoded.image)
-    return prepare(images.decode(picture, min_side=min_side, max_pixels=max_pixels).image)
+    return prepare(images.decode(picture, min_side=min_side, max_pixels=max_pixels, suffix=suffix).image)
 
 
 def square_and_small(picture: bytes, prepare: Prepare, min_side: int, max_pixels: int) -> tuple[Pixels, bytes]:

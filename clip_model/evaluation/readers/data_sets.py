@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, product
 from pathlib import Path
 
 from clip_model.evaluation.readers.examples import Item
 from clip_model.evaluation.readers.folders import read_folders
-from clip_model.evaluation.readers.parquet import read_parquet
+from clip_model.evaluation.readers.parquet import has_sources, read_parquet
 from clip_model.evaluation.readers.shards import read_shard
 from clip_model.evaluation.readers.tables import read_table
 
@@ -24,8 +25,21 @@ _MOST_FILES = 100_000
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
-def open_data_set(named: Sequence[str], suffixes: Collection[str]) -> Iterator[Item]:
-    """Find out what is named, and read it as it is asked for.
+@dataclass(frozen=True)
+class DataSet:
+    """What is named.
+
+    Attributes:
+        items: read as they are asked for.
+        one_source: whether all are of one source, so that the first ones can be taken without reading on.
+    """
+
+    items: Iterator[Item]
+    one_source: bool = True
+
+
+def open_data_set(named: Sequence[str], suffixes: Collection[str]) -> DataSet:
+    """Find out what is named.
 
     Args:
         named: files of one kind, patterns such as "shard-{000..012}.tar" or "{a,b}.tar", or one folder.
@@ -33,24 +47,45 @@ def open_data_set(named: Sequence[str], suffixes: Collection[str]) -> Iterator[I
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: nothing here reads it, or files of several kinds are named.
+        ValueError: nothing here reads it, files of several kinds are named, or one is none that can be read.
+        ImportError: Parquet is named, and pyarrow is not installed.
     """
     paths = [path for name in named for path in _expanded(name)]
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"there is no data set at {path}")
     if len(paths) == 1 and paths[0].is_dir():
-        for suffix in _GATHERED:
-            if files := sorted(paths[0].glob(f"*{suffix}")):
-                return chain.from_iterable(map(_READERS[suffix], files))
-        return read_folders(paths[0], suffixes)
+        return _gathered(paths[0]) or DataSet(read_folders(paths[0], suffixes))
     kinds = {path.suffix.lower() for path in paths}
     if len(kinds) != 1 or (kind := kinds.pop()) not in _READERS:
         raise ValueError(
             f"expected one folder, or files of one kind ({', '.join(_READERS)}), got "
             f"{', '.join(str(path) for path in paths[:4])}"
         )
-    return chain.from_iterable(map(_READERS[kind], paths))
+    return _read(kind, paths)
+
+
+def _gathered(folder: Path) -> DataSet | None:
+    """The files of many pictures in a folder; None where there are none."""
+    files = {suffix: found for suffix in _GATHERED if (found := sorted(folder.glob(f"*{suffix}")))}
+    if not files:
+        return None
+    has_folders = any(entry.is_dir() and not entry.name.startswith(".") for entry in folder.iterdir())
+    if len(files) > 1 or has_folders:
+        there = [f"{suffix} files" for suffix in files] + ["folders"] * has_folders
+        raise ValueError(
+            f"{folder} holds {' and '.join(there)}: name the files that are meant, or the folder of folders alone"
+        )
+    ((suffix, found),) = files.items()
+    return _read(suffix, found)
+
+
+def _read(kind: str, files: list[Path]) -> DataSet:
+    for path in files:
+        if not path.is_file():  # reading a pipe may never end
+            raise ValueError(f"{path} is not a regular file")
+    one_source = kind != ".parquet" or not any(map(has_sources, files))
+    return DataSet(chain.from_iterable(map(_READERS[kind], files)), one_source)
 
 
 def _expanded(name: str) -> list[Path]:

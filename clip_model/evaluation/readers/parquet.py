@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from clip_model.evaluation.readers.examples import (
     CAPTION_FIELDS,
     LABEL_FIELDS,
+    MAX_PICTURE_BYTES,
     Example,
     Item,
     Unreadable,
+    captions_in,
     first_of,
-    said,
+    label_in,
 )
 
-_ROWS_AT_ONCE = 64
+_ROWS_AT_ONCE = 1  # a few bytes of a file can stand for as many pictures as a batch has, each of any size
+_SOURCE = "source"
 _PICTURES = ("image", "picture", "jpg", "png")
+
+
+def has_sources(path: Path) -> bool:
+    """Whether a Parquet file says of each row which source it is of; raises as `read_parquet`."""
+    with _opened(path) as file:
+        return _SOURCE in file.schema_arrow.names
 
 
 def read_parquet(path: Path) -> Iterator[Item]:
@@ -27,6 +37,20 @@ def read_parquet(path: Path) -> Iterator[Item]:
         ImportError: pyarrow is not installed.
         ValueError: it is no Parquet file, or lacks the columns.
     """
+    with _opened(path) as file:
+        names = list(file.schema_arrow.names)
+        picture, label, captions = _columns(path, names)
+        wanted = [name for name in (picture, label, captions, _SOURCE) if name in names]
+        number = 0
+        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
+            for row in batch.to_pylist():
+                number += 1
+                yield _item(f"{path.name}, row {number}", row, picture, label, captions)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A pyarrow.parquet.ParquetFile; what goes wrong with it meanwhile is one sentence."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -34,14 +58,7 @@ def read_parquet(path: Path) -> Iterator[Item]:
         raise ImportError("reading Parquet files needs pyarrow: pip install 'picsift[train]'") from error
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            names = list(file.schema_arrow.names)
-            picture, label, captions = _columns(path, names)
-            wanted = [name for name in (picture, label, captions, "source") if name in names]
-            number = 0
-            for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield _item(f"{path.name}, row {number}", row, picture, label, captions)
+            yield file
     except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())[:300]}") from error
 
@@ -63,10 +80,15 @@ def _item(name: str, row: dict[str, Any], picture: str, label: str | None, capti
         data = data.get("bytes")
     if not isinstance(data, bytes):
         return Unreadable(name, "the row holds no picture")
-    return Example(
-        name,
-        data,
-        label=" ".join(said(row.get(label or ""))),
-        captions=said(row.get(captions or "")),
-        source=" ".join(said(row.get("source"))),
-    )
+    if len(data) > MAX_PICTURE_BYTES:
+        return Unreadable(name, f"the picture is larger ({len(data):,} bytes) than the bound of {MAX_PICTURE_BYTES:,}")
+    try:
+        return Example(
+            name,
+            data,
+            label=label_in(row.get(label or "")),
+            captions=captions_in(row.get(captions or "")),
+            source=label_in(row.get(_SOURCE)),
+        )
+    except ValueError as error:
+        return Unreadable(name, str(error))

@@ -21,14 +21,16 @@ from clip_model.evaluation.readers.examples import (
     Example,
     Item,
     Unreadable,
+    captions_in,
     first_of,
-    said,
+    label_in,
 )
 
 _PICTURES = frozenset(("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "jxl", "ppm"))
 _TEXTS = frozenset(("txt", "caption", "cls", "cls.txt", "label", "class", "json"))
 _DAMAGES = (tarfile.TarError, ValueError, ArithmeticError, LookupError, EOFError, RecursionError)
 _BLOCK = tarfile.BLOCKSIZE
+_PIECE = 1 << 20  # bytes
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 Member = tuple[str, str, bytes]
@@ -44,12 +46,16 @@ def read_shard(path: Path) -> Iterator[Item]:
     with path.open("rb") as file:
         if file.read(8).startswith(_COMPRESSED):
             raise ValueError(f"{path} is compressed. Shards are plain tar archives: decompress it first")
-        file.seek(0)
-        for key, members in groupby(_members(path, file), lambda member: member[0]):
-            yield _example(path, key, {extension: content for _, extension, content in members})
+        start: int | None = 0
+        while start is not None:
+            for key, members in groupby(_members(path, file, start), lambda member: member[0]):
+                yield _example(path, key, members)
+            start = _after(path, file)
 
 
-def _members(path: Path, file: BinaryIO) -> Iterator[Member]:
+def _members(path: Path, file: BinaryIO, start: int) -> Iterator[Member]:
+    """The members of the archive that begins at a byte of a file; behind them the file stands at its end mark."""
+    file.seek(start)
     try:
         with tarfile.open(fileobj=file, mode="r:") as archive:
             while (info := archive.next()) is not None:
@@ -62,8 +68,17 @@ def _members(path: Path, file: BinaryIO) -> Iterator[Member]:
     except _DAMAGES as error:
         raise ValueError(f"{path} is cut short or damaged: {str(error)[:200]}. Fetch it again") from error
     file.seek(end)  # tarfile takes any block that it cannot read for the end
+
+
+def _after(path: Path, file: BinaryIO) -> int | None:
+    """Pass an end mark: where the next of several joined archives begins, or None."""
+    end = file.tell()
     if file.read(_BLOCK) != bytes(_BLOCK):
         raise ValueError(f"{path} is cut short or damaged after {end:,} bytes. Fetch it again")
+    while piece := file.read(_PIECE):
+        if rest := piece.lstrip(b"\0"):
+            return (file.tell() - len(rest)) // _BLOCK * _BLOCK
+    return None
 
 
 class _Refused(Exception):  # noqa: N818 - no error of the archive's
@@ -75,6 +90,8 @@ def _member(path: Path, archive: tarfile.TarFile, info: tarfile.TarInfo) -> Iter
     parts = PurePosixPath(info.name).parts
     if not info.isreg():
         raise _Refused(f"{where} is a link or a device. Shards hold files alone")
+    if info.issparse():
+        raise _Refused(f"{where} is a file with holes (sparse). Shards hold whole files alone")
     if info.name.startswith("/") or ".." in parts or not parts:
         raise _Refused(f"{where} leads out of the archive. Shards hold relative names alone")
     stem, _, extension = parts[-1].partition(".")
@@ -93,26 +110,40 @@ def _member(path: Path, archive: tarfile.TarFile, info: tarfile.TarInfo) -> Iter
         yield key, extension, content.read()
 
 
-def _example(path: Path, key: str, members: dict[str, bytes]) -> Item:
+def _example(path: Path, key: str, members: Iterator[Member]) -> Item:
     name = f"{path.name}: {key}"
-    pictures = [extension for extension in members if extension in _PICTURES]
+    held: dict[str, bytes] = {}
+    twice = ""
+    for _, extension, content in members:  # to the end, also where the first ones are enough to refuse it
+        if extension in held:
+            twice = extension
+        elif extension in _PICTURES | _TEXTS:
+            held[extension] = content
+        if sum(map(len, held.values())) > MAX_PICTURE_BYTES:
+            raise ValueError(f"{path}: the members of {key[:200]!r} are larger than {MAX_PICTURE_BYTES:,} bytes")
+    if twice:
+        return Unreadable(name, f"several members side by side are called so and end in .{twice}")
+    pictures = [extension for extension in held if extension in _PICTURES]
     if len(pictures) != 1:
         return Unreadable(name, f"the example holds {len(pictures) or 'no'} pictures")
     try:
-        texts = {
-            extension: content.decode("utf-8-sig") for extension, content in members.items() if extension in _TEXTS
-        }
+        texts = {extension: content.decode("utf-8-sig") for extension, content in held.items() if extension in _TEXTS}
         document = json.loads(texts.pop("json", "{}"))
     except (ValueError, RecursionError):
         return Unreadable(name, "its text is no UTF-8, or its document no JSON")
-    document = document if isinstance(document, dict) else {}
-    label = said(texts.get("cls", texts.get("cls.txt", texts.get("label", texts.get("class")))))
-    captions = said(texts.get("txt", texts.get("caption", "")).splitlines())
+    try:
+        label, captions = _words(texts, document if isinstance(document, dict) else {})
+    except ValueError as error:
+        return Unreadable(name, str(error))
+    return Example(name, held[pictures[0]], f".{pictures[0]}", label, captions)
+
+
+def _words(texts: dict[str, str], document: dict[str, object]) -> tuple[str, tuple[str, ...]]:
+    """The label and the captions of an example; members of their own go before the document."""
+    label = label_in(texts.get("cls", texts.get("cls.txt", texts.get("label", texts.get("class")))))
+    captions = captions_in(texts.get("txt", texts.get("caption", "")).splitlines())
     label_key, caption_key = first_of(LABEL_FIELDS, document), first_of(CAPTION_FIELDS, document)
-    return Example(
-        name,
-        members[pictures[0]],
-        f".{pictures[0]}",
-        " ".join(label or said(document.get(label_key or ""))),
-        captions or said(document.get(caption_key or "")),
+    return (
+        label or label_in(document.get(label_key or "")),
+        captions or captions_in(document.get(caption_key or "")),
     )

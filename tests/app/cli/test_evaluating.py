@@ -83,6 +83,22 @@ def test_pictures_are_held_to_the_bound_of_indexing(evaluate, folders, monkeypat
     assert "blue/60.jpg: 60 x 48 pixels" in err
 
 
+def test_pictures_are_held_to_the_memory_of_indexing(evaluate, folders, monkeypatch):
+    monkeypatch.setenv("PICSIFT_DECODE_MEMORY_MB", "64")
+    Image.new("RGB", (6000, 6000), "red").save(folders / "red" / "large.png")
+    status, out, err = evaluate(folders, "--no-probe")
+    assert status == 0
+    assert "all: 12 pictures" in out
+    assert "red/large.png: it needs more than 64 MB to decode" in err
+
+
+def test_labels_that_the_probe_leaves_out_are_told(evaluate, folders):
+    (folders / "white").mkdir()
+    Image.new("RGB", (20, 48), "white").save(folders / "white" / "a.jpg")
+    out = evaluate(folders)[1]
+    assert "  no linear probe of labels with one picture: 1 of 4 labels have one picture each" in out
+
+
 def test_of_many_unreadable_ones_ten_are_named(evaluate, folders):
     for number in range(12):
         (folders / "red" / f"bad-{number}.jpg").write_bytes(b"nothing")

@@ -89,6 +89,49 @@ def test_many_captions_have_all_recalls(tmp_path):
     assert source["text_to_image"] == {"recall@1": 0, "recall@5": 0, "recall@10": 0}, "all tie"
 
 
+def test_a_caption_a_row_finds_the_one_picture_that_it_is_about(tmp_path):
+    rows = []
+    for colour in COLOURS:
+        (tmp_path / f"{colour}.png").write_bytes(picture(colour))
+        rows += [f"{colour}.png,so {colour} number {number}\n" for number in range(5)]
+    (tmp_path / "t.csv").write_text("filepath,title\n" + "".join(rows))
+    (source,) = evaluate(tmp_path / "t.csv")["sources"]
+    assert (source["photos"], source["captions"]) == (4, 20)
+    assert source["text_to_image"]["recall@1"] == source["image_to_text"]["recall@1"] == 1.0
+
+
+def test_labels_that_are_called_alike_are_not_told_apart(folders):
+    (folders / "so_red").mkdir()
+    (folders / "so red").mkdir()
+    for name in ("so_red", "so red"):
+        (folders / name / "a.png").write_bytes(picture("red"))
+    left_out = evaluate(folders)["sources"][0]["left_out"]
+    assert left_out["zero_shot"] == (
+        "two labels, 'so red' and 'so_red', are both called 'so red': use --class-names FILE"
+    )
+
+
+def test_a_label_of_one_picture_takes_no_part_in_the_probe(folders):
+    for number in range(5):
+        (folders / f"single-{number}").mkdir()
+        (folders / f"single-{number}" / "a.png").write_bytes(picture("white"))
+    (source,) = evaluate(folders)["sources"]
+    assert (source["linear_probe"]["fitted_on"], source["linear_probe"]["measured_on"]) == (6, 6)
+    assert source["left_out"]["linear_probe.singles"] == (
+        "5 of 8 labels have one picture each: none is left to measure on"
+    )
+
+
+def test_labels_of_one_picture_alone_give_no_probe(tmp_path):
+    for colour in COLOURS:
+        (tmp_path / colour).mkdir()
+        (tmp_path / colour / "a.png").write_bytes(picture(colour))
+    (source,) = evaluate(tmp_path)["sources"]
+    assert source["linear_probe"] is None
+    assert source["left_out"]["linear_probe"].startswith("too few pictures")
+    assert "linear_probe.singles" not in source["left_out"]
+
+
 def test_one_class_gives_no_accuracy(tmp_path):
     path = shard(
         tmp_path / "a.tar", [member for n in "01" for member in ((f"{n}.png", picture()), (f"{n}.cls", b"red"))]
@@ -140,6 +183,8 @@ def test_the_probe_is_fitted_on_another_data_set(folders, numbered, tmp_path):
     assert source["linear_probe"]["accuracy"] == pytest.approx(11 / 12)
     (source,) = evaluate(folders, train=[str(numbered)])["sources"]
     assert source["left_out"]["linear_probe"] == "no picture to fit on has the label 'blue'"
+    with pytest.raises(ValueError, match="choose one"):
+        evaluate(folders, train=[str(numbered)], probe=False)
     (source,) = evaluate(folders, probe=False)["sources"]
     assert source["left_out"]["linear_probe"] == "not asked for"
 
@@ -182,6 +227,17 @@ def test_sources_of_a_parquet_file_are_measured_apart(tmp_path):
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     result = evaluate(tmp_path / "a.parquet", limit=3)
     assert [(source["source"], source["photos"]) for source in result["sources"]] == [("a", 3), ("b", 3)]
+
+
+def test_a_limit_reaches_every_source_also_behind_rows_without_one(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{"image": picture(colour), "label": colour, "source": source} for source in (None, "a", "b")
+            for colour in COLOURS]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    result = evaluate(tmp_path / "a.parquet", limit=2)
+    assert [(source["source"], source["photos"]) for source in result["sources"]] == [("", 2), ("a", 2), ("b", 2)]
 
 
 def test_more_than_a_batch_keeps_its_order(tmp_path):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from clip_model.evaluation.metrics import linear_probe, recall_at_k, top_k_accuracy
+from clip_model.evaluation import metrics
+from clip_model.evaluation.metrics import linear_probe, recalls, top_k_accuracy
 
 ONES = np.eye(4, dtype=np.float32)
 FOUR = np.arange(4)
@@ -9,6 +10,10 @@ FOUR = np.arange(4)
 
 def scores(*rows):
     return np.array(rows, dtype=np.float32)
+
+
+def recall_at_k(queries, items, owners, groups, k):
+    return recalls(queries, items, owners, groups, (k,))[k]
 
 
 def test_recall_on_a_matrix_made_by_hand():
@@ -99,3 +104,12 @@ def test_a_heavy_penalty_makes_a_probe_worse():
 def test_a_probe_without_rows_is_refused():
     with pytest.raises(ValueError, match="got 4 and 0"):
         linear_probe(ONES, FOUR, ONES[:0], FOUR[:0])
+
+
+def test_many_recalls_are_ranked_once(monkeypatch):
+    calls = []
+    ranks = metrics._ranks
+    monkeypatch.setattr(metrics, "_ranks", lambda *scores: calls.append(1) or ranks(*scores))
+    rows, numbers = np.eye(4, dtype=np.float32), np.arange(4)
+    assert recalls(rows, rows[::-1].copy(), numbers, numbers, (1, 2, 4)) == {1: 0.0, 2: 0.0, 4: 1.0}
+    assert len(calls) == 1

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from clip_model.evaluation.word_files import read_class_names, read_templates
@@ -49,3 +52,16 @@ def test_a_bad_name_is_named_with_its_line(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
         read_class_names(path)
+
+
+def test_two_classes_of_one_name_are_refused_with_both_lines(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text("crane\nheron\ncrane\n")
+    with pytest.raises(ValueError, match="line 3: the name 'crane' is that of line 1 too"):
+        read_class_names(path)
+
+
+@pytest.mark.parametrize("read", [read_class_names, read_templates])
+def test_a_device_is_not_read_for_ever(read):
+    with pytest.raises(ValueError, match="is not a regular file"):
+        read(Path(os.devnull))

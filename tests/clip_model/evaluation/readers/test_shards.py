@@ -5,6 +5,7 @@ import tarfile
 
 import pytest
 
+from clip_model.evaluation.readers import shards
 from clip_model.evaluation.readers.examples import Example, Unreadable
 from clip_model.evaluation.readers.shards import read_shard
 from tests.clip_model.evaluation.readers.drawn import picture, shard
@@ -152,3 +153,62 @@ def test_an_empty_archive_holds_nothing(tmp_path):
     path = tmp_path / "a.tar"
     path.write_bytes(data.getvalue())
     assert list(read_shard(path)) == []
+
+
+@pytest.mark.parametrize("between", [0, 512, 3 << 20])
+def test_joined_archives_are_read_to_the_last(tmp_path, between):
+    one, two = (shard(tmp_path / f"{name}.tar", [("0.png", RED), ("0.cls", name.encode())]) for name in "ab")
+    whole = tmp_path / "whole.tar"
+    whole.write_bytes(one.read_bytes() + bytes(between) + two.read_bytes())
+    assert [(one.name, one.label) for one in read_shard(whole)] == [("whole.tar: 0", "a"), ("whole.tar: 0", "b")]
+
+
+def test_what_follows_an_archive_and_is_none_is_told(three):
+    three.write_bytes(three.read_bytes() + b"x" * 700)
+    with pytest.raises(ValueError, match=r"a\.tar is cut short or damaged after 10,240 bytes"):
+        list(read_shard(three))
+
+
+def test_members_of_one_name_twice_are_not_merged(tmp_path):
+    path = shard(tmp_path / "a.tar", [("0.png", RED), ("0.cls", b"a"), ("0.PNG", RED), ("0.cls", b"b"), ("1.png", RED)])
+    unreadable, whole = read_shard(path)
+    assert unreadable == Unreadable("a.tar: 0", "several members side by side are called so and end in .cls")
+    assert whole.name == "a.tar: 1"
+
+
+@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_member_with_holes_is_refused_unread(tmp_path, format):
+    info = tarfile.TarInfo("0.png")
+    if format == tarfile.GNU_FORMAT:
+        info.type = tarfile.GNUTYPE_SPARSE
+        head = bytearray(info.tobuf(format))
+        head[483:495] = b"%011o\0" % (200 << 20)  # the size with its holes
+        head[148:156] = b" " * 8
+        head[148:156] = b"%06o\0 " % sum(head)
+        data = bytes(head)
+    else:
+        info.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(200 << 20), "GNU.sparse.name": "0.png"}
+        data = info.tobuf(format)
+    path = tmp_path / "a.tar"
+    path.write_bytes(data + bytes(10_240))
+    with pytest.raises(ValueError, match=r"'0\.png' is a file with holes"):
+        list(read_shard(path))
+
+
+def test_an_example_is_bounded_as_a_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "MAX_PICTURE_BYTES", 2 * len(RED))
+    path = shard(tmp_path / "a.tar", [("0.png", RED), ("0.jpg", RED), ("0.gif", RED)])
+    with pytest.raises(ValueError, match="the members of '0' are larger than"):
+        list(read_shard(path))
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b'{"label": [1, 2]}', "its label is a list of 2; a picture has one, a text or a whole number"),
+        (b'{"caption": {"en": "a dog"}}', "a caption is of the kind dict; expected a text, or a list of texts"),
+    ],
+)
+def test_a_document_with_other_words_is_named(tmp_path, document, reason):
+    (one,) = read_shard(shard(tmp_path / "a.tar", [("0.png", RED), ("0.json", document)]))
+    assert one == Unreadable("a.tar: 0", reason)

@@ -6,7 +6,7 @@ The one class that others use; the work is in the stores, a noun each. Every met
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,8 +52,6 @@ _NOTHING: Mapping[tuple[str, str], str | None] = {}
 
 class Catalog(ModelCatalog):
     """The truth about a library. Methods may be called from several threads; a path in a root is relative and posix."""
-
-    # Roots
 
     def add_root(self, folder: Path, reaches: Reaches = everywhere) -> tuple[Root, str]:
         """Give the root that a folder belongs to, made if need be, and where the folder lies below it ("" at its top).
@@ -110,11 +108,13 @@ class Catalog(ModelCatalog):
         """Say whether so many photos of a subfolder, those below some others aside, are not missing."""
         return self._read(root_store.has_present, root_id, subfolder, without, count)
 
+    def sample(self, root_id: int, below: str, passed: Callable[[str], bool], most: int) -> list[tuple[str, int, int]]:
+        """Give path, size and modification time of photos that were there, from all folders but those `passed` over."""
+        return self._read(root_store.sample, root_id, below, passed, most)
+
     def note_scan(self, root_id: int, problem: str | None) -> None:
         """Keep that a root was looked at now, and what was wrong with it."""
         self._write(root_store.note_scan, root_id, problem, datetime.now(UTC))
-
-    # What a scan is compared with
 
     def known(self, root_id: int, subfolder: str = "", *, model_id: int, deep: bool = True) -> dict[str, KnownPhoto]:
         """Give every photo of a root or subfolder by its path in the root, those further below it too if `deep`."""

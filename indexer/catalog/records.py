@@ -70,6 +70,7 @@ class KnownPhoto(NamedTuple):
     sidecar: str | None = ""
     ctime_ns: int | None = 0
     inode: int | None = 0
+    missing_since: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.folders.ignoring import is_skipped as is_skipped
 from indexer.folders.mounts import is_mount
-from indexer.folders.rechecking import problem_with, rechecked
+from indexer.folders.rechecking import above, problem_with, rechecked
 from indexer.metadata import sidecar
 from indexer.pictures.formats import SUFFIXES, VIDEO_SUFFIXES
 
@@ -114,7 +114,7 @@ def scan(
         unreadable=tuple(sorted(set(walk.unreadable))),
         vanished=tuple(walk.vanished),
         broken_links=tuple(sorted(walk.broken_links)),
-        mounts=(*([subfolder] if subfolder and is_mount(top) else []), *walk.mounts),
+        mounts=(*(path for path in (subfolder, *above(subfolder)) if path and is_mount(root / path)), *walk.mounts),
         notes=tuple(walk.notes),
         visits=tuple(walk.visits),
     )

@@ -6,7 +6,7 @@ Functions on one connection, inside the caller's transaction. Photos are not tou
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +74,29 @@ def has_present(connection: Connection, root_id: int, subfolder: str, without: C
         limited = there.where(PhotoRow.folder_id.in_(some)).limit(count).subquery()
         count -= connection.execute(select(func.count()).select_from(limited)).scalar_one()
     return count <= 0
+
+
+def sample(
+    connection: Connection, root_id: int, subfolder: str, passed: Callable[[str], bool], most: int
+) -> list[tuple[str, int, int]]:
+    """Give path, size and modification time of at most so many photos that were there, from folders far and wide.
+
+    Args:
+        connection: reads.
+        root_id: the root.
+        subfolder: where in it they lie.
+        passed: folders that are passed over.
+        most: how many.
+    """
+    folders = [item for item in folders_below(connection, root_id, subfolder).items() if not passed(item[1])]
+    folders = folders[:: -(-len(folders) // most) or 1]
+    found: list[tuple[str, int, int]] = []
+    for number, path in folders:
+        there = select(PhotoRow.name, PhotoRow.size, PhotoRow.mtime_ns)
+        there = there.where(PhotoRow.folder_id == number, PhotoRow.missing_since.is_(None))
+        rows = connection.execute(there.limit(-(-most // len(folders))))
+        found += [(f"{path}/{name}" if path else name, size, mtime_ns) for name, size, mtime_ns in rows]
+    return found
 
 
 def folders_below(connection: Connection, root_id: int, subfolder: str, *, deep: bool = True) -> dict[int, str]:

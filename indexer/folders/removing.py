@@ -18,7 +18,8 @@ from pathlib import Path
 from indexer.catalog.records import FoundFile, KnownPhoto
 from indexer.catalog.stamps import storable_ns
 from indexer.folders.looking import Looked, advice
-from indexer.folders.mounts import holds, is_mount
+from indexer.folders.mounts import holds, is_mount, place_of
+from indexer.folders.renaming import may_be_another, remember
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
@@ -94,6 +95,8 @@ def settle_absences(
             before = library.catalog.size_of(root_id) + lately
             absent = [photo for photo in gone if not os.path.lexists(root / photo.path)]
             if too_many:
+                if any(one.changes.added for one in of_root):  # others in their stead: so it is with another drive
+                    remember(library, of_root[0].root, takes_turns=True)
                 library.catalog.mark_missing([photo.id for photo in absent], now)
             else:
                 _mark_passing(library, root_id, absent)
@@ -103,6 +106,9 @@ def settle_absences(
         unused += library.catalog.remove([photo.id for photo in gone])
         removals.note(root_id, len(gone))
         removed += len(gone)
+    for of_root in of_roots.values():
+        if not any(one.problem for one in of_root):
+            remember(library, of_root[0].root)
     return unused, removed
 
 
@@ -122,33 +128,41 @@ def _without_drives(
     went away at one time, which lie on one drive, some go only where as many have come back: then it is their drive.
     """
     root, catalog = looked[0].root, library.catalog
-    if not (places := catalog.mounts(root.id) | ({""} if is_mount(root.path) else set())):
+    places, changes = catalog.mounts(root.id), [one.changes for one in looked]
+    if (gone or any(one.changed for one in changes)) and (is_mount(root.path) or may_be_another(library, root)):
+        places = {*places, ""}
+    if not places:
         return gone
     groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
     for photo in gone:
-        groups[_place(photo.path, places)].append(photo)
-    changes = [one.changes for one in looked]
+        groups[place_of(photo.path, places)].append(photo)
     others = {known.id: known for one in changes for file, known in one.changed if _is_other(file, known)}
-    exchanged = Counter(_place(photo.path, places) for photo in others.values() if not photo.missing)
+    exchanged = Counter(place_of(photo.path, places) for photo in others.values() if not photo.missing)
     found = [photo for one in changes for photo in one.found_again]
     again = Counter(_went_with(photo) for photo in found if photo.id not in others)
-    for back in {_place(photo.path, places) for photo in found} - {None}:
+    for back in {place_of(photo.path, places) for photo in found} - {None}:
         removals.forget(root.id, back or "")
     believed, passing = groups.pop(None, []), _passing(library, root.id)
-    for place, photos in groups.items():
+    is_strange = exchanged.keys() - {None} if not any(one.unchanged for one in changes) else set[str | None]()
+    for place in sorted(groups.keys() | is_strange, key=str):
+        photos = groups[place]
         went = Counter(_went_with(photo) for photo in photos)
         away = [photo for photo in photos if photo.missing_since and photo.missing_since not in passing]
         kept = [photo for photo in away if went[_went_with(photo)] > again[_went_with(photo)]]
-        if now := [photo for photo in photos if not photo.missing or photo.missing_since in passing]:
+        now = [photo for photo in photos if not photo.missing or photo.missing_since in passing]
+        if now or exchanged[place]:
             inside = [other for other in places if other != place and (not place or holds(place, other))]
             lost, passed = removals.lately(root.id, place), [photo.id for photo in now if photo.missing]
             enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost - len(passed)
             is_like = catalog.has_present(root.id, place or "", inside, enough)
-            if not is_like or _is_strange(library, looked, place or "", inside):
+            if (unseen := _strange(library, looked, place or "", inside, lost=bool(now))) or not is_like:
+                catalog.mark_missing(unseen, moment)
                 catalog.mark_found(passed)  # they are away since this moment, for a reason that does not pass
                 kept += now
             removals.note(root.id, len(now), place)
         if kept:
+            if not place:
+                remember(library, root, takes_turns=True)
             catalog.mark_missing([photo.id for photo in kept], moment)
             folder = root.path / os.path.commonpath([photo.path.rpartition("/")[0] for photo in kept])
             messages.append(
@@ -171,28 +185,34 @@ def _went_with(photo: KnownPhoto) -> tuple[str, datetime | None]:
     return photo.path.rpartition("/")[0], photo.missing_since
 
 
-def _is_strange(library: Library, looked: Sequence[Looked], place: str, inside: Collection[str]) -> bool:
-    """Whether most of a sample of those photos of a place that a run did not come by are not as they were."""
+def _strange(
+    library: Library, looked: Sequence[Looked], place: str, inside: Collection[str], *, lost: bool
+) -> list[int]:
+    """The photos of a place that a run did not come by, where most of a sample are gone, or, if `lost`, changed."""
+    catalog, top = library.catalog, looked[0].root
     deep = [one.below for one in looked if one.deep]
     if any(not below or holds(below, place) for below in deep):
-        return False
+        return []
     files = {one.below for one in looked if not one.deep}
-    top = looked[0].root
 
     def is_seen(folder: str) -> bool:
         return folder in files or any(holds(seen, folder) for seen in (*deep, *inside))
 
-    sample = library.catalog.sample(top.id, place, is_seen, SAMPLED)
-    there = sum(_is_there(top.path / path, size, mtime_ns) for path, size, mtime_ns in sample)
-    return there < len(sample) * LARGEST_SHARE
+    sample = catalog.sample(top.id, place, is_seen, SAMPLED)
+    there = sum((is_now := _stamp(top.path / path)) == stamp or bool(is_now and not lost) for path, *stamp in sample)
+    if there >= len(sample) * LARGEST_SHARE:
+        return []
+    known = catalog.known(top.id, place, model_id=0).values()
+    return [photo.id for photo in known if not photo.missing and not is_seen(photo.path.rpartition("/")[0])]
 
 
-def _is_there(path: Path, size: int, mtime_ns: int) -> bool:
+def _stamp(path: Path) -> list[int]:
+    """Size and modification time of a file; nothing where there is none."""
     try:
         status = path.stat()
     except OSError:
-        return False
-    return (status.st_size, storable_ns(status.st_mtime_ns)) == (size, mtime_ns)
+        return []
+    return [status.st_size, storable_ns(status.st_mtime_ns)]
 
 
 def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> None:
@@ -212,11 +232,6 @@ def _passing(library: Library, root_id: int) -> set[datetime]:
 
 def _passing_key(root_id: int) -> str:
     return f"passing {root_id}"
-
-
-def _place(path: str, places: Collection[str]) -> str | None:
-    """The innermost of some places that holds a path; None where none does."""
-    return max((place for place in places if not place or holds(place, path)), key=len, default=None)
 
 
 def _kept(root: Path, gone: int, before: int, lately: int, passed_over: int, *, too_many: bool) -> str:

@@ -1,15 +1,20 @@
-"""Roots that were renamed as a whole: a new folder with nearly all the photos of a root that is gone is that root.
+"""Which folder a root is: a new one with nearly all its photos, where it is gone; or another drive's, of the same name.
 
-A copy of a part of them is a folder of its own: the rest may lie on a drive that is not connected.
+A copy of a part of them is a folder of its own: the rest may lie on a drive that is not connected. A root may lie below
+the place where a drive is mounted, and nothing but what it is numbered by tells that it is another folder.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
+from typing import NamedTuple
 
-from indexer.catalog.records import KnownPhoto
+from indexer.catalog.records import KnownPhoto, RootPath
 from indexer.errors import ImageError
 from indexer.folders.found import Scan
+from indexer.library import Library
 from indexer.pictures import images
 
 SHARE = 0.9  # of an absent root's photos that another folder has to hold to be that root under a new name
@@ -30,3 +35,48 @@ def _has_content(path: Path, content: str) -> bool:
         return images.hash_file(path, like=[content]) == content
     except ImageError:
         return False
+
+
+class _Top(NamedTuple):
+    """What is remembered of a root's folder: its path, what it is numbered by, whether drives take turns there."""
+
+    path: str
+    number: str = ""
+    takes_turns: bool = False
+
+
+def may_be_another(library: Library, root: RootPath) -> bool:
+    """Whether a root's folder is not the one of the last look, or was found to be by turns that of several drives."""
+    before, now = _remembered(library, root), _number(root.path)
+    return before.takes_turns or bool(before.number and now and now != before.number)
+
+
+def remember(library: Library, root: RootPath, *, takes_turns: bool = False) -> None:
+    """Keep which folder a root is, or, from now on, that drives take turns there."""
+    before = _remembered(library, root)
+    if takes_turns:
+        after = before._replace(takes_turns=True)
+    else:
+        after = before._replace(number=_number(root.path) or before.number)
+    if after != before:
+        library.catalog.set_setting(_key(root), json.dumps(after))
+
+
+def _remembered(library: Library, root: RootPath) -> _Top:
+    """What is known of a root that lies where it does: numbers of roots are given again."""
+    top = _Top(*json.loads(library.catalog.setting(_key(root)) or '[""]'))
+    return top if top.path == str(root.path) else _Top(str(root.path))
+
+
+def _key(root: RootPath) -> str:
+    return f"top {root.id}"
+
+
+def _number(folder: Path) -> str:
+    """The file system of a folder, as far as it has a number of its own, and the number of the folder; "" of none."""
+    try:
+        status = folder.stat()
+        system = os.statvfs(folder).f_fsid if hasattr(os, "statvfs") else 0
+    except OSError:
+        return ""
+    return f"{system or status.st_dev} {status.st_ino}"

@@ -155,7 +155,7 @@ def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool)
             seen.add(identity)
             with os.scandir(folder.path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
-            is_top = here.st_dev != folder.device
+            is_top = folder is top or here.st_dev != folder.device
             if is_top:  # listing it may have mounted it
                 here = os.stat(folder.path)  # noqa: PTH116
             chain = _chain(folder, entries)
@@ -227,7 +227,7 @@ def _is_folder_link(walk: _Walk, entry: os.DirEntry[str], folder: _Folder) -> bo
     if entry.is_dir():
         target = os.path.realpath(entry.path)
         if not _lies_in(target, walk.root) and not any(_is_listed(target, root) for root in walk.excluded.values()):
-            walk.links.append(_Folder(entry.path, f"{path}/", folder.chain, None))
+            walk.links.append(_Folder(entry.path, f"{path}/", folder.chain, folder.device))
         return True
     if _is_photo_name(entry.name, walk.suffixes) or os.path.exists(entry.path):  # noqa: PTH110
         return False

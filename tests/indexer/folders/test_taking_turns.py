@@ -1,11 +1,13 @@
 """Drives that take turns in one place: the photos of none go because another one is there."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
 from indexer.errors import RootError
-from indexer.folders import removing, scanner
+from indexer.folders import removing, renaming, scanner
 from indexer.folders.removing import Removals
 from tests.indexer.folders.drives import known, on_drive, plug, unplug
 
@@ -26,14 +28,17 @@ def ids(world):
     return {path: photo.id for path, photo in known(world).items()}
 
 
-@pytest.fixture(params=["usb", ""])
+@pytest.fixture(params=["below the root", "the root", "around the root", "around the root, without numbers"])
 def place(request, monkeypatch):
-    """Where the drives are: below a root, or in its own place."""
-    if not request.param:
-        world = request.getfixturevalue("world")
+    """Where the drives are mounted."""
+    if request.param == "below the root":
+        return request.getfixturevalue("bay"), "usb"
+    world = request.getfixturevalue("world")
+    if request.param == "the root":
         monkeypatch.setattr(removing, "is_mount", lambda folder: folder == world.photos)
-        return world, ""
-    return request.getfixturevalue("bay"), "usb"
+    if request.param.endswith("without numbers"):
+        monkeypatch.setattr(renaming, "_number", lambda folder: "1 1" if folder.is_dir() else "")
+    return world, ""
 
 
 TURNS = [("first", "second"), ("second", "first"), ("first", "second", "third")]
@@ -152,6 +157,24 @@ def test_a_copy_of_a_half_of_a_drive_in_its_place_takes_none_of_the_rest(bay):
     assert not known(bay)["usb/31.png"].missing
 
 
+def test_a_look_at_a_part_that_was_copied_makes_no_drive_of_it_the_first(bay):
+    on_drive(bay, 20, 21, name="usb/x")
+    on_drive(bay, 22, name="usb/y")
+    bay.sync()
+    before = ids(bay)
+    shutil.copytree(bay.photos / "usb" / "x", bay.photos.with_name("copy") / "x")
+    unplug(bay, "first")
+    plug(bay, "copy")
+    bay.sync(bay.photos / "usb" / "x")
+    assert known(bay)["usb/y/22.png"].missing
+    for _ in range(2):
+        assert bay.sync().removed == 0
+    unplug(bay, "copy")
+    plug(bay, "first")
+    assert bay.sync().removed == 0
+    assert ids(bay) == before and not known(bay)["usb/y/22.png"].missing
+
+
 def test_a_drive_of_which_only_parts_were_looked_at_is_known_as_one(world, monkeypatch):
     monkeypatch.setattr(scanner, "is_mount", lambda folder: folder == world.photos / "usb" and folder.exists())
     for seed in range(12):
@@ -205,6 +228,78 @@ def test_a_run_that_is_killed_before_it_has_noted_all_costs_a_drive_nothing(bay,
             bay.sync()
     assert bay.sync().removed == 0
     assert ids(bay) == before
+
+
+def test_a_folder_of_another_number_loses_what_was_deleted_in_it(world, monkeypatch):
+    """As after a restart, where file systems have no numbers of their own."""
+    on_drive(world, *DRIVES["first"], name="")
+    world.sync()
+    monkeypatch.setattr(renaming, "_number", lambda folder: "7 7")
+    (world.photos / "20.png").unlink()
+    assert world.sync().removed == 1
+    for seed in (30, 31, 32):
+        world.write(f"{seed}.png", seed)
+    for seed in (21, 22, 23):
+        (world.photos / f"{seed}.png").unlink()
+    assert world.sync().removed == 0
+    assert known(world)["21.png"].missing  # more than half, and others in their stead
+    assert renaming.may_be_another(world.library, world.library.catalog.root_paths()[0])
+
+
+REAL = """
+import subprocess, sys
+from pathlib import Path
+from tests.indexer.worlds import World, draw
+
+world, kind = World(Path(sys.argv[1]), Path(sys.argv[2])), sys.argv[3]
+mounted = Path(sys.argv[1]) / "mounted"
+mounted.mkdir()
+top = root = mounted / "photos"
+if kind == "link to the root":
+    root = Path(sys.argv[1]) / "link"
+    root.symlink_to(top)
+if kind == "link in the root":
+    top, root = mounted, world.photos
+    (root / "usb").symlink_to(mounted)
+    for seed in range(30):
+        world.write(f"{seed}.png", seed)
+
+def plug(*seeds):
+    subprocess.run(["mount", "-t", "tmpfs", "none", mounted], check=True)
+    top.mkdir(exist_ok=True)
+    for seed in seeds:
+        draw(seed).save(top / f"{seed}.png")
+
+def unplug():
+    subprocess.run(["umount", mounted], check=True)
+
+def known():
+    catalog = world.library.catalog
+    (one,) = catalog.root_paths()
+    return {path: photo.id for path, photo in catalog.known(one.id, model_id=world.active.id).items()}
+
+before = {}
+for seeds in (range(40, 46), None, (), range(50, 60), (60, 61), range(40, 46), range(50, 60)):
+    if seeds is not None:
+        plug(*seeds)
+    for _ in range(2):
+        assert world.sync(root).removed == 0, seeds
+        assert known().items() >= before.items(), seeds
+    if seeds is not None:
+        unplug()
+    before = known()
+print(len([path for path in before if int(Path(path).stem) >= 40]))
+"""
+
+
+@pytest.mark.parametrize("kind", ["around the root", "link to the root", "link in the root"])
+def test_real_drives_take_turns(tmp_path, tiny_model_path, kind):
+    """In a namespace of its own, where anybody may mount."""
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("no namespaces here")
+    command = ["unshare", "-rm", sys.executable, "-c", REAL, str(tmp_path), str(tiny_model_path), kind]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "18\n", done.stderr
 
 
 def killed(*_):

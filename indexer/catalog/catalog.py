@@ -108,8 +108,8 @@ class Catalog(ModelCatalog):
         """Say whether so many photos of a subfolder, those below some others aside, are not missing."""
         return self._read(root_store.has_present, root_id, subfolder, without, count)
 
-    def sample(self, root_id: int, below: str, passed: Callable[[str], bool], most: int) -> list[tuple[str, int, int]]:
-        """Give path, size and modification time of photos that were there, from all folders but those `passed` over."""
+    def sample(self, root_id: int, below: str, passed: Callable[[str], bool], most: int) -> list[root_store.Sampled]:
+        """Give path and stamp of photos that were there, from all folders but those `passed` over."""
         return self._read(root_store.sample, root_id, below, passed, most)
 
     def note_scan(self, root_id: int, problem: str | None) -> None:

@@ -129,7 +129,9 @@ def _without_drives(
     """
     root, catalog = looked[0].root, library.catalog
     places, changes = catalog.mounts(root.id), [one.changes for one in looked]
-    if (gone or any(one.changed for one in changes)) and (is_mount(root.path) or may_be_another(library, root)):
+    if (gone or any(one.changed or one.added or one.found_again for one in changes)) and (
+        is_mount(root.path) or may_be_another(library, root)
+    ):
         places = {*places, ""}
     if not places:
         return gone
@@ -140,22 +142,26 @@ def _without_drives(
     exchanged = Counter(place_of(photo.path, places) for photo in others.values() if not photo.missing)
     found = [photo for one in changes for photo in one.found_again]
     again = Counter(_went_with(photo) for photo in found if photo.id not in others)
-    for back in {place_of(photo.path, places) for photo in found} - {None}:
+    returned = {place_of(photo.path, places) for photo in found}
+    for back in returned - {None}:
         removals.forget(root.id, back or "")
     believed, passing = groups.pop(None, []), _passing(library, root.id)
-    is_strange = exchanged.keys() - {None} if not any(one.unchanged for one in changes) else set[str | None]()
-    for place in sorted(groups.keys() | is_strange, key=str):
+    come = returned | {place_of(file.path, places) for one in changes for file in one.added}
+    doubtful = come if any(one.unchanged for one in changes) else come | exchanged.keys()
+    for place in sorted((groups.keys() | doubtful) - {None}, key=str):
         photos = groups[place]
-        went = Counter(_went_with(photo) for photo in photos)
+        went = Counter(map(_went_with, photos))
         away = [photo for photo in photos if photo.missing_since and photo.missing_since not in passing]
         kept = [photo for photo in away if went[_went_with(photo)] > again[_went_with(photo)]]
         now = [photo for photo in photos if not photo.missing or photo.missing_since in passing]
-        if now or exchanged[place]:
+        if now or place in doubtful:
             inside = [other for other in places if other != place and (not place or holds(place, other))]
             lost, passed = removals.lately(root.id, place), [photo.id for photo in now if photo.missing]
             enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost - len(passed)
             is_like = catalog.has_present(root.id, place or "", inside, enough)
-            if (unseen := _strange(library, looked, place or "", inside, lost=bool(now))) or not is_like:
+            if (
+                unseen := _strange(library, looked, place or "", inside, by_stamp=bool(now) or place in come)
+            ) or not is_like:
                 catalog.mark_missing(unseen, moment)
                 catalog.mark_found(passed)  # they are away since this moment, for a reason that does not pass
                 kept += now
@@ -186,9 +192,9 @@ def _went_with(photo: KnownPhoto) -> tuple[str, datetime | None]:
 
 
 def _strange(
-    library: Library, looked: Sequence[Looked], place: str, inside: Collection[str], *, lost: bool
+    library: Library, looked: Sequence[Looked], place: str, inside: Collection[str], *, by_stamp: bool
 ) -> list[int]:
-    """The photos of a place that a run did not come by, where most of a sample are gone, or, if `lost`, changed."""
+    """The photos of a place that a run did not come by, where most of a sample are gone, or have other stamps."""
     catalog, top = library.catalog, looked[0].root
     deep = [one.below for one in looked if one.deep]
     if any(not below or holds(below, place) for below in deep):
@@ -199,20 +205,20 @@ def _strange(
         return folder in files or any(holds(seen, folder) for seen in (*deep, *inside))
 
     sample = catalog.sample(top.id, place, is_seen, SAMPLED)
-    there = sum((is_now := _stamp(top.path / path)) == stamp or bool(is_now and not lost) for path, *stamp in sample)
+    there = sum(_is_like(top.path / path, stamp, by_stamp=by_stamp) for path, *stamp in sample)
     if there >= len(sample) * LARGEST_SHARE:
         return []
     known = catalog.known(top.id, place, model_id=0).values()
     return [photo.id for photo in known if not photo.missing and not is_seen(photo.path.rpartition("/")[0])]
 
 
-def _stamp(path: Path) -> list[int]:
-    """Size and modification time of a file; nothing where there is none."""
+def _is_like(path: Path, stamp: Sequence[int | None], *, by_stamp: bool) -> bool:
     try:
         status = path.stat()
     except OSError:
-        return []
-    return [status.st_size, storable_ns(status.st_mtime_ns)]
+        return False
+    now = status.st_size, storable_ns(status.st_mtime_ns), storable_ns(status.st_ctime_ns)
+    return not by_stamp or all(one in (None, other) for one, other in zip(stamp, now, strict=True))
 
 
 def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> None:

@@ -76,10 +76,13 @@ def has_present(connection: Connection, root_id: int, subfolder: str, without: C
     return count <= 0
 
 
+Sampled = tuple[str, int, int, int | None]  # path, size, times of the last changes of content and of anything
+
+
 def sample(
     connection: Connection, root_id: int, subfolder: str, passed: Callable[[str], bool], most: int
-) -> list[tuple[str, int, int]]:
-    """Give path, size and modification time of at most so many photos that were there, from folders far and wide.
+) -> list[Sampled]:
+    """Give path, size and times of change of at most so many photos that were there, from folders far and wide.
 
     Args:
         connection: reads.
@@ -90,12 +93,12 @@ def sample(
     """
     folders = [item for item in folders_below(connection, root_id, subfolder).items() if not passed(item[1])]
     folders = folders[:: -(-len(folders) // most) or 1]
-    found: list[tuple[str, int, int]] = []
+    found: list[Sampled] = []
     for number, path in folders:
-        there = select(PhotoRow.name, PhotoRow.size, PhotoRow.mtime_ns)
+        there = select(PhotoRow.name, PhotoRow.size, PhotoRow.mtime_ns, PhotoRow.ctime_ns)
         there = there.where(PhotoRow.folder_id == number, PhotoRow.missing_since.is_(None))
         rows = connection.execute(there.limit(-(-most // len(folders))))
-        found += [(f"{path}/{name}" if path else name, size, mtime_ns) for name, size, mtime_ns in rows]
+        found += [(f"{path}/{name}" if path else name, size, changed, any_) for name, size, changed, any_ in rows]
     return found
 
 

@@ -6,7 +6,7 @@ The one class that others use; the work is in the stores, a noun each. Every met
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,13 +100,13 @@ class Catalog(ModelCatalog):
         """Count the photos of a root, those that failed among them."""
         return self._read(root_store.size_of, root_id)
 
-    def has_at_least(self, root_id: int, count: int) -> bool:
-        """Say whether a root has so many photos, which is quick where that is few."""
-        return self._read(root_store.has_at_least, root_id, count)
+    def has_at_least(self, root_id: int, count: int, passed: Set[int] = frozenset()) -> bool:
+        """Say whether a root has so many photos, the ids `passed` aside, which is quick where that is few."""
+        return self._read(root_store.has_at_least, root_id, count, passed)
 
-    def has_present(self, root_id: int, subfolder: str, without: Collection[str], count: int) -> bool:
-        """Say whether so many photos of a subfolder, those below some others aside, are not missing."""
-        return self._read(root_store.has_present, root_id, subfolder, without, count)
+    def has_present(self, root_id: int, below: str, outside: Collection[str], count: int, passed: Set[int]) -> bool:
+        """Say whether so many photos of a subfolder, those below some others and the ids `passed` aside, are there."""
+        return self._read(root_store.has_present, root_id, below, outside, count, passed)
 
     def sample(self, root_id: int, below: str, passed: Callable[[str], bool], most: int) -> list[root_store.Sampled]:
         """Give path and stamp of photos that were there, from all folders but those `passed` over."""

@@ -16,14 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.catalog.records import FoundFile, KnownPhoto
-from indexer.catalog.stamps import storable_ns
 from indexer.folders.looking import Looked, advice
 from indexer.folders.mounts import holds, is_mount, place_of
-from indexer.folders.renaming import may_be_another, remember
+from indexer.folders.renaming import may_be_another, remember, strange
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
-SAMPLED = 64  # photos of a drive that are looked for where a run came by a part of it
 MARKS = 100  # moments at which photos were marked for a reason that passes, the last ones of a root
 RECENT_S = 3600.0  # what was removed in this time counts
 
@@ -90,7 +88,7 @@ def settle_absences(
             continue
         lately = removals.lately(root_id)
         enough = math.ceil((len(gone) + lately) / LARGEST_SHARE) - lately
-        too_many = not allowed and not library.catalog.has_at_least(root_id, enough)
+        too_many = not allowed and not library.catalog.has_at_least(root_id, enough, _arrived(of_root))
         if too_many or root_id in renamed:
             before = library.catalog.size_of(root_id) + lately
             absent = [photo for photo in gone if not os.path.lexists(root / photo.path)]
@@ -129,6 +127,7 @@ def _without_drives(
     """
     root, catalog = looked[0].root, library.catalog
     places, changes = catalog.mounts(root.id), [one.changes for one in looked]
+    seen = [(one.below, one.deep) for one in looked]
     if (gone or any(one.changed or one.added or one.found_again for one in changes)) and (
         is_mount(root.path) or may_be_another(library, root)
     ):
@@ -158,9 +157,9 @@ def _without_drives(
             inside = [other for other in places if other != place and (not place or holds(place, other))]
             lost, passed = removals.lately(root.id, place), [photo.id for photo in now if photo.missing]
             enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost - len(passed)
-            is_like = catalog.has_present(root.id, place or "", inside, enough)
+            is_like = catalog.has_present(root.id, place or "", inside, enough, _arrived(looked))
             if (
-                unseen := _strange(library, looked, place or "", inside, by_stamp=bool(now) or place in come)
+                unseen := strange(library, root, seen, place or "", inside, by_stamp=bool(now) or place in come)
             ) or not is_like:
                 catalog.mark_missing(unseen, moment)
                 catalog.mark_found(passed)  # they are away since this moment, for a reason that does not pass
@@ -180,6 +179,11 @@ def _without_drives(
     return believed
 
 
+def _arrived(looked: Sequence[Looked]) -> set[int]:
+    """The photos that were moved to where they are, and say nothing of what was there before."""
+    return set().union(*(one.changes.arrived for one in looked))
+
+
 def _is_other(file: FoundFile, known: KnownPhoto) -> bool:
     """Whether a file may be another drive's copy: what a copy keeps of a stamp is all but the time of its making."""
     changed = known.ctime_ns is not None and file.ctime_ns != known.ctime_ns
@@ -189,36 +193,6 @@ def _is_other(file: FoundFile, known: KnownPhoto) -> bool:
 def _went_with(photo: KnownPhoto) -> tuple[str, datetime | None]:
     """What photos have in common that were seen to lie on one drive: a folder, and since when they are missing."""
     return photo.path.rpartition("/")[0], photo.missing_since
-
-
-def _strange(
-    library: Library, looked: Sequence[Looked], place: str, inside: Collection[str], *, by_stamp: bool
-) -> list[int]:
-    """The photos of a place that a run did not come by, where most of a sample are gone, or have other stamps."""
-    catalog, top = library.catalog, looked[0].root
-    deep = [one.below for one in looked if one.deep]
-    if any(not below or holds(below, place) for below in deep):
-        return []
-    files = {one.below for one in looked if not one.deep}
-
-    def is_seen(folder: str) -> bool:
-        return folder in files or any(holds(seen, folder) for seen in (*deep, *inside))
-
-    sample = catalog.sample(top.id, place, is_seen, SAMPLED)
-    there = sum(_is_like(top.path / path, stamp, by_stamp=by_stamp) for path, *stamp in sample)
-    if there >= len(sample) * LARGEST_SHARE:
-        return []
-    known = catalog.known(top.id, place, model_id=0).values()
-    return [photo.id for photo in known if not photo.missing and not is_seen(photo.path.rpartition("/")[0])]
-
-
-def _is_like(path: Path, stamp: Sequence[int | None], *, by_stamp: bool) -> bool:
-    try:
-        status = path.stat()
-    except OSError:
-        return False
-    now = status.st_size, storable_ns(status.st_mtime_ns), storable_ns(status.st_ctime_ns)
-    return not by_stamp or all(one in (None, other) for one, other in zip(stamp, now, strict=True))
 
 
 def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> None:

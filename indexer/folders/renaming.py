@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from indexer.catalog.records import KnownPhoto, RootPath
+from indexer.catalog.stamps import storable_ns
 from indexer.errors import ImageError
 from indexer.folders.found import Scan
+from indexer.folders.mounts import holds
 from indexer.library import Library
 from indexer.pictures import images
 
 SHARE = 0.9  # of an absent root's photos that another folder has to hold to be that root under a new name
+SAMPLED_OF_REST = 64  # photos of a drive that are looked for where a run came by a part of it
+LEAST_LIKE = 0.5  # of those, that are as they were where it is the same drive
 SAMPLED = 16  # of those, whose content is compared
 
 
@@ -80,3 +85,47 @@ def _number(folder: Path) -> str:
     except OSError:
         return ""
     return f"{system or status.st_dev} {status.st_ino}"
+
+
+def strange(
+    library: Library,
+    top: RootPath,
+    seen: Collection[tuple[str, bool]],
+    place: str,
+    inside: Collection[str],
+    *,
+    by_stamp: bool,
+) -> list[int]:
+    """The photos of a place that a run did not come by, where most of a sample are gone, or have other stamps.
+
+    Args:
+        library: which is read.
+        top: the root.
+        seen: the folders that the run has looked at, and whether with what is below them.
+        place: a folder of the root where a drive may be.
+        inside: places in it.
+        by_stamp: compare stamps too.
+    """
+    catalog, deep = library.catalog, [below for below, is_deep in seen if is_deep]
+    if any(not below or holds(below, place) for below in deep):
+        return []
+    files = {below for below, is_deep in seen if not is_deep}
+
+    def is_seen(folder: str) -> bool:
+        return folder in files or any(holds(other, folder) for other in (*deep, *inside))
+
+    sample = catalog.sample(top.id, place, is_seen, SAMPLED_OF_REST)
+    there = sum(_is_like(top.path / path, stamp, by_stamp=by_stamp) for path, *stamp in sample)
+    if there >= len(sample) * LEAST_LIKE:
+        return []
+    known = catalog.known(top.id, place, model_id=0).values()
+    return [photo.id for photo in known if not photo.missing and not is_seen(photo.path.rpartition("/")[0])]
+
+
+def _is_like(path: Path, stamp: Sequence[int | None], *, by_stamp: bool) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    now = status.st_size, storable_ns(status.st_mtime_ns), storable_ns(status.st_ctime_ns)
+    return not by_stamp or all(one in (None, other) for one, other in zip(stamp, now, strict=True))

@@ -9,23 +9,7 @@ import pytest
 from indexer.errors import RootError
 from indexer.folders import removing, renaming, scanner
 from indexer.folders.removing import Removals
-from tests.indexer.folders.drives import known, on_drive, plug, unplug
-
-DRIVES = {"first": range(20, 26), "second": (30, 31), "third": range(40, 49)}
-
-
-def turn(world, place, old, new):
-    """Another drive in the place of one; what was never there is made."""
-    folder = world.photos / place
-    folder.rename(world.photos.with_name(old))
-    if world.photos.with_name(new).exists():
-        world.photos.with_name(new).rename(folder)
-    else:
-        on_drive(world, *DRIVES[new], name=place)
-
-
-def ids(world):
-    return {path: photo.id for path, photo in known(world).items()}
+from tests.indexer.folders.drives import DRIVES, ids, known, on_drive, plug, turn, unplug
 
 
 @pytest.fixture(params=["below the root", "the root", "around the root", "around the root, without numbers"])

@@ -146,7 +146,7 @@ def _without_drives(
         removals.forget(root.id, back or "")
     believed, passing = groups.pop(None, []), _passing(library, root.id)
     come = returned | {place_of(file.path, places) for one in changes for file in one.added}
-    doubtful = come if any(one.unchanged for one in changes) else come | exchanged.keys()
+    doubtful = come | exchanged.keys()
     for place in sorted((groups.keys() | doubtful) - {None}, key=str):
         photos = groups[place]
         went = Counter(map(_went_with, photos))
@@ -158,9 +158,7 @@ def _without_drives(
             lost, passed = removals.lately(root.id, place), [photo.id for photo in now if photo.missing]
             enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost - len(passed)
             is_like = catalog.has_present(root.id, place or "", inside, enough, _arrived(looked))
-            if (
-                unseen := strange(library, root, seen, place or "", inside, by_stamp=bool(now) or place in come)
-            ) or not is_like:
+            if (unseen := strange(library, root, seen, place or "", inside)) or not is_like:
                 catalog.mark_missing(unseen, moment)
                 catalog.mark_found(passed)  # they are away since this moment, for a reason that does not pass
                 kept += now

@@ -93,8 +93,6 @@ def strange(
     seen: Collection[tuple[str, bool]],
     place: str,
     inside: Collection[str],
-    *,
-    by_stamp: bool,
 ) -> list[int]:
     """The photos of a place that a run did not come by, where most of a sample are gone, or have other stamps.
 
@@ -104,7 +102,6 @@ def strange(
         seen: the folders that the run has looked at, and whether with what is below them.
         place: a folder of the root where a drive may be.
         inside: places in it.
-        by_stamp: compare stamps too.
     """
     catalog, deep = library.catalog, [below for below, is_deep in seen if is_deep]
     if any(not below or holds(below, place) for below in deep):
@@ -115,17 +112,17 @@ def strange(
         return folder in files or any(holds(other, folder) for other in (*deep, *inside))
 
     sample = catalog.sample(top.id, place, is_seen, SAMPLED_OF_REST)
-    there = sum(_is_like(top.path / path, stamp, by_stamp=by_stamp) for path, *stamp in sample)
+    there = sum(_is_like(top.path / path, stamp) for path, *stamp in sample)
     if there >= len(sample) * LEAST_LIKE:
         return []
     known = catalog.known(top.id, place, model_id=0).values()
     return [photo.id for photo in known if not photo.missing and not is_seen(photo.path.rpartition("/")[0])]
 
 
-def _is_like(path: Path, stamp: Sequence[int | None], *, by_stamp: bool) -> bool:
+def _is_like(path: Path, stamp: Sequence[int | None]) -> bool:
     try:
         status = path.stat()
     except OSError:
         return False
     now = status.st_size, storable_ns(status.st_mtime_ns), storable_ns(status.st_ctime_ns)
-    return not by_stamp or all(one in (None, other) for one, other in zip(stamp, now, strict=True))
+    return all(one in (None, other) for one, other in zip(stamp, now, strict=True))

@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from indexer.folders import removing
-from tests.indexer.folders.drives import ids, on_drive, turn, unplug
+from tests.indexer.folders.drives import ids, known, on_drive, turn, unplug
+from tests.indexer.worlds import draw
 
 
 @pytest.mark.parametrize("name", ["usb", ""])
@@ -51,3 +52,32 @@ def test_a_folder_renamed_on_a_drive_and_a_photo_deleted_there(bay):
     (bay.photos / "usb/d").rename(bay.photos / "usb/e")
     report = bay.sync()
     assert (report.moved, report.removed) == (9, 1)
+
+
+@pytest.mark.parametrize("with_disk", [False, True])
+def test_a_part_of_which_all_photos_are_others_now_makes_the_rest_another_drive_s(bay, with_disk):
+    """Two cards of cameras that count alike."""
+    on_drive(bay, *range(14), name="usb/100")
+    on_drive(bay, *range(12), name="usb/101")
+    bay.sync()
+    before = ids(bay)
+    unplug(bay, "first")
+    for name, count in (("100", 14), ("101", 0 if with_disk else 7)):
+        for seed in range(count):
+            bay.write(f"usb/{name}/{seed}.png", 300 + seed)
+    parts = [bay.photos / "disk", bay.photos / "usb/100"] if with_disk else [bay.photos / "usb/100"]
+    assert bay.sync(*parts).removed == 0
+    assert [bay.sync().removed for _ in range(2)] == [0, 0]
+    assert ids(bay) == before
+
+
+def test_some_photos_edited_on_a_drive_put_none_of_the_rest_in_doubt(bay):
+    on_drive(bay, *range(20, 30), name="usb/x")
+    on_drive(bay, *range(30, 40), name="usb/y")
+    bay.sync()
+    for seed in range(20, 30):
+        draw(seed + 100).save(bay.photos / f"usb/x/{seed}.png")
+    (bay.photos / "usb/x/20.png").unlink()
+    report = bay.sync(bay.photos / "usb/x")
+    assert (report.removed, report.messages) == (1, [])
+    assert not any(photo.missing for path, photo in known(bay).items() if path.startswith("usb/y"))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from indexer.catalog.filters import passing
 from indexer.catalog.model_catalog import ModelCatalog
-from indexer.catalog.records import RootPath
+from indexer.catalog.records import RootPath, Sampled
 from indexer.catalog.stores import (
     companion_store,
     description_store,
@@ -108,7 +108,7 @@ class Catalog(ModelCatalog):
         """Say whether so many photos of a subfolder, those below some others and the ids `passed` aside, are there."""
         return self._read(root_store.has_present, root_id, below, outside, count, passed)
 
-    def sample(self, root_id: int, below: str, passed: Callable[[str], bool], most: int) -> list[root_store.Sampled]:
+    def sample(self, root_id: int, below: str, passed: Callable[[str], bool], most: int) -> list[Sampled]:
         """Give path and stamp of photos that were there, from all folders but those `passed` over."""
         return self._read(root_store.sample, root_id, below, passed, most)
 

@@ -15,10 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.catalog.records import FoundFile, KnownPhoto
+from indexer.catalog.records import KnownPhoto
 from indexer.folders.looking import Looked, advice
 from indexer.folders.mounts import holds, is_mount, place_of
-from indexer.folders.renaming import may_be_another, remember, strange
+from indexer.folders.renaming import is_same_file, may_be_another, remember, strange
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
@@ -93,8 +93,9 @@ def settle_absences(
             before = library.catalog.size_of(root_id) + lately
             absent = [photo for photo in gone if not os.path.lexists(root / photo.path)]
             if too_many:
-                if any(one.changes.added for one in of_root):  # others in their stead: so it is with another drive
-                    remember(library, of_root[0].root, takes_turns=True)
+                changes = [one.changes for one in of_root]
+                if any(one.added for one in changes) and not any(one.unchanged for one in changes):
+                    remember(library, of_root[0].root, takes_turns=True)  # others alone: so it is with another drive
                 library.catalog.mark_missing([photo.id for photo in absent], now)
             else:
                 _mark_passing(library, root_id, absent)
@@ -105,8 +106,8 @@ def settle_absences(
         removals.note(root_id, len(gone))
         removed += len(gone)
     for of_root in of_roots.values():
-        if not any(one.problem for one in of_root):
-            remember(library, of_root[0].root)
+        if any(one.deep and not one.below and not one.problem for one in of_root):
+            remember(library, of_root[0].root, takes_turns=False if allowed else None)
     return unused, removed
 
 
@@ -137,7 +138,7 @@ def _without_drives(
     groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
     for photo in gone:
         groups[place_of(photo.path, places)].append(photo)
-    others = {known.id: known for one in changes for file, known in one.changed if _is_other(file, known)}
+    others = {known.id: known for one in changes for file, known in one.changed if not is_same_file(known, file)}
     exchanged = Counter(place_of(photo.path, places) for photo in others.values() if not photo.missing)
     found = [photo for one in changes for photo in one.found_again]
     again = Counter(_went_with(photo) for photo in found if photo.id not in others)
@@ -162,15 +163,17 @@ def _without_drives(
                 catalog.mark_missing(unseen, moment)
                 catalog.mark_found(passed)  # they are away since this moment, for a reason that does not pass
                 kept += now
-            removals.note(root.id, len(now), place)
+            else:
+                removals.note(root.id, len(now), place)
         if kept:
             if not place:
                 remember(library, root, takes_turns=True)
             catalog.mark_missing([photo.id for photo in kept], moment)
             folder = root.path / os.path.commonpath([photo.path.rpartition("/")[0] for photo in kept])
             messages.append(
-                f"{len(kept):,} photos of {root.path / (place or '')} are not there: another drive may be in the place "
-                f"of theirs. They are kept. {advice(folder)} (also of every other drive that is not connected there)"
+                f"{len(kept):,} {'photos' if len(kept) > 1 else 'photo'} of {root.path / (place or '')} not found: "
+                f"another drive may be there. What is known is kept. {advice(folder)} (this goes for all in that "
+                "folder, also of other drives that are not connected)"
             )
         held = {photo.id for photo in kept}
         believed += [photo for photo in photos if photo.id not in held]
@@ -180,12 +183,6 @@ def _without_drives(
 def _arrived(looked: Sequence[Looked]) -> set[int]:
     """The photos that were moved to where they are, and say nothing of what was there before."""
     return set().union(*(one.changes.arrived for one in looked))
-
-
-def _is_other(file: FoundFile, known: KnownPhoto) -> bool:
-    """Whether a file may be another drive's copy: what a copy keeps of a stamp is all but the time of its making."""
-    changed = known.ctime_ns is not None and file.ctime_ns != known.ctime_ns
-    return changed or (file.size, file.mtime_ns) != (known.size, known.mtime_ns)
 
 
 def _went_with(photo: KnownPhoto) -> tuple[str, datetime | None]:

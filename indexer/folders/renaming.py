@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from indexer.catalog.records import KnownPhoto, RootPath
-from indexer.catalog.stamps import storable_ns
+from indexer.catalog.records import KnownPhoto, RootPath, Sampled
+from indexer.catalog.stamps import Stamped, inode_of, storable_ns
 from indexer.errors import ImageError
 from indexer.folders.found import Scan
 from indexer.folders.mounts import holds
@@ -56,13 +56,12 @@ def may_be_another(library: Library, root: RootPath) -> bool:
     return before.takes_turns or bool(before.number and now and now != before.number)
 
 
-def remember(library: Library, root: RootPath, *, takes_turns: bool = False) -> None:
-    """Keep which folder a root is, or, from now on, that drives take turns there."""
+def remember(library: Library, root: RootPath, *, takes_turns: bool | None = None) -> None:
+    """Keep which folder a root is; or, from now on, that drives take turns there; or both, where they do not."""
     before = _remembered(library, root)
-    if takes_turns:
-        after = before._replace(takes_turns=True)
-    else:
-        after = before._replace(number=_number(root.path) or before.number)
+    after = before if takes_turns else before._replace(number=_number(root.path) or before.number)
+    if takes_turns is not None:
+        after = after._replace(takes_turns=takes_turns)
     if after != before:
         library.catalog.set_setting(_key(root), json.dumps(after))
 
@@ -112,17 +111,27 @@ def strange(
         return folder in files or any(holds(other, folder) for other in (*deep, *inside))
 
     sample = catalog.sample(top.id, place, is_seen, SAMPLED_OF_REST)
-    there = sum(_is_like(top.path / path, stamp) for path, *stamp in sample)
+    there = sum(_is_like(top.path / one.path, one) for one in sample)
     if there >= len(sample) * LEAST_LIKE:
         return []
     known = catalog.known(top.id, place, model_id=0).values()
     return [photo.id for photo in known if not photo.missing and not is_seen(photo.path.rpartition("/")[0])]
 
 
-def _is_like(path: Path, stamp: Sequence[int | None]) -> bool:
+def is_same_file(before: Stamped, now: Stamped) -> bool:
+    """Whether a file is the one it was, not a copy of it: size and time are, and that of the last change or the number.
+
+    A copy keeps neither of these two; who changes owners or modes leaves the number.
+    """
+    if (before.size, before.mtime_ns) != (now.size, now.mtime_ns):
+        return False
+    return before.ctime_ns in (None, now.ctime_ns) or bool(now.inode and before.inode == now.inode)
+
+
+def _is_like(path: Path, before: Sampled) -> bool:
     try:
         status = path.stat()
     except OSError:
         return False
-    now = status.st_size, storable_ns(status.st_mtime_ns), storable_ns(status.st_ctime_ns)
-    return all(one in (None, other) for one, other in zip(stamp, now, strict=True))
+    times = storable_ns(status.st_mtime_ns), storable_ns(status.st_ctime_ns)
+    return is_same_file(before, Sampled(before.path, status.st_size, *times, inode_of(status)))

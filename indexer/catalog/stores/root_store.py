@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import LargeBinary, String, delete, exists, func, insert, literal, select, type_coerce, update
 
 from indexer.catalog.database import in_chunks
-from indexer.catalog.records import Root
+from indexer.catalog.records import Root, Sampled
 from indexer.catalog.stores import mount_store
 from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow, RootRow
 from indexer.errors import RootError
@@ -88,13 +88,10 @@ def has_present(
     return count <= 0
 
 
-Sampled = tuple[str, int, int, int | None]  # path, size, times of the last changes of content and of anything
-
-
 def sample(
     connection: Connection, root_id: int, subfolder: str, passed: Callable[[str], bool], most: int
 ) -> list[Sampled]:
-    """Give path, size and times of change of at most so many photos that were there, from folders far and wide.
+    """Give path and stamp of at most so many photos that were there, from folders far and wide.
 
     Args:
         connection: reads.
@@ -107,10 +104,11 @@ def sample(
     folders = folders[:: -(-len(folders) // most) or 1]
     found: list[Sampled] = []
     for number, path in folders:
-        there = select(PhotoRow.name, PhotoRow.size, PhotoRow.mtime_ns, PhotoRow.ctime_ns)
+        there = select(PhotoRow.name, PhotoRow.size, PhotoRow.mtime_ns, PhotoRow.ctime_ns, PhotoRow.inode)
         there = there.where(PhotoRow.folder_id == number, PhotoRow.missing_since.is_(None))
         rows = connection.execute(there.limit(-(-most // len(folders))))
-        found += [(f"{path}/{name}" if path else name, size, changed, any_) for name, size, changed, any_ in rows]
+        below = f"{path}/" if path else ""
+        found += [Sampled(below + name, size, changed, ctime, inode) for name, size, changed, ctime, inode in rows]
     return found
 
 

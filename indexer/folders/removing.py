@@ -88,7 +88,7 @@ def settle_absences(
             continue
         lately = removals.lately(root_id)
         enough = math.ceil((len(gone) + lately) / LARGEST_SHARE) - lately
-        too_many = not allowed and not library.catalog.has_at_least(root_id, enough, _arrived(of_root))
+        too_many = not allowed and not library.catalog.has_at_least(root_id, enough, _arrived(of_root, {""}, ""))
         if too_many or root_id in renamed:
             before = library.catalog.size_of(root_id) + lately
             absent = [photo for photo in gone if not os.path.lexists(root / photo.path)]
@@ -158,7 +158,7 @@ def _without_drives(
             inside = [other for other in places if other != place and (not place or holds(place, other))]
             lost, passed = removals.lately(root.id, place), [photo.id for photo in now if photo.missing]
             enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost - len(passed)
-            is_like = catalog.has_present(root.id, place or "", inside, enough, _arrived(looked))
+            is_like = catalog.has_present(root.id, place or "", inside, enough, _arrived(looked, places, place))
             if (unseen := strange(library, root, seen, place or "", inside)) or not is_like:
                 catalog.mark_missing(unseen, moment)
                 catalog.mark_found(passed)  # they are away since this moment, for a reason that does not pass
@@ -180,9 +180,10 @@ def _without_drives(
     return believed
 
 
-def _arrived(looked: Sequence[Looked]) -> set[int]:
-    """The photos that were moved to where they are, and say nothing of what was there before."""
-    return set().union(*(one.changes.arrived for one in looked))
+def _arrived(looked: Sequence[Looked], places: Collection[str], place: str | None) -> set[int]:
+    """The photos that were moved to where they are, and were not in that place: they say nothing of what was there."""
+    moved = [item for one in looked for item in one.changes.arrived.items()]
+    return {number for number, source in moved if source is None or place_of(source, places) != place}
 
 
 def _went_with(photo: KnownPhoto) -> tuple[str, datetime | None]:

@@ -59,7 +59,7 @@ class LifeMachine(RuleBasedStateMachine):
     model: Path
     pool: WorkerPool
 
-    @initialize(drives=st.sampled_from(["none", "none", "below a root", "around a root"]))
+    @initialize(drives=st.sampled_from([*["none"] * 4, "below a root", "around a root"]))
     def begin(self, drives):
         self.life = Life(self.model)
         self.turns = None if drives == "none" else Turns(self.life, around=drives == "around a root")

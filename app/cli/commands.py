@@ -68,7 +68,10 @@ def index_command(
         int | None, typer.Option("--batch-size", min=0, max=4096, help="Photos embedded at a time; 0: automatic.")
     ] = None,
     allow_mass_removal: Annotated[
-        bool, typer.Option("--allow-mass-removal", help="Also when more than half of the photos of a FOLDER are gone.")
+        bool,
+        typer.Option(
+            "--allow-mass-removal", help="Also when more than half of the photos of a FOLDER are gone, or all of it."
+        ),
     ] = False,
     videos: VideosOption = None,
     library: LibraryOption = None,
@@ -79,7 +82,8 @@ def index_command(
     from app.cli import indexing
 
     settings = _begin(verbose, library=library, model=model, workers=workers, batch_size=batch_size, videos=videos)
-    named = indexing.check_folders(folders or [], indexing.known_roots(settings))
+    known = indexing.known_roots(settings)
+    named = indexing.check_folders(folders or [], known, inside=allow_mass_removal)
     if not named and not settings.library.exists():
         exits.usage(NO_FOLDER)
     services = build_services(settings, create=bool(named))

@@ -30,8 +30,8 @@ from indexer.workers.isolation import WorkerPool
 log = logging.getLogger(__name__)
 
 
-def check_folders(folders: Sequence[Path], known: Collection[Path] = ()) -> list[Path]:
-    """The folders as absolute paths; a root that the library knows may be absent.
+def check_folders(folders: Sequence[Path], known: Collection[Path] = (), *, inside: bool = False) -> list[Path]:
+    """The folders as absolute paths; a root that the library knows may be absent, and what lies `inside` one too.
 
     Raises:
         RootError: one is not there, is a file, or may not be read.
@@ -39,7 +39,8 @@ def check_folders(folders: Sequence[Path], known: Collection[Path] = ()) -> list
     checked = []
     for folder in folders:
         path = Path(os.path.abspath(os.path.expanduser(folder)))  # noqa: PTH100, PTH111 - the catalog resolves links
-        if path in known and not path.exists():
+        may_be_absent = path in known or (inside and any(root in path.parents for root in known))
+        if may_be_absent and not path.exists():
             checked.append(path)
             continue
         if not path.exists():

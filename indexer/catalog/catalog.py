@@ -6,14 +6,14 @@ The one class that others use; the work is in the stores, a noun each. Every met
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.catalog.filters import passing
 from indexer.catalog.model_catalog import ModelCatalog
-from indexer.catalog.records import RootPath
+from indexer.catalog.records import RootPath, Sampled
 from indexer.catalog.stores import (
     companion_store,
     description_store,
@@ -100,19 +100,21 @@ class Catalog(ModelCatalog):
         """Count the photos of a root, those that failed among them."""
         return self._read(root_store.size_of, root_id)
 
-    def has_at_least(self, root_id: int, count: int) -> bool:
-        """Say whether a root has so many photos, which is quick where that is few."""
-        return self._read(root_store.has_at_least, root_id, count)
+    def has_at_least(self, root_id: int, count: int, passed: Set[int] = frozenset()) -> bool:
+        """Say whether a root has so many photos, the ids `passed` aside, which is quick where that is few."""
+        return self._read(root_store.has_at_least, root_id, count, passed)
 
-    def has_present(self, root_id: int, subfolder: str, without: Collection[str], count: int) -> bool:
-        """Say whether so many photos of a subfolder, those below some others aside, are not missing."""
-        return self._read(root_store.has_present, root_id, subfolder, without, count)
+    def has_present(self, root_id: int, below: str, outside: Collection[str], count: int, passed: Set[int]) -> bool:
+        """Say whether so many photos of a subfolder, those below some others and the ids `passed` aside, are there."""
+        return self._read(root_store.has_present, root_id, below, outside, count, passed)
+
+    def sample(self, root_id: int, below: str, passed: Callable[[str], bool], most: int) -> list[Sampled]:
+        """Give path and stamp of photos that were there, from all folders but those `passed` over."""
+        return self._read(root_store.sample, root_id, below, passed, most)
 
     def note_scan(self, root_id: int, problem: str | None) -> None:
         """Keep that a root was looked at now, and what was wrong with it."""
         self._write(root_store.note_scan, root_id, problem, datetime.now(UTC))
-
-    # What a scan is compared with
 
     def known(self, root_id: int, subfolder: str = "", *, model_id: int, deep: bool = True) -> dict[str, KnownPhoto]:
         """Give every photo of a root or subfolder by its path in the root, those further below it too if `deep`."""

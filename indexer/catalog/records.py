@@ -37,6 +37,16 @@ class RootPath(NamedTuple):
     path: Path
 
 
+class Sampled(NamedTuple):
+    """Where a photo lies in its root, posix, and the stamp of its file, of which an older picsift knows less."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int | None
+    inode: int | None
+
+
 class FoundFile(NamedTuple):
     """A file that a scan found; `path` is relative to the root, `sidecar` the stamp of its XMP file or "".
 
@@ -70,6 +80,7 @@ class KnownPhoto(NamedTuple):
     sidecar: str | None = ""
     ctime_ns: int | None = 0
     inode: int | None = 0
+    missing_since: datetime | None = None
 
 
 @dataclass(frozen=True)

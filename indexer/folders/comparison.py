@@ -41,6 +41,8 @@ class Changes:
         unreachable: photos of which that cannot be told: they lie below folders that could not be read.
         vanished: photos whose file or folder went while it was looked at; they may have moved, and are not gone yet.
         found_again: photos that were missing and are there, whatever else is true of them.
+        arrived: ids of photos that were moved here, with the path in the root where the last look found the same file,
+            None where it found none.
         unchanged: how many sound photos are as they were, with an embedding.
         unchanged_failed: how many failed ones are as they were; they are not tried again.
     """
@@ -54,6 +56,7 @@ class Changes:
     unreachable: list[KnownPhoto] = field(default_factory=list)
     vanished: list[KnownPhoto] = field(default_factory=list)
     found_again: list[KnownPhoto] = field(default_factory=list)
+    arrived: dict[int, str | None] = field(default_factory=dict)
     unchanged: int = 0
     unchanged_failed: int = 0
 

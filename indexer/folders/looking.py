@@ -84,7 +84,7 @@ class Look:
         looked at once more.
 
         Raises:
-            RootError: a folder is not there and is not a known root, or is a file.
+            RootError: a folder is not there, is no known root, and holds nothing to remove; or is a file.
         """
         places, said = self._places(folders, shallow), len(self.messages)
         others = [root.path for root in self.library.catalog.root_paths()]
@@ -105,6 +105,8 @@ class Look:
         folders, shallow = ([as_known(folder, known) for folder in some] for some in (folders, shallow))
         for folder in (*folders, *shallow):
             if os.path.isdir(folder) or folder.resolve() in known:  # noqa: PTH112  (Path.is_dir raises where a share fails)
+                continue
+            if self.allow_mass_removal and any(Path(*held).is_relative_to(folder) for held in catalog.folders()):
                 continue
             if os.path.lexists(folder):
                 raise RootError(f"{folder} is a file, or cannot be reached. Name a folder, or connect its drive.")

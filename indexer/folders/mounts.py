@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +84,11 @@ def is_mount(folder: Path) -> bool:
 def holds(folder: str, path: str) -> bool:
     """Whether a path is a folder, or lies below it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def place_of(path: str, places: Collection[str]) -> str | None:
+    """The innermost of some folders of a root, "" for the root itself, that holds a path; None where none does."""
+    return max((place for place in places if not place or holds(place, path)), key=len, default=None)
 
 
 def _plain(field: str) -> str:

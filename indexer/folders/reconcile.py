@@ -110,6 +110,9 @@ def reconcile(
         )
         settled.unused += unused
         settled.removed += removed
+        for one in looked:  # after the absences: what has come back says nothing of what was there before
+            if one.changes.found_again:
+                library.catalog.mark_found([photo.id for photo in one.changes.found_again])
     return settled
 
 
@@ -152,8 +155,6 @@ def _settle_pairs(library: Library, one: Looked, settled: Settled, agreement: Ag
 def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: Hashes) -> None:
     """What is new or has a new stamp; where the picture is the same, only the metadata is read again."""
     root, changes = one.root, one.changes
-    if changes.found_again:
-        library.catalog.mark_found([photo.id for photo in changes.found_again])
     if changes.restamped:
         library.catalog.restamp(changes.restamped)
     sound = [c for c in changes.changed if c.known.state == "ok" and c.known.content_hash]

@@ -196,6 +196,8 @@ def _move(
     by_root = {one.root.id: one.changes for one in looked}
     for photo, (one, to) in zip(kept, pairs, strict=True):
         changes = by_root[to.root_id]
+        is_same = one.root_id == to.root_id and not one.photo.missing and one.photo.inode == to.file.inode
+        changes.arrived[photo.id] = one.photo.path if is_same else None
         change = ChangedFile(to.file, photo._replace(path=to.file.path, missing=False))
         if _stamp(photo) != _stamp(to.file):
             changes.changed.append(change)

@@ -15,9 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.catalog.records import FoundFile, KnownPhoto
+from indexer.catalog.records import KnownPhoto
 from indexer.folders.looking import Looked, advice
-from indexer.folders.mounts import holds, is_mount
+from indexer.folders.mounts import holds, is_mount, place_of
+from indexer.folders.renaming import is_same_file, may_be_another, remember, strange
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
@@ -26,22 +27,26 @@ RECENT_S = 3600.0  # what was removed in this time counts
 
 
 class Removals:
-    """How many photos of each root were removed lately, over all runs that are given the same one."""
+    """How many photos of roots, and of drives in them, went lately, over all runs that are given the same one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Remember nothing yet; `clock` gives seconds."""
         self._clock = clock
-        self._removed: dict[int, list[tuple[float, int]]] = {}
+        self._went: dict[tuple[int, str | None], list[tuple[float, int]]] = {}
 
-    def note(self, root_id: int, photos: int) -> None:
-        """Take in that photos of a root were removed now."""
-        self._removed.setdefault(root_id, []).append((self._clock(), photos))
+    def note(self, root_id: int, photos: int, drive: str | None = None) -> None:
+        """Take in that photos were removed from a root, or are not in the place of a drive in it any more."""
+        self._went.setdefault((root_id, drive), []).append((self._clock(), photos))
 
-    def lately(self, root_id: int) -> int:
-        """How many photos of a root were removed in the last RECENT_S."""
-        since = self._clock() - RECENT_S
-        recent = self._removed[root_id] = [one for one in self._removed.get(root_id, []) if one[0] > since]
+    def lately(self, root_id: int, drive: str | None = None) -> int:
+        """How many that were in the last RECENT_S."""
+        since, key = self._clock() - RECENT_S, (root_id, drive)
+        recent = self._went[key] = [one for one in self._went.get(key, []) if one[0] > since]
         return sum(photos for _, photos in recent)
+
+    def forget(self, root_id: int, drive: str) -> None:
+        """Let go of what was not in a drive's place: it has come back."""
+        self._went.pop((root_id, drive), None)
 
 
 def settle_absences(
@@ -67,84 +72,123 @@ def settle_absences(
         The content hashes that no photo has any more, and how many photos were removed.
     """
     now = datetime.now(UTC)
-    roots: dict[int, Path] = {}
-    missing: defaultdict[int, list[KnownPhoto]] = defaultdict(list)
-    all_looked = list(looked)
-    for one in all_looked:
+    of_roots: defaultdict[int, list[Looked]] = defaultdict(list)
+    for one in looked:
         if out_of_reach := [photo.id for photo in one.changes.unreachable]:
             library.catalog.mark_missing(out_of_reach, now)
         _mark_passing(library, one.root.id, one.changes.vanished)
-        roots[one.root.id] = one.root.path
-        missing[one.root.id] += one.changes.missing
+        of_roots[one.root.id].append(one)
     unused, removed = list[str](), 0
-    for root_id, gone in missing.items():
-        if not gone:
-            continue
+    for root_id, of_root in of_roots.items():
+        root = of_root[0].root.path
+        gone = [photo for one in of_root for photo in one.changes.missing]
         if not allowed:
-            of_root = [one for one in all_looked if one.root.id == root_id]
-            gone = _without_drives(library, of_root, gone, messages)
+            gone = _without_drives(library, of_root, gone, removals, now, messages)
         if not gone:
             continue
         lately = removals.lately(root_id)
         enough = math.ceil((len(gone) + lately) / LARGEST_SHARE) - lately
-        too_many = not allowed and not library.catalog.has_at_least(root_id, enough)
+        too_many = not allowed and not library.catalog.has_at_least(root_id, enough, _arrived(of_root, {""}, ""))
         if too_many or root_id in renamed:
             before = library.catalog.size_of(root_id) + lately
-            absent = [photo for photo in gone if not os.path.lexists(roots[root_id] / photo.path)]
+            absent = [photo for photo in gone if not os.path.lexists(root / photo.path)]
             if too_many:
+                changes = [one.changes for one in of_root]
+                if any(one.added for one in changes) and not any(one.unchanged for one in changes):
+                    remember(library, of_root[0].root, takes_turns=True)  # others alone: so it is with another drive
                 library.catalog.mark_missing([photo.id for photo in absent], now)
             else:
                 _mark_passing(library, root_id, absent)
             passed_over = len(gone) - len(absent)
-            messages.append(_kept(roots[root_id], len(gone), before, lately, passed_over, too_many=too_many))
+            messages.append(_kept(root, len(gone), before, lately, passed_over, too_many=too_many))
             continue
         unused += library.catalog.remove([photo.id for photo in gone])
         removals.note(root_id, len(gone))
         removed += len(gone)
+    for of_root in of_roots.values():
+        if any(one.deep and not one.below and not one.problem for one in of_root):
+            remember(library, of_root[0].root, takes_turns=False if allowed else None)
     return unused, removed
 
 
 def _without_drives(
-    library: Library, looked: Sequence[Looked], gone: list[KnownPhoto], messages: list[str]
+    library: Library,
+    looked: Sequence[Looked],
+    gone: list[KnownPhoto],
+    removals: Removals,
+    moment: datetime,
+    messages: list[str],
 ) -> list[KnownPhoto]:
-    """Leave out photos of drives in whose place others may be: mark them, and say so.
+    """Leave out photos of drives in whose place others may be: mark them, as of this moment, and say so.
 
     A place where a drive is mounted shows what lies on it, and nothing of which drive that is. So of the photos that
-    were there at the last look no more than LARGEST_SHARE goes at once, those counted whose files are others now; and
-    those that were away go only where at least as many of them have come back: then it is their drive, on which the
-    others are deleted.
+    were there at the last look some go only where as many are still there, unchanged, over all looks of late, and where
+    the rest of the place is as it was; what has just come back vouches for none of them. Of photos of a folder that
+    went away at one time, which lie on one drive, some go only where as many have come back: then it is their drive.
     """
     root, catalog = looked[0].root, library.catalog
-    places = catalog.mounts(root.id) | ({""} if is_mount(root.path) else set())
+    places, changes = catalog.mounts(root.id), [one.changes for one in looked]
+    seen = [(one.below, one.deep) for one in looked]
+    if (gone or any(one.changed or one.added or one.found_again for one in changes)) and (
+        is_mount(root.path) or may_be_another(library, root)
+    ):
+        places = {*places, ""}
+    if not places:
+        return gone
     groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
     for photo in gone:
-        groups[_place(photo.path, places)].append(photo)
-    changes = [one.changes for one in looked]
-    others = {known.id: known.path for one in changes for file, known in one.changed if _is_other(file, known)}
-    exchanged = Counter(_place(path, places) for path in others.values())
-    again = Counter(_place(p.path, places) for one in changes for p in one.found_again if p.id not in others)
-    believed = groups.pop(None, [])
-    for place, photos in groups.items():
-        before = _away(library, root.id, [photo for photo in photos if photo.missing])
-        now = [photo for photo in photos if not photo.missing]
-        kept = before if len(before) > again[place] else []
-        if place and now:  # a root as a whole has its own guard
-            inside = [other for other in places if other != place and holds(place, other)]
-            enough = math.ceil((len(now) + exchanged[place]) / LARGEST_SHARE)
-            kept = kept if catalog.has_present(root.id, place, inside, enough) else kept + now
+        groups[place_of(photo.path, places)].append(photo)
+    others = {known.id: known for one in changes for file, known in one.changed if not is_same_file(known, file)}
+    exchanged = Counter(place_of(photo.path, places) for photo in others.values() if not photo.missing)
+    found = [photo for one in changes for photo in one.found_again]
+    again = Counter(_went_with(photo) for photo in found if photo.id not in others)
+    returned = {place_of(photo.path, places) for photo in found}
+    for back in returned - {None}:
+        removals.forget(root.id, back or "")
+    believed, passing = groups.pop(None, []), _passing(library, root.id)
+    come = returned | {place_of(file.path, places) for one in changes for file in one.added}
+    doubtful = come | exchanged.keys()
+    for place in sorted((groups.keys() | doubtful) - {None}, key=str):
+        photos = groups[place]
+        went = Counter(map(_went_with, photos))
+        away = [photo for photo in photos if photo.missing_since and photo.missing_since not in passing]
+        kept = [photo for photo in away if went[_went_with(photo)] > again[_went_with(photo)]]
+        now = [photo for photo in photos if not photo.missing or photo.missing_since in passing]
+        if now or place in doubtful:
+            inside = [other for other in places if other != place and (not place or holds(place, other))]
+            lost, passed = removals.lately(root.id, place), [photo.id for photo in now if photo.missing]
+            enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost - len(passed)
+            is_like = catalog.has_present(root.id, place or "", inside, enough, _arrived(looked, places, place))
+            if (unseen := strange(library, root, seen, place or "", inside)) or not is_like:
+                catalog.mark_missing(unseen, moment)
+                catalog.mark_found(passed)  # they are away since this moment, for a reason that does not pass
+                kept += now
+            else:
+                removals.note(root.id, len(now), place)
         if kept:
-            catalog.mark_missing([photo.id for photo in kept], datetime.now(UTC))
+            if not place:
+                remember(library, root, takes_turns=True)
+            catalog.mark_missing([photo.id for photo in kept], moment)
+            folder = root.path / os.path.commonpath([photo.path.rpartition("/")[0] for photo in kept])
             messages.append(
-                f"{len(kept):,} photos of {root.path / (place or '')} are not there: another drive may be in the place "
-                f"of theirs. They are kept. {advice(root.path)}"
+                f"{len(kept):,} {'photos' if len(kept) > 1 else 'photo'} of {root.path / (place or '')} not found: "
+                f"another drive may be there. What is known is kept. {advice(folder)} (this goes for all in that "
+                "folder, also of other drives that are not connected)"
             )
         held = {photo.id for photo in kept}
         believed += [photo for photo in photos if photo.id not in held]
     return believed
 
 
-def _is_other(file: FoundFile, known: KnownPhoto) -> bool:
-    return (file.size, file.mtime_ns) != (known.size, known.mtime_ns)
+def _arrived(looked: Sequence[Looked], places: Collection[str], place: str | None) -> set[int]:
+    """The photos that were moved to where they are, and were not in that place: they say nothing of what was there."""
+    moved = [item for one in looked for item in one.changes.arrived.items()]
+    return {number for number, source in moved if source is None or place_of(source, places) != place}
+
+
+def _went_with(photo: KnownPhoto) -> tuple[str, datetime | None]:
+    """What photos have in common that were seen to lie on one drive: a folder, and since when they are missing."""
+    return photo.path.rpartition("/")[0], photo.missing_since
 
 
 def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> None:
@@ -157,27 +201,13 @@ def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) 
     library.catalog.set_setting(key, json.dumps(marks[-MARKS:]))
 
 
-def _away(library: Library, root_id: int, photos: list[KnownPhoto]) -> list[KnownPhoto]:
-    """Those that are missing for another reason than one that has passed."""
-    if not photos:
-        return photos
-    marks = {
-        datetime.fromisoformat(mark) for mark in json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")
-    }
-    if not marks:
-        return photos
-    records = library.catalog.photos([photo.id for photo in photos])
-    passing = {record.id for record in records if record.missing_since in marks}
-    return [photo for photo in photos if photo.id not in passing]
+def _passing(library: Library, root_id: int) -> set[datetime]:
+    """The moments at which photos were marked as missing for a reason that has passed."""
+    return {datetime.fromisoformat(mark) for mark in json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")}
 
 
 def _passing_key(root_id: int) -> str:
     return f"passing {root_id}"
-
-
-def _place(path: str, places: Collection[str]) -> str | None:
-    """The innermost of some places that holds a path; None where none does."""
-    return max((place for place in places if not place or holds(place, path)), key=len, default=None)
 
 
 def _kept(root: Path, gone: int, before: int, lately: int, passed_over: int, *, too_many: bool) -> str:

@@ -22,7 +22,7 @@ from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.folders.ignoring import is_skipped as is_skipped
 from indexer.folders.mounts import is_mount
-from indexer.folders.rechecking import problem_with, rechecked
+from indexer.folders.rechecking import above, problem_with, rechecked
 from indexer.metadata import sidecar
 from indexer.pictures.formats import SUFFIXES, VIDEO_SUFFIXES
 
@@ -114,7 +114,7 @@ def scan(
         unreadable=tuple(sorted(set(walk.unreadable))),
         vanished=tuple(walk.vanished),
         broken_links=tuple(sorted(walk.broken_links)),
-        mounts=(*([subfolder] if subfolder and is_mount(top) else []), *walk.mounts),
+        mounts=(*(path for path in (subfolder, *above(subfolder)) if path and is_mount(root / path)), *walk.mounts),
         notes=tuple(walk.notes),
         visits=tuple(walk.visits),
     )
@@ -155,7 +155,7 @@ def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool)
             seen.add(identity)
             with os.scandir(folder.path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
-            is_top = here.st_dev != folder.device
+            is_top = folder is top or here.st_dev != folder.device
             if is_top:  # listing it may have mounted it
                 here = os.stat(folder.path)  # noqa: PTH116
             chain = _chain(folder, entries)
@@ -227,7 +227,7 @@ def _is_folder_link(walk: _Walk, entry: os.DirEntry[str], folder: _Folder) -> bo
     if entry.is_dir():
         target = os.path.realpath(entry.path)
         if not _lies_in(target, walk.root) and not any(_is_listed(target, root) for root in walk.excluded.values()):
-            walk.links.append(_Folder(entry.path, f"{path}/", folder.chain, None))
+            walk.links.append(_Folder(entry.path, f"{path}/", folder.chain, folder.device))
         return True
     if _is_photo_name(entry.name, walk.suffixes) or os.path.exists(entry.path):  # noqa: PTH110
         return False

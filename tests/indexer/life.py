@@ -57,13 +57,13 @@ class Life:
     def put(self, place, seed, caption):
         path = self.path(place)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._save(path, seed, caption)
+        self.save(path, seed, caption)
         self.files[place] = (seed, caption)
 
     def tag(self, place, caption):
         """Metadata written by another program: into a file beside it, which then takes its name."""
         path, seed = self.path(place), self.files[place][0]
-        self._save(path.with_name("writing.tmp"), seed, caption)
+        self.save(path.with_name("writing.tmp"), seed, caption)
         path.with_name("writing.tmp").replace(path)
         self.files[place] = (seed, caption)
 
@@ -139,10 +139,10 @@ class Life:
         self.away.discard(root)
 
     def photos(self):
-        """The sound photos of the catalog, by place."""
+        """The sound photos of both roots that the catalog has, by place."""
         catalog, model = self.world.library.catalog, self.world.active
         photos = catalog.photos(catalog.embedding_ids(model.id).tolist()) if model is not None else []
-        return {self.place_of(photo): photo for photo in photos}
+        return {place: photo for photo in photos if (place := self.place_of(photo))[0] in ROOTS}
 
     def place_of(self, photo):
         root, _, name = photo.path.relative_to(self.world.photos).as_posix().partition("/")
@@ -161,7 +161,7 @@ class Life:
         """Every photo of the catalog has its vector, that of its picture."""
         photos, index = self.photos(), self.world.index()
         assert index.problem is None
-        assert index.ids().tolist() == sorted(photo.id for photo in photos.values())
+        assert index.ids().tolist() == self.world.library.catalog.embedding_ids(self.world.active.id).tolist()
         for place, (seed, _) in self.here.items():
             found = index.vector(photos[place].id).astype(np.float32)
             np.testing.assert_allclose(found, self.vector(seed), atol=2e-3)
@@ -170,12 +170,12 @@ class Life:
         """What the model makes of a picture."""
         if seed not in self._vectors:
             path = self.folder / "one.jpg"
-            self._save(path, seed, "")
+            self.save(path, seed)
             with Image.open(path) as image:
                 self._vectors[seed] = self.world.embedder.embed_images([image.convert("RGB")])[0]
         return self._vectors[seed]
 
-    def _save(self, path, seed, caption):
+    def save(self, path, seed, caption=""):
         path.write_bytes(self._drawn(seed, caption))
         self._stamp(path)
 

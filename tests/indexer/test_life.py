@@ -1,7 +1,8 @@
 """Random sequences of what people and machines do to folders, after which catalog, index and folders agree.
 
 Roots are unmounted and emptied, files tagged, moved and copied, runs cut short, the library opened again: no vector and
-no caption of a photo whose file is there, or out of reach, is lost, and no picture is embedded twice.
+no caption of a photo whose file is there, or out of reach, is lost, and no picture is embedded twice. Drives take turns
+in a place of their own (turns.py): no photo of any of them is forgotten, and none becomes another.
 """
 
 import os
@@ -18,11 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from indexer.folders.moving import TRIED
+from indexer.folders.removing import Removals
 from indexer.library import open_library
 from indexer.workers.isolation import WorkerPool
 from tests.fuzzing import FUZZING, examples
 from tests.indexer.following import following
 from tests.indexer.life import NAMES, ROOTS, Life
+from tests.indexer.turns import DRIVES, Turns
+from tests.indexer.turns import NAMES as TURNS_NAMES
 
 PLACES = st.tuples(st.sampled_from(ROOTS), st.sampled_from(NAMES))
 SEEDS = st.integers(0, 11)
@@ -31,6 +35,8 @@ KINDS = (
     *("put", "put", "tag", "tag", "move", "move", "copy", "copy", "delete", "touch", "unmount", "mount"),
     *("rewrite", "exchange", "send"),
 )
+PARTS = st.sampled_from(["", "", "", "x", "y", "none"])
+TURNS = st.tuples(st.sampled_from([*DRIVES, None]), PARTS, st.integers(1, 12))
 SOAK_MINUTES = float(os.environ.get("PICSIFT_SOAK_MINUTES", "30"))
 
 
@@ -43,25 +49,57 @@ def some_file(machine):
     return bool(machine.life.files)
 
 
+def has_drives(machine):
+    return machine.turns is not None
+
+
 class LifeMachine(RuleBasedStateMachine):
     """Runs `sync()` between what happens to the folders."""
 
     model: Path
     pool: WorkerPool
 
-    @initialize()
-    def begin(self):
+    @initialize(drives=st.sampled_from([*["none"] * 4, "below a root", "around a root"]))
+    def begin(self, drives):
         self.life = Life(self.model)
+        self.turns = None if drives == "none" else Turns(self.life, around=drives == "around a root")
         self.embedded: list[int] = []
         self.sync_and_compare()
+        if self.turns:
+            self.turns.look("", pool=self.pool)
 
     def teardown(self):
         if not hasattr(self, "life"):
             return
         try:
             self.sync_and_compare()
+            if self.turns:
+                self.turns.look("", pool=self.pool)
         finally:
+            if self.turns:
+                self.turns.close()
             self.life.close()
+
+    @precondition(has_drives)
+    @rule(turns=st.lists(TURNS, min_size=2, max_size=5), leaves_mount_point=st.booleans())
+    def exchange_drives(self, turns, leaves_mount_point):
+        """Drives go, come back, or come in each other's place; the look at one may be cut short."""
+        for drive, part, asked in turns:
+            self.turns.plug(drive, leaves_mount_point=leaves_mount_point)
+            left = iter(range(asked))
+            stopping = {} if asked > 3 else {"stop": lambda left=left: next(left, None) is None}
+            if part != "none":
+                self.turns.look(part, pool=self.pool, **stopping)
+
+    @precondition(has_drives)
+    @rule(drive=st.sampled_from(DRIVES), name=st.sampled_from(TURNS_NAMES), kind=st.sampled_from(["write", "delete"]))
+    def change_a_drive(self, drive, name, kind):
+        getattr(self.turns, kind)(drive, name)
+
+    @precondition(has_drives)
+    @rule(drives=st.permutations(DRIVES), names=st.sets(st.sampled_from(TURNS_NAMES), min_size=1))
+    def copy_a_part_of_a_drive(self, drives, names):
+        self.turns.copy(*drives[:2], {name.replace("own", drives[0]) for name in names})
 
     @rule(place=PLACES, seed=SEEDS, caption=CAPTIONS)
     def write(self, place, seed, caption):
@@ -160,6 +198,8 @@ class LifeMachine(RuleBasedStateMachine):
         world = self.life.world
         world.library.catalog.close()
         world.library = open_library(world.library_folder, create=False)
+        if self.turns:
+            self.turns.removals = Removals()
 
     @rule(after=st.integers(0, 4), hard=st.booleans())
     def sync_cut_short(self, after, hard):

@@ -51,7 +51,7 @@ def known(connection: Connection, root_id: int, subfolder: str, model_id: int, d
     query = select(
         *(PhotoRow.folder_id, PhotoRow.name, PhotoRow.id, PhotoRow.size, PhotoRow.mtime_ns),
         *(PhotoRow.content_hash, PhotoRow.state, PhotoRow.missing_since.is_not(None), embedded, PhotoRow.sidecar),
-        *(PhotoRow.ctime_ns, PhotoRow.inode),
+        *(PhotoRow.ctime_ns, PhotoRow.inode, PhotoRow.missing_since),
     )
     found: dict[str, KnownPhoto] = {}
     for chunk in in_chunks(list(prefixes)):

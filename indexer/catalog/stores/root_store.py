@@ -6,7 +6,7 @@ Functions on one connection, inside the caller's transaction. Photos are not tou
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Set
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import LargeBinary, String, delete, exists, func, insert, literal, select, type_coerce, update
 
 from indexer.catalog.database import in_chunks
-from indexer.catalog.records import Root
+from indexer.catalog.records import Root, Sampled
 from indexer.catalog.stores import mount_store
 from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow, RootRow
 from indexer.errors import RootError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
 
 def roots(connection: Connection) -> list[Root]:
@@ -48,21 +48,34 @@ def size_of(connection: Connection, root_id: int) -> int:
     return connection.execute(of_root.where(FolderRow.root_id == root_id)).scalar_one()
 
 
-def has_at_least(connection: Connection, root_id: int, count: int) -> bool:
-    """Say whether a root has so many photos, whatever their state; no more of them are counted."""
+def has_at_least(connection: Connection, root_id: int, count: int, passed: Set[int]) -> bool:
+    """Say whether a root has so many photos, whatever their state, the ids `passed` aside; no more are looked at."""
     if count <= 0:
         return True
     of_root = (
         select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id).where(FolderRow.root_id == root_id)
     )
-    some = of_root.limit(count).subquery()
-    return connection.execute(select(func.count()).select_from(some)).scalar_one() >= count
+    return _counted(connection, of_root, count, passed) >= count
 
 
-def has_present(connection: Connection, root_id: int, subfolder: str, without: Collection[str], count: int) -> bool:
+def _counted(connection: Connection, query: Select[int], count: int, passed: Set[int]) -> int:
+    """Count the ids that a query gives, but for the `passed` ones, as far as `count`."""
+    if not passed:
+        return connection.execute(select(func.count()).select_from(query.limit(count).subquery())).scalar_one()
+    return sum(number not in passed for number in connection.execute(query.limit(count + len(passed))).scalars())
+
+
+def has_present(
+    connection: Connection,
+    root_id: int,
+    subfolder: str,
+    without: Collection[str],
+    count: int,
+    passed: Set[int],
+) -> bool:
     """Say whether so many photos below a folder of a root were there when they were last looked for.
 
-    Those below the folders `without` do not count.
+    Those below the folders `without` do not count, nor the ids `passed`.
     """
     outside = tuple(f"{folder}/" for folder in without)
     folders = folders_below(connection, root_id, subfolder).items()
@@ -71,9 +84,32 @@ def has_present(connection: Connection, root_id: int, subfolder: str, without: C
     for some in in_chunks(list(numbers)):
         if count <= 0:
             break
-        limited = there.where(PhotoRow.folder_id.in_(some)).limit(count).subquery()
-        count -= connection.execute(select(func.count()).select_from(limited)).scalar_one()
+        count -= _counted(connection, there.where(PhotoRow.folder_id.in_(some)), count, passed)
     return count <= 0
+
+
+def sample(
+    connection: Connection, root_id: int, subfolder: str, passed: Callable[[str], bool], most: int
+) -> list[Sampled]:
+    """Give path and stamp of at most so many photos that were there, from folders far and wide.
+
+    Args:
+        connection: reads.
+        root_id: the root.
+        subfolder: where in it they lie.
+        passed: folders that are passed over.
+        most: how many.
+    """
+    folders = [item for item in folders_below(connection, root_id, subfolder).items() if not passed(item[1])]
+    folders = folders[:: -(-len(folders) // most) or 1]
+    found: list[Sampled] = []
+    for number, path in folders:
+        there = select(PhotoRow.name, PhotoRow.size, PhotoRow.mtime_ns, PhotoRow.ctime_ns, PhotoRow.inode)
+        there = there.where(PhotoRow.folder_id == number, PhotoRow.missing_since.is_(None))
+        rows = connection.execute(there.limit(-(-most // len(folders))))
+        below = f"{path}/" if path else ""
+        found += [Sampled(below + name, size, changed, ctime, inode) for name, size, changed, ctime, inode in rows]
+    return found
 
 
 def folders_below(connection: Connection, root_id: int, subfolder: str, *, deep: bool = True) -> dict[int, str]:

@@ -544,6 +544,19 @@ def test_mass_removal_is_allowed_for_the_folders_that_are_named_alone(picsift, t
     assert picsift("status", "--json").document["photos"] == 2
 
 
+def test_a_folder_that_is_gone_can_be_named_where_removal_is_allowed(picsift, tmp_path):
+    gone = tmp_path / "photos" / "gone"
+    gone.mkdir(parents=True)
+    for number, folder in enumerate((gone, gone.parent, gone.parent)):
+        Image.new("RGB", (64, 48), (number * 90, 20, 20)).save(folder / f"{number}.png")
+    picsift("index", gone.parent)
+    (gone / "0.png").unlink()
+    gone.rmdir()
+    assert picsift("index", gone).status == 1
+    assert picsift("index", tmp_path / "other", "--allow-mass-removal").status == 1
+    assert picsift("index", gone, "--allow-mass-removal", "--json").document["removed"] == 1
+
+
 def test_patterns_of_the_settings_are_passed_over(picsift, photos, monkeypatch):
     monkeypatch.setenv("PICSIFT_IGNORE", "red*")
     assert picsift("index", photos, "--json").document["added"] == 2

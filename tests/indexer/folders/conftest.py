@@ -1,7 +1,10 @@
 """A world whose runs share the processes that decode: these tests run often, and decode little."""
 
+from dataclasses import replace
+
 import pytest
 
+from indexer.folders import looking
 from indexer.workers.isolation import WorkerPool
 from tests.indexer.worlds import World
 
@@ -18,3 +21,20 @@ def world(tmp_path, tiny_model_path, pool, monkeypatch):
     sync = made.sync
     monkeypatch.setattr(made, "sync", lambda *folders, **how: sync(*folders, **{"workers": 1, "pool": pool, **how}))
     return made
+
+
+@pytest.fixture
+def bay(world, monkeypatch):
+    """Twelve photos on the disk, and a place for drives: what lies in the folder is what is plugged in."""
+    real = looking.scan
+
+    def scanning(root, *below, **options):
+        mounted = world.plugged and (root / "usb").exists()
+        return replace(real(root, *below, **options), mounts=("usb",) if mounted else ())
+
+    world.plugged = True
+
+    monkeypatch.setattr(looking, "scan", scanning)
+    for seed in range(12):
+        world.write(f"disk/{seed}.png", seed)
+    return world

@@ -7,6 +7,7 @@ import pytest
 
 from indexer.folders import looking, removing
 from indexer.folders.removing import Removals
+from tests.indexer.folders.drives import known, on_drive, plug, unplug
 from tests.indexer.following import following, wait_until
 from tests.indexer.worlds import draw
 
@@ -137,36 +138,6 @@ def test_an_unplugged_root_that_is_taken_over_keeps_its_photos_also_where_remova
     assert world.sync().removed == 1
 
 
-@pytest.fixture
-def bay(world, monkeypatch):
-    """Twelve photos on the disk, and a place for drives: what lies in the folder is what is plugged in."""
-    real = looking.scan
-
-    def scanning(root, *below, **options):
-        mounted = world.plugged and (root / "usb").exists()
-        return replace(real(root, *below, **options), mounts=("usb",) if mounted else ())
-
-    world.plugged = True
-
-    monkeypatch.setattr(looking, "scan", scanning)
-    for seed in range(12):
-        world.write(f"disk/{seed}.png", seed)
-    return world
-
-
-def unplug(world, name):
-    (world.photos / "usb").rename(world.photos.with_name(name))
-
-
-def plug(world, name):
-    world.photos.with_name(name).rename(world.photos / "usb")
-
-
-def on_drive(world, *seeds, name="usb"):
-    for seed in seeds:
-        world.write(f"{name}/{seed}.png", seed)
-
-
 def test_another_drive_in_the_place_of_one_takes_no_photo_of_it(bay):
     on_drive(bay, 20, 21, 22)
     bay.sync()
@@ -290,9 +261,3 @@ def test_a_look_at_files_alone_forgets_no_drive(bay):
     assert "was a drive or share" in " ".join(bay.sync().messages)
     assert bay.sync().removed == 0
     assert known(bay)["usb/deep/20.png"].missing
-
-
-def known(world):
-    catalog = world.library.catalog
-    (root,) = catalog.root_paths()
-    return catalog.known(root.id, model_id=world.active.id)

@@ -208,8 +208,6 @@ class Catalog(ModelCatalog):
         """Give those content hashes that no photo has: their thumbnails can go."""
         return self._read(photo_store.unused, hashes)
 
-    # Reading
-
     def photo(self, photo_id: int) -> PhotoRecord | None:
         """Give one photo, or None."""
         return next(iter(self.photos([photo_id])), None)

@@ -27,11 +27,11 @@ def names(connection: Connection, kind: Kind) -> list[str]:
     """Give the names of one kind, each once, sorted: of a place its city, region and country, of a tag its levels."""
     if kind == "place":
         columns = select(PlaceRow.city, PlaceRow.region, PlaceRow.country).distinct()
-        found = {name for row in connection.execute(columns).tuples() for name in row}
+        found = {name for row in connection.execute(columns) for name in row}
     elif kind == "tag":
         held = set(connection.execute(select(PhotoTagRow.tag_id).where(PhotoTagRow.state != "rejected")).scalars())
         found = {name for number, path in tag_store.paths(connection).items() if number in held for name in path}
     else:
-        rows = connection.execute(select(*_COLUMNS[kind]).distinct()).tuples()
+        rows = connection.execute(select(*_COLUMNS[kind]).distinct())
         found = {" ".join(filter(None, row)) for row in rows}
     return sorted(filter(None, found))

@@ -1,15 +1,20 @@
-"""What may have been meant where nothing was found: folders, places, cameras and so on of nearly those names. Pure."""
+"""What may have been meant where nothing was found: folders, places, cameras and so on of nearly those names. Pure.
+
+Names may be very many, and whoever asks may ask for many: a kind is made ready once, and what is compared is bounded.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from indexer.catalog.filters import words
 from indexer.catalog.filters.folder_filter import folded, matching
+from indexer.catalog.filters.words import SaidNames
+from indexer.catalog.filters.words import folded as words_of
 from indexer.catalog.photo_filter import PhotoFilter
 
 if TYPE_CHECKING:
@@ -17,6 +22,9 @@ if TYPE_CHECKING:
 
 MOST = 3  # that are named
 LEAST = 3  # letters that a name must have to be found within another
+ASKED = 10  # names of a filter that are looked at
+LONGEST = 60  # letters that are compared
+MANY = 5_000  # names beyond which only those with the same first letter are compared
 
 Folders = Callable[[], Sequence[tuple[str, str]]]
 """Gives all folders with photos, as a root and the path below it; asked only when needed."""
@@ -24,14 +32,37 @@ Names = Callable[["Kind"], Sequence[str]]
 """Gives the names that photos have of one kind; asked only when needed."""
 
 
+class _Known:
+    """The names of one kind, made ready to be asked for several times."""
+
+    def __init__(self, kind: Kind, names: Sequence[str]) -> None:
+        self._said = SaidNames(names)
+        self._whole = {" ".join(words_of(name)): name for name in names}
+        parts = (part for name in names if kind != "tag" for part in name.split())
+        self._parts = {" ".join(words_of(part)): part for part in parts}
+        self._is_tag = kind == "tag"  # a filter asks for whole names of tags, and for words of others
+
+    def has(self, wanted: str) -> bool:
+        """Whether a filter for it would find a photo."""
+        return " ".join(words_of(wanted)) in self._whole if self._is_tag else len(self._said.saying(wanted)) > 0
+
+    def near(self, wanted: str) -> list[str]:
+        """Some that may have been meant."""
+        asked = words_of(wanted)
+        shown = self._whole if len(asked) > 1 else {**self._parts, **self._whole}
+        return _near(" ".join(asked), shown)
+
+
 def hint_of(wanted: PhotoFilter, folders: Folders, names: Names) -> str | None:
     """What may have been meant by a filter that passes nothing, within OR too; None where nothing is known."""
-    folders, names = cache(folders), cache(names)
-    hints: dict[str | None, None] = {}
-    for one in _asked_for(wanted):
-        hints[folder_hint(one.folder, folders)] = None
-        hints |= dict.fromkeys(name_hint(kind, name, names) for kind, name in _named(one))
-    return " ".join(hint[:1].upper() + hint[1:] if at else hint for at, hint in enumerate(filter(None, hints))) or None
+    folders = cache(folders)
+    known = cache(lambda kind: _Known(kind, names(kind)))
+    told = [
+        *(folder_hint(one.folder, folders) for one in islice(_asked_for(wanted), ASKED)),
+        *(_name_hint(kind, name, known) for kind, name in islice(_all_named(wanted), ASKED)),
+    ]
+    hints = list(dict.fromkeys(filter(None, told)))[:MOST]
+    return " ".join(hint[:1].upper() + hint[1:] if at else hint for at, hint in enumerate(hints)) or None
 
 
 def _asked_for(wanted: PhotoFilter) -> Iterator[PhotoFilter]:
@@ -42,32 +73,19 @@ def _asked_for(wanted: PhotoFilter) -> Iterator[PhotoFilter]:
             yield from _asked_for(one)
 
 
-def _named(wanted: PhotoFilter) -> Iterator[tuple[Kind, str]]:
-    """The names that a photo must have; of a place each part between commas."""
-    for part in (wanted.place or "").split(","):
-        yield "place", part.strip()
-    yield "camera", wanted.camera or ""
-    yield "lens", wanted.lens or ""
-    for keyword in wanted.keywords:
-        yield "keyword", keyword
-    for path in wanted.tags:
-        for level in path:
-            yield "tag", level
+def _all_named(wanted: PhotoFilter) -> Iterator[tuple[Kind, str]]:
+    """The names that a photo may have to have; of a place each part between commas."""
+    for one in _asked_for(wanted):
+        named: list[tuple[Kind, str]] = [("place", part.strip()) for part in (one.place or "").split(",")]
+        named += [("camera", one.camera or ""), ("lens", one.lens or "")]
+        named += [("keyword", keyword) for keyword in one.keywords]
+        named += [("tag", level) for path in one.tags for level in path]
+        yield from (each for each in named if words_of(each[1]))
 
 
-def name_hint(kind: Kind, wanted: str, names: Names) -> str | None:
-    """A sentence that names the nearest of a kind; None where none was asked for, or there are such."""
-    asked = " ".join(words.folded(wanted))
-    if not asked:
-        return None
-    known = names(kind)
-    shown = {" ".join(words.folded(name)): name for name in known}
-    if asked in shown or (kind != "tag" and any(words.says(name, wanted) for name in known)):
-        return None  # something else stood in the way
-    if kind != "tag" and " " not in asked:  # a filter asks for whole names of tags, and for words of others
-        shown = {" ".join(words.folded(word)): word for name in known for word in name.split()} | shown
-    shown.pop("", None)
-    return _said(kind, wanted, _near(asked, shown))
+def _name_hint(kind: Kind, wanted: str, known: Callable[[Kind], _Known]) -> str | None:
+    """A sentence that names the nearest of a kind; None where there are such: something else stood in the way."""
+    return None if known(kind).has(wanted) else _said(kind, wanted, known(kind).near(wanted))
 
 
 def folder_hint(wanted: str | None, folders: Folders) -> str | None:
@@ -84,14 +102,21 @@ def folder_hint(wanted: str | None, folders: Folders) -> str | None:
 
 def _near(asked: str, shown: Mapping[str, str]) -> list[str]:
     """Names near to what was asked for, as they are written, the nearest first."""
-    near = [name for name in shown if asked in name or (len(name) >= LEAST and name in asked)]
-    near += [name for name in difflib.get_close_matches(asked, shown, n=MOST) if name not in near]
-    near.sort(key=lambda name: -difflib.SequenceMatcher(None, asked, name).ratio())
-    return [shown[name] for name in near[:MOST]]
+    if len(asked) > LONGEST:
+        return []
+    names = [name for name in shown if 0 < len(name) <= LONGEST]
+    if len(names) > MANY:
+        names = [name for name in names if name[0] == asked[0]]
+    within = [name for name in names if asked in name or (len(name) >= LEAST and name in asked)]
+    within.sort(key=lambda name: abs(len(name) - len(asked)))
+    near = dict.fromkeys([*within[:MOST], *difflib.get_close_matches(asked, names[:MANY], n=MOST)])
+    ranked = sorted(near, key=lambda name: -difflib.SequenceMatcher(None, asked, name).ratio())
+    return list(dict.fromkeys(shown[name] for name in ranked))[:MOST]
 
 
 def _said(kind: str, wanted: str, near: Sequence[str]) -> str:
-    said = f"no {kind} is called {wanted!r}."
+    shown = wanted if len(wanted) <= LONGEST else f"{wanted[:LONGEST]}…"
+    said = f"no {kind} is called {shown!r}."
     return f"{said} Near to it are {', '.join(map(repr, near))}." if near else said
 
 

@@ -60,7 +60,7 @@ def _found(services: Services, asked: SearchFields) -> SearchAnswer:
 
 
 class QuickSearch:
-    """Answers sound searches ahead of the application, which is handed whatever else comes, and what fails.
+    """Answers sound searches ahead of the application, which is handed whatever else comes.
 
     What an application of FastAPI does before and after a search takes as long as a search of 100,000 vectors, and much
     of that reads 27 fields one by one. Who asks gets the same from both: see the tests.
@@ -84,7 +84,9 @@ class QuickSearch:
     def _answer(self, asked: SearchFields) -> Response | None:
         try:
             found = _found(self._services, asked)
-        except PicsiftError:  # the application meets it again, and says it
+        except PicsiftError as error:
+            return problems.response_to(error)
+        except Exception:  # unforeseen: the application meets it again, logs it and says so
             return None
         return Response(found.model_dump_json(), media_type="application/json")
 

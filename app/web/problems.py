@@ -38,12 +38,17 @@ def status_of(error: PicsiftError) -> int:
     return 400 if isinstance(error, QueryError | TagError) else 503
 
 
+def response_to(error: PicsiftError) -> Response:
+    """The answer to an error that is known."""
+    return problem_response(status_of(error), str(error))
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem document."""
 
     @app.exception_handler(PicsiftError)
     async def _picsift(request: Request, error: PicsiftError) -> Response:
-        return problem_response(status_of(error), str(error))
+        return response_to(error)
 
     @app.exception_handler(PictureGoneError)
     async def _gone(request: Request, error: PictureGoneError) -> Response:

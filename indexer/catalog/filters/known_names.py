@@ -26,7 +26,8 @@ _COLUMNS = {
 def names(connection: Connection, kind: Kind) -> list[str]:
     """Give the names of one kind, each once, sorted: of a place its city, region and country, of a tag its levels."""
     if kind == "place":
-        columns = select(PlaceRow.city, PlaceRow.region, PlaceRow.country).distinct()
+        used = PlaceRow.id.in_(select(PhotoRow.place_id).where(PhotoRow.state == "ok"))  # places outlive their photos
+        columns = select(PlaceRow.city, PlaceRow.region, PlaceRow.country).where(used).distinct()
         found = {name for row in connection.execute(columns) for name in row}
     elif kind == "tag":
         held = set(connection.execute(select(PhotoTagRow.tag_id).where(PhotoTagRow.state != "rejected")).scalars())

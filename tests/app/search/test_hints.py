@@ -2,8 +2,10 @@
 
 import pytest
 
+from app.search import hints
 from app.search.hints import folder_hint, hint_of
 from app.search.language.parsing import parse
+from indexer.catalog.photo_filter import PhotoFilter
 
 FOLDERS = [
     ("/n/d", "2020 Garden"),
@@ -92,3 +94,19 @@ def test_names_of_other_kinds_are_hinted_at_too(typed, hint):
     asked = []
     assert hint_of(parse(typed).filter, lambda: FOLDERS, lambda kind: asked.append(kind) or NAMES[kind]) == hint
     assert len(asked) == len(set(asked))
+
+
+def test_many_names_are_asked_for_once_and_many_wishes_are_not_all_looked_at(monkeypatch):
+    asked, compared = [], []
+    close = hints.difflib.get_close_matches
+    monkeypatch.setattr(
+        hints.difflib, "get_close_matches", lambda *args, **rest: compared.append(len(args[1])) or close(*args, **rest)
+    )
+    names = [f"{letter}{number:06}" for letter in "abcdefgh" for number in range(3000)]
+    wanted = PhotoFilter(keywords=tuple(f"a{number}x" for number in range(100)), place="y" * 5000)
+    hint = hint_of(wanted, list, lambda kind: asked.append(kind) or names)
+    assert hint.count("is called") == hints.MOST
+    assert sorted(asked) == ["keyword", "place"]
+    assert len(compared) <= hints.ASKED
+    assert max(compared) <= 3000
+    assert len(hint) < 1000

@@ -30,4 +30,6 @@ def test_each_kind_gives_what_photos_have(tmp_path):
     assert names("place") == ["Lisboa", "Portugal"]
     assert names("camera") == ["Canon EOS R5", "D850"]
     assert (names("lens"), names("keyword"), names("tag")) == (["EF50mm"], ["Düne", "red rock"], ["animal", "dog"])
+    catalog.remove([ids[0]])
+    assert names("place") == ["Portugal"], "places outlive their photos"
     catalog.close()

@@ -49,6 +49,7 @@ def gate(tmp_path):
     def run(selected, *how):
         outcomes = tmp_path / "outcomes"
         env = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # a start is what all of this costs
+        env["PYTEST_DEBUG_TEMPROOT"] = str(tmp_path)  # else it ends by clearing away what other runs left
         options = {"cwd": tmp_path, "env": env, "capture_output": True, "text": True}
         chosen = ["-p", "tests.outcomes", f"--outcomes={outcomes}", "-k", selected, *how]
         subprocess.run([*PYTEST, *chosen], **options, check=False)

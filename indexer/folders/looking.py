@@ -156,7 +156,7 @@ class Look:
         problem = found.problem
         nothing_known = not known and (deep or not catalog.has_at_least(root.id, 1))
         if problem and has_nothing(folder) and (self.allow_mass_removal or nothing_known):
-            found, problem = Scan({}), None
+            found, problem = Scan({}, visits=found.visits), None  # something may come into it meanwhile
             if not known:
                 self.messages.append(f"{folder} holds no files.")
         if problem:

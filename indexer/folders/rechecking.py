@@ -72,6 +72,12 @@ def rechecked(found: Scan, root: Path, below: str) -> Scan:
     )
 
 
+def visit(folder: Path, below: str) -> tuple[Visit, ...]:
+    """A folder that may have nothing to list, as it is now; none where there is no such folder."""
+    now = _status(str(folder))
+    return () if now is None else (Visit(str(folder), below, now.st_dev, now.st_ino, now.st_mtime_ns, True),)
+
+
 def is_restless(visits: Iterable[Visit]) -> bool:
     """Whether anything came to, or went from, one of these folders since it was listed."""
     return any((now := _status(visit.path)) is None or now.st_mtime_ns != visit.mtime_ns for visit in visits)

@@ -22,7 +22,7 @@ from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.folders.ignoring import is_skipped as is_skipped
 from indexer.folders.mounts import is_mount
-from indexer.folders.rechecking import above, problem_with, rechecked
+from indexer.folders.rechecking import above, problem_with, rechecked, visit
 from indexer.metadata import sidecar
 from indexer.pictures.formats import SUFFIXES, VIDEO_SUFFIXES
 
@@ -92,9 +92,9 @@ def scan(
         StoppedError: `stop` said so.
     """
     top = root / subfolder
-    problem = problem_with(top)
+    before, problem = visit(top, subfolder), problem_with(top)
     if problem is not None:
-        return Scan({}, problem=problem)
+        return Scan({}, problem=problem, visits=before)
     try:
         chain = ignoring.chain_in(root, subfolder.rpartition("/")[0]) if subfolder else ignoring.chain
     except IgnoreFileError as error:

@@ -94,6 +94,20 @@ def test_a_photo_that_moves_to_a_root_that_was_looked_at_already_stays_the_same(
     assert (report.moved, report.removed, ids(world)) == (1, 0, before)
 
 
+def test_a_photo_that_moves_into_a_root_without_photos_while_another_is_looked_at_stays_the_same(world, just_before):
+    one, two = world.photos / "one", world.photos / "two"
+    one.mkdir()
+    for seed in range(4):
+        world.write(f"two/{seed}.png", seed)
+    world.sync(one, two)
+    known = ids(world)
+    just_before(two, lambda: (two / "3.png").rename(one / "3.png"))  # the empty one has had its turn
+    world.sync(one, two)
+    world.sync(one, two)
+    assert ids(world) == known
+    world.assert_agreement()
+
+
 def test_folders_that_are_deleted_while_the_root_is_looked_at_go_with_the_next_run(world, folders, just_before):
     just_before(world.photos / "m", lambda: [shutil.rmtree(world.photos / name) for name in "yz"])
     report = world.sync()

@@ -334,7 +334,8 @@ class WordsModel(RuleBasedStateMachine):
     @has_photos
     @rule(field=st.sampled_from(["title", "description", "rating"]), value=SAID, data=st.data())
     def edit(self, field, value, data):
-        self.catalog.tags.edit([Edit(number, field, value or "3", "test") for number in self.some(data)])
+        given = "3" if field == "rating" else value or "3"  # whoever edits sees to it that a rating is a number
+        self.catalog.tags.edit([Edit(number, field, given, "test") for number in self.some(data)])
 
     @has_photos
     @rule(statement=st.sampled_from(BY_HAND), data=st.data())

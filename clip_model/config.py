@@ -228,7 +228,7 @@ PRESETS: Mapping[str, CLIPConfig] = {
     "builtin": CLIPConfig(
         embed_dim=256,
         vision=VisionConfig(
-            image_size=192,
+            image_size=176,
             layers=0,
             width=0,
             patch_size=None,

@@ -31,7 +31,7 @@ EXPORTS = {
 MAY_IMPORT = {
     "clip_model.average": "training",
     "clip_model.checkpoint": "checkpoints config header model registry stored_file",
-    "clip_model.checkpoints": "config header model preprocessing stored_file",
+    "clip_model.checkpoints": "config header model preprocessing stored_file towers",
     "clip_model.distill": "training",
     "clip_model.evaluate": "evaluation",
     "clip_model.evaluation": "evaluation.readers inference precision",

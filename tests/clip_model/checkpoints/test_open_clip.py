@@ -104,7 +104,8 @@ def test_half_and_bfloat16_weights_keep_their_numbers(tmp_path, load):
     ("part", "change", "message"),
     [
         ("vision_cfg", {"timm_model_name": "vit_base"}, "timm_model_name is 'vit_base'; picsift has no network"),
-        ("text_cfg", {"hf_model_name": "xlm-roberta-base"}, "hf_model_name is 'xlm-roberta-base'; picsift has no"),
+        ("text_cfg", {"hf_model_name": "google/mt5-base"}, "hf_model_name is 'google/mt5-base'; of Hugging Face's"),
+        ("text_cfg", {"hf_model_name": "roberta-base"}, "text_cfg.vocab_size is 49408; picsift does not know what"),
         ("text_cfg", {"hf_tokenizer_name": "bert"}, "text_cfg.hf_tokenizer_name is 'bert'; picsift has no network"),
         ("text_cfg", {"pool_type": "last"}, "text_cfg.pool_type is 'last'; picsift has no network"),
         ("vision_cfg", {"no_ln_pre": True}, "vision_cfg.no_ln_pre is True; picsift has no network"),

@@ -5,6 +5,7 @@ Or with a RoBERTa for texts. Towers of timm, others of Hugging Face, and variant
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from clip_model.checkpoints import roberta
-from clip_model.checkpoints.said import Said
+from clip_model.checkpoints.said import MOBILE_CLIP, Said
 from clip_model.checkpoints.sources import Source, read_json
 from clip_model.checkpoints.weights import read_weights
 from clip_model.config import OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
@@ -56,6 +57,7 @@ _PLAIN_TEXT = {
 }
 _PLAIN_PICTURES = {"mode": ("RGB",), "interpolation": ("bicubic",), "resize_mode": ("shortest",), "fill_color": (0,)}
 _TEXT_PREFIX = "text."  # of models that keep the text tower apart, with the same names in it
+_MOBILE = re.compile(r"fastvit_mci\d|vit_\w+_mci_\d+")  # timm's names of MobileCLIP's and MobileCLIP2's image towers
 _HEAD_WIDTH = 64
 
 
@@ -90,6 +92,8 @@ def read_config(values: Mapping[str, Any], path: Path) -> CLIPConfig:
 
 def _config(model: Said, pictures: Said) -> CLIPConfig:
     vision, text = model.part("vision_cfg"), model.part("text_cfg")
+    if _MOBILE.fullmatch(str(vision.get("timm_model_name"))):
+        raise vision.refusal("timm_model_name", f"it is {MOBILE_CLIP}")
     vision.only(
         _PLAIN_VISION, (*_VISION, *(f"timm_{name}" for name in ("pool", "proj", "proj_bias", "drop", "drop_path")))
     )

@@ -32,5 +32,13 @@ class GraphTower:
             raise ValueError(f"ONNX Runtime cannot open the image tower: {error}") from error
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """(b, 3, s, s) float32, normalised -> (b, d) float32, raw features."""
-        return torch.from_numpy(self._session.run([FEATURES], {PIXELS: pixels.contiguous().numpy()})[0])
+        """(b, 3, s, s) float32, normalised -> (b, d) float32, raw features.
+
+        Raises:
+            ValueError: if ONNX Runtime cannot compute it, such as that of another size.
+        """
+        try:
+            features = self._session.run([FEATURES], {PIXELS: pixels.contiguous().numpy()})[0]
+        except Exception as error:  # likewise
+            raise ValueError(f"ONNX Runtime cannot compute the image tower: {error}") from error
+        return torch.from_numpy(features)

@@ -154,6 +154,8 @@ def test_the_encoder_runs_it_and_short_texts_do_not_pay_for_long_ones(folder, lo
     with torch.inference_mode():
         expected = torch.nn.functional.normalize(ours.encode_text(tokens), dim=1)
     assert (got - expected).abs().max() < 1e-5
+    short = Encoder(ours, device="cpu", precision="bf16").encode_texts(["a", "word " * 90, "b", "beach " * 90])
+    assert (torch.from_numpy(short) * expected).sum(dim=1).min() > 0.995
     assert open_text_encoder(resolve(folder, models=tmp_path / "models").path) is None  # a cold search loads torch
 
 

@@ -128,8 +128,14 @@ def swapped(folder):
     files(folder)[".onnx"].write_bytes(graph.quantized_graph(other, 32, folder / "other"))
 
 
-def swapped_with_its_hash(folder):
-    swapped(folder)
+def of_another_size(folder):
+    (folder / "other").mkdir()
+    tower = randomize(CLIP(CONFIGS["vit-gelu"])).visual
+    files(folder)[".onnx"].write_bytes(graph.quantized_graph(tower, 48, folder / "other"))
+
+
+def swapped_with_its_hash(folder, swap=swapped):
+    swap(folder)
     in_note(sha256=hashlib.sha256(files(folder)[".onnx"].read_bytes()).hexdigest())(folder)
 
 
@@ -142,6 +148,8 @@ def swapped_with_its_hash(folder):
         lambda folder: files(folder)[".onnx"].write_bytes(files(folder)[".onnx"].read_bytes()[:-9]),
         swapped,
         swapped_with_its_hash,
+        lambda folder: swapped_with_its_hash(folder, of_another_size),
+        lambda folder: swapped_with_its_hash(folder, lambda folder: files(folder)[".onnx"].write_bytes(b"no graph")),
         in_note(features=[[1.0]]),
         in_note(features="none"),
         in_note(sha256=None),

@@ -21,6 +21,7 @@ from torch import nn
 from clip_model.checkpoints.converted import default_folder, unusable
 from clip_model.config import VisionConfig
 from clip_model.int8.graph import quantized_graph
+from clip_model.int8.notes import Note, folder_of, read_note, write_note
 from clip_model.int8.proving import LEAST_COSINE, check, drawn_pixels, least_cosine
 from clip_model.int8.session import GraphTower
 from clip_model.stored_file import write_atomically
@@ -53,7 +54,7 @@ def int8_tower(tower: nn.Module, vision: VisionConfig, fingerprint: str, models:
         )
     from filelock import FileLock
 
-    folder = (models or default_folder()) / "int8"
+    folder = folder_of(models or default_folder())
     key = _key(vision, fingerprint or _hash(tower))
     target, note = folder / f"{key}.onnx", folder / f"{key}.json"
     lock = FileLock(folder / _LOCK)
@@ -63,12 +64,12 @@ def int8_tower(tower: nn.Module, vision: VisionConfig, fingerprint: str, models:
     except OSError as error:
         raise OSError(unusable(folder, error)) from error
     try:  # who waited finds it made
-        return _found(vision, target, note) or _made(tower, vision, target, note)
+        return _found(vision, target, note) or _made(tower, vision, fingerprint, target, note)
     finally:
         lock.release()
 
 
-def _made(tower: nn.Module, vision: VisionConfig, target: Path, note: Path) -> GraphTower:
+def _made(tower: nn.Module, vision: VisionConfig, fingerprint: str, target: Path, note: Path) -> GraphTower:
     # A warning, so that whoever waits for it is told in any case.
     logger.warning("making the image tower's 8-bit form once, into %s", target)
     for left in target.parent.glob(f"{_MAKING}*"):  # of one that was killed: nobody else is at it
@@ -81,18 +82,17 @@ def _made(tower: nn.Module, vision: VisionConfig, target: Path, note: Path) -> G
     logger.info("least cosine of the 8-bit image tower to fp32: %.5f", check(made(pixels), expected))
     note.unlink(missing_ok=True)  # a kill between the next two leaves no note for the new file
     write_atomically(target, graph)
-    said = {"sha256": hashlib.sha256(graph).hexdigest(), "features": expected.tolist()}
-    write_atomically(note, json.dumps(said).encode())
+    write_note(note, Note(fingerprint, hashlib.sha256(graph).hexdigest(), expected.tolist()))
     return made
 
 
 def _found(vision: VisionConfig, target: Path, note: Path) -> GraphTower | None:
     """The tower that is kept, once it has computed what it should; None where its file is not as it was made."""
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        said = json.loads(note.read_bytes())
+    said = read_note(note)
+    with suppress(OSError, ValueError, TypeError):
         graph = target.read_bytes()  # these bytes are hashed and run, whatever becomes of the file
-        if hashlib.sha256(graph).hexdigest() == said["sha256"]:
-            expected = torch.tensor(said["features"], dtype=torch.float32)
+        if said is not None and hashlib.sha256(graph).hexdigest() == said.sha256:
+            expected = torch.tensor(said.features, dtype=torch.float32)
             kept = GraphTower(graph)
             got = kept(drawn_pixels(vision))
             if got.shape == expected.shape and least_cosine(got, expected) >= LEAST_COSINE:

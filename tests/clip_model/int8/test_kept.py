@@ -12,9 +12,11 @@ from PIL import Image
 
 from clip_model.checkpoint import save_model
 from clip_model.config import PROBE, CLIPConfig, VisionConfig
+from clip_model.hub.shelf import Shelf
 from clip_model.inference import Encoder, load_encoder
 from clip_model.int8 import graph, kept, proving
 from clip_model.int8.kept import int8_tower
+from clip_model.int8.notes import files_made_of
 from clip_model.model import CLIP
 from indexer.embedder import Embedder
 from indexer.errors import ModelError
@@ -235,3 +237,18 @@ def test_one_that_cannot_run_in_it_says_so_in_one_sentence(tmp_path):
     embedder = Embedder(str(tmp_path / "mine.safetensors"), device="cpu", precision="int8", converted=tmp_path)
     with pytest.raises(ModelError, match="is made of convolutions"):
         embedder.embed_images(pictures(1))
+
+
+def test_what_was_made_of_a_model_is_counted_and_goes_with_it(model, folder, makings):
+    int8_tower(model.visual, VISION, "of another", folder)
+    int8_tower(model.visual, VISION, "", folder)
+    (folder / "int8/mine.json").write_text(json.dumps({"model": "of the model", "sha256": "", "features": []}))
+    shelf, whole = Shelf(folder), set((folder / "int8").iterdir())
+    ours = [*files_made_of("of the model", folder)]
+    assert {file.suffix for file in ours} == {".onnx", ".json"}
+    taken = sum(file.stat().st_size for file in ours)
+    assert shelf.converted_bytes("of the model") == taken > 10_000
+    assert [*files_made_of("", folder)] == []
+    assert shelf.remove("/some/where.pt", "of the model", keep="of another") == taken
+    assert set((folder / "int8").iterdir()) == whole - {*ours}
+    assert shelf.remove("/some/where.pt", "of another", keep="of another") == 0

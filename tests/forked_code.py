@@ -4,6 +4,7 @@ For tests about what another process does and leaves, killed or not. Those about
 or how Python itself takes signals start Python instead.
 """
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -16,10 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 PRELOADED = [
+    "pytest",
     "torch",
+    "faiss",
     "clip_model.inference",
-    "indexer.pipeline",
+    "indexer.catalog.migrations",
     "indexer.library",
+    "indexer.pipeline",
+    "indexer.watching.daemon",
     "app.cli.commands",
     "app.tagging.export.export_service",
     "app.web.server",
@@ -136,6 +141,7 @@ if libc.mount(b"none", b"/", None, 0x00040000 | 0x00004000, None):  # MS_PRIVATE
 
 
 def _begin(code, arguments, environment, directory, streams):
+    gc.freeze()  # what was imported is no garbage, and to look at it is to copy it
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in the background
     for number, stream in enumerate(streams):
         os.dup2(stream.fileno(), number)

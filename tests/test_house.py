@@ -87,7 +87,7 @@ MAY_IMPORT = {
     "app.settings": "password_hash trusted_proxies",
     "app.status": "activities bootstrap",
     "app.tagging": "search tag_path tagging.export tagging.vocabulary tagging.xmp",
-    "app.tagging.export": "tag_path tagging.xmp",
+    "app.tagging.export": "tag_path tagging.exiftool tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
     "app.web": "bootstrap duplicates names printable running search search.language status tag_path tagging "
     "trusted_proxies web.door web.page web.tagging",

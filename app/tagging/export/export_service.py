@@ -11,8 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.tagging.export import file_plan, journal_steps, own_writes, safe_write, working_folder
-from app.tagging.export.exiftool import ExifTool, ExifToolError, StoppedError
+from app.tagging.exiftool import working_folder
+from app.tagging.exiftool.exiftool import ExifTool
+from app.tagging.exiftool.kept_process import ExifToolError, StoppedError
+from app.tagging.export import file_plan, journal_steps, own_writes, safe_write
 from app.tagging.export.file_plan import PlannedFile
 from app.tagging.export.file_writing import FileRefusedError, ready
 from app.tagging.export.iptc_block import IptcError

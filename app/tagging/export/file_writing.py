@@ -14,8 +14,10 @@ import stat
 from collections.abc import Mapping
 from typing import Any
 
-from app.tagging.export import byte_delta, iptc_block, structure, working_folder
-from app.tagging.export.exiftool import ExifTool, Inside, dumped, dumping, inside, reading
+from app.tagging.exiftool import working_folder
+from app.tagging.exiftool.exiftool import ExifTool
+from app.tagging.exiftool.questions import Inside, dumped, dumping, inside, reading
+from app.tagging.export import byte_delta, iptc_block, structure
 from app.tagging.export.file_plan import ELSE_BESIDE, SUFFIXES, FileChange, PlannedFile, change
 from app.tagging.export.journal_steps import Ready
 from indexer.catalog.stores.export_store import Step

@@ -92,7 +92,7 @@ MAY_IMPORT = {
     "app.web": "bootstrap duplicates names printable running search search.language status tag_path tagging "
     "trusted_proxies web.door web.page web.tagging",
     "app.web.door": "password_hash running trusted_proxies web",
-    "app.web.tagging": "printable tag_path tagging tagging.export web web.door",
+    "app.web.tagging": "printable tag_path tagging tagging.exiftool tagging.export web web.door",
     "app.web.page": "activities bootstrap clock duplicates names printable search search.language web.door",
 }
 

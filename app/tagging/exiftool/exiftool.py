@@ -20,6 +20,20 @@ from app.tagging.exiftool.questions import Inside, inside, reading
 PROGRAM = "exiftool"
 
 
+def installed() -> str:
+    """The program.
+
+    Raises:
+        ExifToolError: it is not installed.
+    """
+    if (found := shutil.which(PROGRAM)) is None:
+        raise ExifToolError(
+            "writing into photos needs ExifTool, which is not installed. Install it (Debian: apt install "
+            "libimage-exiftool-perl; else https://exiftool.org), or export beside the photos, without --into-files."
+        )
+    return found
+
+
 class ExifTool:
     """Works in a temporary folder; to be used in a `with`, by one thread at a time."""
 
@@ -33,12 +47,7 @@ class ExifTool:
         Raises:
             ExifToolError: it is not installed.
         """
-        found = shutil.which(PROGRAM)
-        if found is None:
-            raise ExifToolError(
-                "writing into photos needs ExifTool, which is not installed. Install it (Debian: apt install "
-                "libimage-exiftool-perl; else https://exiftool.org), or export beside the photos, without --into-files."
-            )
+        found = installed()
         try:
             self.folder = working_folder.made(self._parent)
         except OSError as error:

@@ -99,8 +99,8 @@ def undo(library: Library, export_id: int, stop: Callable[[], bool]) -> ExportRe
 def forget(library: Library, export_id: int) -> list[Export]:
     """Give up the way back from an export and from all before it; gives those that had one, the latest first.
 
-    An earlier one cannot keep its way back, which begins at what it wrote itself. Which tags exports wrote stays known,
-    so that one that is rejected is still taken out again.
+    Where both wrote a file, an earlier one's could not be gone any more. Which tags exports wrote stays known, so that
+    one that is rejected is still taken out again.
 
     Raises:
         ExportError: there is no such export, or one of them has not come to its end.

@@ -39,7 +39,7 @@
   const rename = (tag, to) =>
     change("tags/rename", "POST", { tag, to }, (answer) => isNow(answer, `${amount(answer.count, "tag")} with a new path`));
   const merge = (tag, into) =>
-    change("tags/merge", "POST", { tag, into }, (answer) => isNow(answer, `${amount(answer.count, "photo's tag")} went over`));
+    change("tags/merge", "POST", { tag, into }, (answer) => isNow(answer, `${amount(answer.count, "photo")} went over`));
   const remove = (tag) =>
     change(`tags?${new URLSearchParams({ tag })}`, "DELETE", undefined, (answer) =>
       `${isolated(shown(answer.tag))} is deleted; ${amount(answer.count, "photo")} had it.`);

@@ -72,6 +72,8 @@ def test_nothing_is_written_that_was_not_shown(page, photos, library):
     page.get_by_role("button", name="Write 3 files").click()
     page.wait_for_selector("text=Done: 3 files written.")
     assert len(sidecars(photos)) == 3
+    page.locator("#export .history").get_by_role("button", name="Undo").first.click()
+    page.wait_for_selector("text=Done: 3 files put back.")
 
 
 @pytest.mark.parametrize("size", ["desktop"], indirect=True)

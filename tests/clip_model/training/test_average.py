@@ -31,10 +31,10 @@ def test_it_is_half_as_large_where_that_is_asked_for(tmp_path):
     save_model(model(0), tmp_path / "0.safetensors")
     for name, asked in (("whole", []), ("half", ["--half"])):
         main([str(tmp_path / "0.safetensors"), "--out", str(tmp_path / name), *asked])
-    state = load_model(tmp_path / "half").state_dict()
+    kept = load_model(tmp_path / "half").state_dict()["visual.conv1.weight"]
     whole, half = ((tmp_path / name).stat().st_size for name in ("whole", "half"))
     assert half < 0.6 * whole
-    torch.testing.assert_close(state["visual.conv1.weight"], model(0).state_dict()["visual.conv1.weight"].half().float())
+    torch.testing.assert_close(kept, model(0).state_dict()["visual.conv1.weight"].half().float())
 
 
 def test_different_architectures_have_no_mean():

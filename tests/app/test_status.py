@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.bootstrap import build_services
+from app.settings import Settings
 from app.status import read_status
 from tests.app.colours import ColourEmbedder, World
 
@@ -55,3 +57,12 @@ def test_a_folder_that_is_gone_is_a_problem(world):
     status = read_status(world.services())
     assert status.photos == 2
     assert any(str(world.photos) in problem for problem in status.problems)
+
+
+def test_the_precision_is_the_one_that_the_model_runs_in(tmp_path):
+    """The built-in model is made of convolutions."""
+    status = read_status(
+        build_services(Settings(library=tmp_path / "library", device="cpu", precision="int8"), create=True)
+    )
+    assert status.precision in ("fp32", "bf16")
+    assert not any("int8" in problem for problem in status.problems)

@@ -40,6 +40,7 @@ from app.search.refinement.arrangement import Arrangement
 from app.search.refinement.copies import by_date
 from app.search.refinement.examples import Examples
 from app.search.refinement.feedback import with_marks
+from app.search.words.unsaid import KnownWords
 from app.search.words.word_search import saying, with_nearest, worded
 from indexer.catalog.columns.photo_filters import PhotoFilters
 from indexer.catalog.columns.photo_set import PhotoSet
@@ -82,6 +83,7 @@ class SearchService:
         self._passes = index_passes()
         self._photos = RecentPhotos(library.catalog)
         self._filters = PhotoFilters(library.catalog)
+        self._words = KnownWords(library.catalog)
         self._background = LibraryBackground(library, embedder_for, names)
 
     def search(self, query: Query) -> SearchResult:
@@ -199,7 +201,7 @@ class SearchService:
         own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
         among = self.live.photos(index).without(unwanted) if allowed is None else allowed
-        words = worded(self._library.catalog.words, query, among)
+        words = worded(self._words, query, among)
         matches = Matches(
             lambda k: nearest_but(self._passes, Look(index, sought.vector, k, allowed), unwanted, own),
             self._photos,
@@ -227,9 +229,8 @@ class SearchService:
             query = Query(terms=(replace(term, weight=1.0),))
             sought = self._embedder.sought(query, model)
             calibration = background.calibration(sought) if background else None
-            look = Look(index, sought.vector, 0)
-            left = left.without(matching(partial(nearest_of, look), calibration))
-            left = left.without(saying(self._library.catalog.words, query))
+            left = left.without(matching(partial(nearest_of, Look(index, sought.vector, 0)), calibration))
+            left = left.without(saying(self._words, query))
         return left
 
     def _newest(self, name: str, allowed: PhotoSet | None, model: str, query: Query, started: float) -> SearchResult:
@@ -239,8 +240,7 @@ class SearchService:
         newest = partial(catalog.newest, None if allowed is None else allowed.ids())
         as_one = not (query.all_copies or query.filter.copies)
         found, has_more = by_date(newest, self._photos, query.limit, query.offset, as_one=as_one)
-        hits = [Hit(photo, None, copies=copies) for photo, copies in found]
-        hits = [replace(hit, moment_s=hit.photo.poster_s) for hit in hits]
+        hits = [Hit(photo, None, moment_s=photo.poster_s, copies=copies) for photo, copies in found]
         hint = None if total else hint_of(query.filter, catalog.folders, catalog.words.names)
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(name, model, total, took_ms, hits, has_more, hint)

@@ -1,4 +1,4 @@
-"""Companions: the RAWs that lie beside photos, and what their sidecars are called. Functions on one connection, inside the caller's transaction."""
+"""Companions: the RAWs beside photos, and what sidecars are called. On one connection, in the caller's transaction."""
 
 from __future__ import annotations
 

@@ -69,6 +69,14 @@ def test_tags_are_renamed_merged_deleted_and_suggested_again(page, tags, request
     page.fill("#tags [name=find]", "dog")
     row(page, "pet › dog").locator(".head").click()
     page.get_by_role("combobox", name="Merge into").fill("animal/cat")
+    page.get_by_role("button", name="Merge…").click()
+    question = page.inner_text("#tags .editor").replace("\u2068", "").replace("\u2069", "")
+    assert "Merge pet › dog and what lies under it into animal › cat?" in question
+    page.get_by_role("button", name="Keep").click()
+    assert tags() == {("pet", "dog"), CAT, SEA}
+    page.get_by_role("combobox", name="Merge into").fill("cat")
+    page.get_by_role("button", name="Merge…").click()
+    assert "into animal › cat?" in page.inner_text("#tags .editor").replace("\u2068", "").replace("\u2069", "")
     page.get_by_role("button", name="Merge", exact=True).click()
     says(page, "pet › dog is animal › cat now")
     page.fill("#tags [name=find]", "")
@@ -93,3 +101,29 @@ def test_tags_are_renamed_merged_deleted_and_suggested_again(page, tags, request
     page.wait_for_selector("#tags .was", state="hidden")
     page.keyboard.press("Escape")
     page.wait_for_selector("#tags[open]", state="detached")
+
+
+def test_what_a_second_tab_deleted_is_no_other_tag_of_that_name(page, tags, library):
+    catalog = library.library.catalog.tags
+    catalog.decide([Decision(photo_id(library, "plain10.png"), ("cat",), "accepted")])
+    page.click("[data-tool=tags]")
+    page.wait_for_function("document.querySelectorAll('#tags .tags li').length === 4")
+    page.locator("#tags .tags li[data-tag=cat] .head").click()
+    catalog.remove(("cat",))
+    asked = page.evaluate(  # a refusal of the server's would stand in the console as an error
+        """() => {
+            const fetched = window.fetch;
+            window.asked = [];
+            window.fetch = async (address, options) => {
+                window.asked.push(String(address) + (options?.body || ""));
+                const real = await fetched(address, options);
+                return real.ok ? real : new Response(await real.text(), {status: real.status});
+            };
+        }"""
+    )
+    assert asked is None
+    page.evaluate("window.picsift.request = window.picsift.request")
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    says(page, "Cat was deleted.")
+    assert tags() == {DOG, CAT, SEA}

@@ -1,5 +1,8 @@
 """Tags in a real browser: found, renamed, merged, deleted once that was said twice, suggested again."""
 
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
 import pytest
 
 from indexer.catalog.tag_records import Decision
@@ -108,22 +111,31 @@ def test_what_a_second_tab_deleted_is_no_other_tag_of_that_name(page, tags, libr
     catalog.decide([Decision(photo_id(library, "plain10.png"), ("cat",), "accepted")])
     page.click("[data-tool=tags]")
     page.wait_for_function("document.querySelectorAll('#tags .tags li').length === 4")
-    page.locator("#tags .tags li[data-tag=cat] .head").click()
-    catalog.remove(("cat",))
-    asked = page.evaluate(  # a refusal of the server's would stand in the console as an error
+    page.evaluate(  # what it asks is asked below: a refusal of the server's would stand in the console as an error
         """() => {
-            const fetched = window.fetch;
             window.asked = [];
             window.fetch = async (address, options) => {
-                window.asked.push(String(address) + (options?.body || ""));
-                const real = await fetched(address, options);
-                return real.ok ? real : new Response(await real.text(), {status: real.status});
+                window.asked.push([new URL(address, location).href, options?.method || "GET", options?.body || null]);
+                return new Response(JSON.stringify({detail: "it is gone."}), {status: 400});
             };
         }"""
     )
-    assert asked is None
-    page.evaluate("window.picsift.request = window.picsift.request")
+    page.locator("#tags .tags li[data-tag=cat] .head").click()
+    page.get_by_role("textbox", name="Rename to").fill("tiger")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    says(page, "It is gone.")
+    page.get_by_role("combobox", name="Merge into").fill("sea")
+    page.get_by_role("button", name="Merge…").click()
+    page.get_by_role("button", name="Merge", exact=True).click()
+    page.wait_for_function("window.asked.length === 2")
+    says(page, "It is gone.")
     page.get_by_role("button", name="Delete…").click()
     page.get_by_role("button", name="Delete", exact=True).click()
-    says(page, "Cat was deleted.")
+    page.wait_for_function("window.asked.length === 3")
+    catalog.remove(("cat",))  # as another tab does
+    for asked, method, body in page.evaluate("window.asked"):
+        request = Request(asked, body and body.encode(), {"Content-Type": "application/json"}, method=method)
+        with pytest.raises(HTTPError) as refused:
+            urlopen(request)
+        assert refused.value.code == 400
     assert tags() == {DOG, CAT, SEA}

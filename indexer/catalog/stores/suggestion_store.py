@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _DECIDED = ("accepted", "rejected")
 _STORED = np.dtype("<f4")
-# For each row one statement: what was decided stays so and takes the model's numbers; a photo or tag that is gone has no row.
+# For each row one statement: what was decided stays so and takes the model's numbers; what is gone has no row.
 _PUT = text(
     "INSERT INTO photo_tags (tag_id, photo_id, state, origin, model_id, score, confidence, changed_at) "
     "SELECT :tag_id, :photo_id, 'suggested', 'model', :model_id, :score, :confidence, :now "

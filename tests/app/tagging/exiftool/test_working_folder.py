@@ -37,8 +37,9 @@ def test_what_a_killed_preview_left_goes_with_the_next_one(place):
 
 def test_other_users_folders_stay_and_so_does_what_is_not_of_ours(place, monkeypatch):
     folder = left(place)
+    other = os.geteuid() + 1
     with monkeypatch.context() as patch:
-        patch.setattr(os, "geteuid", lambda user=os.geteuid(): user + 1)
+        patch.setattr(os, "geteuid", lambda: other)
         working_folder.made(None)
     assert (folder / "photo.jpg").exists()
     (folder / "letter.txt").write_text("somebody's")

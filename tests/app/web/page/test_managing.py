@@ -137,5 +137,6 @@ def test_what_a_second_tab_deleted_is_no_other_tag_of_that_name(page, tags, libr
         request = Request(asked, body and body.encode(), {"Content-Type": "application/json"}, method=method)
         with pytest.raises(HTTPError) as refused:
             urlopen(request)
+        refused.value.close()
         assert refused.value.code == 400
     assert tags() == {DOG, CAT, SEA}

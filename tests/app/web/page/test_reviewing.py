@@ -169,7 +169,7 @@ def test_a_look_that_fails_takes_no_way_to_stop_a_run_away(page, held):
     )
     page.wait_for_selector("text=It is busy.")
     page.get_by_role("button", name="Stop").click()
-    page.evaluate("window.fetch = window.was")
+    page.evaluate("() => { window.fetch = window.was; }")
     page.wait_for_selector("text=Stopped: 1 suggestion for 20 photos.")
 
 

@@ -198,7 +198,7 @@ def _kept_before(library: Library, looked: Sequence[Looked], gone: Sequence[Know
     The share that is gone alone says nothing of them: a look at a part of the root, or new photos, make it small.
     """
     moments = _moments(library, f"kept {looked[0].root.id}") if any(photo.missing for photo in gone) else set()
-    went: Counter[datetime | None] = Counter(p.missing_since for p in gone if p.missing_since in moments)
+    went = Counter(photo.missing_since for photo in gone if photo.missing_since in moments)
     again = Counter(photo.missing_since for one in looked for photo in one.changes.found_again)
     return {photo.id for photo in gone if went[photo.missing_since] > again[photo.missing_since]}
 

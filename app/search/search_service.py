@@ -65,6 +65,7 @@ class SearchService:
         *,
         device: str = "auto",
         names: Callable[[], Sequence[str]] = tuple,
+        exact_up_to: int | None = None,
     ):
         """Open nothing yet.
 
@@ -74,8 +75,9 @@ class SearchService:
             decoder: decodes query pictures.
             device: where the index shall live.
             names: plain names of many things, which a query's relevance is measured against; none: it stays unknown.
+            exact_up_to: vectors up to which a search looks at all of them; None: as the index thinks best.
         """
-        self.live = LiveIndex(library, device=device)
+        self.live = LiveIndex(library, device=device, exact_up_to=exact_up_to)
         self._library = library
         self._embedder = QueryEmbedder(embedder_for, decoder)
         self._examples = Examples(library.catalog, self._embedder)
@@ -170,7 +172,8 @@ class SearchService:
         return self._newest("", None, "", query, started)
 
     def warm_up(self) -> None:
-        """Open the index and load the model, so that the first search is as quick as the second."""
+        """Open the index, load the model, and tend both from now on: the first search is as quick as the second."""
+        self.live.tends = True
         model = self.live.model()
         self._embedder.warm_up(model)
         self._background.of(model, self.live.index(model))
@@ -200,8 +203,9 @@ class SearchService:
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
         among = self.live.photos(index).without(unwanted) if allowed is None else allowed
         words = worded(self._library.catalog.words, query, among)
+        look = Look(index, sought.vector, 0, allowed, exact=query.sort == "date")  # of all that match, however many
         matches = Matches(
-            lambda k: nearest_but(self._passes, Look(index, sought.vector, k, allowed), unwanted, own),
+            lambda k: nearest_but(self._passes, replace(look, k=k), unwanted, own),
             self._photos,
             calibration,
             query.min_relevance,
@@ -224,12 +228,10 @@ class SearchService:
         background = self._background.of(model, index)
         left = self.live.photos(index) if allowed is None else allowed
         for term in unwanted:
-            query = Query(terms=(replace(term, weight=1.0),))
-            sought = self._embedder.sought(query, model)
+            sought = self._embedder.sought(query := Query(terms=(replace(term, weight=1.0),)), model)
             calibration = background.calibration(sought) if background else None
-            look = Look(index, sought.vector, 0)
-            left = left.without(matching(partial(nearest_of, look), calibration))
-            left = left.without(saying(self._library.catalog.words, query))
+            likely = matching(partial(nearest_of, Look(index, sought.vector, 0, exact=True)), calibration)
+            left = left.without(likely).without(saying(self._library.catalog.words, query))
         return left
 
     def _newest(self, name: str, allowed: PhotoSet | None, model: str, query: Query, started: float) -> SearchResult:
@@ -239,11 +241,9 @@ class SearchService:
         newest = partial(catalog.newest, None if allowed is None else allowed.ids())
         as_one = not (query.all_copies or query.filter.copies)
         found, has_more = by_date(newest, self._photos, query.limit, query.offset, as_one=as_one)
-        hits = [Hit(photo, None, copies=copies) for photo, copies in found]
-        hits = [replace(hit, moment_s=hit.photo.poster_s) for hit in hits]
+        hits = [Hit(photo, None, moment_s=photo.poster_s, copies=copies) for photo, copies in found]
         hint = None if total else hint_of(query.filter, catalog.folders, catalog.words.names)
-        took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(name, model, total, took_ms, hits, has_more, hint)
+        return SearchResult(name, model, total, (time.perf_counter() - started) * 1000, hits, has_more, hint)
 
 
 def _name(image: Source | None) -> str:

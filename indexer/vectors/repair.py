@@ -77,7 +77,7 @@ def _catch_up(index: VectorIndex, catalog: StoredEmbeddings, model_id: int) -> b
             index.add(ids, vectors)
         stored = catalog.embedding_ids(model_id)
         index.remove(np.setdiff1d(index.ids(), stored, assume_unique=True))
-        index.generation, index.token = generation, catalog.token(model_id, generation) or ""
+        index.stand_for(generation, catalog.token(model_id, generation) or "")
         if len(index) == len(stored):
             return True
         if catalog.generation(model_id) == generation:
@@ -89,7 +89,7 @@ def _rebuild(index: VectorIndex, catalog: StoredEmbeddings, model_id: int, reaso
     generation = catalog.generation(model_id)
     was_empty = len(index) == 0
     index.replace_all(catalog.embeddings(model_id))
-    index.generation, index.token = generation, catalog.token(model_id, generation) or ""
+    index.stand_for(generation, catalog.token(model_id, generation) or "")
     if catalog.generation(model_id) != generation:  # damaged rows were dropped, or another process was at it
         _catch_up(index, catalog, model_id)
     if was_empty and not len(index):

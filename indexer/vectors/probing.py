@@ -1,0 +1,97 @@
+"""The search in the lists that lie nearest to a query, with the very scores of the exact one.
+
+The shapes: n rows, d dimensions, q queries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.vectors.faiss_module import load_faiss
+from indexer.vectors.near_lists import NearLists
+from indexer.vectors.scanning import Floats, Found, Ids, best
+
+_TIE_SLACK = 8
+
+
+def search_lists(
+    store: Any, places: Ids, lists: NearLists, queries: Floats, k: int, within: Ids | None
+) -> list[Found] | None:
+    """The k best rows of each query (q, d) among those of the nearest lists.
+
+    Args:
+        store: FAISS's float16 rows, in the order of the lists.
+        places: (n,) the id of each row.
+        lists: of these rows.
+        queries: (q, d).
+        k: how many at most; as many come back as there are.
+        within: ascending rows to look at, None for all.
+
+    Returns:
+        None where all rows have to be looked at: for that many hits it was not measured, or is not worth while, how
+        many lists hold them, or these hold fewer than there are.
+    """
+    total = len(places) if within is None else len(within)
+    k = min(k, total)
+    probes = lists.probes_for(k)
+    if not probes or k < 1:
+        return None
+    chosen = [looked_at for query in queries if (looked_at := lists.choose(query, probes, within)) is not None]
+    if len(chosen) < len(queries):
+        return None
+    probe = _Probe(store, places, within)
+    if len(queries) < 2:
+        found = [probe.best(query, k, *looked_at) for query, looked_at in zip(queries, chosen, strict=True)]
+    else:
+        from concurrent.futures import ThreadPoolExecutor  # by queries that come together
+
+        with ThreadPoolExecutor(min(len(queries), load_faiss().omp_get_max_threads())) as threads:
+            found = list(threads.map(lambda one: probe.best(one[0], k, *one[1]), zip(queries, chosen, strict=True)))
+    return found if all(len(ids) == k for ids, _ in found) else None
+
+
+class _Probe:
+    """What the queries of one search have in common."""
+
+    def __init__(self, store: Any, places: Ids, within: Ids | None) -> None:
+        faiss = load_faiss()
+        self._store, self._places = store, places
+        self._codes = faiss.rev_swig_ptr(store.codes.data(), store.ntotal * store.code_size).reshape(store.ntotal, -1)
+        self._selector = None
+        if within is not None:
+            mask = np.zeros(len(places), np.bool_)
+            mask[within] = True
+            self._selector = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+
+    def best(self, query: Floats, k: int, ranges: tuple[Ids, Ids], strays: Ids) -> Found:
+        """The k best of a query (d,) in rows `ranges[0]` to `ranges[1]`, (m,) each, and among strays (s,)."""
+        fetch = k + _TIE_SLACK
+        while True:
+            scores, rows = self._fetched(query, fetch, ranges, strays)
+            order = np.argsort(-scores, kind="stable")
+            scores, rows = scores[order], rows[order]
+            if len(rows) < fetch or scores[-1] != scores[k - 1]:
+                return best(self._places[rows], scores, k)
+            fetch *= 4  # a tie runs on past the fetched: the lowest ids may too
+
+    def _fetched(self, query: Floats, fetch: int, ranges: tuple[Ids, Ids], strays: Ids) -> tuple[Floats, Ids]:
+        faiss, store = load_faiss(), self._store
+        query = np.ascontiguousarray(query)
+        scanner = store.sq.select_InvertedListScanner(store.metric_type, None, False, self._selector)
+        scanner.set_query(faiss.swig_ptr(query))
+        scores, rows = np.full(fetch, -np.inf, np.float32), np.full(fetch, -1, np.int64)  # a heap, empty
+        heap = faiss.swig_ptr(scores), faiss.swig_ptr(rows)
+
+        def scan(codes: NDArray[np.uint8], numbers: Ids) -> None:
+            scanner.scan_codes(len(numbers), faiss.swig_ptr(codes), faiss.swig_ptr(numbers), *heap, fetch)
+
+        for start, end in zip(*(side.tolist() for side in ranges), strict=True):
+            if end > start:
+                scan(self._codes[start:end], np.arange(start, end))
+        if len(strays):
+            scan(self._codes[strays], strays)
+        found = rows >= 0
+        return scores[found], rows[found]

@@ -1,0 +1,420 @@
+"""Lists of near rows: trained on a library, kept in step with it, and a quicker way to the same hits alone."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer.memory import memory_left
+from indexer.vectors import lists_file, training
+from indexer.vectors.index import VectorIndex
+from indexer.vectors.rows import IdMask
+from tests.fuzzing import examples
+from tests.indexer.unit_vectors import DIM, assert_nearest, unit
+
+MODEL = "a" * 64
+
+
+def opened(folder, *, dim=DIM, exact_up_to=0):
+    return VectorIndex.open(folder, dim=dim, fingerprint=MODEL, device="cpu", exact_up_to=exact_up_to)
+
+
+def tend(index):
+    index.tend()
+    index._training.wait()
+
+
+def look_into(index, probes):
+    """Have a search of any depth look into so many lists."""
+    index.lists.probes = (probes,) * 3
+
+
+def clustered(count, *, dim=DIM, seed=0, spread=0.15):
+    """(count, dim) around forty centres, which are the same for every seed."""
+    rows = unit(40, dim=dim, seed=99)[np.random.default_rng(seed).integers(0, 40, count)]
+    rows = rows + spread * np.random.default_rng(seed + 1).standard_normal((count, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """An index of 3,000 vectors in lists, of which all are looked into, and what it holds."""
+    index, rows = opened(tmp_path / "index"), clustered(3000)
+    index.add(np.arange(3000) * 3, rows)
+    tend(index)
+    look_into(index, len(index.lists.centroids))
+    yield index, dict(zip((np.arange(3000) * 3).tolist(), rows, strict=True))
+    index.close()
+
+
+def test_a_small_index_has_no_lists_and_nothing_is_trained(tmp_path):
+    index = opened(tmp_path, exact_up_to=3000)
+    index.add(np.arange(3000), clustered(3000))
+    tend(index)
+    assert (index.lists, index.kind, index._training._thread) == (None, "flat-fp16", None)
+    index.add([3000], unit(1))
+    tend(index)
+    assert index.kind == "ivf-fp16"
+    index.remove([0])
+    assert (index.lists, index.kind) == (None, "flat-fp16")
+    index.close()
+
+
+def test_what_was_measured_on_the_library_holds_for_other_queries(tmp_path):
+    index, queries = opened(tmp_path, dim=64), clustered(300, dim=64, seed=7, spread=0.05)
+    index.add(np.arange(8000), clustered(8000, dim=64, spread=0.05))
+    tend(index)
+    assert 0 < index.lists.probes[0] <= len(index.lists.centroids) // 4
+    assert index.lists.recall[0] >= 0.99
+    for k in (10, 32):
+        wanted = index.search(queries, k, exact=True)
+        shared = [
+            np.isin(ours[0], theirs[0]).sum() for ours, theirs in zip(index.search(queries, k), wanted, strict=True)
+        ]
+        assert sum(shared) / (k * len(queries)) >= 0.985
+    index.close()
+
+
+def test_where_too_many_lists_would_be_needed_all_rows_are_looked_at(tmp_path):
+    index, queries = opened(tmp_path, dim=64), unit(20, dim=64, seed=5)
+    index.add(np.arange(3000), unit(3000, dim=64))  # nothing is near anything
+    tend(index)
+    assert index.lists.probes == (0, 0, 0)
+    for ours, theirs in zip(index.search(queries, 10), index.search(queries, 10, exact=True), strict=True):
+        assert ours[0].tolist() == theirs[0].tolist()
+    index.close()
+
+
+def test_scores_are_to_the_bit_those_of_the_exact_search(trained):
+    index, stored = trained
+    queries = clustered(20, seed=8)
+    for k in (1, 10, 100, 1000):
+        for allowed in (None, np.arange(0, 9000, 2), np.arange(4, 9000)):
+            for ours, theirs in zip(
+                index.search(queries, k, allowed), index.search(queries, k, allowed, exact=True), strict=True
+            ):
+                assert [part.tolist() for part in ours] == [part.tolist() for part in theirs]
+    assert_nearest(index.search(queries[:1], 10)[0], stored, queries[0], 10)
+
+
+def test_a_tie_that_runs_past_the_page_is_cut_by_id(tmp_path):
+    index = opened(tmp_path)
+    rows = clustered(3000)
+    rows[500:900] = rows[500]
+    index.add(np.arange(3000)[::-1], rows)
+    tend(index)
+    look_into(index, 3)
+    found = index.search(rows[500:501], 5)[0][0]
+    assert found.tolist() == list(range(2100, 2105))  # row 899 has id 2100
+    index.close()
+
+
+@pytest.mark.parametrize("probes", [1, 3])
+def test_a_filter_finds_as_many_as_there_are_however_few_lists_are_looked_into(trained, probes):
+    index, stored = trained
+    look_into(index, probes)
+    marks = np.zeros(9001, np.bool_)
+    marks[np.arange(0, 9000, 6)] = True
+    allowed = set(np.arange(0, 9000, 6).tolist())
+    for query in clustered(5, seed=3):
+        for k in (10, 700, 1500, 5000):
+            ids, _ = index.search(query, k, IdMask(marks))[0]
+            assert len(set(ids.tolist()) & allowed) == len(ids) == min(k, 1500)
+    few = np.arange(0, 900, 3)
+    assert_nearest(index.search(query, 20, few)[0], stored, query, 20, set(few.tolist()))
+
+
+def test_a_filter_whose_photos_lie_far_from_the_query_finds_the_nearest_of_them(trained):
+    index, stored = trained
+    look_into(index, 4)
+    query = clustered(1, seed=4)[0]
+    near = np.array(sorted(stored, key=lambda at: -float(stored[at] @ query)))
+    far = near[600:]
+    assert_nearest(index.search(query, 20, far)[0], stored, query, 20, set(far.tolist()))
+
+
+def test_for_more_hits_than_was_measured_all_rows_are_looked_at(tmp_path):
+    index = opened(tmp_path)
+    index.add(np.arange(3000), clustered(3000))
+    tend(index)
+    look_into(index, 50)  # of 109, about 1,400 rows
+    query = clustered(1, seed=6)
+    theirs = index.search(query, 1025, exact=True)[0][0]
+    assert index.search(query, 1025)[0][0].tolist() == theirs.tolist()
+    ours = index.search(query, 1024)[0][0]
+    assert len(ours) == 1024 and ours.tolist() != theirs[:1024].tolist()
+    index.close()
+
+
+def test_what_is_added_replaced_and_removed_after_training_counts_at_once(trained):
+    index, stored = trained
+    look_into(index, 2)
+    new = unit(1, seed=77)[0]
+    index.add([50_001], new[None])
+    assert index.search(new, 1)[0][0].tolist() == [50_001]
+    index.add([300], -new[None])  # from its list to the other end
+    assert index.search(-new, 1)[0][0].tolist() == [300]
+    index.add([300], new[None])
+    assert index.search(new, 2)[0][0].tolist() == [300, 50_001]
+    index.remove([300])
+    assert index.search(new, 1)[0][0].tolist() == [50_001]
+    assert 300 not in index.search(stored[300], 20)[0][0].tolist()
+    index.remove(np.arange(0, 9000, 6))
+    assert index.search(new, 1)[0][0].tolist() == [50_001]
+    for at in (3, 33, 8997):
+        assert index.search(stored[at], 1)[0][0].tolist() == [at]
+
+
+CHANGE = st.tuples(
+    st.sampled_from(["add", "remove", "train", "reopen"]),
+    st.lists(st.integers(0, 60), min_size=1, max_size=40, unique=True),
+    st.integers(0, 10_000),
+)
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(changes=st.lists(CHANGE, max_size=8), k=st.integers(1, 70))
+def test_an_index_with_lists_answers_as_a_dictionary_does(tmp_path_factory, changes, k):
+    folder, model = tmp_path_factory.mktemp("model"), {}
+    index = opened(folder)
+    for kind, ids, seed in [("add", list(range(30)), 1), ("train", [], 0), *changes]:
+        if kind == "add":
+            rows = clustered(len(ids), seed=seed)
+            index.add(ids, rows)
+            model |= dict(zip(ids, rows, strict=True))
+        elif kind == "remove":
+            assert index.remove(ids) == sum(model.pop(at, None) is not None for at in ids)
+        elif kind == "train" and model:
+            rows = training.in_lists(index.begin_copy(), index.vectors, DIM, lambda: None)
+            assert index.adopt(rows)
+        else:
+            index.save(1)
+            index = opened(folder)
+        if index.lists is not None:
+            look_into(index, len(index.lists.centroids))
+        for query in clustered(2, seed=seed + 1):
+            assert_nearest(index.search(query, k)[0], model, query, k)
+            odd = np.arange(1, 61, 2)
+            assert_nearest(index.search(query, k, odd)[0], model, query, k, set(odd.tolist()))
+
+
+def test_what_changes_while_they_are_trained_is_taken_over(tmp_path):
+    index, rows = opened(tmp_path), clustered(400)
+    index.add(np.arange(400), rows)
+    stored = dict(enumerate(rows))
+    ids = index.begin_copy()
+    calls = iter(range(1000))
+
+    def change():
+        at = next(calls)
+        index.add([at, 1000 + at], clustered(2, seed=at + 50))
+        stored.update(zip([at, 1000 + at], clustered(2, seed=at + 50), strict=True))
+        index.remove([399 - at])
+        stored.pop(399 - at)
+
+    assert index.adopt(training.in_lists(ids, index.vectors, DIM, change))
+    look_into(index, len(index.lists.centroids))
+    assert sorted(stored) == index.ids().tolist() and next(calls) > 5
+    for query in clustered(5, seed=2):
+        assert_nearest(index.search(query, 50)[0], stored, query, 50)
+
+
+def test_lists_of_rows_that_were_replaced_meanwhile_are_thrown_away(tmp_path):
+    index = opened(tmp_path)
+    index.add(np.arange(100), clustered(100))
+    rows = training.in_lists(index.begin_copy(), index.vectors, DIM, lambda: None)
+    index.replace_all([(np.arange(7), clustered(7).astype(np.float16))])
+    assert not index.adopt(rows)
+    assert len(index) == 7 and index.lists is None
+
+
+def test_many_new_ones_and_some_far_from_all_lists_have_them_trained_anew(trained):
+    index, _ = trained
+    first = index.lists
+    index.add(np.arange(20_000, 20_700), clustered(700, seed=3))
+    assert not index.lists.are_worn
+    tend(index)
+    assert index.lists is first
+    index.add(np.arange(30_000, 30_200), unit(200, seed=5))
+    tend(index)
+    assert index.lists is not first and not index.lists.are_worn
+    second = index.lists
+    index.add(
+        np.arange(40_000, 40_100),
+        np.tile(-unit(40, seed=99).mean(axis=0) / np.linalg.norm(unit(40, seed=99).mean(axis=0)), (100, 1)),
+    )
+    assert index.lists.are_worn
+    tend(index)
+    assert index.lists is not second and len(index) == 4000
+
+
+def test_searches_that_run_while_lists_are_swapped_find_what_is_there(tmp_path):
+    index, rows = opened(tmp_path), clustered(2000)
+    index.add(np.arange(2000), rows)
+    wrong, ended = [], threading.Event()
+
+    def search():
+        while not ended.is_set():
+            wrong.extend(at for at in (0, 999, 1500) if index.search(rows[at], 1)[0][0].tolist() != [at])
+
+    threads = [threading.Thread(target=search) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for round_ in range(3):
+        index.adopt(training.in_lists(index.begin_copy(), index.vectors, DIM, lambda: None))
+        index.add([5000 + round_], unit(1, seed=round_))
+        index.remove([700 + round_])
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_lists_are_kept_beside_the_index_and_carried_on(tmp_path):
+    index = opened(tmp_path)
+    index.add(np.arange(1000), clustered(1000))
+    index.save(3)
+    tend(index)
+    again = opened(tmp_path)
+    assert (again.generation, again.kind) == (3, "ivf-fp16")
+    assert again.lists.starts.tolist() == index.lists.starts.tolist()
+    again.add([5000], unit(1, seed=9))
+    again.remove([3])
+    again.save(4)
+    last = opened(tmp_path)
+    assert last.lists.strays.tolist() == [999] and last.lists.starts[-1] == 999
+    assert last.search(unit(1, seed=9), 1)[0][0].tolist() == [5000]
+    index.close()
+
+
+@pytest.mark.parametrize("harm", ["cut", "flip", "empty", "other rows", "other past", "far rows"])
+def test_a_file_of_lists_that_cannot_be_used_is_none(tmp_path, harm):
+    index = opened(tmp_path)
+    index.add(np.arange(1000), clustered(1000))
+    index.save(3)
+    tend(index)
+    file = tmp_path / lists_file.FILE
+    whole = file.read_bytes()
+    if harm == "cut":
+        file.write_bytes(whole[: len(whole) // 2])
+    elif harm == "flip":
+        at = len(whole) // 2
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+    elif harm == "empty":
+        file.write_bytes(b"")
+    elif harm == "other rows":
+        index.add([1], unit(1))
+        index.remove([2])
+        index._rows.lists = None
+        index.save(3)
+    elif harm == "other past":
+        index.token = "another"
+        index._rows.lists = None
+        index.save(3)
+    else:
+        index.lists.starts = index.lists.starts + 1
+        index.save(3)
+    again = opened(tmp_path)
+    assert (again.problem, again.lists, again.kind) == (None, None, "flat-fp16")
+    assert again.search(unit(1), 5)[0][0].tolist() == index.search(unit(1), 5, exact=True)[0][0].tolist()
+    tend(again)
+    assert opened(tmp_path).kind == "ivf-fp16"
+    index.close()
+
+
+def test_a_kill_in_the_middle_of_their_save_loses_nothing(tmp_path):
+    index = opened(tmp_path)
+    index.add(np.arange(1000), clustered(1000))
+    index.save(3)
+    tend(index)
+    code = (
+        "import os, sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from indexer.vectors.index import VectorIndex\n"
+        f"asked = dict(dim={DIM}, fingerprint={MODEL!r}, device='cpu', exact_up_to=0)\n"
+        f"index = VectorIndex.open(Path({str(tmp_path)!r}), **asked)\n"
+        "index.remove([0])\n"
+        "real = Path.replace\n"
+        "def killed(self, target):\n"
+        "    os._exit(9) if self.name == 'lists.npz.tmp' else None\n"
+        "    return real(self, target)\n"
+        "Path.replace = killed\n"
+        "index.save(4)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    again = opened(tmp_path)
+    assert (again.generation, len(again), again.problem, again.lists) == (4, 999, None, None)
+    tend(again)
+    assert opened(tmp_path).kind == "ivf-fp16"
+    assert not (tmp_path / "lists.npz.tmp").exists()
+
+
+def test_nothing_is_saved_over_what_another_process_has_saved_later(tmp_path):
+    index = opened(tmp_path)
+    index.add(np.arange(100), clustered(100))
+    index.save(3)
+    other = opened(tmp_path)
+    other.add([200], unit(1))
+    other.save(4)
+    tend(index)
+    again = opened(tmp_path)
+    assert (again.generation, len(again)) == (4, 101)
+
+
+def test_closing_ends_the_thread_and_none_begins_after_it(tmp_path, monkeypatch):
+    reached, begun = threading.Event(), threading.Event()
+
+    def endless(ids, vectors, numbers, check):
+        begun.set()
+        while True:
+            reached.wait(0.001)
+            check()
+
+    monkeypatch.setattr(training, "trained", endless)
+    index = opened(tmp_path)
+    index.add(np.arange(100), clustered(100))
+    index.tend()
+    assert begun.wait(20)
+    assert index.search(unit(1), 3)[0][0].size == 3
+    thread = index._training._thread
+    index.tend()
+    assert index._training._thread is thread  # one at a time
+    index.close()
+    assert not thread.is_alive()
+    index.tend()
+    assert index._training._thread is thread and index.lists is None
+
+
+def test_training_that_fails_is_said_once_and_the_exact_search_goes_on(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(training, "trained", lambda *_: (_ for _ in ()).throw(MemoryError("no room")))
+    index = opened(tmp_path)
+    index.add(np.arange(100), clustered(100))
+    with caplog.at_level(logging.WARNING):
+        tend(index)
+        tend(index)
+    assert [record.getMessage().endswith("no room") for record in caplog.records] == [True]
+    assert len(index.search(unit(1), 5)[0][0]) == 5
+
+
+def test_where_memory_is_short_nothing_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "memory_left", lambda: 1000)
+    index = opened(tmp_path)
+    index.add(np.arange(100), clustered(100))
+    tend(index)
+    assert index.lists is None
+
+
+def test_the_memory_that_is_left_is_read_where_the_system_says_it(tmp_path):
+    table = tmp_path / "meminfo"
+    table.write_text("MemTotal: 9 kB\nMemAvailable:    7 kB\n")
+    assert memory_left(table) == 7168
+    table.write_text("nothing\n")
+    assert memory_left(table) is None
+    assert memory_left(tmp_path / "none") is None

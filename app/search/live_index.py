@@ -74,7 +74,7 @@ class LiveIndex:
             catalog = self._library.catalog
             version = catalog.version()
             if self._index is None or self._fingerprint != model.fingerprint:
-                self.close()
+                self.close(wait=False)
                 self._index = self._open(model)
                 self._fingerprint = model.fingerprint
             elif self._in_step == version or self._is_of_this_generation(self._index, model):
@@ -86,10 +86,10 @@ class LiveIndex:
             self._in_step = version
             return self._tended(self._index)
 
-    def close(self) -> None:
+    def close(self, *, wait: bool = True) -> None:
         """End what the index does in the background."""
         if self._index is not None:
-            self._index.close()
+            self._index.close(wait=wait)
 
     def _tended(self, index: VectorIndex) -> VectorIndex:
         if self.tends:

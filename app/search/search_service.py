@@ -209,7 +209,7 @@ class SearchService:
             self._photos,
             calibration,
             query.min_relevance,
-            with_nearest(words, Look(index, sought.vector, 0)),
+            with_nearest(words, replace(look, within=None)),
             Arrangement(index.vectors, contents, query.diverse),
         )
         if query.sort == "date":

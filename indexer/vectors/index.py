@@ -126,9 +126,9 @@ class VectorIndex(HeldRows):
         if len(self) > self._exact_up_to and self._mirror is None and (lists is None or lists.are_worn):
             self._training.begin()
 
-    def close(self) -> None:
-        """End what runs in the background."""
-        self._training.end()
+    def close(self, *, wait: bool = True) -> None:
+        """End what runs in the background, and wait until it has ended."""
+        self._training.end(wait=wait)
 
     def stand_for(self, generation: int, token: str) -> None:
         """Say which generation of the catalog these vectors stand for."""

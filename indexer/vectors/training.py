@@ -82,11 +82,12 @@ class Training:
         if thread is not None:
             thread.join(timeout_s)
 
-    def end(self) -> None:
+    def end(self, *, wait: bool = True) -> None:
         """Stop, at the next step, and train no more."""
         with self._lock:
             self._ended.set()
-        self.wait(_PATIENCE_S)
+        if wait:
+            self.wait(_PATIENCE_S)
 
     def _run(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.status import read_status
+from app.status import document, read_status
 from tests.app.colours import ColourEmbedder, World
 
 
@@ -55,3 +55,16 @@ def test_a_folder_that_is_gone_is_a_problem(world):
     status = read_status(world.services())
     assert status.photos == 2
     assert any(str(world.photos) in problem for problem in status.problems)
+
+
+def test_an_index_in_lists_says_how_many_it_looks_into_and_what_they_hold(world):
+    world.settings = world.settings.model_copy(update={"exact_up_to": 1})
+    world.index()
+    services = world.services()
+    assert read_status(services).index.kind == "flat-fp16"
+    services.search.warm_up()
+    services.search.live.index(services.search.live.model())._training.wait()
+    index = read_status(services).index
+    assert (index.kind, index.vectors, index.lists > 0, 0 <= index.probes <= index.lists) == ("ivf-fp16", 2, True, True)
+    assert 0.99 <= index.recall <= 1
+    assert document(read_status(world.services()))["index"]["kind"] == "ivf-fp16"  # a command reads what was kept

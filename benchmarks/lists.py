@@ -8,7 +8,7 @@ Vectors are drawn to lie as CLIP's do: a common direction (mean cosine of two ph
 sizes, one scene for 50 photos, and what a photo has of its own, each with a spectrum that falls as 1/i. Queries are
 other photos of the same scenes, and 'texts': what is particular to a photo at a cosine of 0.35, the rest at random.
 FAISS alone is `IndexIVFScalarQuantizer` with the very same centroids, rows and number of lists looked into, one
-thread, as its default is for one query. Every search takes one query at a time, and 20 hits.
+thread, as its default is for one query. CPU time is shown beside wall time, for a machine that has other work. Every search takes one query at a time, and 20 hits.
 """
 
 from __future__ import annotations
@@ -85,7 +85,14 @@ def main() -> None:
         said |= _filtered(index, kinds["photos"], options.exact)
         for name, value in said.items():
             print(f"{name}: {value}", flush=True)
-        table = Table("search, one query", "kind", "median ms", "99 % ms", "recall", title=_title(options.photos))
+        table = Table(
+            "search, one query", "kind", "median ms", "99 % ms", "CPU ms", "recall", title=_title(options.photos)
+        )
+        exact = {
+            (kind, hits): [index.search(query, hits, exact=True)[0][0] for query in queries[: options.exact]]
+            for kind, queries in kinds.items()
+            for hits in (HITS, FIRST_LOOK)
+        }
         for name, make in SEARCHES.items():
             if name.split()[0] in options.without:
                 continue
@@ -95,8 +102,7 @@ def main() -> None:
                 print(f"{name}: left out, {error}")
                 continue
             for kind, queries in kinds.items():
-                exact = [index.search(query, hits, exact=True)[0][0] for query in queries[: options.exact]]
-                table.add_row(name, kind, *_measured(search, queries, exact))
+                table.add_row(name, kind, *_measured(search, queries, exact[kind, hits]))
             Console(width=110).print(table)  # as far as it is: the rest may take long
             del search
             gc.collect()
@@ -230,17 +236,19 @@ SEARCHES: dict[str, Callable[[VectorIndex, Path], tuple[Search, int]]] = {
 }
 
 
-def _measured(search: Search, queries: np.ndarray, exact: list[np.ndarray]) -> tuple[str, str, str]:
-    took, found = [], []
-    for query in queries if len(queries) else []:
-        started = time.perf_counter()
+def _measured(search: Search, queries: np.ndarray, exact: list[np.ndarray]) -> tuple[str, str, str, str]:
+    """Median and 99th percentile of wall time, median of CPU time, recall."""
+    took, used, found = [], [], []
+    for query in queries:
+        started, cpu = time.perf_counter(), time.process_time()
         found.append(search(query))
+        used.append((time.process_time() - cpu) * 1000)
         took.append((time.perf_counter() - started) * 1000)
-        if sum(took) > 120_000:
+        if sum(took) > 60_000:
             break
     pairs = list(zip(found, exact, strict=False))
     recall = sum(len(np.intersect1d(*pair)) for pair in pairs) / sum(len(theirs) for _, theirs in pairs)
-    return f"{np.median(took):.1f}", f"{np.percentile(took, 99):.1f}", f"{recall:.4f}"
+    return f"{np.median(took):.1f}", f"{np.percentile(took, 99):.1f}", f"{np.median(used):.1f}", f"{recall:.4f}"
 
 
 def _filtered(index: VectorIndex, queries: np.ndarray, count: int) -> dict[str, str]:
@@ -250,7 +258,7 @@ def _filtered(index: VectorIndex, queries: np.ndarray, count: int) -> dict[str, 
         allowed = np.flatnonzero(numbers.random(len(index)) < share)
         exact = [index.search(query, HITS, allowed, exact=True)[0][0] for query in queries[:count]]
         took = _measured(lambda query, allowed=allowed: index.search(query, HITS, allowed)[0][0], queries, exact)
-        said[f"a filter of {share:.2%}: median and 99 % in ms, recall"] = ", ".join(took)
+        said[f"a filter of {share:.2%}: median, 99 % and CPU in ms, recall"] = ", ".join(took)
     return said
 
 

@@ -8,7 +8,8 @@ Vectors are drawn to lie as CLIP's do: a common direction (mean cosine of two ph
 sizes, one scene for 50 photos, and what a photo has of its own, each with a spectrum that falls as 1/i. Queries are
 other photos of the same scenes, and 'texts': what is particular to a photo at a cosine of 0.35, the rest at random.
 FAISS alone is `IndexIVFScalarQuantizer` with the very same centroids, rows and number of lists looked into, one
-thread, as its default is for one query. CPU time is shown beside wall time, for a machine that has other work. Every search takes one query at a time, and 20 hits.
+thread, as its default is for one query. CPU time is shown beside wall time, for a machine that has other work. Every
+search takes one query at a time, and 20 hits where no other number is said.
 """
 
 from __future__ import annotations

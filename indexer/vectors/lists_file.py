@@ -60,7 +60,7 @@ def load(folder: Path, stamp: str, ids: Ids, dim: int) -> NearLists | None:
             if int(file["version"]) != _VERSION or int(file["rows"]) != _seal(stamp, ids):
                 return None
             lists = NearLists(
-                file["centroids"],
+                np.ascontiguousarray(file["centroids"], np.float32),
                 file["starts"],
                 tuple(file["probes"].tolist()),
                 tuple(file["recall"].tolist()),

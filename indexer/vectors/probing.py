@@ -15,6 +15,7 @@ from indexer.vectors.near_lists import NearLists
 from indexer.vectors.scanning import Floats, Found, Ids, best
 
 _TIE_SLACK = 8
+_PLACE = 0xFFFFFFFF  # in a label, whose upper half is the number of a range
 
 
 def search_lists(
@@ -73,25 +74,43 @@ class _Probe:
             scores, rows = self._fetched(query, fetch, ranges, strays)
             order = np.argsort(-scores, kind="stable")
             scores, rows = scores[order], rows[order]
-            if len(rows) < fetch or scores[-1] != scores[k - 1]:
+            if len(rows) < fetch or scores[fetch - 1] != scores[k - 1]:
                 return best(self._places[rows], scores, k)
             fetch *= 4  # a tie runs on past the fetched: the lowest ids may too
 
     def _fetched(self, query: Floats, fetch: int, ranges: tuple[Ids, Ids], strays: Ids) -> tuple[Floats, Ids]:
+        """The scores and rows of at most `fetch`, in any order. A call a list: what each costs in Python counts."""
         faiss, store = load_faiss(), self._store
-        query = np.ascontiguousarray(query)
-        scanner = store.sq.select_InvertedListScanner(store.metric_type, None, False, self._selector)
-        scanner.set_query(faiss.swig_ptr(query))
-        scores, rows = np.full(fetch, -np.inf, np.float32), np.full(fetch, -1, np.int64)  # a heap, empty
-        heap = faiss.swig_ptr(scores), faiss.swig_ptr(rows)
+        is_plain, pointer = self._selector is None, faiss.swig_ptr
+        scanner = store.sq.select_InvertedListScanner(store.metric_type, None, is_plain, self._selector)
+        scanner.set_query(pointer(query))
+        scores, labels = np.full(fetch, -np.inf, np.float32), np.full(fetch, -1, np.int64)  # a heap, empty
+        heap_scores, heap_labels, scan, codes = pointer(scores), pointer(labels), scanner.scan_codes, self._codes
+        for number, (start, end) in enumerate(zip(ranges[0].tolist(), ranges[1].tolist(), strict=True)):
+            if end == start:
+                continue
+            if is_plain:  # a label is the number and the place in the range, which costs less than labels of rows
+                scanner.set_list(number, 0.0)
+                scan(end - start, pointer(codes[start:end]), None, heap_scores, heap_labels, fetch)
+            else:
+                rows = np.arange(start, end)
+                scan(end - start, pointer(codes[start:end]), pointer(rows), heap_scores, heap_labels, fetch)
+        found = labels >= 0
+        scores, labels = scores[found], labels[found]
+        rows = ranges[0][labels >> 32] + (labels & _PLACE) if is_plain else labels
+        if not len(strays):
+            return scores, rows
+        others, at = _scored(store, query, codes[strays])
+        return np.concatenate([scores, others]), np.concatenate([rows, strays[at]])
 
-        def scan(codes: NDArray[np.uint8], numbers: Ids) -> None:
-            scanner.scan_codes(len(numbers), faiss.swig_ptr(codes), faiss.swig_ptr(numbers), *heap, fetch)
 
-        for start, end in zip(*(side.tolist() for side in ranges), strict=True):
-            if end > start:
-                scan(self._codes[start:end], np.arange(start, end))
-        if len(strays):
-            scan(self._codes[strays], strays)
-        found = rows >= 0
-        return scores[found], rows[found]
+def _scored(store: Any, query: Floats, codes: NDArray[np.uint8]) -> tuple[Floats, Ids]:
+    """The scores of all rows (m, bytes) that were gathered, and their places, in any order."""
+    faiss = load_faiss()
+    scanner = store.sq.select_InvertedListScanner(store.metric_type, None, False, None)
+    scanner.set_query(faiss.swig_ptr(query))
+    scores, places = np.full(len(codes), -np.inf, np.float32), np.full(len(codes), -1, np.int64)
+    at = np.arange(len(codes))
+    pointers = map(faiss.swig_ptr, (codes, at, scores, places))
+    scanner.scan_codes(len(codes), *pointers, len(codes))
+    return scores, places

@@ -115,8 +115,13 @@ class VectorRows:
         halves: Half = raw.view(np.float16).reshape(-1, self.dim)
         return halves
 
-    def allocate(self, count: int) -> Half:
-        """Make room for `count` rows in an empty store, to be filled by the caller, who then sets the ids."""
+    def allocate(self, count: int, spare: int = 0) -> Half:
+        """Make room for `count` rows in an empty store, to be filled by the caller, who then sets the ids.
+
+        With room for so many to spare, that many are added without a move of all to where there is room for more.
+        """
+        if spare:
+            self._store.codes.resize((count + spare) * self.dim * 2)
         self._store.codes.resize(count * self.dim * 2)
         self._store.ntotal = count
         return self.halves()

@@ -95,10 +95,12 @@ class VectorIndex(HeldRows):
             ValueError: for anything else; the index is then as it was.
         """
         checked, halves = checked_rows(ids, vectors, self.dim)
-        with self._changing, self._looking:
-            self._rows.put(checked, halves)
-            self._note(checked)
-            self._follow(lambda copy: copy.put(checked, halves))
+        with self._changing:
+            nearest = self._rows.nearest(halves)  # which takes a while: no search shall wait for it
+            with self._looking:
+                self._rows.put(checked, halves, nearest)
+                self._note(checked)
+                self._follow(lambda copy: copy.put(checked, halves))
 
     def remove(self, ids: ArrayLike) -> int:
         """Remove ids; one that is not there is passed over. Returns how many were removed."""

@@ -67,9 +67,9 @@ class NearLists:
         """Return how many lists to look into for k hits; 0: look at all rows."""
         return next((number for depth, number in zip(DEPTHS, self.probes, strict=True) if k <= depth), 0)
 
-    def put(self, rows: Ids, halves: NDArray[np.float16]) -> None:
-        """Take note of rows (m,) that were written or appended, with their vectors (m, d)."""
-        near, likeness = nearest_lists(self.centroids, halves)
+    def put(self, rows: Ids, nearest: tuple[Ids, Floats]) -> None:
+        """Take note of rows (m,) that were written or appended, with what `nearest_lists` says of them."""
+        near, likeness = nearest
         kept = ~np.isin(self.strays, rows)
         is_away = self.homes(rows) != near
         strays = np.concatenate([self.strays[kept], rows[is_away]])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from indexer.vectors.faiss_module import load_faiss
-from indexer.vectors.near_lists import NearLists
+from indexer.vectors.near_lists import NearLists, nearest_lists
 from indexer.vectors.probing import search_lists
 from indexer.vectors.scanning import Floats, Found, Ids, is_few, search_all, search_some
 
@@ -126,8 +126,18 @@ class VectorRows:
         self._store.ntotal = count
         return self.halves()
 
-    def put(self, ids: Ids, halves: Half) -> None:
-        """Write one row per id: in place where the id is there, at the end where it is new."""
+    def nearest(self, halves: Half) -> tuple[Ids, Floats] | None:
+        """Return the nearest list of each vector (n, d) and the cosine with it; None where there are no lists."""
+        return None if self.lists is None else nearest_lists(self.lists.centroids, halves)
+
+    def put(self, ids: Ids, halves: Half, nearest: tuple[Ids, Floats] | None = None) -> None:
+        """Write one row per id: in place where the id is there, at the end where it is new.
+
+        Args:
+            ids: (n,), each once.
+            halves: (n, d).
+            nearest: of these; None: it is worked out here.
+        """
         at = self.table.rows(ids)
         known = at >= 0
         if known.any():
@@ -138,7 +148,7 @@ class VectorRows:
             at[~known] = len(self) + np.arange(np.count_nonzero(~known))
             self.table.append(ids[~known])
         if self.lists is not None:
-            self.lists.put(at, halves)
+            self.lists.put(at, nearest or nearest_lists(self.lists.centroids, halves))
 
     def remove(self, ids: Ids) -> int:
         """Drop these ids; those that are not there are passed over. Returns how many were dropped."""

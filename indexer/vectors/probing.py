@@ -15,6 +15,8 @@ from indexer.vectors.near_lists import NearLists
 from indexer.vectors.scanning import Floats, Found, Ids, best
 
 _TIE_SLACK = 8
+_DENSE = 0.25  # share of the rows from which a filter is applied after the search: a selector takes longer
+_DENSE_SLACK = 64
 _PLACE = 0xFFFFFFFF  # in a label, whose upper half is the number of a range
 
 
@@ -61,28 +63,45 @@ class _Probe:
         faiss = load_faiss()
         self._store, self._places = store, places
         self._codes = faiss.rev_swig_ptr(store.codes.data(), store.ntotal * store.code_size).reshape(store.ntotal, -1)
+        self._mask: NDArray[np.bool_] | None = None
         self._selector = None
         if within is not None:
-            mask = np.zeros(len(places), np.bool_)
-            mask[within] = True
-            self._selector = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+            self._mask = np.zeros(len(places), np.bool_)
+            self._mask[within] = True
+            self._share = len(within) / len(places)
+            self._selector = faiss.IDSelectorBitmap(np.packbits(self._mask, bitorder="little"))
 
     def best(self, query: Floats, k: int, ranges: tuple[Ids, Ids], strays: Ids) -> Found:
         """The k best of a query (d,) in rows `ranges[0]` to `ranges[1]`, (m,) each, and among strays (s,)."""
+        if self._mask is not None and self._share >= _DENSE:
+            scores, rows = self._passing(query, k, ranges, strays)
+            if len(rows) >= k:
+                return best(self._places[rows], scores, k)
         fetch = k + _TIE_SLACK
         while True:
-            scores, rows = self._fetched(query, fetch, ranges, strays)
+            scores, rows = self._fetched(query, fetch, ranges, strays, self._selector)
             order = np.argsort(-scores, kind="stable")
             scores, rows = scores[order], rows[order]
             if len(rows) < fetch or scores[fetch - 1] != scores[k - 1]:
                 return best(self._places[rows], scores, k)
             fetch *= 4  # a tie runs on past the fetched: the lowest ids may too
 
-    def _fetched(self, query: Floats, fetch: int, ranges: tuple[Ids, Ids], strays: Ids) -> tuple[Floats, Ids]:
+    def _passing(self, query: Floats, k: int, ranges: tuple[Ids, Ids], strays: Ids) -> tuple[Floats, Ids]:
+        """The best that a dense filter lets pass, down to where it is certain that none is missing: k or fewer."""
+        fetch = int(2 * k / self._share) + _DENSE_SLACK
+        scores, rows = self._fetched(query, fetch, ranges, strays, None)
+        least = np.partition(scores, -fetch)[-fetch] if len(scores) >= fetch else np.float32(-np.inf)
+        assert self._mask is not None
+        kept = self._mask[rows] & (scores > least)
+        return scores[kept], rows[kept]
+
+    def _fetched(
+        self, query: Floats, fetch: int, ranges: tuple[Ids, Ids], strays: Ids, selector: Any
+    ) -> tuple[Floats, Ids]:
         """The scores and rows of at most `fetch`, in any order. A call a list: what each costs in Python counts."""
         faiss, store = load_faiss(), self._store
-        is_plain, pointer = self._selector is None, faiss.swig_ptr
-        scanner = store.sq.select_InvertedListScanner(store.metric_type, None, is_plain, self._selector)
+        is_plain, pointer = selector is None, faiss.swig_ptr
+        scanner = store.sq.select_InvertedListScanner(store.metric_type, None, is_plain, selector)
         scanner.set_query(pointer(query))
         scores, labels = np.full(fetch, -np.inf, np.float32), np.full(fetch, -1, np.int64)  # a heap, empty
         heap_scores, heap_labels, scan, codes = pointer(scores), pointer(labels), scanner.scan_codes, self._codes

@@ -18,6 +18,8 @@ from indexer.vectors.scanning import Floats, Found, Ids, is_few, search_all, sea
 
 Half: TypeAlias = NDArray[np.float16]
 
+_SPARE_OF = 20  # rows there is room for one more
+
 
 @dataclass(frozen=True, eq=False)
 class IdMask:
@@ -115,13 +117,12 @@ class VectorRows:
         halves: Half = raw.view(np.float16).reshape(-1, self.dim)
         return halves
 
-    def allocate(self, count: int, spare: int = 0) -> Half:
+    def allocate(self, count: int) -> Half:
         """Make room for `count` rows in an empty store, to be filled by the caller, who then sets the ids.
 
-        With room for so many to spare, that many are added without a move of all to where there is room for more.
+        There is room for a twentieth more, which is added without a move of all to where there is room for more.
         """
-        if spare:
-            self._store.codes.resize((count + spare) * self.dim * 2)
+        self._store.codes.resize((count + count // _SPARE_OF) * self.dim * 2)
         self._store.codes.resize(count * self.dim * 2)
         self._store.ntotal = count
         return self.halves()

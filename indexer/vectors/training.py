@@ -25,7 +25,6 @@ from indexer.vectors.scanning import Ids
 logger = logging.getLogger(__name__)
 
 _CHUNK = 4096
-_SPARE_OF = 20  # rows there is room for one more
 _PATIENCE_S = 10.0
 
 
@@ -138,7 +137,7 @@ def in_lists(ids: Ids, vectors: Callable[[Ids], Half], dim: int, check: Callable
         likeness += float(cosines.sum())
     order = np.argsort(near, kind="stable")
     rows = VectorRows(dim)
-    halves = rows.allocate(len(ids), spare=len(ids) // _SPARE_OF)
+    halves = rows.allocate(len(ids))
     rows.table.assign(ids[order])
     for start in range(0, len(ids), _CHUNK):
         check()

@@ -9,7 +9,8 @@ sizes, one scene for 50 photos, and what a photo has of its own, each with a spe
 other photos of the same scenes, and 'texts': what is particular to a photo at a cosine of 0.35, the rest at random.
 FAISS alone is `IndexIVFScalarQuantizer` with the very same centroids, rows and number of lists looked into, one
 thread, as its default is for one query. CPU time is shown beside wall time, for a machine that has other work. Every
-search takes one query at a time, and 20 hits where no other number is said.
+search takes one query at a time, and 20 hits where no other number is said. No search has a filter: with one all is
+looked at exactly, which search.py measures.
 """
 
 from __future__ import annotations
@@ -83,7 +84,6 @@ def main() -> None:
         said["lists, looked into for 32, 128, 1,024 hits"] = f"{len(lists.centroids)}, {lists.probes}"
         said["recall measured by the index itself"] = str(tuple(round(one, 4) for one in lists.recall))
         kinds = {"photos": drawn.photos(options.queries).astype(np.float32), "texts": drawn.texts(options.queries)}
-        said |= _filtered(index, kinds["photos"], options.exact)
         for name, value in said.items():
             print(f"{name}: {value}", flush=True)
         table = Table(
@@ -266,22 +266,6 @@ def _in_turns(
         times = np.median(took[name]), np.percentile(took[name], 99), np.median(used[name])
         figures[name] = (*(f"{one:.1f}" for one in times), f"{recall:.4f}")
     return figures
-
-
-def _filtered(index: VectorIndex, queries: np.ndarray, count: int) -> dict[str, str]:
-    """What a filter costs that lets a share of the photos pass, drawn at random."""
-    said, numbers = {}, np.random.default_rng(1)
-    for share in (0.9, 0.5, 0.1, 0.01, 0.0001):
-        allowed = np.flatnonzero(numbers.random(len(index)) < share)
-        exact = [index.search(query, HITS, allowed, exact=True)[0][0] for query in queries[:count]]
-        searches = {
-            "all": (lambda query: index.search(query, HITS)[0][0], HITS),
-            "some": (lambda query, allowed=allowed: index.search(query, HITS, allowed)[0][0], HITS),
-        }
-        turns = _in_turns(searches, queries[:count], exact)
-        took = [*turns["some"], "and without", *turns["all"][:3]]
-        said[f"a filter of {share:.2%}: median, 99 % and CPU in ms, recall"] = ", ".join(took)
-    return said
 
 
 def resident() -> int:

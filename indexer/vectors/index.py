@@ -167,13 +167,13 @@ class VectorIndex(HeldRows):
     def search(
         self, queries: ArrayLike, k: int, allowed: Ids | IdMask | None = None, *, exact: bool = False
     ) -> list[Found]:
-        """Find the k nearest vectors of each query among the allowed ids; where there are `lists`, 0.99 of them.
+        """Find the k nearest vectors of each query among the allowed ids; of all ids in `lists`, 0.99 of them.
 
         Args:
             queries: (q, d), or (d,) for one.
             k: how many at most.
-            allowed: the ids to choose from, None for all; ids that are not in the index do no harm.
-            exact: look at all vectors though there are lists.
+            allowed: the ids to choose from, exactly, None for all; ids that are not in the index do no harm.
+            exact: look at all vectors though there are lists, as is done for `allowed` anyway.
 
         Returns:
             For each query ids and scores, best first, ties by id: fewer than k where there are fewer, never padded.
@@ -188,7 +188,7 @@ class VectorIndex(HeldRows):
             within = None if allowed is None else self._rows.rows_within(allowed)
             found: list[Found] = []
             self._follow(lambda copy: found.extend(copy.search(self._rows, wanted, k, within)))
-            exact = exact or self.lists is None
+            exact = exact or allowed is not None or self.lists is None
             return self._rows.search(wanted, k, within, exact=exact) if self._mirror is None else found
 
     def _is_outrun(self) -> bool:

@@ -22,7 +22,6 @@ DEPTHS = (32, 128, 1024)  # hits, for each of which it is measured how many list
 _GROWN = 0.25  # share of strays from which the lists are trained anew
 _SOME = 0.02  # and from which their distance says that the library has moved
 _FARTHER = 0.05  # cosine to the centroids that is lost then
-_AVOIDED = 0.5  # times a filter's share of all rows: where less of it is near a query, it keeps away from that
 _CHUNK = 16_384
 
 
@@ -89,43 +88,29 @@ class NearLists:
         """Return the list among whose rows each row stands, l for those after the last list."""
         return np.searchsorted(self.starts, rows, side="right") - 1
 
-    def choose(self, query: Floats, probes: int, within: Ids | None) -> tuple[tuple[Ids, Ids], Ids] | None:
+    def choose(self, query: Floats, probes: int) -> tuple[tuple[Ids, Ids], Ids]:
         """Choose what is looked at for a query (d,).
-
-        Of a filter's rows as many are looked at as without one, and so in more lists, since their nearest lie farther.
 
         Args:
             query: of any length, contiguous.
-            probes: how many lists would be looked into without a filter.
-            within: ascending rows that may be hits, at least one; None for all.
+            probes: how many lists, the nearest.
 
         Returns:
             where the rows of the lists begin and end (m,), those of lists that stand together as one, and strays that
-            belong to these lists and stand elsewhere (s,). None where a filter lets so few rows pass near the query
-            that what was measured without one does not hold.
+            belong to these lists and stand elsewhere (s,).
         """
         cosines = np.empty(len(self.centroids), np.float32)
         faiss = load_faiss()
         faiss.fvec_inner_products_ny(  # by one thread: those of NumPy's product wait for each other on a busy machine
             *map(faiss.swig_ptr, (cosines, query, self.centroids)), len(query), len(cosines)
         )
-        order = np.argsort(-cosines, kind="stable")
-        lists, strays, is_within = order[:probes], self.strays, np.ones(len(self.strays), np.bool_)
-        if within is not None:
-            is_within = within[np.minimum(np.searchsorted(within, strays), len(within) - 1)] == strays
-            sizes = np.diff(self.starts)[order]
-            counts = np.diff(np.searchsorted(within, self.starts))[order]
-            if counts[:probes].sum() * sizes.sum() < _AVOIDED * sizes[:probes].sum() * counts.sum():
-                return None
-            enough = int(np.searchsorted(np.cumsum(counts), sizes[:probes].sum())) + 1
-            lists = order[: max(probes, enough)]
-        chosen = np.zeros(len(order) + 1, np.bool_)
+        lists = np.sort(np.argsort(-cosines, kind="stable")[:probes])
+        chosen = np.zeros(len(cosines) + 1, np.bool_)
         chosen[lists] = True
-        picked = is_within & chosen[self.stray_lists] & ~chosen[self.homes(strays)]
-        lists = np.sort(lists)
+        picked = chosen[self.stray_lists] & ~chosen[self.homes(self.strays)]
         begins, ends = self.starts[lists], self.starts[lists + 1]
         is_first = np.append(True, begins[1:] != ends[:-1])
-        return (begins[is_first], ends[np.append(is_first[1:], True)]), strays[picked]
+        return (begins[is_first], ends[np.append(is_first[1:], True)]), self.strays[picked]
 
 
 def nearest_lists(centroids: Floats, rows: NDArray[np.float16] | Floats) -> tuple[Ids, Floats]:

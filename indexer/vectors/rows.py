@@ -181,17 +181,16 @@ class VectorRows:
         Args:
             queries: (q, d).
             k: how many at most; fewer come back where there are fewer.
-            within: ascending rows to look at, None for all.
-            exact: look at all of them, rather than in the lists nearest to the query where there are lists.
+            within: ascending rows to look at, every one of them; None for all.
+            exact: look at all, rather than in the lists nearest to the query where there are lists.
         """
-        if within is not None and is_few(len(within), len(self)):
-            return search_all(self._copy_of(within), self.table.by_row[within], queries, k)
-        if not exact and self.lists is not None:
-            found = search_lists(self._store, self.table.by_row, self.lists, queries, k, within)
-            if found is not None:
-                return found
         if within is None:
-            return search_all(self._store, self.table.by_row, queries, k)
+            found = None
+            if not exact and self.lists is not None:
+                found = search_lists(self._store, self.table.by_row, self.lists, queries, k)
+            return search_all(self._store, self.table.by_row, queries, k) if found is None else found
+        if is_few(len(within), len(self)):
+            return search_all(self._copy_of(within), self.table.by_row[within], queries, k)
         return search_some(self._store, self.table.by_row, queries, k, within)
 
     def _copy_of(self, rows: Ids) -> Any:

@@ -21,7 +21,7 @@ from app.samples import BLUE, FORMATS, RED, sample, sample_video
 from app.search.embedders import DEFAULT_MODEL
 from app.settings import Settings, config_path
 from app.status import read_status
-from indexer.embedder import Embedder
+from indexer.embedder import Embedder, int8_problem
 from indexer.errors import ImageError, PicsiftError
 from indexer.pictures import images
 from indexer.pictures.video_frames import open_video
@@ -118,7 +118,13 @@ def _model(settings: Settings) -> tuple[bool, str]:
     )
     if embedder.name == DEFAULT_MODEL:
         found = f"{found}; {LIMITS}"
+    elif device == "cpu" and precision != "int8":
+        found = f"{found}; vision transformers can run in int8 (docs/models.md says how fast): {_int8()}"
     return bool(np.allclose(norms, 1, atol=1e-3)), found
+
+
+def _int8() -> str:
+    return int8_problem() or "the setting precision chooses it"
 
 
 def _faiss(device: str) -> tuple[bool, str]:

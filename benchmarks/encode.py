@@ -3,8 +3,8 @@
     python benchmarks/encode.py [--photos DIR] [--rounds 7]       # about 5 minutes on two quiet cores
     python benchmarks/encode.py --cpu-time                        # one thread, by its CPU time: on a busy machine
 
-Random weights, the same in all: our `Encoder` as it would be chosen here and in fp32, open_clip in fp32, transformers
-(SDPA) in fp32, ONNX Runtime in fp32, and int8 by torch (dynamic, linear layers) and by ONNX Runtime (dynamic).
+Random weights, the same in all: our `Encoder` as it would be chosen here, in fp32, and in int8 (by ONNX Runtime);
+open_clip in fp32, transformers (SDPA) in fp32, ONNX Runtime in fp32, and int8 by torch (dynamic, linear layers).
 All get the same normalised pixels, 32 pictures, and give unit vectors. The contenders take turns, each after a run
 that does not count, so that another program's load meets all; a figure is the median of the rounds, and a ratio the
 median of the rounds' ratios. The machine's own rate is a product of two 3072 x 3072 matrices in the same rounds.
@@ -39,6 +39,8 @@ from torch.nn import functional as F
 from clip_model import CLIP, PRESETS, save_model
 from clip_model.checkpoints.exporting import export
 from clip_model.inference import Encoder
+from clip_model.int8.graph import export_graph
+from clip_model.int8.session import GraphTower
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the references that the tests compare with
 
@@ -99,7 +101,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ways = _ways(model, Path(folder))
-        _images(encoder, exact, ways, photos, options)
+        short = Encoder(model, device="cpu", precision="int8", models=Path(folder))
+        _images([encoder, exact, short], ways, photos, options)
         _texts(encoder, exact, ways["open_clip fp32, eager"].encode_text, options.rounds)
     _starts()
     print(f"load after: {_load()}")
@@ -122,35 +125,16 @@ def _ways(model: CLIP, folder: Path) -> dict[str, Way]:
     save_model(model, folder / "model.safetensors")
     export(folder / "model.safetensors", folder / "huggingface", "huggingface")
     theirs = transformers().CLIPModel.from_pretrained(folder / "huggingface", attn_implementation="sdpa").eval()
-    torch.onnx.export(
-        model.visual, (torch.zeros(BATCH, 3, 224, 224),), str(folder / "fp32.onnx"), dynamo=False, opset_version=17,
-        input_names=["pixels"], output_names=["features"],
-    )  # fmt: skip
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    quantize_dynamic(
-        folder / "fp32.onnx", folder / "int8.onnx", weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"]
-    )
+    export_graph(model.visual, PRESETS["ViT-B-32"].vision.image_size, folder / "fp32.onnx")
     int8 = _quantized(model.visual)
     return {
         "open_clip fp32, eager": Way(reference.encode_image, lambda texts: reference.encode_text(tokenize(texts))),
         "transformers fp32, SDPA": Way(
             lambda pixels: theirs.visual_projection(theirs.vision_model(pixel_values=pixels).pooler_output)
         ),
-        "ONNX Runtime fp32": Way(_session(folder / "fp32.onnx")),
+        "ONNX Runtime fp32": Way(GraphTower((folder / "fp32.onnx").read_bytes())),
         "int8: torch, dynamic, linear layers": Way(int8),
-        "int8: ONNX Runtime, dynamic": Way(_session(folder / "int8.onnx")),
     }
-
-
-def _session(path: Path) -> Callable[[Tensor], Tensor]:
-    import onnxruntime
-
-    wanted = onnxruntime.SessionOptions()
-    wanted.intra_op_num_threads = torch.get_num_threads()
-    wanted.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, wanted, providers=["CPUExecutionProvider"])
-    return lambda pixels: torch.from_numpy(session.run(None, {"pixels": pixels.numpy()})[0])
 
 
 class _LinearAttention(nn.Module):
@@ -177,23 +161,21 @@ def _quantized(tower: nn.Module) -> nn.Module:
     return torch.ao.quantization.quantize_dynamic(tower, {nn.Linear}, dtype=torch.qint8)
 
 
-def _images(
-    encoder: Encoder, exact: Encoder, ways: dict[str, Way], photos: list[Tensor], options: argparse.Namespace
-) -> None:
+def _images(encoders: list[Encoder], ways: dict[str, Way], photos: list[Tensor], options: argparse.Namespace) -> None:
+    """Compare encoders, of which the first is what others are compared with and the second exact, and other ways."""
     pixels = torch.stack([photos[at % len(photos)] for at in range(BATCH)])
-    ours = Contender(f"picsift's Encoder, {encoder.precision}", lambda: encoder.encode_pixels(pixels))
-    other = Contender("picsift's Encoder, fp32", lambda: exact.encode_pixels(pixels))
-    contenders = [ours, *([other] if encoder.precision != "fp32" else [])]
+    embed = {f"picsift's Encoder, {encoder.precision}": encoder.encode_pixels for encoder in encoders}
+    contenders = [Contender(name, lambda way=way: way(pixels)) for name, way in embed.items()]
     contenders += [Contender(name, lambda way=way: _unit(way.encode_image(pixels))) for name, way in ways.items()]
+    ours = contenders[0]
     products = {kind: Contender(str(kind), _product(kind)) for kind in (torch.bfloat16, torch.float32)}
     for _ in range(options.rounds):
         for contender in (*contenders, *products.values()):
             contender.once()
-    expected = torch.from_numpy(exact.encode_pixels(torch.stack(photos)))
+    expected = torch.from_numpy(encoders[1].encode_pixels(torch.stack(photos)))
     work = operations(PRESETS["ViT-B-32"]) * BATCH
     print(f"| images, batch {BATCH} | images/s | GFLOP/s | time against ours | least cosine to fp32 |")
     print("|---|---|---|---|---|")
-    embed = {ours.name: encoder.encode_pixels, other.name: exact.encode_pixels}
     for contender in contenders:
         if contender.name in embed:
             got = torch.from_numpy(embed[contender.name](torch.stack(photos)))
@@ -213,11 +195,9 @@ def _images(
 
 
 def _in_batches(encode: Callable[[Tensor], Tensor], photos: list[Tensor]) -> Tensor:
-    """(n, d) unit vectors; ONNX Runtime takes whole batches alone."""
-    filled = [*photos, *[photos[0]] * (-len(photos) % BATCH)]
+    """(n, d) unit vectors."""
     with torch.inference_mode():
-        parts = [_unit(encode(torch.stack(filled[at : at + BATCH]))) for at in range(0, len(filled), BATCH)]
-    return torch.cat(parts)[: len(photos)]
+        return torch.cat([_unit(encode(torch.stack(photos[at : at + BATCH]))) for at in range(0, len(photos), BATCH)])
 
 
 def _unit(features: Tensor) -> Tensor:

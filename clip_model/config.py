@@ -19,7 +19,7 @@ POOLINGS = ("mean", "attention")
 PROBE = "probe"
 """Pooling of a SigLIP's image tower, by attention of a learned probe."""
 RESIZES = ("crop", "squash", "squash-bilinear")
-TEXT_KINDS = ("causal", "sentence", "siglip")
+TEXT_KINDS = ("causal", "sentence", "siglip", "roberta-mean", "roberta-dense", "roberta-first")
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,9 @@ class TextConfig:
         heads: attention heads.
         layers: number of blocks.
         kind: "causal" is the paper's, over CLIP's vocabulary; "sentence" a bidirectional one over BERT's, whose mean
-            of positions goes through a head; "siglip" SigLIP's, over the vocabulary that its file carries.
-        hidden: channels inside that head; 0 is a linear head, and the causal tower has none.
+            of positions goes through a head; "siglip" SigLIP's, over the vocabulary that its file carries, and so are
+            "roberta-mean", "roberta-dense" and "roberta-first", which `towers/roberta.py` tells apart.
+        hidden: channels inside that head, or RoBERTa's projection; 0 is a linear one, and the causal tower has none.
         mlp_width: channels inside the MLP of a block of the causal tower; 0 is four times the width.
     """
 
@@ -228,7 +229,7 @@ PRESETS: Mapping[str, CLIPConfig] = {
     "builtin": CLIPConfig(
         embed_dim=256,
         vision=VisionConfig(
-            image_size=192,
+            image_size=176,
             layers=0,
             width=0,
             patch_size=None,

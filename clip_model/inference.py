@@ -22,17 +22,16 @@ from PIL import Image
 from torch import Tensor
 
 from clip_model.checkpoint import load_model
+from clip_model.int8.kept import int8_tower
 from clip_model.model import CLIP
-from clip_model.precision import AUTO, choose_device, choose_precision, precision_name
+from clip_model.precision import AUTO, INT8, choose_device, choose_precision, precision_name
 from clip_model.preprocessing import transforms
 from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.registry import resolve
 from clip_model.single_thread import on_one_core
 from clip_model.towers.cells import cell_features
-from clip_model.towers.efficientnet import EfficientNetLite
-from clip_model.towers.folding import fold_batch_norms, fold_quick_gelus
+from clip_model.towers.folding import fold_for_inference
 from clip_model.towers.unit_length import unit
-from clip_model.towers.vision import ModifiedResNet
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +50,9 @@ class Encoder:
         name: what to call it.
         fingerprint: what tells its weights from others.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        precision: "auto", "fp32", "bf16" or "fp16": of the network inside; results are float32 always.
+        precision: "auto", "fp32", "bf16", "fp16" or "int8": of the network inside; results are float32 always.
         batch_size: items computed at once; None is 32 on a CPU, 16 for convolutions there, and 256 on a GPU.
+        models: the folder of converted models, in which image towers of "int8" are kept; None is the user's.
 
     Raises:
         ValueError: if the device or the precision is unknown or does not work here, or the model has another
@@ -68,6 +68,7 @@ class Encoder:
         device: str = AUTO,
         precision: str = AUTO,
         batch_size: int | None = None,
+        models: Path | None = None,
     ) -> None:
         config = model.config
         self._tokenizer = tokenizer_of(config.text, model.tokenizer_data)
@@ -75,9 +76,13 @@ class Encoder:
         self.dim, self.image_size = config.embed_dim, config.vision.image_size
         self._device = choose_device(device)
         self._dtype = choose_precision(precision, self._device)
-        self.device, self.precision = str(self._device), precision_name(self._dtype)
-        self._layout = torch.contiguous_format
-        self._model = self._prepare(model)
+        self.device = str(self._device)
+        self.precision = INT8 if precision == INT8 else precision_name(self._dtype)
+        self._model = copy.deepcopy(model).requires_grad_(False).float().cpu().eval()
+        self._int8 = int8_tower(self._model.visual, config.vision, fingerprint, models) if precision == INT8 else None
+        on_cuda = self._device.type == "cuda"
+        self._layout = fold_for_inference(self._model, self._model.visual, on_cuda=on_cuda)
+        self._model.to(self._device, self._dtype)
         self.batch_size = batch_size or self._default_batch()
         vision = config.vision
         self._transform = transforms.ImageTransform(self.image_size, vision.mean, vision.std, vision.resize)
@@ -183,23 +188,14 @@ class Encoder:
         cpu_batch = CPU_BATCH if self._layout == torch.contiguous_format else CONVOLUTIONS_CPU_BATCH
         return cpu_batch if self._device.type == "cpu" else GPU_BATCH
 
-    def _prepare(self, model: CLIP) -> CLIP:
-        model = copy.deepcopy(model).requires_grad_(False).float().cpu().eval()
-        if isinstance(model.visual, ModifiedResNet | EfficientNetLite):
-            fold_batch_norms(model.visual)
-            # Convolutions over many channels run up to twice as fast when a pixel's channels lie together.
-            self._layout = torch.channels_last
-            model.visual.to(memory_format=self._layout)  # type: ignore[call-overload]
-        if self._device.type == "cuda":  # elsewhere not a bit of the features moves
-            fold_quick_gelus(model)
-        return model.to(self._device, self._dtype)
-
     def _encode_squares(self, squares: Tensor) -> Tensor:
         if self._device.type == "cuda":
             squares = squares.pin_memory().to(self._device, non_blocking=True)  # three times the rate of other memory
         return self._encode_pixels(transforms.normalize_batch(squares, self._transform.mean, self._transform.std))
 
     def _encode_pixels(self, pixels: Tensor) -> Tensor:
+        if self._int8 is not None:
+            return self._int8(pixels.float())
         pixels = pixels.to(self._device, self._dtype).contiguous(memory_format=self._layout)
         return self._model.encode_image(pixels)
 
@@ -233,13 +229,15 @@ class Encoder:
             torch.cuda.empty_cache()
 
 
-def load_encoder(name: str | Path = "builtin", *, device: str = AUTO, precision: str = AUTO) -> Encoder:
-    """Load a model by registered name or path, ready to embed.
+def load_encoder(
+    name: str | Path = "builtin", *, device: str = AUTO, precision: str = AUTO, models: Path | None = None
+) -> Encoder:
+    """Load a model by registered name or path, ready to embed; `models` is the folder of converted ones.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if the model, the device or the precision is unknown or cannot be used; the message says why.
     """
-    info = resolve(name)
-    model = load_model(info.path)
-    return Encoder(model, name=info.name, fingerprint=info.fingerprint, device=device, precision=precision)
+    info = resolve(name, models=models)
+    model, named = load_model(info.path), info.name
+    return Encoder(model, name=named, fingerprint=info.fingerprint, device=device, precision=precision, models=models)

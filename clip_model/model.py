@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clip_model.config import CLIPConfig
+from clip_model.towers.roberta import RobertaTower
 from clip_model.towers.sentence import SentenceTower
 from clip_model.towers.siglip import SiglipTextTower
 from clip_model.towers.text import TextTransformer
@@ -19,10 +20,11 @@ class CLIP(TextTransformer):
 
     It is a text tower that also has `visual`, because OpenAI's checkpoints keep the text tower's parameters at the
     root: this way every name is theirs, and their state dicts load strictly without renaming. A bidirectional text
-    tower, which none of theirs has, stands in `text` instead, and SigLIP's in `siglip_text`.
+    tower, which none of theirs has, stands in `text` instead, SigLIP's in `siglip_text`, a RoBERTa in `roberta_text`.
 
     Attributes:
-        tokenizer_data: what the tokenizer of a SigLIP is made of, see `preprocessing/pieces.py`; None in other models.
+        tokenizer_data: what the tokenizer of a SigLIP or a model with a RoBERTa is made of, see
+            `preprocessing/pieces.py`; None in other models.
     """
 
     def __init__(self, config: CLIPConfig) -> None:
@@ -34,6 +36,7 @@ class CLIP(TextTransformer):
             nn.Module.__init__(self)  # without the causal tower
         self.text: SentenceTower | None = SentenceTower(config) if kind == "sentence" else None
         self.siglip_text: SiglipTextTower | None = SiglipTextTower(config) if kind == "siglip" else None
+        self.roberta_text = RobertaTower(config) if kind.startswith("roberta-") else None
         self.tokenizer_data: bytes | None = None
         self.config = config
         self.visual = build_visual(config)
@@ -66,7 +69,7 @@ class CLIP(TextTransformer):
         Raises:
             ValueError: when there are more positions than the context has.
         """
-        other = self.text or self.siglip_text
+        other = self.text or self.siglip_text or self.roberta_text
         features: Tensor = super().encode_text(tokens) if other is None else other(tokens)
         return features
 

@@ -13,10 +13,14 @@ from pathlib import Path
 
 import torch
 
+from clip_model.int8.extra import lacking
+
 logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+INT8 = "int8"
+"""Of an image tower on a CPU, see `clip_model/int8/`; everything else runs as by AUTO. It is used where it is named."""
 
 _CLEARLY_FASTER = 1.3  # bf16 must beat fp32 by this factor on a CPU to be worth its rounding
 _PROBE_SIDE = 384  # of the square matrices multiplied: milliseconds, yet large enough for the fast units
@@ -49,12 +53,18 @@ def choose_device(wanted: str = AUTO) -> torch.device:
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     """Return the number format for a device: "auto" is the fastest that is exact enough for unit vectors.
 
+    Of "int8" it is the format of all but the image tower.
+
     Raises:
         ValueError: if the precision is unknown, or named outright and does not work on that device.
     """
-    if wanted != AUTO:
+    if wanted == INT8:
+        problem = int8_problem(device)
+        if problem:
+            raise ValueError(f"precision {INT8!r} does not work: {problem}")
+    elif wanted != AUTO:
         if wanted not in PRECISIONS:
-            raise ValueError(f"unknown precision {wanted!r}; known are: {AUTO}, {', '.join(PRECISIONS)}")
+            raise ValueError(f"unknown precision {wanted!r}; known are: {AUTO}, {', '.join(PRECISIONS)}, {INT8}")
         problem = device_problem(device, PRECISIONS[wanted])
         if problem:
             raise ValueError(f"precision {wanted!r} does not work on {device}: {problem}")
@@ -66,6 +76,22 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
         candidates = (torch.bfloat16, torch.float16) if native_bf16 else (torch.float16,)
         return next((dtype for dtype in candidates if device_problem(device, dtype) is None), torch.float32)
     return torch.float32
+
+
+def int8_problem(device: torch.device) -> str | None:
+    """Why 8-bit image towers cannot run there, or None if a model may be tried."""
+    return f"it is for CPUs, and the device is {device}" if device.type != "cpu" else lacking()
+
+
+def planned(device: str, precision: str) -> tuple[str, str]:
+    """Device and precision, by their names, that a model would run on where these are wanted.
+
+    Raises:
+        ValueError: if one of them is unknown or does not work here.
+    """
+    chosen = choose_device(device)
+    dtype = choose_precision(precision, chosen)
+    return str(chosen), INT8 if precision == INT8 else precision_name(dtype)
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_model.hub.shelf import Shelf as Shelf  # for those who may not import clip_model
+from clip_model.int8.extra import lacking as int8_lacks
 from clip_model.preprocessing.squares import CenterSquare
 from clip_model.registry import ModelInfo, kept, resolve
 from indexer import memory
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 FEW_TEXTS = 1_000  # that NumPy embeds before torch would have been imported and done with them
 FEW_CALLS = 100  # of a process, until torch is loaded beside them; one that ends meanwhile could crash on that
-kept_model = kept  # for those who may not import clip_model
+kept_model, int8_problem = kept, int8_lacks  # for those who may not import clip_model
 NUMPY = "numpy"
-_ANYWHERE = (("auto", "cpu", NUMPY), ("auto", "fp32"))  # devices and precisions that NumPy's float32 on the CPU is of
+_ANYWHERE = (("auto", "cpu", NUMPY), ("auto", "fp32", "int8"))  # devices and precisions of which NumPy's texts are
 
 
 class Chosen(NamedTuple):
@@ -56,7 +57,7 @@ class Embedder:
         `device` and `precision` are as `load_encoder` has them; a device of NUMPY, for texts alone, never loads torch.
         `converted`: the folder of converted models, None one in the user's cache.
         """
-        self._find = partial(resolve, models=converted)
+        self._find, self._models = partial(resolve, models=converted), converted
         with as_model_error():
             self._info: ModelInfo = self._find(model)
         self.weights = self._info.path
@@ -130,12 +131,10 @@ class Embedder:
         """Device and precision that a load would choose, found out by trying the device; ModelError where it fails."""
         if self.loaded:
             return self.device, self.precision
-        from clip_model.precision import choose_device, choose_precision, precision_name
+        from clip_model.precision import planned
 
         with as_model_error():
-            device = choose_device(self._wanted[0])
-            precision = choose_precision(self._wanted[1], device)
-        return str(device), precision_name(precision)
+            return planned(*self._wanted)
 
     @property
     def prepare(self) -> Callable[[Image.Image], Pixels]:
@@ -236,7 +235,8 @@ class Embedder:
         with as_model_error():
             from clip_model.inference import load_encoder
 
-            encoder = load_encoder(self._info.path, device=self._wanted[0], precision=self._wanted[1])
+            device, precision = self._wanted
+            encoder = load_encoder(self._info.path, device=device, precision=precision, models=self._models)
         self._require_current()
         return encoder
 

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked_code
+
 ROOT = Path(__file__).parents[1]
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+PYTEST = ["-m", "pytest"]
+OPTIONS = ["-q", "-p", "no:cacheprovider"]
+RUN = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 TESTS = """
 import os, pytest
 from pathlib import Path
@@ -48,13 +52,12 @@ def gate(tmp_path):
 
     def run(selected, *how):
         outcomes = tmp_path / "outcomes"
-        env = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # a start is what all of this costs
+        env = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # starts are what all of this costs
         env["PYTEST_DEBUG_TEMPROOT"] = str(tmp_path)  # else it ends by clearing away what other runs left
-        options = {"cwd": tmp_path, "env": env, "capture_output": True, "text": True}
         chosen = ["-p", "tests.outcomes", f"--outcomes={outcomes}", "-k", selected, *how]
-        subprocess.run([*PYTEST, *chosen], **options, check=False)
-        verdict = [sys.executable, str(ROOT / ".ci" / "verdict.py"), str(outcomes), *PYTEST]
-        done = subprocess.run(verdict, **options, check=False)
+        forked_code.run(RUN, *OPTIONS, *chosen, cwd=tmp_path, env=env)
+        verdict = [sys.executable, str(ROOT / ".ci" / "verdict.py"), str(outcomes), sys.executable, *PYTEST, *OPTIONS]
+        done = subprocess.run(verdict, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout
 

@@ -40,6 +40,7 @@ from app.search.refinement.arrangement import Arrangement
 from app.search.refinement.copies import by_date
 from app.search.refinement.examples import Examples
 from app.search.refinement.feedback import with_marks
+from app.search.words.unsaid import KnownWords
 from app.search.words.word_search import saying, with_nearest, worded
 from indexer.catalog.columns.photo_filters import PhotoFilters
 from indexer.catalog.columns.photo_set import PhotoSet
@@ -84,6 +85,7 @@ class SearchService:
         self._passes = index_passes()
         self._photos = RecentPhotos(library.catalog)
         self._filters = PhotoFilters(library.catalog)
+        self._words = KnownWords(library.catalog)
         self._background = LibraryBackground(library, embedder_for, names)
 
     def search(self, query: Query) -> SearchResult:
@@ -202,14 +204,13 @@ class SearchService:
         own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
         among = self.live.photos(index).without(unwanted) if allowed is None else allowed
-        words = worded(self._library.catalog.words, query, among)
         look = Look(index, sought.vector, 0, allowed, exact=query.sort == "date")  # of all that match, however many
         matches = Matches(
             lambda k: nearest_but(self._passes, replace(look, k=k), unwanted, own),
             self._photos,
             calibration,
             query.min_relevance,
-            with_nearest(words, replace(look, within=None)),
+            with_nearest(worded(self._words, query, among), replace(look, within=None)),
             Arrangement(index.vectors, contents, query.diverse),
         )
         if query.sort == "date":
@@ -224,14 +225,13 @@ class SearchService:
 
     def _without(self, unwanted: Sequence[Term], model: ModelRecord, allowed: PhotoSet | None) -> PhotoSet:
         """The photos allowed but for those that match one of the terms; of a video each frame counts."""
-        index = self.live.index(model)
-        background = self._background.of(model, index)
+        background = self._background.of(model, index := self.live.index(model))
         left = self.live.photos(index) if allowed is None else allowed
         for term in unwanted:
             sought = self._embedder.sought(query := Query(terms=(replace(term, weight=1.0),)), model)
             calibration = background.calibration(sought) if background else None
             likely = matching(partial(nearest_of, Look(index, sought.vector, 0, exact=True)), calibration)
-            left = left.without(likely).without(saying(self._library.catalog.words, query))
+            left = left.without(likely).without(saying(self._words, query))
         return left
 
     def _newest(self, name: str, allowed: PhotoSet | None, model: str, query: Query, started: float) -> SearchResult:

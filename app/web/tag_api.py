@@ -12,13 +12,14 @@ from app.web.dependencies import PhotoDep, ServicesDep
 from app.web.door.short_bodies import ShortBody
 from app.web.responses import refusals
 from app.web.tagging.changes_api import router as changes_router
+from app.web.tagging.edit_api import router as edit_router
 from app.web.tagging.export_api import router as export_router
 from app.web.tagging.review_api import PATH
 from app.web.tagging.review_api import router as review_router
 from indexer.catalog.tag_records import Decision, PhotoTag, TagCounts
 
 router = APIRouter(route_class=ShortBody)
-ROUTERS = (router, changes_router, review_router, export_router)
+ROUTERS = (router, changes_router, review_router, export_router, edit_router)
 """All that is about tags, for `api.py` to put in."""
 
 Tag = Annotated[str, Query(description="A tag's path, or its name where only one tag has it.", max_length=2000)]

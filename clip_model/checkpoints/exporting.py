@@ -1,6 +1,6 @@
 """Our weights files as folders that open_clip and transformers load: the same tensors under their names, and a config.
 
-Towers that those have no network for are refused. Tokenizers are not written: both have CLIP's.
+Towers that those have no network for are refused. CLIP's tokenizer is not written, since both have it; a RoBERTa's is.
 """
 
 from __future__ import annotations
@@ -14,11 +14,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from clip_model.checkpoints import roberta
 from clip_model.checkpoints.hugging_face import LAYERS, NAMES, TRANSPOSED
-from clip_model.checkpoints.joining import JOINED
-from clip_model.checkpoints.sources import HUGGING_FACE_CONFIG, OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS, OWN_NAME
+from clip_model.checkpoints.sources import (
+    HUGGING_FACE_CONFIG,
+    OPEN_CLIP_CONFIG,
+    OPEN_CLIP_WEIGHTS,
+    OWN_NAME,
+    TOKENIZER_FILES,
+)
+from clip_model.checkpoints.weights import JOINED
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
-from clip_model.header import read_header
+from clip_model.header import TOKENIZER, read_header
 from clip_model.stored_file import replacing, write_atomically
 
 _START, _END = 49406, 49407
@@ -49,8 +56,11 @@ def export(weights: Path, folder: Path, layout: str) -> None:
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} holds something; name an empty or new folder")
     name, configs, renamed = _LAYOUTS[layout]
+    tokenizer = state.pop(TOKENIZER, None)
     with replacing(folder / name) as partial:  # the configuration comes last: without it there is no model
         save_file({theirs: value.contiguous() for theirs, value in renamed(state).items()}, partial, {"format": "pt"})
+    if tokenizer is not None:
+        write_atomically(folder / TOKENIZER_FILES[0], roberta.their_tokenizer(tokenizer.numpy().tobytes()))
     for file, values in configs(config).items():
         write_atomically(folder / file, json.dumps(values, indent=2).encode())
 
@@ -58,7 +68,8 @@ def export(weights: Path, folder: Path, layout: str) -> None:
 def _check(config: CLIPConfig, layout: str, weights: Path) -> None:
     v = config.vision
     lacking = None
-    if config.text.kind != "causal":
+    of_roberta = layout == "openclip" and config.text.kind.startswith("roberta-")
+    if config.text.kind != "causal" and not of_roberta:
         lacking = f"a text tower of the kind {config.text.kind!r}"
     elif v.variant is not None:
         lacking = f"an image tower {v.variant!r}"
@@ -74,15 +85,17 @@ def _open_clip(config: CLIPConfig) -> dict[str, Any]:
     vision["head_width"] = v.head_width
     if v.patch_size is not None:
         vision |= {"patch_size": v.patch_size, **_ratio(v)}
-    text = {"context_length": t.context_length, "vocab_size": t.vocab_size, "width": t.width, "heads": t.heads}
+    text: dict[str, Any] = {"context_length": t.context_length, "vocab_size": t.vocab_size, "width": t.width}
+    text |= {"heads": t.heads, "layers": t.layers, **_ratio(t)}
     model = {
         "embed_dim": config.embed_dim,
         "quick_gelu": config.quick_gelu,
         "vision_cfg": vision,
-        "text_cfg": {**text, "layers": t.layers, **_ratio(t)},
+        "text_cfg": text if t.kind == "causal" else roberta.their_text_config(t),
     }
     pictures = {"mean": list(v.mean), "std": list(v.std), "interpolation": "bicubic", "resize_mode": "shortest"}
-    return {OPEN_CLIP_CONFIG: {"model_cfg": model, "preprocess_cfg": pictures}}
+    said = {OPEN_CLIP_CONFIG: {"model_cfg": model, "preprocess_cfg": pictures}}
+    return said if t.kind == "causal" else {TOKENIZER_FILES[1]: roberta.TOKENIZER_CONFIG, **said}
 
 
 def _ratio(tower: VisionConfig | TextConfig) -> dict[str, float]:
@@ -139,6 +152,6 @@ def _their_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 _Layout = tuple[str, Callable[[CLIPConfig], dict[str, Any]], Callable[[Mapping[str, Tensor]], dict[str, Tensor]]]
 _LAYOUTS: Mapping[str, _Layout] = {
-    "openclip": (OPEN_CLIP_WEIGHTS[0], _open_clip, dict),
+    "openclip": (OPEN_CLIP_WEIGHTS[0], _open_clip, roberta.their_names),
     "huggingface": (OWN_NAME, _hugging_face, _their_names),
 }

@@ -15,6 +15,7 @@ from clip_model.preprocessing.tokenizers import tokenizer_of
 _MOST_BLOCKS = 100  # of a tower; bigG has 48
 _NAMED = 5  # how many differing tensors a message names
 _KEPT = (torch.float16, torch.float32)
+_BLOCKS = {"siglip": "siglip_text.transformer.resblocks", "roberta": "roberta_text.blocks"}  # of a text tower's kind
 _COUNTER = "num_batches_tracked"  # of batch norms: how long they were trained, on which no feature depends
 
 
@@ -75,7 +76,7 @@ def count_children(names: Iterable[str], prefix: str) -> int:
 
 def _check_towers(state: Mapping[str, Tensor], source: str) -> None:
     image = any(name.startswith("visual.") for name in state)
-    text = any(name.startswith(("transformer.", "token_embedding.", "siglip_text.")) for name in state)
+    text = any(name.startswith(("transformer.", "token_embedding.", "siglip_text.", "roberta_text.")) for name in state)
     if not image and not text:
         raise ValueError(f"{source} is no CLIP: it holds none of its tensors ({_some(sorted(state))})")
     if not image or not text:
@@ -90,7 +91,7 @@ def _check_depth(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -
         depths = {f"visual.layer{stage}": depth for stage, depth in enumerate(layers, 1)}
     else:
         depths = {"visual.transformer.resblocks": layers}
-    text = "siglip_text.transformer.resblocks" if config.text.kind == "siglip" else "transformer.resblocks"
+    text = _BLOCKS.get(config.text.kind.partition("-")[0], "transformer.resblocks")
     for prefix, said in {**depths, text: config.text.layers}.items():
         found = count_children(state, prefix)
         if found > _MOST_BLOCKS:

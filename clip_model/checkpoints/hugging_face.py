@@ -10,11 +10,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from clip_model.checkpoints.joining import JOINED, is_counting, joined
 from clip_model.checkpoints.said import Said
 from clip_model.checkpoints.siglip import read_siglip
 from clip_model.checkpoints.sources import Source, read_json
-from clip_model.checkpoints.weights import read_weights
+from clip_model.checkpoints.weights import JOINED, is_counting, joined, read_weights
 from clip_model.config import OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
 
 _ALONE = {"clip_vision_model": "image", "clip_text_model": "text"}

@@ -1,20 +1,24 @@
 """OpenCLIP's checkpoints: `open_clip_config.json` beside the weights, with towers that are the paper's in other sizes.
 
-Towers of timm or of Hugging Face, and variants of the transformer, are refused by name.
+Or with a RoBERTa for texts. Towers of timm, others of Hugging Face, and variants of the transformer are refused.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from clip_model.checkpoints.said import Said
+from clip_model.checkpoints import roberta
+from clip_model.checkpoints.said import MOBILE_CLIP, Said
 from clip_model.checkpoints.sources import Source, read_json
 from clip_model.checkpoints.weights import read_weights
 from clip_model.config import OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
+from clip_model.header import TOKENIZER
 
 _MODEL = ("embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "custom_text", "init_logit_scale", "output_dict")
 _TOWER = ("layers", "width", "mlp_ratio")
@@ -53,6 +57,7 @@ _PLAIN_TEXT = {
 }
 _PLAIN_PICTURES = {"mode": ("RGB",), "interpolation": ("bicubic",), "resize_mode": ("shortest",), "fill_color": (0,)}
 _TEXT_PREFIX = "text."  # of models that keep the text tower apart, with the same names in it
+_MOBILE = re.compile(r"fastvit_mci\d|vit_\w+_mci_\d+")  # timm's names of MobileCLIP's and MobileCLIP2's image towers
 _HEAD_WIDTH = 64
 
 
@@ -63,6 +68,9 @@ def read_open_clip(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
         ValueError: if it needs a network that this program has not, or its files do not say what it looks like.
     """
     config = read_config(read_json(source.configs[0]), source.configs[0])
+    if config.text.kind != "causal":
+        tokenizer = torch.frombuffer(bytearray(roberta.tokenizer_of(source)), dtype=torch.uint8)
+        return config, {**roberta.renamed(read_weights(source), str(source.path)), TOKENIZER: tokenizer}
     state = read_weights(source)
     if any(name.startswith(_TEXT_PREFIX) for name in state):
         renamed = {name.removeprefix(_TEXT_PREFIX): value for name, value in state.items()}
@@ -84,10 +92,11 @@ def read_config(values: Mapping[str, Any], path: Path) -> CLIPConfig:
 
 def _config(model: Said, pictures: Said) -> CLIPConfig:
     vision, text = model.part("vision_cfg"), model.part("text_cfg")
+    if _MOBILE.fullmatch(str(vision.get("timm_model_name"))):
+        raise vision.refusal("timm_model_name", f"it is {MOBILE_CLIP}")
     vision.only(
         _PLAIN_VISION, (*_VISION, *(f"timm_{name}" for name in ("pool", "proj", "proj_bias", "drop", "drop_path")))
     )
-    text.only(_PLAIN_TEXT, (*_TEXT, "hf_model_pretrained", "hf_proj_type", "hf_pooler_type"))
     model.only(
         {"multimodal_cfg": (), "init_logit_bias": (), "nonscalar_logit_scale": (False,), "cast_dtype": ()}, _MODEL
     )
@@ -95,19 +104,21 @@ def _config(model: Said, pictures: Said) -> CLIPConfig:
     image = _vision(vision, pictures)
     if pictures.get("size") is not None and pictures.number("size") != image.image_size:
         raise pictures.refusal("size", f"the image tower's is {image.image_size}")
+    dim = model.number("embed_dim")
+    of_texts = roberta.text_config(text, dim) if text.get("hf_model_name") else _text(text)
+    return CLIPConfig(dim, image, of_texts, quick_gelu=_flag(model, "quick_gelu"))
+
+
+def _text(text: Said) -> TextConfig:
+    text.only(_PLAIN_TEXT, (*_TEXT, "hf_model_pretrained", "hf_proj_type", "hf_pooler_type"))
     width = text.number("width", 512)
-    return CLIPConfig(
-        model.number("embed_dim"),
-        image,
-        TextConfig(
-            context_length=text.number("context_length", 77),
-            vocab_size=text.number("vocab_size", 49408),
-            width=width,
-            heads=text.number("heads", 8),
-            layers=text.number("layers", 12),
-            mlp_width=_mlp_width(text, width),
-        ),
-        quick_gelu=_flag(model, "quick_gelu"),
+    return TextConfig(
+        context_length=text.number("context_length", 77),
+        vocab_size=text.number("vocab_size", 49408),
+        width=width,
+        heads=text.number("heads", 8),
+        layers=text.number("layers", 12),
+        mlp_width=_mlp_width(text, width),
     )
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from clip_model.checkpoints.fitting import count_children
+from clip_model.checkpoints.said import MOBILE_CLIP
 from clip_model.checkpoints.sources import Source
 from clip_model.checkpoints.torch_files import read_torch_file
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
@@ -21,6 +22,7 @@ _HEAD_WIDTH = 64  # channels of an attention head in every model of the paper
 _SIZES = ("input_resolution", "context_length", "vocab_size")  # that OpenAI saves as if they were weights
 _MASK = "attn_mask"  # of causal attention; the same in all models
 _ELSEWHERE = ("vision_model.", "text_model.")  # how names begin in Hugging Face's layout
+_MOBILE = "image_encoder.model."  # and in Apple's files of MobileCLIP
 
 
 def _published(embed_dim: int, side: int, layers: int | tuple[int, int, int, int], width: int, patch: int | None,
@@ -53,6 +55,8 @@ def read_openai(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
     state = read_torch_file(path)
     if any(name.startswith(_ELSEWHERE) for name in state):
         raise ValueError(f"{path} is in Hugging Face's layout: its config.json has to lie beside it, and there is none")
+    if any(name.startswith(_MOBILE) for name in state):
+        raise ValueError(f"{path} cannot be used: it is {MOBILE_CLIP}")
     weights = {name: value for name, value in state.items() if name not in _SIZES and not _is_mask(name, value)}
     config = infer_config(weights, str(path))
     sizes = {name: state[name] for name in _SIZES if name in state}

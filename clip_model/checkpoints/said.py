@@ -10,6 +10,13 @@ Color = tuple[float, float, float]
 _LARGEST = 1_000_000  # no size of any model comes near it
 
 
+MOBILE_CLIP = (
+    "a MobileCLIP, whose image tower only the library timm has; it needs torchvision, of which no build fits the torch "
+    "that picsift is tested with"
+)
+"""What is said of one, whichever file shows it."""
+
+
 class Said:
     """One object of a configuration.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clip_model.checkpoints.joining import JOINED, is_counting, joined
 from clip_model.checkpoints.said import Said
 from clip_model.checkpoints.sources import PREPROCESSORS, TOKENIZER_FILES, Source, read_json
-from clip_model.checkpoints.weights import read_weights
+from clip_model.checkpoints.weights import JOINED, is_counting, joined, read_weights
 from clip_model.config import PROBE, CLIPConfig, TextConfig, VisionConfig
 from clip_model.header import TOKENIZER
-from clip_model.preprocessing.pieces import CANONICAL, LOWER, envelope
+from clip_model.preprocessing.pieces import CANONICAL, LOWER, envelope, token_id
 
 _HALF = (0.5, 0.5, 0.5)
 _RESIZES = {2: "squash-bilinear", 3: "squash"}  # by Pillow's number of the filter
@@ -190,7 +188,7 @@ def _tokenizer(files: dict[str, Path], folder: Path) -> bytes:
         raise said.refusal("do_lower_case", "SigLIP's texts are lower-cased")
     pad, end = _content(said.get("pad_token"), pad), _content(said.get("eos_token"), end)
     tokenizer = read_json(files[TOKENIZER_FILES[0]])
-    ids = {name: _id_of(tokenizer, name) for name in (pad, end)}
+    ids = {name: token_id(tokenizer, name) for name in (pad, end)}
     for name, number in ids.items():
         if number is None:
             raise ValueError(f"{files[TOKENIZER_FILES[0]]} has no token {name!r}, which fills or ends a text")
@@ -200,12 +198,3 @@ def _tokenizer(files: dict[str, Path], folder: Path) -> bytes:
 def _content(token: Any, default: str) -> str:
     """A special token, which is a text, or an object that holds it."""
     return str(token.get("content", default) if isinstance(token, dict) else token or default)
-
-
-def _id_of(tokenizer: dict[str, Any], token: str) -> int | None:
-    from tokenizers import Tokenizer
-
-    try:
-        return Tokenizer.from_str(json.dumps(tokenizer)).token_to_id(token)
-    except Exception as error:  # what the library raises has no class of its own
-        raise ValueError(f"its tokenizer cannot be read by the library tokenizers: {error}") from error

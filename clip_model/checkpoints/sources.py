@@ -106,13 +106,25 @@ def _of_file(path: Path) -> Source | None:
 
 def _with_config(layout: str, path: Path, weights: Path, config: Path) -> Source:
     if layout == OPEN_CLIP:
-        return Source(layout, path, (weights,), (config,))
+        tokenizer = config.parent / TOKENIZER_FILES[0]
+        beside = (tokenizer,) if _names_text_tower(config) and tokenizer.is_file() else ()
+        return Source(layout, path, (weights,), (config, *beside))
     names: tuple[str, ...] = PREPROCESSORS
     if str(read_json(config).get("model_type")).startswith("siglip"):  # CLIP's tokenizer is known
         names += TOKENIZER_FILES
-    beside = [config.parent / name for name in names]
+    found = (config.parent / name for name in names)
     files = _shards(weights) if weights.suffix == ".json" else (weights,)
-    return Source(layout, path, files, (config, *(file for file in beside if file.is_file())))
+    return Source(layout, path, files, (config, *(file for file in found if file.is_file())))
+
+
+def _names_text_tower(config: Path) -> bool:
+    """Whether an `open_clip_config.json` has a text tower of Hugging Face, which has a tokenizer of its own."""
+    try:
+        model = read_json(config).get("model_cfg")
+    except ValueError:  # whoever converts it says so
+        return False
+    text = model.get("text_cfg") if isinstance(model, dict) else None
+    return isinstance(text, dict) and bool(text.get("hf_model_name"))
 
 
 def _shards(index: Path) -> tuple[Path, ...]:

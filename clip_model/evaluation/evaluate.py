@@ -210,7 +210,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", default="builtin", help="a model's name, or the path of its weights")
     parser.add_argument("--val", type=Path, required=True, help="a Parquet file of labelled and captioned photos")
     parser.add_argument("--device", default=AUTO, help="auto, cpu, cuda, cuda:N or mps")
-    parser.add_argument("--precision", default=AUTO, help="auto, fp32, bf16 or fp16")
+    parser.add_argument("--precision", default=AUTO, help="auto, fp32, bf16, fp16 or int8")
     parser.add_argument("--probe", action="store_true", help="also fit a linear classifier on half the labelled photos")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser.parse_args(arguments)

@@ -24,6 +24,7 @@ from clip_model.hub.fingerprint import fingerprint_of
 from clip_model.hub.named import NAME, NamedModel
 from clip_model.hub.pins import Pin, Pins, read_pin
 from clip_model.hub.removal import PULLED
+from clip_model.int8.notes import files_made_of
 from clip_model.stored_file import sha256, write_atomically
 
 _HUB = "hub"
@@ -240,5 +241,6 @@ class Shelf:
         return [] if now is None else [folder for folder in removal.commit_folders(self.home(name)) if folder != now]
 
     def _converted(self, fingerprint: str | None) -> list[Path]:
+        """What was converted to the weights with a fingerprint, and the 8-bit towers that were made of those."""
         found = (files for weights, files in converted.notes(self.folder) if fingerprint_of(weights) == fingerprint)
-        return [file for files in found for file in files]
+        return [file for files in (*found, files_made_of(fingerprint or "", self.folder)) for file in files]

@@ -1,26 +1,28 @@
-"""Text to token ids by a tokenizer that a model's file carries, run by the library `tokenizers`: SigLIP's.
+"""Text to token ids by a tokenizer that a model's file carries, run by the library `tokenizers`: SigLIP's, RoBERTa's.
 
-What is carried is the model's own `tokenizer.json` in an envelope that says how texts are cleaned before, which id ends
-a text, and which fills the rest of the context.
+What is carried is the model's own `tokenizer.json` in an envelope that says how texts are cleaned before, which ids
+begin (of RoBERTa's alone) and end a text, and which fills the rest of the context.
 Legend: n texts, s = context length.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import string
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import ftfy
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-LOWER, CANONICAL = "lower", "canonical"
-"""How texts are cleaned: lower-cased by the tokenizer itself, or `canonical`."""
+LOWER, CANONICAL, WHITESPACE = "lower", "canonical", "whitespace"
+"""How texts are cleaned: lower-cased by the tokenizer itself, `canonical`, or `repaired`."""
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _SPACE = re.compile(r"\s+")
 
@@ -43,15 +45,17 @@ class PieceTokenizer:
         try:
             said = json.loads(data)
             self._clean, self._pad, self._end = str(said["clean"]), int(said["pad"]), int(said["end"])
+            self._start = [int(said["start"])] if "start" in said else []
             self._tokenizer = Tokenizer.from_str(json.dumps(said["tokenizer"]))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"its tokenizer cannot be read: {error}") from error
         except Exception as error:  # what the library raises has no class of its own
             raise ValueError(f"its tokenizer cannot be read by the library tokenizers: {error}") from error
         size = self._tokenizer.get_vocab_size(with_added_tokens=True)
-        if max(size, self._pad + 1, self._end + 1) > vocabulary_size or min(self._pad, self._end) < 0:
+        marks = (self._pad, self._end, *self._start)
+        if max(size, *(mark + 1 for mark in marks)) > vocabulary_size or min(marks) < 0:
             raise ValueError(f"the model has a vocabulary of {vocabulary_size}, its tokenizer has {size}")
-        if self._clean not in (LOWER, CANONICAL):
+        if self._clean not in (LOWER, CANONICAL, WHITESPACE):
             raise ValueError(f"its tokenizer cleans texts by {self._clean!r}, which is not known")
         if self._clean == LOWER:
             own = self._tokenizer.normalizer
@@ -62,7 +66,7 @@ class PieceTokenizer:
         self.context_length, self.vocabulary_size = context_length, vocabulary_size
 
     def __call__(self, texts: str | Sequence[str]) -> Tensor:
-        """Encode texts, each with its end mark, filled up.
+        """Encode texts, each with its marks, filled up.
 
         Returns:
             (n, s) int64. A text that is too long keeps its beginning; its last token is the end mark.
@@ -76,20 +80,23 @@ class PieceTokenizer:
         texts = [texts] if isinstance(texts, str) else texts
         rows = np.full((len(texts), self.context_length), self._pad, dtype=np.int64)
         for row, text in zip(rows, texts, strict=True):
-            tokens = [*self.encode(text)[: self.context_length - 1], self._end]
+            room = self.context_length - 1 - len(self._start)
+            tokens = [*self._start, *self.encode(text)[:room], self._end]
             row[: len(tokens)] = tokens
         return rows
 
-    @staticmethod
-    def lengths(tokens: Tensor) -> Tensor:
-        """(n, s) -> (n,) int64: s for each text, since the tower computes all positions."""
+    def lengths(self, tokens: Tensor) -> Tensor:
+        """(n, s) -> (n,) int64: s for each of SigLIP's texts, whose padding counts; of RoBERTa's without padding."""
         import torch
 
-        return torch.full((len(tokens),), tokens.shape[1], dtype=torch.int64)
+        if not self._start:
+            return torch.full((len(tokens),), tokens.shape[1], dtype=torch.int64)
+        return (tokens != self._pad).sum(dim=1)
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of the whole text, without marks and without a cut."""
-        text = canonical(text) if self._clean == CANONICAL else text
+        if self._clean != LOWER:
+            text = canonical(text) if self._clean == CANONICAL else repaired(text)
         # Half of a pair of UTF-16 is no text: what a file name's odd bytes became.
         whole = text.encode("utf-8", "replace").decode("utf-8")
         return list(self._tokenizer.encode(whole, add_special_tokens=False).ids)
@@ -103,14 +110,41 @@ def canonical(text: str) -> str:
     return _SPACE.sub(" ", text.lower().translate(_PUNCTUATION)).strip()
 
 
-def envelope(tokenizer: Mapping[str, Any], *, clean: str, pad: int, end: int) -> bytes:
+def repaired(text: str) -> str:
+    """The text as open_clip cleans it for tokenizers of Hugging Face: as CLIP's, but in its own case."""
+    return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+
+
+def token_id(tokenizer: Mapping[str, Any], token: str) -> int | None:
+    """The id of a token of the object in a `tokenizer.json`; None where it has none.
+
+    Raises:
+        ValueError: if the object is no tokenizer.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        number: int | None = Tokenizer.from_str(json.dumps(tokenizer)).token_to_id(token)
+    except Exception as error:  # what the library raises has no class of its own
+        raise ValueError(f"its tokenizer cannot be read by the library tokenizers: {error}") from error
+    return number
+
+
+def envelope(tokenizer: Mapping[str, Any], *, clean: str, pad: int, end: int, start: int | None = None) -> bytes:
     """What a model's file carries of its tokenizer.
 
     Args:
         tokenizer: the object in its `tokenizer.json`.
-        clean: LOWER or CANONICAL.
+        clean: LOWER, CANONICAL or WHITESPACE.
         pad: the id that fills the context.
         end: the id that ends a text.
+        start: the id that begins one; None where none does.
     """
-    said = {"clean": clean, "end": end, "pad": pad, "tokenizer": tokenizer}
+    said = {
+        "clean": clean,
+        "end": end,
+        "pad": pad,
+        "tokenizer": tokenizer,
+        **({} if start is None else {"start": start}),
+    }
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "surrogatepass")

@@ -22,11 +22,11 @@ def tokenizer_of(config: TextConfig, data: bytes | None = None) -> Tokenizer | W
     Raises:
         ValueError: if the tower has another vocabulary than the tokenizer, or needs one that is not there.
     """
-    if config.kind == "siglip":
+    if config.kind not in ("causal", "sentence"):
         from clip_model.preprocessing.pieces import PieceTokenizer
 
         if data is None:
-            raise ValueError("a SigLIP's file carries its tokenizer, and this one has none")
+            raise ValueError("the file of a SigLIP or RoBERTa carries its tokenizer, and this one has none")
         return PieceTokenizer(data, config.context_length, config.vocab_size)
     kind: type[Tokenizer | WordPiece]
     if config.kind == "sentence":

@@ -35,13 +35,13 @@ _NAMES = {
 class PostNormBlock(nn.Module):
     """Attention and MLP, each added to its input and then normalised."""
 
-    def __init__(self, width: int, heads: int) -> None:
-        """`width` channels, `heads` heads."""
+    def __init__(self, width: int, heads: int, *, epsilon: float = _EPSILON, inner: int = 0) -> None:
+        """`width` channels, `heads` heads, `inner` channels inside the MLP, 0 for four times as many."""
         super().__init__()
         self.attn = Attention(width, heads)
-        self.ln_1 = nn.LayerNorm(width, eps=_EPSILON)
-        self.mlp = MLP(width, quick_gelu=False)
-        self.ln_2 = nn.LayerNorm(width, eps=_EPSILON)
+        self.ln_1 = nn.LayerNorm(width, eps=epsilon)
+        self.mlp = MLP(width, quick_gelu=False, inner=inner)
+        self.ln_2 = nn.LayerNorm(width, eps=epsilon)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(b, s, d), (b, 1, 1, s) -> (b, s, d)."""

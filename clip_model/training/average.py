@@ -42,9 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m clip_model.average", description="Average models' weights.")
     parser.add_argument("models", nargs="+", type=Path, help="weights of the same architecture")
     parser.add_argument("--out", required=True, type=Path, help="where the mean is written")
+    parser.add_argument("--half", action="store_true", help="write it in float16, half as large, as what ships is")
     args = parser.parse_args(arguments)
     names = ", ".join(path.name for path in args.models)
-    save_model(average([load_model(path) for path in args.models]), args.out, {"recipe": f"mean of {names}"})
+    dtype = torch.float16 if args.half else torch.float32
+    save_model(
+        average([load_model(path) for path in args.models]), args.out, {"recipe": f"mean of {names}"}, dtype=dtype
+    )
 
 
 if __name__ == "__main__":

@@ -51,6 +51,16 @@ class ExportCatalog:
         with writing(self._engine) as connection:
             export_store.finish(connection, export_id, datetime.now(UTC), undone=undone)
 
+    def tidy(self) -> None:
+        """Let go of old bytes from which no undo makes anything."""
+        with writing(self._engine) as connection:
+            export_store.tidy(connection)
+
+    def forget(self, export_ids: Sequence[int]) -> None:
+        """Let go of the old bytes of exports; which tags they wrote stays."""
+        with writing(self._engine) as connection:
+            export_store.forget(connection, export_ids)
+
     def all(self) -> list[Export]:
         """Give every export, the latest first."""
         with reading(self._engine) as connection:

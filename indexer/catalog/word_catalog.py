@@ -79,6 +79,15 @@ class WordCatalog:
 
         return with_sound_words(self._engine, ask)
 
+    def is_said(self, phrase: Phrase) -> bool:
+        """Tell whether any photo's words may have this phrase; False is certain."""
+
+        def ask() -> bool:
+            with reading(self._engine) as connection:
+                return word_index.is_said(connection, phrase)
+
+        return with_sound_words(self._engine, ask)
+
     def names(self, kind: Kind) -> list[str]:
         """Give the names that photos have of what one filter asks for, each once, sorted."""
         with reading(self._engine) as connection:

@@ -175,3 +175,12 @@ def test_errors_nobody_foresaw_are_not_hidden():
     assert doctor._tried("x", fails).detail == "a sentence"
     with pytest.raises(ZeroDivisionError):
         doctor._tried("x", lambda: 1 / 0)
+
+
+def test_the_model_may_run_in_int8_where_the_extra_is_installed(tmp_path, tiny_model_path, monkeypatch):
+    settings = Settings(library=tmp_path / "library", device="cpu", precision="fp32", model=str(tiny_model_path))
+    ok, found = doctor._model(settings)
+    assert ok
+    assert found.endswith("int8 (docs/models.md says how fast): the setting precision chooses it")
+    monkeypatch.setattr(doctor, "int8_problem", lambda: "it needs onnx")
+    assert doctor._model(settings)[1].endswith(": it needs onnx")

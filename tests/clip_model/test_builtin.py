@@ -37,10 +37,10 @@ SHOWN = {
 }
 OTHERS = ("a dog", "a bus in a street", "a plate of pasta", "a beach", "people playing football", "a kitchen",
           "a bicycle", "a bird", "a birthday party", "mountains in the snow")  # fmt: skip
-# What the file that ships was measured at: textures, coins and the sky are what it does not know.
-KNOWN = {"a man with a camera", "a cat", "a cup of coffee", "grass", "a motorcycle", "a page of text", "a rocket",
+# What the file that ships was measured at: it does not know textures, coins and the sky, nor rockets from towers.
+KNOWN = {"a man with a camera", "a cat", "a cup of coffee", "grass", "a motorcycle", "a page of text",
          "handwriting", "a cheetah", "a lion", "a tower"}  # fmt: skip
-MEAN_COSINE = 0.297  # of each picture with its own words
+MEAN_COSINE = 0.290  # of each picture with its own words
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from clip_model import precision
-from clip_model.precision import bfloat16_speedup, choose_device, choose_precision, device_problem, precision_name
+from clip_model.int8 import extra
+from clip_model.precision import (
+    bfloat16_speedup,
+    choose_device,
+    choose_precision,
+    device_problem,
+    planned,
+    precision_name,
+)
 
 CPU = torch.device("cpu")
 
@@ -93,8 +101,8 @@ def test_a_gpu_gets_the_fastest_format_that_works(monkeypatch, capability, fails
 def test_a_named_precision_is_taken_or_refused(monkeypatch):
     assert choose_precision("fp32", CPU) == torch.float32
     assert choose_precision("bf16", CPU) == torch.bfloat16
-    with pytest.raises(ValueError, match="unknown precision 'int8'; known are: auto, fp32, bf16, fp16"):
-        choose_precision("int8", CPU)
+    with pytest.raises(ValueError, match="unknown precision 'int4'; known are: auto, fp32, bf16, fp16, int8"):
+        choose_precision("int4", CPU)
     monkeypatch.setattr(precision, "device_problem", lambda *_: "not implemented")
     with pytest.raises(ValueError, match="precision 'fp16' does not work on cpu: not implemented"):
         choose_precision("fp16", CPU)
@@ -104,3 +112,20 @@ def test_names_and_formats_match():
     assert [precision_name(dtype) for dtype in precision.PRECISIONS.values()] == list(precision.PRECISIONS)
     with pytest.raises(ValueError, match=r"got torch\.int8"):
         precision_name(torch.int8)
+
+
+def test_int8_is_of_the_image_tower_and_all_else_is_as_by_auto(monkeypatch):
+    for speedup, expected in ((3.9, torch.bfloat16), (1.1, torch.float32)):
+        monkeypatch.setattr(precision, "bfloat16_speedup", lambda speedup=speedup: speedup)
+        assert choose_precision("int8", CPU) == expected
+    assert planned("cpu", "int8") == ("cpu", "int8")
+    assert planned("cpu", "fp32") == ("cpu", "fp32")
+
+
+def test_int8_is_for_cpus_and_says_what_it_needs(monkeypatch):
+    with pytest.raises(ValueError, match="precision 'int8' does not work: it is for CPUs, and the device is cuda"):
+        choose_precision("int8", torch.device("cuda"))
+    find = extra.importlib.util.find_spec
+    monkeypatch.setattr(extra.importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
+    with pytest.raises(ValueError, match=r"it needs onnxruntime, of the extra 'int8': pip install 'picsift\[int8\]'"):
+        choose_precision("int8", CPU)

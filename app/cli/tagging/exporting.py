@@ -15,10 +15,11 @@ from app.cli.terminal.output import say
 from app.cli.terminal.progress import counting
 from app.tag_path import path_text
 from app.tagging.export import table_export
-from app.tagging.export.export_service import ExportReport, Outcome
 from app.tagging.export.file_plan import PlannedFile
+from app.tagging.export.plan_token import Outcome
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused
 from app.tagging.export.table_export import Table
+from app.tagging.export.way_back import ExportReport
 from indexer.catalog.stores.export_store import Export
 
 SHOWN_REFUSALS = 20
@@ -37,6 +38,10 @@ def export_command(
         int | None, typer.Option("--undo", metavar="ID", help="Put the files of an export back as they were.")
     ] = None,
     history: Annotated[bool, typer.Option("--history", help="List the exports and their ids.")] = False,
+    forget: Annotated[
+        int | None,
+        typer.Option("--forget", metavar="ID", help="Give up the way back from an export and from all before it."),
+    ] = None,
     table: Annotated[
         Table | None, typer.Option("--table", help="Write a table of all tags, in every state, instead.")
     ] = None,
@@ -51,10 +56,11 @@ def export_command(
 
     Only with --into-files is a photo touched; its picture stays as it is, which is proved before anything is written.
     """
-    if sum((dry_run, undo is not None, history, table is not None)) > 1:
-        exits.usage("--dry-run, --undo, --history and --table exclude each other.")
-    if into_files and (undo is not None or history or table is not None or naming is not Naming.auto):
-        exits.usage("--into-files excludes --naming, --undo, --history and --table.")
+    others = undo is not None, history, forget is not None, table is not None
+    if sum((dry_run, *others)) > 1:
+        exits.usage("--dry-run, --undo, --history, --forget and --table exclude each other.")
+    if into_files and (any(others) or naming is not Naming.auto):
+        exits.usage("--into-files excludes --naming, --undo, --history, --forget and --table.")
     if target is not None and table is None:
         exits.usage("--output belongs to --table.")
     services = build_services(begin(verbose, library=library))
@@ -63,6 +69,8 @@ def export_command(
         _write_table(services, table, target)
     elif history:
         _show_history(exports.history(), json=json)
+    elif forget is not None:
+        _show_forgotten(exports.forget(forget), json=json)
     elif dry_run:
         _show_preview(exports.preview(naming, into_files=into_files), into_files=into_files, json=json)
     elif undo is not None:
@@ -91,6 +99,10 @@ def _show_history(exports: list[Export], *, json: bool) -> None:
         end = "undone" if export.undone_at else "interrupted" if export.finished_at is None else "done"
         if export.put_back and not export.undone_at:
             end = f"{end}, {export.put_back:,} of them put back"
+        if export.forgotten:
+            end += ", no way back"
+        elif export.kept_bytes:
+            end += f", way back {output.shown_bytes(export.kept_bytes)}"
         when = f"{export.started_at.astimezone():%Y-%m-%d %H:%M}"
         output.tell(f"{export.id:>4}  {when}  {export.kind}  {export.files:,} files  {end}")
     if not exports:
@@ -100,7 +112,16 @@ def _show_history(exports: list[Export], *, json: bool) -> None:
 def _entry(export: Export) -> dict[str, Any]:
     moments = {"started_at": export.started_at, "finished_at": export.finished_at, "undone_at": export.undone_at}
     shown = {name: None if moment is None else moment.isoformat() for name, moment in moments.items()}
-    return {"id": export.id, "kind": export.kind, "files": export.files, "put_back": export.put_back, **shown}
+    counts = {"files": export.files, "put_back": export.put_back, "kept_bytes": export.kept_bytes}
+    return {"id": export.id, "kind": export.kind, **counts, **shown, "forgotten": export.forgotten}
+
+
+def _show_forgotten(exports: list[Export], *, json: bool) -> None:
+    if json:
+        output.write_json([_entry(export) for export in exports])
+        return
+    freed = output.shown_bytes(sum(export.kept_bytes for export in exports))
+    say(f"{len(exports):,} exports cannot be undone any more, which takes {freed} less in the library.")
 
 
 def _show_preview(outcomes: Iterable[Outcome], *, into_files: bool, json: bool) -> None:

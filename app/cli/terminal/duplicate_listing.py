@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from app.cli.terminal.documents import Document
-from app.cli.terminal.output import field, say, write_json
+from app.cli.terminal.output import field, say, shown_bytes, write_json
 from app.clock import day_in_figures
 from app.printable import printable
 
@@ -65,7 +65,7 @@ def summary(found: Duplicates) -> str:
         for kind, said in SAID.items()
         if kinds[kind]
     )
-    size = _bytes(sum(one.photo.size for one in others))
+    size = shown_bytes(sum(one.photo.size for one in others))
     groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
     return f"{groups} among {_photos(found.photos)}; beside the best ones {parts}: {size}. Nothing was changed.{alone}"
 
@@ -104,7 +104,7 @@ def _write_groups(found: Duplicates) -> None:
 def _columns(photo: PhotoRecord) -> tuple[str, str, str, str]:
     taken = day_in_figures(photo.taken_at, photo.taken_precision) if photo.taken_at else "–"
     pixels = f"{photo.width}x{photo.height}" if photo.width and photo.height else "–"
-    return pixels, _bytes(photo.size), photo.format or "–", taken
+    return pixels, shown_bytes(photo.size), photo.format or "–", taken
 
 
 def _photo(photo: PhotoRecord) -> Document:
@@ -117,10 +117,6 @@ def _photo(photo: PhotoRecord) -> Document:
         "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
         "reachable": photo.missing_since is None,
     }
-
-
-def _bytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def _photos(count: int) -> str:

@@ -202,3 +202,11 @@ def _write_failures(failures: Sequence[tuple[str | Path, str]], total: int) -> N
         tell(f"failed   {path}: {reason}")
     if total > SHOWN_FAILURES:
         tell(f"         and {total - SHOWN_FAILURES:,} more")
+
+
+def shown_bytes(count: int) -> str:
+    """A number of bytes, for people."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count / 1e3:.0f} kB"

@@ -24,7 +24,7 @@ from indexer.errors import WordIndexError
 
 if TYPE_CHECKING:
     from app.search.query import Query
-    from indexer.catalog.word_catalog import WordCatalog
+    from app.search.words.unsaid import KnownWords
     from indexer.catalog.words.tokens import Phrase
 
 FEW = 50  # photos that words always tell apart
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 Ids = NDArray[np.int64]
 
 
-def worded(words: WordCatalog, query: Query, allowed: PhotoSet) -> Worded | None:
+def worded(words: KnownWords, query: Query, allowed: PhotoSet) -> Worded | None:
     """The photos that carry all words of a query, names that most photos have aside; None where there is none.
 
     Args:
-        words: the catalog's.
+        words: the catalog's, as far as they are not known.
         query: what is looked for.
         allowed: the photos of the index that the filters allow.
     """
@@ -57,13 +57,13 @@ def worded(words: WordCatalog, query: Query, allowed: PhotoSet) -> Worded | None
     return Worded(found, said) if len(found) else None
 
 
-def saying(words: WordCatalog, query: Query) -> Ids:
+def saying(words: KnownWords, query: Query) -> Ids:
     """All photos (n,) that carry all words of a query, however many they are."""
     phrases = wanted(query)
     return _said(words, phrases)[0] if phrases else np.empty(0, dtype=np.int64)
 
 
-def _said(words: WordCatalog, phrases: Sequence[Phrase]) -> tuple[Ids, Ids]:
+def _said(words: KnownWords, phrases: Sequence[Phrase]) -> tuple[Ids, Ids]:
     """As the catalog says; none where it cannot, which is told: pictures answer alone then."""
     try:
         return words.photos_saying(phrases)
@@ -72,7 +72,7 @@ def _said(words: WordCatalog, phrases: Sequence[Phrase]) -> tuple[Ids, Ids]:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
 
 
-def _are_called(words: WordCatalog, ids: Ids, phrases: Sequence[Phrase]) -> NDArray[np.bool_]:
+def _are_called(words: KnownWords, ids: Ids, phrases: Sequence[Phrase]) -> NDArray[np.bool_]:
     """Which photos' (n,) files have a name of just these words, in any order and with any common ones; of many none."""
     looked_for = frozenset(word for phrase in phrases for word in phrase)
     names = words.file_names(ids.tolist()) if len(ids) <= MOST_NAMES else {}

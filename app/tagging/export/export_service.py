@@ -6,53 +6,45 @@ the journal does not hold first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
-from app.tagging.export import file_plan, journal_steps, own_writes, safe_write, working_folder
-from app.tagging.export.exiftool import ExifTool, ExifToolError, StoppedError
+from app.tagging.exiftool import working_folder
+from app.tagging.exiftool.exiftool import ExifTool
+from app.tagging.exiftool.kept_process import ExifToolError, StoppedError
+from app.tagging.export import file_plan, own_writes, plan_token, way_back
 from app.tagging.export.file_plan import PlannedFile
 from app.tagging.export.file_writing import FileRefusedError, ready
 from app.tagging.export.iptc_block import IptcError
-from app.tagging.export.journal_steps import Ready, is_written, of_sidecar, put, restore
-from app.tagging.export.sidecar_plan import Naming, Planned, Refused, Unchanged, habit, plan
+from app.tagging.export.journal_steps import Ready, of_sidecar, put
+from app.tagging.export.plan_token import Outcome
+from app.tagging.export.sidecar_plan import Naming, Planned, Refused, habit, plan
+from app.tagging.export.way_back import FILES_AT_A_TIME, ExportReport
 from app.tagging.xmp.merge import SidecarError
-from indexer.catalog.stores.export_store import UNDOING, Export, Step
-from indexer.errors import PicsiftError
+from indexer.catalog.stores.export_store import Export, Step
 from indexer.library import Library
 
 PHOTOS_AT_A_TIME = 500
-FILES_AT_A_TIME = 100  # in one transaction of the journal,
-BYTES_AT_A_TIME = 64 << 20  # and their bytes in memory
-
-Outcome = Planned | PlannedFile | Refused | Unchanged
+BYTES_AT_A_TIME = 64 << 20  # in memory
 
 
-class ExportError(PicsiftError):
-    """An export cannot be made or undone."""
-
-
-@dataclass
-class ExportReport:
-    """What an export did, or would do.
+class PreviewPage(NamedTuple):
+    """A part of what an export would do.
 
     Attributes:
-        export: its id in the journal; None of a preview, and where there was nothing to write.
-        written: files written, made or restored.
-        unchanged: files that hold everything already.
-        refused: path and reason of each file that was left alone.
-        shortened: path of each photo and texts that IPTC has no room for; XMP has them whole.
-        complete: False where it was stopped before its end.
+        outcomes: of its photos, in the order in which an export takes them.
+        photos: how many have something to say, on all pages.
+        naming: what new sidecars would be called.
+        following: whether there is another page.
     """
 
-    export: int | None = None
-    written: int = 0
-    unchanged: int = 0
-    refused: list[tuple[Path, str]] = field(default_factory=list)
-    shortened: list[tuple[Path, tuple[str, ...]]] = field(default_factory=list)
-    complete: bool = True
+    outcomes: list[Outcome]
+    photos: int
+    naming: Naming
+    following: bool
 
 
 class ExportService:
@@ -68,25 +60,40 @@ class ExportService:
             ExifToolError: photos cannot be written into on this machine.
         """
         with ExitStack() as stack:
-            yield from self._outcomes(naming, stack.enter_context(ExifTool()) if into_files else None)
+            tool = stack.enter_context(ExifTool()) if into_files else None
+            yield from chain.from_iterable(self._parts(naming, tool))
 
-    def _outcomes(self, naming: Naming, tool: ExifTool | None) -> Iterator[Outcome]:
-        naming = habit(self._library) if naming is Naming.auto else naming
-        catalog = self._library.catalog
-        ids = catalog.exports.exportable()
+    def preview_page(self, number: int, naming: Naming = Naming.auto, *, into_files: bool = False) -> PreviewPage:
+        """A part of the same, from 0 on, as an export takes photos together; raises as `preview` does."""
+        naming, ids = self._beginning(naming)
+        part = ids[number * PHOTOS_AT_A_TIME : (number + 1) * PHOTOS_AT_A_TIME]
+        with ExitStack() as stack:
+            tool = stack.enter_context(ExifTool()) if into_files else None
+            outcomes = list(self._outcomes(part, naming, tool))
+        return PreviewPage(outcomes, len(ids), naming, (number + 1) * PHOTOS_AT_A_TIME < len(ids))
+
+    def _beginning(self, naming: Naming) -> tuple[Naming, list[int]]:
+        """How new sidecars are called, and the photos that have something to say."""
+        named = habit(self._library) if naming is Naming.auto else naming
+        return named, self._library.catalog.exports.exportable()
+
+    def _parts(self, naming: Naming, tool: ExifTool | None) -> Iterator[Iterator[Outcome]]:
+        naming, ids = self._beginning(naming)
         for start in range(0, len(ids), PHOTOS_AT_A_TIME):
-            part = ids[start : start + PHOTOS_AT_A_TIME]
-            photos, tags = catalog.photos(part), catalog.tags.of(part)
-            if tool is None:
-                yield from plan(self._library, photos, tags, naming)
-            else:
-                yield from file_plan.plan(self._library, photos, tags, tool)
+            yield self._outcomes(ids[start : start + PHOTOS_AT_A_TIME], naming, tool)
+
+    def _outcomes(self, ids: Sequence[int], naming: Naming, tool: ExifTool | None) -> Iterator[Outcome]:
+        photos, tags = self._library.catalog.photos(ids), self._library.catalog.tags.of(ids)
+        if tool is None:
+            return plan(self._library, photos, tags, naming)
+        return file_plan.plan(self._library, photos, tags, tool)
 
     def run(
         self,
         naming: Naming = Naming.auto,
         *,
         into_files: bool = False,
+        token: str | None = None,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> ExportReport:
@@ -95,6 +102,7 @@ class ExportService:
         Args:
             naming: of new sidecars.
             into_files: write into the photos themselves instead, with ExifTool.
+            token: of the whole plan, as a preview gives it; where the plan is another one by now, nothing is written.
             on_progress: told how many photos are done.
             stop: asked for each photo; what is done by then is kept.
 
@@ -102,14 +110,53 @@ class ExportService:
             LibraryLockedError: another process writes to the library.
             ExifToolError: photos cannot be written into on this machine.
         """
-        report, waiting, kind = ExportReport(), list[Ready](), "files" if into_files else "sidecars"
+        report, kind = ExportReport(), "files" if into_files else "sidecars"
         with ExitStack() as stack:
             stack.enter_context(self._library.writer_lock())
             working_folder.remove_leftovers(self._library.folder)
             tool = stack.enter_context(ExifTool(self._library.folder, stop=stop)) if into_files else None
             self.recover()
             try:
-                for number, outcome in enumerate(self._outcomes(naming, tool), start=1):
+                shown = None if token is None else self._tokens(naming, tool, stop)
+                report.changed = shown is not None and shown[-1] != token
+                if not report.changed:
+                    self._run(report, kind, self._parts(naming, tool), shown, tool, on_progress, stop)
+            except StoppedError:
+                report.complete = False
+            report.complete = report.complete and not report.changed
+            if report.export is not None:
+                self._library.catalog.exports.finish(report.export)
+            self._library.catalog.exports.tidy()
+        return report
+
+    def _tokens(self, naming: Naming, tool: ExifTool | None, stop: Callable[[], bool]) -> list[str]:
+        """The token of the plan as it is now, after each of its parts."""
+        tokens = [plan_token.START]
+        for part in self._parts(naming, tool):
+            tokens.append(plan_token.extended(tokens[-1], part))
+            if stop():
+                raise StoppedError("it was stopped")
+        return tokens
+
+    def _run(
+        self,
+        report: ExportReport,
+        kind: str,
+        parts: Iterable[Iterable[Outcome]],
+        shown: Sequence[str] | None,
+        tool: ExifTool | None,
+        on_progress: Callable[[int, int], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        """Write what is planned, part by part, each only if it is what was shown."""
+        waiting, number = list[Ready](), 0
+        try:
+            for at, part in enumerate(parts):
+                planned = part if shown is None else list(part)
+                if shown is not None and shown[at + 1 : at + 2] != [plan_token.extended(shown[at], planned)]:
+                    report.changed = True
+                    break
+                for outcome in planned:
                     if stop():
                         raise StoppedError("it was stopped")
                     if (file := _made(outcome, tool, report)) is not None:
@@ -117,44 +164,14 @@ class ExportService:
                     if len(waiting) >= FILES_AT_A_TIME or sum(len(one.after) for one in waiting) >= BYTES_AT_A_TIME:
                         self._write(report, waiting, kind)
                         waiting = []
-                    on_progress(number, 0)
-            except StoppedError:
-                report.complete = False
-            self._write(report, waiting, kind)
-            if report.export is not None:
-                self._library.catalog.exports.finish(report.export)
-        return report
+                    on_progress(number := number + 1, 0)
+        except StoppedError:
+            report.complete = False
+        self._write(report, waiting, kind)
 
     def recover(self) -> None:
-        """Settle what was killed: each file counts as written, or as put back, or as not, by its bytes.
-
-        Where neither a file nor its photo is there, a drive may be away, and the file is settled when it is back.
-        """
-        journal = self._library.catalog.exports
-        being_undone = journal.being_undone()
-        for step in journal_steps.within_reach(being_undone, self._places(being_undone)):
-            safe_write.remove_leftovers(Path(step.path).parent)
-            back = journal_steps.is_back(step)
-            journal.settle(step.export_id, [step.number], "undone" if back else "done")
-            if back:
-                own_writes.note(self._library, {step.photo_id: (Path(step.path), journal_steps.digest_before(step))})
-        for export in journal.all():
-            if export.finished_at is not None:
-                continue
-            planned = journal.steps(export.id, "planned")
-            reached = journal_steps.within_reach(planned, self._places(planned))
-            for step in reached:
-                safe_write.remove_leftovers(Path(step.path).parent)
-                done = is_written(step)
-                journal.settle(export.id, [step.number], "done" if done else "failed", None if done else "interrupted")
-                if done:
-                    own_writes.note(self._library, {step.photo_id: (Path(step.path), step.sha256_after)})
-            if len(reached) == len(planned):
-                journal.finish(export.id)
-
-    def _places(self, steps: Sequence[Step]) -> dict[int, Path]:
-        """Where the photos are now that files belong to."""
-        return {one.id: one.path for one in self._library.catalog.photos([step.photo_id for step in steps])}
+        """Settle what was killed, as the files tell; the caller holds the writer lock."""
+        way_back.recover(self._library)
 
     def history(self) -> list[Export]:
         """Every export, the latest first."""
@@ -164,46 +181,25 @@ class ExportService:
         """Put every file of an export back as it was, byte for byte; one that was changed since is left alone.
 
         Raises:
-            ExportError: there is no such export.
+            ExportError: there is no such export, or no way back from it.
             LibraryLockedError: another process writes to the library.
         """
         with self._library.writer_lock():
             self.recover()
-            journal, report = self._library.catalog.exports, ExportReport(export_id)
-            export = next((one for one in journal.all() if one.id == export_id), None)
-            if export is None:
-                raise ExportError(f"there is no export {export_id}. 'picsift export --history' lists them.")
-            steps = journal.steps(export_id, "done")
-            if not steps:
-                undone = f"was undone at {export.undone_at.astimezone():%Y-%m-%d %H:%M}" if export.undone_at else ""
-                raise ExportError(f"export {export_id} {undone or 'wrote nothing'}; there is nothing to put back.")
-            for start in range(0, len(steps), FILES_AT_A_TIME):
-                if not self._put_back(report, steps[::-1][start : start + FILES_AT_A_TIME], stop):
-                    report.complete = False
-                    return report
-            if not report.refused:
-                journal.finish(export_id, undone=True)
-        return report
+            report = way_back.undo(self._library, export_id, stop)
+            self._library.catalog.exports.tidy()
+            return report
 
-    def _put_back(self, report: ExportReport, steps: Sequence[Step], stop: Callable[[], bool]) -> bool:
-        """Put files back; False where `stop` said so before the last."""
-        back: dict[int, tuple[Path, str | None]] = {}
-        journal = self._library.catalog.exports
-        places = self._places(steps)
-        for kept in steps:
-            if stop():
-                break
-            step = journal_steps.moved(kept, places.get(kept.photo_id))
-            journal.settle(step.export_id, [step.number], "done", UNDOING, path=step.path)
-            if reason := restore(step, places.get(step.photo_id)):
-                report.refused.append((Path(step.path), reason))
-                journal.settle(step.export_id, [step.number], "done", path=kept.path)
-            else:
-                journal.settle(step.export_id, [step.number], "undone")
-                back[step.photo_id] = (Path(step.path), journal_steps.digest_before(step))
-                report.written += 1
-        own_writes.note(self._library, back)
-        return not stop()
+    def forget(self, export_id: int) -> list[Export]:
+        """Give up the way back from an export and from all before it; gives those that had one, the latest first.
+
+        Raises:
+            ExportError: there is no such export, or one of them has not come to its end.
+            LibraryLockedError: another process writes to the library.
+        """
+        with self._library.writer_lock():
+            self.recover()
+            return way_back.forget(self._library, export_id)
 
     def _write(self, report: ExportReport, files: Sequence[Ready], kind: str) -> None:
         if not files:

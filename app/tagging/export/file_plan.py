@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.tagging.exiftool.exiftool import ExifTool
+from app.tagging.exiftool.questions import Inside
 from app.tagging.export import iptc_block, structure
-from app.tagging.export.exiftool import ExifTool, Inside
 from app.tagging.export.iptc_block import IptcError
 from app.tagging.export.sidecar_plan import Refused, Unchanged, unwritable
 from app.tagging.export.wishes import Wish, wish

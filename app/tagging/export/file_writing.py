@@ -14,10 +14,12 @@ import stat
 from collections.abc import Mapping
 from typing import Any
 
-from app.tagging.export import byte_delta, iptc_block, structure, working_folder
-from app.tagging.export.exiftool import ExifTool, Inside, dumped, dumping, inside, reading
+from app.tagging.exiftool import working_folder
+from app.tagging.exiftool.exiftool import ExifTool
+from app.tagging.exiftool.questions import Inside, dumped, dumping, inside, reading
+from app.tagging.export import byte_delta, iptc_block, structure
 from app.tagging.export.file_plan import ELSE_BESIDE, SUFFIXES, FileChange, PlannedFile, change
-from app.tagging.export.journal_steps import Ready
+from app.tagging.export.journal_steps import CHANGED, Ready
 from indexer.catalog.stores.export_store import Step
 from indexer.errors import ImageError, PicsiftError
 from indexer.pictures import images
@@ -65,6 +67,8 @@ def ready(planned: PlannedFile, tool: ExifTool) -> Ready | None:
     change_now = change(photo, planned.said, found)
     if not change_now:
         return None
+    if change_now != planned.change:
+        raise FileRefusedError(CHANGED)
     done, *said, told_after = tool.run([_writing(tool, change_now, name), *reading(name), dumping(name)])
     after = (tool.folder / name).read_bytes()
     if done.trouble.startswith("Error") or after == before:

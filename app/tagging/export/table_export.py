@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from app.tag_path import path_text
 from app.tagging.export import safe_write
-from app.tagging.export.export_service import ExportError
+from app.tagging.export.way_back import ExportError
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag
 from indexer.library import Library

@@ -38,7 +38,7 @@ def summary(shown: Shown) -> str:
     if result.matches is not None:
         found = f"{result.matches:,} {'match' if result.matches == 1 else 'matches'} among {_count(result.total)}"
     copies = ", copies counted," if any(hit.copies for hit in result.hits) else ""
-    searched = f"{found}{copies} in {_duration(result.took_ms)}"
+    searched = f"{found}{copies} in {_duration(result.took_ms)}" if result.total else "No photo is left to search"
     model = f'<span title="{safe(result.model)}"> · model {safe(Path(result.model).name)}</span>'
     return f'<p class="summary">{searched}{model}</p>{unused(shown)}'
 

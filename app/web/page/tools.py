@@ -1,15 +1,16 @@
-"""What the page offers beside searching, each in a dialog of its own: reviewing suggested tags, and exporting tags.
+"""What the page offers beside searching, each in a dialog of its own: tags are reviewed, changed and exported.
 
 Layout only. The scripts of the dialogs ask the HTTP API, as any other client does.
 """
 
-SCRIPTS = ("tools.js", "sending.js", "reviewing.js", "exporting.js")
+SCRIPTS = ("tools.js", "sending.js", "suggesting.js", "reviewing.js", "managing.js", "exporting.js")
 STYLE = "tools.css"
 BEGIN_JS = "window.picsift.tools(element);"  # runs in the dialogs' element
 
 NAVIGATION = (
     '<nav aria-label="Tools"><a href="./?show=duplicates">Duplicates</a>'
     '<button type="button" data-tool="review">Review tags</button>'
+    '<button type="button" data-tool="tags">Tags</button>'
     '<button type="button" data-tool="export">Export</button></nav>'
 )
 
@@ -33,8 +34,13 @@ _REVIEW = f"""
     </select></label>
     <label><span>Tag</span> <select name="tag"><option value="">All tags</option></select></label>
     <p class="left" role="status"></p>
+    <button type="button" class="suggest" data-suggest>Suggest tags</button>
     {_LEAVE}
   </header>
+  <div class="suggesting" hidden>
+    <p class="how" role="status"></p>
+    <progress aria-label="Progress" hidden></progress><button type="button" class="stop" hidden>Stop</button>
+  </div>
   <figure tabindex="-1" aria-labelledby="review-title"></figure>
   <div class="question">
     <p class="what" aria-live="polite"></p>
@@ -49,8 +55,27 @@ _REVIEW = f"""
   </div>
 </dialog>
 """
+_TAGS = f"""
+<dialog id="tags" class="tool sheet" aria-labelledby="tags-title">
+  <header><h2 id="tags-title">Tags</h2>{_LEAVE}</header>
+  <div class="body">
+    <label class="find">Find <input type="search" name="find" autocomplete="off" placeholder="a tag"></label>
+    <p class="note" role="status"></p>
+    <p class="counts" role="status"></p>
+    <ul class="tags" aria-label="Tags"></ul>
+    <datalist id="tag-names"></datalist>
+    <section class="was" hidden>
+      <h3>Renamed, merged and deleted</h3>
+      <p class="why">Such words are not suggested under their old names, but where that is taken back here. What was
+        decided is not brought back.</p>
+      <ul class="changes"></ul>
+      <button type="button" class="all">Suggest all of them again</button>
+    </section>
+  </div>
+</dialog>
+"""
 _EXPORT = f"""
-<dialog id="export" class="tool" aria-labelledby="export-title">
+<dialog id="export" class="tool sheet" aria-labelledby="export-title">
   <header><h2 id="export-title">Export tags</h2>{_LEAVE}</header>
   <div class="body">
     <p class="why">Accepted tags are written to XMP files beside your photos, where Lightroom, digiKam, darktable and
@@ -79,4 +104,4 @@ _EXPORT = f"""
   </div>
 </dialog>
 """
-DIALOGS = _REVIEW + _EXPORT
+DIALOGS = _REVIEW + _TAGS + _EXPORT

@@ -1,6 +1,7 @@
 """Exports over the HTTP API: what one would write, that it is written, what was, and the way back; tables to take away.
 
-Sidecars alone are written, beside photos of the library, by the export service; no client names a path.
+Sidecars are written, beside photos of the library, by the export service, and photos themselves only where a client
+says so and has seen what would be; no client names a path.
 """
 
 import io
@@ -8,150 +9,62 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Annotated, Literal
+from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
 
-from app.tag_path import path_text
-from app.tagging.export import table_export
-from app.tagging.export.export_service import PHOTOS_AT_A_TIME, ExportReport
-from app.tagging.export.sidecar_plan import Naming, Outcome, Planned, Refused, habit, plan
+from app.tagging.exiftool import exiftool
+from app.tagging.export import plan_token, table_export
+from app.tagging.export.export_service import PHOTOS_AT_A_TIME
+from app.tagging.export.sidecar_plan import Naming
 from app.tagging.export.table_export import Table
-from app.web.answers import PathText
 from app.web.dependencies import ServicesDep
 from app.web.door.short_bodies import ShortBody
 from app.web.responses import TABLES, refusals
-from app.web.tagging.jobs import Job, JobAnswer, JobsDep
-from indexer.catalog.stores.export_store import Export
+from app.web.tagging.export_answers import (
+    ExportAnswer,
+    ExportRequest,
+    ExportRunAnswer,
+    FileAnswer,
+    PreviewAnswer,
+    Token,
+)
+from app.web.tagging.jobs import JobsDep
 from indexer.library import Library
 
 RUN = "an export"
-SHOWN = 1000  # files left alone that an answer names
+TURN_S = 20.0  # how long a preview waits for the one before it
 CHUNK = 256 * 1024
 KINDS = {Table.csv: "text/csv", Table.jsonl: "application/jsonl", Table.parquet: "application/vnd.apache.parquet"}
 
 router = APIRouter(route_class=ShortBody)
-_one_table = threading.Lock()
+_one_table, _one_reading = threading.Lock(), threading.Lock()
 
 HowNamed = Annotated[Naming, Query(description="What new sidecars are called; auto is as most are already.")]
 
 
-class FileAnswer(BaseModel):
-    """What an export would make of the sidecar of one photo."""
-
-    photo: int = Field(description="The photo's id.")
-    path: PathText
-    file: PathText
-    outcome: Literal["new", "change", "leave", "as it should be"]
-    added: list[str] = Field(description="Tags that it does not hold yet.")
-    removed: list[str] = Field(description="Tags that an export wrote, and that the photo has no more.")
-    words: list[str] = Field(description="Of rating, title and description what was given in the library.")
-    reason: str | None = Field(description="Why it is left as it is.")
-
-    @classmethod
-    def of(cls, one: Outcome) -> "FileAnswer":
-        """The answer for one photo."""
-        planned = one if isinstance(one, Planned) else None
-        refused = one.reason if isinstance(one, Refused) else None
-        outcome: Literal["leave", "as it should be"] = "as it should be" if refused is None else "leave"
-        return cls(
-            photo=one.photo.id,
-            path=str(one.photo.path),
-            file=str(one.path),
-            outcome=outcome if planned is None else "new" if planned.before is None else "change",
-            added=[path_text(tag) for tag in planned.added] if planned else [],
-            removed=[path_text(tag) for tag in planned.removed] if planned else [],
-            words=list(planned.words) if planned else [],
-            reason=refused,
-        )
-
-
-class PreviewAnswer(BaseModel):
-    """A part of what an export would do now, in the order in which it would."""
-
-    photos: int = Field(description="Photos that have something to say, on all pages.")
-    naming: Naming = Field(description="What new sidecars would be called.")
-    following: int | None = Field(description="The next page; null where this is the last one.")
-    files: list[FileAnswer]
-
-
-class LeftAlone(BaseModel):
-    """A file that was left as it is, and why."""
-
-    file: PathText
-    reason: str
-
-
-class ReportAnswer(BaseModel):
-    """What an export did, or its undoing."""
-
-    export: int | None = Field(description="Its id; null where there was nothing to write.")
-    written: int = Field(description="Files written, or put back.")
-    unchanged: int = Field(description="Files that held everything already.")
-    refused: int = Field(description="Files that were left as they are.")
-    left_alone: list[LeftAlone] = Field(description=f"The first {SHOWN:,} of these.")
-
-    @classmethod
-    def of(cls, report: ExportReport) -> "ReportAnswer":
-        """The answer for one export."""
-        shown = [LeftAlone(file=str(path), reason=reason) for path, reason in report.refused[:SHOWN]]
-        counts = {"written": report.written, "unchanged": report.unchanged, "refused": len(report.refused)}
-        return cls(export=report.export, left_alone=shown, **counts)
-
-
-class ExportRunAnswer(JobAnswer):
-    """How far the last export, or undoing, is."""
-
-    report: ReportAnswer | None = Field(description="Null while it runs, and where it failed.")
-
-    @classmethod
-    def of(cls, job: Job) -> "ExportRunAnswer":
-        """The answer for the last one."""
-        return cls(report=job.result and ReportAnswer.of(job.result), **JobAnswer.fields(job))
-
-
-class ExportRequest(BaseModel, extra="forbid"):
-    """How to export; where to is nothing that a client says."""
-
-    naming: Naming = Field(default=Naming.auto, description="What new sidecars are called.")
-
-
-class ExportAnswer(BaseModel):
-    """One export of the journal."""
-
-    id: int
-    kind: str
-    files: int = Field(description="That it had written, be they put back or not.")
-    started_at: datetime
-    finished_at: datetime | None = Field(description="Null while it runs, and after a kill.")
-    undone_at: datetime | None
-
-    @classmethod
-    def of(cls, export: Export) -> "ExportAnswer":
-        """The answer for one export."""
-        return cls(**{name: getattr(export, name) for name in cls.model_fields})
-
-
-@router.get("/exports/preview", responses=refusals(422, 503))
+@router.get("/exports/preview", responses=refusals(409, 422, 503))
 def preview(
     services: ServicesDep,
     naming: HowNamed = Naming.auto,
     page: Annotated[int, Query(ge=0, lt=10**9, description=f"Of {PHOTOS_AT_A_TIME} photos each.")] = 0,
+    into_files: Annotated[bool, Query(description="What would be written into the photos themselves.")] = False,
+    token: Annotated[Token | None, Query(description="As the page before gave it; of the first page none.")] = None,
 ) -> PreviewAnswer:
     """What an export would write now, file by file. Nothing is written."""
-    library = services.library
-    named = habit(library) if naming is Naming.auto else naming
-    ids = library.catalog.exports.exportable()
-    part = ids[page * PHOTOS_AT_A_TIME : (page + 1) * PHOTOS_AT_A_TIME]  # as an export takes them together
-    outcomes = plan(library, library.catalog.photos(part), library.catalog.tags.of(part), named)
-    following = page + 1 if (page + 1) * PHOTOS_AT_A_TIME < len(ids) else None
-    files = [FileAnswer.of(one) for one in outcomes]
-    return PreviewAnswer(photos=len(ids), naming=named, following=following, files=files)
+    with _turn() if into_files else nullcontext():
+        shown = services.exports.preview_page(page, naming, into_files=into_files)
+    return PreviewAnswer(
+        photos=shown.photos,
+        naming=shown.naming,
+        following=page + 1 if shown.following else None,
+        token=plan_token.extended(token or plan_token.START, shown.outcomes),
+        files=[FileAnswer.of(one) for one in shown.outcomes],
+    )
 
 
 @router.get("/exports", responses=refusals(503))
@@ -162,13 +75,16 @@ def history(services: ServicesDep) -> list[ExportAnswer]:
 
 @router.post("/exports", status_code=202, responses=refusals(400, 409, 413, 422, 503))
 def export(services: ServicesDep, jobs: JobsDep, asked: ExportRequest) -> ExportRunAnswer:
-    """Begin to write accepted tags to XMP files beside the photos. The photos stay as they are."""
+    """Begin to write accepted tags to XMP files beside the photos, which stay as they are, or into them where asked."""
+    if asked.into_files:
+        exiftool.installed()  # what is wrong is said at once
     total = len(services.library.catalog.exports.exportable())
+    how: dict[str, Any] = {"into_files": asked.into_files, "token": asked.token}
     run = services.exports.run
     job = jobs.start(
         services.library,
         RUN,
-        lambda show, stop: run(asked.naming, on_progress=lambda done, _: show(done, total), stop=stop),
+        lambda show, stop: run(asked.naming, **how, on_progress=lambda done, _: show(done, total), stop=stop),
     )
     return ExportRunAnswer.of(job)
 
@@ -214,6 +130,17 @@ def table(
     }
     file.seek(0)
     return StreamingResponse(_chunks(file), media_type=KINDS[kind], headers=headers)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """One preview at a time that starts ExifTool."""
+    if not _one_reading.acquire(timeout=TURN_S):
+        raise HTTPException(409, "another preview of what goes into photos is being made. Ask again.")
+    try:
+        yield
+    finally:
+        _one_reading.release()
 
 
 def _made(library: Library, kind: Table, within: Path | None) -> IO[bytes]:

@@ -22,7 +22,8 @@ def read_folders(folder: Path, suffixes: Collection[str]) -> Iterator[Item]:
 
     Args:
         folder: the data set.
-        suffixes: of names of pictures, in lower case; other files are told as unreadable, hidden ones passed over.
+        suffixes: of names of pictures, in lower case; other files in class folders are told as unreadable; hidden ones,
+            and those beside the class folders, are passed over.
 
     Raises:
         ValueError: there is no folder in it, or they are splits; while it is read, a folder that cannot be listed.
@@ -41,7 +42,10 @@ def read_folders(folder: Path, suffixes: Collection[str]) -> Iterator[Item]:
 
 def _in_turn(folder: Path, classes: list[Path], loose: list[Path], suffixes: Collection[str]) -> Iterator[Item]:
     for path in loose:
-        yield Unreadable(path.name, _LINK if path.is_dir() else "it lies in no class folder")
+        if path.is_dir():
+            yield Unreadable(path.name, _LINK)
+        elif path.suffix.lower() in suffixes:  # else a README, a licence, a list of labels
+            yield Unreadable(path.name, "it lies in no class folder")
     for row in zip_longest(*(_files(one) for one in classes)):
         for one, found in zip(classes, row, strict=True):
             if found is None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 StepState = Literal["planned", "done", "failed", "undone"]
+FORGOTTEN = '{"forgotten": true}'  # the plan of an export from which there is no way back any more
 UNDOING = "being put back"
 """The reason of a step that is done, while its file is being put back, and after a kill."""
 
@@ -32,7 +33,8 @@ UNDOING = "being put back"
 class Export:
     """One export; `finished_at` is None while it runs and after a kill.
 
-    `files` were written, `put_back` of them are as they were before again.
+    `files` were written, `put_back` of them are as they were before again; `kept_bytes` is what the way back takes, and
+    with `forgotten` there is none any more.
     """
 
     id: int
@@ -42,6 +44,8 @@ class Export:
     undone_at: datetime | None
     files: int = 0
     put_back: int = 0
+    kept_bytes: int = 0
+    forgotten: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,9 +137,25 @@ def exports(connection: Connection) -> list[Export]:
     written = func.count().filter(ExportStepRow.state.in_(("done", "undone")))
     put_back = func.count().filter(ExportStepRow.state == "undone")
     columns = (ExportRow.id, ExportRow.kind, ExportRow.started_at, ExportRow.finished_at, ExportRow.undone_at)
-    query = select(*columns, written, put_back).outerjoin(ExportStepRow, ExportStepRow.export_id == ExportRow.id)
+    kept = func.coalesce(func.sum(func.length(ExportStepRow.before)), 0)
+    query = select(*columns, written, put_back, kept, ExportRow.plan == FORGOTTEN).outerjoin(
+        ExportStepRow, ExportStepRow.export_id == ExportRow.id
+    )
     rows = connection.execute(query.group_by(ExportRow.id).order_by(ExportRow.id.desc()))
     return [Export(*row) for row in rows]
+
+
+def tidy(connection: Connection) -> None:
+    """Let go of old bytes that no undo needs: those of files that are put back, or were never written."""
+    idle = (ExportStepRow.state.in_(("failed", "undone")), ExportStepRow.before.is_not(None))
+    connection.execute(update(ExportStepRow).where(*idle).values(before=None))
+
+
+def forget(connection: Connection, export_ids: Sequence[int]) -> None:
+    """Let go of the old bytes of exports; which tags they wrote stays."""
+    for chunk in in_chunks(export_ids):
+        connection.execute(update(ExportRow).where(ExportRow.id.in_(chunk)).values(plan=FORGOTTEN))
+        connection.execute(update(ExportStepRow).where(ExportStepRow.export_id.in_(chunk)).values(before=None))
 
 
 def steps(connection: Connection, export_id: int, state: StepState) -> list[Step]:

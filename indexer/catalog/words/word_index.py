@@ -47,6 +47,15 @@ def saying_all(connection: Connection, phrases: Sequence[Phrase]) -> tuple[Ids, 
     return found, _matching(connection, phrases, within="own : ") if len(found) else found
 
 
+def is_said(connection: Connection, phrase: Phrase) -> bool:
+    """Tell whether any photo's words may have this phrase; False is certain. What is due may have any."""
+    if connection.exec_driver_sql("SELECT 1 FROM words_due LIMIT 1").first() is not None:
+        return True
+    query = "SELECT 1 FROM photo_words WHERE photo_words MATCH ? LIMIT 1"
+    with of_words():
+        return connection.exec_driver_sql(query, (f"({expression([phrase[:LONGEST]])})",)).first() is not None
+
+
 def _matching(connection: Connection, phrases: Sequence[Phrase], *, begins: bool = False, within: str = "") -> Ids:
     """FTS5 takes as many steps as a phrase is long, at each place where it may begin: a long one is read to its end."""
     short = [phrase[:LONGEST] for phrase in phrases]

@@ -20,6 +20,7 @@ from app.running.notice import Notice, Origins
 from app.settings import Settings, load_settings
 from app.web.door.desk import Desk
 from app.web.server import serve
+from tests import forked_code
 from tests.app.cli.test_start import ROOT, imported
 from tests.app.serving import announced, running
 from tests.indexer.processes import wait_until
@@ -222,24 +223,27 @@ def test_a_search_beside_a_server_imports_next_to_nothing(world, monkeypatch, tm
     assert (found, len(lines)) == ([], 5)
 
 
-def served():
-    """A server as a person starts it; returns it when it answers commands."""
-    command = [sys.executable, "-m", "app.launch", "serve", "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    announced(process)
-    return process
+def new_python(*arguments, **surroundings):
+    """A command in an interpreter of its own, as people start it."""
+    command = [sys.executable, "-m", "app.launch", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **surroundings)
 
 
-def searched(*arguments):
-    command = [sys.executable, "-m", "app.launch", "search", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(new_python, signal.SIGTERM), (forked_code.picsift, signal.SIGINT), (forked_code.picsift, signal.SIGKILL)],
+)
+def test_a_server_takes_its_note_away_and_one_that_was_killed_misleads_nobody(world, start, end):
+    def searched(words):
+        process = start("search", words, cwd=ROOT)
+        said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+        return said
 
-
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_server_takes_its_note_away_and_one_that_was_killed_misleads_nobody(world, end):
     alone = searched("a dog")
-    process = served()
+    process = start("serve", "--port", "0", cwd=ROOT)
     try:
+        announced(process)
         wait_until(lambda: list(world.library_folder.glob("server-*.json")))
         (note,) = world.library_folder.glob("server-*.json")
         assert note.stat().st_mode & 0o777 == 0o600
@@ -248,11 +252,10 @@ def test_a_server_takes_its_note_away_and_one_that_was_killed_misleads_nobody(wo
         process.wait(60)
     finally:
         process.kill()
-        process.wait()
-        process.stderr.close()
+        process.communicate()
     assert note.exists() == (end == signal.SIGKILL)
     after = searched("a dog")
-    assert (alone.stdout, alone.stderr) == (beside.stdout, beside.stderr) == (after.stdout, after.stderr)
+    assert alone == beside == after
 
 
 def test_a_folder_that_takes_no_note_keeps_no_server_from_answering(world, monkeypatch):

@@ -18,6 +18,7 @@ from clip_model.checkpoint import save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.model import CLIP
 from indexer.errors import LibraryError
+from tests import forked_code
 
 COLOURS = {"red.png": (230, 20, 20), "trip/green.png": (20, 230, 20), "trip/blue.jpg": (20, 20, 230)}
 SEARCH_KEYS = {"matches", "has_more", "query", "model", "total", "took_ms", "hint", "hits"}
@@ -369,7 +370,7 @@ def test_a_reader_that_leaves_early_is_no_error(picsift, photos):
 def test_an_interrupted_index_keeps_what_is_done_and_goes_on(picsift, photos):
     for number in range(800):
         Image.new("RGB", (64, 64), (number % 256, number // 256, 0)).save(photos / f"{number}.png")
-    process = start("index", photos, "--batch-size", 4, "--workers", 1)
+    process = forked_code.picsift("index", photos, "--batch-size", 4, "--workers", 1)
     library = Path(os.environ["PICSIFT_LIBRARY"])
     deadline = time.monotonic() + 120
     while not any(library.glob("thumbnails/*/*")) and process.poll() is None and time.monotonic() < deadline:
@@ -377,8 +378,8 @@ def test_an_interrupted_index_keeps_what_is_done_and_goes_on(picsift, photos):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert b"what is done is saved" in err
-    assert b"Traceback" not in err
+    assert "what is done is saved" in err
+    assert "Traceback" not in err
     done = picsift("status", "--json").document["photos"]
     assert 0 < done < 803
     rest = picsift("index", photos, "--json").document
@@ -406,6 +407,13 @@ def test_marks_a_diverse_order_and_copies_are_asked_for_by_options(picsift, phot
     assert "none.png is no photo of the library" in refused.err
 
 
+def printed(*arguments):
+    process = forked_code.picsift(*arguments)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return os.fsencode(out)
+
+
 def test_names_that_are_not_utf8_or_hold_line_breaks_break_no_output(picsift, photos):
     names = [os.fsdecode(b"caf\xe9.png"), "two\nlines\t.png"]
     for name in names:
@@ -417,15 +425,11 @@ def test_names_that_are_not_utf8_or_hold_line_breaks_break_no_output(picsift, ph
     hits = picsift("search", "a", "--json", "--all-copies").document["hits"]
     paths = {hit["path"] for hit in hits}
     assert {str(photos / name) for name in names} < paths
-    done = subprocess.run(
-        [sys.executable, "-m", "app.launch", "search", "a", "--all-copies"], capture_output=True, check=True
-    )
-    lines = [line.partition(b"\t")[2] for line in done.stdout.splitlines()]
+    lines = [line.partition(b"\t")[2] for line in printed("search", "a", "--all-copies").splitlines()]
     read = {json.loads(line) if line.startswith(b'"') else os.fsdecode(line) for line in lines}
     assert len(lines) == 5
     assert read == paths
-    done = subprocess.run([sys.executable, "-m", "app.launch", "status"], capture_output=True, check=True)
-    (line,) = [line for line in done.stdout.split(b"\n") if line.startswith(b"failed ")]
+    (line,) = [line for line in printed("status").split(b"\n") if line.startswith(b"failed ")]
     assert b"bad\\n\xe9.png: this is text" in line
 
 
@@ -443,13 +447,13 @@ def test_an_interrupt_before_anything_is_embedded_ends_it(photos, tmp_path, mome
         + ("looking.scan = slow_scan\n" if moment == "Looking" else "embedder.Embedder._ready = slow_load\n")
         + f"sys.argv = ['picsift', 'index', {str(photos)!r}]; cli.main()"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stderr.readline() == b"at it\n"
+    process = forked_code.Started(code)
+    assert process.stderr.readline() == "at it\n"
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert b"what is done is saved" in err
-    assert b"Traceback" not in err
+    assert "what is done is saved" in err
+    assert "Traceback" not in err
 
 
 def test_doctor_names_every_check_and_prints_one_document(picsift):

@@ -8,8 +8,19 @@ import torch
 from PIL import Image
 
 from app.cli import commands
+from clip_model.checkpoints import roberta
 from tests.clip_model.checkpoints.openai_files import save_archive
 from tests.clip_model.checkpoints.reference_models import TEXT, VIT, model_of
+from tests.clip_model.checkpoints.roberta_folders import (
+    HEADS,
+    LAYERS,
+    VOCABULARY,
+    WIDTH,
+    reference,
+    save_folder,
+    save_network,
+    text_cfg,
+)
 
 
 @pytest.fixture
@@ -73,3 +84,39 @@ def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path, photos, picsift):
     assert status == 1
     assert err.splitlines()[-1].startswith(f"picsift: {path} is damaged or cut short")
     assert "Traceback" not in err
+
+
+def test_a_library_is_embedded_in_int8_and_goes_on_in_another_precision(tmp_path, photos, picsift, monkeypatch):
+    path = tmp_path / "tiny.pt"
+    torch.save(model_of().state_dict(), path)
+    said = {"embed_dim": 24, "vision_cfg": VIT, "text_cfg": TEXT, "quick_gelu": True}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": said}))
+    monkeypatch.setenv("PICSIFT_PRECISION", "int8")
+    status, out, err = picsift("index", photos, "--model", path, "--json")
+    assert (status, json.loads(out)["added"]) == (0, 3)
+    assert [line.partition(" (")[0].split(" once")[0] for line in err.splitlines()] == [
+        f"picsift: converting {path}",
+        "picsift: making the image tower's 8-bit form",
+    ]
+    assert [file.suffix for file in sorted((tmp_path / "models/int8").iterdir()) if file.suffix] == [".json", ".onnx"]
+    _, out, _ = picsift("status", "--json")
+    assert json.loads(out)["precision"] == "int8"
+    for precision in ("int8", "fp32"):
+        monkeypatch.setenv("PICSIFT_PRECISION", precision)
+        status, out, err = picsift("similar", photos / "red.png", "--json")
+        assert (status, err) == (0, "")
+        assert len(json.loads(out)["hits"]) >= 2
+        _, out, _ = picsift("index", photos, "--json")
+        assert (json.loads(out)["added"], json.loads(out)["updated"]) == (0, 0)
+
+
+def test_a_library_is_searched_through_a_roberta(tmp_path, photos, picsift, monkeypatch):
+    network = save_network(tmp_path / "network")
+    monkeypatch.setattr(roberta, "NETWORKS", {network: roberta.Network(VOCABULARY, WIDTH, HEADS, LAYERS)})
+    said = text_cfg(network)
+    folder = save_folder(tmp_path / "folder", reference(said), said)
+    status, out, _ = picsift("index", photos, "--model", folder, "--json")
+    assert (status, json.loads(out)["added"]) == (0, 3)
+    status, out, err = picsift("search", "ein", "roter", "Hund", "--json")
+    assert (status, err) == (0, "")
+    assert len(json.loads(out)["hits"]) >= 2

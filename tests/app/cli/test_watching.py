@@ -22,6 +22,7 @@ from app.status import read_status
 from indexer.errors import ModelError, NewerLibraryError
 from indexer.pipeline import Progress, SyncReport
 from indexer.watching.activity import Activity, ActivityLog, read_activity
+from tests import forked_code
 from tests.app.colours import World, names
 from tests.indexer.processes import NewThreads
 
@@ -35,16 +36,10 @@ def wait_until(condition, what):
         time.sleep(0.02)
 
 
-def start(library, *args, **variables):
-    environment = {**os.environ, "PICSIFT_LIBRARY": str(library), "PICSIFT_SETTLE_MS": "100", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "app.cli", *map(str, args)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(cli.__file__).parents[2],
-        env={**environment, **variables},
-    )
+def new_python(*args, **surroundings):
+    """A command in an interpreter of its own, as people start it."""
+    command = [sys.executable, "-m", "app.cli", *map(str, args)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **surroundings)
 
 
 def read_line(process):
@@ -63,9 +58,11 @@ def world(tmp_path):
 @pytest.fixture
 def started(tmp_path, tiny_model_path):
     processes = []
+    settings = {"PICSIFT_LIBRARY": str(tmp_path / "library"), "PICSIFT_MODEL": str(tiny_model_path)}
+    settings |= {"PICSIFT_SETTLE_MS": "100", "OMP_NUM_THREADS": "1"}
 
-    def begin(*args, **variables):
-        processes.append(start(tmp_path / "library", *args, PICSIFT_MODEL=str(tiny_model_path), **variables))
+    def begin(*args, start=forked_code.picsift):
+        processes.append(start(*args, cwd=Path(cli.__file__).parents[2], env=os.environ | settings))
         return processes[-1]
 
     yield begin
@@ -75,7 +72,7 @@ def started(tmp_path, tiny_model_path):
 
 
 def test_it_indexes_follows_and_ends_on_sigterm(world, started, tmp_path):
-    process = started("watch", world.photos, "--json")
+    process = started("watch", world.photos, "--json", start=new_python)
     first = json.loads(read_line(process))
     assert (first["added"], first["failed"], first["time"][:2]) == (1, 0, "20")
     world.write("blue.png", "blue")

@@ -444,7 +444,7 @@ def test_what_nothing_answers_is_a_problem_too(client, method):
 def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(client):
     paths = client.get("/openapi.json").json()["paths"]
     photo = "/api/v1/photos/{photo_id}"
-    kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar", "heat")}
+    kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar", "heat", "edits")}
     tags = {f"/api/v1/tags{below}" for below in ("", "/rename", "/merge", "/changes", "/restore")} | {f"{photo}/tags"}
     exports = {f"/api/v1/exports{below}" for below in ("", "/preview", "/run", "/table", "/{export_id}/undo")}
     own = {f"/api/v1/{name}" for name in ("search", "status", "health", "duplicates", "tagging", "review")}

@@ -17,6 +17,7 @@ from tests.app.serving import photo_id, picture
 PHOTO = "/api/v1/photos/{photo_id}"
 BODIES = {
     PHOTO + "/tags": {"tag": "dog", "state": "accepted"},
+    PHOTO + "/edits": {"rating": 4},
     "/api/v1/tags/rename": {"tag": "dog", "to": "animal/dog"},
     "/api/v1/tags/merge": {"tag": "dog", "into": "cat"},
     "/api/v1/tags/restore": {"all": True},
@@ -142,6 +143,15 @@ def requests(number, unread):
     for path, params in ((photo, {"tag": "dog"}), (photo, {"tag": "nobody's"}), (photo, {})):
         yield "DELETE", path + "/tags", {"params": params}
     yield "DELETE", "/api/v1/photos/987654/tags", {"params": {"tag": "dog"}}
+    for method, sent in (
+        ("POST", {"rating": 4}),
+        ("POST", {}),
+        ("POST", {"title": " "}),
+        ("GET", None),
+        ("DELETE", None),
+    ):
+        for at in (photo, "/api/v1/photos/987654"):
+            yield method, at + "/edits", {"json": sent}
     for params in ({}, {"tag": "dog", "order": "frequent"}, {"tag": "nobody's"}, {"cursor": "x"}, {"limit": 0}):
         yield "GET", "/api/v1/review", {"params": params}
     for tag, word in (("animal/dog", "undo"), ("a//b", "undo"), ("animal/dog", "say")):
@@ -170,12 +180,13 @@ def changes_and_exports():
         yield method, "/api/v1/tagging", {"json": {}}
         yield "WAIT", "", {}
     yield "POST", "/api/v1/tagging", {"json": {"threshold": 2}}
-    for params in ({}, {"page": -1}, {"naming": "photo.xmp"}):
+    for params in ({}, {"page": -1}, {"naming": "photo.xmp"}, {"into_files": True}, {"token": "x"}):
         yield "GET", "/api/v1/exports/preview", {"params": params}
     for method, path in (("POST", ""), ("GET", "/run"), ("DELETE", "/run"), ("GET", ""), ("POST", "/1/undo")):
         yield method, "/api/v1/exports" + path, {"json": {}}
         yield "WAIT", "", {}
-    yield "POST", "/api/v1/exports", {"json": {"naming": "../x.xmp"}}
+    for asked in ({"naming": "../x.xmp"}, {"into_files": True}):
+        yield "POST", "/api/v1/exports", {"json": asked}
     yield "POST", "/api/v1/exports/99/undo", {}
     for kind in ("csv", "jsonl", "parquet", "xlsx"):
         yield "GET", "/api/v1/exports/table", {"params": {"format": kind}}

@@ -1,8 +1,6 @@
 """The server's temporary folder: gone with the server, however it ends."""
 
 import signal
-import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from app.web import server
 from app.web.temporary_folder import LOCK, PREFIX, sweep, temporary_folder
+from tests import forked_code
 from tests.app.serving import announced, picture
 from tests.app.slow_colours import Held
 from tests.app.web.test_server import SERVE
@@ -52,12 +51,10 @@ def temporary(tmp_path, monkeypatch):
 @pytest.fixture
 def served(tmp_path, temporary):
     """A server that answers, as a process; its output is read to the end of its first line."""
-    command = [sys.executable, "-c", SERVE, str(tmp_path / "library")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = forked_code.Started(SERVE, [tmp_path / "library"])
     announced(process)
     yield process
-    process.kill()
-    process.communicate()
+    process.close()
 
 
 def left(temporary):
@@ -119,8 +116,7 @@ def test_a_picture_that_is_being_decoded_does_not_hold_up_the_end(world, tempora
     folder = tmp_path / "held"
     folder.mkdir()
     world.index()
-    command = [sys.executable, "-c", HOLDING, str(world.settings.library), str(folder), str(Path(__file__).parents[3])]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = forked_code.Started(HOLDING, [world.settings.library, folder, Path(__file__).parents[3]])
     try:
         address = announced(process)
         with ThreadPoolExecutor(1) as threads:
@@ -130,5 +126,4 @@ def test_a_picture_that_is_being_decoded_does_not_hold_up_the_end(world, tempora
             assert process.wait(60) == 0  # decoding alone would take longer
         assert left(temporary) == []
     finally:
-        process.kill()
-        process.communicate()
+        process.close()

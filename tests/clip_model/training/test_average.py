@@ -27,6 +27,16 @@ def test_every_tensor_is_the_mean(tmp_path):
     assert not torch.equal(found["visual.conv1.weight"], one["visual.conv1.weight"])
 
 
+def test_it_is_half_as_large_where_that_is_asked_for(tmp_path):
+    save_model(model(0), tmp_path / "0.safetensors")
+    for name, asked in (("whole", []), ("half", ["--half"])):
+        main([str(tmp_path / "0.safetensors"), "--out", str(tmp_path / name), *asked])
+    kept = load_model(tmp_path / "half").state_dict()["visual.conv1.weight"]
+    whole, half = ((tmp_path / name).stat().st_size for name in ("whole", "half"))
+    assert half < 0.6 * whole
+    torch.testing.assert_close(kept, model(0).state_dict()["visual.conv1.weight"].half().float())
+
+
 def test_different_architectures_have_no_mean():
     with pytest.raises(ValueError, match="different architecture"):
         average([model(0), model(0, embed_dim=32)])

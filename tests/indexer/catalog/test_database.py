@@ -139,13 +139,11 @@ for line in sys.stdin:
 @pytest.fixture(scope="module")
 def others():
     """Four processes, each of which opens the libraries that a line names, in their order; then it says so."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    processes = [subprocess.Popen([sys.executable, "-c", OPEN], **pipes) for _ in range(4)]
+    processes = [forked_code.Started(OPEN) for _ in range(4)]
     assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
     yield processes
     for process in processes:
-        rest, _ = process.communicate(timeout=120)
-        assert (rest, process.returncode) == ("", 0)
+        assert (*process.communicate(timeout=120), process.returncode) == ("", "", 0)
 
 
 @pytest.mark.parametrize("version", range(database.SCHEMA_VERSION))

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from indexer.folders import scanner
 from indexer.folders.scanner import scan
+from tests import forked_code
 from tests.indexer.worlds import draw
 
 
@@ -233,8 +232,7 @@ print(sorted(found.files), found.unreadable, found.vanished, found.problem)
 )
 def test_a_file_system_that_is_unmounted_during_its_scan_is_unreadable(tmp_path, places, expected):
     """In a namespace of its own, where anybody may mount."""
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+    if not forked_code.may_mount():
         pytest.skip("no namespaces here")
-    command = ["unshare", "-rm", sys.executable, "-c", MOUNTS, str(tmp_path), places]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.startswith(expected.format(root=tmp_path)), done.stdout
+    done = forked_code.run(forked_code.IN_A_NAMESPACE + MOUNTS, tmp_path, places)
+    assert done.stdout.startswith(expected.format(root=tmp_path)), done

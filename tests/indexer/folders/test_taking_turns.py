@@ -1,14 +1,13 @@
 """Drives that take turns in one place: the photos of none go because another one is there."""
 
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 from indexer.errors import RootError
 from indexer.folders import removing, renaming, scanner
 from indexer.folders.removing import Removals
+from tests import forked_code
 from tests.indexer.folders.drives import DRIVES, ids, known, on_drive, plug, turn, unplug
 
 
@@ -279,10 +278,9 @@ print(len([path for path in before if int(Path(path).stem) >= 40]))
 @pytest.mark.parametrize("kind", ["around the root", "link to the root", "link in the root"])
 def test_real_drives_take_turns(tmp_path, tiny_model_path, kind):
     """In a namespace of its own, where anybody may mount."""
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+    if not forked_code.may_mount():
         pytest.skip("no namespaces here")
-    command = ["unshare", "-rm", sys.executable, "-c", REAL, str(tmp_path), str(tiny_model_path), kind]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = forked_code.run(forked_code.IN_A_NAMESPACE + REAL, tmp_path, tiny_model_path, kind, seconds=120)
     assert done.stdout == "18\n", done.stderr
 
 

@@ -146,9 +146,9 @@ def test_a_filtered_search_is_to_the_bit_that_of_numpy_though_there_are_lists(tm
         queries = sums_exactly(clustered(3, seed=8))
         for k in (1, 20, 500):
             expected = [by_numpy(stored, query, k, allowed.tolist()) for query in queries]
-            for given in (IdMask(marks), allowed):
+            for among in (IdMask(marks), allowed):
                 for asked in (queries, queries[:1]):
-                    found = [(ids.tolist(), scores.tolist()) for ids, scores in index.search(asked, k, given)]
+                    found = [(ids.tolist(), scores.tolist()) for ids, scores in index.search(asked, k, among)]
                     assert found == expected[: len(asked)]
 
     add(np.arange(3000) * 3, sums_exactly(clustered(3000)))

@@ -1,7 +1,5 @@
 """Drives and shares that come to folders below a root, and go: how it is noticed, and what is watched then."""
 
-import shutil
-import subprocess
 import sys
 
 import pytest
@@ -13,6 +11,7 @@ from indexer.watching.changes import Kind
 from indexer.watching.mounting import MountTable, RememberedPoints
 from indexer.watching.polling import Poller
 from indexer.watching.watcher import Watcher
+from tests import forked_code
 from tests.indexer.following import following, wait_until
 
 ROW = "{number} 27 {device} / {point} rw - {kind} {device} rw\n"
@@ -252,8 +251,7 @@ print("done")
 @pytest.mark.parametrize("mode", ["native", "auto"])
 def test_real_drives_come_and_go(tmp_path, tiny_model_path, mode):
     """In a namespace of its own, where anybody may mount."""
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+    if not forked_code.may_mount():
         pytest.skip("no namespaces here")
-    command = ["unshare", "-rm", sys.executable, "-c", MOUNTED, str(tmp_path), str(tiny_model_path), mode]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = forked_code.run(forked_code.IN_A_NAMESPACE + MOUNTED, tmp_path, tiny_model_path, mode, seconds=120)
     assert done.stdout.endswith("done\n"), done.stderr

@@ -8,6 +8,7 @@
 
   let dialog = null;
   let verb = ""; // what was begun here does to files
+  let token = null; // of the preview that is shown whole: nothing else is written
   let turn = 0; // counts previews, so that a late page of an older one is dropped
   const part = (name) => dialog.querySelector(name);
   const amount = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
@@ -31,8 +32,10 @@
     part(".files").replaceChildren();
     ready(null);
     let page = 0;
+    let known = null;
     while (page !== null) {
       const asked = new URLSearchParams({ naming: part("[name=naming]").value, page });
+      if (known) asked.set("token", known);
       const told = await request(`exports/preview?${asked}`).catch((trouble) => trouble);
       if (mine !== turn) return;
       if (told instanceof Error) return say(`${part(".note").textContent} ${told.message}`.trim(), true);
@@ -42,8 +45,10 @@
         if (listed < SHOWN && file.outcome !== "as it should be") part(".files").append(line(file));
       }
       page = told.following;
+      known = told.token;
       count(counts, page === null);
     }
+    token = known;
     ready(counts.new + counts.change);
   };
   const count = (counts, whole) => {
@@ -87,6 +92,10 @@
   };
   const finished = ({ state, problem, report }) => {
     if (!report) return end(problem || "", Boolean(problem));
+    if (report.changed) {
+      const before = report.written ? `${amount(report.written, "file")} ${verb}, then it was stopped` : "Nothing was written";
+      return end(`${before}: what is to be written changed since it was shown. This is what would be written now.`, true);
+    }
     const alone = report.refused ? `, ${report.refused.toLocaleString("en")} left alone` : "";
     const stopped = state === "stopped" ? " It was stopped; what is done is in the list below." : "";
     return end(`Done: ${amount(report.written, "file")} ${verb || "changed"}${alone}.${stopped}`);
@@ -110,13 +119,13 @@
     part(".history").replaceChildren(...known.map((entry) => {
       const when = new Date(entry.started_at).toLocaleString();
       const whole = entry.finished_at !== null; // else it runs, or was interrupted before the journal had counted
-      const after = entry.undone_at ? "put back" : whole ? "" : "not finished";
+      const after = entry.undone_at ? "put back" : entry.forgotten ? "for good" : whole ? "" : "not finished";
       const files = whole ? amount(entry.files, "file") : entry.files ? `at least ${amount(entry.files, "file")}` : "";
       const told = [when, files, after].filter(Boolean).join(" · ");
       const button = element("button", { type: "button", textContent: "Undo" });
       button.ariaLabel = `Undo the export of ${when}`;
       button.addEventListener("click", () => start(`exports/${entry.id}/undo`, {}, "put back"));
-      const undone = entry.undone_at || (whole && !entry.files);
+      const undone = entry.undone_at || entry.forgotten || (whole && !entry.files);
       return element("li", {}, element("span", { textContent: told }), ...(undone ? [] : [button]));
     }));
   };
@@ -128,7 +137,8 @@
         say("");
         preview();
       });
-      part(".go").addEventListener("click", () => start("exports", { naming: part("[name=naming]").value }, "written"));
+      part(".go").addEventListener("click", () =>
+        start("exports", { naming: part("[name=naming]").value, token }, "written"));
       part(".stop").addEventListener("click", () => request("exports/run", "DELETE").catch(() => null));
     },
     opened: async () => {

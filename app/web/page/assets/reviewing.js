@@ -1,7 +1,7 @@
 // Suggested tags, one photo at a time: a key or a button decides, and the next photo is there at once. What is decided
 // is sent behind the scenes (sending.js); of what did not arrive, or was decided elsewhere before, it says so.
 (() => {
-  const { bdi, element, isolated, levels, plain, request, sending, shownLevels } = window.picsift;
+  const { bdi, element, isolated, levels, plain, request, sending, shownLevels, suggesting } = window.picsift;
   const KEYS = { a: "accept", r: "reject", s: "skip", u: "undo", z: "undo" };
   const PAGE = 30; // suggestions asked for at once
   const AHEAD = 12; // so few are left when more are asked for
@@ -69,15 +69,17 @@
     part(".about").textContent = "";
     if (loading || more) return part("figure").replaceChildren(element("p", { textContent: "Looking for suggestions…" }));
     const skipped = past.filter((one) => one.word === "skip").length;
-    const none = past.length ? "Done: nothing here is left to decide." : "Nothing is suggested here that nobody decided on.";
+    const none = past.length ? "Done: nothing here is left to decide." : "No suggestion waits here. picsift can look through your photos for what is in them.";
     const others = left - skipped; // that were decided here, and taken back elsewhere
     const text = lost ? "What is left could not be asked for." : others > 0 ? `${left.toLocaleString("en")} are left to look at.`
       : skipped ? `${skipped.toLocaleString("en")} skipped, the rest is decided.` : none;
     const anew = lost || others > 0 ? "Look at what is left" : "Look at what was skipped";
     const again = element("button", { type: "button", textContent: anew });
     again.addEventListener("click", begin);
+    const suggest = element("button", { type: "button", textContent: "Suggest tags", disabled: suggesting.isRunning() });
+    suggest.dataset.suggest = "";
     part("figure").replaceChildren(element("div", { className: "end" }, element("p", { textContent: text }),
-      ...(lost || left > 0 || skipped ? [again] : [])));
+      lost || left > 0 || skipped ? again : suggest));
     part("figure").focus();
   };
 
@@ -200,6 +202,12 @@
     part("figure").focus();
     load();
   };
+  const suggested = async () => { // a run has ended: who waits for it sees what it found, who decides goes on
+    const mine = turn;
+    await choices();
+    if (mine === turn && !queue.length) begin();
+    else more = true;
+  };
   const press = (event) => {
     const inField = event.target.closest("input, textarea, select, [contenteditable]");
     if (inField || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
@@ -212,6 +220,7 @@
   window.picsift.tool("review", {
     begin: (made) => {
       dialog = made;
+      suggesting.begin(made, suggested);
       dialog.addEventListener("keydown", press);
       dialog.addEventListener("change", begin);
       dialog.addEventListener("click", ({ target, detail }) => {
@@ -221,11 +230,13 @@
     },
     opened: async () => {
       const mine = (turn += 1);
+      suggesting.opened();
       await choices();
       if (mine === turn) begin();
     },
     closed: () => {
       turn += 1;
+      suggesting.closed();
       pictures = new Map();
     },
   });

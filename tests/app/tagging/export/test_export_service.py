@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from app.cli import commands as cli
 from app.tagging.export import journal_steps, safe_write
-from app.tagging.export.export_service import ExportError
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused
+from app.tagging.export.way_back import ExportError
 from app.tagging.xmp.merge import described
 from indexer.catalog.tag_records import Decision, Edit
 from indexer.errors import LibraryLockedError

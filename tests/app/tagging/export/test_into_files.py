@@ -1,7 +1,6 @@
 """Exports into the photos: read by exiftool and exiv2, pictures unchanged, undone, no news for the indexer."""
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -21,6 +20,7 @@ from indexer.pictures.content.picture_hash import hash_file
 from tests import forked_code
 from tests.app.colours import World
 from tests.app.serving import photo_id
+from tests.app.tagging.exiftool.asking import ask, told
 from tests.app.tagging.export.test_export_service import files
 from tests.indexer.dng_sample import dng
 from tests.indexer.heic_sample import HEIC
@@ -74,9 +74,8 @@ def said(path, *fields):
 
 
 def said_of(paths, *fields):
-    """What exiftool finds in files, in one start of it."""
-    command = ["exiftool", "-j", "-G1", "-struct", *(f"-{field}" for field in fields or ("XMP:all", "IPTC:all"))]
-    return json.loads(subprocess.run([*command, *map(str, paths)], capture_output=True, check=True).stdout)
+    """What exiftool finds in files."""
+    return told(paths, *(fields or ("XMP:all", "IPTC:all")))
 
 
 def one(tmp_path, name="a.jpg", **extra):
@@ -141,16 +140,8 @@ def test_a_second_reader_finds_the_same(tmp_path):
 
 def test_foreign_words_stay_and_are_in_both(tmp_path):
     world, path, services = one(tmp_path)
-    command = [
-        "exiftool",
-        "-q",
-        "-overwrite_original",
-        "-IPTC:CodedCharacterSet=UTF8",
-        "-IPTC:Keywords=Köln",
-        "-IPTC:Keywords=sea",
-        "-IPTC:By-line=Zoë",
-    ]
-    subprocess.run([*command, "-XMP-dc:Creator=Zoë", "-EXIF:Artist=Zoe", str(path)], check=True)
+    iptc = ("-IPTC:CodedCharacterSet=UTF8", "-IPTC:Keywords=Köln", "-IPTC:Keywords=sea", "-IPTC:By-line=Zoë")
+    ask("-q", "-overwrite_original", *iptc, "-XMP-dc:Creator=Zoë", "-EXIF:Artist=Zoe", path)
     world.index()
     services.exports.run(into_files=True)
     found = said(path, "all")
@@ -254,7 +245,7 @@ def test_what_follows_the_picture_stays(tmp_path):
     path.write_bytes(path.read_bytes() + b"a film")
 
     def second():
-        return subprocess.run(["exiftool", "-b", "-MPImage2", str(path)], capture_output=True, check=True).stdout
+        return ask("-b", "-MPImage2", path)
 
     before = second()
     assert len(before) > 1000
@@ -272,8 +263,7 @@ def test_a_packet_in_several_parts_is_left_alone(tmp_path):
         + b"QUJD" * 40_000
         + b'"/></rdf:RDF></x:xmpmeta>'
     )
-    command = ["exiftool", "-q", "-overwrite_original", "-tagsfromfile", str(depth), "-xmp:all", str(path)]
-    subprocess.run(command, check=True)
+    ask("-q", "-overwrite_original", "-tagsfromfile", depth, "-xmp:all", path)
     world.index()
     before = path.read_bytes()
     [(_, reason)] = services.exports.run(into_files=True).refused

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from app.cli import commands as cli
 from app.tagging.export import table_export
-from app.tagging.export.export_service import ExportError
 from app.tagging.export.table_export import COLUMNS, Table
+from app.tagging.export.way_back import ExportError
 from indexer.catalog.tag_records import Decision, Suggestion
 from tests.app.colours import World
 from tests.app.serving import photo_id

@@ -5,7 +5,6 @@ import os
 import shutil
 import sqlite3
 import struct
-import subprocess
 from contextlib import closing
 
 import pytest
@@ -17,6 +16,7 @@ from indexer.errors import ImageError
 from indexer.pictures.content.picture_hash import hash_file
 from tests.app.colours import World
 from tests.app.serving import photo_id
+from tests.app.tagging.exiftool.asking import ask
 from tests.app.tagging.export.test_into_files import DOG, SEA, one, refusals, said, tag, write
 from tests.app.tagging.export.test_iptc_block import OF_OLD, dataset
 from tests.indexer.dng_sample import dng
@@ -32,7 +32,7 @@ def exiftool():
 
 
 def exif(path, *arguments):
-    subprocess.run(["exiftool", "-q", "-overwrite_original", *arguments, str(path)], check=True)
+    ask("-q", "-overwrite_original", *arguments, path)
 
 
 def test_folders_of_others_in_the_library_stay(tmp_path):

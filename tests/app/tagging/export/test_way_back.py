@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import commands as cli
-from app.tagging.export import exiftool as exiftool_module
+from app.tagging.exiftool import kept_process
+from app.tagging.exiftool.exiftool import ExifTool
 from tests import forked_code
 from tests.app.colours import World
 from tests.app.tagging.export.test_export_service import files
@@ -94,11 +95,20 @@ def hanging(tmp_path, monkeypatch, condition):
     real = subprocess.run(["which", "exiftool"], capture_output=True, text=True, check=True).stdout.strip()
     program = tmp_path / "bin" / "exiftool"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/bash\nin=$(cat)\nif {condition}; then exec sleep 600; fi\nexec {real} "$@" <<<"$in"\n')
+    program.write_text(f"""#!/bin/bash
+in=
+while IFS= read -r line; do
+  in+=$line$'\\n'
+  [ "$line" = -execute ] || continue
+  if {condition}; then exec sleep 600; fi
+  {real} -config "" -@ - <<<"$in"
+  in=
+done
+""")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(exiftool_module, "SECONDS_A_COMMAND", 3.0)
-    monkeypatch.setattr(exiftool_module, "SECONDS_A_LOOK", 0.1)
+    monkeypatch.setattr(kept_process, "SECONDS_A_COMMAND", 3.0)
+    monkeypatch.setattr(kept_process, "SECONDS_A_LOOK", 0.1)
 
 
 def three(tmp_path):
@@ -136,7 +146,7 @@ def test_a_file_over_which_reading_hangs_costs_that_file_alone(tmp_path, monkeyp
     world, _ = three(tmp_path)
     hanging(tmp_path, monkeypatch, "false")
     (tmp_path / "bin" / "exiftool").write_text(FAKE)
-    with exiftool_module.ExifTool() as tool:
+    with ExifTool() as tool:
         found = tool.read(sorted(world.photos.iterdir()))
     assert ["took more than 3 s" in one.trouble for one in found] == [False, True, False]
 
@@ -145,7 +155,7 @@ def test_a_stop_does_not_wait_for_exiftool(tmp_path, monkeypatch):
     world, services = three(tmp_path)
     before = files(world)
     hanging(tmp_path, monkeypatch, "true")
-    monkeypatch.setattr(exiftool_module, "SECONDS_A_COMMAND", 1_000.0)
+    monkeypatch.setattr(kept_process, "SECONDS_A_COMMAND", 1_000.0)
     report = services.exports.run(into_files=True, stop=lambda: True)
     assert (report.complete, report.written) == (False, 0)
     assert files(world) == before

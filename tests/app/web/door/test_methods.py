@@ -43,7 +43,7 @@ def paths(services):
         "/api/v1/exports/1/undo": "OPTIONS, POST",
         "/openapi.json": READ,
         **{photo + kind: allowed for kind, allowed in kinds.items()},
-        f"{photo}/tags": "DELETE, GET, HEAD, OPTIONS, POST",
+        **dict.fromkeys((f"{photo}/tags", f"{photo}/edits"), "DELETE, GET, HEAD, OPTIONS, POST"),
     }
 
 

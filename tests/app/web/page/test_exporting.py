@@ -60,6 +60,23 @@ def test_what_is_previewed_is_written_and_put_back(page, photos, request):
 
 
 @pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_nothing_is_written_that_was_not_shown(page, photos, library):
+    page.click("[data-tool=export]")
+    page.get_by_role("button", name="Write 2 files").wait_for()
+    number = photo_id(library, "plain12.png")
+    library.library.catalog.tags.decide([Decision(number, TAG, "accepted")])
+    page.get_by_role("button", name="Write 2 files").click()
+    page.wait_for_selector("text=Nothing was written: what is to be written changed since it was shown.")
+    page.get_by_role("button", name="Write 3 files").wait_for()
+    assert sidecars(photos) == []
+    page.get_by_role("button", name="Write 3 files").click()
+    page.wait_for_selector("text=Done: 3 files written.")
+    assert len(sidecars(photos)) == 3
+    page.locator("#export .history").get_by_role("button", name="Undo").first.click()
+    page.wait_for_selector("text=Done: 3 files put back.")
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
 def test_what_is_refused_is_told_and_nothing_is_written(page, photos):
     page.click("[data-tool=export]")
     page.get_by_role("button", name="Write 2 files").wait_for()
@@ -84,7 +101,7 @@ def test_while_something_runs_nothing_else_is_begun_and_what_was_interrupted_can
     page.evaluate(
         """() => {
             const fetched = window.fetch;
-            const report = {export: 2, written: 2, unchanged: 0, refused: 0, left_alone: []};
+            const report = {export: 2, written: 2, unchanged: 0, refused: 0, left_alone: [], changed: false};
             const entry = {id: 1, kind: "sidecars", files: 0, started_at: "2026-01-02T03:04:05Z", undone_at: null};
             const told = (said) => new Response(JSON.stringify(said));
             window.running = true;

@@ -157,6 +157,7 @@ def test_the_summary_says_how_many_how_long_and_by_which_model():
     text = Elements(gallery.summary(shown())).text
     assert text == "Searched 1,234 photos in 12 ms · model builtin"
     assert "1 photo in 1.2 s" in Elements(gallery.summary(shown(total=1, took_ms=1234))).text
+    assert Elements(gallery.summary(shown(total=0, hits=[]))).text == "No photo is left to search · model builtin"
 
 
 def test_no_result_says_whether_the_filters_are_why():

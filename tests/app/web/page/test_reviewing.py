@@ -1,7 +1,10 @@
 """Reviewing suggested tags in a real browser: keys, buttons, the way back, two tabs, an answer that never comes."""
 
+import threading
+
 import pytest
 
+from app.tagging.tagging_service import TaggingReport
 from indexer.catalog.tag_records import Decision, Suggestion
 from tests.app.serving import photo_id
 from tests.app.web.page.browsers import fits, in_a_browser, shoot
@@ -86,6 +89,69 @@ def test_one_key_decides_and_the_next_photo_is_there(page, suggested, request):
     page.wait_for_selector("text=Done: nothing here is left to decide.")
     becomes(page, suggested, "plain00.png", "suggested")
     assert suggested("plain00.png", OTHER) == "rejected"
+
+
+@pytest.fixture
+def held(library, monkeypatch):
+    """A run of tagging that suggests one tag, once it is let go, or stopped."""
+    catalog, going = library.library.catalog, threading.Event()
+
+    def run(*, on_progress, stop, **_):
+        on_progress(20, 60)
+        while not (going.wait(0.01) or stop()):
+            pass
+        number, tag = photo_id(library, "plain00.png"), catalog.tags.make([TAG])[TAG]
+        catalog.tags.suggest(catalog.active_model().id, [number], [tag], [Suggestion(number, tag, 0.2, 0.7)])
+        return TaggingReport("tiny", "words", 1, 20, 1, {}, 0.1, not stop())
+
+    monkeypatch.setattr(library.tagging, "run", run)
+    yield going
+    going.set()
+    catalog.tags.remove(TAG[:1])
+    catalog.tags.forget_changes()
+
+
+def test_who_has_no_suggestion_begins_a_run_and_decides_on_what_it_finds(page, held, request):
+    page.click("[data-tool=review]")
+    suggest = page.locator("#review figure").get_by_role("button", name="Suggest tags")
+    suggest.wait_for()
+    shoot(page, request, "22-nothing-suggested")
+    suggest.click()
+    page.wait_for_function("document.querySelector('#review progress').value === 20")
+    assert page.get_attribute("#review progress", "max") == "60"
+    assert fits(page)
+    shoot(page, request, "23-suggesting")
+    assert page.locator("#review [data-suggest]:enabled").count() == 0
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#review[open]", state="detached")
+    page.click("[data-tool=review]")  # it goes on, and is there again
+    page.wait_for_function("document.querySelector('#review progress').value === 20")
+    held.set()
+    shows(page, "plain00.png")
+    assert page.inner_text("#review .how") == "Done: 1 suggestion for 20 photos."
+    shoot(page, request, "24-suggested")
+
+
+@desktop
+def test_a_run_can_be_stopped_and_a_refusal_is_told(page, held, library):
+    page.click("[data-tool=review]")
+    page.locator("#review figure").get_by_role("button", name="Suggest tags").click()
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_selector("text=Stopped: 1 suggestion for 20 photos.")
+    shows(page, "plain00.png")
+    page.evaluate(  # a refusal of the server's would stand in the console as an error
+        """() => {
+            const fetched = window.fetch;
+            window.fetch = async (address, options) => {
+                if (options?.method !== "POST") return fetched(address, options);
+                return new Response(JSON.stringify({detail: "another picsift is writing."}), {status: 409});
+            };
+        }"""
+    )
+    page.locator("#review header").get_by_role("button", name="Suggest tags").click()
+    page.wait_for_selector("text=Another picsift is writing.")
+    shows(page, "plain00.png")
+    assert page.locator("#review header [data-suggest]").is_enabled()
 
 
 @desktop

@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+import shutil
 import threading
 
 import pytest
 from starlette.testclient import TestClient
 
-from app.tagging.export import table_export
+from app.tagging.export import export_service, table_export
 from app.tagging.export.export_service import ExportService
 from app.web.door import doorkeeper
 from app.web.door.security import Gate
@@ -53,7 +54,7 @@ def test_a_preview_says_file_by_file_what_would_be_written_and_writes_nothing(cl
 
 
 def test_pages_of_a_preview_are_what_an_export_takes_together(client, tagged, monkeypatch):
-    monkeypatch.setattr(export_api, "PHOTOS_AT_A_TIME", 1)
+    monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", 1)
     seen, page = [], 0
     while page is not None:
         told = client.get(ROUTE + "/preview", params={"page": page}).json()
@@ -67,7 +68,8 @@ def test_an_export_writes_sidecars_alone_and_undo_puts_all_back(client, tagged, 
     before = files(world)
     told = export(client, ended)
     assert (told["state"], told["done"], told["total"]) == ("done", 2, 2)
-    assert told["report"] == {"export": 1, "written": 2, "unchanged": 0, "refused": 0, "left_alone": []}
+    counts = {"export": 1, "written": 2, "unchanged": 0, "refused": 0}
+    assert told["report"] == {**counts, "left_alone": [], "shortened": [], "changed": False}
     new = {path.name for path in files(world).keys() - before.keys()}
     assert new == {"red.png.xmp", "blue.png.xmp"}
     assert {path: kept for path, kept in files(world).items() if path.suffix != ".xmp"} == before
@@ -108,6 +110,79 @@ def test_of_several_at_once_one_runs_and_the_others_are_refused(client, tagged, 
     assert undo.status_code == 404
     assert ended(ROUTE + "/run")["report"]["written"] == 2
     assert len(client.get(ROUTE).json()) == 1
+
+
+def test_what_a_preview_showed_is_written_or_nothing_is(client, tagged, world, ended):
+    token = client.get(ROUTE + "/preview").json()["token"]
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), ("new",), "accepted")])
+    before = files(world)
+    told = export(client, ended, token=token)
+    assert (told["state"], told["report"]["changed"], told["report"]["written"]) == ("stopped", True, 0)
+    assert (files(world), client.get(ROUTE).json()) == (before, [])
+    token = client.get(ROUTE + "/preview").json()["token"]
+    assert export(client, ended, token=token, naming="photo.xmp")["report"]["changed"]
+    assert files(world) == before
+    report = export(client, ended, token=token)["report"]
+    assert (report["changed"], report["written"]) == (False, 2)
+
+
+@pytest.mark.parametrize("token", ["", "x", "0" * 63, "G" * 64, "0" * 65, 1])
+def test_a_token_is_one_of_a_preview(client, tagged, world, token):
+    before = files(world)
+    assert client.post(ROUTE, json={"token": token}).status_code == 422
+    assert client.get(ROUTE + "/preview", params={"token": token}).status_code == 422
+    assert files(world) == before
+
+
+def test_into_photos_is_written_only_where_it_is_asked_for_and_was_shown(client, tagged, world, ended):
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool, which is not installed")
+    before = files(world)
+    for asked in ({}, {"token": None}, {"token": "0" * 64, "naming": "photo.xmp"}):
+        assert client.post(ROUTE, json={"into_files": True, **asked}).status_code == 422
+    beside = client.get(ROUTE + "/preview").json()["token"]
+    shown = client.get(ROUTE + "/preview", params={"into_files": True}).json()
+    assert {one["file"].rpartition("/")[2]: one["outcome"] for one in shown["files"]} == {
+        "red.png": "change",
+        "blue.png": "change",
+    }
+    for token in ("0" * 64, beside):
+        assert export(client, ended, into_files=True, token=token)["report"]["changed"]
+    assert files(world) == before
+    assert export(client, ended, into_files=True, token=shown["token"])["report"]["written"] == 2
+    assert {path.name for path, kept in files(world).items() if kept != before.get(path)} == {"red.png", "blue.png"}
+    assert client.get(ROUTE).json()[0]["kind"] == "files"
+    client.post(f"{ROUTE}/1/undo")
+    assert ended(ROUTE + "/run")["report"]["written"] == 2
+    assert files(world) == before
+
+
+def test_without_exiftool_a_sentence_says_so(client, tagged, world, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    before = files(world)
+    for answer in (
+        client.get(ROUTE + "/preview", params={"into_files": True}),
+        client.post(ROUTE, json={"into_files": True, "token": "0" * 64}),
+    ):
+        assert (answer.status_code, "which is not installed" in answer.json()["detail"]) == (503, True)
+    assert files(world) == before
+    assert client.get(ROUTE + "/run").json()["state"] == "never"
+
+
+def test_previews_that_start_exiftool_take_turns(client, tagged, monkeypatch):
+    monkeypatch.setattr(export_api, "TURN_S", 0.01)
+    with export_api._one_reading:
+        assert client.get(ROUTE + "/preview", params={"into_files": True}).status_code == 409
+        assert client.get(ROUTE + "/preview").status_code == 200
+
+
+def test_a_way_back_that_was_given_up_is_told(client, tagged, ended):
+    export(client, ended)
+    tagged.exports.forget(1)
+    assert client.get(ROUTE).json()[0]["forgotten"]
+    client.post(f"{ROUTE}/1/undo")
+    told = ended(ROUTE + "/run")
+    assert (told["state"], "was given up" in told["problem"]) == ("failed", True)
 
 
 def test_an_export_is_refused_while_another_process_writes(client, tagged, world):

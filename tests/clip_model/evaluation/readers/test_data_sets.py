@@ -48,6 +48,7 @@ def test_class_folders_come_in_turn(tmp_path):
         write(tmp_path / name, RED)
     write(tmp_path / "cat/notes.txt", "no picture")
     write(tmp_path / "loose.png", RED)
+    write(tmp_path / "README.md", "what this is")
     items = read(tmp_path)
     assert [(one.name, one.label) for one in items if isinstance(one, Example)] == [
         ("cat/a.png", "cat"), ("red_fox/a.png", "red_fox"), ("cat/b.PNG", "cat"), ("cat/deep/c.png", "cat"),

@@ -109,6 +109,18 @@ def test_own_words_are_told_from_names(catalog, model, root):
     assert [list(part) for part in catalog.words.photos_saying([("dog",), ("cat",)])] == [[], []]
 
 
+def test_it_tells_whether_anybody_says_a_phrase(catalog, model, root):
+    catalog.store(root.id, [new_photo("beach/a.jpg", "Old dog")], model, vectors(1))
+    said = [catalog.words.is_said(phrase) for phrase in [("dog",), ("old", "dog"), ("beach",), ("a", "jpg")]]
+    assert said == [True] * 4
+    assert not any(catalog.words.is_said(phrase) for phrase in [("cat",), ("dog", "old"), ("dog",) * 40])
+    with writing(catalog.engine) as connection:
+        connection.exec_driver_sql("DELETE FROM photo_words")
+        assert not word_index.is_said(connection, ("dog",))
+        connection.exec_driver_sql("INSERT INTO words_due SELECT id FROM photos")
+        assert word_index.is_said(connection, ("dog",))
+
+
 @pytest.mark.parametrize("signs", ['"', "'", "*", "()", "\0", "\ud800", "\udce9", "-", "^", "{} : +"])
 def test_a_text_without_a_word_finds_nothing(catalog, model, root, signs):
     catalog.store(root.id, [new_photo("z.jpg", signs)], model, vectors(1))

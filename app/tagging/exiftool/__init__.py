@@ -1,0 +1,1 @@
+"""ExifTool, kept open: the process, what it is asked, and the folder in which it works."""

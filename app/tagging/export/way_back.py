@@ -1,0 +1,147 @@
+"""What exports did, and the way back: after a kill, by a change of mind, and given up where nobody wants it any more.
+
+All of it is told from the journal and the files; the caller of each holds the library's writer lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.tagging.export import journal_steps, own_writes, safe_write
+from app.tagging.export.journal_steps import is_written, restore
+from indexer.catalog.stores.export_store import UNDOING, Export, Step
+from indexer.errors import PicsiftError
+from indexer.library import Library
+
+FILES_AT_A_TIME = 100  # in one transaction of the journal
+
+
+class ExportError(PicsiftError):
+    """An export cannot be made, undone or forgotten."""
+
+
+@dataclass
+class ExportReport:
+    """What an export did, or would do.
+
+    Attributes:
+        export: its id in the journal; None of a preview, and where there was nothing to write.
+        written: files written, made or restored.
+        unchanged: files that hold everything already.
+        refused: path and reason of each file that was left alone.
+        shortened: path of each photo and texts that IPTC has no room for; XMP has them whole.
+        complete: False where it was stopped before its end.
+        changed: whether what is to be written was no longer what the preview had shown; from there on nothing was.
+    """
+
+    export: int | None = None
+    written: int = 0
+    unchanged: int = 0
+    refused: list[tuple[Path, str]] = field(default_factory=list)
+    shortened: list[tuple[Path, tuple[str, ...]]] = field(default_factory=list)
+    complete: bool = True
+    changed: bool = False
+
+
+def recover(library: Library) -> None:
+    """Settle what was killed: each file counts as written, or as put back, or as not, by its bytes.
+
+    Where neither a file nor its photo is there, a drive may be away, and the file is settled when it is back.
+    """
+    journal = library.catalog.exports
+    being_undone = journal.being_undone()
+    for step in journal_steps.within_reach(being_undone, _places(library, being_undone)):
+        safe_write.remove_leftovers(Path(step.path).parent)
+        back = journal_steps.is_back(step)
+        journal.settle(step.export_id, [step.number], "undone" if back else "done")
+        if back:
+            own_writes.note(library, {step.photo_id: (Path(step.path), journal_steps.digest_before(step))})
+    for export in journal.all():
+        if export.finished_at is not None:
+            continue
+        planned = journal.steps(export.id, "planned")
+        reached = journal_steps.within_reach(planned, _places(library, planned))
+        for step in reached:
+            safe_write.remove_leftovers(Path(step.path).parent)
+            done = is_written(step)
+            journal.settle(export.id, [step.number], "done" if done else "failed", None if done else "interrupted")
+            if done:
+                own_writes.note(library, {step.photo_id: (Path(step.path), step.sha256_after)})
+        if len(reached) == len(planned):
+            journal.finish(export.id)
+
+
+def undo(library: Library, export_id: int, stop: Callable[[], bool]) -> ExportReport:
+    """Put every file of an export back as it was, byte for byte; one that was changed since is left alone.
+
+    Raises:
+        ExportError: there is no such export, or no way back from it.
+    """
+    journal, report = library.catalog.exports, ExportReport(export_id)
+    export = _known(library, export_id)
+    steps = journal.steps(export_id, "done")
+    if not steps:
+        undone = f"was undone at {export.undone_at.astimezone():%Y-%m-%d %H:%M}" if export.undone_at else ""
+        raise ExportError(f"export {export_id} {undone or 'wrote nothing'}; there is nothing to put back.")
+    if export.forgotten:
+        raise ExportError(f"the way back from export {export_id} was given up; its files stay as they are.")
+    for start in range(0, len(steps), FILES_AT_A_TIME):
+        if not _put_back(library, report, steps[::-1][start : start + FILES_AT_A_TIME], stop):
+            report.complete = False
+            return report
+    if not report.refused:
+        journal.finish(export_id, undone=True)
+    return report
+
+
+def forget(library: Library, export_id: int) -> list[Export]:
+    """Give up the way back from an export and from all before it; gives those that had one, the latest first.
+
+    Where both wrote a file, an earlier one's could not be gone any more. Which tags exports wrote stays known, so that
+    one that is rejected is still taken out again.
+
+    Raises:
+        ExportError: there is no such export, or one of them has not come to its end.
+    """
+    last = _known(library, export_id)
+    gone = [one for one in library.catalog.exports.all() if one.id <= last.id and not one.forgotten]
+    between = {step.export_id for step in library.catalog.exports.being_undone()}
+    if killed := [one.id for one in gone if one.finished_at is None or one.id in between]:
+        raise ExportError(f"export {killed[-1]} was killed, and its files are away. Bring them back, and try again.")
+    library.catalog.exports.forget([one.id for one in gone])
+    return [one for one in gone if one.undone_at is None]
+
+
+def _known(library: Library, export_id: int) -> Export:
+    found = next((one for one in library.catalog.exports.all() if one.id == export_id), None)
+    if found is None:
+        raise ExportError(f"there is no export {export_id}. 'picsift export --history' lists them.")
+    return found
+
+
+def _places(library: Library, steps: Sequence[Step]) -> dict[int, Path]:
+    """Where the photos are now that files belong to."""
+    return {one.id: one.path for one in library.catalog.photos([step.photo_id for step in steps])}
+
+
+def _put_back(library: Library, report: ExportReport, steps: Sequence[Step], stop: Callable[[], bool]) -> bool:
+    """Put files back; False where `stop` said so before the last."""
+    back: dict[int, tuple[Path, str | None]] = {}
+    journal = library.catalog.exports
+    places = _places(library, steps)
+    for kept in steps:
+        if stop():
+            break
+        step = journal_steps.moved(kept, places.get(kept.photo_id))
+        journal.settle(step.export_id, [step.number], "done", UNDOING, path=step.path)
+        if reason := restore(step, places.get(step.photo_id)):
+            report.refused.append((Path(step.path), reason))
+            journal.settle(step.export_id, [step.number], "done", path=kept.path)
+        else:
+            journal.settle(step.export_id, [step.number], "undone")
+            back[step.photo_id] = (Path(step.path), journal_steps.digest_before(step))
+            report.written += 1
+    own_writes.note(library, back)
+    return not stop()

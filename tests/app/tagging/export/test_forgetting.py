@@ -1,0 +1,143 @@
+"""What the journal keeps, and lets go: never what an undo needs, but where somebody gives that up."""
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from app.tagging.export import way_back
+from app.tagging.export.way_back import ExportError
+from indexer.catalog.tag_records import Decision
+from tests.app.serving import photo_id
+from tests.app.tagging.export.test_export_service import (  # noqa: F401
+    DOG,
+    SEA,
+    files,
+    kill_in_the_middle,
+    run,
+    tagged,
+    tags,
+)
+from tests.app.tagging.xmp.test_merge import LIGHTROOM
+
+
+@pytest.fixture
+def beside(world, tagged):  # noqa: F811
+    """A sidecar of another program's beside a photo, whose old bytes an export has to keep."""
+    sidecar = world.photos / "red.png.xmp"
+    sidecar.write_bytes(LIGHTROOM.encode())
+    return sidecar
+
+
+def kept(world):
+    """The states of the files of which the journal holds old bytes."""
+    with closing(sqlite3.connect(world.settings.library / "catalog.db")) as database:
+        query = "SELECT export_id, state FROM export_steps WHERE before IS NOT NULL ORDER BY export_id"
+        return database.execute(query).fetchall()
+
+
+def test_what_is_put_back_takes_no_room(world, tagged, beside):  # noqa: F811
+    before = files(world)
+    tagged.exports.run()
+    assert kept(world) == [(1, "done")]
+    assert tagged.exports.history()[0].kept_bytes > 0
+    tagged.exports.undo(1)
+    assert kept(world) == []
+    assert (tagged.exports.history()[0].files, tagged.exports.history()[0].put_back) == (2, 2)
+    assert files(world) == before
+
+
+def test_what_was_never_written_takes_no_room(world, tagged, beside):  # noqa: F811
+    kill_in_the_middle(world, "before")
+    states = dict(kept(world))
+    assert set(states.values()) <= {"planned"}
+    tagged.exports.run()
+    assert "planned" not in dict(kept(world)).values()
+    assert "failed" not in dict(kept(world)).values()
+
+
+def test_several_exports_are_undone_one_after_the_other(world, tagged, beside):  # noqa: F811
+    before = files(world)
+    tagged.exports.run()
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), ("new",), "accepted")])
+    tagged.exports.run()
+    assert [number for number, _ in kept(world)] == [1, 2]
+    tagged.exports.undo(2)
+    assert [number for number, _ in kept(world)] == [1]
+    tagged.exports.undo(1)
+    assert files(world) == before
+
+
+def test_a_way_back_is_given_up_with_all_before_it_and_later_ones_stay(world, tagged, beside):  # noqa: F811
+    number = photo_id(tagged, "red.png")
+    for name in ("one", "two", "three"):
+        tagged.library.catalog.tags.decide([Decision(number, (name,), "accepted")])
+        tagged.exports.run()
+    assert [export.id for export in tagged.exports.forget(2)] == [2, 1]
+    assert [number for number, _ in kept(world)] == [3]
+    assert [export.forgotten for export in tagged.exports.history()] == [False, True, True]
+    assert tagged.exports.undo(3).written == 1
+    after = files(world)
+    for export in (1, 2):
+        with pytest.raises(ExportError, match="was given up"):
+            tagged.exports.undo(export)
+    assert files(world) == after, "a sidecar that was new is not deleted for want of old bytes"
+    assert tagged.exports.forget(2) == []
+    with pytest.raises(ExportError, match="there is no export 9"):
+        tagged.exports.forget(9)
+
+
+def test_which_tags_exports_wrote_stays_known(world, tagged, beside):  # noqa: F811
+    tagged.exports.run()
+    tagged.exports.forget(1)
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), DOG, "rejected")])
+    tagged.exports.run()
+    assert DOG not in tags(beside)
+    assert SEA in tags(beside)
+
+
+def test_an_export_whose_drive_is_away_keeps_its_way_back(world, tagged, beside):  # noqa: F811
+    before = files(world)
+    kill_in_the_middle(world, "before")
+    away = world.photos.rename(world.photos.with_name("away"))
+    with pytest.raises(ExportError, match="Bring them back"):
+        tagged.exports.forget(1)
+    away.rename(world.photos)
+    tagged.exports.undo(1)
+    assert files(world) == before
+
+
+def test_an_undo_that_was_killed_keeps_its_way_back(world, tagged, beside, monkeypatch):  # noqa: F811
+    before = files(world)
+    tagged.exports.run()
+    away = world.photos.with_name("away")
+
+    def killed(step, place):
+        world.photos.rename(away)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(way_back, "restore", killed)
+        with pytest.raises(KeyboardInterrupt):
+            tagged.exports.undo(1)
+    with pytest.raises(ExportError, match="Bring them back"):
+        tagged.exports.forget(1)
+    away.rename(world.photos)
+    tagged.exports.undo(1)
+    assert files(world) == before
+
+
+def test_the_command_says_what_a_way_back_takes_and_gives_it_up(run, world, beside):  # noqa: F811
+    run()
+    assert "2 files  done, way back" in run("--history")[1]
+    status, _, err = run("--forget", 1)
+    assert (status, "1 exports cannot be undone any more" in err) == (0, True)
+    assert "2 files  done, no way back" in run("--history")[1]
+    [entry] = json.loads(run("--history", "--json")[1])
+    assert (entry["forgotten"], entry["kept_bytes"]) == (True, 0)
+    status, _, err = run("--undo", 1)
+    assert (status, "was given up" in err) == (1, True)
+    assert run("--forget", 1, "--undo", 1)[0] == 2
+    assert run("--forget", 1, "--into-files")[0] == 2
+    assert run("--forget", 7)[0] == 1

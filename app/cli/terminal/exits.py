@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, ParamSpec
 
@@ -102,7 +102,7 @@ def stop_on_signal(*, quiet: bool = False) -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
         if not quiet:
-            say("stopping; what is under way is being saved.")
+            _say_from_a_handler("stopping; what is under way is being saved.")
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -130,6 +130,17 @@ def cleanup_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _say_from_a_handler(message: str) -> None:
+    """As `say`, past the buffer: a signal may come while that is written to, and it then refuses more."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (OSError, ValueError, AttributeError):  # no file stands behind it
+        say(message)
+        return
+    with suppress(OSError):
+        os.write(descriptor, f"picsift: {message}\n".encode())
 
 
 def _end(message: str, status: int) -> NoReturn:

@@ -1,8 +1,10 @@
 """What a command raises becomes a sentence and an exit status."""
 
 import errno
+import io
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -116,3 +118,37 @@ def test_any_command_is_unwound_by_sigterm_as_by_sigint(capsys):
     assert (ended.value.code, cleaned) == (130, [1])
     assert capsys.readouterr().err == "picsift: interrupted.\n"
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+class Interrupting(io.RawIOBase):
+    """A stream during whose first write the process is asked to stop; what is said past it goes to a file."""
+
+    def __init__(self, file):
+        self.file, self.said = file, []
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self.file.fileno()
+
+    def write(self, data):
+        self.said.append(bytes(data))
+        if len(self.said) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            for _ in range(1000):  # the interpreter meets the signal between two of these
+                pass
+        return len(data)
+
+
+def test_a_signal_in_the_middle_of_a_line_is_no_error(tmp_path, monkeypatch):
+    with (tmp_path / "past").open("wb") as past:
+        raw = Interrupting(past)
+        with io.TextIOWrapper(io.BufferedWriter(raw), line_buffering=True) as stream:
+            monkeypatch.setattr(sys, "stderr", stream)
+            with stop_on_signal() as stop:
+                print("3 of 5 photos", file=sys.stderr)
+            assert stop.is_set()
+            monkeypatch.undo()
+        assert b"".join(raw.said) == b"3 of 5 photos\n"
+    assert (tmp_path / "past").read_text() == "picsift: stopping; what is under way is being saved.\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import zipfile
 import zlib
 from pathlib import Path
 
@@ -19,6 +18,7 @@ logger = logging.getLogger(__name__)
 FILE = "lists.npz"
 _TEMPORARY = "lists.npz.tmp"
 _VERSION = 1
+_SEAL_BYTES = 4  # at the end, over all before them: the archive's own checksums cover no directory
 
 
 def save(folder: Path, stamp: str, ids: Ids, lists: NearLists) -> None:
@@ -31,7 +31,7 @@ def save(folder: Path, stamp: str, ids: Ids, lists: NearLists) -> None:
         lists: of these rows.
     """
     content = io.BytesIO()
-    np.savez(  # each part is under a checksum
+    np.savez(
         content,
         version=_VERSION,
         rows=_seal(stamp, ids),
@@ -47,6 +47,7 @@ def save(folder: Path, stamp: str, ids: Ids, lists: NearLists) -> None:
     try:
         with synced(folder / _TEMPORARY) as write:
             write(content.getbuffer())
+            write(zlib.crc32(content.getbuffer()).to_bytes(_SEAL_BYTES, "little"))
         (folder / _TEMPORARY).replace(folder / FILE)
     except OSError as error:
         logger.info("the lists of the search index are not kept: %s", error)
@@ -56,11 +57,15 @@ def save(folder: Path, stamp: str, ids: Ids, lists: NearLists) -> None:
 def load(folder: Path, stamp: str, ids: Ids, dim: int) -> NearLists | None:
     """Return the lists of rows with these ids (n,) and dimension, None where there are none that can be used."""
     try:
-        with (folder / FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        content = (folder / FILE).read_bytes()
+        whole, seal = content[:-_SEAL_BYTES], content[-_SEAL_BYTES:]
+        if zlib.crc32(whole).to_bytes(_SEAL_BYTES, "little") != seal:
+            raise ValueError("its checksum differs")
+        with np.load(io.BytesIO(whole), allow_pickle=False) as file:
             if int(file["version"]) != _VERSION or int(file["rows"]) != _seal(stamp, ids):
                 return None
             lists = NearLists(
-                np.ascontiguousarray(file["centroids"], np.float32),
+                file["centroids"],
                 file["starts"],
                 tuple(file["probes"].tolist()),
                 tuple(file["recall"].tolist()),
@@ -69,12 +74,12 @@ def load(folder: Path, stamp: str, ids: Ids, dim: int) -> NearLists | None:
                 file["stray_lists"],
                 file["stray_likeness"],
             )
+        return lists if _are_sound(lists, len(ids), dim) else None
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # what a reader of archives may raise is not written down, and lists are never needed
         logger.info("%s cannot be used and is made again: %s", folder / FILE, error)
         return None
-    return lists if _are_sound(lists, len(ids), dim) else None
 
 
 def _seal(stamp: str, ids: Ids) -> int:
@@ -82,18 +87,25 @@ def _seal(stamp: str, ids: Ids) -> int:
 
 
 def _are_sound(lists: NearLists, rows: int, dim: int) -> bool:
-    """Whether every number points to where there is something."""
-    count, strays = len(lists.centroids), len(lists.strays)
+    """Whether every number points to where there is something, and each row is in a list or a stray."""
+    count, strays, starts = len(lists.centroids), lists.strays, lists.starts
+    whole = (starts, strays, lists.stray_lists)
     return bool(
-        lists.centroids.shape == (count, dim)
+        all(part.dtype == np.int64 and part.ndim == 1 for part in whole)
+        and lists.centroids.dtype == lists.stray_likeness.dtype == np.float32
+        and lists.centroids.shape == (count, dim)
         and np.isfinite(lists.centroids).all()
-        and lists.starts.shape == (count + 1,)
-        and lists.starts[0] == 0
-        and (np.diff(lists.starts) >= 0).all()
-        and lists.starts[-1] <= rows
+        and starts.shape == (count + 1,)
+        and starts[0] == 0
+        and (np.diff(starts) >= 0).all()
+        and starts[-1] <= rows
         and len(lists.probes) == len(lists.recall) == len(DEPTHS)
-        and all(0 <= number <= count for number in lists.probes)
-        and lists.stray_lists.shape == lists.stray_likeness.shape == (strays,)
-        and (not strays or (lists.strays.min() >= 0 and lists.strays.max() < rows))
-        and (not strays or (lists.stray_lists.min() >= 0 and lists.stray_lists.max() < count))
+        and all(isinstance(number, int) and 0 <= number <= count for number in lists.probes)
+        and np.isfinite([*lists.recall, lists.likeness]).all()
+        and lists.stray_lists.shape == lists.stray_likeness.shape == strays.shape
+        and np.isfinite(lists.stray_likeness).all()
+        and (np.diff(strays) > 0).all()
+        and (strays[:1] >= 0).all()
+        and np.array_equal(strays[np.searchsorted(strays, starts[-1]) :], np.arange(starts[-1], rows))
+        and ((lists.stray_lists >= 0) & (lists.stray_lists < count)).all()
     )

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from indexer.memory import memory_left
 from indexer.vectors import lists_file, scanning, training
 from indexer.vectors.index import VectorIndex
+from indexer.vectors.near_lists import NearLists
 from indexer.vectors.rows import IdMask
 from tests.fuzzing import examples
 from tests.indexer.unit_vectors import DIM, assert_nearest, unit
@@ -350,6 +352,44 @@ def test_a_file_of_lists_that_cannot_be_used_is_none(tmp_path, harm):
     tend(again)
     assert opened(tmp_path).kind == "ivf-fp16"
     index.close()
+
+
+def test_a_file_of_lists_with_any_byte_flipped_is_none(tmp_path):
+    index = opened(tmp_path, dim=2)
+    index.add(np.arange(60), clustered(60, dim=2))
+    tend(index)
+    index.save(3)
+    file = tmp_path / lists_file.FILE
+    whole = file.read_bytes()
+    ids, stamp = index._rows.table.by_row, index._stamp(3)
+    assert lists_file.load(tmp_path, stamp, ids, 2) is not None
+    for at in range(len(whole)):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        assert lists_file.load(tmp_path, stamp, ids, 2) is None, at
+    index.close()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        {"strays": np.int64(1)},
+        {"starts": np.linspace(0, 60, 31)},
+        {"starts": np.zeros(31, np.int64)},
+        {"centroids": np.zeros((30, DIM))},
+        {"strays": np.array([5, 5]), "stray_lists": np.array([0, 0]), "stray_likeness": np.ones(2, np.float32)},
+        {"strays": np.array([7, 5]), "stray_lists": np.array([0, 0]), "stray_likeness": np.ones(2, np.float32)},
+        {"strays": np.array([5]), "stray_lists": np.array([30]), "stray_likeness": np.ones(1, np.float32)},
+        {"probes": (1.5, 2, 3)},
+        {"likeness": np.nan},
+    ],
+)
+def test_lists_that_do_not_hold_together_are_none(tmp_path, harm):
+    ids, starts = np.arange(60), np.arange(0, 62, 2)
+    sound = NearLists(unit(30), starts, (1, 2, 3), (1.0, 1.0, 1.0), 0.5)
+    lists_file.save(tmp_path, "stamp", ids, sound)
+    assert lists_file.load(tmp_path, "stamp", ids, DIM) is not None
+    lists_file.save(tmp_path, "stamp", ids, replace(sound, **harm))
+    assert lists_file.load(tmp_path, "stamp", ids, DIM) is None
 
 
 def test_a_kill_in_the_middle_of_their_save_loses_nothing(tmp_path):

@@ -40,8 +40,8 @@ class HeldRows:
     @property
     def lists(self) -> NearLists | None:
         """The lists that a search looks into; None where it looks at all vectors."""
-        large = len(self) > self._exact_up_to and self._mirror is None
-        return self._rows.lists if large else None
+        large, lists = len(self) > self._exact_up_to and self._mirror is None, self._rows.lists
+        return None if lists is None or lists.are_thin or not large else lists
 
     @property
     def kind(self) -> str:

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 FILE = "lists.npz"
 _TEMPORARY = "lists.npz.tmp"
-_VERSION = 1
+_VERSION = 2
 _SEAL_BYTES = 4  # at the end, over all before them: the archive's own checksums cover no directory
 
 
@@ -43,6 +43,7 @@ def save(folder: Path, stamp: str, ids: Ids, lists: NearLists) -> None:
         strays=lists.strays,
         stray_lists=lists.stray_lists,
         stray_likeness=lists.stray_likeness,
+        trained=lists.trained,
     )
     try:
         with synced(folder / _TEMPORARY) as write:
@@ -73,6 +74,7 @@ def load(folder: Path, stamp: str, ids: Ids, dim: int) -> NearLists | None:
                 file["strays"],
                 file["stray_lists"],
                 file["stray_likeness"],
+                int(file["trained"]),
             )
         return lists if _are_sound(lists, len(ids), dim) else None
     except FileNotFoundError:
@@ -98,7 +100,7 @@ def _are_sound(lists: NearLists, rows: int, dim: int) -> bool:
         and starts.shape == (count + 1,)
         and starts[0] == 0
         and (np.diff(starts) >= 0).all()
-        and starts[-1] <= rows
+        and starts[-1] <= min(rows, lists.trained)
         and len(lists.probes) == len(lists.recall) == len(DEPTHS)
         and all(isinstance(number, int) and 0 <= number <= count for number in lists.probes)
         and np.isfinite([*lists.recall, lists.likeness]).all()

@@ -19,6 +19,7 @@ from indexer.vectors.faiss_module import load_faiss
 from indexer.vectors.scanning import Floats, Ids
 
 DEPTHS = (32, 128, 1024)  # hits, for each of which it is measured how many lists have to be looked into
+_GONE = 0.25  # share of the trained rows from whose removal nothing measured holds any more
 _GROWN = 0.25  # share of strays from which the lists are trained anew
 _SOME = 0.02  # and from which their distance says that the library has moved
 _FARTHER = 0.05  # cosine to the centroids that is lost then
@@ -38,6 +39,7 @@ class NearLists:
         strays: rows (m,) that were put since, ascending.
         stray_lists: (m,) their nearest lists.
         stray_likeness: (m,) their cosines with those lists' centroids.
+        trained: how many rows they were trained on; 0: those that they hold.
     """
 
     centroids: Floats
@@ -48,6 +50,10 @@ class NearLists:
     strays: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     stray_lists: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     stray_likeness: Floats = field(default_factory=lambda: np.empty(0, np.float32))
+    trained: int = 0
+
+    def __post_init__(self) -> None:
+        self.trained = self.trained or int(self.starts[-1])
 
     @property
     def nbytes(self) -> int:
@@ -55,10 +61,15 @@ class NearLists:
         return sum(part.nbytes for part in (self.centroids, self.starts, self.strays, self.stray_lists))
 
     @property
+    def are_thin(self) -> bool:
+        """Whether so much went since they were trained that the same lists no longer hold the share measured."""
+        return self.trained - int(self.starts[-1]) > _GONE * self.trained
+
+    @property
     def are_worn(self) -> bool:
-        """Whether so much came since they were trained, or lies so far from all lists, that they should be anew."""
+        """Whether so much came or went since they were trained, or lies so far from all lists, that they should anew."""
         trained, strays = max(1, int(self.starts[-1])), len(self.strays)
-        if strays > _GROWN * trained:
+        if strays > _GROWN * trained or self.are_thin:
             return True
         return strays > _SOME * trained and float(self.stray_likeness.mean()) < self.likeness - _FARTHER
 

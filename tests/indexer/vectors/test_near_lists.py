@@ -159,7 +159,7 @@ def test_a_filtered_search_is_to_the_bit_that_of_numpy_though_there_are_lists(tm
     add(np.append(np.arange(0, 900, 3), np.arange(10_000, 10_100)), sums_exactly(clustered(400, seed=21)))
     assert len(index.lists.strays) > 200
     compare()
-    remove(np.append(np.arange(0, 9000, 6), 10_050))
+    remove(np.append(np.arange(0, 9000, 15), 10_050))
     assert len(index.lists.strays) > 100
     compare()
     index.close()
@@ -278,6 +278,26 @@ def test_many_new_ones_and_some_far_from_all_lists_have_them_trained_anew(traine
     assert index.lists.are_worn
     tend(index)
     assert index.lists is not second and len(index) == 4000
+
+
+def test_where_most_of_the_trained_rows_are_gone_all_that_are_left_are_looked_at(tmp_path):
+    index, queries = opened(tmp_path, dim=64), clustered(60, dim=64, seed=7, spread=0.05)
+    index.add(np.arange(8000), clustered(8000, dim=64, spread=0.05))
+    tend(index)
+    index.remove(np.arange(2000))
+    assert index.kind == "ivf-fp16" and not index.lists.are_worn
+    look_into(index, 1)
+    index.remove(np.random.default_rng(3).permutation(np.arange(2000, 8000))[:5200])
+    assert len(index) == 800
+    for k in (10, 32, 100):
+        for ours, theirs in zip(index.search(queries, k), index.search(queries, k, exact=True), strict=True):
+            assert ours[0].tolist() == theirs[0].tolist()
+    assert (index.lists, index.kind) == (None, "flat-fp16")
+    index.save(3)
+    assert opened(tmp_path, dim=64).kind == "flat-fp16"
+    tend(index)
+    assert index.kind == "ivf-fp16" and index.lists.trained == 800
+    index.close()
 
 
 def test_searches_that_run_while_lists_are_swapped_find_what_is_there(tmp_path):

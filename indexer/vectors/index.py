@@ -148,21 +148,25 @@ class VectorIndex(HeldRows):
             LibraryError: if it cannot be written; the old one is still there.
         """
         with self._changing:  # a search may read the same rows meanwhile
-            if generation is None and self._is_outrun():
-                return
-            rows, generation = self._rows, self.generation if generation is None else generation
-            vector_file.save(
+            rows, number = self._rows, self.generation if generation is None else generation
+
+            def save_lists() -> None:
+                if rows.lists is not None:
+                    lists_file.save(self._folder, self._stamp(number), rows.table.by_row, rows.lists)
+
+            is_saved = vector_file.save(
                 self._folder,
                 rows.table.by_row,
                 rows.halves(),
                 fingerprint=self.fingerprint,
-                generation=generation,
+                generation=number,
                 token=self.token,
+                unless=lambda: generation is None and self._is_outrun(),
+                along=save_lists,
             )
-            self.generation = generation
-            self.problem = None
-            if rows.lists is not None:
-                lists_file.save(self._folder, self._stamp(generation), rows.table.by_row, rows.lists)
+            if is_saved:
+                self.generation = number
+                self.problem = None
 
     def search(
         self, queries: ArrayLike, k: int, allowed: Ids | IdMask | None = None, *, exact: bool = False

@@ -95,7 +95,7 @@ def _rebuild(index: VectorIndex, catalog: StoredEmbeddings, model_id: int, reaso
     if was_empty and not len(index):
         return None  # a new library: there was nothing to lose, and nothing to say
     try:
-        index.save(index.generation)
+        index.save(None if reason == _AT_ODDS else index.generation)  # what is ahead, or of another past, is replaced
     except LibraryError as error:  # a library that is only read: search works, and the next start repairs again
         logger.warning("%s", error)
     why = f": {reason}" if reason else ""

@@ -112,6 +112,8 @@ class Training:
             logger.warning(
                 "the search index stays as it is, since its lists could not be trained: %s", first_line(error)
             )
+        finally:
+            self._index.end_copy()
 
     def _check(self) -> None:
         if self._ended.is_set():

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from filelock import FileLock, Timeout
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -451,6 +452,47 @@ def test_nothing_is_saved_over_what_another_process_has_saved_later(tmp_path):
     assert (again.generation, len(again)) == (4, 101)
 
 
+def test_a_save_that_comes_between_is_not_written_over(tmp_path, monkeypatch):
+    index = opened(tmp_path)
+    index.add(np.arange(100), clustered(100))
+    index.save(3)
+    other = opened(tmp_path)
+    other.add([200], unit(1))
+    tend(other)
+    locked = FileLock.acquire
+
+    def after_another(lock, *args, **kwargs):
+        monkeypatch.setattr(FileLock, "acquire", locked)
+        other.save(4)
+        return locked(lock, *args, **kwargs)
+
+    monkeypatch.setattr(FileLock, "acquire", after_another)
+    index.save()
+    again = opened(tmp_path)
+    assert (again.generation, len(again), again.kind) == (4, 101, "ivf-fp16")
+    other.close()
+
+
+def test_lists_are_written_while_nobody_else_can_save(tmp_path, monkeypatch):
+    index, free = opened(tmp_path), []
+    index.add(np.arange(100), clustered(100))
+    tend(index)
+    real = lists_file.save
+
+    def noted(folder, *rest):
+        try:
+            FileLock(folder / "save.lock", timeout=0).acquire()
+            free.append(True)
+        except Timeout:
+            free.append(False)
+        real(folder, *rest)
+
+    monkeypatch.setattr(lists_file, "save", noted)
+    index.save(3)
+    assert free == [False]
+    index.close()
+
+
 def test_closing_ends_the_thread_and_none_begins_after_it(tmp_path, monkeypatch):
     reached, begun = threading.Event(), threading.Event()
 
@@ -484,6 +526,7 @@ def test_training_that_fails_is_said_once_and_the_exact_search_goes_on(tmp_path,
         tend(index)
     assert [record.getMessage().endswith("no room") for record in caplog.records] == [True]
     assert len(index.search(unit(1), 5)[0][0]) == 5
+    assert index._changed is None  # nothing is noted for a copy that nobody will adopt
 
 
 def test_where_memory_is_short_nothing_is_trained(tmp_path, monkeypatch):

@@ -129,7 +129,7 @@ class VectorIndex(HeldRows):
             self._training.begin()
 
     def close(self, *, wait: bool = True) -> None:
-        """End what runs in the background, and wait until it has ended."""
+        """End what runs in the background at its next step, and wait for that, at most 10 s."""
         self._training.end(wait=wait)
 
     def stand_for(self, generation: int, token: str) -> None:

@@ -1,19 +1,20 @@
 """Lists of near rows, trained on a library's own vectors by a thread in the background.
 
 The thread works on a copy of the rows, in the order of the lists, and the index takes it over in one step: neither a
-search nor a writer waits for it. Nothing is lost where it is ended or fails: the index searches on as it did.
+search nor a writer waits for it. Nothing is lost where it is ended or fails: the index searches on as it did. It writes
+no file: who saves the index next saves the order with it, and what a reading process has is what another wrote.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from indexer.errors import PicsiftError
 from indexer.memory import memory_left
 from indexer.vectors.centroids import measured, spread, trained
 from indexer.vectors.faiss_module import load_faiss
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _CHUNK = 4096
 _PATIENCE_S = 10.0
+_AGAIN_S = 60.0  # from one look whether there is memory to the next
 
 
 class Trained(Protocol):
@@ -49,9 +51,6 @@ class Trained(Protocol):
     def adopt(self, rows: VectorRows) -> bool:
         """Take over a copy."""
 
-    def save(self) -> None:
-        """Write it to its folder."""
-
 
 class StoppedError(Exception):
     """Nobody wants the lists any more."""
@@ -67,11 +66,14 @@ class Training:
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         self._failed = False  # once is enough: it would take as long to fail again
+        self._not_before = 0.0  # on the monotonic clock: memory was short
 
     def begin(self) -> None:
-        """Train, unless it is being done, has failed, or was ended."""
+        """Train, unless it is being done, has failed, or was ended, or memory was short a moment ago."""
         with self._lock:
             if self._ended.is_set() or self._failed or (self._thread is not None and self._thread.is_alive()):
+                return
+            if time.monotonic() < self._not_before:
                 return
             self._thread = threading.Thread(target=self._run, name="index-lists", daemon=True)
             self._thread.start()
@@ -92,21 +94,17 @@ class Training:
     def _run(self) -> None:
         try:
             if (left := memory_left()) is not None and left < 1.5 * self._index.nbytes:
-                self._failed = True
-                logger.info(
-                    "the search index stays as it is: to order it takes its memory once more, which is not free"
-                )
+                if not self._not_before:
+                    logger.info("the search index waits to be ordered: that takes its memory once more, not free now")
+                self._not_before = time.monotonic() + _AGAIN_S
                 return
             load_faiss().omp_set_num_threads(1)  # of this thread: searches shall have the others
             rows = in_lists(self._index.begin_copy(), self._index.vectors, self._index.dim, self._check)
             self._check()
             if self._index.adopt(rows) and rows.lists is not None:
                 logger.info("the search index is in %d lists, of which %s are looked into", *_said(rows.lists))
-                self._index.save()
         except StoppedError:
             return
-        except PicsiftError as error:  # a library that is only read: the next start trains again
-            logger.info("the lists of the search index are not kept: %s", error)
         except Exception as error:  # out of memory, say: the exact search goes on
             self._failed = True
             logger.warning(

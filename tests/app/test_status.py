@@ -70,4 +70,4 @@ def test_an_index_in_lists_says_how_many_it_looks_into_and_what_they_hold(world)
     services.search.live.index(services.search.live.model())._rows.lists.trained = 3
     index = read_status(services).index
     assert (index.kind, index.lists) == ("flat-fp16", 0)
-    assert document(read_status(world.services()))["index"]["kind"] == "ivf-fp16"  # a command reads what was kept
+    assert document(read_status(world.services()))["index"]["kind"] == "flat-fp16"  # a command searches exactly

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -328,6 +329,8 @@ def test_lists_are_kept_beside_the_index_and_carried_on(tmp_path):
     index.add(np.arange(1000), clustered(1000))
     index.save(3)
     tend(index)
+    assert opened(tmp_path).kind == "flat-fp16"  # the training writes nothing
+    index.save(3)
     again = opened(tmp_path)
     assert (again.generation, again.kind) == (3, "ivf-fp16")
     assert again.lists.starts.tolist() == index.lists.starts.tolist()
@@ -344,8 +347,8 @@ def test_lists_are_kept_beside_the_index_and_carried_on(tmp_path):
 def test_a_file_of_lists_that_cannot_be_used_is_none(tmp_path, harm):
     index = opened(tmp_path)
     index.add(np.arange(1000), clustered(1000))
-    index.save(3)
     tend(index)
+    index.save(3)
     file = tmp_path / lists_file.FILE
     whole = file.read_bytes()
     if harm == "cut":
@@ -371,6 +374,7 @@ def test_a_file_of_lists_that_cannot_be_used_is_none(tmp_path, harm):
     assert (again.problem, again.lists, again.kind) == (None, None, "flat-fp16")
     assert again.search(unit(1), 5)[0][0].tolist() == index.search(unit(1), 5, exact=True)[0][0].tolist()
     tend(again)
+    again.save(3)
     assert opened(tmp_path).kind == "ivf-fp16"
     index.close()
 
@@ -416,8 +420,8 @@ def test_lists_that_do_not_hold_together_are_none(tmp_path, harm):
 def test_a_kill_in_the_middle_of_their_save_loses_nothing(tmp_path):
     index = opened(tmp_path)
     index.add(np.arange(1000), clustered(1000))
-    index.save(3)
     tend(index)
+    index.save(3)
     code = (
         "import os, sys, numpy as np\n"
         "from pathlib import Path\n"
@@ -436,6 +440,7 @@ def test_a_kill_in_the_middle_of_their_save_loses_nothing(tmp_path):
     again = opened(tmp_path)
     assert (again.generation, len(again), again.problem, again.lists) == (4, 999, None, None)
     tend(again)
+    again.save(4)
     assert opened(tmp_path).kind == "ivf-fp16"
     assert not (tmp_path / "lists.npz.tmp").exists()
 
@@ -448,6 +453,7 @@ def test_nothing_is_saved_over_what_another_process_has_saved_later(tmp_path):
     other.add([200], unit(1))
     other.save(4)
     tend(index)
+    index.save()
     again = opened(tmp_path)
     assert (again.generation, len(again)) == (4, 101)
 
@@ -535,12 +541,56 @@ def test_where_memory_is_short_nothing_is_trained(tmp_path, monkeypatch):
     index.add(np.arange(100), clustered(100))
     tend(index)
     assert index.lists is None
+    monkeypatch.setattr(training, "memory_left", lambda: 1_000_000_000)
+    first = index._training._thread
+    tend(index)
+    assert index._training._thread is first  # not for each search
+    index._training._not_before = time.monotonic()
+    tend(index)
+    assert index.lists is not None
+
+
+def test_a_training_writes_no_file(tmp_path):
+    index = opened(tmp_path)
+    index.add(np.arange(100), clustered(100))
+    index.save(3)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    index.add([200], unit(1))  # of a generation that is not said yet
+    tend(index)
+    assert index.lists is not None
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_the_memory_that_is_left_is_read_where_the_system_says_it(tmp_path):
     table = tmp_path / "meminfo"
     table.write_text("MemTotal: 9 kB\nMemAvailable:    7 kB\n")
-    assert memory_left(table) == 7168
+    assert memory_left(tmp_path, tmp_path / "none") == 7168
     table.write_text("nothing\n")
-    assert memory_left(table) is None
-    assert memory_left(tmp_path / "none") is None
+    assert memory_left(tmp_path, tmp_path / "none") is None
+    assert memory_left(tmp_path / "none", tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "limit", "used", "cached"),
+    [
+        ("0::/box/one", "box", "memory.max", "memory.current", "inactive_file"),
+        ("0::/box/one", ".", "memory.max", "memory.current", "inactive_file"),
+        ("4:cpu,memory:/one", "memory/one", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ("4:memory:/far/one", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ],
+)
+def test_no_more_memory_is_left_than_a_container_may_have(tmp_path, line, place, limit, used, cached):
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "cgroup").write_text(f"9:pids:/\n{line}\n")
+    (tmp_path / "meminfo").write_text("MemAvailable: 7 kB\n")
+    group = tmp_path / "groups" / place
+    group.mkdir(parents=True)
+    (group / limit).write_text("max\n")
+    (group / used).write_text("4000\n")
+    assert memory_left(tmp_path, tmp_path / "groups") == 7168
+    (group / limit).write_text("5000\n")
+    assert memory_left(tmp_path, tmp_path / "groups") == 1000
+    (group / "memory.stat").write_text(f"anon 5\n{cached} 300\n")
+    assert memory_left(tmp_path, tmp_path / "groups") == 1300
+    (group / used).write_text("6000\n")
+    assert memory_left(tmp_path, tmp_path / "groups") == 0

@@ -37,6 +37,11 @@ class Look:
     exact: bool = False
 
     @property
+    def is_exact(self) -> bool:
+        """Whether every one is looked at, asked for or not."""
+        return self.exact or self.within is not None or self.index.lists is None
+
+    @property
     def allowed(self) -> IdMask | None:
         """The ids to choose from; None for all."""
         return None if self.within is None else IdMask(self.within.marks, PHOTO_BITS)

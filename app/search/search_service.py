@@ -205,6 +205,7 @@ class SearchService:
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
         among = self.live.photos(index).without(unwanted) if allowed is None else allowed
         look = Look(index, sought.vector, 0, allowed, exact=query.sort == "date")  # of all that match, however many
+        sure = replace(look, exact=True)
         matches = Matches(
             lambda k: nearest_but(self._passes, replace(look, k=k), unwanted, own),
             self._photos,
@@ -212,11 +213,10 @@ class SearchService:
             query.min_relevance,
             with_nearest(worded(self._words, query, among), replace(look, within=None)),
             Arrangement(index.vectors, contents, query.diverse),
+            None if look.is_exact else lambda k: nearest_but(self._passes, replace(sure, k=k), unwanted, own),
         )
-        if query.sort == "date":
-            found = matches.by_date(self._library.catalog.newest, query.limit, query.offset)
-        else:
-            found = matches.by_score(query.limit, query.offset)
+        listed = partial(matches.by_date, self._library.catalog.newest) if query.sort == "date" else matches.by_score
+        found = listed(query.limit, query.offset)
         count = found.count if found.count is not None or calibration is None else total
         hint = matches.why_none() if total and count == 0 else None
         hits = with_moments(found.hits, partial(self._library.catalog.moments, model.id))

@@ -103,6 +103,26 @@ def test_what_is_trained_is_ended_with_the_services(large):
     assert not thread.is_alive()
 
 
+def test_that_nothing_matches_is_said_after_a_look_at_all_vectors(large, monkeypatch):
+    live, asked, search = large.search.live, [], VectorIndex.search
+
+    def noted(index, queries, k, allowed=None, *, exact=False):
+        found = search(index, queries, k, allowed, exact=exact)
+        if exact or allowed is not None:
+            return found
+        asked.append(found)
+        return [(ids[:0], scores[:0]) for ids, scores in found]  # as if the lists had missed it
+
+    before = large.search.search(Query(text="red"))
+    large.search.warm_up()
+    live.index(live.model())._training.wait()
+    monkeypatch.setattr(VectorIndex, "search", noted)
+    found = large.search.search(Query(text="red"))
+    assert (found.matches, found.hint) == (before.matches, before.hint)
+    assert [hit.photo.id for hit in found.hits] == [hit.photo.id for hit in before.hits] != []
+    assert asked
+
+
 def test_what_has_to_be_complete_is_looked_for_among_all_vectors(large, monkeypatch):
     asked, search = [], VectorIndex.search
 

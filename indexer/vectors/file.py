@@ -78,7 +78,8 @@ def save(
         fingerprint: of the model that made the rows.
         generation: of the catalog that they stand for.
         token: of that generation: its number may come again.
-        unless: asked while nobody else can save. `along`: writes what belongs to these vectors, likewise.
+        unless: asked while nobody else can save.
+        along: writes what belongs to these vectors, likewise.
 
     Raises:
         LibraryError: if it cannot be written (full disk, no permission); what was saved before is still there.
@@ -232,8 +233,7 @@ def _load_data(
     if pointer.dim != dim:
         raise UnusableFileError(f"its vectors have {pointer.dim} dimensions, and the model's {dim}")
     with (folder / pointer.file).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size != pointer.bytes or size != pointer.count * (8 + 2 * dim):
+        if (size := os.fstat(file.fileno()).st_size) != pointer.bytes or size != pointer.count * (8 + 2 * dim):
             raise UnusableFileError(f"{pointer.file} has {size} bytes instead of {pointer.bytes}")
         ids = np.empty(pointer.count, "<i8")
         rows = allocate(pointer.count)

@@ -67,7 +67,7 @@ class NearLists:
 
     @property
     def are_worn(self) -> bool:
-        """Whether so much came or went since they were trained, or lies so far from all lists, that they should anew."""
+        """Whether so much came or went since the training, or lies so far from all lists, that another is due."""
         trained, strays = max(1, int(self.starts[-1])), len(self.strays)
         if strays > _GROWN * trained or self.are_thin:
             return True

@@ -108,6 +108,7 @@ class Services:
     def close(self) -> None:
         """Let go of the library's files, of pictures and of the processes that decode them."""
         self.dropped.close()
+        self.search.live.close()
         self.decoder.close()
         self.library.catalog.close()
 
@@ -143,7 +144,14 @@ def build_services(
     return Services(
         settings=settings,
         library=library,
-        search=SearchService(library, embedders.of, decoder, device=settings.device, names=_plain_names),
+        search=SearchService(
+            library,
+            embedders.of,
+            decoder,
+            device=settings.device,
+            names=_plain_names,
+            exact_up_to=settings.exact_up_to,
+        ),
         embedders=embedders,
         decoder=decoder,
         dropped=DroppedPictures(),

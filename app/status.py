@@ -1,6 +1,6 @@
 """What is in the library, on which device, in what health. It reads, loads no model, and prints nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,25 @@ class ModelStatus:
 
 @dataclass(frozen=True)
 class IndexStatus:
-    """The vector index: how it stores, how much, and where."""
+    """The vector index: how it stores, how much, and where.
+
+    Attributes:
+        kind: "flat-fp16", where a search looks at all vectors, or "ivf-fp16", where at those of the nearest lists.
+        vectors: how many.
+        device: where they are searched.
+        bytes: of main memory.
+        lists: how many there are; 0 where a search looks at all vectors.
+        probes: how many of them a search looks into, for up to `DEPTHS[0]` hits; 0: into all.
+        recall: the share of the exact hits that these held when it was measured on the library.
+    """
 
     kind: str
     vectors: int
     device: str
     bytes: int
+    lists: int = 0
+    probes: int = 0
+    recall: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +131,9 @@ def document(status: Status) -> dict[str, Any]:
             "vectors": status.index.vectors,
             "device": status.index.device,
             "bytes": status.index.bytes,
+            "lists": status.index.lists,
+            "probes": status.index.probes,
+            "recall": status.index.recall,
         },
         "library": str(status.library),
         "activity": activities.document(status.activity) if status.activity else None,
@@ -146,4 +162,7 @@ def _index(services: Services, active: ModelRecord | None, problems: list[str]) 
         problems.append("nothing is indexed yet; run: picsift index FOLDER")
         return IndexStatus(kind="flat-fp16", vectors=0, device="cpu", bytes=0)
     index = services.search.live.index(active)
-    return IndexStatus(kind=index.kind, vectors=len(index), device=index.device, bytes=index.nbytes)
+    status = IndexStatus(kind=index.kind, vectors=len(index), device=index.device, bytes=index.nbytes)
+    if (lists := index.lists) is None:
+        return status
+    return replace(status, lists=len(lists.centroids), probes=lists.probes[0], recall=lists.recall[0])

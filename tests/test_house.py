@@ -70,7 +70,7 @@ MAY_IMPORT = {
     "indexer.pictures.content": "pictures",
     "indexer.pipeline": "catalog embedder finishing folders library pictures storing workers",
     "indexer.storing": "catalog embedder library metadata workers",
-    "indexer.vectors": "errors",
+    "indexer.vectors": "errors memory",
     "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
     "indexer.workers": "catalog errors metadata pictures",
     "app.bootstrap": "duplicates search settings tagging tagging.export tagging.vocabulary",

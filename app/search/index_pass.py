@@ -27,12 +27,19 @@ class Look:
         vector: (d,) unit length.
         k: how many of the nearest.
         within: the photos to choose from, with their frames; None for all.
+        exact: look at all of them, since every one counts; else a large library's index finds 0.99 of the nearest.
     """
 
     index: VectorIndex
     vector: NDArray[np.float32]
     k: int
     within: PhotoSet | None = None
+    exact: bool = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every one is looked at, asked for or not."""
+        return self.exact or self.within is not None or self.index.lists is None
 
     @property
     def allowed(self) -> IdMask | None:
@@ -41,7 +48,7 @@ class Look:
 
     def shares_with(self, other: "Look") -> bool:
         """Whether one pass can answer both: over the same ids, for about as many of them."""
-        if self.index is not other.index or self.k.bit_length() != other.k.bit_length():
+        if (self.index, self.exact) != (other.index, other.exact) or self.k.bit_length() != other.k.bit_length():
             return False
         if self.within is None or other.within is None:
             return self.within is other.within
@@ -60,7 +67,8 @@ def nearest_together(looks: Sequence[Look]) -> list[Found]:
         same = [at for at in range(place, len(looks)) if found[at] is None and look.shares_with(looks[at])]
         vectors = np.stack([looks[at].vector for at in same])
         most = max(looks[at].k for at in same)
-        for at, (ids, scores) in zip(same, look.index.search(vectors, most, look.allowed), strict=True):
+        nearest = look.index.search(vectors, most, look.allowed, exact=look.exact)
+        for at, (ids, scores) in zip(same, nearest, strict=True):
             found[at] = ids[: looks[at].k], np.clip(scores[: looks[at].k], -1, 1)
     return [one for one in found if one is not None]
 

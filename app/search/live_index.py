@@ -17,7 +17,7 @@ from indexer.catalog.frame_ids import FIRST_FRAME, photo_of
 from indexer.catalog.records import ModelRecord
 from indexer.errors import PicsiftError
 from indexer.library import Library
-from indexer.vectors.index import VectorIndex
+from indexer.vectors.index import EXACT_UP_TO, VectorIndex
 from indexer.vectors.repair import refresh
 
 Result = TypeVar("Result")
@@ -33,7 +33,9 @@ class EmptyLibraryError(PicsiftError):
 class LiveIndex:
     """Opens the index when it is first asked for, and reads on whenever the catalog's generation moved."""
 
-    def __init__(self, library: Library, *, device: str = "auto"):
+    def __init__(self, library: Library, *, device: str = "auto", exact_up_to: int | None = None):
+        self.tends = False  # a process that stays has a large index ordered for quick searches, in the background
+        self._exact_up_to = EXACT_UP_TO if exact_up_to is None else exact_up_to
         self._library = library
         self._device = device
         self._lock = threading.Lock()
@@ -72,16 +74,27 @@ class LiveIndex:
             catalog = self._library.catalog
             version = catalog.version()
             if self._index is None or self._fingerprint != model.fingerprint:
+                self.close(wait=False)
                 self._index = self._open(model)
                 self._fingerprint = model.fingerprint
             elif self._in_step == version or self._is_of_this_generation(self._index, model):
                 self._in_step = version
-                return self._index
+                return self._tended(self._index)
             repaired = refresh(self._index, catalog, model.id)
             if repaired:
                 log.warning("%s", repaired)
             self._in_step = version
-            return self._index
+            return self._tended(self._index)
+
+    def close(self, *, wait: bool = True) -> None:
+        """End what the index does in the background."""
+        if self._index is not None:
+            self._index.close(wait=wait)
+
+    def _tended(self, index: VectorIndex) -> VectorIndex:
+        if self.tends:
+            index.tend()
+        return index
 
     def open_meanwhile(self, model: ModelRecord) -> None:
         """Have an index that is not open yet read by a thread of its own, while the caller embeds what it looks for.
@@ -129,5 +142,9 @@ class LiveIndex:
 
     def _open(self, model: ModelRecord) -> VectorIndex:
         return VectorIndex.open(
-            self._library.index_folder(model), dim=model.dim, fingerprint=model.fingerprint, device=self._device
+            self._library.index_folder(model),
+            dim=model.dim,
+            fingerprint=model.fingerprint,
+            device=self._device,
+            exact_up_to=self._exact_up_to,
         )

@@ -47,6 +47,7 @@ class Matches:
         least: float,
         among: tuple[Worded, Within] | None = None,
         arrangement: Arrangement | None = None,
+        exactly: Nearest | None = None,
     ) -> None:
         """Look at nothing yet.
 
@@ -58,13 +59,13 @@ class Matches:
             among: the photos that words found, and the nearest of some of them. They are matches however relevant, but
                 for those that names alone found, where more is asked for than that a photo looks like it.
             arrangement: how the order is arranged; None: not at all.
+            exactly: as `nearest`, and sure to miss none, for what says that there is no match; None: `nearest` is.
         """
-        nearest = _remembered(nearest)
-        self._all = nearest
         self._photos = photos
         self._calibration = calibration
         self._is_cut = calibration is not None and least > 0
         self._least_cosine = calibration.least_cosine(least) if calibration and least > 0 else -2.0
+        nearest = self._all = _remembered(nearest if exactly is None else _sure(nearest, exactly, self._least_cosine))
         self._cut = _above(nearest, self._least_cosine) if self._is_cut else nearest
         bounds = None
         if calibration:
@@ -164,6 +165,16 @@ def _remembered(nearest: Nearest) -> Nearest:
             ids, scores = nearest(asked)
             looks[-1] = asked, ids, scores
         return ids[:k], scores[:k]
+
+    return found
+
+
+def _sure(nearest: Nearest, exactly: Nearest, least: float) -> Nearest:
+    """The same, looking exactly where else nothing scores so much."""
+
+    def found(k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        ids, scores = nearest(k)
+        return (ids, scores) if len(scores) and scores[0] >= np.float32(least) else exactly(k)
 
     return found
 

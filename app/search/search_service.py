@@ -66,6 +66,7 @@ class SearchService:
         *,
         device: str = "auto",
         names: Callable[[], Sequence[str]] = tuple,
+        exact_up_to: int | None = None,
     ):
         """Open nothing yet.
 
@@ -75,8 +76,9 @@ class SearchService:
             decoder: decodes query pictures.
             device: where the index shall live.
             names: plain names of many things, which a query's relevance is measured against; none: it stays unknown.
+            exact_up_to: vectors up to which a search looks at all of them; None: as the index thinks best.
         """
-        self.live = LiveIndex(library, device=device)
+        self.live = LiveIndex(library, device=device, exact_up_to=exact_up_to)
         self._library = library
         self._embedder = QueryEmbedder(embedder_for, decoder)
         self._examples = Examples(library.catalog, self._embedder)
@@ -172,7 +174,8 @@ class SearchService:
         return self._newest("", None, "", query, started)
 
     def warm_up(self) -> None:
-        """Open the index and load the model, so that the first search is as quick as the second."""
+        """Open the index, load the model, and tend both from now on: the first search is as quick as the second."""
+        self.live.tends = True
         model = self.live.model()
         self._embedder.warm_up(model)
         self._background.of(model, self.live.index(model))
@@ -201,19 +204,19 @@ class SearchService:
         own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
         among = self.live.photos(index).without(unwanted) if allowed is None else allowed
-        words = worded(self._words, query, among)
+        look = Look(index, sought.vector, 0, allowed, exact=query.sort == "date")  # of all that match, however many
+        sure = replace(look, exact=True)
         matches = Matches(
-            lambda k: nearest_but(self._passes, Look(index, sought.vector, k, allowed), unwanted, own),
+            lambda k: nearest_but(self._passes, replace(look, k=k), unwanted, own),
             self._photos,
             calibration,
             query.min_relevance,
-            with_nearest(words, Look(index, sought.vector, 0)),
+            with_nearest(worded(self._words, query, among), replace(look, within=None)),
             Arrangement(index.vectors, contents, query.diverse),
+            None if look.is_exact else lambda k: nearest_but(self._passes, replace(sure, k=k), unwanted, own),
         )
-        if query.sort == "date":
-            found = matches.by_date(self._library.catalog.newest, query.limit, query.offset)
-        else:
-            found = matches.by_score(query.limit, query.offset)
+        listed = partial(matches.by_date, self._library.catalog.newest) if query.sort == "date" else matches.by_score
+        found = listed(query.limit, query.offset)
         count = found.count if found.count is not None or calibration is None else total
         hint = matches.why_none() if total and count == 0 else None
         hits = with_moments(found.hits, partial(self._library.catalog.moments, model.id))
@@ -222,15 +225,13 @@ class SearchService:
 
     def _without(self, unwanted: Sequence[Term], model: ModelRecord, allowed: PhotoSet | None) -> PhotoSet:
         """The photos allowed but for those that match one of the terms; of a video each frame counts."""
-        index = self.live.index(model)
-        background = self._background.of(model, index)
+        background = self._background.of(model, index := self.live.index(model))
         left = self.live.photos(index) if allowed is None else allowed
         for term in unwanted:
-            query = Query(terms=(replace(term, weight=1.0),))
-            sought = self._embedder.sought(query, model)
+            sought = self._embedder.sought(query := Query(terms=(replace(term, weight=1.0),)), model)
             calibration = background.calibration(sought) if background else None
-            left = left.without(matching(partial(nearest_of, Look(index, sought.vector, 0)), calibration))
-            left = left.without(saying(self._words, query))
+            likely = matching(partial(nearest_of, Look(index, sought.vector, 0, exact=True)), calibration)
+            left = left.without(likely).without(saying(self._words, query))
         return left
 
     def _newest(self, name: str, allowed: PhotoSet | None, model: str, query: Query, started: float) -> SearchResult:
@@ -242,8 +243,7 @@ class SearchService:
         found, has_more = by_date(newest, self._photos, query.limit, query.offset, as_one=as_one)
         hits = [Hit(photo, None, moment_s=photo.poster_s, copies=copies) for photo, copies in found]
         hint = None if total else hint_of(query.filter, catalog.folders, catalog.words.names)
-        took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(name, model, total, took_ms, hits, has_more, hint)
+        return SearchResult(name, model, total, (time.perf_counter() - started) * 1000, hits, has_more, hint)
 
 
 def _name(image: Source | None) -> str:

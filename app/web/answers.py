@@ -192,6 +192,9 @@ class IndexAnswer(BaseModel):
     vectors: int
     device: str
     bytes: int
+    lists: int = Field(description="How many lists of near vectors there are; 0 where a search looks at all vectors.")
+    probes: int = Field(description="How many of them a search of up to 32 hits looks into; 0: into all.")
+    recall: float = Field(description="The share of the exact hits that these held, as measured on the library.")
 
 
 class ActivityErrorAnswer(BaseModel):

@@ -66,8 +66,10 @@ def save(
     fingerprint: str,
     generation: int,
     token: str = "",
-) -> None:
-    """Write the vectors and make them the current ones.
+    unless: Callable[[], bool] = lambda: False,
+    along: Callable[[], None] = lambda: None,
+) -> bool:
+    """Write the vectors and make them the current ones; False where `unless` says not to.
 
     Args:
         folder: made if it is not there.
@@ -76,6 +78,8 @@ def save(
         fingerprint: of the model that made the rows.
         generation: of the catalog that they stand for.
         token: of that generation: its number may come again.
+        unless: asked while nobody else can save.
+        along: writes what belongs to these vectors, likewise.
 
     Raises:
         LibraryError: if it cannot be written (full disk, no permission); what was saved before is still there.
@@ -85,7 +89,11 @@ def save(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / _LOCK, timeout=_LOCK_SECONDS):
+            if unless():
+                return False
             _save_locked(folder, ids, rows, fingerprint, generation, token)
+            along()
+            return True
     except Timeout as error:
         raise LibraryLockedError(
             f"another process has been saving the search index in {folder} for {_LOCK_SECONDS:.0f} s. "
@@ -132,10 +140,9 @@ def _write_data(path: Path, ids: NDArray[np.int64], rows: NDArray[np.float16]) -
 
 
 def _is_current(folder: Path, name: str) -> bool:
-    try:
+    with suppress(OSError, UnusableFileError):
         return read_pointer(folder).file == name
-    except (OSError, UnusableFileError):
-        return False
+    return False
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -149,10 +156,9 @@ def remove_leftovers(folder: Path) -> None:
 def _make_room(folder: Path) -> None:
     """Remove what killed saves left before something new is written: it could fill the disk for every later one."""
     with suppress(OSError):  # it may be there again the next time
-        try:
+        current = ""
+        with suppress(FileNotFoundError, UnusableFileError):  # no data file can be used without its pointer
             current = read_pointer(folder).file
-        except (FileNotFoundError, UnusableFileError):  # no data file can be used without its pointer
-            current = ""
         _remove_leftovers(folder, keep=current)
 
 
@@ -209,8 +215,7 @@ def read_pointer(folder: Path) -> Pointer:
     try:
         fields = json.loads((folder / POINTER).read_bytes())
         seal = fields.pop("seal")
-        version = fields["format"]
-        if version != _FORMAT:
+        if (version := fields["format"]) != _FORMAT:
             raise UnusableFileError(f"its format is {version!r}, and this picsift reads {_FORMAT}")
         pointer = Pointer(**fields)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -228,8 +233,7 @@ def _load_data(
     if pointer.dim != dim:
         raise UnusableFileError(f"its vectors have {pointer.dim} dimensions, and the model's {dim}")
     with (folder / pointer.file).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size != pointer.bytes or size != pointer.count * (8 + 2 * dim):
+        if (size := os.fstat(file.fileno()).st_size) != pointer.bytes or size != pointer.count * (8 + 2 * dim):
             raise UnusableFileError(f"{pointer.file} has {size} bytes instead of {pointer.bytes}")
         ids = np.empty(pointer.count, "<i8")
         rows = allocate(pointer.count)

@@ -1,49 +1,50 @@
-"""The search index: vectors by photo id, exact inner product, on the CPU or through a GPU, saved and loaded whole.
+"""The search index: vectors by photo id, on the CPU or through a GPU, saved and loaded whole.
 
 It is a cache of the catalog and never the truth: what is wrong on disk makes it empty and says so in `problem`, and
-repair.py fills it again. The shapes: n rows, d dimensions, q queries.
+repair.py fills it again. A small one is searched exactly, and so is one on a GPU; a large one in the lists nearest to
+the query, once somebody has had it trained. The shapes: n rows, d dimensions, q queries.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from indexer.vectors import file as vector_file
-from indexer.vectors.gpu_mirror import GpuMirror, first_line, open_mirror
+from indexer.vectors import lists_file
+from indexer.vectors.checks import checked_queries, checked_rows
+from indexer.vectors.gpu_mirror import GpuMirror, open_mirror
+from indexer.vectors.held_rows import HeldRows
 from indexer.vectors.rows import Half, IdMask, VectorRows, integers
-from indexer.vectors.scanning import Floats, Found, Ids
+from indexer.vectors.scanning import Found, Ids
+from indexer.vectors.training import Training
 
-logger = logging.getLogger(__name__)
-
-# Rounding to half moves a row's length by at most 2**-11 of it; the rest is room for what was stored before: a little
-# more than the catalog allows, so that sums in another order refuse nothing that it holds.
-_LENGTH_TOLERANCE = 6e-3
+# Vectors up to which all are looked at, which takes 15 ms for 512 dimensions.
+EXACT_UP_TO = 150_000
 
 
-class VectorIndex:
+class VectorIndex(HeldRows):
     """Vectors by photo id. Threads may search while another adds, removes or saves: each sees a whole state."""
 
-    kind = "flat-fp16"
-
-    def __init__(self, folder: Path, *, dim: int, fingerprint: str, mirror: GpuMirror | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dim: int,
+        fingerprint: str,
+        mirror: GpuMirror | None = None,
+        exact_up_to: int = EXACT_UP_TO,
+    ) -> None:
         """Make an empty index that saves to `folder`; `open` also reads what is there."""
-        self.dim = dim
+        super().__init__(dim, mirror, exact_up_to)
         self.fingerprint = fingerprint
         self.problem: str | None = None
         self.generation = 0  # of the catalog, that these vectors stand for
         self.token = ""  # of that generation
         self._folder = folder
-        self._rows = VectorRows(dim)
-        self._mirror = mirror
-        self._changing = threading.Lock()  # one change or save at a time; taken before _looking
-        self._looking = threading.Lock()  # held by a search, and by a change only while it swaps
+        self._training = Training(self)
 
     @classmethod
     def open(
@@ -54,6 +55,7 @@ class VectorIndex:
         fingerprint: str,
         device: str = "auto",
         mirror: Callable[[int, str], GpuMirror | None] = open_mirror,
+        exact_up_to: int = EXACT_UP_TO,
     ) -> VectorIndex:
         """Read the index in `folder`, or give an empty one of generation 0 whose `problem` says why.
 
@@ -63,65 +65,24 @@ class VectorIndex:
             fingerprint: of the model.
             device: "auto", "cpu", "cuda" or "cuda:N".
             mirror: takes dim and device and gives the GPU's copy, or None.
+            exact_up_to: vectors up to which no lists are used.
 
         Raises:
             FaissMissingError: if no FAISS is installed.
         """
-        index = cls(folder, dim=dim, fingerprint=fingerprint)
+        index = cls(folder, dim=dim, fingerprint=fingerprint, exact_up_to=exact_up_to)
         try:
             ids, index.generation, index.token = vector_file.load(
                 folder, dim=dim, fingerprint=fingerprint, allocate=index._rows.allocate
             )
             index._rows.table.assign(ids)
+            index._rows.lists = lists_file.load(folder, index._stamp(index.generation), ids, dim)
         except vector_file.UnusableFileError as error:
             index._rows = VectorRows(dim)
             index.problem = str(error)
         index._mirror = mirror(dim, device)
         index._follow(lambda copy: copy.load(index._rows.table.by_row, index._rows.halves()))
         return index
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @property
-    def device(self) -> str:
-        """Where the search runs: "cpu" or "cuda:0"."""
-        return "cpu" if self._mirror is None else self._mirror.device
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of main memory that vectors and ids take; a GPU holds the vectors once more."""
-        return self._rows.nbytes
-
-    def ids(self) -> Ids:
-        """Return all ids, ascending."""
-        with self._looking:
-            return np.sort(self._rows.table.by_row)
-
-    def vector(self, photo_id: int) -> Half:
-        """Return one vector (d,).
-
-        Raises:
-            KeyError: if the id is not there.
-        """
-        vector: Half = self.vectors([photo_id])[0]
-        if not vector.any():
-            raise KeyError(f"photo {photo_id} is not in the search index")
-        return vector
-
-    def vectors(self, ids: ArrayLike) -> Half:
-        """Return the vectors (n, d) of ids (n,); of one that is not there zeros."""
-        with self._looking:
-            rows = self._rows.table.rows(integers(ids))
-            found = np.zeros((len(rows), self.dim), np.float16)
-            found[rows >= 0] = self._rows.halves()[rows[rows >= 0]]
-            return found
-
-    def sample(self, most: int) -> Half:
-        """Return at most so many vectors (n, d), spread evenly over the rows."""
-        with self._looking:
-            rows = np.unique(np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64))
-            return np.array(self._rows.halves()[rows])
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Add vectors; one whose id is there takes the place of the old.
@@ -133,16 +94,20 @@ class VectorIndex:
         Raises:
             ValueError: for anything else; the index is then as it was.
         """
-        checked, halves = self._checked(ids, vectors)
-        with self._changing, self._looking:
-            self._rows.put(checked, halves)
-            self._follow(lambda copy: copy.put(checked, halves))
+        checked, halves = checked_rows(ids, vectors, self.dim)
+        with self._changing:
+            nearest = self._rows.nearest(halves)  # which takes a while: no search shall wait for it
+            with self._looking:
+                self._rows.put(checked, halves, nearest)
+                self._note(checked)
+                self._follow(lambda copy: copy.put(checked, halves))
 
     def remove(self, ids: ArrayLike) -> int:
         """Remove ids; one that is not there is passed over. Returns how many were removed."""
         checked = integers(ids)
         with self._changing, self._looking:
             removed = self._rows.remove(checked)
+            self._note(checked)
             self._follow(lambda copy: copy.remove(checked))
         return removed
 
@@ -151,41 +116,68 @@ class VectorIndex:
         with self._changing:
             rows = VectorRows(self.dim)
             for ids, vectors in batches:
-                rows.put(*self._checked(ids, vectors))
+                rows.put(*checked_rows(ids, vectors, self.dim))
             with self._looking:
-                self._rows = rows
+                self._rows, self._changed = rows, None
                 self._follow(lambda copy: copy.load(rows.table.by_row, rows.halves()))
             self.problem = None
 
-    def save(self, generation: int) -> None:
+    def tend(self) -> None:
+        """Have lists trained, in the background, where there are none or they are worn, and the index is large."""
+        lists = self._rows.lists
+        if len(self) > self._exact_up_to and self._mirror is None and (lists is None or lists.are_worn):
+            self._training.begin()
+
+    def close(self, *, wait: bool = True) -> None:
+        """End what runs in the background at its next step, and wait for that, at most 10 s."""
+        self._training.end(wait=wait)
+
+    def stand_for(self, generation: int, token: str) -> None:
+        """Say which generation of the catalog these vectors stand for."""
+        with self._changing:
+            self.generation, self.token = generation, token
+
+    def save(self, generation: int | None = None) -> None:
         """Write the index to its folder; a kill at any instant leaves the old one or the new one.
 
         Args:
-            generation: of the catalog, that these vectors stand for.
+            generation: of the catalog, that these vectors stand for; None: as it was said last, and nothing is written
+                where another process has saved a later one.
 
         Raises:
             LibraryError: if it cannot be written; the old one is still there.
         """
         with self._changing:  # a search may read the same rows meanwhile
-            rows = self._rows
-            vector_file.save(
+            rows, number = self._rows, self.generation if generation is None else generation
+
+            def save_lists() -> None:
+                if rows.lists is not None:
+                    lists_file.save(self._folder, self._stamp(number), rows.table.by_row, rows.lists)
+
+            is_saved = vector_file.save(
                 self._folder,
                 rows.table.by_row,
                 rows.halves(),
                 fingerprint=self.fingerprint,
-                generation=generation,
+                generation=number,
                 token=self.token,
+                unless=lambda: generation is None and self._is_outrun(),
+                along=save_lists,
             )
-            self.generation = generation
-            self.problem = None
+            if is_saved:
+                self.generation = number
+                self.problem = None
 
-    def search(self, queries: ArrayLike, k: int, allowed: Ids | IdMask | None = None) -> list[Found]:
-        """Find the k nearest vectors of each query, exactly, among the allowed ids.
+    def search(
+        self, queries: ArrayLike, k: int, allowed: Ids | IdMask | None = None, *, exact: bool = False
+    ) -> list[Found]:
+        """Find the k nearest vectors of each query among the allowed ids; of all ids in `lists`, 0.99 of them.
 
         Args:
             queries: (q, d), or (d,) for one.
             k: how many at most.
-            allowed: the ids to choose from, None for all; ids that are not in the index do no harm.
+            allowed: the ids to choose from, exactly, None for all; ids that are not in the index do no harm.
+            exact: look at all vectors though there are lists, as is done for `allowed` anyway.
 
         Returns:
             For each query ids and scores, best first, ties by id: fewer than k where there are fewer, never padded.
@@ -193,58 +185,22 @@ class VectorIndex:
         Raises:
             ValueError: if the queries are not (q, d) finite numbers, or k is negative.
         """
-        wanted = self._checked_queries(queries)
+        wanted = checked_queries(queries, self.dim)
         if k < 0:
             raise ValueError(f"k must not be negative, and is {k}")
         with self._looking:
             within = None if allowed is None else self._rows.rows_within(allowed)
             found: list[Found] = []
             self._follow(lambda copy: found.extend(copy.search(self._rows, wanted, k, within)))
-            return self._rows.search(wanted, k, within) if self._mirror is None else found
+            exact = exact or allowed is not None or self.lists is None
+            return self._rows.search(wanted, k, within, exact=exact) if self._mirror is None else found
 
-    def _follow(self, step: Callable[[GpuMirror], Any]) -> None:
-        """Do one step on the GPU; if it fails, warn and go on without it."""
-        if self._mirror is None:
-            return
+    def _is_outrun(self) -> bool:
         try:
-            step(self._mirror)
-            if self._mirror.worn:
-                self._mirror.load(self._rows.table.by_row, self._rows.halves())
-        except Exception as error:  # out of GPU memory, a lost device: the CPU's rows are whole
-            logger.warning("%s stopped searching, the CPU does instead: %s", self._mirror.device, first_line(error))
-            self._mirror = None
+            saved = vector_file.read_pointer(self._folder)
+        except (vector_file.UnusableFileError, OSError):
+            return False
+        return saved.fingerprint == self.fingerprint and saved.generation > self.generation
 
-    def _checked(self, ids: ArrayLike, vectors: ArrayLike) -> tuple[Ids, Half]:
-        checked = integers(ids)
-        rows = _floats(vectors, "vectors")
-        if rows.ndim != 2 or rows.shape != (len(checked), self.dim):
-            if rows.size or len(checked):
-                raise ValueError(f"vectors must have the shape ({len(checked)}, {self.dim}), and have {rows.shape}")
-            rows = rows.reshape(0, self.dim)
-        if len(checked) and checked.min() < 0:
-            raise ValueError(f"an id must not be negative, and one is {checked.min()}")
-        if len(np.unique(checked)) != len(checked):
-            raise ValueError("an id stands twice among the ids to add")
-        lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-        wrong = ~(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)  # a NaN is wrong too
-        if wrong.any():
-            at = int(np.argmax(wrong))
-            raise ValueError(f"vectors must have unit length, and that of id {checked[at]} has {lengths[at]}")
-        return checked, rows.astype(np.float16)
-
-    def _checked_queries(self, queries: ArrayLike) -> Floats:
-        checked = np.atleast_2d(_floats(queries, "queries"))
-        if checked.shape == (1, 0):
-            checked = checked.reshape(0, self.dim)
-        if checked.ndim != 2 or checked.shape[1] != self.dim:
-            raise ValueError(f"queries must have the shape (q, {self.dim}), and have {checked.shape}")
-        if not np.isfinite(checked).all():
-            raise ValueError("queries must be finite, and hold NaN or infinity")
-        return np.ascontiguousarray(checked)
-
-
-def _floats(numbers: ArrayLike, name: str) -> Floats:
-    try:
-        return np.asarray(numbers, np.float32)
-    except (TypeError, ValueError) as error:  # numpy's word for ragged rows: inhomogeneous shape
-        raise ValueError(f"{name} must be rows of numbers of one length: {error}") from error
+    def _stamp(self, generation: int) -> str:
+        return f"{self.fingerprint} {generation} {self.token}"

@@ -77,7 +77,7 @@ def _catch_up(index: VectorIndex, catalog: StoredEmbeddings, model_id: int) -> b
             index.add(ids, vectors)
         stored = catalog.embedding_ids(model_id)
         index.remove(np.setdiff1d(index.ids(), stored, assume_unique=True))
-        index.generation, index.token = generation, catalog.token(model_id, generation) or ""
+        index.stand_for(generation, catalog.token(model_id, generation) or "")
         if len(index) == len(stored):
             return True
         if catalog.generation(model_id) == generation:
@@ -89,13 +89,13 @@ def _rebuild(index: VectorIndex, catalog: StoredEmbeddings, model_id: int, reaso
     generation = catalog.generation(model_id)
     was_empty = len(index) == 0
     index.replace_all(catalog.embeddings(model_id))
-    index.generation, index.token = generation, catalog.token(model_id, generation) or ""
+    index.stand_for(generation, catalog.token(model_id, generation) or "")
     if catalog.generation(model_id) != generation:  # damaged rows were dropped, or another process was at it
         _catch_up(index, catalog, model_id)
     if was_empty and not len(index):
         return None  # a new library: there was nothing to lose, and nothing to say
     try:
-        index.save(index.generation)
+        index.save(None if reason == _AT_ODDS else index.generation)  # what is ahead, or of another past, is replaced
     except LibraryError as error:  # a library that is only read: search works, and the next start repairs again
         logger.warning("%s", error)
     why = f": {reason}" if reason else ""

@@ -1,4 +1,4 @@
-"""Vectors in float16 by photo id, in main memory, and the exact search over them; FAISS does the arithmetic.
+"""Vectors in float16 by photo id, in main memory, and the search over them; FAISS does the arithmetic.
 
 It knows no lock, no file and no GPU: index.py owns those. The shapes: n rows, d dimensions, q queries.
 """
@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from indexer.vectors.faiss_module import load_faiss
+from indexer.vectors.near_lists import NearLists, nearest_lists
+from indexer.vectors.probing import search_lists
 from indexer.vectors.scanning import Floats, Found, Ids, is_few, search_all, search_some
 
 Half: TypeAlias = NDArray[np.float16]
+
+_SPARE_OF = 20  # rows there is room for one more
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,22 @@ class IdTable:
         self.by_row = by_row
         self._order = None
 
+    def append(self, ids: Ids) -> None:
+        """Take new ids for the rows after the last."""
+        if self._order is not None:
+            by_id = np.argsort(ids, kind="stable")
+            at = np.searchsorted(self.by_row, ids[by_id], sorter=self._order)
+            self._order = np.insert(self._order, at, by_id + len(self.by_row))
+        self.by_row = np.concatenate([self.by_row, ids])
+
+    def delete(self, rows: Ids) -> None:
+        """Drop ascending rows, over which the later ones move up."""
+        if self._order is not None:
+            kept = np.ones(len(self.by_row), np.bool_)
+            kept[rows] = False
+            self._order = (np.cumsum(kept) - 1)[self._order[kept[self._order]]]
+        self.by_row = np.delete(self.by_row, rows)
+
     def rows(self, ids: Ids) -> Ids:
         """Return the row of each id, -1 for one that is not there."""
         if self._order is None:  # timsort: linear where ids grow with the rows, as they nearly always do
@@ -63,10 +83,17 @@ class IdTable:
 
 
 class VectorRows:
-    """Float16 rows by photo id, searched exactly by inner product."""
+    """Float16 rows by photo id, searched by inner product: all of them, or the lists nearest to the query.
+
+    Attributes:
+        dim: of the vectors.
+        table: which id stands at which row.
+        lists: that these rows stand in, once they have been trained; None before.
+    """
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
+        self.lists: NearLists | None = None
         self.table = IdTable()
         self._store = self._new_store()
 
@@ -80,7 +107,7 @@ class VectorRows:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that rows and ids take."""
-        return len(self) * self.dim * 2 + self.table.nbytes
+        return len(self) * self.dim * 2 + self.table.nbytes + (0 if self.lists is None else self.lists.nbytes)
 
     def halves(self) -> Half:
         """Return the rows (n, d), a view of FAISS's own memory that the next change invalidates."""
@@ -91,13 +118,27 @@ class VectorRows:
         return halves
 
     def allocate(self, count: int) -> Half:
-        """Make room for `count` rows in an empty store, to be filled by the caller, who then sets the ids."""
+        """Make room for `count` rows in an empty store, to be filled by the caller, who then sets the ids.
+
+        There is room for a twentieth more, which is added without a move of all to where there is room for more.
+        """
+        self._store.codes.resize((count + count // _SPARE_OF) * self.dim * 2)
         self._store.codes.resize(count * self.dim * 2)
         self._store.ntotal = count
         return self.halves()
 
-    def put(self, ids: Ids, halves: Half) -> None:
-        """Write one row per id: in place where the id is there, at the end where it is new."""
+    def nearest(self, halves: Half) -> tuple[Ids, Floats] | None:
+        """Return the nearest list of each vector (n, d) and the cosine with it; None where there are no lists."""
+        return None if self.lists is None else nearest_lists(self.lists.centroids, halves)
+
+    def put(self, ids: Ids, halves: Half, nearest: tuple[Ids, Floats] | None = None) -> None:
+        """Write one row per id: in place where the id is there, at the end where it is new.
+
+        Args:
+            ids: (n,), each once.
+            halves: (n, d).
+            nearest: of these; None: it is worked out here.
+        """
         at = self.table.rows(ids)
         known = at >= 0
         if known.any():
@@ -105,15 +146,20 @@ class VectorRows:
         if not known.all():
             # numpy has rounded to IEEE half already, and half is what QT_fp16 stores: the bytes go in as they are
             self._store.add_sa_codes(np.ascontiguousarray(halves[~known]).view(np.uint8))
-            self.table.assign(np.concatenate([self.table.by_row, ids[~known]]))
+            at[~known] = len(self) + np.arange(np.count_nonzero(~known))
+            self.table.append(ids[~known])
+        if self.lists is not None:
+            self.lists.put(at, nearest or nearest_lists(self.lists.centroids, halves))
 
     def remove(self, ids: Ids) -> int:
         """Drop these ids; those that are not there are passed over. Returns how many were dropped."""
         at = self.table.rows(np.unique(ids))
-        at = at[at >= 0]
+        at = np.sort(at[at >= 0])
         if len(at):
             self._store.remove_ids(at)  # moves the later rows up and keeps their order
-            self.table.assign(np.delete(self.table.by_row, at))
+            self.table.delete(at)
+            if self.lists is not None:
+                self.lists.remove(at)
         return len(at)
 
     def rows_within(self, allowed: Ids | IdMask) -> Ids | None:
@@ -129,16 +175,20 @@ class VectorRows:
             rows = np.flatnonzero(np.isin(self.table.by_row, allowed))
         return None if len(rows) == len(self) else rows
 
-    def search(self, queries: Floats, k: int, within: Ids | None = None) -> list[Found]:
-        """Find the k best rows of each query, exactly.
+    def search(self, queries: Floats, k: int, within: Ids | None = None, *, exact: bool = True) -> list[Found]:
+        """Find the k best rows of each query.
 
         Args:
             queries: (q, d).
             k: how many at most; fewer come back where there are fewer.
-            within: ascending rows to look at, None for all.
+            within: ascending rows to look at, every one of them; None for all.
+            exact: look at all, rather than in the lists nearest to the query where there are lists.
         """
         if within is None:
-            return search_all(self._store, self.table.by_row, queries, k)
+            found = None
+            if not exact and self.lists is not None:
+                found = search_lists(self._store, self.table.by_row, self.lists, queries, k)
+            return search_all(self._store, self.table.by_row, queries, k) if found is None else found
         if is_few(len(within), len(self)):
             return search_all(self._copy_of(within), self.table.by_row[within], queries, k)
         return search_some(self._store, self.table.by_row, queries, k, within)

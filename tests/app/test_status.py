@@ -4,7 +4,7 @@ import pytest
 
 from app.bootstrap import build_services
 from app.settings import Settings
-from app.status import read_status
+from app.status import document, read_status
 from tests.app.colours import ColourEmbedder, World
 
 
@@ -66,3 +66,21 @@ def test_the_precision_is_the_one_that_the_model_runs_in(tmp_path):
     )
     assert status.precision in ("fp32", "bf16")
     assert not any("int8" in problem for problem in status.problems)
+
+
+def test_an_index_in_lists_says_how_many_it_looks_into_and_what_they_hold(world):
+    world.settings = world.settings.model_copy(update={"exact_up_to": 1})
+    world.index()
+    services = world.services()
+    assert read_status(services).index.kind == "flat-fp16"
+    services.search.warm_up()
+    services.search.live.index(services.search.live.model())._training.wait()
+    index = read_status(services).index
+    assert (index.kind, index.vectors, index.lists > 0, 0 <= index.probes <= index.lists) == ("ivf-fp16", 2, True, True)
+    assert 0.99 <= index.recall <= 1
+    held = services.search.live.index(services.search.live.model())
+    held.close()  # nothing is trained anew
+    held._rows.lists.trained = 3
+    index = read_status(services).index
+    assert (index.kind, index.lists) == ("flat-fp16", 0)
+    assert document(read_status(world.services()))["index"]["kind"] == "flat-fp16"  # a command searches exactly

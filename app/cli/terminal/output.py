@@ -18,7 +18,7 @@ from app.printable import printable
 if TYPE_CHECKING:
     from app.doctor import Check
     from app.search.search_service import SearchResult
-    from app.status import Status
+    from app.status import IndexStatus, Status
     from indexer.pipeline import SyncReport
 
 SHOWN_FAILURES = 10
@@ -149,7 +149,7 @@ def _write_status(status: Status) -> None:
         ("photos", f"{status.photos:,} ({status.failed:,} failed, {status.missing:,} missing)"),
         ("model", _model_line(status)),
         ("runs on", f"{status.device}, {status.precision}"),
-        ("index", f"{index.vectors:,} vectors, {index.kind} on {index.device}, {index.bytes / 1e6:,.1f} MB"),
+        ("index", _index_line(index)),
     ]
     for root in status.roots:
         scanned = f"last scan {root.last_scan_at:%Y-%m-%d %H:%M}" if root.last_scan_at else "never scanned"
@@ -160,6 +160,15 @@ def _write_status(status: Status) -> None:
     for name, value in lines:
         tell(f"{name:<9}{value}")
     _write_failures(status.failures, status.failed)
+
+
+def _index_line(index: IndexStatus) -> str:
+    line = f"{index.vectors:,} vectors, {index.kind} on {index.device}, {index.bytes / 1e6:,.1f} MB"
+    if not index.lists:
+        return line
+    return (
+        f"{line}, {index.probes or index.lists:,} of {index.lists:,} lists a search: {index.recall:.1%} of exact hits"
+    )
 
 
 def _write_checks(checks: Sequence[Check]) -> None:

@@ -155,7 +155,7 @@ def test_index_then_search_then_similar_then_status(picsift, photos, environment
     assert [root["path"] for root in status["roots"]] == [str(photos)]
     assert (status["model"]["dim"], status["model"]["name"]) == (16, str(model_file))
     assert (status["device"], status["precision"]) == ("cpu", "fp32")
-    assert status["index"].keys() == {"kind", "vectors", "device", "bytes"}
+    assert status["index"].keys() == {"kind", "vectors", "device", "bytes", "lists", "probes", "recall"}
     assert status["index"]["vectors"] == 3
     assert status["library"] == str(environment)
 

@@ -16,7 +16,7 @@ class Counted:
     def __init__(self, index):
         self.index, self.passes = index, []
 
-    def search(self, queries, k, allowed=None):
+    def search(self, queries, k, allowed=None, *, exact=False):
         self.passes.append(len(queries))
         return self.index.search(queries, k, allowed)
 

@@ -3,6 +3,8 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from app.search.query import Query
 from indexer.vectors.index import VectorIndex
 
@@ -72,3 +74,65 @@ def test_a_search_during_which_the_library_is_restored_is_answered_anew(world, s
     monkeypatch.setattr(services.search, "_answer", answered)
     found = services.search.search(Query(text="red", limit=1)).hits[0].photo
     assert found.path == gone and catalog.photo(found.id) == found
+
+
+@pytest.fixture
+def large(world, services):
+    """Services for which five photos are a large library."""
+    assert services is not None
+    world.settings = world.settings.model_copy(update={"exact_up_to": 4})
+    return world.services()
+
+
+def test_a_large_index_is_put_into_lists_by_a_process_that_stays_and_by_no_other(large):
+    live = large.search.live
+    before = [hit.photo.path for hit in large.search.search(Query(text="red")).hits]
+    index = live.index(live.model())
+    assert (index.kind, index._training._thread) == ("flat-fp16", None)
+    large.search.warm_up()
+    index._training.wait()
+    assert live.index(live.model()) is index and index.kind == "ivf-fp16"
+    assert [hit.photo.path for hit in large.search.search(Query(text="red")).hits] == before
+
+
+def test_what_is_trained_is_ended_with_the_services(large):
+    large.search.warm_up()
+    live = large.search.live
+    thread = live.index(live.model())._training._thread
+    large.close()
+    assert not thread.is_alive()
+
+
+def test_that_nothing_matches_is_said_after_a_look_at_all_vectors(large, monkeypatch):
+    live, asked, search = large.search.live, [], VectorIndex.search
+
+    def noted(index, queries, k, allowed=None, *, exact=False):
+        found = search(index, queries, k, allowed, exact=exact)
+        if exact or allowed is not None:
+            return found
+        asked.append(found)
+        return [(ids[:0], scores[:0]) for ids, scores in found]  # as if the lists had missed it
+
+    before = large.search.search(Query(text="red"))
+    large.search.warm_up()
+    live.index(live.model())._training.wait()
+    monkeypatch.setattr(VectorIndex, "search", noted)
+    found = large.search.search(Query(text="red"))
+    assert (found.matches, found.hint) == (before.matches, before.hint)
+    assert [hit.photo.id for hit in found.hits] == [hit.photo.id for hit in before.hits] != []
+    assert asked
+
+
+def test_what_has_to_be_complete_is_looked_for_among_all_vectors(large, monkeypatch):
+    asked, search = [], VectorIndex.search
+
+    def noted(index, queries, k, allowed=None, *, exact=False):
+        asked.append(exact)
+        return search(index, queries, k, allowed, exact=exact)
+
+    monkeypatch.setattr(VectorIndex, "search", noted)
+    large.search.search(Query(text="red"))
+    assert set(asked) == {False}
+    asked.clear()
+    large.search.search(Query(text="red", sort="date"))
+    assert set(asked) == {True}

@@ -88,6 +88,26 @@ def test_by_date_there_is_an_end_only_where_the_matches_end():
     assert (len(found.hits), found.has_more, found.count) == (50, False, 700)
 
 
+def test_that_there_is_none_is_said_after_an_exact_look_alone():
+    shelf, asked = Shelf(SCORES), []
+
+    def most(k):  # what lists may leave out: the nearest three
+        found, scores = shelf.nearest(k + 3)
+        return found[3:], scores[3:]
+
+    def exactly(k):
+        asked.append(k)
+        return shelf.nearest(k)
+
+    looked = Matches(most, shelf.photos, HALF, 0.5, exactly=exactly)
+    assert (ids(looked.by_score(10, 0)), looked.by_score(10, 0).count, len(asked)) == ([0, 1, 2], 3, 1)
+    assert f"{HALF.relevance(0.9):.2f}" in Matches(most, shelf.photos, HALF, 0.99, exactly=exactly).why_none()
+    asked.clear()
+    assert Matches(most, shelf.photos, HALF, 0.2, exactly=exactly).by_score(10, 0).count == 1
+    assert Matches(most, shelf.photos, HALF, 0, exactly=exactly).by_score(10, 0).count is None
+    assert asked == []
+
+
 def test_why_there_is_none():
     assert "nothing here looks like that" in matches_of(Shelf([0.3])).why_none()
     assert f"{HALF.relevance(0.3):.2f}" in matches_of(Shelf([0.3])).why_none()

@@ -180,6 +180,12 @@ def test_status_is_read_in_lines(capsys):
         assert said in out
 
 
+def test_status_says_of_an_index_in_lists_what_a_search_finds():
+    index = IndexStatus("ivf-fp16", 1_000_000, "cpu", 1_040_000_000, lists=2000, probes=80, recall=0.9931)
+    assert output._index_line(index).endswith("1,040.0 MB, 80 of 2,000 lists a search: 99.3% of exact hits")
+    assert "2,000 of 2,000 lists a search: 100.0%" in output._index_line(replace(index, probes=0, recall=1.0))
+
+
 def test_checks_tell_what_fails_from_what_is_only_missing(capsys):
     output.show_checks([Check("a", True, "x"), Check("b", False, "y"), Check("c", False, "z", True)], json=False)
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["ok", "no", "FAILED"]

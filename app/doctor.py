@@ -118,8 +118,10 @@ def _model(settings: Settings) -> tuple[bool, str]:
     )
     if embedder.name == DEFAULT_MODEL:
         found = f"{found}; {LIMITS}"
-    elif device == "cpu" and precision != "int8":
+    elif device == "cpu" and settings.precision != "int8":
         found = f"{found}; vision transformers can run in int8 (docs/models.md says how fast): {_int8()}"
+    if settings.precision == "int8" != precision:
+        found = f"{found}; int8 is set, and this model or device is not fit for it (docs/models.md says which are)"
     return bool(np.allclose(norms, 1, atol=1e-3)), found
 
 

@@ -59,6 +59,11 @@ class Header:
         """How many numbers were learned."""
         return sum(math.prod(entry.shape) for name, entry in self.tensors.items() if not name.endswith(_NO_PARAMETERS))
 
+    @property
+    def image_parameters(self) -> int:
+        """How many numbers the image tower has."""
+        return sum(math.prod(entry.shape) for name, entry in self.tensors.items() if name.startswith("visual."))
+
 
 def read_header(path: Path) -> Header:
     """Read and check the header of a weights file.

@@ -24,7 +24,7 @@ from torch import Tensor
 from clip_model.checkpoint import load_model
 from clip_model.int8.kept import int8_tower
 from clip_model.model import CLIP
-from clip_model.precision import AUTO, INT8, choose_device, choose_precision, precision_name
+from clip_model.precision import AUTO, INT8, choose_device, choose_precision, fitting, precision_name
 from clip_model.preprocessing import transforms
 from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.registry import resolve
@@ -51,6 +51,7 @@ class Encoder:
         fingerprint: what tells its weights from others.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16", "fp16" or "int8": of the network inside; results are float32 always.
+            A model that is not fit for "int8" runs as by "auto", with a warning.
         batch_size: items computed at once; None is 32 on a CPU, 16 for convolutions there, and 256 on a GPU.
         models: the folder of converted models, in which image towers of "int8" are kept; None is the user's.
 
@@ -75,11 +76,13 @@ class Encoder:
         self.name, self.fingerprint = name, fingerprint
         self.dim, self.image_size = config.embed_dim, config.vision.image_size
         self._device = choose_device(device)
+        parameters = sum(parameter.numel() for parameter in model.visual.parameters())
+        precision = fitting(precision, self._device, config.vision, parameters, name)
         self._dtype = choose_precision(precision, self._device)
         self.device = str(self._device)
         self.precision = INT8 if precision == INT8 else precision_name(self._dtype)
         self._model = copy.deepcopy(model).requires_grad_(False).float().cpu().eval()
-        self._int8 = int8_tower(self._model.visual, config.vision, fingerprint, models) if precision == INT8 else None
+        self._int8 = int8_tower(self._model.visual, config, fingerprint, models) if precision == INT8 else None
         on_cuda = self._device.type == "cuda"
         self._layout = fold_for_inference(self._model, self._model.visual, on_cuda=on_cuda)
         self._model.to(self._device, self._dtype)
@@ -97,7 +100,10 @@ class Encoder:
 
     @contextmanager
     def sharing_cores(self) -> Iterator[None]:
-        """Within it, leave half of a CPU's threads to workers that decode: 25 photos/s against 21."""
+        """Within it, leave half of a CPU's threads to workers that decode: 25 photos/s against 21.
+
+        An 8-bit tower goes on with as many threads as it was made with.
+        """
         threads = torch.get_num_threads()
         torch.set_num_threads(threads // 2 if self._device.type == "cpu" and threads > 1 else threads)
         try:

@@ -13,14 +13,16 @@ from pathlib import Path
 
 import torch
 
-from clip_model.int8.extra import lacking
+from clip_model.config import VisionConfig
+from clip_model.header import read_header
+from clip_model.int8.extra import lacking, unfit
 
 logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 INT8 = "int8"
-"""Of an image tower on a CPU, see `clip_model/int8/`; everything else runs as by AUTO. It is used where it is named."""
+"""Of an image tower on a CPU, see `clip_model/int8/`; all else, and a model that is not fit, runs as by AUTO."""
 
 _CLEARLY_FASTER = 1.3  # bf16 must beat fp32 by this factor on a CPU to be worth its rounding
 _PROBE_SIDE = 384  # of the square matrices multiplied: milliseconds, yet large enough for the fast units
@@ -53,13 +55,13 @@ def choose_device(wanted: str = AUTO) -> torch.device:
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     """Return the number format for a device: "auto" is the fastest that is exact enough for unit vectors.
 
-    Of "int8" it is the format of all but the image tower.
+    Of "int8", of a model that `fitting` says is fit, it is the format of all but the image tower.
 
     Raises:
         ValueError: if the precision is unknown, or named outright and does not work on that device.
     """
     if wanted == INT8:
-        problem = int8_problem(device)
+        problem = lacking()
         if problem:
             raise ValueError(f"precision {INT8!r} does not work: {problem}")
     elif wanted != AUTO:
@@ -78,20 +80,45 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def int8_problem(device: torch.device) -> str | None:
-    """Why 8-bit image towers cannot run there, or None if a model may be tried."""
-    return f"it is for CPUs, and the device is {device}" if device.type != "cpu" else lacking()
+def fitting(wanted: str, device: torch.device, vision: VisionConfig, parameters: int, name: str | None = None) -> str:
+    """The precision that is asked for, or AUTO where that is "int8" and the model or the device is not fit for it.
+
+    Args:
+        wanted: a precision.
+        device: to compute on.
+        vision: what the image tower looks like.
+        parameters: of the image tower.
+        name: of the model, for a warning, once; None where nothing is to be said.
+    """
+    problem = unfit(vision, parameters, device.type) if wanted == INT8 else None
+    if problem is not None and name is not None:
+        _say_once(f"precision {INT8!r} is set, and {name} runs as by {AUTO!r}: {problem}")
+    return wanted if problem is None else AUTO
 
 
-def planned(device: str, precision: str) -> tuple[str, str]:
+def planned(device: str, precision: str, weights: Path) -> tuple[str, str]:
     """Device and precision, by their names, that a model would run on where these are wanted.
 
+    Args:
+        device: as `choose_device` takes it.
+        precision: as `choose_precision` takes it.
+        weights: the model's file, whose header is read where the precision depends on the model.
+
     Raises:
-        ValueError: if one of them is unknown or does not work here.
+        ValueError: if one of them is unknown or does not work here, or the file is no model's.
+        OSError: if the file cannot be read.
     """
     chosen = choose_device(device)
+    if precision == INT8:
+        header = read_header(weights)
+        precision = fitting(precision, chosen, header.config.vision, header.image_parameters)
     dtype = choose_precision(precision, chosen)
     return str(chosen), INT8 if precision == INT8 else precision_name(dtype)
+
+
+@lru_cache(maxsize=64)
+def _say_once(sentence: str) -> None:
+    logger.warning("%s", sentence)
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

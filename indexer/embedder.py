@@ -54,14 +54,13 @@ class Embedder:
     ) -> None:
         """Find the file of a model, by name or path, converted where it has to be; load nothing. May raise ModelError.
 
-        `device` and `precision` are as `load_encoder` has them; a device of NUMPY, for texts alone, never loads torch.
+        `device` and `precision` are as `load_encoder` has them; NUMPY embeds texts alone, and not a RoBERTa's.
         `converted`: the folder of converted models, None one in the user's cache.
         """
         self._find, self._models = partial(resolve, models=converted), converted
         with as_model_error():
             self._info: ModelInfo = self._find(model)
-        self.weights = self._info.path
-        self._wanted = (device, precision)
+        self.weights, self._wanted = self._info.path, (device, precision)
         self._lock, self._starting, self._text_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._loading: Future[None] | None = None
         self._asked_lightly = 0
@@ -129,12 +128,12 @@ class Embedder:
 
     def plan(self) -> tuple[str, str]:
         """Device and precision that a load would choose, found out by trying the device; ModelError where it fails."""
-        if self.loaded:
-            return self.device, self.precision
-        from clip_model.precision import planned
-
         with as_model_error():
-            return planned(*self._wanted)
+            if self.loaded:
+                return self.device, self.precision
+            from clip_model.precision import planned
+
+            return planned(*self._wanted, self.weights)
 
     @property
     def prepare(self) -> Callable[[Image.Image], Pixels]:
@@ -178,11 +177,12 @@ class Embedder:
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of texts: (n, d) float32, unit length; a few need no loaded model if NumPy runs its text tower."""
         texts = list(texts)
-        if self.loaded or len(texts) > FEW_TEXTS or (encoder := self._text_encoder()) is None:
-            return self._ready().encode_texts(texts)
-        self._require_current()  # its weights are read as they are needed, where they were
-        embeddings = encoder.encode_texts(texts)
-        self._require_current()
+        with as_model_error():  # a model's own tokenizer may fail on a text
+            if self.loaded or len(texts) > FEW_TEXTS or (encoder := self._text_encoder()) is None:
+                return self._ready().encode_texts(texts)
+            self._require_current()  # its weights are read where they were
+            embeddings = encoder.encode_texts(texts)
+            self._require_current()
         return embeddings
 
     def evaluate(self, data: Sequence[str], **wanted: Unpack[Wanted]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "clip_model.inference": "checkpoint int8 model precision preprocessing registry single_thread towers",
     "clip_model.model": "config towers",
     "clip_model.numpy_text": "config header preprocessing",
-    "clip_model.precision": "int8",
+    "clip_model.precision": "config header int8",
     "clip_model.preprocessing": "config",
     "clip_model.registry": "checkpoints header hub stored_file",
     "clip_model.towers": "config",

@@ -62,7 +62,7 @@ def _clean(name: EditField, value: str) -> str:
     clean = clean_name(value) if name == "title" else sound_text(value).strip()
     most = MAX_LINE if name == "title" else MAX_PARAGRAPH
     if not clean:
-        raise EditError(f"a {name} is more than blanks. --forget takes back what was given here.")
+        raise EditError(f"a {name} is more than blanks. To have no {name} from here, take back what was given.")
     if len(clean) > most:
         raise EditError(f"a {name} has at most {most:,} characters; this one has {len(clean):,}.")
     return clean

@@ -53,13 +53,14 @@ def candidates(services: Services, text: str) -> list[TagPath]:
     return sorted({tag.path for tag in services.tagging.vocabulary().find(text)})
 
 
-def find(services: Services, text: str) -> TagPath:
-    """The one tag that is meant.
+def find(services: Services, text: str, *, exact: bool = False) -> TagPath:
+    """The one tag that is meant; with `exact`, the one of this whole path and no other.
 
     Raises:
         TagError: there is none, or there are several.
     """
     found = candidates(services, text)
+    found = [path for path in found if path == parsed(text)] if exact else found
     if len(found) == 1:
         return found[0]
     if not found:

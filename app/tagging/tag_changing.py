@@ -10,24 +10,26 @@ from indexer.catalog.tag_records import TagPath
 from indexer.errors import TagError
 
 
-def rename(services: Services, old: str, new: str) -> tuple[TagPath, TagPath, int]:
+def rename(services: Services, old: str, new: str, *, exact: bool = False) -> tuple[TagPath, TagPath, int]:
     """Give a tag, with what lies under it, another path; gives both paths, and how many tags have new ones.
+
+    With `exact`, here and below, a tag is named by its whole path alone.
 
     Raises:
         TagError: it is not there, or cannot be called so.
     """
-    path, target = lookup.find(services, old), lookup.parsed(new)
+    path, target = lookup.find(services, old, exact=exact), lookup.parsed(new)
     lookup.require_levels(services, path, target)
     return path, target, services.library.catalog.tags.rename(path, target)
 
 
-def merge(services: Services, old: str, into: str) -> tuple[TagPath, TagPath, int]:
+def merge(services: Services, old: str, into: str, *, exact: bool = False) -> tuple[TagPath, TagPath, int]:
     """Let one tag become part of another; gives both paths, and how many photos' tags went over.
 
     Raises:
         TagError: one of them is not there, or they cannot be merged.
     """
-    path, target = lookup.find(services, old), lookup.find(services, into)
+    path, target = (lookup.find(services, name, exact=exact) for name in (old, into))
     lookup.require_levels(services, path, target)
     return path, target, services.library.catalog.tags.merge(path, target)
 

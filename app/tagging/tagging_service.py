@@ -138,10 +138,11 @@ class TaggingService:
         least = float(catalog.setting(THRESHOLD) or relevance.DEFAULT_THRESHOLD)
         generation, digest = catalog.generation(model.id), _digest(words, model, least)
         since = self._tagged(digest) if only_new else 0
+        # Before it learns: a tag that is deleted or merged meanwhile is not made anew.
+        tag_ids = {} if since == generation else catalog.tags.make([tag.path for tag in words.tags])
         scorer = None if since == generation else self._scorer(model, words, least, on_words, stop)
         photos = suggestions = 0
         if scorer is not None:
-            tag_ids = catalog.tags.make([tag.path for tag in words.tags])
             numbers = np.array([tag_ids[tag.path] for tag in words.tags])
             implied = self._implied(scorer.paths)
             total = catalog.embedding_count(model.id) if since == 0 else 0

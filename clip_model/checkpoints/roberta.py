@@ -52,6 +52,7 @@ _PLAIN = {"output_tokens": (False,), "tokenizer_mode": ("",), "tokenizer_kwargs"
 _KNOWN = (
     "hf_model_name", "hf_tokenizer_name", "hf_model_pretrained", "hf_pooler_type", "hf_proj_type", "context_length",
 )  # fmt: skip
+_LEAST_LENGTH = 3
 _START, _END, _PAD = "<s>", "</s>", "<pad>"
 TOKENIZER_CONFIG: Mapping[str, Any] = {
     "tokenizer_class": "PreTrainedTokenizerFast",
@@ -95,12 +96,15 @@ def text_config(text: Said, embed_dim: int) -> TextConfig:
     if told not in NETWORKS or NETWORKS[told].vocab_size != network.vocab_size:
         raise text.refusal("hf_tokenizer_name", "the text tower's own tokenizer is known alone")
     pooler, projection = text.get("hf_pooler_type", "mean_pooler"), text.get("hf_proj_type", "mlp")
-    if pooler not in _POOLERS:
+    if str(pooler) not in _POOLERS:
         raise text.refusal("hf_pooler_type", f"{', '.join(_POOLERS)} are known")
     if projection not in _PROJECTIONS:
         raise text.refusal("hf_proj_type", f"{', '.join(_PROJECTIONS)} are known")
+    length = text.number("context_length", 77)
+    if length < _LEAST_LENGTH:
+        raise text.refusal("context_length", f"a text takes {_LEAST_LENGTH} at least, of which two are its marks")
     return TextConfig(
-        context_length=text.number("context_length", 77),
+        context_length=length,
         vocab_size=network.vocab_size,
         width=network.width,
         heads=network.heads,

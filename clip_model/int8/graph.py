@@ -14,7 +14,6 @@ from torch import nn
 
 PIXELS, FEATURES = "pixels", "features"
 """Names of the graph's input, (b, 3, s, s) float32, and of its output, (b, d) float32."""
-MOST_BYTES = 1_900_000_000  # of a tower's float32 weights: an ONNX file holds 2 GB
 _OPSET = 17
 _PRODUCTS = ["MatMul", "Gemm"]
 
@@ -43,16 +42,7 @@ def quantized_graph(tower: nn.Module, side: int, folder: Path) -> bytes:
         tower: as `export_graph` takes it.
         side: of its square input in pixels.
         folder: an empty one for what is made on the way, several times the size of the tower.
-
-    Raises:
-        ValueError: if the tower has more weights than such a file holds.
     """
-    size = sum(parameter.numel() * 4 for parameter in tower.parameters())
-    if size > MOST_BYTES:
-        raise ValueError(
-            f"precision 'int8' is for image towers of at most {MOST_BYTES / 1e9:.1f} GB in float32, which an ONNX file "
-            f"holds, and this one has {size / 1e9:.1f} GB; let the precision be 'auto'"
-        )
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata

@@ -1,4 +1,4 @@
-"""What stands beside each 8-bit tower that is kept: its hash, its model, what it should compute. Imports no torch."""
+"""What stands beside each 8-bit tower that is kept: its hash, and its model. Imports no torch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,10 @@ class Note:
     Attributes:
         model: the fingerprint of its model; "" where it had none.
         sha256: of the tower's file, in hexadecimal.
-        features: (n, d) of the drawn pictures, by the network in float32.
     """
 
     model: str
     sha256: str
-    features: list[list[float]]
 
 
 def folder_of(models: Path) -> Path:
@@ -43,7 +41,7 @@ def read_note(path: Path) -> Note | None:
     """The note in a file; None where there is none, or it is damaged."""
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         said = json.loads(path.read_bytes())
-        return Note(str(said["model"]), str(said["sha256"]), said["features"])
+        return Note(str(said["model"]), str(said["sha256"]))
     return None
 
 

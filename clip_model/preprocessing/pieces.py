@@ -11,7 +11,8 @@ import html
 import json
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import ftfy
@@ -25,6 +26,8 @@ LOWER, CANONICAL, WHITESPACE = "lower", "canonical", "whitespace"
 """How texts are cleaned: lower-cased by the tokenizer itself, `canonical`, or `repaired`."""
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _SPACE = re.compile(r"\s+")
+_PROBES = ("", "Two dogs, one cat & a bird.", "犬 №5 é 🐕 \x00")
+"""Texts that a tokenizer has to take before it is used: known words, and such as it has no pieces for."""
 
 
 class PieceTokenizer:
@@ -36,7 +39,7 @@ class PieceTokenizer:
         vocabulary_size: entries of the tower's token embedding.
 
     Raises:
-        ValueError: if the data is no such tokenizer, or it has ids that the tower has not.
+        ValueError: if the data is no such tokenizer, it fails on one of a few texts, or has ids that the tower has not.
     """
 
     def __init__(self, data: bytes, context_length: int, vocabulary_size: int) -> None:
@@ -46,15 +49,15 @@ class PieceTokenizer:
             said = json.loads(data)
             self._clean, self._pad, self._end = str(said["clean"]), int(said["pad"]), int(said["end"])
             self._start = [int(said["start"])] if "start" in said else []
-            self._tokenizer = Tokenizer.from_str(json.dumps(said["tokenizer"]))
+            whole = json.dumps(said["tokenizer"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"its tokenizer cannot be read: {error}") from error
-        except Exception as error:  # what the library raises has no class of its own
-            raise ValueError(f"its tokenizer cannot be read by the library tokenizers: {error}") from error
-        size = self._tokenizer.get_vocab_size(with_added_tokens=True)
+        with _errors_of_the_library("its tokenizer cannot be read by the library tokenizers"):
+            self._tokenizer = Tokenizer.from_str(whole)
+            largest = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
         marks = (self._pad, self._end, *self._start)
-        if max(size, *(mark + 1 for mark in marks)) > vocabulary_size or min(marks) < 0:
-            raise ValueError(f"the model has a vocabulary of {vocabulary_size}, its tokenizer has {size}")
+        if max(largest, *marks) >= vocabulary_size or min(marks) < 0:
+            raise ValueError(f"the model has a vocabulary of {vocabulary_size}, its tokenizer has {largest + 1}")
         if self._clean not in (LOWER, CANONICAL, WHITESPACE):
             raise ValueError(f"its tokenizer cleans texts by {self._clean!r}, which is not known")
         if self._clean == LOWER:
@@ -63,6 +66,8 @@ class PieceTokenizer:
             self._tokenizer.normalizer = lower if own is None else normalizers.Sequence([lower, own])
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        for text in _PROBES:
+            self.encode(text)
         self.context_length, self.vocabulary_size = context_length, vocabulary_size
 
     def __call__(self, texts: str | Sequence[str]) -> Tensor:
@@ -94,12 +99,17 @@ class PieceTokenizer:
         return (tokens != self._pad).sum(dim=1)
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of the whole text, without marks and without a cut."""
+        """Return the ids of the whole text, without marks and without a cut.
+
+        Raises:
+            ValueError: if the tokenizer fails on it.
+        """
         if self._clean != LOWER:
             text = canonical(text) if self._clean == CANONICAL else repaired(text)
         # Half of a pair of UTF-16 is no text: what a file name's odd bytes became.
         whole = text.encode("utf-8", "replace").decode("utf-8")
-        return list(self._tokenizer.encode(whole, add_special_tokens=False).ids)
+        with _errors_of_the_library("its tokenizer cannot encode a text"):
+            return list(self._tokenizer.encode(whole, add_special_tokens=False).ids)
 
 
 def canonical(text: str) -> str:
@@ -123,11 +133,22 @@ def token_id(tokenizer: Mapping[str, Any], token: str) -> int | None:
     """
     from tokenizers import Tokenizer
 
-    try:
+    with _errors_of_the_library("its tokenizer cannot be read by the library tokenizers"):
         number: int | None = Tokenizer.from_str(json.dumps(tokenizer)).token_to_id(token)
-    except Exception as error:  # what the library raises has no class of its own
-        raise ValueError(f"its tokenizer cannot be read by the library tokenizers: {error}") from error
     return number
+
+
+@contextmanager
+def _errors_of_the_library(what: str) -> Iterator[None]:
+    """Have what the library raises be a ValueError: it has no class of its own, and a panic of Rust is no Exception."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{what}: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # which nothing exports
+            raise
+        raise ValueError(f"{what}: {error}") from error
 
 
 def envelope(tokenizer: Mapping[str, Any], *, clean: str, pad: int, end: int, start: int | None = None) -> bytes:

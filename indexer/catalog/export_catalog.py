@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from indexer.catalog.database import reading, writing
-from indexer.catalog.stores import export_store
+from indexer.catalog.stores import companion_store, edit_store, export_store
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -76,6 +76,11 @@ class ExportCatalog:
         with reading(self._engine) as connection:
             return export_store.being_undone(connection)
 
+    def unclear(self) -> list[Step]:
+        """Give the files of which nobody knows whether exports wrote them."""
+        with reading(self._engine) as connection:
+            return export_store.unclear(connection)
+
     def written_beside(self, sidecars: Mapping[int, str]) -> dict[int, set[TagPath]]:
         """Give the tags that exports added to these photos' sidecars, by path, and nobody took back."""
         with reading(self._engine) as connection:
@@ -89,9 +94,9 @@ class ExportCatalog:
     def exportable(self) -> list[int]:
         """Give the photos that have something to say: accepted tags, edits, or what an export wrote; sorted."""
         with reading(self._engine) as connection:
-            return export_store.exportable(connection)
+            return edit_store.exportable(connection)
 
     def sidecar_kinds(self) -> dict[str, int]:
         """Count the sidecars that are called as the photo with its suffix, "full", and without it, "short"."""
         with reading(self._engine) as connection:
-            return export_store.sidecar_kinds(connection)
+            return companion_store.sidecar_kinds(connection)

@@ -13,16 +13,15 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
-from indexer.catalog.records import KnownPhoto
+from indexer.catalog.records import KnownPhoto, RootPath
 from indexer.folders.looking import Looked, advice
 from indexer.folders.mounts import holds, is_mount, place_of
 from indexer.folders.renaming import is_same_file, may_be_another, remember, strange
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
-MARKS = 100  # moments at which photos were marked for a reason that passes, the last ones of a root
+MARKS = 100  # moments at which photos of a root were marked that are remembered: the last ones, or those in use
 RECENT_S = 3600.0  # what was removed in this time counts
 
 
@@ -90,18 +89,20 @@ def settle_absences(
         enough = math.ceil((len(gone) + lately) / LARGEST_SHARE) - lately
         too_many = not allowed and not library.catalog.has_at_least(root_id, enough, _arrived(of_root, {""}, ""))
         if too_many or root_id in renamed:
-            before = library.catalog.size_of(root_id) + lately
             absent = [photo for photo in gone if not os.path.lexists(root / photo.path)]
             if too_many:
                 changes = [one.changes for one in of_root]
                 if any(one.added for one in changes) and not any(one.unchanged for one in changes):
                     remember(library, of_root[0].root, takes_turns=True)  # others alone: so it is with another drive
-                library.catalog.mark_missing([photo.id for photo in absent], now)
+                _mark_kept(library, root_id, absent, now)
             else:
                 _mark_passing(library, root_id, absent)
             passed_over = len(gone) - len(absent)
-            messages.append(_kept(root, len(gone), before, lately, passed_over, too_many=too_many))
+            messages.append(_kept(library, of_root[0].root, len(gone), lately, passed_over, too_many=too_many))
             continue
+        if kept := set() if allowed else _kept_before(library, of_root, gone):
+            messages.append(_kept(library, of_root[0].root, len(kept), lately, 0, too_many=True))
+            gone = [photo for photo in gone if photo.id not in kept]
         unused += library.catalog.remove([photo.id for photo in gone])
         removals.note(root_id, len(gone))
         removed += len(gone)
@@ -191,6 +192,30 @@ def _went_with(photo: KnownPhoto) -> tuple[str, datetime | None]:
     return photo.path.rpartition("/")[0], photo.missing_since
 
 
+def _kept_before(library: Library, looked: Sequence[Looked], gone: Sequence[KnownPhoto]) -> set[int]:
+    """The ids of photos that stay since too many went with them: some go only where as many have come back by now.
+
+    The share that is gone alone says nothing of them: a look at a part of the root, or new photos, make it small.
+    """
+    moments = _moments(library, f"kept {looked[0].root.id}") if any(photo.missing for photo in gone) else set()
+    went: Counter[datetime | None] = Counter(p.missing_since for p in gone if p.missing_since in moments)
+    again = Counter(photo.missing_since for one in looked for photo in one.changes.found_again)
+    return {photo.id for photo in gone if went[photo.missing_since] > again[photo.missing_since]}
+
+
+def _mark_kept(library: Library, root_id: int, photos: Sequence[KnownPhoto], when: datetime) -> None:
+    """Mark photos as missing until as many of them come back, or a person says that they are gone."""
+    catalog, passing, key = library.catalog, _passing(library, root_id), f"kept {root_id}"
+    catalog.mark_found([photo.id for photo in photos if photo.missing_since in passing])  # it does not pass any more
+    catalog.mark_missing([photo.id for photo in photos], when)
+    marks = {when if photo.missing_since in passing else photo.missing_since or when for photo in photos}
+    after = marks | (before := _moments(library, key))
+    if len(after) > MARKS and after != before:
+        after &= {photo.missing_since for photo in catalog.known(root_id, model_id=0).values() if photo.missing_since}
+    if after != before:
+        catalog.set_setting(key, json.dumps([mark.isoformat() for mark in sorted(after)]))
+
+
 def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> None:
     """Mark photos as missing until the next run, by which they are gone if they are not there: no drive is away."""
     if not photos:
@@ -203,18 +228,23 @@ def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) 
 
 def _passing(library: Library, root_id: int) -> set[datetime]:
     """The moments at which photos were marked as missing for a reason that has passed."""
-    return {datetime.fromisoformat(mark) for mark in json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")}
+    return _moments(library, _passing_key(root_id))
+
+
+def _moments(library: Library, key: str) -> set[datetime]:
+    return {datetime.fromisoformat(mark) for mark in json.loads(library.catalog.setting(key) or "[]")}
 
 
 def _passing_key(root_id: int) -> str:
     return f"passing {root_id}"
 
 
-def _kept(root: Path, gone: int, before: int, lately: int, passed_over: int, *, too_many: bool) -> str:
+def _kept(library: Library, root: RootPath, gone: int, lately: int, passed_over: int, *, too_many: bool) -> str:
     """Say why photos that are not there stay."""
     because = f" ({passed_over:,} of them are passed over by ignore rules, or found under another root)"
     notes = (because if passed_over else "") + (f", and {lately:,} were removed a while ago" if lately else "")
-    said = f"{gone:,} of the {before:,} photos of {root} are not there{notes}."
+    before = library.catalog.size_of(root.id) + lately
+    said = f"{gone:,} of the {before:,} photos of {root.path} are not there{notes}."
     if too_many:
-        return f"{said} Nothing {'more ' if lately else ''}was removed. {advice(root)}"
+        return f"{said} Nothing {'more ' if lately else ''}was removed. {advice(root.path)}"
     return f"{said} They are kept until the next run, since the folder has just been found under this name."

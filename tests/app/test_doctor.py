@@ -10,6 +10,7 @@ from app import doctor
 from app.doctor import Check, examine
 from app.samples import FORMATS, sample
 from app.settings import Settings
+from clip_model.int8 import extra
 from indexer.errors import ModelError
 from indexer.pictures import images
 from tests.app.colours import World
@@ -184,3 +185,12 @@ def test_the_model_may_run_in_int8_where_the_extra_is_installed(tmp_path, tiny_m
     assert found.endswith("int8 (docs/models.md says how fast): the setting precision chooses it")
     monkeypatch.setattr(doctor, "int8_problem", lambda: "it needs onnx")
     assert doctor._model(settings)[1].endswith(": it needs onnx")
+
+
+def test_int8_that_is_set_for_a_model_which_is_not_fit_is_said(tmp_path, tiny_model_path, monkeypatch):
+    monkeypatch.setattr(extra, "MOST_BYTES", 1000)
+    settings = Settings(library=tmp_path / "library", device="cpu", precision="int8", model=str(tiny_model_path))
+    ok, found = doctor._model(settings)
+    assert ok
+    assert "int8 on cpu" not in found
+    assert found.endswith("int8 is set, and this model or device is not fit for it (docs/models.md says which are)")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.bootstrap import build_services
+from app.settings import Settings
 from app.status import document, read_status
 from tests.app.colours import ColourEmbedder, World
 
@@ -73,3 +75,12 @@ def test_an_index_in_lists_says_how_many_it_looks_into_and_what_they_hold(world)
     index = read_status(services).index
     assert (index.kind, index.lists) == ("flat-fp16", 0)
     assert document(read_status(world.services()))["index"]["kind"] == "flat-fp16"  # a command searches exactly
+
+
+def test_the_precision_is_the_one_that_the_model_runs_in(tmp_path):
+    """The built-in model is made of convolutions."""
+    status = read_status(
+        build_services(Settings(library=tmp_path / "library", device="cpu", precision="int8"), create=True)
+    )
+    assert status.precision in ("fp32", "bf16")
+    assert not any("int8" in problem for problem in status.problems)

@@ -4,15 +4,19 @@ import pytest
 import torch
 
 from clip_model import precision
+from clip_model.checkpoint import save_model
 from clip_model.int8 import extra
+from clip_model.model import CLIP
 from clip_model.precision import (
     bfloat16_speedup,
     choose_device,
     choose_precision,
     device_problem,
+    fitting,
     planned,
     precision_name,
 )
+from tests.clip_model.tiny_models import CONFIGS, randomize
 
 CPU = torch.device("cpu")
 
@@ -118,13 +122,33 @@ def test_int8_is_of_the_image_tower_and_all_else_is_as_by_auto(monkeypatch):
     for speedup, expected in ((3.9, torch.bfloat16), (1.1, torch.float32)):
         monkeypatch.setattr(precision, "bfloat16_speedup", lambda speedup=speedup: speedup)
         assert choose_precision("int8", CPU) == expected
-    assert planned("cpu", "int8") == ("cpu", "int8")
-    assert planned("cpu", "fp32") == ("cpu", "fp32")
 
 
-def test_int8_is_for_cpus_and_says_what_it_needs(monkeypatch):
-    with pytest.raises(ValueError, match="precision 'int8' does not work: it is for CPUs, and the device is cuda"):
-        choose_precision("int8", torch.device("cuda"))
+@pytest.mark.parametrize(("name", "fit"), [("vit", True), ("resnet", False)])
+def test_a_plan_says_what_the_model_will_run_in(tmp_path, monkeypatch, name, fit):
+    monkeypatch.setattr(precision, "bfloat16_speedup", lambda: 1.1)
+    path = tmp_path / "mine.safetensors"
+    save_model(randomize(CLIP(CONFIGS[name])), path)
+    assert planned("cpu", "int8", path) == ("cpu", "int8" if fit else "fp32")
+    assert planned("cpu", "fp32", path) == ("cpu", "fp32")
+    monkeypatch.setattr(extra, "MOST_BYTES", 1000)
+    assert planned("cpu", "int8", path) == ("cpu", "fp32")
+
+
+def test_a_device_or_model_that_int8_is_not_for_has_it_as_by_auto_and_a_warning_once(caplog):
+    vision = CONFIGS["vit"].vision
+    assert fitting("int8", CPU, vision, 1000, "the ViT") == "int8"
+    assert fitting("int8", torch.device("cuda"), vision, 1000) == "auto"
+    assert caplog.messages == []
+    for _ in range(2):
+        assert fitting("int8", torch.device("cuda"), vision, 1000, "the ViT of this test") == "auto"
+        assert fitting("bf16", torch.device("cuda"), vision, 1000, "the ViT of this test") == "bf16"
+    assert caplog.messages == [
+        "precision 'int8' is set, and the ViT of this test runs as by 'auto': it is for CPUs, and the device is cuda"
+    ]
+
+
+def test_int8_says_what_it_needs(monkeypatch):
     find = extra.importlib.util.find_spec
     monkeypatch.setattr(extra.importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
     with pytest.raises(ValueError, match=r"it needs onnxruntime, of the extra 'int8': pip install 'picsift\[int8\]'"):

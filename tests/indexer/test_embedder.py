@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from clip_model import load_encoder
+from clip_model.preprocessing.tokenizer import Tokenizer
 from indexer import embedder as embedder_module
 from indexer.embedder import Embedder
 from indexer.errors import ModelError
@@ -104,6 +105,19 @@ def test_a_damaged_model_is_said_when_it_is_loaded(tiny_model_path, tmp_path):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError, match=r"cut\.safetensors"):
         Embedder(str(path)).embed_texts(["a"])
+
+
+@pytest.mark.parametrize("device", ["auto", "numpy"])
+def test_a_tokenizer_that_fails_on_a_text_is_an_error_of_the_model(tiny_model_path, monkeypatch, device):
+    def failing(self, texts):
+        raise ValueError("its tokenizer cannot encode a text: no such piece")
+
+    monkeypatch.setattr(Tokenizer, "ids", failing)
+    embedder = Embedder(str(tiny_model_path), device=device, precision="fp32")
+    if device == "auto":
+        embedder.load()
+    with pytest.raises(ModelError, match="cannot encode a text: no such piece"):
+        embedder.embed_texts(["a dog"])
 
 
 def test_a_device_that_is_not_there_is_said(tiny_model_path):

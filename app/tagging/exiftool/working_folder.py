@@ -5,6 +5,7 @@ It lies in the library, which may hold anything of anyone's: nothing is deleted 
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from contextlib import suppress
@@ -16,9 +17,14 @@ _OURS = re.compile(r"(photo\.[a-z]{3,4}(_exiftool_tmp)?|packet|block|read\d+)")
 
 
 def made(parent: Path | None) -> Path:
-    """A new folder in `parent`, None for the system's place for such. OSError where there can be none."""
+    """A new folder in `parent`, None for the system's place for such. OSError where there can be none.
+
+    It says whose it is: in the system's place those go whose process is no more.
+    """
+    if parent is None:
+        _sweep(Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    (folder / _MARK).touch()
+    (folder / _MARK).write_text(f"{os.getpid()}")
     return folder
 
 
@@ -43,3 +49,18 @@ def remove_leftovers(parent: Path) -> None:
     for folder in list(parent.glob(f"{PREFIX}*")):
         if (folder / _MARK).is_file() and not folder.is_symlink():
             removed(folder)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what kills left in a place that many share: this user's own alone, of processes that are gone."""
+    if os.name != "posix":
+        return
+    for folder in list(parent.glob(f"{PREFIX}*")):
+        with suppress(OSError, ValueError):
+            if folder.lstat().st_uid != os.geteuid() or folder.is_symlink() or (folder / _MARK).is_symlink():
+                continue
+            maker = int((folder / _MARK).read_text())
+            try:
+                os.kill(maker, 0)  # asks, and sends nothing
+            except ProcessLookupError:
+                removed(folder)

@@ -19,12 +19,12 @@ from app.tagging.export import file_plan, own_writes, plan_token, way_back
 from app.tagging.export.file_plan import PlannedFile
 from app.tagging.export.file_writing import FileRefusedError, ready
 from app.tagging.export.iptc_block import IptcError
-from app.tagging.export.journal_steps import Ready, of_sidecar, put
+from app.tagging.export.journal_steps import UNKNOWN, Ready, of_sidecar, put
 from app.tagging.export.plan_token import Outcome
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused, habit, plan
 from app.tagging.export.way_back import FILES_AT_A_TIME, ExportReport
 from app.tagging.xmp.merge import SidecarError
-from indexer.catalog.stores.export_store import Export, Step
+from indexer.catalog.stores.export_store import UNCLEAR, Export, Step
 from indexer.library import Library
 
 PHOTOS_AT_A_TIME = 500
@@ -149,7 +149,7 @@ class ExportService:
         stop: Callable[[], bool],
     ) -> None:
         """Write what is planned, part by part, each only if it is what was shown."""
-        waiting, number = list[Ready](), 0
+        waiting, number, at = list[Ready](), 0, -1
         try:
             for at, part in enumerate(parts):
                 planned = part if shown is None else list(part)
@@ -165,6 +165,8 @@ class ExportService:
                         self._write(report, waiting, kind)
                         waiting = []
                     on_progress(number := number + 1, 0)
+            else:  # photos that are to be written may have gone since
+                report.changed = shown is not None and shown[min(at + 1, len(shown) - 1)] != shown[-1]
         except StoppedError:
             report.complete = False
         self._write(report, waiting, kind)
@@ -212,7 +214,7 @@ class ExportService:
         for number, file in zip(numbers, files, strict=True):
             if reason := put(file):
                 journal.settle(report.export, [number], "failed", reason)
-                report.refused.append((Path(file.step.path), reason))
+                report.refused.append((Path(file.step.path), UNKNOWN if reason == UNCLEAR else reason))
             else:
                 done[number] = file.step
         journal.settle(report.export, list(done), "done")

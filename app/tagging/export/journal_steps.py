@@ -10,13 +10,16 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from app.tagging.export import byte_delta, safe_write
 from app.tagging.export.sidecar_plan import Planned
-from indexer.catalog.stores.export_store import Step
+from indexer.catalog.stores.export_store import GIVEN_UP, UNCLEAR, Step
 
 CHANGED = "it was changed while the export ran. Export again."
+UNKNOWN = "it cannot be told whether it was written. The next export or undo looks again."
 CHANGED_SINCE = "it was changed since the export, or another file took its place; it is left as it is."
+NO_WAY_BACK = "the way back was given up; it is left as it is."
 GONE = "it is not there any more: it was moved or deleted since the export, or its drive is away."
 
 
@@ -49,7 +52,7 @@ def of_sidecar(file: Planned) -> Ready:
 
 
 def put(file: Ready) -> str | None:
-    """Write one file; a sentence where it was left as it is."""
+    """Write one file; a sentence where it was left as it is, UNCLEAR where nobody can tell."""
     path = Path(file.step.path)
     try:
         found = safe_write.seen(path)
@@ -59,7 +62,9 @@ def put(file: Ready) -> str | None:
     except safe_write.ChangedError:
         return CHANGED
     except OSError as error:
-        return f"it cannot be written: {error.strerror}."
+        state = found_as(file.step)  # the error may be of what came after
+        known = None if state == "written" else f"it cannot be written: {error.strerror}."
+        return known if state in ("written", "back") else UNCLEAR
     return None
 
 
@@ -71,6 +76,8 @@ def restore(step: Step, photo: Path | None) -> str | None:
         photo: where the photo is now that the file belongs to; None if the library has it no more.
     """
     path = Path(step.path)
+    if step.sha256_after == GIVEN_UP:
+        return NO_WAY_BACK
     try:
         found = safe_write.seen(path)
         if found.digest is None and not is_within_reach(step, photo):
@@ -98,12 +105,15 @@ def restore(step: Step, photo: Path | None) -> str | None:
     return None
 
 
-def is_written(step: Step) -> bool:
-    """Whether a file is as it was to become."""
+def found_as(step: Step) -> Literal["written", "back", "other"] | None:
+    """Whether a file is as it was to become, as it was before, or otherwise; None where it cannot be read now."""
     try:
-        return safe_write.digest(Path(step.path)) == step.sha256_after
+        digest = safe_write.digest(Path(step.path))
     except OSError:
-        return False
+        return None
+    if digest == step.sha256_after:
+        return "written"
+    return "back" if digest == digest_before(step) else "other"
 
 
 def is_within_reach(step: Step, photo: Path | None) -> bool:
@@ -119,22 +129,21 @@ def within_reach(steps: Iterable[Step], photos: Mapping[int, Path]) -> list[Step
     return [one for one in steps if Path(one.path).exists() or is_within_reach(one, photos.get(one.photo_id))]
 
 
-def is_back(step: Step) -> bool:
-    """Whether a file is as it was before."""
-    try:
-        return safe_write.digest(Path(step.path)) == digest_before(step)
-    except OSError:
-        return False
-
-
 def moved(step: Step, photo: Path | None) -> Step:
-    """The step at the photo's present place, or beside it, if what was written is there, and not where it was."""
-    if photo is None or photo == Path(step.path) or is_written(step):
+    """The step at the photo's present place, or beside it, if what was written is there, and not where it was.
+
+    Else where its old bytes are, if those went with the photo.
+    """
+    if photo is None or photo == Path(step.path) or found_as(step) == "written":
         return step
     inside = step.sha256_before is not None
     places = (photo,) if inside else (photo.with_name(f"{photo.name}.xmp"), photo.with_suffix(".xmp"))
-    elsewhere = (replace(step, path=str(place)) for place in places)
-    return next((one for one in elsewhere if is_written(one)), step)
+    there = [one for place in places if (one := replace(step, path=str(place))).path != step.path]
+    if (written := next((one for one in there if found_as(one) == "written"), None)) is not None:
+        return written
+    if Path(step.path).exists() or digest_before(step) is None:
+        return step
+    return next((one for one in there if found_as(one) == "back"), step)
 
 
 def digest_before(step: Step) -> str | None:

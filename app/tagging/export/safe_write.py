@@ -49,7 +49,7 @@ def replace(
 
     Raises:
         ChangedError: it is not that any more.
-        OSError: it cannot be written; then the old file is as it was.
+        OSError: it cannot be written; the old file is as it was, but where a file system fails after the renaming.
     """
     real = Path(os.path.realpath(path))
     handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=".tmp", dir=real.parent)
@@ -133,7 +133,8 @@ def _put(new: Path, real: Path, over: Seen | None) -> None:
         except OSError:  # a file system without hard links
             new.replace(real)
         else:
-            new.unlink()
+            with suppress(OSError):  # the file is in place; its other name is hidden, and swept later
+                new.unlink()
         return
     new.replace(real)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.tagging.export import journal_steps, own_writes, safe_write
-from app.tagging.export.journal_steps import is_written, restore
-from indexer.catalog.stores.export_store import UNDOING, Export, Step
+from app.tagging.export.journal_steps import CHANGED_SINCE, GONE, found_as, restore
+from indexer.catalog.stores.export_store import UNCLEAR, UNDOING, Export, Step
 from indexer.errors import PicsiftError
 from indexer.library import Library
 
@@ -46,31 +46,42 @@ class ExportReport:
 
 
 def recover(library: Library) -> None:
-    """Settle what was killed: each file counts as written, or as put back, or as not, by its bytes.
+    """Settle what was killed: each file counts as written, or as put back, or as not, by its bytes, wherever it is now.
 
-    Where neither a file nor its photo is there, a drive may be away, and the file is settled when it is back.
+    Where neither a file nor its photo is there, a drive may be away, and the file is settled when it is back; so is one
+    that cannot be read now. One that is neither as before nor as it was to become is looked at again each time.
     """
     journal = library.catalog.exports
     being_undone = journal.being_undone()
     for step in journal_steps.within_reach(being_undone, _places(library, being_undone)):
         safe_write.remove_leftovers(Path(step.path).parent)
-        back = journal_steps.is_back(step)
+        back = found_as(step) == "back"
         journal.settle(step.export_id, [step.number], "undone" if back else "done")
         if back:
             own_writes.note(library, {step.photo_id: (Path(step.path), journal_steps.digest_before(step))})
     for export in journal.all():
         if export.finished_at is not None:
             continue
-        planned = journal.steps(export.id, "planned")
-        reached = journal_steps.within_reach(planned, _places(library, planned))
-        for step in reached:
-            safe_write.remove_leftovers(Path(step.path).parent)
-            done = is_written(step)
-            journal.settle(export.id, [step.number], "done" if done else "failed", None if done else "interrupted")
-            if done:
-                own_writes.note(library, {step.photo_id: (Path(step.path), step.sha256_after)})
-        if len(reached) == len(planned):
+        if _settled(library, journal.steps(export.id, "planned")):
             journal.finish(export.id)
+    _settled(library, journal.unclear())
+
+
+def _settled(library: Library, planned: Sequence[Step]) -> bool:
+    """Settle files by what they are now; whether each could be looked at."""
+    journal, places = library.catalog.exports, _places(library, planned)
+    moved = [journal_steps.moved(step, places.get(step.photo_id)) for step in planned]
+    for folder in {Path(step.path).parent for step in (*planned, *moved)}:
+        safe_write.remove_leftovers(folder)
+    reached = [(step, found_as(step)) for step in journal_steps.within_reach(moved, places)]
+    for step, state in reached:
+        if state == "written":
+            journal.settle(step.export_id, [step.number], "done", path=step.path)
+            own_writes.note(library, {step.photo_id: (Path(step.path), step.sha256_after)})
+        elif state is not None:
+            reason = "interrupted before it was written" if state == "back" else UNCLEAR
+            journal.settle(step.export_id, [step.number], "failed", reason)
+    return len([step for step, state in reached if state is not None]) == len(planned)
 
 
 def undo(library: Library, export_id: int, stop: Callable[[], bool]) -> ExportReport:
@@ -81,12 +92,14 @@ def undo(library: Library, export_id: int, stop: Callable[[], bool]) -> ExportRe
     """
     journal, report = library.catalog.exports, ExportReport(export_id)
     export = _known(library, export_id)
-    steps = journal.steps(export_id, "done")
-    if not steps:
+    steps, unclear = journal.steps(export_id, "done"), [one for one in journal.unclear() if one.export_id == export_id]
+    if not steps and not unclear:
         undone = f"was undone at {export.undone_at.astimezone():%Y-%m-%d %H:%M}" if export.undone_at else ""
         raise ExportError(f"export {export_id} {undone or 'wrote nothing'}; there is nothing to put back.")
     if export.forgotten:
         raise ExportError(f"the way back from export {export_id} was given up; its files stay as they are.")
+    for path in (Path(step.path) for step in unclear):
+        report.refused.append((path, CHANGED_SINCE if path.exists() else GONE))
     for start in range(0, len(steps), FILES_AT_A_TIME):
         if not _put_back(library, report, steps[::-1][start : start + FILES_AT_A_TIME], stop):
             report.complete = False

@@ -21,6 +21,8 @@ RUN = "tagging"
 router = APIRouter(route_class=ShortBody)
 
 Which = Annotated[str, Field(description="A tag's path, or its name where only one tag has it.", max_length=2000)]
+_EXACT = "Tags are named by their whole paths alone: where one is gone, no other one of its name is taken."
+Exact = Annotated[bool, Field(description=_EXACT)]
 
 
 class RenameRequest(BaseModel, extra="forbid"):
@@ -28,6 +30,7 @@ class RenameRequest(BaseModel, extra="forbid"):
 
     tag: Which
     to: str = Field(description=f"Its new path. {PATH}", max_length=2000)
+    exact: Exact = False
 
 
 class MergeRequest(BaseModel, extra="forbid"):
@@ -35,6 +38,7 @@ class MergeRequest(BaseModel, extra="forbid"):
 
     tag: Which
     into: Which
+    exact: Exact = False
 
 
 class RestoreRequest(BaseModel, extra="forbid"):
@@ -119,21 +123,25 @@ class TaggingAnswer(JobAnswer):
 @router.post("/tags/rename", responses=refusals(400, 413, 422, 503))
 def rename(services: ServicesDep, asked: RenameRequest) -> ChangedAnswer:
     """Give a tag, with what lies under it, another path."""
-    old, new, count = tag_changing.rename(services, asked.tag, asked.to)
+    old, new, count = tag_changing.rename(services, asked.tag, asked.to, exact=asked.exact)
     return ChangedAnswer(tag=path_text(old), now=path_text(new), count=count)
 
 
 @router.post("/tags/merge", responses=refusals(400, 413, 422, 503))
 def merge(services: ServicesDep, asked: MergeRequest) -> ChangedAnswer:
     """Let a tag become part of another. A decision goes before a suggestion, and the later of two decisions."""
-    old, new, count = tag_changing.merge(services, asked.tag, asked.into)
+    old, new, count = tag_changing.merge(services, asked.tag, asked.into, exact=asked.exact)
     return ChangedAnswer(tag=path_text(old), now=path_text(new), count=count)
 
 
 @router.delete("/tags", responses=refusals(400, 422, 503))
-def delete(services: ServicesDep, tag: Annotated[str, Query(max_length=2000)]) -> ChangedAnswer:
+def delete(
+    services: ServicesDep,
+    tag: Annotated[str, Query(max_length=2000)],
+    exact: Annotated[bool, Query(description=_EXACT)] = False,
+) -> ChangedAnswer:
     """Delete a tag with what lies under it, and what was decided of it."""
-    path = tag_lookup.find(services, tag)
+    path = tag_lookup.find(services, tag, exact=exact)
     return ChangedAnswer(tag=path_text(path), now=None, count=services.library.catalog.tags.remove(path))
 
 

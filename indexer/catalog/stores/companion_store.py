@@ -1,4 +1,4 @@
-"""Companions: the RAWs that lie beside photos. Functions on one connection, inside the caller's transaction."""
+"""Companions: the RAWs beside photos, and what sidecars are called. On one connection, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from indexer.catalog.stamps import storable_ns
 from indexer.catalog.stores.photo_store import locate, split
 from indexer.catalog.stores.root_store import folders_below
 from indexer.catalog.tables.photo_tables import CompanionRow, FolderRow, PhotoRow
+from indexer.metadata.sidecar import SUFFIX, name_in
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
@@ -105,3 +106,11 @@ def _known(
         for photo_id, name, size, mtime_ns, agreed, folder, photo in connection.execute(query)
         if (f"{folder}/{photo}" if folder else photo) in seen
     }
+
+
+def sidecar_kinds(connection: Connection) -> dict[str, int]:
+    """Count the sidecars that are called as the photo with its suffix, "full", and without it, "short"."""
+    kinds = {"full": 0, "short": 0}
+    for name, stamp in connection.execute(select(PhotoRow.name, PhotoRow.sidecar).where(PhotoRow.sidecar != "")):
+        kinds["full" if name_in(stamp or "").lower() == f"{name.lower()}{SUFFIX}" else "short"] += 1
+    return kinds

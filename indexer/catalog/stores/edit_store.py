@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, union, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.tables.photo_tables import PhotoRow
-from indexer.catalog.tables.tag_tables import EditRow
+from indexer.catalog.tables.tag_tables import EditRow, ExportStepRow, PhotoTagRow
 from indexer.catalog.tag_records import Edit
 
 if TYPE_CHECKING:
@@ -66,3 +66,12 @@ def forget(connection: Connection, photo_ids: Sequence[int]) -> int:
     for chunk in in_chunks(ids):
         connection.execute(delete(EditRow).where(EditRow.photo_id.in_(chunk)))
     return len(ids)
+
+
+def exportable(connection: Connection) -> list[int]:
+    """Give the photos that have something to say: accepted tags, edits, or what an export wrote; sorted."""
+    tagged = select(PhotoTagRow.photo_id).where(PhotoTagRow.state == "accepted")
+    touched = select(ExportStepRow.photo_id).where(ExportStepRow.state == "done")
+    said = union(tagged, select(EditRow.photo_id), touched).subquery()
+    present = select(PhotoRow.id).where(PhotoRow.id.in_(select(said.c[0])), PhotoRow.state == "ok")
+    return list(connection.execute(present.order_by(PhotoRow.id)).scalars())

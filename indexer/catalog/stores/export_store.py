@@ -12,13 +12,11 @@ from datetime import datetime
 from json import dumps, loads
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import func, insert, select, union, update
+from sqlalchemy import and_, func, insert, or_, select, update
 
 from indexer.catalog.database import in_chunks
-from indexer.catalog.tables.photo_tables import PhotoRow
-from indexer.catalog.tables.tag_tables import EditRow, ExportRow, ExportStepRow, PhotoTagRow
+from indexer.catalog.tables.tag_tables import ExportRow, ExportStepRow
 from indexer.catalog.tag_records import TagPath
-from indexer.metadata.sidecar import SUFFIX, name_in
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,6 +25,10 @@ StepState = Literal["planned", "done", "failed", "undone"]
 FORGOTTEN = '{"forgotten": true}'  # the plan of an export from which there is no way back any more
 UNDOING = "being put back"
 """The reason of a step that is done, while its file is being put back, and after a kill."""
+UNCLEAR = "interrupted"
+"""The reason of a failed step of which nobody knows whether its file was written: its old bytes are kept."""
+GIVEN_UP = "given up"
+"""In the place of the new file's SHA-256 where there is no way back: no file is taken for what was written then."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Step:
         photo_id: whose tags it holds.
         path: absolute.
         before: its bytes before, None where it was not there; with `sha256_before`, what makes them of those after.
-        sha256_after: hexadecimal, of what is to be written.
+        sha256_after: hexadecimal, of what is to be written; GIVEN_UP where there is no way back any more.
         tags: those that this export added to it.
         mode: its permissions before.
         mtime_ns: its time before.
@@ -146,16 +148,21 @@ def exports(connection: Connection) -> list[Export]:
 
 
 def tidy(connection: Connection) -> None:
-    """Let go of old bytes that no undo needs: those of files that are put back, or were never written."""
-    idle = (ExportStepRow.state.in_(("failed", "undone")), ExportStepRow.before.is_not(None))
+    """Let go of old bytes that no undo needs: those of files that are put back, or are known not to be written."""
+    unwritten = and_(ExportStepRow.state == "failed", ExportStepRow.reason != UNCLEAR)
+    idle = (or_(unwritten, ExportStepRow.state == "undone"), ExportStepRow.before.is_not(None))
     connection.execute(update(ExportStepRow).where(*idle).values(before=None))
 
 
 def forget(connection: Connection, export_ids: Sequence[int]) -> None:
-    """Let go of the old bytes of exports; which tags they wrote stays."""
+    """Let go of the old bytes of exports; which tags they wrote stays.
+
+    No bytes alone would say that a file was new: an undo, one of an older picsift too, would delete it.
+    """
+    gone = {"before": None, "sha256_after": GIVEN_UP}
     for chunk in in_chunks(export_ids):
         connection.execute(update(ExportRow).where(ExportRow.id.in_(chunk)).values(plan=FORGOTTEN))
-        connection.execute(update(ExportStepRow).where(ExportStepRow.export_id.in_(chunk)).values(before=None))
+        connection.execute(update(ExportStepRow).where(ExportStepRow.export_id.in_(chunk)).values(**gone))
 
 
 def steps(connection: Connection, export_id: int, state: StepState) -> list[Step]:
@@ -166,7 +173,16 @@ def steps(connection: Connection, export_id: int, state: StepState) -> list[Step
 
 def being_undone(connection: Connection) -> list[Step]:
     """Give the files of all exports that were being put back when that was killed."""
-    query = select(ExportStepRow).where(ExportStepRow.state == "done", ExportStepRow.reason == UNDOING)
+    return _with_reason(connection, "done", UNDOING)
+
+
+def unclear(connection: Connection) -> list[Step]:
+    """Give the files of all exports of which nobody knows whether they were written, and with a way back if so."""
+    return [step for step in _with_reason(connection, "failed", UNCLEAR) if step.sha256_after != GIVEN_UP]
+
+
+def _with_reason(connection: Connection, state: StepState, reason: str) -> list[Step]:
+    query = select(ExportStepRow).where(ExportStepRow.state == state, ExportStepRow.reason == reason)
     return [_step(row) for row in connection.execute(query.order_by(ExportStepRow.export_id, ExportStepRow.number))]
 
 
@@ -231,20 +247,3 @@ def _step(row: Any) -> Step:
     before = None if row.before is None else zlib.decompress(row.before)
     kept = (row.mode, row.mtime_ns, row.state, row.reason, row.number, row.sha256_before)
     return Step(row.photo_id, row.path, before, row.sha256_after, added, *kept, removed, said["content"], row.export_id)
-
-
-def exportable(connection: Connection) -> list[int]:
-    """Give the photos that have something to say: accepted tags, edits, or what an export wrote; sorted."""
-    tagged = select(PhotoTagRow.photo_id).where(PhotoTagRow.state == "accepted")
-    touched = select(ExportStepRow.photo_id).where(ExportStepRow.state == "done")
-    said = union(tagged, select(EditRow.photo_id), touched).subquery()
-    present = select(PhotoRow.id).where(PhotoRow.id.in_(select(said.c[0])), PhotoRow.state == "ok")
-    return list(connection.execute(present.order_by(PhotoRow.id)).scalars())
-
-
-def sidecar_kinds(connection: Connection) -> dict[str, int]:
-    """Count the sidecars that are called as the photo with its suffix, "full", and without it, "short"."""
-    kinds = {"full": 0, "short": 0}
-    for name, stamp in connection.execute(select(PhotoRow.name, PhotoRow.sidecar).where(PhotoRow.sidecar != "")):
-        kinds["full" if name_in(stamp or "").lower() == f"{name.lower()}{SUFFIX}" else "short"] += 1
-    return kinds

@@ -16,7 +16,7 @@ from indexer.catalog.database import fetch_ids, in_chunks
 from indexer.catalog.soundness import sound_floats
 from indexer.catalog.stores.tag_store import tags_of
 from indexer.catalog.tables.photo_tables import ModelRow
-from indexer.catalog.tables.tag_tables import PhotoTagRow, PromptVectorRow, TagFitRow
+from indexer.catalog.tables.tag_tables import PhotoTagRow, PromptVectorRow, TagFitRow, TagRow
 from indexer.catalog.tag_records import Suggestion
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _DECIDED = ("accepted", "rejected")
 _STORED = np.dtype("<f4")
-# For each row one statement: what was decided stays so and takes the model's numbers; a photo that is gone has no row.
+# For each row one statement: what was decided stays so and takes the model's numbers; what is gone has no row.
 _PUT = text(
     "INSERT INTO photo_tags (tag_id, photo_id, state, origin, model_id, score, confidence, changed_at) "
     "SELECT :tag_id, :photo_id, 'suggested', 'model', :model_id, :score, :confidence, :now "
-    "WHERE EXISTS (SELECT 1 FROM photos WHERE id = :photo_id) "
+    "WHERE EXISTS (SELECT 1 FROM photos WHERE id = :photo_id) AND EXISTS (SELECT 1 FROM tags WHERE id = :tag_id) "
     "ON CONFLICT (tag_id, photo_id) DO UPDATE SET "
     "model_id = excluded.model_id, score = excluded.score, confidence = excluded.confidence"
 )
@@ -123,8 +123,10 @@ def fits(connection: Connection, model_id: int) -> dict[int, tuple[str, NDArray[
 def put_fit(
     connection: Connection, model_id: int, tag_id: int, fit: str, vector: NDArray[np.float32] | None, now: datetime
 ) -> None:
-    """Keep what was learned of a tag, in place of what was known."""
+    """Keep what was learned of a tag, in place of what was known; nothing of one that is gone by now."""
     drop_fit(connection, model_id, tag_id)
+    if connection.execute(select(TagRow.id).where(TagRow.id == tag_id)).scalar() is None:
+        return
     packed = None if vector is None else vector.astype(_STORED).tobytes()
     values = {"tag_id": tag_id, "model_id": model_id, "fit": fit, "vector": packed, "fitted_at": now}
     connection.execute(insert(TagFitRow).values(**values))

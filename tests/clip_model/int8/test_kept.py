@@ -14,12 +14,11 @@ from clip_model.checkpoint import save_model
 from clip_model.config import PROBE, CLIPConfig, VisionConfig
 from clip_model.hub.shelf import Shelf
 from clip_model.inference import Encoder, load_encoder
-from clip_model.int8 import graph, kept, proving
+from clip_model.int8 import extra, graph, kept, proving
 from clip_model.int8.kept import int8_tower
 from clip_model.int8.notes import files_made_of
 from clip_model.model import CLIP
 from indexer.embedder import Embedder
-from indexer.errors import ModelError
 from tests.clip_model.tiny_models import CONFIGS, OURS, TEXT, randomize
 
 VISION = VisionConfig(image_size=32, layers=2, width=64, patch_size=8, head_width=32)
@@ -36,7 +35,7 @@ def model():
 def made(model, tmp_path_factory):
     """A folder of converted models with the tower in it."""
     folder = tmp_path_factory.mktemp("models")
-    int8_tower(model.visual, VISION, "of the model", folder)
+    int8_tower(model.visual, CONFIG, "of the model", folder)
     return folder
 
 
@@ -86,32 +85,32 @@ def test_siglips_tower_is_one_of_them(tmp_path):
     tower = randomize(CLIP(SIGLIP)).visual
     pixels = torch.randn(5, 3, 32, 32, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
-        assert proving.least_cosine(int8_tower(tower, SIGLIP.vision, "", tmp_path)(pixels), tower(pixels)) > 0.99
+        assert proving.least_cosine(int8_tower(tower, SIGLIP, "", tmp_path)(pixels), tower(pixels)) > 0.99
 
 
 def test_it_is_made_once(model, folder, makings):
-    first, again = (int8_tower(model.visual, VISION, "of the model", folder) for _ in range(2))
+    first, again = (int8_tower(model.visual, CONFIG, "of the model", folder) for _ in range(2))
     pixels = proving.drawn_pixels(VISION)
     assert torch.equal(first(pixels), again(pixels))
     assert makings == []
 
 
 def test_another_model_has_another(model, folder, makings):
-    int8_tower(model.visual, VISION, "of another", folder)
+    int8_tower(model.visual, CONFIG, "of another", folder)
     assert len(makings) == 1
     assert len(list((folder / "int8").glob("*.onnx"))) == 2
 
 
 def test_other_libraries_make_it_anew(model, folder, makings, monkeypatch):
-    monkeypatch.setattr(kept.importlib.metadata, "version", lambda name: "99")
-    int8_tower(model.visual, VISION, "of the model", folder)
+    monkeypatch.setattr("onnxruntime.__version__", "99")
+    int8_tower(model.visual, CONFIG, "of the model", folder)
     assert len(makings) == 1
 
 
 def test_without_a_fingerprint_the_weights_tell_it(model, tmp_path, makings):
     other = randomize(CLIP(CONFIG), seed=5)
     for each in (model, model, other):
-        int8_tower(each.visual, VISION, "", tmp_path)
+        int8_tower(each.visual, CONFIG, "", tmp_path)
     assert len(makings) == 2
 
 
@@ -152,8 +151,7 @@ def swapped_with_its_hash(folder, swap=swapped):
         swapped_with_its_hash,
         lambda folder: swapped_with_its_hash(folder, of_another_size),
         lambda folder: swapped_with_its_hash(folder, lambda folder: files(folder)[".onnx"].write_bytes(b"no graph")),
-        in_note(features=[[1.0]]),
-        in_note(features="none"),
+        in_note(model="of another"),
         in_note(sha256=None),
     ],
 )
@@ -161,54 +159,71 @@ def test_what_is_not_as_it_was_made_is_made_anew(model, folder, makings, damage)
     damage(folder)
     with torch.inference_mode():
         pixels = proving.drawn_pixels(VISION)
-        got = int8_tower(model.visual, VISION, "of the model", folder)(pixels)
+        got = int8_tower(model.visual, CONFIG, "of the model", folder)(pixels)
         assert proving.least_cosine(got, model.visual(pixels)) > 0.99
     assert len(makings) == 1
-    int8_tower(model.visual, VISION, "of the model", folder)
+    int8_tower(model.visual, CONFIG, "of the model", folder)
     assert len(makings) == 1
 
 
-def test_what_a_killed_one_left_goes(model, tmp_path):
-    (tmp_path / "int8/making.abc").mkdir(parents=True)
-    (tmp_path / "int8/making.abc/fp32.onnx").write_bytes(b"half")
-    int8_tower(model.visual, VISION, "of the model", tmp_path)
-    assert {file.suffix for file in (tmp_path / "int8").iterdir()} == {".onnx", ".json", ""}
-    assert not (tmp_path / "int8/making.abc").exists()
+def test_what_a_killed_one_left_goes(model, folder, makings):
+    key = files(folder)[".onnx"].stem
+    (folder / f"int8/making-{key}.abc").mkdir()
+    (folder / f"int8/making-{key}.abc/fp32.onnx").write_bytes(b"half")
+    (folder / f"int8/.{key}.onnx.abc.partial").write_bytes(b"half")
+    files(folder)[".json"].unlink()
+    int8_tower(model.visual, CONFIG, "of the model", folder)
+    assert sorted(file.name for file in (folder / "int8").iterdir()) == [f"{key}.json", f"{key}.onnx", f"lock-{key}"]
 
 
 def test_one_that_computes_something_else_is_refused_with_the_number(model, tmp_path, monkeypatch):
     monkeypatch.setattr(proving, "LEAST_COSINE", 0.9999999)
     with pytest.raises(ValueError, match=r"'int8' is refused .* of 0\.99\d\d at least, and 0\.9999999 is needed"):
-        int8_tower(model.visual, VISION, "of the model", tmp_path)
+        int8_tower(model.visual, CONFIG, "of the model", tmp_path)
     assert set(files(tmp_path)) == set()
 
 
 def test_features_that_are_not_finite_are_refused(model):
-    with torch.inference_mode():
-        features = model.visual(proving.drawn_pixels(VISION))
-        broken = features.clone()
-        broken[3, 2] = torch.nan
-    assert proving.check(features, features) == pytest.approx(1)
+    def broken(pixels):
+        features = model.visual(pixels)
+        features[-1, 2] = torch.nan
+        return features
+
+    pixels = proving.drawn_pixels(VISION)
+    assert proving.check(model.visual, model.visual, pixels) == pytest.approx(1)
     with pytest.raises(ValueError, match=r"of -1\.0000 at least"):
-        proving.check(broken, features)
+        proving.check(broken, model.visual, pixels)
+
+
+def test_a_picture_alone_is_tried_too(model):
+    def only_together(pixels):
+        return model.visual(pixels) if len(pixels) > 1 else -model.visual(pixels)
+
+    with pytest.raises(ValueError, match=r"of -1\.0000 at least"):
+        proving.check(only_together, model.visual, proving.drawn_pixels(VISION))
 
 
 @pytest.mark.parametrize("config", [CONFIGS["resnet"], OURS["efficientnet"]])
-def test_convolutions_are_refused(config, tmp_path):
+def test_convolutions_are_refused_and_run_as_by_auto(config, tmp_path, caplog):
     with pytest.raises(ValueError, match="transformers, and this model's is made of convolutions; let the precision"):
-        Encoder(CLIP(config), device="cpu", precision="int8", models=tmp_path)
+        int8_tower(CLIP(config).visual, config, "", tmp_path)
+    encoder = Encoder(CLIP(config).eval(), name=f"{tmp_path}", device="cpu", precision="int8", models=tmp_path)
+    assert encoder.precision in ("fp32", "bf16")
+    assert [message.partition(": ")[0] for message in caplog.messages] == [
+        f"precision 'int8' is set, and {tmp_path} runs as by 'auto'"
+    ]
 
 
 def test_a_tower_that_no_file_holds_is_refused(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(graph, "MOST_BYTES", 1000)
+    monkeypatch.setattr(extra, "MOST_BYTES", 1000)
     with pytest.raises(ValueError, match=r"at most 0\.0 GB in float32, which an ONNX file holds, and this one has"):
-        int8_tower(model.visual, VISION, "", tmp_path)
+        int8_tower(model.visual, CONFIG, "", tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(model, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="the setting 'converted_models' names another"):
-        int8_tower(model.visual, VISION, "", tmp_path / "file")
+        int8_tower(model.visual, CONFIG, "", tmp_path / "file")
 
 
 def test_a_loaded_model_is_known_by_its_fingerprint(model, tmp_path, caplog):
@@ -232,17 +247,19 @@ def test_indexing_and_searching_run_in_it(model, tmp_path):
     assert len(list((tmp_path / "models/int8").glob("*.onnx"))) == 1
 
 
-def test_one_that_cannot_run_in_it_says_so_in_one_sentence(tmp_path):
+def test_one_that_cannot_run_in_it_runs_as_it_is_planned(tmp_path):
     save_model(randomize(CLIP(CONFIGS["resnet"])), tmp_path / "mine.safetensors")
     embedder = Embedder(str(tmp_path / "mine.safetensors"), device="cpu", precision="int8", converted=tmp_path)
-    with pytest.raises(ModelError, match="is made of convolutions"):
-        embedder.embed_images(pictures(1))
+    planned = embedder.plan()
+    assert planned[1] in ("fp32", "bf16")
+    assert embedder.embed_images(pictures(1)).shape == (1, CONFIGS["resnet"].embed_dim)
+    assert embedder.plan() == planned
 
 
 def test_what_was_made_of_a_model_is_counted_and_goes_with_it(model, folder, makings):
-    int8_tower(model.visual, VISION, "of another", folder)
-    int8_tower(model.visual, VISION, "", folder)
-    (folder / "int8/mine.json").write_text(json.dumps({"model": "of the model", "sha256": "", "features": []}))
+    int8_tower(model.visual, CONFIG, "of another", folder)
+    int8_tower(model.visual, CONFIG, "", folder)
+    (folder / "int8/mine.json").write_text(json.dumps({"model": "of the model", "sha256": ""}))
     shelf, whole = Shelf(folder), set((folder / "int8").iterdir())
     ours = [*files_made_of("of the model", folder)]
     assert {file.suffix for file in ours} == {".onnx", ".json"}

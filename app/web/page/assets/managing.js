@@ -37,11 +37,11 @@
   };
   const isNow = (answer, rest) => `${isolated(shown(answer.tag))} is ${isolated(shown(answer.now))} now; ${rest}.`;
   const rename = (tag, to) =>
-    change("tags/rename", "POST", { tag, to }, (answer) => isNow(answer, `${amount(answer.count, "tag")} with a new path`));
+    change("tags/rename", "POST", { tag, to, exact: true }, (answer) => isNow(answer, `${amount(answer.count, "tag")} with a new path`));
   const merge = (tag, into) =>
-    change("tags/merge", "POST", { tag, into }, (answer) => isNow(answer, `${amount(answer.count, "photo")} went over`));
+    change("tags/merge", "POST", { tag, into, exact: true }, (answer) => isNow(answer, `${amount(answer.count, "photo")} went over`));
   const remove = (tag) =>
-    change(`tags?${new URLSearchParams({ tag })}`, "DELETE", undefined, (answer) =>
+    change(`tags?${new URLSearchParams({ tag, exact: true })}`, "DELETE", undefined, (answer) =>
       `${isolated(shown(answer.tag))} is deleted; ${amount(answer.count, "photo")} had it.`);
   const restore = (asked, text) =>
     change("tags/restore", "POST", asked, () => `${text} from the next run on. What was decided is not brought back.`);
@@ -60,19 +60,32 @@
     check();
     return element("div", { className: "field" }, element("label", { textContent: label }), input, doing);
   };
+  const ask = (place, question, doing, act) => {
+    const before = [...place.childNodes];
+    const keep = button("Keep", () => {
+      place.replaceChildren(...before);
+      before.at(-1).focus();
+    });
+    place.replaceChildren(before[0], element("p", { textContent: question }), button(doing, act, "danger"), keep);
+    keep.focus();
+  };
+  // The whole path of a tag that was typed by its name alone, where one tag has that; else what was typed.
+  const whole = (typed) => {
+    const named = tags.map(({ tag }) => tag).filter((tag) => shownLevels(tag).at(-1) === typed);
+    return !tags.some(({ tag }) => tag === typed) && named.length === 1 ? named[0] : typed;
+  };
   const editor = ({ tag }) => {
     const asks = element("div", { className: "field" }, element("label", { textContent: "Delete" }));
-    const ask = () => {
-      const question = `Delete ${isolated(shown(tag))} and what lies under it, with all that was decided of it?`;
-      const keep = button("Keep", () => asks.replaceChildren(asks.firstChild, first));
-      asks.replaceChildren(asks.firstChild, element("p", { textContent: question }), button("Delete", () => remove(tag), "danger"), keep);
-      keep.focus();
-    };
-    const first = button("Delete…", ask, "danger");
-    asks.append(first);
+    const lost = `Delete ${isolated(shown(tag))} and what lies under it, with all that was decided of it?`;
+    asks.append(button("Delete…", () => ask(asks, lost, "Delete", () => remove(tag)), "danger"));
+    const merging = field("Merge into", "", "tag-names", "Merge…", (typed) => {
+      const into = whole(typed);
+      const question = `Merge ${isolated(shown(tag))} and what lies under it into ${isolated(shown(into))}? It cannot be taken apart again.`;
+      ask(merging, question, "Merge", () => merge(tag, into));
+    }, "another tag");
     return element("div", { className: "editor" },
       field("Rename to", tag, "", "Rename", (to) => rename(tag, to)),
-      field("Merge into", "", "tag-names", "Merge", (into) => merge(tag, into), "another tag"), asks);
+      merging, asks);
   };
   const line = (one) => {
     const counts = STATES.filter((state) => one[state]).map((state) => `${one[state].toLocaleString("en")} ${state}`);

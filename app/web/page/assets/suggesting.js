@@ -2,6 +2,8 @@
 window.picsift.suggesting = (() => {
   const { request } = window.picsift;
   const ASK_MS = 500; // between two looks at how far it is
+  const LATER_MS = 2000; // after one that failed
+  const LOOKING = "Looking through your photos for what is in them…";
 
   let dialog = null;
   let turn = 0; // counts openings of the dialog, so that a late answer knows that it is late
@@ -26,18 +28,26 @@ window.picsift.suggesting = (() => {
     say(state === "stopped" ? `Stopped: ${found}` : report.photos ? `Done: ${found}` : "Done: no photo is to be tagged.");
   };
   const follow = async (mine) => {
-    part(".how").textContent = "Looking through your photos for what is in them…";
+    part(".how").textContent = LOOKING;
     part(".how").classList.remove("trouble");
     part("progress").removeAttribute("value");
     show(true);
     for (;;) {
       const job = await request("tagging").catch((trouble) => trouble);
       if (mine !== turn) return;
-      if (job instanceof Error) return say(job.message, true);
+      if (job instanceof Error) { // the run may go on: it can be stopped, and is asked about again
+        part(".how").textContent = job.message;
+        part(".how").classList.add("trouble");
+        await new Promise((resolve) => setTimeout(resolve, LATER_MS));
+        if (mine !== turn) return;
+        continue;
+      }
       if (job.state !== "running") {
         result(job);
         return done();
       }
+      part(".how").textContent = LOOKING;
+      part(".how").classList.remove("trouble");
       part("progress").max = job.total || 1;
       if (job.total) part("progress").value = job.done;
       await new Promise((resolve) => setTimeout(resolve, ASK_MS));

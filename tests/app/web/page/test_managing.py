@@ -1,5 +1,8 @@
 """Tags in a real browser: found, renamed, merged, deleted once that was said twice, suggested again."""
 
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
 import pytest
 
 from indexer.catalog.tag_records import Decision
@@ -69,6 +72,14 @@ def test_tags_are_renamed_merged_deleted_and_suggested_again(page, tags, request
     page.fill("#tags [name=find]", "dog")
     row(page, "pet › dog").locator(".head").click()
     page.get_by_role("combobox", name="Merge into").fill("animal/cat")
+    page.get_by_role("button", name="Merge…").click()
+    question = page.inner_text("#tags .editor").replace("\u2068", "").replace("\u2069", "")
+    assert "Merge pet › dog and what lies under it into animal › cat?" in question
+    page.get_by_role("button", name="Keep").click()
+    assert tags() == {("pet", "dog"), CAT, SEA}
+    page.get_by_role("combobox", name="Merge into").fill("cat")
+    page.get_by_role("button", name="Merge…").click()
+    assert "into animal › cat?" in page.inner_text("#tags .editor").replace("\u2068", "").replace("\u2069", "")
     page.get_by_role("button", name="Merge", exact=True).click()
     says(page, "pet › dog is animal › cat now")
     page.fill("#tags [name=find]", "")
@@ -93,3 +104,39 @@ def test_tags_are_renamed_merged_deleted_and_suggested_again(page, tags, request
     page.wait_for_selector("#tags .was", state="hidden")
     page.keyboard.press("Escape")
     page.wait_for_selector("#tags[open]", state="detached")
+
+
+def test_what_a_second_tab_deleted_is_no_other_tag_of_that_name(page, tags, library):
+    catalog = library.library.catalog.tags
+    catalog.decide([Decision(photo_id(library, "plain10.png"), ("cat",), "accepted")])
+    page.click("[data-tool=tags]")
+    page.wait_for_function("document.querySelectorAll('#tags .tags li').length === 4")
+    page.evaluate(  # what it asks is asked below: a refusal of the server's would stand in the console as an error
+        """() => {
+            window.asked = [];
+            window.fetch = async (address, options) => {
+                window.asked.push([new URL(address, location).href, options?.method || "GET", options?.body || null]);
+                return new Response(JSON.stringify({detail: "it is gone."}), {status: 400});
+            };
+        }"""
+    )
+    page.locator("#tags .tags li[data-tag=cat] .head").click()
+    page.get_by_role("textbox", name="Rename to").fill("tiger")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    says(page, "It is gone.")
+    page.get_by_role("combobox", name="Merge into").fill("sea")
+    page.get_by_role("button", name="Merge…").click()
+    page.get_by_role("button", name="Merge", exact=True).click()
+    page.wait_for_function("window.asked.length === 2")
+    says(page, "It is gone.")
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.wait_for_function("window.asked.length === 3")
+    catalog.remove(("cat",))  # as another tab does
+    for asked, method, body in page.evaluate("window.asked"):
+        request = Request(asked, body and body.encode(), {"Content-Type": "application/json"}, method=method)
+        with pytest.raises(HTTPError) as refused:
+            urlopen(request)
+        refused.value.close()
+        assert refused.value.code == 400
+    assert tags() == {DOG, CAT, SEA}

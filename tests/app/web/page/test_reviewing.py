@@ -155,6 +155,25 @@ def test_a_run_can_be_stopped_and_a_refusal_is_told(page, held, library):
 
 
 @desktop
+def test_a_look_that_fails_takes_no_way_to_stop_a_run_away(page, held):
+    page.click("[data-tool=review]")
+    page.locator("#review figure").get_by_role("button", name="Suggest tags").click()
+    page.wait_for_function("document.querySelector('#review progress').value === 20")
+    page.evaluate(
+        """() => {
+            window.was = window.fetch;
+            window.fetch = async (address, options) =>
+                options?.method === "DELETE" ? window.was(address, options)
+                : new Response(JSON.stringify({detail: "it is busy."}), {status: 503});
+        }"""
+    )
+    page.wait_for_selector("text=It is busy.")
+    page.get_by_role("button", name="Stop").click()
+    page.evaluate("() => { window.fetch = window.was; }")
+    page.wait_for_selector("text=Stopped: 1 suggestion for 20 photos.")
+
+
+@desktop
 def test_the_address_keeps_it_open_and_back_closes_it(page, suggested):
     begin(page)
     page.reload()

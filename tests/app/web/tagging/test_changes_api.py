@@ -55,6 +55,58 @@ def test_a_tag_is_renamed_merged_deleted_and_restored(client, decided):
     assert client.get(f"{TAGS}/changes").json() == []
 
 
+def test_a_second_tab_that_names_whole_paths_changes_no_other_tag_of_that_name(client, decided):
+    decided.library.catalog.tags.decide([Decision(photo_id(decided, "red.png"), ("dog",), "accepted")])
+    gone = {"tag": "dog", "exact": True}
+    assert client.delete(TAGS, params=gone).json()["tag"] == "dog"
+    before = paths(client)
+    refused = [
+        client.delete(TAGS, params=gone),
+        client.post(f"{TAGS}/rename", json={**gone, "to": "hound"}),
+        client.post(f"{TAGS}/merge", json={**gone, "into": "sea"}),
+        client.post(f"{TAGS}/merge", json={"tag": "sea", "into": "dog", "exact": True}),
+    ]
+    assert [answer.status_code for answer in refused] == [400] * 4
+    assert "dog was deleted" in refused[0].json()["detail"]
+    assert paths(client) == before == ["animal/cat", "animal/dog", "sea"]
+    assert client.post(f"{TAGS}/rename", json={"tag": "animal", "to": "pet", "exact": True}).json()["count"] == 2
+    assert client.delete(TAGS, params={"tag": "dog"}).json()["tag"] == "pet/dog", "a name is one where that is wanted"
+
+
+@pytest.mark.parametrize("how", ["delete", "merge"])
+@pytest.mark.parametrize("at", ["_suggest", "_learned"])
+def test_a_tag_may_go_while_a_run_suggests_it(client, words, ended, monkeypatch, how, at):
+    inside, go = threading.Event(), threading.Event()
+    number = photo_id(words, "red.png")
+    words.library.catalog.tags.decide([Decision(number, ("colour", name), "accepted") for name in ("red", "blue")])
+    suggest = words.library.catalog.tags.__class__.suggest
+    put_fit = words.library.catalog.tags.__class__.put_fit
+
+    def held(real):
+        def then(*arguments, **named):
+            inside.set()
+            assert go.wait(60)
+            return real(*arguments, **named)
+
+        return then
+
+    tags = words.library.catalog.tags.__class__
+    name, real = ("suggest", suggest) if at == "_suggest" else ("put_fit", put_fit)
+    monkeypatch.setattr(tags, name, held(real))
+    client.post(RUN, json={"threshold": 0.01})
+    assert inside.wait(60)
+    for one in ("red", "blue"):
+        if how == "delete":
+            answer = client.delete(TAGS, params={"tag": f"colour/{one}"})
+        else:
+            answer = client.post(f"{TAGS}/merge", json={"tag": f"colour/{one}", "into": "colour/green"})
+        assert answer.status_code == 200
+    go.set()
+    told = ended(RUN)
+    assert (told["state"], told["problem"]) == ("done", None)
+    assert not {"colour/red", "colour/blue"} & set(paths(client, every=True))
+
+
 def test_tags_that_no_photo_has_are_listed_where_they_are_asked_for(client, decided):
     decided.library.catalog.tags.make([("nobody's",)])
     assert "nobody's" not in paths(client)

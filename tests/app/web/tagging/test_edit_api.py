@@ -69,3 +69,9 @@ def test_what_cannot_be_read_is_not_taken_back(client, route, services, world):
     (world.photos / "red.png").rename(world.photos / "red.away")
     assert client.delete(route).status_code == 410
     assert client.get(route).json()["rating"] == 2
+
+
+def test_a_refusal_names_no_switch_of_the_command_line(client, route):
+    refused = client.post(route, json={"title": " "})
+    assert (refused.status_code, "--" in refused.text) == (400, False)
+    assert "take back what was given" in refused.json()["detail"]

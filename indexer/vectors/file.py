@@ -67,7 +67,6 @@ def save(
     generation: int,
     token: str = "",
     unless: Callable[[], bool] = lambda: False,
-    along: Callable[[], None] = lambda: None,
 ) -> bool:
     """Write the vectors and make them the current ones; False where `unless` says not to.
 
@@ -79,7 +78,6 @@ def save(
         generation: of the catalog that they stand for.
         token: of that generation: its number may come again.
         unless: asked while nobody else can save.
-        along: writes what belongs to these vectors, likewise.
 
     Raises:
         LibraryError: if it cannot be written (full disk, no permission); what was saved before is still there.
@@ -92,7 +90,6 @@ def save(
             if unless():
                 return False
             _save_locked(folder, ids, rows, fingerprint, generation, token)
-            along()
             return True
     except Timeout as error:
         raise LibraryLockedError(

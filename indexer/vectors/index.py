@@ -13,7 +13,6 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from indexer.vectors import file as vector_file
-from indexer.vectors import lists_file
 from indexer.vectors.checks import checked_queries, checked_rows
 from indexer.vectors.gpu_mirror import GpuMirror, open_mirror
 from indexer.vectors.held_rows import HeldRows
@@ -76,7 +75,6 @@ class VectorIndex(HeldRows):
                 folder, dim=dim, fingerprint=fingerprint, allocate=index._rows.allocate
             )
             index._rows.table.assign(ids)
-            index._rows.lists = lists_file.load(folder, index._stamp(index.generation), ids, dim)
         except vector_file.UnusableFileError as error:
             index._rows = VectorRows(dim)
             index.problem = str(error)
@@ -148,21 +146,15 @@ class VectorIndex(HeldRows):
             LibraryError: if it cannot be written; the old one is still there.
         """
         with self._changing:  # a search may read the same rows meanwhile
-            rows, number = self._rows, self.generation if generation is None else generation
-
-            def save_lists() -> None:
-                if rows.lists is not None:
-                    lists_file.save(self._folder, self._stamp(number), rows.table.by_row, rows.lists)
-
+            number = self.generation if generation is None else generation
             is_saved = vector_file.save(
                 self._folder,
-                rows.table.by_row,
-                rows.halves(),
+                self._rows.table.by_row,  # in whatever order: it means nothing on disk
+                self._rows.halves(),
                 fingerprint=self.fingerprint,
                 generation=number,
                 token=self.token,
                 unless=lambda: generation is None and self._is_outrun(),
-                along=save_lists,
             )
             if is_saved:
                 self.generation = number
@@ -201,6 +193,3 @@ class VectorIndex(HeldRows):
         except (vector_file.UnusableFileError, OSError):
             return False
         return saved.fingerprint == self.fingerprint and saved.generation > self.generation
-
-    def _stamp(self, generation: int) -> str:
-        return f"{self.fingerprint} {generation} {self.token}"

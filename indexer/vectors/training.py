@@ -1,8 +1,8 @@
 """Lists of near rows, trained on a library's own vectors by a thread in the background.
 
 The thread works on a copy of the rows, in the order of the lists, and the index takes it over in one step: neither a
-search nor a writer waits for it. Nothing is lost where it is ended or fails: the index searches on as it did. It writes
-no file: who saves the index next saves the order with it, and what a reading process has is what another wrote.
+search nor a writer waits for it. Nothing is lost where it is ended or fails: the index searches on as it did. The
+lists are kept in memory alone: an index that is opened has none.
 """
 
 from __future__ import annotations

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 import threading
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.memory import memory_left
-from indexer.vectors import lists_file, scanning, training
+from indexer.vectors import file as vector_file
+from indexer.vectors import scanning, training
 from indexer.vectors.index import VectorIndex
-from indexer.vectors.near_lists import NearLists
 from indexer.vectors.rows import IdMask
 from tests.fuzzing import examples
 from tests.indexer.unit_vectors import DIM, assert_nearest, unit
@@ -295,8 +292,6 @@ def test_where_most_of_the_trained_rows_are_gone_all_that_are_left_are_looked_at
         for ours, theirs in zip(index.search(queries, k), index.search(queries, k, exact=True), strict=True):
             assert ours[0].tolist() == theirs[0].tolist()
     assert (index.lists, index.kind) == (None, "flat-fp16")
-    index.save(3)
-    assert opened(tmp_path, dim=64).kind == "flat-fp16"
     tend(index)
     assert index.kind == "ivf-fp16" and index.lists.trained == 800
     index.close()
@@ -324,125 +319,35 @@ def test_searches_that_run_while_lists_are_swapped_find_what_is_there(tmp_path):
     assert wrong == []
 
 
-def test_lists_are_kept_beside_the_index_and_carried_on(tmp_path):
-    index = opened(tmp_path)
-    index.add(np.arange(1000), clustered(1000))
-    index.save(3)
+def test_an_index_that_is_saved_in_the_order_of_its_lists_is_read_as_any_other(tmp_path):
+    index, rows = opened(tmp_path), clustered(1000)
+    index.add(np.arange(1000), rows)
     tend(index)
-    assert opened(tmp_path).kind == "flat-fp16"  # the training writes nothing
+    index.add([3, 5000], unit(2, seed=9))
+    index.remove([4])
+    order = index._rows.table.by_row
+    assert (np.diff(order) < 0).sum() > 10  # of the lists, not of the ids
     index.save(3)
+    kept = {file.name for file in tmp_path.iterdir()} - {vector_file.POINTER, "save.lock"}
+    assert kept == {vector_file.read_pointer(tmp_path).file}
     again = opened(tmp_path)
-    assert (again.generation, again.kind) == (3, "ivf-fp16")
-    assert again.lists.starts.tolist() == index.lists.starts.tolist()
-    again.add([5000], unit(1, seed=9))
-    again.remove([3])
-    again.save(4)
-    last = opened(tmp_path)
-    assert last.lists.strays.tolist() == [999] and last.lists.starts[-1] == 999
-    assert last.search(unit(1, seed=9), 1)[0][0].tolist() == [5000]
-    index.close()
-
-
-@pytest.mark.parametrize("harm", ["cut", "flip", "empty", "other rows", "other past", "far rows"])
-def test_a_file_of_lists_that_cannot_be_used_is_none(tmp_path, harm):
-    index = opened(tmp_path)
-    index.add(np.arange(1000), clustered(1000))
-    tend(index)
-    index.save(3)
-    file = tmp_path / lists_file.FILE
-    whole = file.read_bytes()
-    if harm == "cut":
-        file.write_bytes(whole[: len(whole) // 2])
-    elif harm == "flip":
-        at = len(whole) // 2
-        file.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
-    elif harm == "empty":
-        file.write_bytes(b"")
-    elif harm == "other rows":
-        index.add([1], unit(1))
-        index.remove([2])
-        index._rows.lists = None
-        index.save(3)
-    elif harm == "other past":
-        index.token = "another"
-        index._rows.lists = None
-        index.save(3)
-    else:
-        index.lists.starts = index.lists.starts + 1
-        index.save(3)
-    again = opened(tmp_path)
-    assert (again.problem, again.lists, again.kind) == (None, None, "flat-fp16")
-    assert again.search(unit(1), 5)[0][0].tolist() == index.search(unit(1), 5, exact=True)[0][0].tolist()
+    assert (again.problem, again.generation, again.lists, again.kind) == (None, 3, None, "flat-fp16")
+    assert again._rows.table.by_row.tolist() == order.tolist()
+    expected = dict(enumerate(rows)) | {3: unit(2, seed=9)[0], 5000: unit(2, seed=9)[1]}
+    del expected[4]
+    ids = sorted(expected)
+    assert again.ids().tolist() == ids
+    assert again.vectors(ids).tolist() == np.stack([expected[at] for at in ids]).astype(np.float16).tolist()
+    plain = opened(tmp_path / "plain")
+    plain.add(ids, np.stack([expected[at] for at in ids]))
+    queries = clustered(10, seed=8)
+    for allowed in (None, np.arange(0, 1000, 3)):
+        for ours, theirs in zip(again.search(queries, 20, allowed), plain.search(queries, 20, allowed), strict=True):
+            assert [part.tolist() for part in ours] == [part.tolist() for part in theirs]
     tend(again)
-    again.save(3)
-    assert opened(tmp_path).kind == "ivf-fp16"
+    assert again.kind == "ivf-fp16"
+    again.close()
     index.close()
-
-
-def test_a_file_of_lists_with_any_byte_flipped_is_none(tmp_path):
-    index = opened(tmp_path, dim=2)
-    index.add(np.arange(60), clustered(60, dim=2))
-    tend(index)
-    index.save(3)
-    file = tmp_path / lists_file.FILE
-    whole = file.read_bytes()
-    ids, stamp = index._rows.table.by_row, index._stamp(3)
-    assert lists_file.load(tmp_path, stamp, ids, 2) is not None
-    for at in range(len(whole)):
-        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
-        assert lists_file.load(tmp_path, stamp, ids, 2) is None, at
-    index.close()
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [
-        {"strays": np.int64(1)},
-        {"starts": np.linspace(0, 60, 31)},
-        {"starts": np.zeros(31, np.int64)},
-        {"centroids": np.zeros((30, DIM))},
-        {"strays": np.array([5, 5]), "stray_lists": np.array([0, 0]), "stray_likeness": np.ones(2, np.float32)},
-        {"strays": np.array([7, 5]), "stray_lists": np.array([0, 0]), "stray_likeness": np.ones(2, np.float32)},
-        {"strays": np.array([5]), "stray_lists": np.array([30]), "stray_likeness": np.ones(1, np.float32)},
-        {"probes": (1.5, 2, 3)},
-        {"likeness": np.nan},
-    ],
-)
-def test_lists_that_do_not_hold_together_are_none(tmp_path, harm):
-    ids, starts = np.arange(60), np.arange(0, 62, 2)
-    sound = NearLists(unit(30), starts, (1, 2, 3), (1.0, 1.0, 1.0), 0.5)
-    lists_file.save(tmp_path, "stamp", ids, sound)
-    assert lists_file.load(tmp_path, "stamp", ids, DIM) is not None
-    lists_file.save(tmp_path, "stamp", ids, replace(sound, **harm))
-    assert lists_file.load(tmp_path, "stamp", ids, DIM) is None
-
-
-def test_a_kill_in_the_middle_of_their_save_loses_nothing(tmp_path):
-    index = opened(tmp_path)
-    index.add(np.arange(1000), clustered(1000))
-    tend(index)
-    index.save(3)
-    code = (
-        "import os, sys, numpy as np\n"
-        "from pathlib import Path\n"
-        "from indexer.vectors.index import VectorIndex\n"
-        f"asked = dict(dim={DIM}, fingerprint={MODEL!r}, device='cpu', exact_up_to=0)\n"
-        f"index = VectorIndex.open(Path({str(tmp_path)!r}), **asked)\n"
-        "index.remove([0])\n"
-        "real = Path.replace\n"
-        "def killed(self, target):\n"
-        "    os._exit(9) if self.name == 'lists.npz.tmp' else None\n"
-        "    return real(self, target)\n"
-        "Path.replace = killed\n"
-        "index.save(4)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
-    again = opened(tmp_path)
-    assert (again.generation, len(again), again.problem, again.lists) == (4, 999, None, None)
-    tend(again)
-    again.save(4)
-    assert opened(tmp_path).kind == "ivf-fp16"
-    assert not (tmp_path / "lists.npz.tmp").exists()
 
 
 def test_nothing_is_saved_over_what_another_process_has_saved_later(tmp_path):
@@ -464,7 +369,6 @@ def test_a_save_that_comes_between_is_not_written_over(tmp_path, monkeypatch):
     index.save(3)
     other = opened(tmp_path)
     other.add([200], unit(1))
-    tend(other)
     locked = FileLock.acquire
 
     def after_another(lock, *args, **kwargs):
@@ -475,28 +379,7 @@ def test_a_save_that_comes_between_is_not_written_over(tmp_path, monkeypatch):
     monkeypatch.setattr(FileLock, "acquire", after_another)
     index.save()
     again = opened(tmp_path)
-    assert (again.generation, len(again), again.kind) == (4, 101, "ivf-fp16")
-    other.close()
-
-
-def test_lists_are_written_while_nobody_else_can_save(tmp_path, monkeypatch):
-    index, free = opened(tmp_path), []
-    index.add(np.arange(100), clustered(100))
-    tend(index)
-    real = lists_file.save
-
-    def noted(folder, *rest):
-        try:
-            FileLock(folder / "save.lock", timeout=0).acquire()
-            free.append(True)
-        except Timeout:
-            free.append(False)
-        real(folder, *rest)
-
-    monkeypatch.setattr(lists_file, "save", noted)
-    index.save(3)
-    assert free == [False]
-    index.close()
+    assert (again.generation, len(again)) == (4, 101)
 
 
 def test_closing_ends_the_thread_and_none_begins_after_it(tmp_path, monkeypatch):

@@ -102,11 +102,12 @@ def settle_absences(
             passed_over = len(gone) - len(absent)
             messages.append(_kept(root, len(gone), before, lately, passed_over, too_many=too_many))
             continue
+        gone = gone if allowed else _decided(library, of_root, gone)
         unused += library.catalog.remove([photo.id for photo in gone])
         removals.note(root_id, len(gone))
         removed += len(gone)
     for of_root in of_roots.values():
-        if any(one.deep and not one.below and not one.problem for one in of_root):
+        if any(_is_whole(one) for one in of_root):
             remember(library, of_root[0].root, takes_turns=False if allowed else None)
     return unused, removed
 
@@ -189,6 +190,22 @@ def _arrived(looked: Sequence[Looked], places: Collection[str], place: str | Non
 def _went_with(photo: KnownPhoto) -> tuple[str, datetime | None]:
     """What photos have in common that were seen to lie on one drive: a folder, and since when they are missing."""
     return photo.path.rpartition("/")[0], photo.missing_since
+
+
+def _decided(library: Library, looked: Sequence[Looked], gone: Sequence[KnownPhoto]) -> list[KnownPhoto]:
+    """Those of the photos that may go at these looks, which are too few to be kept for that.
+
+    What was missing before stays at a look at a part of the root: what share of it is gone there tells nothing of what
+    went with it, and a backup comes back file by file.
+    """
+    if any(_is_whole(one) for one in looked) or not any(photo.missing for photo in gone):
+        return list(gone)
+    passing = _passing(library, looked[0].root.id)
+    return [photo for photo in gone if not photo.missing or photo.missing_since in passing]
+
+
+def _is_whole(one: Looked) -> bool:
+    return one.deep and not one.below and not one.problem
 
 
 def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> None:

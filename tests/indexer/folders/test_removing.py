@@ -48,7 +48,11 @@ def test_what_was_removed_lately_counts_for_as_long_as_it_is_recent(eight):
     assert removed == [5, 5, 5, 5, 0, 0, 0, 0]
     assert "and 20 were removed a while ago" in report.messages[0]
     now[0] += removing.RECENT_S + 1
-    assert eight.sync(eight.photos / "4", removals=removals).removed == 5
+    assert eight.sync(eight.photos / "4", removals=removals).removed == 0  # what was kept stays, see test_staying.py
+    eight.write("0/new.png", 90)
+    eight.sync(eight.photos / "0", removals=removals)
+    delete(eight, 0)
+    assert eight.sync(eight.photos / "0", removals=removals).removed == 1
 
 
 def test_one_root_s_losses_are_not_another_s(world):

@@ -13,8 +13,16 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, chdir
+from functools import cache
+from multiprocessing import forkserver, util
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
+
+AT_IMPORT = dict(os.environ)
+WORKING_FOLDER = Path.cwd()
+SHORT = min(tempfile.gettempdir(), "/tmp", key=len)
 
 PRELOADED = [
     "pytest",
@@ -98,10 +106,22 @@ def _read(stream):
     return "" if stream.closed else stream.read()
 
 
+@cache
 def context():
-    """Makes processes as `multiprocessing` does, by forking one that has no threads and that no test has touched."""
+    """Makes processes as `multiprocessing` does, by forking one that has no threads and that no test has touched.
+
+    Whichever test is the first to ask, that process begins where and with what this module was imported: with the
+    surroundings of a test it would be a different one for the tests after it, and the name of its socket, which may
+    have 107 bytes, lies in the folder for temporary files, which a test may have set to one with a long name.
+    """
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(PRELOADED)
+    with ExitStack() as surroundings:
+        surroundings.enter_context(patch.dict(os.environ, AT_IMPORT, clear=True))
+        surroundings.enter_context(patch.object(tempfile, "tempdir", SHORT))
+        surroundings.enter_context(chdir(WORKING_FOLDER))
+        util.get_temp_dir()  # asks once, and keeps the answer
+        forkserver.ensure_running()
     return found
 
 

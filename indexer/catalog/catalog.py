@@ -96,9 +96,9 @@ class Catalog(ModelCatalog):
         """Note which folders of a root are drives or shares, those that are away among them."""
         self._write(mount_store.keep, root_id, folders)
 
-    def size_of(self, root_id: int) -> int:
-        """Count the photos of a root, those that failed among them."""
-        return self._read(root_store.size_of, root_id)
+    def count_present(self, root_id: int) -> int:
+        """Count the photos of a root that are not missing, those that failed among them."""
+        return self._read(root_store.count_present, root_id)
 
     def has_at_least(self, root_id: int, count: int, passed: Set[int] = frozenset()) -> bool:
         """Say whether a root has so many photos, the ids `passed` aside, which is quick where that is few."""

@@ -60,6 +60,19 @@ class Changes:
     unchanged: int = 0
     unchanged_failed: int = 0
 
+    def back_as_they_were(self) -> list[KnownPhoto]:
+        """Give the photos that were missing whose very files are there again: what they lie on was away.
+
+        Nobody can date back when a file was last changed in any way: one that was written again, by a backup, say, or
+        renamed, out of a bin, has another time than it had, whatever its size and its time of modification.
+        """
+        other = {known.id for file, known in self.changed if _moments(known) != _moments(file)}
+        return [photo for photo in self.found_again if photo.ctime_ns is not None and photo.id not in other]
+
+
+def _moments(file: KnownPhoto | FoundFile) -> tuple[int, int, int | None]:
+    return file.size, file.mtime_ns, file.ctime_ns
+
 
 def compare(known: Mapping[str, KnownPhoto], scan: Scan, written: Collection[str] = ()) -> Changes:
     """Compare; where the scan as a whole had a problem, nothing is missing.

@@ -66,9 +66,10 @@ def _doubted(library: Library, looked: Sequence[Looked], pairs: Pairs, held: Hel
     for root_id, photos in going.items():
         present = [photo for photo in photos if not photo.missing]
         others = [photo for one in looked if one.root.id == root_id for photo in one.changes.missing]
-        gone, lately = len(present) + sum(photo.id not in moved for photo in others), removals.lately(root_id)
+        new = [photo for photo in others if not photo.missing and photo.id not in moved]
+        gone, lately = len(present) + len(new), removals.lately(root_id)
         enough = math.ceil((gone + lately) / LARGEST_SHARE) - lately
-        if present and not library.catalog.has_at_least(root_id, enough):
+        if present and not library.catalog.has_present(root_id, "", (), enough, set()):
             doubted |= {photo.id for photo in present}
     return doubted
 

@@ -12,7 +12,7 @@ import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from indexer.catalog.records import KnownPhoto
@@ -23,6 +23,7 @@ from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
 MARKS = 100  # moments at which photos were marked for a reason that passes, the last ones of a root
+KEPT = timedelta(microseconds=1)  # that photos are kept later than others are found out of reach by the same run
 RECENT_S = 3600.0  # what was removed in this time counts
 
 
@@ -87,22 +88,25 @@ def settle_absences(
         if not gone:
             continue
         lately = removals.lately(root_id)
-        enough = math.ceil((len(gone) + lately) / LARGEST_SHARE) - lately
-        too_many = not allowed and not library.catalog.has_at_least(root_id, enough, _arrived(of_root, {""}, ""))
+        again = [photo.id for photo in gone if photo.missing]
+        others = len(again) + sum(len(one.changes.back_as_they_were()) for one in of_root)  # that are not there by now
+        enough = math.ceil((len(gone) + lately) / LARGEST_SHARE) - lately - others
+        arrived = _arrived(of_root, {""}, "")
+        too_many = not allowed and not library.catalog.has_present(root_id, "", (), enough, arrived)
         if too_many or root_id in renamed:
-            before = library.catalog.size_of(root_id) + lately
+            before = library.catalog.count_present(root_id) + others + lately
             absent = [photo for photo in gone if not os.path.lexists(root / photo.path)]
             if too_many:
                 changes = [one.changes for one in of_root]
                 if any(one.added for one in changes) and not any(one.unchanged for one in changes):
                     remember(library, of_root[0].root, takes_turns=True)  # others alone: so it is with another drive
-                library.catalog.mark_missing([photo.id for photo in absent], now)
+                library.catalog.mark_found(again)  # they are away since this moment, for a reason that does not pass
+                library.catalog.mark_missing([photo.id for photo in absent], now + KEPT)
             else:
                 _mark_passing(library, root_id, absent)
             passed_over = len(gone) - len(absent)
             messages.append(_kept(root, len(gone), before, lately, passed_over, too_many=too_many))
             continue
-        gone = gone if allowed else _decided(library, of_root, gone)
         unused += library.catalog.remove([photo.id for photo in gone])
         removals.note(root_id, len(gone))
         removed += len(gone)
@@ -134,26 +138,32 @@ def _without_drives(
         is_mount(root.path) or may_be_another(library, root)
     ):
         places = {*places, ""}
-    if not places:
-        return gone
+    passing = _passing(library, root.id)
     groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
     for photo in gone:
-        groups[place_of(photo.path, places)].append(photo)
+        groups[place_of(photo.path, places) if places else None].append(photo)
+    elsewhere = groups.pop(None, [])
+    stay = _stays(looked, elsewhere, passing)
+    if stay and any(_is_whole(one) for one in looked):
+        messages.append(
+            f"{len(stay):,} {'photos' if len(stay) > 1 else 'photo'} of {root.path} that could not be found before are "
+            f"still not there. What is known is kept. {advice(root.path)}"
+        )
+    held = {photo.id for photo in stay}
+    believed = [photo for photo in elsewhere if photo.id not in held]
+    if not places:
+        return believed
     others = {known.id: known for one in changes for file, known in one.changed if not is_same_file(known, file)}
     exchanged = Counter(place_of(photo.path, places) for photo in others.values() if not photo.missing)
     found = [photo for one in changes for photo in one.found_again]
-    again = Counter(_went_with(photo) for photo in found if photo.id not in others)
     returned = {place_of(photo.path, places) for photo in found}
     for back in returned - {None}:
         removals.forget(root.id, back or "")
-    believed, passing = groups.pop(None, []), _passing(library, root.id)
     come = returned | {place_of(file.path, places) for one in changes for file in one.added}
     doubtful = come | exchanged.keys()
     for place in sorted((groups.keys() | doubtful) - {None}, key=str):
         photos = groups[place]
-        went = Counter(map(_went_with, photos))
-        away = [photo for photo in photos if photo.missing_since and photo.missing_since not in passing]
-        kept = [photo for photo in away if went[_went_with(photo)] > again[_went_with(photo)]]
+        kept = _stays(looked, photos, passing)
         now = [photo for photo in photos if not photo.missing or photo.missing_since in passing]
         if now or place in doubtful:
             inside = [other for other in places if other != place and (not place or holds(place, other))]
@@ -192,16 +202,16 @@ def _went_with(photo: KnownPhoto) -> tuple[str, datetime | None]:
     return photo.path.rpartition("/")[0], photo.missing_since
 
 
-def _decided(library: Library, looked: Sequence[Looked], gone: Sequence[KnownPhoto]) -> list[KnownPhoto]:
-    """Those of the photos that may go at these looks, which are too few to be kept for that.
+def _stays(looked: Sequence[Looked], gone: Sequence[KnownPhoto], passing: Collection[datetime]) -> list[KnownPhoto]:
+    """Those of the photos that stay until a person says that they are gone, whatever share of anything they are.
 
-    What was missing before stays at a look at a part of the root: what share of it is gone there tells nothing of what
-    went with it, and a backup comes back file by file.
+    They were missing before. With a drive that was away as many of their folder come back as they were; what a backup
+    brings back, file by file, or a person out of a bin, says nothing of what they have not brought yet.
     """
-    if any(_is_whole(one) for one in looked) or not any(photo.missing for photo in gone):
-        return list(gone)
-    passing = _passing(library, looked[0].root.id)
-    return [photo for photo in gone if not photo.missing or photo.missing_since in passing]
+    went = Counter(map(_went_with, gone))
+    back = Counter(_went_with(photo) for one in looked for photo in one.changes.back_as_they_were())
+    away = [photo for photo in gone if photo.missing_since and photo.missing_since not in passing]
+    return [photo for photo in away if went[_went_with(photo)] > back[_went_with(photo)]]
 
 
 def _is_whole(one: Looked) -> bool:

@@ -42,10 +42,11 @@ def _photos_by_root(connection: Connection, only_failed: bool) -> dict[int, int]
     return dict(connection.execute(query.group_by(FolderRow.root_id)).all())
 
 
-def size_of(connection: Connection, root_id: int) -> int:
-    """Count the photos of a root, whatever their state."""
+def count_present(connection: Connection, root_id: int) -> int:
+    """Count the photos of a root that are not missing, whatever their state."""
     of_root = select(func.count()).select_from(PhotoRow).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
-    return connection.execute(of_root.where(FolderRow.root_id == root_id)).scalar_one()
+    present = of_root.where(FolderRow.root_id == root_id, PhotoRow.missing_since.is_(None))
+    return connection.execute(present).scalar_one()
 
 
 def has_at_least(connection: Connection, root_id: int, count: int, passed: Set[int]) -> bool:

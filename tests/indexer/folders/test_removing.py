@@ -49,9 +49,10 @@ def test_what_was_removed_lately_counts_for_as_long_as_it_is_recent(eight):
     assert "and 20 were removed a while ago" in report.messages[0]
     now[0] += removing.RECENT_S + 1
     assert eight.sync(eight.photos / "4", removals=removals).removed == 0  # what was kept stays, see test_staying.py
-    eight.write("0/new.png", 90)
+    for seed in (90, 91):  # of which one is no more than half, and one with those that went before would be
+        eight.write(f"0/{seed}.png", seed)
     eight.sync(eight.photos / "0", removals=removals)
-    delete(eight, 0)
+    (eight.photos / "0/90.png").unlink()
     assert eight.sync(eight.photos / "0", removals=removals).removed == 1
 
 

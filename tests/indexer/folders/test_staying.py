@@ -1,8 +1,11 @@
 """Photos that were kept since too many of a root went at once: they stay, whatever share of it is looked at later."""
 
+import shutil
+
 import pytest
 
 from indexer.pipeline import sync
+from tests.indexer.folders.drives import ids, known, on_drive
 
 
 @pytest.fixture
@@ -17,11 +20,6 @@ def robbed(world):
     world.write("y/new.png", 11)
     assert "4 of the 6 photos" in " ".join(world.sync().messages)
     return world
-
-
-def known(world):
-    (root,) = world.library.catalog.root_paths()
-    return world.library.catalog.known(root.id, model_id=world.active.id)
 
 
 def look(world, *folders, **options):
@@ -60,3 +58,130 @@ def test_another_photo_goes_at_a_look_at_a_part_while_they_stay(robbed):
 def test_they_go_where_a_person_says_so(robbed):
     assert look(robbed, "x", allow_mass_removal=True).removed == 2
     assert robbed.sync(allow_mass_removal=True).removed == 2
+
+
+@pytest.fixture
+def ten(world):
+    """Ten photos in two folders, and a backup of them with their times."""
+    for seed in range(10):
+        world.write(f"{'xy'[seed // 5]}/{seed}.png", seed)
+    world.sync()
+    shutil.copytree(world.photos, world.photos.parent / "backup")
+    return world
+
+
+def bring_back(world, *seeds):
+    for seed in seeds:
+        path = f"{'xy'[seed // 5]}/{seed}.png"
+        (world.photos / path).parent.mkdir(exist_ok=True)
+        shutil.copy2(world.photos.parent / "backup" / path, world.photos / path)
+
+
+def delete(world, *seeds):
+    for seed in seeds:
+        (world.photos / f"{'xy'[seed // 5]}/{seed}.png").unlink()
+
+
+def test_a_look_at_the_whole_while_a_backup_comes_back_removes_nothing(ten):
+    before = ids(ten)
+    delete(ten, *range(8))
+    ten.sync()
+    for seed in range(8):
+        bring_back(ten, seed)
+        assert ten.sync().removed == 0
+    assert ids(ten) == before
+    assert not any(photo.missing for photo in known(ten).values())
+
+
+def test_a_folder_that_comes_back_at_once_from_a_backup_says_nothing_of_the_rest(ten):
+    delete(ten, *range(8))
+    ten.sync()
+    bring_back(ten, 0, 1, 2, 3, 5, 6)
+    report = ten.sync()
+    assert report.removed == 0
+    assert "2 photos of" in " ".join(report.messages)
+    assert "are still not there" in " ".join(report.messages)
+    assert {path for path, photo in known(ten).items() if photo.missing} == {"x/4.png", "y/7.png"}
+
+
+def test_photos_that_come_out_of_a_bin_say_nothing_of_the_rest(ten):
+    """The same files, with their numbers and times: renamed."""
+    bin_folder = ten.photos.parent / "bin"
+    bin_folder.mkdir()
+    for seed in range(8):
+        (ten.photos / f"{'xy'[seed // 5]}/{seed}.png").rename(bin_folder / f"{seed}.png")
+    ten.sync()
+    for seed in (0, 1, 2, 3, 5, 6):
+        (bin_folder / f"{seed}.png").rename(ten.photos / f"{'xy'[seed // 5]}/{seed}.png")
+    assert ten.sync().removed == 0
+
+
+def test_a_root_that_was_emptied_comes_back_file_by_file(ten):
+    before = ids(ten)
+    shutil.rmtree(ten.photos / "x")
+    shutil.rmtree(ten.photos / "y")
+    assert "10 photos are kept" in " ".join(ten.sync().messages)
+    for seed in range(10):
+        bring_back(ten, seed)
+        assert ten.sync().removed == 0
+    assert ids(ten) == before
+
+
+def test_new_photos_do_not_outvote_those_that_were_kept(ten):
+    delete(ten, *range(6))
+    ten.sync()
+    for seed in range(20, 40):
+        ten.write(f"new/{seed}.png", seed)
+    assert ten.sync().removed == 0
+    assert ten.sync().removed == 0  # which knows the new ones
+    assert sum(photo.missing for photo in known(ten).values()) == 6
+
+
+def test_what_is_kept_is_no_part_of_what_more_may_go_of(ten):
+    delete(ten, *range(6))
+    ten.sync()
+    delete(ten, 6, 7, 8)
+    assert "3 of the 4 photos" in " ".join(ten.sync().messages)
+    assert len(known(ten)) == 10
+    ten.sync(allow_mass_removal=True)
+    assert ids(ten).keys() == {"y/9.png"}
+
+
+def test_what_was_deleted_on_a_drive_while_it_was_away_goes(ten):
+    away = ten.photos.parent / "away"
+    ten.photos.rename(away)
+    ten.sync()
+    (away / "x/0.png").unlink()
+    away.rename(ten.photos)
+    assert ten.sync().removed == 1
+    assert len(known(ten)) == 9
+
+
+def test_a_folder_that_comes_back_says_nothing_of_another_one(ten):
+    """Both were moved away, as they were."""
+    for name in "xy":
+        (ten.photos / name).rename(ten.photos.parent / name)
+    on_drive(ten, *range(20, 33), name="new")
+    ten.sync()
+    (ten.photos.parent / "x").rename(ten.photos / "x")
+    assert ten.sync().removed == 0
+    (ten.photos / "x/0.png").unlink()
+    (ten.photos.parent / "y").rename(ten.photos / "y")
+    assert ten.sync().removed == 1
+    assert len(known(ten)) == 9 + 13
+
+
+def test_a_drive_on_which_a_backup_comes_back_loses_nothing(bay):
+    seeds = range(20, 30)
+    on_drive(bay, *seeds)
+    bay.sync()
+    shutil.copytree(bay.photos / "usb", bay.photos.parent / "backup")
+    for seed in range(20, 28):
+        (bay.photos / f"usb/{seed}.png").unlink()
+    before = ids(bay)
+    bay.sync()
+    for some in (range(20, 25), range(25, 28)):
+        for seed in some:
+            shutil.copy2(bay.photos.parent / f"backup/{seed}.png", bay.photos / f"usb/{seed}.png")
+        assert bay.sync().removed == 0
+    assert ids(bay) == before

@@ -146,8 +146,8 @@ def _without_drives(
     stay = _stays(looked, elsewhere, passing)
     if stay and any(_is_whole(one) for one in looked):
         messages.append(
-            f"{len(stay):,} {'photos' if len(stay) > 1 else 'photo'} of {root.path} that could not be found before are "
-            f"still not there. What is known is kept. {advice(root.path)}"
+            f"Photos of {root.path} that were missing before, and are still not there: {len(stay):,}. They are kept. "
+            f"{advice(root.path)}"
         )
     held = {photo.id for photo in stay}
     believed = [photo for photo in elsewhere if photo.id not in held]

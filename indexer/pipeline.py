@@ -70,6 +70,7 @@ class SyncReport:
         failures: path and reason of each failed file.
         messages: a sentence for each thing that a person should know.
         temporary: those of the failed whose failure may pass: they could not be read, or memory ran out.
+        held_back: files from and to which photos seem to have moved, onto others that are kept: nothing was done.
     """
 
     added: int = 0
@@ -82,6 +83,7 @@ class SyncReport:
     failures: list[tuple[str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     temporary: list[str] = field(default_factory=list)
+    held_back: list[str] = field(default_factory=list)
 
 
 def sync(
@@ -195,6 +197,7 @@ def _report(settled: Settled, storing: Storing, messages: list[str], seconds: fl
         failures=storing.failures,
         messages=messages,
         temporary=storing.temporary,
+        held_back=settled.held_back,
     )
 
 

@@ -6,7 +6,7 @@ The one class that others use; the work is in the stores, a noun each. Every met
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,17 +96,9 @@ class Catalog(ModelCatalog):
         """Note which folders of a root are drives or shares, those that are away among them."""
         self._write(mount_store.keep, root_id, folders)
 
-    def count_present(self, root_id: int) -> int:
-        """Count the photos of a root that are not missing, those that failed among them."""
-        return self._read(root_store.count_present, root_id)
-
-    def has_at_least(self, root_id: int, count: int, passed: Set[int] = frozenset()) -> bool:
-        """Say whether a root has so many photos, the ids `passed` aside, which is quick where that is few."""
-        return self._read(root_store.has_at_least, root_id, count, passed)
-
-    def has_present(self, root_id: int, below: str, outside: Collection[str], count: int, passed: Set[int]) -> bool:
-        """Say whether so many photos of a subfolder, those below some others and the ids `passed` aside, are there."""
-        return self._read(root_store.has_present, root_id, below, outside, count, passed)
+    def has_at_least(self, root_id: int, count: int) -> bool:
+        """Say whether a root has so many photos, which is quick where that is few."""
+        return self._read(root_store.has_at_least, root_id, count)
 
     def sample(self, root_id: int, below: str, passed: Callable[[str], bool], most: int) -> list[Sampled]:
         """Give path and stamp of photos that were there, from all folders but those `passed` over."""

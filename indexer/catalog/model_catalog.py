@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from indexer.catalog.absence_catalog import AbsenceCatalog
 from indexer.catalog.data_version import DataVersion
 from indexer.catalog.database import file_of, reading, writing
 from indexer.catalog.export_catalog import ExportCatalog
@@ -34,6 +35,7 @@ class ModelCatalog:
         """Work on an open database (`indexer.catalog.database.open_database`)."""
         self.engine = engine
         self.version = DataVersion(engine)
+        self.absences = AbsenceCatalog(engine)
         self.tags = TagCatalog(engine)
         self.exports = ExportCatalog(engine)
         self.words = WordCatalog(engine)

@@ -6,12 +6,14 @@ A photo that is away may come back to its path, and a large share of a root is n
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from indexer.catalog.records import KnownPhoto
 from indexer.folders.looking import Looked, advice
+from indexer.folders.mounts import place_of
 from indexer.folders.moving import Gone, Place
 from indexer.folders.removing import LARGEST_SHARE, Removals
 from indexer.library import Library
@@ -22,7 +24,7 @@ Held = Mapping[tuple[int, str], KnownPhoto]
 
 def believed(
     library: Library, looked: Sequence[Looked], pairs: Pairs, held: Held, removals: Removals, messages: list[str]
-) -> Pairs:
+) -> tuple[Pairs, Pairs]:
     """Leave out moves onto photos that may not be gone; those, and the ones that moved, are left as they are known.
 
     Args:
@@ -32,6 +34,9 @@ def believed(
         held: the photos whose files are other ones now, by root and path.
         removals: what was removed lately.
         messages: grows by a sentence for each root of which moves are left out.
+
+    Returns:
+        The pairs that are left, and those that are left out.
     """
     doubted, left = _doubted(library, looked, pairs, held, removals), pairs
     refused = Pairs()
@@ -51,7 +56,31 @@ def believed(
                 f"{photos:,} photos lie in {roots[root_id]} now where others were that may be on a drive that is away, "
                 f"or are too many to be gone. All are kept as they were. {advice(roots[root_id])}"
             )
-    return left
+    return left, refused
+
+
+def held_back_before(library: Library, looked: Sequence[Looked], shown: Mapping[int, Collection[str]]) -> list[Gone]:
+    """Give the photos of folders that were not looked at, but for drives', which files show where missing ones were.
+
+    They were moved there, which was not believed then: a look at that folder alone would take the file for the new
+    picture of the photo that is kept there.
+
+    Args:
+        library: asked for photos that are missing.
+        looked: the folders that a run has looked at.
+        shown: the content hashes of those files, by root.
+    """
+    found = list[Gone]()
+    for root_id, hashes in shown.items():
+        of_root = [one for one in looked if one.root.id == root_id]
+        places, top = library.catalog.mounts(root_id), of_root[0].root.path
+        told = [one.changes for one in of_root]
+        seen = {photo.id for one in told for photo in (*one.missing, *one.vanished, *one.unreachable, *one.found_again)}
+        for photo in library.catalog.absences.missing_with(root_id, hashes):
+            is_elsewhere = photo.id not in seen and place_of(photo.path, places) is None
+            if is_elsewhere and not os.path.lexists(top / photo.path):
+                found.append(Gone(root_id, photo))
+    return found
 
 
 def _doubted(library: Library, looked: Sequence[Looked], pairs: Pairs, held: Held, removals: Removals) -> set[int]:
@@ -69,7 +98,7 @@ def _doubted(library: Library, looked: Sequence[Looked], pairs: Pairs, held: Hel
         new = [photo for photo in others if not photo.missing and photo.id not in moved]
         gone, lately = len(present) + len(new), removals.lately(root_id)
         enough = math.ceil((gone + lately) / LARGEST_SHARE) - lately
-        if present and not library.catalog.has_present(root_id, "", (), enough, set()):
+        if present and not library.catalog.absences.has_present(root_id, enough):
             doubted |= {photo.id for photo in present}
     return doubted
 

@@ -38,6 +38,7 @@ class Settled:
     messages: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)  # content hashes that no photo has any more
 
+    held_back: list[str] = field(default_factory=list)  # absolute paths from and to which moves were not believed
     companions: list[tuple[int, tuple[str, bool], Paired]] = field(default_factory=list)  # by root and folder, if deep
 
     @property
@@ -91,10 +92,11 @@ def reconcile(
             _leave_alone(looked, leave)
         hashes = Hashes(threads, stop)
         removals = Removals() if removals is None else removals
-        settled.moved_ids, unused, settled.removed = settle_moves(
+        moves = settle_moves(
             library, looked, hashes, allowed=allow_mass_removal, removals=removals, messages=settled.messages
         )
-        settled.unused += unused
+        settled.moved_ids, settled.removed, settled.held_back = moves.moved, moves.displaced, moves.held_back
+        settled.unused += moves.unused
         if not videos:
             _leave_videos_out(looked, settled.messages)
         for one in looked:

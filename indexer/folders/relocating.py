@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from indexer.catalog.records import FoundFile, KnownPhoto, Move
 from indexer.folders.comparison import ChangedFile
-from indexer.folders.displacing import believed
+from indexer.folders.displacing import believed, held_back_before
 from indexer.folders.hashing import Hashes
 from indexer.folders.looking import Looked
 from indexer.folders.moving import Gone, NewFiles, Place, folded, is_renamed, pair, respelled
@@ -23,6 +24,22 @@ _Pairs = list[tuple[Gone, Place]]
 _Where = tuple[int, str]  # a root, and a path in it
 
 
+class Moves(NamedTuple):
+    """What came of moves.
+
+    Attributes:
+        moved: the ids of the photos that moved.
+        unused: the content hashes that no photo has any more.
+        displaced: how many sound photos are gone because others were moved onto them.
+        held_back: the absolute paths from and to which moves were not believed.
+    """
+
+    moved: set[int]
+    unused: list[str]
+    displaced: int
+    held_back: list[str]
+
+
 def settle_moves(
     library: Library,
     looked: Sequence[Looked],
@@ -31,7 +48,7 @@ def settle_moves(
     allowed: bool,
     removals: Removals,
     messages: list[str],
-) -> tuple[set[int], list[str], int]:
+) -> Moves:
     """Give photos that are gone the files that show them now.
 
     Args:
@@ -41,23 +58,24 @@ def settle_moves(
         allowed: move photos onto any number of others, also onto ones that are away.
         removals: those before; grows.
         messages: grows by a sentence for each root of which moves are not believed.
-
-    Returns:
-        The ids of the photos that moved, the content hashes that no photo has any more, and how many sound photos are
-        gone because others were moved onto them.
     """
     gone = [Gone(one.root.id, photo) for one in looked for photo in (*one.changes.missing, *one.changes.vanished)]
-    if not gone:
-        return set(), [], 0
-    candidates, pairs = _Candidates(looked, hashes), _Pairs()
+    onto_missing = any(change.known.missing for one in looked for change in one.changes.changed)
+    if not gone and not onto_missing:
+        return Moves(set(), [], 0, [])
+    candidates, pairs, refused = _Candidates(looked, hashes), _Pairs(), _Pairs()
+    if onto_missing:
+        gone += held_back_before(library, looked, candidates.shown_in_place_of_missing())
     roots, held = {one.root.id: one.root.path for one in looked}, _held(looked)
     while gone:  # each round costs what is gone in it: there are as many as a chain of moves has links
         found = _found(gone, candidates, roots, hashes)
         pairs += found
         gone = _displaced(held, found)
     if not allowed:
-        pairs = believed(library, looked, pairs, held, removals, messages)
-    return _move(library, looked, pairs, held, removals) if pairs else (set(), [], 0)
+        pairs, refused = believed(library, looked, pairs, held, removals, messages)
+    moved, unused, displaced = _move(library, looked, pairs, held, removals) if pairs else (set(), [], 0)
+    places = [where for one, to in refused for where in ((one.root_id, one.photo.path), _where(to))]
+    return Moves(moved, unused, displaced, [str(roots[root_id] / path) for root_id, path in places])
 
 
 class _Candidates:
@@ -71,6 +89,8 @@ class _Candidates:
         self._by_name = {_name_of(place): place for place in added}
         self._showing: defaultdict[str, dict[_Where, Place]] = defaultdict(dict)
         self._shows: dict[_Where, str] = {}
+        changed = [(one.root.id, change) for one in looked for change in one.changes.changed]
+        self._missing = {(root, change.file.path) for root, change in changed if change.known.missing}
         for place, content in _replaced(looked, hashes):
             if content is not None:
                 self._showing[content][_where(place)] = place
@@ -83,6 +103,14 @@ class _Candidates:
             self._by_name.pop(_name_of(place), None)
             if (content := self._shows.pop(_where(place), None)) is not None:
                 del self._showing[content][_where(place)]
+
+    def shown_in_place_of_missing(self) -> dict[int, set[str]]:
+        """What files show that lie where photos were that are missing, by root."""
+        found: defaultdict[int, set[str]] = defaultdict(set)
+        for where, content in self._shows.items():
+            if where in self._missing:
+                found[where[0]].add(content)
+        return found
 
     def namesakes(self, gone: Iterable[Gone]) -> list[Place]:
         """New files of the names of photos that are gone, but for case and accents."""

@@ -92,9 +92,9 @@ def settle_absences(
         others = len(again) + sum(len(one.changes.back_as_they_were()) for one in of_root)  # that are not there by now
         enough = math.ceil((len(gone) + lately) / LARGEST_SHARE) - lately - others
         arrived = _arrived(of_root, {""}, "")
-        too_many = not allowed and not library.catalog.has_present(root_id, "", (), enough, arrived)
+        too_many = not allowed and not library.catalog.absences.has_present(root_id, enough, passed=arrived)
         if too_many or root_id in renamed:
-            before = library.catalog.count_present(root_id) + others + lately
+            before = library.catalog.absences.count_present(root_id) + others + lately
             absent = [photo for photo in gone if not os.path.lexists(root / photo.path)]
             if too_many:
                 changes = [one.changes for one in of_root]
@@ -169,7 +169,8 @@ def _without_drives(
             inside = [other for other in places if other != place and (not place or holds(place, other))]
             lost, passed = removals.lately(root.id, place), [photo.id for photo in now if photo.missing]
             enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost - len(passed)
-            is_like = catalog.has_present(root.id, place or "", inside, enough, _arrived(looked, places, place))
+            moved_here, below = _arrived(looked, places, place), place or ""
+            is_like = catalog.absences.has_present(root.id, enough, below=below, outside=inside, passed=moved_here)
             if (unseen := strange(library, root, seen, place or "", inside)) or not is_like:
                 catalog.mark_missing(unseen, moment)
                 catalog.mark_found(passed)  # they are away since this moment, for a reason that does not pass

@@ -24,6 +24,7 @@ class Agenda:
         self._lock = threading.Lock()
         self._folders: set[str] = set()
         self._own: set[str] = set()  # of these the files alone
+        self._again: set[str] = set()  # folders, of the files in them alone, that each run looks at beside its own
         self.everything = False  # whether all roots are to be looked at, whatever happened
 
     def note(self, kind: Kind, path: str) -> None:
@@ -49,7 +50,8 @@ class Agenda:
 
     def targets(self, roots: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         """The folders to look at, with all that is below and without; none that lie below no root any more."""
-        folders, own = cover(self._folders, [str(root) for root in roots], usable, self._own)
+        own_too = self._own.union(filter(usable, self._again))
+        folders, own = cover(self._folders, [str(root) for root in roots], usable, own_too)
         if not folders and not own:
             self._folders.clear()
             self._own.clear()
@@ -60,8 +62,9 @@ class Agenda:
         with self._lock:
             return frozenset(self._changes.written)
 
-    def done(self, written: frozenset[str]) -> None:
-        """A run has looked at all folders, and at those files."""
+    def done(self, written: frozenset[str], again: Iterable[str] = ()) -> None:
+        """A run has looked at all that, and those files; the next one looks at the files `again` beside its own."""
+        self._again = {os.path.dirname(path) for path in again}  # noqa: PTH120  (a Path for each would cost)
         self._folders.clear()
         self._own.clear()
         self.everything = False

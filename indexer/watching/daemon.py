@@ -193,7 +193,7 @@ class Daemon:
         else:
             self._pauses.over()
             if not self.stopped.is_set():
-                self._agenda.done(written)
+                self._agenda.done(written, report.held_back)
             self._take_in(report)
         finally:
             self._last_work = time.monotonic()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal, select
 
 from indexer.catalog.database import IN_LIMIT, in_chunks
 from indexer.catalog.records import Counts, KnownPhoto, PhotoRecord
@@ -59,6 +59,21 @@ def known(connection: Connection, root_id: int, subfolder: str, model_id: int, d
         for folder, name, number, *rest in rows:
             path = prefixes[folder] + name
             found[path] = KnownPhoto(number, path, *rest)
+    return found
+
+
+def missing_with(connection: Connection, root_id: int, hashes: Iterable[str]) -> list[KnownPhoto]:
+    """Give the sound photos of a root that are missing and have one of these content hashes, as not embedded."""
+    query = select(
+        *(FolderRow.path, PhotoRow.name, PhotoRow.id, PhotoRow.size, PhotoRow.mtime_ns, PhotoRow.content_hash),
+        *(PhotoRow.state, literal(True), literal(False), PhotoRow.sidecar),
+        *(PhotoRow.ctime_ns, PhotoRow.inode, PhotoRow.missing_since),
+    ).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
+    query = query.where(FolderRow.root_id == root_id, PhotoRow.missing_since.is_not(None), PhotoRow.state == "ok")
+    found = list[KnownPhoto]()
+    for chunk in in_chunks(sorted(set(hashes))):
+        rows = connection.execute(query.where(PhotoRow.content_hash.in_(chunk)))
+        found += [KnownPhoto(id_, f"{path}/{name}" if path else name, *rest) for path, name, id_, *rest in rows]
     return found
 
 

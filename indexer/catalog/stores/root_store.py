@@ -49,14 +49,14 @@ def count_present(connection: Connection, root_id: int) -> int:
     return connection.execute(present).scalar_one()
 
 
-def has_at_least(connection: Connection, root_id: int, count: int, passed: Set[int]) -> bool:
-    """Say whether a root has so many photos, whatever their state, the ids `passed` aside; no more are looked at."""
+def has_at_least(connection: Connection, root_id: int, count: int) -> bool:
+    """Say whether a root has so many photos, whatever their state; no more are looked at."""
     if count <= 0:
         return True
     of_root = (
         select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id).where(FolderRow.root_id == root_id)
     )
-    return _counted(connection, of_root, count, passed) >= count
+    return _counted(connection, of_root, count, frozenset()) >= count
 
 
 def _counted(connection: Connection, query: Select[int], count: int, passed: Set[int]) -> int:

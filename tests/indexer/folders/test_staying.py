@@ -184,3 +184,29 @@ def test_a_drive_on_which_a_backup_comes_back_loses_nothing(bay):
             shutil.copy2(bay.photos.parent / f"backup/{seed}.png", bay.photos / f"usb/{seed}.png")
         assert bay.sync().removed == 0
     assert ids(bay) == before
+
+
+def test_a_photo_that_another_was_moved_onto_stays_at_a_look_at_its_folder_alone(robbed):
+    (robbed.photos / "z/4.png").rename(robbed.photos / "x/0.png")
+    report = robbed.sync()
+    assert "1 photos lie in" in " ".join(report.messages)
+    assert report.held_back == [str(robbed.photos / "z/4.png"), str(robbed.photos / "x/0.png")]
+    before = {path: (photo.id, photo.content_hash) for path, photo in known(robbed).items()}
+    report = look(robbed, "x")
+    assert (report.updated, report.moved, report.removed) == (0, 0, 0)
+    assert {path: (photo.id, photo.content_hash) for path, photo in known(robbed).items()} == before
+    assert known(robbed)["x/0.png"].missing
+    assert known(robbed)["z/4.png"].missing
+    (robbed.photos / "x/0.png").rename(robbed.photos / "z/4.png")
+    report = robbed.sync()
+    assert (report.removed, report.held_back) == (0, [])
+    assert not known(robbed)["z/4.png"].missing
+
+
+def test_a_move_that_was_held_back_is_made_where_a_person_says_so(robbed):
+    number = known(robbed)["z/4.png"].id
+    (robbed.photos / "z/4.png").rename(robbed.photos / "x/0.png")
+    robbed.sync()
+    look(robbed, "x", allow_mass_removal=True)
+    assert known(robbed)["x/0.png"].id == number
+    assert "z/4.png" not in known(robbed)

@@ -52,8 +52,9 @@ def believed(
         _leave_as_known(looked, refused, held)
         roots: dict[int, Path] = {one.root.id: one.root.path for one in looked}
         for root_id, photos in Counter(to.root_id for _, to in refused).items():
+            lie = "photos lie" if photos > 1 else "photo lies"
             messages.append(
-                f"{photos:,} photos lie in {roots[root_id]} now where others were that may be on a drive that is away, "
+                f"{photos:,} {lie} in {roots[root_id]} now where others were that may be on a drive that is away, "
                 f"or are too many to be gone. All are kept as they were. {advice(roots[root_id])}"
             )
     return left, refused

@@ -162,7 +162,7 @@ class Look:
         if problem:
             absent = [photo.id for photo in known.values()]
             catalog.mark_missing(absent, datetime.now(UTC))
-            for_good = f" {advice(root.path)}" if absent and has_nothing(folder) else ""
+            for_good = f" {advice(folder)}" if absent and has_nothing(folder) else ""
             self.messages.append(f"{problem}. Its {len(absent):,} photos are kept.{for_good}")
         self.messages.extend(found.notes)
         found = self._with_earlier(root, found)

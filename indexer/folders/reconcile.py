@@ -119,11 +119,13 @@ def reconcile(
 
 
 def _leave_alone(looked: Iterable[Looked], leave: Callable[[str], bool]) -> None:
-    """Pass over new and changed files that are still being written."""
+    """Pass over new and changed files that are still being written: what was missing has not come back yet."""
     for one in looked:
         root, changes = one.root.path, one.changes
         changes.added = [file for file in changes.added if not leave(str(root / file.path))]
-        changes.changed = [change for change in changes.changed if not leave(str(root / change.file.path))]
+        left = {change.known.id for change in changes.changed if leave(str(root / change.file.path))}
+        changes.changed = [change for change in changes.changed if change.known.id not in left]
+        changes.found_again = [photo for photo in changes.found_again if photo.id not in left]
 
 
 def _leave_videos_out(looked: Iterable[Looked], messages: list[str]) -> None:

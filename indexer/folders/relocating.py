@@ -221,6 +221,7 @@ def _move(
         changes.changed = [change for change in changes.changed if (root, change.file.path) not in places]
         changes.missing = [photo for photo in changes.missing if photo.id not in moved]
         changes.vanished = [photo for photo in changes.vanished if photo.id not in moved]
+        changes.found_again = [photo for photo in changes.found_again if photo.id not in moved]
     by_root = {one.root.id: one.changes for one in looked}
     for photo, (one, to) in zip(kept, pairs, strict=True):
         changes = by_root[to.root_id]

@@ -6,7 +6,6 @@ takes the disk to lose its folders.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -22,7 +21,6 @@ from indexer.folders.renaming import is_same_file, may_be_another, remember, str
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
-MARKS = 100  # moments at which photos were marked for a reason that passes, the last ones of a root
 KEPT = timedelta(microseconds=1)  # that photos are kept later than others are found out of reach by the same run
 RECENT_S = 3600.0  # what was removed in this time counts
 
@@ -138,16 +136,17 @@ def _without_drives(
         is_mount(root.path) or may_be_another(library, root)
     ):
         places = {*places, ""}
-    passing = _passing(library, root.id)
+    passing = catalog.absences.passing(root.id)
     groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
     for photo in gone:
         groups[place_of(photo.path, places) if places else None].append(photo)
     elsewhere = groups.pop(None, [])
     stay = _stays(looked, elsewhere, passing)
     if stay and any(_is_whole(one) for one in looked):
+        because = _passed_over(sum(os.path.lexists(root.path / photo.path) for photo in stay))
         messages.append(
-            f"Photos of {root.path} that were missing before, and are still not there: {len(stay):,}. They are kept. "
-            f"{advice(root.path)}"
+            f"Photos of {root.path} that were missing before, and are not there now: {len(stay):,}{because}. "
+            f"They are kept. {_named(root.path, stay)}"
         )
     held = {photo.id for photo in stay}
     believed = [photo for photo in elsewhere if photo.id not in held]
@@ -172,7 +171,7 @@ def _without_drives(
             moved_here, below = _arrived(looked, places, place), place or ""
             is_like = catalog.absences.has_present(root.id, enough, below=below, outside=inside, passed=moved_here)
             if (unseen := strange(library, root, seen, place or "", inside)) or not is_like:
-                catalog.mark_missing(unseen, moment)
+                catalog.mark_missing(unseen, moment + KEPT)
                 catalog.mark_found(passed)  # they are away since this moment, for a reason that does not pass
                 kept += now
             else:
@@ -180,12 +179,10 @@ def _without_drives(
         if kept:
             if not place:
                 remember(library, root, takes_turns=True)
-            catalog.mark_missing([photo.id for photo in kept], moment)
-            folder = root.path / os.path.commonpath([photo.path.rpartition("/")[0] for photo in kept])
+            catalog.mark_missing([photo.id for photo in kept], moment + KEPT)
             messages.append(
                 f"{len(kept):,} {'photos' if len(kept) > 1 else 'photo'} of {root.path / (place or '')} not found: "
-                f"another drive may be there. What is known is kept. {advice(folder)} (this goes for all in that "
-                "folder, also of other drives that are not connected)"
+                f"another drive may be there. What is known is kept. {_named(root.path, kept)}"
             )
         held = {photo.id for photo in kept}
         believed += [photo for photo in photos if photo.id not in held]
@@ -207,11 +204,13 @@ def _stays(looked: Sequence[Looked], gone: Sequence[KnownPhoto], passing: Collec
     """Those of the photos that stay until a person says that they are gone, whatever share of anything they are.
 
     They were missing before. With a drive that was away as many of their folder come back as they were; what a backup
-    brings back, file by file, or a person out of a bin, says nothing of what they have not brought yet.
+    brings back, file by file, or a person out of a bin, says nothing of what they have not brought yet. Nor do links.
     """
+    if not (away := [photo for photo in gone if photo.missing_since and photo.missing_since not in passing]):
+        return []
     went = Counter(map(_went_with, gone))
-    back = Counter(_went_with(photo) for one in looked for photo in one.changes.back_as_they_were())
-    away = [photo for photo in gone if photo.missing_since and photo.missing_since not in passing]
+    again = [(one.root.path, photo) for one in looked for photo in one.changes.back_as_they_were()]
+    back = Counter(_went_with(photo) for root, photo in again if not (root / photo.path).is_symlink())
     return [photo for photo in away if went[_went_with(photo)] > back[_went_with(photo)]]
 
 
@@ -220,29 +219,25 @@ def _is_whole(one: Looked) -> bool:
 
 
 def _mark_passing(library: Library, root_id: int, photos: Sequence[KnownPhoto]) -> None:
-    """Mark photos as missing until the next run, by which they are gone if they are not there: no drive is away."""
-    if not photos:
-        return
-    when, key = datetime.now(UTC), _passing_key(root_id)
-    library.catalog.mark_missing([photo.id for photo in photos], when)
-    marks = [*json.loads(library.catalog.setting(key) or "[]"), when.isoformat()]
-    library.catalog.set_setting(key, json.dumps(marks[-MARKS:]))
+    """Mark photos as missing until the next run; what was missing before is so for the reason that it was."""
+    if new := [photo.id for photo in photos if not photo.missing]:
+        library.catalog.absences.mark_passing(root_id, new, datetime.now(UTC))
 
 
-def _passing(library: Library, root_id: int) -> set[datetime]:
-    """The moments at which photos were marked as missing for a reason that has passed."""
-    return {datetime.fromisoformat(mark) for mark in json.loads(library.catalog.setting(_passing_key(root_id)) or "[]")}
-
-
-def _passing_key(root_id: int) -> str:
-    return f"passing {root_id}"
+def _named(root: Path, photos: Sequence[KnownPhoto]) -> str:
+    """What to run where these are gone for good, and what it takes with them."""
+    folder = root / os.path.commonpath([photo.path.rpartition("/")[0] for photo in photos])
+    return f"{advice(folder)} (this goes for all in that folder, also of drives that are not connected)"
 
 
 def _kept(root: Path, gone: int, before: int, lately: int, passed_over: int, *, too_many: bool) -> str:
     """Say why photos that are not there stay."""
-    because = f" ({passed_over:,} of them are passed over by ignore rules, or found under another root)"
-    notes = (because if passed_over else "") + (f", and {lately:,} were removed a while ago" if lately else "")
+    notes = _passed_over(passed_over) + (f", and {lately:,} were removed a while ago" if lately else "")
     said = f"{gone:,} of the {before:,} photos of {root} are not there{notes}."
     if too_many:
         return f"{said} Nothing {'more ' if lately else ''}was removed. {advice(root)}"
     return f"{said} They are kept until the next run, since the folder has just been found under this name."
+
+
+def _passed_over(photos: int) -> str:
+    return f" ({photos:,} of them are passed over by ignore rules, or found under another root)" if photos else ""

@@ -27,9 +27,14 @@ SAMPLED = 16  # of those, whose content is compared
 
 
 def is_renamed(known: dict[str, KnownPhoto], found: Scan, folder: Path) -> bool:
-    """Whether a scan shows a root's photos at their paths, with their sizes and, in a sample, their content."""
-    same = [p for p in known.values() if (file := found.files.get(p.path)) and file.size == p.size and p.content_hash]
-    if not same or len(same) < SHARE * len(known):
+    """Whether a scan shows a root's photos at their paths, with their sizes and, in a sample, their content.
+
+    Those count that were there when it was last seen: the others are kept, or on drives that are away.
+    """
+    last = max((photo.missing_since for photo in known.values() if photo.missing_since), default=None)
+    there = [p for p in known.values() if not p.missing] or [p for p in known.values() if p.missing_since == last]
+    same = [p for p in there if (file := found.files.get(p.path)) and file.size == p.size and p.content_hash]
+    if not same or len(same) < SHARE * len(there):
         return False
     sample = same[:: -(-len(same) // SAMPLED)]
     return all(_has_content(folder / photo.path, photo.content_hash or "") for photo in sample)

@@ -78,6 +78,10 @@ def has_present(
 
     Those below the folders `without` do not count, nor the ids `passed`.
     """
+    if not subfolder and not without:  # without a look at each of its folders
+        of_root = select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
+        of_root = of_root.where(FolderRow.root_id == root_id, PhotoRow.missing_since.is_(None))
+        return count <= 0 or _counted(connection, of_root, count, passed) >= count
     outside = tuple(f"{folder}/" for folder in without)
     folders = folders_below(connection, root_id, subfolder).items()
     numbers = [number for number, path in folders if not f"{path}/".startswith(outside)] if outside else dict(folders)

@@ -14,17 +14,22 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before torch and FAISS are loaded, an
 
 LONGEST = (
     "app/web/page/test_browser.py",
+    "app/web/page/test_reviewing.py",
+    "app/web/page/test_refining.py",
+    "app/web/page/test_keeping_up.py",
+    "app/web/page/test_exporting.py",
+    "app/web/page/test_managing.py",
+    "app/web/page/test_match_slider.py",
     "indexer/watching/test_daemon.py",
     "indexer/test_life.py",
     "indexer/catalog/test_database.py",
     "app/cli/test_commands.py",
     "app/cli/test_watching.py",
-    "app/web/page/test_keeping_up.py",
     "indexer/vectors/test_index.py",
     "indexer/test_hostile.py",
     "indexer/test_kill.py",
 )
-"""Files that take a worker longest, the longest first."""
+"""Files that take a worker longest, the longest first; those of the page in a row, as they share a browser."""
 
 
 def pytest_collection_modifyitems(items):

@@ -28,6 +28,7 @@ LONGEST = (
     "indexer/vectors/test_index.py",
     "indexer/test_hostile.py",
     "indexer/test_kill.py",
+    "test_gate.py",
 )
 """Files that take a worker longest, the longest first; those of the page in a row, as they share a browser."""
 

@@ -25,6 +25,7 @@ WORKING_FOLDER = Path.cwd()
 SHORT = min(tempfile.gettempdir(), "/tmp", key=len)
 
 PRELOADED = [
+    "tests.no_garbage",  # before the others: while they are imported there is none
     "pytest",
     "torch",
     "faiss",
@@ -162,6 +163,7 @@ if libc.mount(b"none", b"/", None, 0x00040000 | 0x00004000, None):  # MS_PRIVATE
 
 def _begin(code, arguments, environment, directory, streams):
     gc.freeze()  # what was imported is no garbage, and to look at it is to copy it
+    gc.enable()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in the background
     for number, stream in enumerate(streams):
         os.dup2(stream.fileno(), number)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import forked_code
+
 PROJECT = Path(__file__).parents[1]
 
 LOADED = """
@@ -34,3 +36,7 @@ def test_it_has_nothing_of_the_test_that_was_the_first(tmp_path):
     said = f"None {PROJECT} set {folder}\n"
     assert first.stdout == f"Ended(returncode=0, stdout={said!r}, stderr='')\n", first.stderr
     assert list(folder.iterdir()) == []
+
+
+def test_garbage_is_collected_in_what_is_forked():
+    assert forked_code.run("import gc; print(gc.isenabled(), gc.get_freeze_count() > 0)").stdout == "True True\n"

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from asyncio.events import _set_running_loop as set_running_loop
 from urllib.parse import urlsplit
 
 import pytest
@@ -36,33 +37,51 @@ def library(tmp_path_factory, tiny_model_path):
     services.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def address(library, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, running(library, patch, tmp_path_factory.mktemp("run")) as address:
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser():
+@pytest.fixture(scope="package")
+def chromium():
+    """The browser, and the loop of events that it is driven by."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
+        browser, loop = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS), asyncio.get_running_loop()
+        set_running_loop(None)
+        yield browser, loop
+        set_running_loop(loop)
         browser.close()
     asyncio.set_event_loop(None)
 
 
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """One for all modules; its loop, which stands still between two calls, counts as running in those that use it."""
+    browser, loop = chromium
+    set_running_loop(loop)
+    yield browser
+    set_running_loop(None)
+
+
+@pytest.fixture(scope="package")
+def windows():
+    """The kinds of window that are open already."""
+    return {}
+
+
 @pytest.fixture(scope="module", params=list(SIZES))
-def size(request, browser, address):
+def size(request, browser, windows, address):
     """A browser window of a kind, whose cache and whose process hold the page's scripts after the first test."""
-    width, height = SIZES[request.param]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, has_touch=request.param == "phone", color_scheme="light"
-    )
-    context.new_page().goto(f"{address}/api/v1/health")  # keeps the process, whichever page of a test is closed
-    yield context
-    context.close()
+    if request.param not in windows:
+        width, height = SIZES[request.param]
+        windows[request.param] = window = browser.new_context(
+            viewport={"width": width, "height": height}, has_touch=request.param == "phone", color_scheme="light"
+        )
+        window.new_page().goto(f"{address}/api/v1/health")  # keeps the process, whichever page of a test is closed
+    return windows[request.param]
 
 
 @pytest.fixture

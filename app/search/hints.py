@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from indexer.catalog.filters.folder_filter import folded, matching
+from indexer.catalog.filters.other_names import called
 from indexer.catalog.filters.words import SaidNames
 from indexer.catalog.filters.words import folded as words_of
 from indexer.catalog.photo_filter import PhotoFilter
@@ -40,11 +41,15 @@ class _Known:
         self._whole = {" ".join(words_of(name)): name for name in names}
         parts = (part for name in names if kind != "tag" for part in name.split())
         self._parts = {" ".join(words_of(part)): part for part in parts}
+        self._is_place = kind == "place"
         self._is_tag = kind == "tag"  # a filter asks for whole names of tags, and for words of others
 
     def has(self, wanted: str) -> bool:
         """Whether a filter for it would find a photo."""
-        return " ".join(words_of(wanted)) in self._whole if self._is_tag else len(self._said.saying(wanted)) > 0
+        if self._is_tag:
+            return " ".join(words_of(wanted)) in self._whole
+        others = called(words_of(wanted)) if self._is_place else ()
+        return len(self._said.saying(wanted)) > 0 or any(self._whole.keys() & other.names for other in others)
 
     def near(self, wanted: str) -> list[str]:
         """Some that may have been meant."""

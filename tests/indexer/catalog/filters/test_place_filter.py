@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.catalog.filters.place_filter import matching
+from indexer.catalog.filters.place_filter import PlaceNames, matching
 from indexer.catalog.filters.words import folded
 
 PLACES = [
@@ -30,6 +30,42 @@ PLACES = [
 )  # fmt: skip
 def test_words_that_stand_together_in_a_name(wanted, expected):
     assert list(matching(wanted, PLACES)) == expected
+
+
+CALLED = [
+    (1, "Munich", "Bavaria", "Germany"),
+    (2, "München", "Bayern", "Deutschland"),
+    (3, "Vienna", "Virginia", "United States"),
+    (4, "Favoriten", "Vienna", "Austria"),
+    (5, "Lisboa", "", "Portugal"),
+    (6, "Shinjuku", "Tokyo", "Japan"),
+    (7, "東京都", "", ""),
+    (8, "Moscow", "Moscow", "Russian Federation"),
+    (9, "Seoul", "Seoul", "Korea, Republic of"),
+    (10, "Wien", "", "Nowhere"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("München", [1, 2]), ("munchen", [1, 2]), ("Muenchen", [1, 2]), ("MUNICH", [1, 2]),
+        ("Monaco di Baviera", [1, 2]),
+        ("Monaco", []), ("Wien", [4, 10]), ("Vienna", [3, 4]), ("Wien, Österreich", [4]), ("Vienna, USA", [3]),
+        ("Lisbon", [5]), ("Lissabon", [5]), ("Lisbon, Portogallo", [5]), ("Lisbon, France", []),
+        ("東京", [6, 7]), ("Tokyo", [6, 7]), ("Токио", [6, 7]), ("Russia", [8]), ("Россия", [8]), ("South Korea", [9]),
+        ("Deutschland", [1, 2]), ("Allemagne", [1, 2]), ("Germany, Munich", [1, 2]), ("Munich, DE", [1, 2]),
+    ],
+)  # fmt: skip
+def test_places_go_by_their_names_in_every_language(wanted, expected):
+    assert list(matching(wanted, CALLED)) == expected
+
+
+@given(st.lists(st.sampled_from(["Wien", "Vienna", "Austria", "Österreich", "Tokyo", "new", "York", "USA", "Lisboa"])))
+def test_places_made_ready_say_the_same(parts):
+    for wanted in (", ".join(parts), " ".join(parts)):
+        for places in (PLACES, CALLED):
+            assert list(PlaceNames(places).matching(wanted)) == list(matching(wanted, places))
 
 
 @given(st.text(max_size=30))

@@ -1,0 +1,41 @@
+"""What cities and countries are also called."""
+
+import gzip
+
+import pytest
+
+from indexer.catalog.filters.other_names import FILE, called
+from indexer.catalog.filters.words import folded
+from indexer.metadata import places
+
+
+def test_a_name_stands_for_all_cities_and_countries_that_go_by_it():
+    (vienna,) = called(("wien",))
+    assert {"wien", "vienna", "viyana"} <= vienna.names
+    assert {"austria", "osterreich", "at"} <= vienna.countries
+    (germany,) = called(("allemagne",))
+    assert germany.cities == frozenset()
+    assert {"germany", "deutschland", *folded("ドイツ"), "de", "deu"} <= germany.names
+    assert called(()) == called(("zzzzz",)) == called(("monaco", "di")) == ()
+
+
+@pytest.mark.parametrize("name", ["\t", "\n", "=DE", "=", "de\tgermany"])
+def test_what_is_no_name_finds_none(name):
+    assert called((name,)) == ()
+
+
+def test_a_name_that_a_larger_city_goes_by_means_that_one_alone():
+    paris = [other for other in called(("paris",)) if "za" in other.countries]
+    assert paris == []  # Parys, of a few ten thousand people, is called so in some languages
+
+
+def test_every_name_is_written_as_filters_compare_it_and_every_country_of_places_is_known():
+    with gzip.open(FILE, "rt", encoding="utf-8", newline="\n") as lines:
+        rows = [line.removesuffix("\t\n").split("\t") for line in lines]
+    countries = {code for code, *_ in rows if code.startswith("=")}
+    assert len(rows) - len(countries) == 47_546
+    assert len(countries) == 252
+    assert {code for code, *_ in rows} - countries <= {code[1:] for code in countries}
+    assert all(" ".join(folded(name)) == name for _, *names in rows[::50] for name in names)
+    listed = {place.country for place in places._gazetteer().places}
+    assert [country for country in listed if not any(not other.cities for other in called(folded(country)))] == []

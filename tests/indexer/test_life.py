@@ -371,6 +371,7 @@ def test_soak_of_a_process_that_is_killed(tiny_model_path, chance):
     command = [sys.executable, "-m", "app.launch", "watch", "--library", str(life.world.library_folder)]
     command += ["--model", str(tiny_model_path), *map(str, life.roots)]
     env = {**os.environ, "PICSIFT_SETTLE_MS": "200", "PICSIFT_DEVICE": "cpu", "PICSIFT_PRECISION": "fp32"}
+    life.world.sync(*life.roots, workers=1)  # a folder that is away before any run saw it is refused
     while time.monotonic() < end:
         process = subprocess.Popen(
             command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2]

@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search.background import Calibration
-from app.search.query import Query
 from app.search.ranking import FoundBy, Hit, Nearest, one_each, page
 from app.search.refinement.arrangement import Arranged, Arrangement
-from app.search.refinement.copies import Photos, by_date
-from app.search.refinement.going_on import photos_of, start_of
+from app.search.refinement.copies import by_date
 from app.search.words.hybrid import Bounds, Fused, Within, Worded
 from indexer.catalog.frame_ids import frame_id, number_of, photo_of
 from indexer.catalog.records import PhotoRecord
@@ -31,12 +29,11 @@ Newest = Callable[..., list[int]]
 
 @dataclass(frozen=True)
 class Matching:
-    """A page of matches, whether more follow, how many there are, up to `MOST_MATCHES` (None: all), and before it."""
+    """A page of matches, whether more follow, and how many there are, up to `MOST_MATCHES`; None: all are."""
 
     hits: list[Hit]
     has_more: bool
     count: int | None
-    offset: int = 0
 
 
 class Matches:
@@ -76,16 +73,6 @@ class Matches:
             bounds = Bounds(calibration.least_cosine(LOOKS_LIKE), self._least_cosine if least > LOOKS_LIKE else -2.0)
         self._fused = Fused(*among, nearest, self._cut, bounds) if among else None
         self._order = Arranged(self._fused or self._cut, self._photos, arrangement)
-
-    def page_of(self, query: Query, newest: Newest) -> Matching:
-        """The page that a query asks for, in its order."""
-        found = partial(self.by_date, newest) if query.sort == "date" else self.by_score
-
-        def listed(limit: int, offset: int) -> list[list[int]]:
-            return [photos_of(hit.photo, hit.copies) for hit in found(limit, offset).hits]
-
-        offset = start_of(query.offset, query.behind, listed)
-        return replace(found(query.limit, offset), offset=offset)
 
     def by_score(self, limit: int, offset: int) -> Matching:
         """The most relevant first."""
@@ -143,15 +130,6 @@ class Matches:
                 found_by = ("words", "picture") if looks_like else ("words",)
             judged.append(replace(hit, relevance=relevance, found_by=found_by))
         return judged
-
-
-def newest_of(query: Query, newest: Newest, photos: Photos) -> Matching:
-    """The page that a query of filters alone asks for; `newest` gives what they allow."""
-    listed = partial(by_date, newest, photos, as_one=not (query.all_copies or query.filter.copies))
-    start = start_of(query.offset, query.behind, lambda *page: [photos_of(*hit) for hit in listed(*page)[0]])
-    found, has_more = listed(query.limit, start)
-    hits = [Hit(photo, None, moment_s=photo.poster_s, copies=copies) for photo, copies in found]
-    return Matching(hits, has_more, None, start)
 
 
 def matching(nearest: Nearest, calibration: Calibration | None) -> NDArray[np.int64]:

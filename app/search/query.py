@@ -104,8 +104,6 @@ class Query:
         filter: which photos may be hits.
         limit: hits wanted, 1 to MAX_LIMIT.
         offset: hits skipped before them, 0 to MAX_OFFSET.
-        behind: the photo of the last hit that was skipped, by its id: where the library changed since, the page begins
-            behind that one, wherever it is now.
         sort: "relevance" (score, ties by path) or "date" (newest first, of all that are relevant enough).
         min_relevance: photos that are less relevant are no hits, 0 to 1; 0 lists all.
         image_weight: share of the picture when there are words too, 0 to 1.
@@ -129,7 +127,6 @@ class Query:
     wrong: tuple[int, ...] = ()
     diverse: bool = False
     all_copies: bool = False
-    behind: int | None = None
 
 
 EVERYTHING = Query()

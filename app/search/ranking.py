@@ -50,7 +50,6 @@ class SearchResult:
         model: name of the model that answered.
         total: photos that the filters allow.
         matches: of these, how many are relevant enough, up to `MOST_MATCHES`; None where that is not known.
-        offset: hits that stand before these; not those asked for where the page begins behind another hit.
         took_ms: wall time of the search in milliseconds.
         hits: best first.
         has_more: whether another page follows.
@@ -65,7 +64,6 @@ class SearchResult:
     has_more: bool
     hint: str | None = None
     matches: int | None = None
-    offset: int = 0
 
 
 def page(

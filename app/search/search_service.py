@@ -20,7 +20,7 @@ from app.search.hints import hint_of
 from app.search.index_pass import Look, count_held, index_passes, nearest_but, nearest_of
 from app.search.library_background import LibraryBackground
 from app.search.live_index import LiveIndex
-from app.search.matches import Matches, matching, newest_of
+from app.search.matches import Matches, matching
 from app.search.query import (
     EVERYTHING,
     Cut,
@@ -37,6 +37,7 @@ from app.search.query_embedder import QueryEmbedder, Vector
 from app.search.ranking import Hit, SearchResult, with_moments
 from app.search.recent_photos import RecentPhotos
 from app.search.refinement.arrangement import Arrangement
+from app.search.refinement.copies import by_date
 from app.search.refinement.examples import Examples
 from app.search.refinement.feedback import with_marks
 from app.search.words.unsaid import KnownWords
@@ -166,10 +167,11 @@ class SearchService:
         """The id of the photo that lies there, to mark it. Raises QueryError where none does."""
         return self._examples.known_at(file)
 
-    def newest(self, query: Query = EVERYTHING) -> SearchResult:
-        """A page of all photos, the newest first; nothing is looked for. Raises QueryError as `search`."""
+    def newest(self, *, limit: int = 20, offset: int = 0, all_copies: bool = False) -> SearchResult:
+        """All photos, the newest first: nothing is looked for, and no model asked. Raises QueryError as `search`."""
+        query, started = Query(limit=limit, offset=offset, all_copies=all_copies), time.perf_counter()
         check_page(query)
-        return self._newest("", None, "", query, time.perf_counter())
+        return self._newest("", None, "", query, started)
 
     def warm_up(self) -> None:
         """Open the index, load the model, and tend both from now on: the first search is as quick as the second."""
@@ -213,12 +215,13 @@ class SearchService:
             Arrangement(index.vectors, contents, query.diverse),
             None if look.is_exact else lambda k: nearest_but(self._passes, replace(sure, k=k), unwanted, own),
         )
-        found = matches.page_of(query, self._library.catalog.newest)
+        listed = partial(matches.by_date, self._library.catalog.newest) if query.sort == "date" else matches.by_score
+        found = listed(query.limit, query.offset)
         count = found.count if found.count is not None or calibration is None else total
         hint = matches.why_none() if total and count == 0 else None
         hits = with_moments(found.hits, partial(self._library.catalog.moments, model.id))
         took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(name, model.name, total, took_ms, hits, found.has_more, hint, count, found.offset)
+        return SearchResult(name, model.name, total, took_ms, hits, found.has_more, hint, count)
 
     def _without(self, unwanted: Sequence[Term], model: ModelRecord, allowed: PhotoSet | None) -> PhotoSet:
         """The photos allowed but for those that match one of the terms; of a video each frame counts."""
@@ -236,10 +239,11 @@ class SearchService:
         catalog = self._library.catalog
         total = catalog.counts().photos if allowed is None else len(allowed)
         newest = partial(catalog.newest, None if allowed is None else allowed.ids())
-        found = newest_of(query, newest, self._photos)
+        as_one = not (query.all_copies or query.filter.copies)
+        found, has_more = by_date(newest, self._photos, query.limit, query.offset, as_one=as_one)
+        hits = [Hit(photo, None, moment_s=photo.poster_s, copies=copies) for photo, copies in found]
         hint = None if total else hint_of(query.filter, catalog.folders, catalog.words.names)
-        took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(name, model, total, took_ms, found.hits, found.has_more, hint, None, found.offset)
+        return SearchResult(name, model, total, (time.perf_counter() - started) * 1000, hits, has_more, hint)
 
 
 def _name(image: Source | None) -> str:

@@ -95,7 +95,6 @@ class SearchAnswer(BaseModel):
         description="Of these, those that are relevant enough, copies included, counted up to 100,000; null where that "
         "is not known."
     )
-    offset: int = Field(description="Hits before these; with `behind` it may differ from what was asked.")
     has_more: bool = Field(description="Whether more hits follow; of copies one alone is a hit, so counts do not tell.")
     took_ms: float
     hint: str | None = Field(description="Where nothing was found: what may have been meant, if that is known.")
@@ -109,7 +108,6 @@ class SearchAnswer(BaseModel):
             model=result.model,
             total=result.total,
             matches=result.matches,
-            offset=result.offset,
             has_more=result.has_more,
             took_ms=round(result.took_ms, 1),
             hint=result.hint,

@@ -72,13 +72,6 @@ class ListingFields(FilterFields):
 
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Hits wanted.")
     offset: int = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")
-    behind: int | None = Field(
-        default=None,
-        ge=1,
-        lt=2**63,
-        description="Id of the last hit of the page before: this one begins behind it, wherever photos that came or "
-        "went have moved it; where it is gone, at the offset.",
-    )
     sort: Literal["relevance", "date"] = Field(
         default="relevance", description="Best first, or all matches with the newest first."
     )
@@ -101,7 +94,6 @@ class ListingFields(FilterFields):
         return {
             "limit": self.limit,
             "offset": self.offset,
-            "behind": self.behind,
             "sort": self.sort,
             "min_relevance": self.least(min_relevance),
             "right": tuple(self.right),

@@ -34,7 +34,7 @@ class Shown:
     """The answer to a question, or a later page of it.
 
     Attributes:
-        query: what was understood.
+        query: what was understood; its offset is that of these hits.
         like: the photo whose likes are shown, if that was asked.
         sample: the picture that was dropped in, if there is one.
         result: the service's answer.
@@ -50,26 +50,26 @@ class Shown:
     @property
     def following(self) -> int | None:
         """Where the next page of hits begins; None where there is none, or none can be asked for."""
-        offset = self.result.offset + PAGE_SIZE
+        offset = self.query.offset + PAGE_SIZE
         return offset if self.result.has_more and offset <= MAX_OFFSET else None
 
 
-def ask(services: Services, question: Question, offset: int = 0, behind: int | None = None) -> Shown:
+def ask(services: Services, question: Question, offset: int = 0) -> Shown:
     """Search for the words, the picture, or both; or for photos like one of the library, within the filters.
 
-    Where nothing is asked, the newest photos are shown. A later page begins behind the photo that was shown last.
+    Where nothing is asked, the newest photos are shown.
 
     Raises:
         PicsiftError: there is nothing to look for, or it cannot be understood or answered.
     """
     least = question.least_relevance(services.settings.min_relevance)
-    query = replace(_asked(question), limit=PAGE_SIZE, offset=offset, behind=behind, min_relevance=least)
+    query = replace(_asked(question), limit=PAGE_SIZE, offset=offset, min_relevance=least)
     query = replace(query, all_copies=question.copies == "all", **_compared(question, query))
     if question.like:
         photo = find(services, question.like)
         return Shown(query, photo, None, services.search.similar(photo.id, query))
     if not question:
-        newest = services.search.newest(query)
+        newest = services.search.newest(limit=PAGE_SIZE, offset=offset, all_copies=query.all_copies)
         return Shown(query, None, None, newest, _unused(question) if _marks(question) else "")
     if not question.picture:
         unused = "" if query.text.strip() else _unused(question)

@@ -123,15 +123,15 @@ class Actions:
         """A page of hits for a question; without one, of the newest photos. Its parts stand above any answer."""
         asked = sent if isinstance(sent, dict) else {}
         question = Question.of(asked.get("question"))
-        answer = self._answer(question, whole_number(asked.get("offset")) or 0, whole_number(asked.get("behind")))
+        answer = self._answer(question, whole_number(asked.get("offset")) or 0)
         marked = browsing.marked(self.services, question)
         return {"chips": chips(question, marked, picture="trouble" in answer), **answer}
 
     @explained
-    def _answer(self, question: Question, offset: int, behind: int | None) -> Answer:
+    def _answer(self, question: Question, offset: int) -> Answer:
         if question.show == "duplicates":
             return self._duplicates(question, offset)
-        photos, shown = self.photos(), browsing.ask(self.services, question, offset, behind)
+        photos, shown = self.photos(), browsing.ask(self.services, question, offset)
         answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
         least = None if shown.result.matches is None else shown.query.min_relevance
         compared = bool(shown.result.hits) and shown.result.hits[0].score is not None

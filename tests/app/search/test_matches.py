@@ -1,6 +1,5 @@
 """Which hits are matches: the cut, the count, the order by date."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from app.search import matches
 from app.search.background import Calibration
 from app.search.matches import Matches
-from app.search.query import Query
 from tests.app.search.shelf import Shelf
 
 HALF = Calibration(20.0, -10.0)  # relevance 0.5 at a cosine of 0.5
@@ -116,16 +114,3 @@ def test_why_there_is_none():
     assert "no photo fits so well" in matches_of(Shelf([0.6]), least=0.99).why_none()
     assert matches_of(Shelf([])).why_none() is None
     assert matches_of(Shelf([0.3]), calibration=None).why_none() is None
-
-
-@pytest.mark.parametrize("sort", ["relevance", "date"])
-def test_a_later_page_begins_behind_the_last_hit_also_when_photos_came_meanwhile(sort):
-    query = Query(limit=2, sort=sort)
-    days = [datetime(2024, 1, day) for day in (9, 8, 7, 6)]
-    shelf = Shelf([0.9, 0.8, 0.7, 0.6], dates=days)
-    before = matches_of(shelf).page_of(query, shelf.newest)
-    later = Shelf([0.9, 0.8, 0.7, 0.6, 0.95, 0.94, 0.93], dates=[*days, *[datetime(2024, 2, 1)] * 3])
-    following = replace(query, offset=2, behind=before.hits[-1].photo.id)
-    found = matches_of(later).page_of(following, later.newest)
-    assert (ids(before), ids(found), found.offset) == ([0, 1], [2, 3], 5)
-    assert ids(matches_of(later).page_of(replace(query, offset=2), later.newest)) != [2, 3]

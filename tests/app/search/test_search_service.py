@@ -107,14 +107,14 @@ def test_without_a_question_the_newest_of_all_sound_photos_come_page_by_page(wor
     (world.photos / "broken.jpg").write_bytes(b"no picture")
     world.index()
     service = world.services().search
-    first, rest = service.newest(Query(limit=2)), service.newest(Query(limit=9, offset=2))
+    first, rest = service.newest(limit=2), service.newest(limit=9, offset=2)
     assert (first.total, first.has_more, rest.has_more) == (5, True, False)
     found = names([*first.hits, *rest.hits])
     assert sorted(found) == ["blue.png", "green.png", "purple.jpg", "red.png", "yellow.jpg"]
     assert found[:2] == ["yellow.jpg", "purple.jpg"]
     assert {hit.score for hit in first.hits} == {None}
     with pytest.raises(QueryError, match="limit"):
-        service.newest(Query(limit=0))
+        service.newest(limit=0)
     (tmp_path / "empty").mkdir()
     assert World(tmp_path / "empty").services().search.newest().hits == []
 

@@ -33,7 +33,7 @@ def test_a_search_answers_as_the_contract_says(client):
     answer = client.get("/api/v1/search", params={"q": "yellow", "limit": 2})
     assert answer.status_code == 200
     body = answer.json()
-    assert set(body) == {"query", "model", "total", "matches", "offset", "has_more", "took_ms", "hint", "hits"}
+    assert set(body) == {"query", "model", "total", "matches", "has_more", "took_ms", "hint", "hits"}
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
     known = {"id", "path", "score", "relevance", "found_by", "taken_at", "width", "height", "companions", "reachable"}
@@ -639,18 +639,3 @@ def test_a_search_that_fails_is_told_as_the_api_does_and_not_done_again(services
 def test_nothing_but_a_search_is_answered_ahead(services, method, path):
     with pytest.raises(AssertionError, match="ahead"):
         ahead(services).request(method, f"/api/v1/{path}?q=red")
-
-
-@pytest.mark.parametrize("asked", [{"q": "blue"}, {"q": "blue", "sort": "date"}, {"q": "-name:zz"}])
-def test_a_page_begins_behind_the_last_hit_when_the_library_changes(client, world, asked):
-    first = client.get("/api/v1/search", params={**asked, "limit": 2, "min_relevance": 0}).json()
-    whole = names(client.get("/api/v1/search", params={**asked, "min_relevance": 0}))
-    assert first["offset"] == 0
-    world.write("IMG_20250101_101010.png", (0, 0, 255))
-    world.write("IMG_20250102_101010.png", (0, 0, 254))
-    world.index()
-    behind = {"offset": 2, "behind": first["hits"][-1]["id"], "min_relevance": 0}
-    rest = client.get("/api/v1/search", params={**asked, **behind})
-    assert [name for name in names(rest) if name in whole] == whole[2:]
-    assert rest.json()["offset"] > 2
-    assert client.get("/api/v1/search", params={**asked, "behind": 0}).status_code == 422

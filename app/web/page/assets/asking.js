@@ -150,9 +150,7 @@ window.picsift = (() => {
     if (next === null || part("more").disabled || root.ariaBusy === "true") return; // of what is going, there is no more
     const mine = turn;
     part("more").disabled = true;
-    const shown = [...part("grid").querySelectorAll(".tile:not(.copy) [data-id]")];
-    const behind = shown.length ? shown.at(-1).dataset.id : null; // photos that came or went meanwhile have moved the rest
-    const answer = (await call.ask({ question: asked, offset: next, behind })) || { trouble: LOST };
+    const answer = (await call.ask({ question: asked, offset: next })) || { trouble: LOST };
     if (mine !== turn) return;
     if (answer.trouble) return follow(next, answer.trouble);
     const page = Object.assign(document.createElement("template"), { innerHTML: answer.grid }).content;

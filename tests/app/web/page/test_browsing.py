@@ -79,26 +79,6 @@ def test_pages_follow_until_there_is_no_more(tmp_path, monkeypatch, by_photo):
     assert len({name for page in pages for name in page}) == (10 if by_photo else 11)
 
 
-@pytest.mark.parametrize("question", [Question(), Question(q="red"), Question(like="1")])
-def test_a_page_goes_on_behind_what_was_shown_while_photos_come(tmp_path, monkeypatch, question):
-    monkeypatch.setattr(browsing, "PAGE_SIZE", 4)
-    world = World(tmp_path)
-    for number in range(9):
-        world.write(f"IMG_202401{number + 1:02}_101112.png", (20 * number, 0, 10))
-    world.index()
-    services = world.services()
-    first = browsing.ask(services, question)
-    for number in range(3):
-        world.write(f"IMG_202402{number + 1:02}_101112.png", (200 + number, 0, 10))
-    world.index()
-    rest = browsing.ask(services, question, first.following, first.result.hits[-1].photo.id)
-    assert not set(names(first.result.hits)) & set(names(rest.result.hits))
-    assert rest.result.offset >= 4
-    if not question:
-        assert rest.result.offset == 7
-        assert (rest.following, len(rest.result.hits)) == (11, 4)
-
-
 def test_nothing_to_look_for_is_an_error_a_person_understands(tmp_path):
     with pytest.raises(PicsiftError, match="picsift index"):
         browsing.ask(World(tmp_path).services(), Question(q="red"))

@@ -145,9 +145,8 @@ def by_content(
     """
     found: list[list[PhotoRecord]] = []
     places, ended, wanted = 0, False, offset + limit + 1
-    read = newest(limit=min(MOST, -(-wanted // BLOCK) * BLOCK), offset=0)  # at least what is needed, and at once
     while len(found) < wanted and not ended and places < MOST:
-        ids = read[places : places + BLOCK] or newest(limit=BLOCK, offset=places)
+        ids = newest(limit=BLOCK, offset=places)
         places, ended = places + len(ids), len(ids) < BLOCK
         block: dict[object, list[PhotoRecord]] = {}
         for photo in photos(ids):

@@ -17,7 +17,6 @@ import numpy as np
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal, select
 
 from indexer.catalog.database import IN_LIMIT, in_chunks
-from indexer.catalog.instants import Clocked, by_instant
 from indexer.catalog.records import Counts, KnownPhoto, PhotoRecord
 from indexer.catalog.stores import companion_store
 from indexer.catalog.stores.description_store import keywords_of
@@ -165,24 +164,20 @@ def counts(connection: Connection) -> Counts:
 
 
 def newest(connection: Connection, ids: NDArray[np.int64] | None, limit: int, offset: int) -> list[int]:
-    """Give the ids `offset` to `offset + limit` of these (None: all sound) photos, the newest first, undated last.
-
-    The instant counts, as far as it is known (`instants.py`).
-    """
-    clock = func.round(func.julianday(PhotoRow.taken_at) * 86_400_000)
-    query = select(PhotoRow.id, clock, PhotoRow.taken_offset_min)
-    query = query.order_by(PhotoRow.taken_at.desc().nulls_last(), PhotoRow.id.desc())
+    """Give the ids `offset` to `offset + limit` of these (None: all sound) photos, the newest first, undated last."""
+    order = (PhotoRow.taken_at.desc().nulls_last(), PhotoRow.id.desc())
     if ids is None:
-        query = query.where(PhotoRow.state != "failed")
-    elif len(ids) <= IN_LIMIT:
-        query = query.where(PhotoRow.id.in_(ids.tolist()))
-    rows: Iterable[Clocked] = map(tuple, connection.execute(query))
-    if ids is not None and len(ids) > IN_LIMIT:
-        marks = np.zeros(int(ids.max()) + 1, np.bool_)
-        marks[ids] = True
-        allowed = marks.tobytes()  # a set of a million numbers would take longer than all the rest
-        rows = (row for row in rows if row[0] < len(allowed) and allowed[row[0]])
-    return list(islice(by_instant(rows), offset, offset + limit))
+        every = select(PhotoRow.id).where(PhotoRow.state != "failed").order_by(*order)
+        return list(connection.execute(every.limit(limit).offset(offset)).scalars())
+    if len(ids) <= IN_LIMIT:
+        query = select(PhotoRow.id).where(PhotoRow.id.in_(ids.tolist())).order_by(*order)
+        return list(connection.execute(query.limit(limit).offset(offset)).scalars())
+    marks = np.zeros(int(ids.max()) + 1, np.bool_)
+    marks[ids] = True
+    allowed = marks.tobytes()  # a set of a million numbers would take longer than all the rest
+    numbers = connection.execute(select(PhotoRow.id).order_by(*order)).scalars()
+    found = (number for number in numbers if number < len(allowed) and allowed[number])
+    return list(islice(found, offset, offset + limit))
 
 
 def folders(connection: Connection) -> list[tuple[str, str]]:

@@ -227,24 +227,6 @@ def test_the_newest_come_first_and_those_without_a_date_last(library, monkeypatc
         assert catalog.newest(ids, limit=7, offset=11) == order[11:18]
 
 
-def test_the_newest_is_that_of_the_latest_instant(tmp_path, monkeypatch):
-    catalog = Catalog(open_database(tmp_path / "library"))
-    root, model = catalog.add_root(tmp_path / "photos")[0], catalog.model("tiny", "f1", DIM).id
-    clocks = {"tokyo.jpg": (10, 540), "camera.jpg": (11, None), "london.jpg": (9, 0), "lima.jpg": (8, -300)}
-    taken = [
-        replace(new(name), metadata=PhotoMetadata(taken_at=datetime(2024, 5, 6, hour), taken_offset_min=ahead))
-        for name, (hour, ahead) in clocks.items()
-    ]
-    catalog.store(root.id, taken, model, vectors(4))
-    ids = catalog.allowed_ids(model, F())
-    for limit in (passing.IN_LIMIT, 2):
-        monkeypatch.setattr("indexer.catalog.stores.photo_queries.IN_LIMIT", limit)
-        for among in (ids, None):
-            found = [photo.path.name for photo in catalog.photos(catalog.newest(among, limit=9))]
-            assert found == ["lima.jpg", "london.jpg", "camera.jpg", "tokyo.jpg"]
-    catalog.close()
-
-
 def test_folders_are_named_with_their_root(library):
     catalog, _, photos, _ = library
     root = str(next(iter(photos.values())).path.parents[1])

@@ -1,7 +1,8 @@
 """What cities and countries are also called: in their own language, in English and in others, out of GeoNames and CLDR.
 
 The names stand in `data/place_names.tsv.gz`, which is read when the first of them is asked for. Which places a filter
-means is decided elsewhere (`place_filter.py`); regions are known by the names of a city that is called as they are.
+means is decided elsewhere (`place_filter.py`). Regions have no other names here,
+but those that are called as a city in them.
 """
 
 from __future__ import annotations
@@ -20,10 +21,17 @@ _REMEMBERED = 256  # names that were asked for
 
 @dataclass(frozen=True)
 class OtherNames:
-    """All names of a country, or of a city and the country in which it lies, each as words with a blank between."""
+    """All names of a country, or of a city and the country in which it lies, each as words with a blank between.
+
+    Attributes:
+        countries: those of the country.
+        cities: those of the city, nothing for a country.
+        region: that of the region which is called as the city in it is, as Vienna is; "" where there is none.
+    """
 
     countries: frozenset[str]
     cities: frozenset[str] = frozenset()
+    region: str = ""
 
     @property
     def names(self) -> frozenset[str]:
@@ -31,29 +39,43 @@ class OtherNames:
         return self.cities or self.countries
 
     def mean(self, city: str, region: str, country: str) -> bool:
-        """Whether a place is that country, or in that city or the region of its name; "" where a name is unknown."""
+        """Whether a place is in that country, or in that city or its region of that name; "" where one is unknown."""
         if not self.cities:
             return country in self.countries
-        return (city in self.cities or region in self.cities) and (not country or country in self.countries)
+        is_in = city in self.cities or bool(region and region == self.region)
+        return is_in and (not country or country in self.countries)
 
 
 @lru_cache(_REMEMBERED)
 def called(name: Words) -> tuple[OtherNames, ...]:
-    """The countries and cities of which this is a whole name, in any language that is known."""
-    return tuple(_called(" ".join(name))) if name else ()
+    """The countries and cities of which this is a whole name, in any language that is known.
+
+    A country's name in some language that is a city's own name elsewhere means the city: `male` is the capital of the
+    Maldives, though Mali is called so too. The name by which places are listed means the country in any case.
+    """
+    wanted = " ".join(name)
+    found = [_names(code, names) for code, names in _with(wanted)] if name else []
+    own = {one.countries for one, first in found if one.cities and first == wanted}
+    return tuple(one for one, first in found if one.cities or not own or first == wanted or one.countries in own)
 
 
-def _called(name: str) -> Iterator[OtherNames]:
-    table, countries = _table()
+def _names(code: str, names: list[str]) -> tuple[OtherNames, str]:
+    """What a line says, and the first name in it: a city's own, or that by which places of a country are listed."""
+    countries = _table()[1][code.strip("=+")]
+    if code.startswith("="):
+        return OtherNames(countries), names[0]
+    return OtherNames(countries, frozenset(names), names[0] if code.endswith("+") else ""), names[0]
+
+
+def _with(name: str) -> Iterator[tuple[str, list[str]]]:
+    """The lines that have a name: their codes and names."""
+    table, _ = _table()
     sought = f"\t{name}\t".encode()
     at = table.find(sought)
     while at >= 0:
         start, end = table.rfind(b"\n", 0, at + 1) + 1, table.find(b"\n", at)
         code, *names = table[start:end].decode().rstrip("\t").split("\t")
-        if code.startswith("="):
-            yield OtherNames(countries[code[1:]])
-        else:
-            yield OtherNames(countries[code], frozenset(names))
+        yield code, names
         at = table.find(sought, end)
 
 

@@ -75,3 +75,24 @@ def test_folding_twice_is_folding_once_and_a_name_means_itself(text):
     assert list(matching(text.replace(",", " "), [(1, text, "", "")])) == (
         [1] if folded(text.replace(",", " ")) else []
     )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "city", "region", "country"),
+    [
+        ("Mexico City", "Toluca", "México", "Mexico"),  # which the city is called as well, like its country's regions
+        ("Bozeman", "St. Louis", "Missouri", "United States"),
+        ("Washington D.C.", "Seattle", "Washington", "United States"),
+        ("New York", "York", "Pennsylvania", "United States"),
+        ("New York City", "Buffalo", "New York", "United States"),
+        ("Recife", "Olinda", "Pernambuco", "Brazil"),
+        ("Male", "Bamako", "Bamako", "Mali"),  # names of countries in some language that are cities' own
+        ("Kota", "Doha", "Doha", "Qatar"),
+        ("Uman", "Muscat", "Muscat", "Oman"),
+        ("Fuji", "Suva", "Central", "Fiji"),
+    ],
+)
+def test_a_name_finds_no_place_that_merely_shares_a_name_with_what_it_means(wanted, city, region, country):
+    places = [(1, city, region, country)]
+    assert list(matching(wanted, places)) == []
+    assert PlaceNames(places).matching(wanted) == []

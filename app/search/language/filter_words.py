@@ -8,18 +8,18 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
+from app.search.language.date_words import span_of
 from app.search.language.query_text import short
 from app.tag_path import parse_path
 from indexer.catalog.photo_filter import HAS, Bounds, Near, PhotoFilter
 from indexer.errors import QueryError
 
-_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 _NUMBER = r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _RANGE = re.compile(rf"({_NUMBER})?(?:(\.\.|\+)({_NUMBER})?)?")
 _AT_LEAST = re.compile(rf"(<=|>=|<|>|=)\s*({_NUMBER})")
+_LEAST_STARS, _MOST_STARS = -1, 5
 _MONTHS = tuple(month.casefold() for month in calendar.month_name[1:])
 _PICTURES = "jpeg png webp gif bmp tiff avif heif jxl jpeg2000 ppm tga psd qoi pcx sgi pcd"
 _CONTAINERS = "mp4 quicktime matroska avi mpeg mpegts mpegvideo m4v asf flv ogg"
@@ -55,15 +55,6 @@ MANY = ("tag", "keyword", "text", "has", "is")
 """Filters that may stand several times in a query: all of them hold."""
 
 
-def parse_date(text: str, name: str) -> datetime:
-    """The first moment of a year, month or day.
-
-    Raises:
-        QueryError: it is no date; the message names the filter.
-    """
-    return _span(text, name)[0]
-
-
 def condition(name: str, value: str) -> PhotoFilter:
     """The filter that one `name:value` is.
 
@@ -95,32 +86,8 @@ def unknown(name: str, value: str) -> str:
     )
 
 
-def _span(text: str, name: str) -> tuple[datetime, datetime]:
-    """The first moment of a year, month or day, and the first after it."""
-    match = _DATE.fullmatch(text.strip())
-    try:
-        if match is None:
-            raise ValueError
-        year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
-        start = datetime(year, month, day)
-        if match[3]:
-            return start, _next_day(start)
-        later = (year, month + 1) if match[2] and month < 12 else (year + 1, 1)
-        return start, datetime.max if later[0] > 9999 else datetime(*later, 1)
-    except ValueError:
-        raise QueryError(
-            f"{name}: wants a year, a month or a day, such as {name}:2021, {name}:2021-06 or {name}:2021-06-30, "
-            f"not {short(text)!r}."
-        ) from None
-
-
-def _next_day(day: datetime) -> datetime:
-    ordinal = day.toordinal() + 1
-    return datetime.max if ordinal > datetime.max.toordinal() else datetime.fromordinal(ordinal)
-
-
 def _on(value: str) -> dict[str, Any]:
-    start, end = _span(value, "on")
+    start, end = span_of(value, "on")
     return {"after": start, "before": end}
 
 
@@ -128,7 +95,7 @@ def _year(value: str) -> dict[str, Any]:
     first, apart, last = value.strip().partition("..")
     if not all(re.fullmatch(r"\d{4}", part.strip()) for part in ((first, last) if apart else (first,))):
         raise QueryError(f"year: wants a year or two, such as year:2021 or year:2019..2021, not {short(value)!r}.")
-    start, end = _span(first, "year")[0], _span(last if apart else first, "year")[1]
+    start, end = span_of(first, "year")[0], span_of(last if apart else first, "year")[1]
     if start >= end:
         raise QueryError(f"year: {short(value)!r} ends before it begins. Exchange the two years.")
     return {"after": start, "before": end}
@@ -175,6 +142,18 @@ def _bounds(name: str, value: str, example: str) -> Bounds:
     return Bounds(low, high)
 
 
+def _rating(value: str) -> dict[str, Any]:
+    stars = _bounds("rating", value, "rating:4, rating:3..5 or rating:>=4")
+    beyond = [
+        number for number in (stars.low, stars.high) if number is not None and not _LEAST_STARS <= number <= _MOST_STARS
+    ]
+    if beyond:
+        raise QueryError(
+            f"rating: stars go from 1 to {_MOST_STARS}, 0 is none and {_LEAST_STARS} rejected; not {short(value)!r}."
+        )
+    return {"rating": stars}
+
+
 def _orientation(value: str) -> dict[str, Any]:
     shape = value.strip().casefold()
     if shape not in ("landscape", "portrait", "square"):
@@ -211,8 +190,8 @@ def _duplicate(value: str) -> dict[str, Any]:
 
 
 _READ: dict[str, Callable[[str], dict[str, Any]]] = {
-    "after": lambda value: {"after": parse_date(value, "after")},
-    "before": lambda value: {"before": parse_date(value, "before")},
+    "after": lambda value: {"after": span_of(value, "after")[0]},
+    "before": lambda value: {"before": span_of(value, "before")[0]},
     "on": _on,
     "year": _year,
     "month": _month,
@@ -226,7 +205,7 @@ _READ: dict[str, Callable[[str], dict[str, Any]]] = {
     "tag": _tag,
     "keyword": lambda value: {"keywords": (value.strip(),)},
     "text": lambda value: {"texts": (value.strip(),)},
-    "rating": lambda value: {"rating": _bounds("rating", value, "rating:4, rating:3..5 or rating:>=4")},
+    "rating": _rating,
     "width": lambda value: {"width": _bounds("width", value, "width:4000, width:>=3000 or width:1000..2000")},
     "height": lambda value: {"height": _bounds("height", value, "height:4000, height:>=3000 or height:1000..2000")},
     "orientation": _orientation,

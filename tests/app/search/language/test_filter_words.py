@@ -4,8 +4,9 @@ from datetime import datetime
 
 import pytest
 
+from app.search.language.date_words import span_of
 from app.search.language.filter_fields import filter_of, parse_filter
-from app.search.language.filter_words import NAMES, condition, parse_date
+from app.search.language.filter_words import NAMES, condition
 from indexer.catalog.photo_filter import HAS, Bounds, Near, PhotoFilter
 from indexer.errors import QueryError
 
@@ -14,7 +15,7 @@ F = PhotoFilter
 
 
 def test_a_date_is_its_first_moment():
-    assert parse_date(" 2021-06 ", "after") == D(2021, 6, 1)
+    assert span_of(" 2021-06 ", "after") == (D(2021, 6, 1), D(2021, 7, 1))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,15 @@ def test_a_value_is_read(name, value, expected):
         ("near", "0,0,1,1", "near: wants"),
         ("rating", "", "rating: wants a number or bounds"),
         ("rating", "many", "rating: wants"),
+        ("rating", "9", "rating: stars go from 1 to 5, 0 is none and -1 rejected; not '9'"),
+        ("rating", "2..6", "stars go from 1 to 5"),
+        ("rating", ">5", "stars go from 1 to 5"),
+        ("rating", "-2+", "stars go from 1 to 5"),
+        ("after", "2021-13-40", "not '2021-13-40': there is no month 13, they go from 01 to 12"),
+        ("before", "2021-00", "there is no month 0"),
+        ("on", "2021-02-30", "not '2021-02-30': February 2021 has no day 30, they go from 01 to 28"),
+        ("on", "2024-02-0", "February 2024 has no day 0, they go from 01 to 29"),
+        ("after", "0000-13", "there is no year 0"),
         ("rating", "..", "rating: wants"),
         ("rating", "5..3", "ends below its beginning"),
         ("rating", "+4", "rating: wants"),

@@ -239,7 +239,8 @@ def _covers(root: int, below: str, other_root: int, other: str) -> bool:
 def _may_have_moved(one: Looked) -> bool:
     """Whether known photos are not where they were, or new files may be some that were moved after they were seen."""
     changes = one.changes
-    return bool(changes.missing or changes.vanished or (changes.added and changes.unchanged))
+    seen = changes.unchanged or changes.changed or changes.to_embed or changes.to_describe
+    return bool(changes.missing or changes.vanished or (changes.added and seen))
 
 
 def _is_same(one: Path, other: Path) -> bool:

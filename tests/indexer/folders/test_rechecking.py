@@ -107,6 +107,22 @@ def test_a_photo_that_moves_into_a_root_without_photos_while_another_is_looked_a
     world.assert_agreement()
 
 
+def test_a_photo_that_was_tagged_and_moves_after_it_was_seen_stays_the_same(world, just_before):
+    """No photo is as it was: the others are changed, too."""
+    for name, seed in (("a.png", 0), ("b.png", 1), ("x/c.png", 2)):
+        world.write(name, seed)
+    world.sync()
+    known = ids(world)
+    for name, seed in (("a.png", 10), ("x/c.png", 12)):
+        world.write(name, seed)
+    os.utime(world.photos / "b.png", (1, 1))
+    just_before(world.photos / "x", lambda: (world.photos / "b.png").rename(world.photos / "x/d.png"))
+    world.sync()
+    world.sync()
+    assert ids(world) == {"a.png": known["a.png"], "d.png": known["b.png"], "c.png": known["c.png"]}
+    world.assert_agreement()
+
+
 def test_folders_that_are_deleted_while_the_root_is_looked_at_go_with_the_next_run(world, folders, just_before):
     just_before(world.photos / "m", lambda: [shutil.rmtree(world.photos / name) for name in "yz"])
     report = world.sync()

@@ -136,7 +136,7 @@ def _without_drives(
         is_mount(root.path) or may_be_another(library, root)
     ):
         places = {*places, ""}
-    passing = catalog.absences.passing(root.id)
+    passing = catalog.absences.passing(root.id) if gone else set()  # nearly all looks miss nothing
     groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
     for photo in gone:
         groups[place_of(photo.path, places) if places else None].append(photo)

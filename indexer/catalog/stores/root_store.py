@@ -44,19 +44,19 @@ def _photos_by_root(connection: Connection, only_failed: bool) -> dict[int, int]
 
 def count_present(connection: Connection, root_id: int) -> int:
     """Count the photos of a root that are not missing, whatever their state."""
-    of_root = select(func.count()).select_from(PhotoRow).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
-    present = of_root.where(FolderRow.root_id == root_id, PhotoRow.missing_since.is_(None))
-    return connection.execute(present).scalar_one()
+    present = _of_root(root_id).where(PhotoRow.missing_since.is_(None))
+    return connection.execute(select(func.count()).select_from(present.subquery())).scalar_one()
 
 
 def has_at_least(connection: Connection, root_id: int, count: int) -> bool:
     """Say whether a root has so many photos, whatever their state; no more are looked at."""
-    if count <= 0:
-        return True
-    of_root = (
-        select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id).where(FolderRow.root_id == root_id)
-    )
-    return _counted(connection, of_root, count, frozenset()) >= count
+    return count <= 0 or _counted(connection, _of_root(root_id), count, frozenset()) >= count
+
+
+def _of_root(root_id: int) -> Select[int]:
+    """The ids of a root's photos."""
+    of_folder = select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
+    return of_folder.where(FolderRow.root_id == root_id)
 
 
 def _counted(connection: Connection, query: Select[int], count: int, passed: Set[int]) -> int:
@@ -79,9 +79,8 @@ def has_present(
     Those below the folders `without` do not count, nor the ids `passed`.
     """
     if not subfolder and not without:  # without a look at each of its folders
-        of_root = select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
-        of_root = of_root.where(FolderRow.root_id == root_id, PhotoRow.missing_since.is_(None))
-        return count <= 0 or _counted(connection, of_root, count, passed) >= count
+        present = _of_root(root_id).where(PhotoRow.missing_since.is_(None))
+        return count <= 0 or _counted(connection, present, count, passed) >= count
     outside = tuple(f"{folder}/" for folder in without)
     folders = folders_below(connection, root_id, subfolder).items()
     numbers = [number for number, path in folders if not f"{path}/".startswith(outside)] if outside else dict(folders)

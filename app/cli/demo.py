@@ -46,7 +46,7 @@ PHOTOS = {
     ),
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
 }
-QUERIES = ("a red motorcycle", "a cup of coffee", "a cat", "a cheetah")
+QUERIES = ("a red motorcycle", "a cup of coffee", "a lion", "a cheetah")
 BEYOND = "exactly five coins"
 ENOUGH = 15
 SHOWN_HITS = 3

@@ -67,7 +67,10 @@ class Server:
             hello = body_of(connection)
             self.heard.append(hello)
             theirs, own = hello.decode().removeprefix(f"{HELLO} "), nonce()
-            connection.sendall(self.greet(sealed(self.token, HELLO, theirs, own.encode())))
+            greeting = self.greet(sealed(self.token, HELLO, theirs, own.encode()))
+            connection.sendall(greeting)
+            if not greeting:
+                return  # else each would wait for the other, as long as may be
             message = body_of(connection)
             self.heard.append(message)
             numbers, _, rest = message.partition(b"\n")

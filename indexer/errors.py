@@ -17,7 +17,8 @@ PicsiftError
 ├── TagError                a tag that is not there, or cannot be what it is asked to be
 └── FaissMissingError       neither faiss-cpu nor faiss-gpu is installed
 
-app adds three next to what raises them: SettingsError, EmptyLibraryError and ServerError.
+app adds some next to what raises them: SettingsError, EmptyLibraryError, ServerError, and PartError, a QueryError
+about a part of what was typed.
 """
 
 import errno

@@ -83,7 +83,7 @@ MAY_IMPORT = {
     "app.duplicates": "search",
     "app.launch": "cli cli.terminal running",
     "app.search": "search.refinement search.words",
-    "app.search.language": "search tag_path",
+    "app.search.language": "printable search tag_path",
     "app.search.refinement": "search",
     "app.search.words": "search",
     "app.settings": "password_hash trusted_proxies",

@@ -93,13 +93,13 @@ class Answering:
         if given["library"] != named or any(given[name] for name in OWN):
             return None
         shown = asked["terminal"]
-        out, err = Text(tty=shown["tty"], encoding=shown["encoding"]), io.StringIO()
+        out, err = (Text(tty=shown["tty"], encoding=shown["encoding"]) for _ in range(2))
         status = 0
         try:
             if not self._print(given, output.Terminal(out, err, shown["environment"])):
                 return None
         except QueryError as error:
-            output.say(str(error), output.Terminal(out, err))
+            output.say_error(error, output.Terminal(out, err))
             status = exits.FAILED
         return {"out": out.getvalue(), "err": err.getvalue(), "status": status}
 

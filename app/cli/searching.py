@@ -14,7 +14,6 @@ from app.bootstrap import Services, build_services
 from app.cli.terminal import exits, output
 from app.cli.terminal.logs import begin
 from app.cli.terminal.options import Filters, JsonOption, LibraryOption, Listing, VerboseOption, with_groups
-from app.search.language.filter_group import merge
 from app.search.language.parsing import parse
 from app.search.query import Query, parse_region
 from app.settings import Settings
@@ -100,8 +99,8 @@ def similar_command(
 
 def asked_for(words: list[str] | None, listing: Listing, filters: Filters, settings: Settings) -> Query:
     """The query that words and options are; raises QueryError."""
-    asked = parse(" ".join(words or []), pictures=True)
-    return _paged(replace(asked, filter=merge(asked.filter, filters.filter)), listing, settings)
+    asked = parse(" ".join(words or []), pictures=True, beside=filters.filter)
+    return _paged(asked, listing, settings)
 
 
 def _paged(query: Query, listing: Listing, settings: Settings) -> Query:

@@ -4,16 +4,24 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from app.printable import printable
+from app.search.language.spots import Spot, spot_of
 from app.web.originals import PictureGoneError
 from indexer.errors import ImageError, PicsiftError, QueryError, TagError
 
 MEDIA_TYPE = "application/problem+json"
 MOST_TOLD = 20  # of what is wrong with one request
+
+
+class Position(BaseModel):
+    """Where in `q`, as it was sent, a problem is, in Unicode code points; left out where it is about no part of it."""
+
+    start: int = Field(description="Characters before the part.")
+    end: int = Field(description="Characters up to its end.")
 
 
 class Problem(BaseModel):
@@ -22,13 +30,17 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    position: Position | None = None
 
 
-def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """An answer that says what went wrong."""
+def problem_response(
+    status: int, detail: str, headers: dict[str, str] | None = None, spot: Spot | None = None
+) -> Response:
+    """An answer that says what went wrong, and where in the query."""
     shown = printable(detail.encode("utf-8", "replace").decode())  # it may quote a name, which may be anything
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=shown)
-    return JSONResponse(problem.model_dump(), status, headers, MEDIA_TYPE)
+    position = None if spot is None else Position(start=spot.start, end=spot.end)
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=shown, position=position)
+    return JSONResponse(problem.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
 def status_of(error: PicsiftError) -> int:
@@ -40,7 +52,7 @@ def status_of(error: PicsiftError) -> int:
 
 def response_to(error: PicsiftError) -> Response:
     """The answer to an error that is known."""
-    return problem_response(status_of(error), str(error))
+    return problem_response(status_of(error), str(error), spot=spot_of(error))
 
 
 def install(app: FastAPI) -> None:

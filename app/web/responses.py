@@ -10,7 +10,15 @@ Responses = dict[int | str, dict[str, Any]]
 WEBP = "image/webp"
 UNKNOWN_KIND = "application/octet-stream"
 
-_PROBLEM = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+
+def _described() -> dict[str, Any]:
+    """The schema of a problem in one piece: what a document within another one refers to, it would not find."""
+    schema = Problem.model_json_schema()
+    schema["properties"]["position"] = schema.pop("$defs")["Position"]
+    return schema
+
+
+_PROBLEM = {MEDIA_TYPE: {"schema": _described()}}
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 _FILE_KINDS = dict.fromkeys(sorted({*SHOWN_INLINE.values(), UNKNOWN_KIND}), _BYTES)

@@ -14,7 +14,6 @@ from starlette.datastructures import QueryParams
 from app.duplicates.kinds import Kind
 from app.search import query
 from app.search.language.filter_fields import filter_of
-from app.search.language.filter_group import merge
 from app.search.language.filter_words import NAMES
 from app.search.language.parsing import parse
 from indexer.catalog.photo_filter import PhotoFilter
@@ -144,9 +143,7 @@ class SearchFields(ListingFields):
         Raises:
             QueryError: something is not understood.
         """
-        asked = parse(self.q)
-        wanted = merge(asked.filter, self.filter())
-        return replace(asked, filter=wanted, **self.listing(min_relevance))
+        return replace(parse(self.q, beside=self.filter()), **self.listing(min_relevance))
 
 
 def sound_fields(asked: QueryParams) -> SearchFields | None:

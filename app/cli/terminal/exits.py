@@ -16,7 +16,7 @@ from typing import Any, NoReturn, ParamSpec
 
 from typer.core import TyperGroup
 
-from app.cli.terminal.output import say
+from app.cli.terminal.output import say, say_error
 from app.cli.terminal.streams import be_quiet
 from app.printable import printable, safe_lines
 from indexer.errors import PicsiftError
@@ -38,7 +38,8 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
         except BrokenPipeError:
             be_quiet()
         except PicsiftError as error:
-            _end(str(error), FAILED)
+            say_error(error)
+            raise SystemExit(FAILED) from None
         except OSError as error:
             _end(_os_sentence(error), FAILED)
         except KeyboardInterrupt:

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from app.cli.terminal.documents import checks_document, report_document, search_document
+from app.cli.terminal.pointing import pointed
 from app.clock import clock, day_in_figures
 from app.printable import printable
+from app.search.language.spots import spot_of
+from indexer.errors import PicsiftError
 
 if TYPE_CHECKING:
     from app.doctor import Check
@@ -38,6 +41,15 @@ HERE = Terminal()
 def say(message: str, terminal: Terminal = HERE) -> None:
     """A message on standard error; names in it, whatever they hold, steer no terminal."""
     print(f"picsift: {printable(message)}", file=terminal.err or sys.stderr)
+
+
+def say_error(error: PicsiftError, terminal: Terminal = HERE) -> None:
+    """What was not done, and why; where that is about a part of the query, the query with the part marked, too."""
+    say(str(error), terminal)
+    spot = spot_of(error)
+    if spot is not None:
+        stream = terminal.err or sys.stderr
+        print(*pointed(spot, stream.encoding), sep="\n", file=stream)
 
 
 def tell(text: str) -> None:

@@ -8,6 +8,7 @@ from app.search.language.filter_group import all_of, none_of, possible
 from app.search.language.filter_words import condition
 from app.search.language.parsing import parse
 from app.search.language.query_text import short
+from app.search.language.spots import PartError
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
 
@@ -47,9 +48,12 @@ def parse_filter(text: str) -> PhotoFilter:
     """The filter that a text is, in which nothing is looked for.
 
     Raises:
-        QueryError: it is none, or words stand in it.
+        QueryError: it is none, or words stand in it; of no part, since it is a field, not the query.
     """
-    query = parse(text)
+    try:
+        query = parse(text)
+    except PartError as error:
+        raise QueryError(str(error)) from error
     if query.text or query.terms or not query.filter:
         raise QueryError(f"{short(text)!r} is no filter. Write one such as camera:canon.")
     return query.filter

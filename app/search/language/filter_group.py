@@ -7,40 +7,82 @@ from dataclasses import dataclass, field, fields
 from functools import reduce
 from typing import Any
 
+from app.search.language.query_text import QueryText
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
 
 MAX_FILTERS = 100  # each is a look into the catalog
 
 
+class ConflictError(QueryError):
+    """Two things are asked for that no photo can be: `between` has a filter's fields, and of each what it asks for."""
+
+    def __init__(self, message: str, **between: object) -> None:
+        """Keep what is asked for."""
+        super().__init__(message)
+        self.between = between
+
+
 @dataclass
 class FilterGroup:
-    """Filters that stand side by side, those joined by OR in a list of their own."""
+    """Filters that stand side by side, those joined by OR in a list of their own.
 
+    Places are characters of the query: (start, end).
+    """
+
+    opened: int = 0  # where its parenthesis stands
     alternatives: list[list[PhotoFilter]] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)  # of each of the alternatives
+    operator: tuple[int, int] = (0, 0)  # of the last OR or NOT
     names: set[str] = field(default_factory=set)
     joins: bool = False  # OR has been read, and what it joins has not
     excludes: bool = False  # NOT has been read
 
-    def add(self, wanted: PhotoFilter) -> None:
+    def add(self, wanted: PhotoFilter, place: tuple[int, int]) -> None:
         """Take a filter in, as what stands before it says."""
         if self.excludes:
             wanted, self.excludes = none_of(wanted), False
         if self.joins:
             self.alternatives[-1].append(wanted)
+            self.places[-1] = self.places[-1][0], place[1]
             self.joins = False
         else:
             self.alternatives.append([wanted])
+            self.places.append(place)
 
     def filter(self) -> PhotoFilter:
         """What all of them come to."""
         return all_of([any_of(group) for group in self.alternatives])
 
-    def expect_nothing(self) -> None:
-        """Raise QueryError where an operator waits for a filter."""
+    def agreed(self, text: QueryText, beside: PhotoFilter | None) -> PhotoFilter:
+        """What all of them and a filter beside the text come to, which points into the text where it is impossible.
+
+        Raises:
+            QueryError: as `merge`.
+        """
+        try:
+            wanted = possible(self.filter())
+            return wanted if beside is None else merge(wanted, beside)
+        except ConflictError as error:
+            place = self._where(error.between)
+            if place is None:
+                raise
+            raise text.fault(str(error), *place) from error
+
+    def _where(self, between: dict[str, object]) -> tuple[int, int] | None:
+        """The place of those filters that alone ask for one of these, from the first to the last; None without any."""
+        found = [
+            place
+            for (first, *others), place in zip(self.alternatives, self.places, strict=True)
+            if not others and any(getattr(first, name) == value for name, value in between.items())
+        ]
+        return (found[0][0], found[-1][1]) if found else None
+
+    def expect_nothing(self, text: QueryText) -> None:
+        """Raise QueryError where an operator of the text waits for a filter."""
         if self.joins or self.excludes:
             word = "OR" if self.joins else "NOT"
-            raise QueryError(f"{word} stands before no filter. Write one behind it, or quote the word.")
+            raise text.fault(f"{word} stands before no filter. Write one behind it, or quote the word.", *self.operator)
 
 
 def all_of(filters: Sequence[PhotoFilter]) -> PhotoFilter:
@@ -84,12 +126,13 @@ def merge(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
     """The filter that passes what both pass.
 
     Raises:
-        QueryError: they name two folders or two places, or no date can pass.
+        ConflictError: they name two folders or two places, or no date can pass.
+        QueryError: there are too many filters.
     """
     for kind in ("folder", "place"):
         one, other = getattr(first, kind), getattr(second, kind)
         if one and other and one != other:
-            raise QueryError(f"two {kind}s are asked for, {one!r} and {other!r}. Leave one.")
+            raise ConflictError(f"two {kind}s are asked for, {one!r} and {other!r}. Leave one.", **{kind: one})
     return possible(all_of([first, second]))
 
 
@@ -97,14 +140,17 @@ def possible(wanted: PhotoFilter) -> PhotoFilter:
     """The same filter.
 
     Raises:
-        QueryError: no date can pass it, or it has more than MAX_FILTERS within it.
+        ConflictError: no date can pass it.
+        QueryError: it has more than MAX_FILTERS within it.
     """
     if _within(wanted) > MAX_FILTERS:
         raise QueryError(f"more than {MAX_FILTERS} filters are asked for. Leave some out.")
     if wanted.after and wanted.before and wanted.after >= wanted.before:
-        raise QueryError(
+        raise ConflictError(
             f"no photo can be both from {wanted.after:%Y-%m-%d} on and before {wanted.before:%Y-%m-%d}. "
-            "Exchange the two dates."
+            "Exchange the two dates.",
+            after=wanted.after,
+            before=wanted.before,
         )
     return wanted
 

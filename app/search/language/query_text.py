@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.search.language.spots import PartError, Spot
+from indexer.errors import QueryError
 
 _QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”')
 _WORD = re.compile(r"\S*")
@@ -21,6 +26,22 @@ class QueryText:
     def rest(self) -> str:
         """What has not been read."""
         return self.whole[self.at :]
+
+    def fault(self, message: str, start: int, end: int | None = None) -> PartError:
+        """An error about the part from `start` to `end`, or to where it has been read, without blanks around it."""
+        part = self.whole[start : self.at if end is None else end]
+        start += len(part) - len(part.lstrip())
+        return PartError(message, Spot(self.whole, start, start + max(1, len(part.strip()))))
+
+    @contextmanager
+    def about(self, start: int, end: int) -> Iterator[None]:
+        """Have an error about no part yet be about this one."""
+        try:
+            yield
+        except PartError:
+            raise
+        except QueryError as error:
+            raise self.fault(str(error), start, end) from error
 
     def skip(self) -> bool:
         """Go past blanks; whether anything follows."""
@@ -46,6 +67,19 @@ class QueryText:
         word = match[0] if match else ""
         self.at += len(word)
         return word
+
+    def value(self, name: str, *, in_parentheses: bool) -> str:
+        """Read what stands behind a filter's name: a quotation, or a word.
+
+        Raises:
+            PartError: a quotation is never closed.
+        """
+        quoted = self.quoted()
+        if quoted is None and self.rest[:1] in ('"', "“"):
+            opened = f"{name}:{short(self.rest)}"
+            said = f"{opened} opens a quotation mark that is never closed. Close it, or leave it out."
+            raise self.fault(said, self.at, self.at + 1)
+        return self.word(in_parentheses=in_parentheses) if quoted is None else quoted
 
 
 def clean(words: str) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from app.search.language.query_text import clean
+import re
+
+from app.search.language.query_text import QueryText, clean
 from app.search.query import Query, Term
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
 
 MAX_TERMS = 32  # each is embedded
+MAX_WEIGHT = 100.0
 
 
 class TermList:
     """The terms so far, and the one that a sign or NOT began."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: QueryText) -> None:
+        """None are read yet of the text, which errors point into."""
+        self._text = text
+        self._begun = (0, 0)  # where the sign or NOT of the open term stands
         self._plain: list[str] = []  # words of no sign
         self._open: list[str] | None = None  # words of the term that was begun
         self._sign, self._bare = 1.0, False  # of that term, and whether nothing has followed it yet
@@ -29,8 +35,9 @@ class TermList:
         return self._sign if self._open is not None else 1.0
 
     def begin(self, sign: str) -> None:
-        """Begin a term with +, - or NOT."""
+        """Begin a term with +, - or NOT, which stands where the text has been read to."""
         self.end()
+        self._begun = self._text.at, self._text.at + len(sign)
         self._open, self._bare = [], True
         self._sign, self.leaves_out = -1.0 if sign == "-" else 1.0, sign == "NOT"
         if not self.leaves_out:
@@ -64,7 +71,8 @@ class TermList:
         if self._open:
             (self._unwanted if self.leaves_out else self._terms).append(Term(" ".join(self._open), self._sign))
         elif self._open is not None and self._bare:
-            raise QueryError("a +, - or NOT stands before nothing. Write words behind it, or quote it.")
+            said = "a +, - or NOT stands before nothing. Write words behind it, or quote it."
+            raise self._text.fault(said, *self._begun)
         self._open, self.leaves_out = None, False
 
     def query(self, wanted: PhotoFilter) -> Query:
@@ -80,3 +88,16 @@ class TermList:
         if not self._terms:
             return Query(text=plain, unwanted=unwanted, filter=wanted)
         return Query(text=" ".join(self._written), terms=terms, unwanted=unwanted, filter=wanted)
+
+
+def amount_of(text: QueryText, weight: re.Match[str]) -> float:
+    """How much a weight that was read is.
+
+    Raises:
+        PartError: it is out of bounds.
+    """
+    amount = float(weight[1])
+    if not 0 < amount <= MAX_WEIGHT:
+        said = f"a weight of {weight[1]} is out of bounds: it is more than 0, and at most {MAX_WEIGHT:g}."
+        raise text.fault(said, *weight.span(1))
+    return amount

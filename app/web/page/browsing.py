@@ -6,7 +6,6 @@ from typing import Any
 from app.bootstrap import Services
 from app.duplicates.duplicate_service import Duplicates
 from app.search.language.filter_fields import make_filter
-from app.search.language.filter_group import merge
 from app.search.language.parsing import parse
 from app.search.query import MAX_OFFSET, Prepared, Query
 from app.search.search_service import SearchResult
@@ -164,6 +163,5 @@ def _unused(question: Question) -> str:
 
 def _asked(question: Question) -> Query:
     """The query, with the filter that the words and the fields beside them make together."""
-    asked = parse(question.q)
     beside = make_filter(question.after, question.before, question.folder.strip(), question.place.strip())
-    return replace(asked, filter=merge(asked.filter, beside))
+    return parse(question.q, beside=beside)

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from app.bootstrap import Services
 from app.printable import printable
+from app.search.language.spots import excerpt, spot_of
 from app.web.door.security import MAX_BODY_BYTES
 from app.web.page import browsing, gallery, groups, tools
 from app.web.page.browsing import Shown
@@ -28,7 +29,8 @@ from indexer.errors import PicsiftError
 from indexer.watching.activity import read_activity
 
 P = ParamSpec("P")
-Answer = dict[str, Any]  # what the script is told; HTML, but for "trouble", which is text
+Answer = dict[str, Any]  # what the script is told; HTML, but for "trouble" and the parts of "spot", which are text
+SHOWN = 160  # characters of a query around what is wrong in it
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("asking.js", "viewing.js", "page.js", *tools.SCRIPTS)
@@ -107,7 +109,8 @@ def explained(action: Callable[P, Answer]) -> Callable[P, Answer]:
         try:
             return action(*args, **kwargs)
         except PicsiftError as error:
-            return {"trouble": _sentence(error)}
+            spot = spot_of(error)
+            return {"trouble": _sentence(error), **({"spot": list(excerpt(spot, SHOWN))} if spot else {})}
 
     return explaining
 

@@ -46,6 +46,8 @@ MATRIX = [
     ["\udcff\udcfe", "--json"],
     ["kamera:canon"],
     ["dog after:2021-13-40"],
+    ["\u6771\u4eac \udcff after:soon", "red"],
+    ["dog folder:a", "--folder", "b"],
     ["wine OR"],
     [""],
     ["x" * 10_001],

@@ -136,6 +136,21 @@ def test_a_bad_request_is_a_problem_that_says_why(client, params, status, said):
     assert said in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("params", "position"),
+    [
+        ({"q": "\U0001f415 after:soon"}, {"start": 8, "end": 12}),  # characters, not UTF-16's units
+        ({"q": "red folder:a", "folder": "b"}, {"start": 4, "end": 12}),
+        ({"q": "red", "after": "soon"}, None),
+        ({"q": "red", "not": "kamera:canon"}, None),
+        ({"q": ""}, None),
+    ],
+)
+def test_a_problem_says_where_in_the_query_it_is(client, params, position):
+    told = client.get("/api/v1/search", params=params).json()
+    assert ("position" in told, told.get("position")) == (position is not None, position)
+
+
 def test_a_picture_finds_photos_like_it_and_words_mix_in(client):
     upload = {"file": ("photo.png", picture("green"), "image/png")}
     assert names(client.post("/api/v1/search", files=upload, data={"limit": 1})) == ["green.png"]

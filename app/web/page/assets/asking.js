@@ -119,7 +119,7 @@ window.picsift = (() => {
     part("summary").innerHTML = answer.summary || "";
     compared = Boolean(answer.compared);
     setLeast(answer.least ?? null);
-    if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble));
+    if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble, answer.spot));
     else part("grid").innerHTML = grid;
     showMarks();
     const caption = part("asked").querySelector("figcaption");
@@ -133,9 +133,15 @@ window.picsift = (() => {
     part("least").querySelector("input").value = least;
     part("least").querySelector("output").textContent = `${Math.round(100 * least)}%`;
   };
-  const notice = (text) => { // where the answer would be, for as long as it would
+  const notice = (text, spot) => { // where the answer would be, for as long as it would
     const section = Object.assign(document.createElement("section"), { className: "notice trouble", role: "alert" });
     section.append(Object.assign(document.createElement("p"), { textContent: text }));
+    if (spot) { // what was typed, with the part that is meant marked
+      const [before, part, after] = spot;
+      const typed = Object.assign(document.createElement("p"), { className: "spot" });
+      typed.append(before, Object.assign(document.createElement("mark"), { textContent: part }), after);
+      section.append(typed);
+    }
     return section;
   };
 

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from app.cli.terminal.exits import cleanup_on_sigterm, reported, stop_on_signal, usage
+from app.search.language.parsing import parse
 from indexer.errors import LibraryError, QueryError
 
 
@@ -34,6 +35,14 @@ def test_what_is_raised_becomes_a_sentence_and_a_status(raised, status, said, ca
         command()
     assert ended.value.code == status
     assert capsys.readouterr() == ("", said)
+
+
+def test_an_error_about_a_part_of_a_query_shows_the_part(capsys):
+    with pytest.raises(SystemExit) as ended:
+        reported(parse)("dog after:soon red")
+    said, shown, carets = capsys.readouterr().err.splitlines()
+    assert (ended.value.code, said.startswith("picsift: after: wants")) == (1, True)
+    assert (shown, carets) == ("  dog after:soon red", "            ^^^^")
 
 
 def test_a_command_that_works_returns():

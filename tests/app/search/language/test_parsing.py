@@ -12,6 +12,7 @@ from app.search.language.filter_fields import filter_of, make_filter
 from app.search.language.filter_group import merge
 from app.search.language.parsing import MAX_DEPTH, parse
 from app.search.language.query_text import QueryText
+from app.search.language.spots import spot_of
 from app.search.query import MAX_TEXT, Query, Term
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
@@ -213,6 +214,11 @@ def test_bytes_that_were_no_text_become_text_in_words_and_stay_in_a_folder():
     assert (query.text, query.filter.folder) == ("caf?", "caf\udce9")
 
 
+def error_lies_within(error, typed):
+    spot = spot_of(error)
+    return spot is None or (spot.text == typed and 0 <= spot.start < spot.end <= len(typed))
+
+
 pieces = st.sampled_from(
     [
         "dog",
@@ -249,6 +255,7 @@ def test_any_text_is_parsed_or_refused_and_its_words_can_be_quoted(typed):
         query = parse(typed)
     except QueryError as error:
         assert str(error)
+        assert error_lies_within(error, typed)
         return
     query.text.encode()
     for term in query.terms or [Term(query.text)]:

@@ -73,6 +73,7 @@ def test_an_error_stands_where_the_answer_would_be(page, request):
     ask(page, "camra:canon")
     page.get_by_role("alert").filter(has_text="did you mean camera:?").wait_for()
     assert (page.locator(".tile").count(), page.is_visible("#more"), page.inner_text("#summary")) == (0, False, "")
+    assert (page.inner_text(".notice .spot"), page.inner_text(".notice mark")) == ("camra:canon", "camra")
     shoot(page, request, "9-error")
     search(page, "anything")
     assert (page.locator(".tile").count(), page.get_by_role("alert").count()) == (48, 0)

@@ -108,6 +108,12 @@ def test_what_cannot_be_searched_for_is_a_sentence(actions, words, said):
     assert said in ask(actions, q=words)["trouble"]
 
 
+def test_the_part_that_is_wrong_is_told_apart(actions):
+    assert ask(actions, q="red after:x <b>")["spot"] == ["red after:", "x", " <b>"]
+    for asked in ({"q": "x" * 100_000}, {"q": "red", "after": "x"}):
+        assert "spot" not in ask(actions, **asked)
+
+
 def test_text_that_is_no_unicode_is_searched_for_all_the_same(actions):
     assert "red.png" in ask(actions, q="red \ud800")["grid"]
 

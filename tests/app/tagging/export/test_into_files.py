@@ -405,6 +405,21 @@ def test_without_exiftool_one_sentence_says_so(tmp_path, monkeypatch):
     assert hashlib.sha256(path.read_bytes()).digest() == before
 
 
+def test_an_exiftool_that_is_broken_is_said_once_and_not_of_each_photo(tmp_path, monkeypatch):
+    world, path, _ = one(tmp_path)
+    before, program = path.read_bytes(), tmp_path / "bin" / "exiftool"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    for arguments in (["--into-files"], ["--into-files", "--dry-run"]):
+        done = CliRunner().invoke(cli.app, ["export", *arguments])
+        assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+        assert f"{program} does not do it right: ExifTool cannot read it: ExifTool ended early" in done.stderr
+    assert path.read_bytes() == before
+
+
 def test_wishes_that_exclude_each_other_are_wrong_usage():
     for other in (["--undo", "1"], ["--history"], ["--table", "csv"], ["--naming", "photo.xmp"]):
         assert CliRunner().invoke(cli.app, ["export", "--into-files", *other]).exit_code == 2

@@ -88,13 +88,13 @@ MAY_IMPORT = {
     "app.search.words": "search",
     "app.settings": "password_hash trusted_proxies",
     "app.status": "activities bootstrap",
-    "app.tagging": "search tag_path tagging.export tagging.vocabulary tagging.xmp",
+    "app.tagging": "search tag_path tagging.exiftool tagging.export tagging.vocabulary tagging.xmp",
     "app.tagging.export": "tag_path tagging.exiftool tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
     "app.web": "bootstrap duplicates names printable running search search.language status tag_path tagging "
     "trusted_proxies web.door web.page web.tagging",
     "app.web.door": "password_hash running trusted_proxies web",
-    "app.web.tagging": "printable tag_path tagging tagging.exiftool tagging.export web web.door",
+    "app.web.tagging": "printable tag_path tagging tagging.export web web.door",
     "app.web.page": "activities bootstrap clock duplicates names printable search search.language web.door",
 }
 

@@ -14,6 +14,7 @@ from app.web.originals import PictureGoneError
 from indexer.errors import ImageError, PicsiftError, QueryError, TagError
 
 MEDIA_TYPE = "application/problem+json"
+BLANK = "about:blank"  # the status says it all (RFC 9457, section 4.2.1)
 MOST_TOLD = 20  # of what is wrong with one request
 
 
@@ -27,19 +28,29 @@ class Position(BaseModel):
 class Problem(BaseModel):
     """What went wrong, and what to do about it."""
 
+    type: str = Field(description="Which of several reasons for this status it is; about:blank where there is but one.")
     title: str
     status: int
     detail: str
     position: Position | None = None
 
 
+class RefusedError(HTTPException):
+    """A refusal of a kind that programs can tell from others of the same status."""
+
+    def __init__(self, status: int, kind: str, detail: str) -> None:
+        """Refuse with a status, a kind, which is part of a URN, and a sentence."""
+        super().__init__(status, detail)
+        self.type = f"urn:picsift:{kind}"
+
+
 def problem_response(
-    status: int, detail: str, headers: dict[str, str] | None = None, spot: Spot | None = None
+    status: int, detail: str, headers: dict[str, str] | None = None, spot: Spot | None = None, *, kind: str = BLANK
 ) -> Response:
-    """An answer that says what went wrong, and where in the query."""
+    """An answer that says what went wrong, and where in the query; `kind` is a URI."""
     shown = printable(detail.encode("utf-8", "replace").decode())  # it may quote a name, which may be anything
     position = None if spot is None else Position(start=spot.start, end=spot.end)
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=shown, position=position)
+    problem = Problem(type=kind, title=HTTPStatus(status).phrase, status=status, detail=shown, position=position)
     return JSONResponse(problem.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
@@ -74,7 +85,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        return problem_response(error.status_code, str(error.detail), dict(error.headers or {}))
+        kind = error.type if isinstance(error, RefusedError) else BLANK
+        return problem_response(error.status_code, str(error.detail), dict(error.headers or {}), kind=kind)
 
     @app.exception_handler(Exception)
     async def _unforeseen(request: Request, error: Exception) -> Response:

@@ -25,7 +25,7 @@ _FILE_KINDS = dict.fromkeys(sorted({*SHOWN_INLINE.values(), UNKNOWN_KIND}), _BYT
 _MEANINGS: dict[int | str, str] = {
     400: "What was asked cannot be understood.",
     404: "No such photo, or export.",
-    409: "Something that excludes it is running, here or in another process.",
+    409: "Something excludes it now: mostly what is running, here or in another process.",
     410: "The photo's file is gone, or is another one now.",
     413: "What was sent is too large.",
     415: "The picture cannot be read.",

@@ -14,6 +14,7 @@ from app.cli.terminal.options import JsonOption, LibraryOption, VerboseOption
 from app.cli.terminal.output import say
 from app.cli.terminal.progress import counting
 from app.tag_path import path_text
+from app.tagging import export_ways
 from app.tagging.export import table_export
 from app.tagging.export.file_plan import PlannedFile
 from app.tagging.export.plan_token import Outcome
@@ -65,6 +66,8 @@ def export_command(
         exits.usage("--output belongs to --table.")
     services = build_services(begin(verbose, library=library))
     exports = services.exports
+    if into_files:
+        export_ways.require_into()
     if table is not None:
         _write_table(services, table, target)
     elif history:
@@ -79,6 +82,8 @@ def export_command(
     else:
         with exits.stop_on_signal() as stop, counting("Writing tags", quiet=json) as show:
             report = exports.run(naming, into_files=into_files, on_progress=show, stop=stop.is_set)
+        if into_files and report.refused and not json:
+            say("what is left alone may go beside the photos: 'picsift export', without --into-files.")
         _end(report, json=json, verb="written")
 
 
@@ -133,9 +138,8 @@ def _show_preview(outcomes: Iterable[Outcome], *, into_files: bool, json: bool) 
         if isinstance(outcome, Planned | PlannedFile):
             counts["new" if outcome.new else "changed"] += 1
             signs = [f"+{path_text(tag)}" for tag in outcome.added] + [f"-{path_text(tag)}" for tag in outcome.removed]
-            output.tell(
-                f"{'new' if outcome.new else 'change':<7} {outcome.path}  {', '.join([*signs, *outcome.words])}"
-            )
+            told = ", ".join([*signs, *outcome.words, *(f"{part} completed" for part in outcome.completed)])
+            output.tell(f"{'new' if outcome.new else 'change':<7} {outcome.path}  {told}")
             if isinstance(outcome, PlannedFile):
                 _show_shortened(outcome.path, outcome.change.shortened)
         elif isinstance(outcome, Refused):
@@ -159,6 +163,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, Planned | PlannedFile):
         added, removed = ([path_text(tag) for tag in tags] for tags in (outcome.added, outcome.removed))
         found |= {"new": outcome.new, "added": added, "removed": removed, "words": list(outcome.words)}
+        found["completed"] = list(outcome.completed)
     if isinstance(outcome, PlannedFile):
         found["shortened"] = list(outcome.change.shortened)
     return found

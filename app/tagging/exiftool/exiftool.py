@@ -29,7 +29,7 @@ def installed() -> str:
     if (found := shutil.which(PROGRAM)) is None:
         raise ExifToolError(
             "writing into photos needs ExifTool, which is not installed. Install it (Debian: apt install "
-            "libimage-exiftool-perl; else https://exiftool.org), or export beside the photos, without --into-files."
+            "libimage-exiftool-perl; else https://exiftool.org), or export beside the photos."
         )
     return found
 

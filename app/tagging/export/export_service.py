@@ -14,16 +14,13 @@ from typing import NamedTuple
 
 from app.tagging.exiftool import working_folder
 from app.tagging.exiftool.exiftool import ExifTool
-from app.tagging.exiftool.kept_process import ExifToolError, StoppedError
+from app.tagging.exiftool.kept_process import StoppedError
 from app.tagging.export import file_plan, own_writes, plan_token, way_back
-from app.tagging.export.file_plan import PlannedFile
-from app.tagging.export.file_writing import FileRefusedError, ready
-from app.tagging.export.iptc_block import IptcError
-from app.tagging.export.journal_steps import UNKNOWN, Ready, of_sidecar, put
+from app.tagging.export.file_writing import made
+from app.tagging.export.journal_steps import UNKNOWN, Ready, put
 from app.tagging.export.plan_token import Outcome
-from app.tagging.export.sidecar_plan import Naming, Planned, Refused, habit, plan
+from app.tagging.export.sidecar_plan import Naming, habit, plan
 from app.tagging.export.way_back import FILES_AT_A_TIME, ExportReport
-from app.tagging.xmp.merge import SidecarError
 from indexer.catalog.stores.export_store import UNCLEAR, Export, Step
 from indexer.library import Library
 
@@ -96,6 +93,7 @@ class ExportService:
         token: str | None = None,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
         stop: Callable[[], bool] = lambda: False,
+        report: ExportReport | None = None,
     ) -> ExportReport:
         """Write the sidecars. An export that was killed is brought to its end first, so that it can be undone.
 
@@ -105,12 +103,14 @@ class ExportService:
             token: of the whole plan, as a preview gives it; where the plan is another one by now, nothing is written.
             on_progress: told how many photos are done.
             stop: asked for each photo; what is done by then is kept.
+            report: told what is done as it is, for a caller who wants to know that after an error too.
 
         Raises:
             LibraryLockedError: another process writes to the library.
             ExifToolError: photos cannot be written into on this machine.
         """
-        report, kind = ExportReport(), "files" if into_files else "sidecars"
+        report = ExportReport() if report is None else report
+        report.kind = "files" if into_files else "sidecars"
         with ExitStack() as stack:
             stack.enter_context(self._library.writer_lock())
             working_folder.remove_leftovers(self._library.folder)
@@ -120,7 +120,7 @@ class ExportService:
                 shown = None if token is None else self._tokens(naming, tool, stop)
                 report.changed = shown is not None and shown[-1] != token
                 if not report.changed:
-                    self._run(report, kind, self._parts(naming, tool), shown, tool, on_progress, stop)
+                    self._run(report, self._parts(naming, tool), shown, tool, on_progress, stop)
             except StoppedError:
                 report.complete = False
             report.complete = report.complete and not report.changed
@@ -141,7 +141,6 @@ class ExportService:
     def _run(
         self,
         report: ExportReport,
-        kind: str,
         parts: Iterable[Iterable[Outcome]],
         shown: Sequence[str] | None,
         tool: ExifTool | None,
@@ -159,17 +158,17 @@ class ExportService:
                 for outcome in planned:
                     if stop():
                         raise StoppedError("it was stopped")
-                    if (file := _made(outcome, tool, report)) is not None:
+                    if (file := made(outcome, tool, report)) is not None:
                         waiting.append(file)
                     if len(waiting) >= FILES_AT_A_TIME or sum(len(one.after) for one in waiting) >= BYTES_AT_A_TIME:
-                        self._write(report, waiting, kind)
+                        self._write(report, waiting)
                         waiting = []
                     on_progress(number := number + 1, 0)
             else:  # photos that are to be written may have gone since
                 report.changed = shown is not None and shown[min(at + 1, len(shown) - 1)] != shown[-1]
         except StoppedError:
             report.complete = False
-        self._write(report, waiting, kind)
+        self._write(report, waiting)
 
     def recover(self) -> None:
         """Settle what was killed, as the files tell; the caller holds the writer lock."""
@@ -179,16 +178,26 @@ class ExportService:
         """Every export, the latest first."""
         return self._library.catalog.exports.all()
 
-    def undo(self, export_id: int, *, stop: Callable[[], bool] = lambda: False) -> ExportReport:
+    def undo(
+        self,
+        export_id: int,
+        *,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        stop: Callable[[], bool] = lambda: False,
+        report: ExportReport | None = None,
+    ) -> ExportReport:
         """Put every file of an export back as it was, byte for byte; one that was changed since is left alone.
+
+        The options are those of `run`.
 
         Raises:
             ExportError: there is no such export, or no way back from it.
             LibraryLockedError: another process writes to the library.
         """
+        report = ExportReport() if report is None else report
         with self._library.writer_lock():
             self.recover()
-            report = way_back.undo(self._library, export_id, stop)
+            way_back.undo(self._library, export_id, report, on_progress, stop)
             self._library.catalog.exports.tidy()
             return report
 
@@ -196,19 +205,20 @@ class ExportService:
         """Give up the way back from an export and from all before it; gives those that had one, the latest first.
 
         Raises:
-            ExportError: there is no such export, or one of them has not come to its end.
+            UnknownExportError: there is no such export.
+            UnsettledError: one of them has not come to its end.
             LibraryLockedError: another process writes to the library.
         """
         with self._library.writer_lock():
             self.recover()
             return way_back.forget(self._library, export_id)
 
-    def _write(self, report: ExportReport, files: Sequence[Ready], kind: str) -> None:
+    def _write(self, report: ExportReport, files: Sequence[Ready]) -> None:
         if not files:
             return
         journal = self._library.catalog.exports
         if report.export is None:
-            report.export = journal.begin(kind)
+            report.export = journal.begin(report.kind)
         numbers = journal.plan(report.export, [file.step for file in files])
         done: dict[int, Step] = {}
         for number, file in zip(numbers, files, strict=True):
@@ -218,28 +228,5 @@ class ExportService:
             else:
                 done[number] = file.step
         journal.settle(report.export, list(done), "done")
-        own_writes.note(self._library, {step.photo_id: (Path(step.path), step.sha256_after) for step in done.values()})
         report.written += len(done)
-
-
-def _made(outcome: Outcome, tool: ExifTool | None, report: ExportReport) -> Ready | None:
-    """What is to be written; None where that is nothing, which the report says."""
-    if isinstance(outcome, Planned):
-        return of_sidecar(outcome)
-    if isinstance(outcome, PlannedFile) and tool is not None:
-        try:
-            made = ready(outcome, tool)
-        except (FileRefusedError, ExifToolError, SidecarError, IptcError) as error:
-            report.refused.append((outcome.path, str(error)))
-            return None
-        except OSError as error:
-            report.refused.append((outcome.path, f"it cannot be written: {error.strerror}."))
-            return None
-        if made is not None:
-            report.shortened += [(outcome.path, outcome.change.shortened)] if outcome.change.shortened else []
-            return made
-    if isinstance(outcome, Refused):
-        report.refused.append((outcome.path, outcome.reason))
-    else:
-        report.unchanged += 1
-    return None
+        own_writes.note(self._library, {step.photo_id: (Path(step.path), step.sha256_after) for step in done.values()})

@@ -14,7 +14,7 @@ from app.tagging.exiftool.exiftool import ExifTool
 from app.tagging.exiftool.questions import Inside
 from app.tagging.export import iptc_block, structure
 from app.tagging.export.iptc_block import IptcError
-from app.tagging.export.sidecar_plan import Refused, Unchanged, unwritable
+from app.tagging.export.sidecar_plan import Completed, Refused, Unchanged, unwritable
 from app.tagging.export.wishes import Wish, wish
 from app.tagging.xmp.document import open_document
 from app.tagging.xmp.merge import SidecarError, described, merged
@@ -25,7 +25,7 @@ from indexer.library import Library
 from indexer.metadata.xmp import MAX_BYTES
 from indexer.pictures.content.picture_hash import is_whole
 
-ELSE_BESIDE = "Without --into-files its tags go beside it."
+ELSE_BESIDE = "Its tags can go beside it."
 SUFFIXES = {
     **{"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "TIFF": ".tif", "HEIF": ".heic"},
     **{"AVIF": ".avif", "JXL": ".jxl", "RAW": ".dng"},
@@ -48,6 +48,9 @@ class FileChange:
         added: tags that the file does not hold yet.
         removed: tags that an export added, and that the photo has no more.
         shortened: texts that IPTC has no room for: keywords are left out of it, title and description cut.
+        words: the names of what its packet says only now beside tags.
+        completed: of "XMP" and "IPTC" which gets what the file, or the library, says elsewhere already. Where nothing
+            is added, removed or said anew, this is why it changes.
     """
 
     xmp: bytes | None
@@ -55,6 +58,8 @@ class FileChange:
     added: tuple[TagPath, ...]
     removed: tuple[TagPath, ...]
     shortened: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    completed: tuple[Completed, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anything changes."""
@@ -87,8 +92,13 @@ class PlannedFile:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The names of what it is told beside tags."""
-        return self.said.words
+        """The names of what it says only now beside tags."""
+        return self.change.words
+
+    @property
+    def completed(self) -> tuple[Completed, ...]:
+        """Which of its lists get what is said elsewhere already."""
+        return self.change.completed
 
 
 def plan(
@@ -163,7 +173,7 @@ def change(photo: PhotoRecord, said: Wish, found: Inside) -> FileChange:
         levels = {level for path in held for level in path}  # one that a tag of ours has too stays foreign
         more = [(word,) for word in foreign if word not in levels and (word,) not in said.gone]
         packet = merged(found.xmp, said.wanted(more))  # a list that is there hides what stands in IPTC alone
-        words, texts = _words(packet), described(packet)
+        words, texts, listed = _words(packet), described(packet), _words(found.xmp) if found.xmp is not None else []
     except SidecarError as error:
         raise SidecarError(_UNSURE) from error
     if photo.format == "JPEG" and packet != found.xmp and len(packet) > _MOST_IN_JPEG:
@@ -177,11 +187,15 @@ def change(photo: PhotoRecord, said: Wish, found: Inside) -> FileChange:
         title = texts.title if "title" in said.edits else None
         caption = texts.description if "description" in said.edits else None
         block, shortened = iptc_block.changed(found.iptc, words, gone, title=title, caption=caption)
-    return FileChange(
-        packet if packet != found.xmp else None,
-        block if block and block != found.iptc else None,
-        added, removed, shortened,
-    )  # fmt: skip
+    xmp, iptc = packet if packet != found.xmp else None, block if block and block != found.iptc else None
+    new, told = {level for tag in added for level in tag}, said.changed(before, texts)
+    sole = not (added or removed or told)
+    lists: dict[Completed, bool] = {
+        "XMP": xmp is not None and (sole or not new.issuperset(set(words).difference(listed))),
+        "IPTC": iptc is not None and (sole or not new.issuperset(set(iptc_block.keywords(iptc)).difference(foreign))),
+    }
+    completed = tuple(name for name, more in lists.items() if more)
+    return FileChange(xmp, iptc, added, removed, shortened, told, completed)
 
 
 def _words(packet: bytes) -> list[str]:

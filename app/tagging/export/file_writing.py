@@ -16,10 +16,16 @@ from typing import Any
 
 from app.tagging.exiftool import working_folder
 from app.tagging.exiftool.exiftool import ExifTool
+from app.tagging.exiftool.kept_process import ExifToolError
 from app.tagging.exiftool.questions import Inside, dumped, dumping, inside, reading
 from app.tagging.export import byte_delta, iptc_block, structure
 from app.tagging.export.file_plan import ELSE_BESIDE, SUFFIXES, FileChange, PlannedFile, change
-from app.tagging.export.journal_steps import CHANGED, Ready
+from app.tagging.export.iptc_block import IptcError
+from app.tagging.export.journal_steps import CHANGED, Ready, of_sidecar
+from app.tagging.export.plan_token import Outcome
+from app.tagging.export.sidecar_plan import Planned, Refused
+from app.tagging.export.way_back import ExportReport
+from app.tagging.xmp.merge import SidecarError
 from indexer.catalog.stores.export_store import Step
 from indexer.errors import ImageError, PicsiftError
 from indexer.pictures import images
@@ -42,6 +48,29 @@ class FileRefusedError(PicsiftError):
     """A photo cannot be written into without a doubt; it is as it was."""
 
 
+def made(outcome: Outcome, tool: ExifTool | None, report: ExportReport) -> Ready | None:
+    """What is to be written of a plan; None where that is nothing, which the report says."""
+    if isinstance(outcome, Planned):
+        return of_sidecar(outcome)
+    if isinstance(outcome, PlannedFile) and tool is not None:
+        try:
+            file = ready(outcome, tool)
+        except (FileRefusedError, ExifToolError, SidecarError, IptcError) as error:
+            report.refused.append((outcome.path, str(error)))
+            return None
+        except OSError as error:
+            report.refused.append((outcome.path, f"it cannot be written: {error.strerror}."))
+            return None
+        if file is not None:
+            report.shortened += [(outcome.path, outcome.change.shortened)] if outcome.change.shortened else []
+            return file
+    if isinstance(outcome, Refused):
+        report.refused.append((outcome.path, outcome.reason))
+    else:
+        report.unchanged += 1
+    return None
+
+
 def ready(planned: PlannedFile, tool: ExifTool) -> Ready | None:
     """The photo with what was planned, made anew from what the file is now; None where it says it all by now.
 
@@ -56,7 +85,7 @@ def ready(planned: PlannedFile, tool: ExifTool) -> Ready | None:
     status, before = path.stat(), path.read_bytes()
     known = photo.content_hash or ""
     if hash_bytes(before, like=[known]) != known:
-        raise FileRefusedError("it was changed since it was indexed. Run 'picsift index' first.")
+        raise FileRefusedError("it was changed since it was indexed. It has to be indexed again first.")
     form = photo.format or ""
     staying = _rest(before, form)
     working_folder.emptied(tool.folder)  # of what a photo before, at which ExifTool hung, left

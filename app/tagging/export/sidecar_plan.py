@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from app.tagging.export.wishes import Wish, wish
 from app.tagging.xmp.merge import SidecarError, described, merged
@@ -17,6 +18,8 @@ from indexer.catalog.tag_records import PhotoTag, TagPath
 from indexer.library import Library
 from indexer.metadata.sidecar import SUFFIX, packet_beside, sidecar_name
 from indexer.metadata.xmp import MAX_BYTES
+
+Completed = Literal["XMP", "IPTC"]
 
 
 class Naming(StrEnum):
@@ -40,7 +43,7 @@ class Planned:
         removed: tags that an export added, and that the photo has no more.
         mode: its permissions now, None where there is none.
         mtime_ns: its time now.
-        words: what it says beside tags: of "rating", "title" and "description" those that it is told.
+        words: what it says beside tags only now: of "rating", "title" and "description" those that it is told.
     """
 
     photo: PhotoRecord
@@ -57,6 +60,11 @@ class Planned:
     def new(self) -> bool:
         """Whether the file is not there yet."""
         return self.before is None
+
+    @property
+    def completed(self) -> tuple[Completed, ...]:
+        """("XMP",) where it says nothing new, and is changed since one of its lists lacks what another has."""
+        return () if self.added or self.removed or self.words else ("XMP",)
 
 
 @dataclass(frozen=True)
@@ -130,8 +138,10 @@ def plan(
 def _outcome(photo: PhotoRecord, path: Path, said: Wish) -> Outcome:
     try:
         before, mode, mtime_ns = _read(path)
-        held = set(described(before).tags) if before is not None else set()
+        was = described(before) if before is not None else None
+        held = set(was.tags) if was else set()
         after = merged(before, said.wanted())
+        words = said.changed(was, described(after)) if after != before else ()
     except SidecarError as error:
         return Refused(photo, path, str(error))
     except OSError as error:
@@ -142,7 +152,7 @@ def _outcome(photo: PhotoRecord, path: Path, said: Wish) -> Outcome:
         return Refused(photo, path, reason)
     added = tuple(tag for tag in said.accepted if tag not in held)
     removed = tuple(tag for tag in said.gone if tag in held)
-    return Planned(photo, path, before, after, added, removed, mode, mtime_ns, said.words)
+    return Planned(photo, path, before, after, added, removed, mode, mtime_ns, words)
 
 
 def _place(photo: PhotoRecord, folders: Folders, naming: Naming) -> Path | str:

@@ -22,6 +22,14 @@ class ExportError(PicsiftError):
     """An export cannot be made, undone or forgotten."""
 
 
+class UnknownExportError(ExportError):
+    """The journal has no such export."""
+
+
+class UnsettledError(ExportError):
+    """An export, or its undoing, was killed, and what became of its files cannot be told yet."""
+
+
 @dataclass
 class ExportReport:
     """What an export did, or would do.
@@ -34,6 +42,8 @@ class ExportReport:
         shortened: path of each photo and texts that IPTC has no room for; XMP has them whole.
         complete: False where it was stopped before its end.
         changed: whether what is to be written was no longer what the preview had shown; from there on nothing was.
+        kind: "sidecars" or "files", those of photos; "" where that is not known yet.
+        undoing: whether it tells of files put back.
     """
 
     export: int | None = None
@@ -43,6 +53,8 @@ class ExportReport:
     shortened: list[tuple[Path, tuple[str, ...]]] = field(default_factory=list)
     complete: bool = True
     changed: bool = False
+    kind: str = ""
+    undoing: bool = False
 
 
 def recover(library: Library) -> None:
@@ -84,29 +96,42 @@ def _settled(library: Library, planned: Sequence[Step]) -> bool:
     return len([step for step, state in reached if state is not None]) == len(planned)
 
 
-def undo(library: Library, export_id: int, stop: Callable[[], bool]) -> ExportReport:
+def undo(
+    library: Library,
+    export_id: int,
+    report: ExportReport,
+    on_progress: Callable[[int, int], None],
+    stop: Callable[[], bool],
+) -> None:
     """Put every file of an export back as it was, byte for byte; one that was changed since is left alone.
+
+    Args:
+        library: whose journal has the export.
+        export_id: which.
+        report: told what is done.
+        on_progress: told how many files are done, and how many there are.
+        stop: asked for each file.
 
     Raises:
         ExportError: there is no such export, or no way back from it.
     """
-    journal, report = library.catalog.exports, ExportReport(export_id)
-    export = _known(library, export_id)
+    journal, export = library.catalog.exports, _known(library, export_id)
+    report.export, report.kind, report.undoing = export_id, export.kind, True
     steps, unclear = journal.steps(export_id, "done"), [one for one in journal.unclear() if one.export_id == export_id]
     if not steps and not unclear:
         undone = f"was undone at {export.undone_at.astimezone():%Y-%m-%d %H:%M}" if export.undone_at else ""
         raise ExportError(f"export {export_id} {undone or 'wrote nothing'}; there is nothing to put back.")
     if export.forgotten:
-        raise ExportError(f"the way back from export {export_id} was given up; its files stay as they are.")
+        raise ExportError(f"the way back from export {export_id} was given up; its files cannot be put back.")
     for path in (Path(step.path) for step in unclear):
         report.refused.append((path, CHANGED_SINCE if path.exists() else GONE))
     for start in range(0, len(steps), FILES_AT_A_TIME):
         if not _put_back(library, report, steps[::-1][start : start + FILES_AT_A_TIME], stop):
             report.complete = False
-            return report
+            return
+        on_progress(min(start + FILES_AT_A_TIME, len(steps)), len(steps))
     if not report.refused:
         journal.finish(export_id, undone=True)
-    return report
 
 
 def forget(library: Library, export_id: int) -> list[Export]:
@@ -116,13 +141,15 @@ def forget(library: Library, export_id: int) -> list[Export]:
     one that is rejected is still taken out again.
 
     Raises:
-        ExportError: there is no such export, or one of them has not come to its end.
+        UnknownExportError: there is no such export.
+        UnsettledError: one of them, or its undoing, has not come to its end.
     """
     last = _known(library, export_id)
     gone = [one for one in library.catalog.exports.all() if one.id <= last.id and not one.forgotten]
     between = {step.export_id for step in library.catalog.exports.being_undone()}
     if killed := [one.id for one in gone if one.finished_at is None or one.id in between]:
-        raise ExportError(f"export {killed[-1]} was killed, and its files are away. Bring them back, and try again.")
+        what = "the undoing of export" if killed[-1] in between else "export"
+        raise UnsettledError(f"{what} {killed[-1]} was killed, and its files are away. Bring them back, and try again.")
     library.catalog.exports.forget([one.id for one in gone])
     return [one for one in gone if one.undone_at is None]
 
@@ -130,7 +157,7 @@ def forget(library: Library, export_id: int) -> list[Export]:
 def _known(library: Library, export_id: int) -> Export:
     found = next((one for one in library.catalog.exports.all() if one.id == export_id), None)
     if found is None:
-        raise ExportError(f"there is no export {export_id}. 'picsift export --history' lists them.")
+        raise UnknownExportError(f"there is no export {export_id}. The list of exports names those that there are.")
     return found
 
 

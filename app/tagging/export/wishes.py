@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.tagging.xmp.merge import Wanted
+from app.tagging.xmp.merge import Described, Wanted
 from indexer.catalog.tag_records import PhotoTag, TagPath
 
 ALBUM = "album"  # tags under this one are albums, which have a field of their own beside the keywords
@@ -37,6 +37,10 @@ class Wish:
     def words(self) -> tuple[str, ...]:
         """The names of what it says beside tags."""
         return tuple(name for name in ("rating", "title", "description") if name in self.edits)
+
+    def changed(self, before: Described | None, after: Described) -> tuple[str, ...]:
+        """Of `words` those that a packet says only now; None for one that was not there."""
+        return tuple(name for name in self.words if before is None or getattr(before, name) != getattr(after, name))
 
     def wanted(self, more: Sequence[TagPath] = ()) -> Wanted:
         """The same for a packet, with tags beside those of the library."""

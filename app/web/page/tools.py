@@ -3,7 +3,7 @@
 Layout only. The scripts of the dialogs ask the HTTP API, as any other client does.
 """
 
-SCRIPTS = ("tools.js", "sending.js", "suggesting.js", "reviewing.js", "managing.js", "exporting.js")
+SCRIPTS = ("tools.js", "sending.js", "suggesting.js", "reviewing.js", "managing.js", "previewing.js", "exporting.js")
 STYLE = "tools.css"
 BEGIN_JS = "window.picsift.tools(element);"  # runs in the dialogs' element
 
@@ -78,9 +78,20 @@ _EXPORT = f"""
 <dialog id="export" class="tool sheet" aria-labelledby="export-title">
   <header><h2 id="export-title">Export tags</h2>{_LEAVE}</header>
   <div class="body">
-    <p class="why">Accepted tags are written to XMP files beside your photos, where Lightroom, digiKam, darktable and
-      others read them. The photos stay as they are.</p>
-    <label>New files are called <select name="naming">
+    <fieldset class="ways" disabled>
+      <legend>Where they go</legend>
+      <label><input type="radio" name="way" value="beside" checked> <span>Sidecars
+        <small>XMP files beside the photos</small></span></label>
+      <label><input type="radio" name="way" value="into"> <span>Into the photos
+        <small class="into"></small></span></label>
+    </fieldset>
+    <p class="why" data-way="beside">Accepted tags are written to XMP files beside your photos, where Lightroom,
+      digiKam, darktable and others read them. The photos stay as they are.</p>
+    <p class="why" data-way="into" hidden>Accepted tags are written into your photos themselves, as XMP and IPTC, where
+      almost every program reads them. ExifTool writes a copy of each photo, and only once it is proved to hold the same
+      picture, and all else that the photo held, does it take the photo's place. What brings the original back, to the
+      byte, is kept in the library until you forget it.</p>
+    <label data-way="beside">New files are called <select name="naming">
       <option value="auto">as most are already</option>
       <option value="photo.jpg.xmp">photo.jpg.xmp</option>
       <option value="photo.xmp">photo.xmp</option>
@@ -88,8 +99,13 @@ _EXPORT = f"""
     <p class="counts" role="status"></p>
     <ul class="files" tabindex="0" aria-label="What would be written"></ul>
     <p class="note" role="status"></p>
+    <ul class="left" tabindex="0" aria-label="What was left alone, or shortened"></ul>
     <div class="run" hidden>
       <progress aria-label="Progress"></progress><button type="button" class="stop">Stop</button>
+    </div>
+    <div class="sure" role="group" aria-labelledby="export-sure" hidden>
+      <p id="export-sure"></p><button type="button" class="write"></button>
+      <button type="button" class="not">Not now</button>
     </div>
     <button type="button" class="go" disabled>Write files</button>
     <h3>Earlier exports</h3>

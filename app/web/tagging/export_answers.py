@@ -8,12 +8,14 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 from app.tag_path import path_text
 from app.tagging.export.file_plan import PlannedFile
 from app.tagging.export.plan_token import Outcome
-from app.tagging.export.sidecar_plan import Naming, Planned, Refused
+from app.tagging.export.sidecar_plan import Completed, Naming, Planned, Refused
 from app.tagging.export.way_back import ExportReport
+from app.tagging.export_ways import Way, WayName
 from app.web.answers import PathText
 from app.web.tagging.jobs import Job, JobAnswer
 from indexer.catalog.stores.export_store import Export
 
+WAYS: dict[str, Literal["beside", "into"]] = {"sidecars": "beside", "files": "into"}
 SHOWN = 1000  # files left alone that an answer names
 
 Token = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -28,7 +30,11 @@ class FileAnswer(BaseModel):
     outcome: Literal["new", "change", "leave", "as it should be"]
     added: list[str] = Field(description="Tags that it does not hold yet.")
     removed: list[str] = Field(description="Tags that an export wrote, and that the photo has no more.")
-    words: list[str] = Field(description="Of rating, title and description what was given in the library.")
+    words: list[str] = Field(description="Of rating, title and description what was given and it does not say yet.")
+    completed: list[Completed] = Field(
+        description="Which part of it gets words that another part, or the library, has already. Where there is no "
+        "other reason for a change, it is this one."
+    )
     shortened: list[str] = Field(description="Of what goes into a file the texts that IPTC has no room for.")
     reason: str | None = Field(description="Why it is left as it is.")
 
@@ -46,6 +52,7 @@ class FileAnswer(BaseModel):
             added=[path_text(tag) for tag in planned.added] if planned else [],
             removed=[path_text(tag) for tag in planned.removed] if planned else [],
             words=list(planned.words) if planned else [],
+            completed=list(planned.completed) if planned else [],
             shortened=list(one.change.shortened) if isinstance(one, PlannedFile) else [],
             reason=refused,
         )
@@ -108,12 +115,24 @@ class ReportAnswer(BaseModel):
 class ExportRunAnswer(JobAnswer):
     """How far the last export, or undoing, is."""
 
-    report: ReportAnswer | None = Field(description="Null while it runs, and where it failed.")
+    doing: Literal["export", "undo"] | None = Field(description="Null where none was started since the server was.")
+    way: Literal["beside", "into"] | None = Field(description="Whose files are written: sidecars, or photos.")
+    report: ReportAnswer | None = Field(description="Null while it runs. Where it failed, what was done by then.")
 
     @classmethod
     def of(cls, job: Job) -> "ExportRunAnswer":
         """The answer for the last one."""
-        return cls(report=job.result and ReportAnswer.of(job.result), **JobAnswer.fields(job))
+        report: ExportReport | None = job.result
+        told = (
+            {"doing": None, "way": None}
+            if report is None
+            else {
+                "doing": "undo" if report.undoing else "export",
+                "way": WAYS[report.kind],
+            }
+        )
+        ended = report is not None and job.ended_at is not None
+        return cls(report=ReportAnswer.of(report) if report and ended else None, **told, **JobAnswer.fields(job))
 
 
 class ExportRequest(BaseModel, extra="forbid"):
@@ -136,12 +155,27 @@ class ExportRequest(BaseModel, extra="forbid"):
         return self
 
 
+class WayAnswer(BaseModel):
+    """A way of export."""
+
+    way: WayName = Field(description="beside: XMP files; into: the photos themselves; table: see /exports/table.")
+    works: bool = Field(description="Whether this server can; into photos it was tried, on a picture of its own.")
+    reason: str | None = Field(description="Why it cannot.")
+
+    @classmethod
+    def of(cls, way: Way) -> "WayAnswer":
+        """The answer for one way."""
+        return cls(way=way.name, works=way.trouble is None, reason=way.trouble)
+
+
 class ExportAnswer(BaseModel):
     """One export of the journal."""
 
     id: int
-    kind: str
+    kind: str = Field(description="sidecars, or files, where photos themselves were written into.")
     files: int = Field(description="That it had written, be they put back or not.")
+    put_back: int = Field(description="Of these, those that are as they were before again.")
+    kept_bytes: int = Field(description="What the way back takes in the library.")
     started_at: datetime
     finished_at: datetime | None = Field(description="Null while it runs, and after a kill.")
     undone_at: datetime | None

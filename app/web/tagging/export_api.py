@@ -17,13 +17,15 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 
-from app.tagging.exiftool import exiftool
+from app.tagging import export_ways
 from app.tagging.export import plan_token, table_export
 from app.tagging.export.export_service import PHOTOS_AT_A_TIME
 from app.tagging.export.sidecar_plan import Naming
 from app.tagging.export.table_export import Table
+from app.tagging.export.way_back import ExportReport, UnknownExportError, UnsettledError
 from app.web.dependencies import ServicesDep
 from app.web.door.short_bodies import ShortBody
+from app.web.problems import RefusedError
 from app.web.responses import TABLES, refusals
 from app.web.tagging.export_answers import (
     ExportAnswer,
@@ -32,11 +34,14 @@ from app.web.tagging.export_answers import (
     FileAnswer,
     PreviewAnswer,
     Token,
+    WayAnswer,
 )
-from app.web.tagging.jobs import JobsDep
+from app.web.tagging.jobs import LOCKED, JobsDep
+from indexer.errors import LibraryLockedError
 from indexer.library import Library
 
 RUN = "an export"
+UNSETTLED = "unsettled"  # a kind of refusal: a kill left an export whose files are not there to be looked at
 TURN_S = 20.0  # how long a preview waits for the one before it
 CHUNK = 256 * 1024
 KINDS = {Table.csv: "text/csv", Table.jsonl: "application/jsonl", Table.parquet: "application/vnd.apache.parquet"}
@@ -44,6 +49,7 @@ KINDS = {Table.csv: "text/csv", Table.jsonl: "application/jsonl", Table.parquet:
 router = APIRouter(route_class=ShortBody)
 _one_table, _one_reading = threading.Lock(), threading.Lock()
 
+ExportId = Annotated[int, InPath(ge=-(2**63), lt=2**63)]
 HowNamed = Annotated[Naming, Query(description="What new sidecars are called; auto is as most are already.")]
 
 
@@ -56,6 +62,8 @@ def preview(
     token: Annotated[Token | None, Query(description="As the page before gave it; of the first page none.")] = None,
 ) -> PreviewAnswer:
     """What an export would write now, file by file. Nothing is written."""
+    if into_files:
+        export_ways.require_into()  # what is wrong with ExifTool is said once, and not of each photo
     with _turn() if into_files else nullcontext():
         shown = services.exports.preview_page(page, naming, into_files=into_files)
     return PreviewAnswer(
@@ -67,6 +75,12 @@ def preview(
     )
 
 
+@router.get("/exports/ways", responses=refusals())
+def ways() -> list[WayAnswer]:
+    """Which ways of export this server has, and why not those that it has not. No library is asked."""
+    return [WayAnswer.of(way) for way in export_ways.ways()]
+
+
 @router.get("/exports", responses=refusals(503))
 def history(services: ServicesDep) -> list[ExportAnswer]:
     """Every export, the latest first."""
@@ -75,16 +89,18 @@ def history(services: ServicesDep) -> list[ExportAnswer]:
 
 @router.post("/exports", status_code=202, responses=refusals(400, 409, 413, 422, 503))
 def export(services: ServicesDep, jobs: JobsDep, asked: ExportRequest) -> ExportRunAnswer:
-    """Begin to write accepted tags to XMP files beside the photos, which stay as they are, or into them where asked."""
+    """Begin to write accepted tags to XMP files beside the photos or, where that is asked for, into the photos."""
     if asked.into_files:
-        exiftool.installed()  # what is wrong is said at once
+        export_ways.require_into()  # what is wrong is said at once
     total = len(services.library.catalog.exports.exportable())
-    how: dict[str, Any] = {"into_files": asked.into_files, "token": asked.token}
+    report = ExportReport(kind="files" if asked.into_files else "sidecars")
+    how: dict[str, Any] = {"into_files": asked.into_files, "token": asked.token, "report": report}
     run = services.exports.run
     job = jobs.start(
         services.library,
         RUN,
         lambda show, stop: run(asked.naming, **how, on_progress=lambda done, _: show(done, total), stop=stop),
+        report,
     )
     return ExportRunAnswer.of(job)
 
@@ -102,14 +118,38 @@ def stop(jobs: JobsDep) -> ExportRunAnswer:
 
 
 @router.post("/exports/{export_id}/undo", status_code=202, responses=refusals(404, 409, 413, 422, 503))
-def undo(
-    services: ServicesDep, jobs: JobsDep, export_id: Annotated[int, InPath(ge=-(2**63), lt=2**63)]
-) -> ExportRunAnswer:
+def undo(services: ServicesDep, jobs: JobsDep, export_id: ExportId) -> ExportRunAnswer:
     """Begin to put the files of an export back as they were; one that was changed since is left as it is."""
-    if export_id not in {known.id for known in services.exports.history()}:
-        raise HTTPException(404, f"there is no export {export_id}. GET /api/v1/exports lists them.")
-    job = jobs.start(services.library, RUN, lambda _, stop: services.exports.undo(export_id, stop=stop))
+    known = next((one for one in services.exports.history() if one.id == export_id), None)
+    if known is None:
+        raise HTTPException(404, _unknown(export_id))
+    report = ExportReport(export_id, kind=known.kind, undoing=True)
+    put_back = services.exports.undo
+    job = jobs.start(
+        services.library,
+        RUN,
+        lambda show, stop: put_back(export_id, on_progress=show, stop=stop, report=report),
+        report,
+    )
     return ExportRunAnswer.of(job)
+
+
+@router.post("/exports/{export_id}/forget", responses=refusals(404, 409, 413, 422, 503))
+def forget(services: ServicesDep, jobs: JobsDep, export_id: ExportId) -> list[ExportAnswer]:
+    """Give up the way back from an export and from all before it; gives those that could be undone until now.
+
+    The `type` of a refusal with 409 is `urn:picsift:running` where something runs here, `urn:picsift:locked` where
+    another process writes, and `urn:picsift:unsettled` where a kill left one of them, and its files are away.
+    """
+    jobs.require_idle()
+    try:
+        return [ExportAnswer.of(export) for export in services.exports.forget(export_id)]
+    except UnknownExportError as error:
+        raise HTTPException(404, _unknown(export_id)) from error
+    except UnsettledError as error:
+        raise RefusedError(409, UNSETTLED, str(error)) from error
+    except LibraryLockedError as error:
+        raise RefusedError(409, LOCKED, str(error)) from error
 
 
 @router.get("/exports/table", response_class=StreamingResponse, responses={**TABLES, **refusals(409, 422, 503)})
@@ -130,6 +170,10 @@ def table(
     }
     file.seek(0)
     return StreamingResponse(_chunks(file), media_type=KINDS[kind], headers=headers)
+
+
+def _unknown(export_id: int) -> str:
+    return f"there is no export {export_id}. GET /api/v1/exports lists them."
 
 
 @contextmanager

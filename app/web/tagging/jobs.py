@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from app.printable import printable
+from app.web.problems import RefusedError
 from indexer.errors import LibraryLockedError, PicsiftError
 from indexer.library import Library
 
@@ -21,6 +22,7 @@ Progress = Callable[[int, int], None]
 Work = Callable[[Progress, Callable[[], bool]], Any]
 """Told a function to report to (done, total) and one to ask whether to stop; its result has `complete`."""
 
+RUNNING, LOCKED = "running", "locked"  # kinds of refusals: something is, here; another process writes
 CLOSING_S = 20.0  # how long the end of the server waits for a piece of work to notice
 UNFORESEEN = "picsift met an error it does not know; its log says more."
 
@@ -37,7 +39,7 @@ class Job:
         done: how much of `total` is done; photos, mostly.
         total: how much there is; 0 where that is not known.
         problem: why it failed.
-        result: what came of it, once it has ended and did not fail.
+        result: what came of it; while it runs, and where it failed, as far as it tells that meanwhile.
         started_at: aware.
         ended_at: aware; None while it runs.
     """
@@ -83,21 +85,36 @@ class Jobs:
         with self._lock:
             return self._known.get(kind, Job(kind))
 
-    def start(self, library: Library, kind: str, work: Work) -> Job:
+    def require_idle(self) -> None:
+        """HTTPException, 409, where a piece of work is running here."""
+        with self._lock:
+            self._require_idle()
+
+    def _require_idle(self) -> None:
+        if self._running is not None:
+            raise RefusedError(409, RUNNING, f"{self._running} is running here. Wait for its end, or stop it.")
+
+    def start(self, library: Library, kind: str, work: Work, so_far: Any = None) -> Job:
         """Begin a piece of work that writes to the library.
+
+        Args:
+            library: which.
+            kind: what it is.
+            work: what is done.
+            so_far: what the work tells its doings as it goes; the job's result until it has one of its own.
 
         Raises:
             HTTPException: 409, another one is running, here or in another process; 503, there is no thread for it.
         """
         with self._lock:
-            if self._running is not None:
-                raise HTTPException(409, f"{self._running} is running here. Wait for its end, or stop it.")
+            self._require_idle()
             try:
                 with library.writer_lock():
                     pass  # whoever takes it between here and there is told of by the work itself
             except LibraryLockedError as error:
-                raise HTTPException(409, str(error)) from error
-            job, stop = Job(kind, "running", started_at=datetime.now(UTC)), threading.Event()
+                raise RefusedError(409, LOCKED, str(error)) from error
+            job = Job(kind, "running", result=so_far, started_at=datetime.now(UTC))
+            stop = threading.Event()
             thread = threading.Thread(target=self._run, args=(kind, work, stop), name=kind, daemon=True)
             try:
                 thread.start()  # it notes nothing before this lock is free

@@ -461,7 +461,8 @@ def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(clie
     photo = "/api/v1/photos/{photo_id}"
     kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar", "heat", "edits")}
     tags = {f"/api/v1/tags{below}" for below in ("", "/rename", "/merge", "/changes", "/restore")} | {f"{photo}/tags"}
-    exports = {f"/api/v1/exports{below}" for below in ("", "/preview", "/run", "/table", "/{export_id}/undo")}
+    exports = {f"/api/v1/exports{below}" for below in ("", "/preview", "/run", "/table", "/ways")}
+    exports |= {f"/api/v1/exports/{{export_id}}/{what}" for what in ("undo", "forget")}
     own = {f"/api/v1/{name}" for name in ("search", "status", "health", "duplicates", "tagging", "review")}
     assert set(paths) == own | {photo} | kinds | tags | exports
     assert set(paths["/api/v1/search"]) == {"get", "post"}

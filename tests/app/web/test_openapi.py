@@ -27,8 +27,8 @@ BODIES = {
 }
 """What can be sent to routes that take JSON."""
 JSON = {"Content-Type": "application/json"}
-ALWAYS = ("/api/v1/health", "/api/v1/tagging", "/api/v1/exports/run")
-"""What asks no library: of work that takes long the server itself knows how far it is."""
+ALWAYS = ("/api/v1/health", "/api/v1/tagging", "/api/v1/exports/run", "/api/v1/exports/ways")
+"""What asks no library: of work that takes long, and of this machine, the server itself knows."""
 TYPES = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
@@ -182,12 +182,15 @@ def changes_and_exports():
     yield "POST", "/api/v1/tagging", {"json": {"threshold": 2}}
     for params in ({}, {"page": -1}, {"naming": "photo.xmp"}, {"into_files": True}, {"token": "x"}):
         yield "GET", "/api/v1/exports/preview", {"params": params}
-    for method, path in (("POST", ""), ("GET", "/run"), ("DELETE", "/run"), ("GET", ""), ("POST", "/1/undo")):
+    yield "GET", "/api/v1/exports/ways", {}
+    ends = (("POST", "/1/undo"), ("POST", "/1/forget"))
+    for method, path in (("POST", ""), ("GET", "/run"), ("DELETE", "/run"), ("GET", ""), *ends):
         yield method, "/api/v1/exports" + path, {"json": {}}
         yield "WAIT", "", {}
     for asked in ({"naming": "../x.xmp"}, {"into_files": True}):
         yield "POST", "/api/v1/exports", {"json": asked}
-    yield "POST", "/api/v1/exports/99/undo", {}
+    for path in ("/99/undo", "/99/forget"):
+        yield "POST", "/api/v1/exports" + path, {}
     for kind in ("csv", "jsonl", "parquet", "xlsx"):
         yield "GET", "/api/v1/exports/table", {"params": {"format": kind}}
 

@@ -1,159 +1,264 @@
-// Exporting tags: what would be written, file by file, before anything is; then how far it is, what came of it, and the
-// way back. It asks the HTTP API and names no file.
+// Exporting tags: what would be written before anything is; then how far it is, what came of it, and the way back, until
+// that is given up. It asks the HTTP API and names no file.
 (() => {
-  const { bdi, element, plain, request } = window.picsift;
-  const SHOWN = 300; // files of a preview that are listed
+  const { element, request, sentence } = window.picsift;
+  const { amount, left, read } = window.picsift.previewing;
   const ASK_MS = 500; // between two looks at what is running
-  const KINDS = { new: "new", change: "changed", leave: "left alone", "as it should be": "as they should be" };
+  const LOST_MS = 2000; // the same, while no answer comes
+  const UNITS = ["bytes", "kB", "MB", "GB"];
 
   let dialog = null;
-  let verb = ""; // what was begun here does to files
-  let token = null; // of the preview that is shown whole: nothing else is written
-  let turn = 0; // counts previews, so that a late page of an older one is dropped
+  let state = "unknown"; // "idle" once it is known that nothing runs: nothing is begun before; else "busy"
+  let shown = null; // the preview that is shown whole: nothing else is written
+  let turn = 0; // counts what is followed, so that a late answer on what was before is dropped
+  let lists = 0; // counts lists of earlier exports, for the same
+  let listed = ""; // these exports
+  let reading = new AbortController(); // ends the preview that is under way
+  let posted = Promise.resolve(); // what is being begun
   const part = (name) => dialog.querySelector(name);
-  const amount = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
-  const nameOf = (path) => path.split(/[\\/]/).pop();
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const noun = (into) => (into ? "photo" : "file");
+  const size = (bytes) => {
+    const unit = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
+    return `${(bytes / 1000 ** unit).toLocaleString("en", { maximumFractionDigits: unit ? 1 : 0 })} ${UNITS[unit]}`;
+  };
   const say = (text, trouble = false) => {
     part(".note").textContent = text;
     part(".note").classList.toggle("trouble", trouble);
   };
+  const clear = () => {
+    say("");
+    part(".left").replaceChildren();
+  };
+
+  // Where tags go
+  const into = () => part("[name=way]:checked").value === "into";
+  const choose = (way) => {
+    if (way) part(`[name=way][value=${way}]`).checked = true;
+    for (const one of dialog.querySelectorAll("[data-way]")) one.hidden = one.dataset.way !== (into() ? "into" : "beside");
+  };
+  const ways = async () => {
+    const [hint, choice] = [part("small.into"), part("[name=way][value=into]")];
+    hint.textContent = "Looking for ExifTool…";
+    choice.disabled = !choice.checked; // what runs, or was chosen, stays chosen
+    const told = await request("exports/ways").catch((trouble) => trouble);
+    const found = told instanceof Error ? { reason: told.message } : told.find(({ way }) => way === "into");
+    hint.textContent = found.works ? "By ExifTool, each with its original kept" : sentence(found.reason);
+    choice.disabled = !found.works && !choice.checked;
+  };
 
   // What would be written
-  const line = (file) => {
-    const signs = [...file.added.map((tag) => ["+ ", bdi(tag)]), ...file.removed.map((tag) => ["− ", bdi(tag)]),
-      ...file.words.map((word) => [word])];
-    const told = file.reason ? [bdi(file.reason)] : signs.flatMap((sign, at) => (at ? [", ", ...sign] : sign));
-    return element("li", { className: file.outcome === "leave" ? "alone" : "", title: plain(file.file) },
-      element("span", {}, bdi(nameOf(file.file))), element("small", {}, ...told));
+  const become = (now) => {
+    state = now;
+    part(".ways").disabled = part("[name=naming]").disabled = state !== "idle";
+    part(".history").inert = state !== "idle";
+    for (const button of dialog.querySelectorAll(".history button")) button.disabled = state !== "idle";
+    offer(state === "idle" ? shown : null);
+  };
+  const offer = (known) => { // null: it is not known yet, or something runs
+    shown = known;
+    const files = known ? known.files : 0;
+    part(".sure").hidden = true;
+    part(".go").hidden = false;
+    part(".go").disabled = !files;
+    if (into()) part(".go").textContent = files ? `Write into ${amount(files, "photo")}…` : "Write into photos…";
+    else part(".go").textContent = files ? `Write ${amount(files, "file")}` : "Write files";
+  };
+  const forgetPreview = () => {
+    reading.abort();
+    part(".files").replaceChildren();
+    offer(null);
   };
   const preview = async () => {
-    const mine = (turn += 1);
-    const counts = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0]));
-    part(".files").replaceChildren();
-    ready(null);
-    let page = 0;
-    let known = null;
-    while (page !== null) {
-      const asked = new URLSearchParams({ naming: part("[name=naming]").value, page });
-      if (known) asked.set("token", known);
-      const told = await request(`exports/preview?${asked}`).catch((trouble) => trouble);
-      if (mine !== turn) return;
-      if (told instanceof Error) return say(`${part(".note").textContent} ${told.message}`.trim(), true);
-      for (const file of told.files) {
-        counts[file.outcome] += 1;
-        const listed = part(".files").childElementCount;
-        if (listed < SHOWN && file.outcome !== "as it should be") part(".files").append(line(file));
-      }
-      page = told.following;
-      known = told.token;
-      count(counts, page === null);
-    }
-    token = known;
-    ready(counts.new + counts.change);
-  };
-  const count = (counts, whole) => {
-    const told = Object.keys(KINDS).filter((kind) => counts[kind]).map(
-      (kind) => `${counts[kind].toLocaleString("en")} ${KINDS[kind]}`);
-    const nothing = "No photo has an accepted tag yet: there is nothing to write.";
-    const more = counts.new + counts.change + counts.leave - SHOWN;
-    part(".counts").textContent = (told.join(", ") || (whole ? nothing : "")) + (whole ? "" : " …")
-      + (more > 0 ? `; the first ${SHOWN} are listed` : "");
-  };
-  const busy = (running) => { // meanwhile nothing else is begun, and what a preview would say changes
-    part("[name=naming]").disabled = running;
-    part(".history").inert = running;
-  };
-  const ready = (files) => { // null: it is not known yet, or something is running
-    part(".go").disabled = !files;
-    part(".go").textContent = files ? `Write ${amount(files, "file")}` : "Write files";
+    forgetPreview();
+    reading = new AbortController();
+    const { signal } = reading;
+    part(".counts").textContent = into() ? "Reading your photos…" : "Looking at what would be written…";
+    const choice = into() ? { into_files: true } : { naming: part("[name=naming]").value };
+    const told = (text) => (part(".counts").textContent = text);
+    const found = await read(choice, signal, part(".files"), told).catch((trouble) => trouble);
+    if (signal.aborted) return;
+    if (!(found instanceof Error)) return offer(state === "idle" ? found : null);
+    part(".counts").textContent = "";
+    say(`${part(".note").textContent} ${found.message}`.trim(), true);
   };
 
   // What runs, and what came of it
-  const follow = async (mine = turn) => {
-    part(".run").hidden = false;
-    busy(true);
-    ready(null);
+  const look = async (then = null) => { // at what runs, and follow it; `then` says what came of it
+    const mine = (turn += 1);
+    become("unknown");
+    part(".stop").disabled = false;
+    let lost = false;
     for (;;) {
       const job = await request("exports/run").catch((trouble) => trouble);
       if (mine !== turn) return;
-      if (job instanceof Error) return end(job.message, true);
-      part("progress").max = job.total || 1;
-      if (job.total) part("progress").value = job.done;
-      else part("progress").removeAttribute("value");
-      if (job.state !== "running") return finished(job);
-      await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+      if (job instanceof Error || lost) say(job.message || "", true);
+      lost = job instanceof Error;
+      if (!lost && job.state !== "running") return ended(() => then && then(job));
+      if (!lost) {
+        then = finished;
+        running(job);
+      }
+      await pause(lost ? LOST_MS : ASK_MS);
+      if (mine !== turn) return;
     }
   };
-  const end = async (text, trouble = false) => {
+  const running = (job) => {
+    choose(job.way); // of what another window began, too
+    if (state !== "busy") become("busy");
+    part(".run").hidden = false;
+    part("progress").max = job.total || 1;
+    if (job.total) part("progress").value = job.done;
+    else part("progress").removeAttribute("value");
+  };
+  const ended = async (tell) => {
     part(".run").hidden = true;
-    busy(false);
-    say(text, trouble);
+    become("idle");
+    tell();
     await Promise.all([history(), preview()]);
   };
-  const finished = ({ state, problem, report }) => {
-    if (!report) return end(problem || "", Boolean(problem));
-    if (report.changed) {
-      const before = report.written ? `${amount(report.written, "file")} ${verb}, then it was stopped` : "Nothing was written";
-      return end(`${before}: what is to be written changed since it was shown. This is what would be written now.`, true);
-    }
+  const finished = ({ state: end, doing, way, problem, report }) => {
+    const files = (number) => amount(number, noun(way === "into"));
+    const verb = doing === "undo" ? "put back" : "written";
+    if (!report) return say(sentence(problem || "picsift was started anew meanwhile. What was done is in the list below."), true);
+    part(".left").replaceChildren(...left(report));
     const alone = report.refused ? `, ${report.refused.toLocaleString("en")} left alone` : "";
-    const stopped = state === "stopped" ? " It was stopped; what is done is in the list below." : "";
-    return end(`Done: ${amount(report.written, "file")} ${verb || "changed"}${alone}.${stopped}`);
+    const done = `${files(report.written)} ${verb}${alone}`;
+    if (problem) return say(`${sentence(problem)} Until then: ${done}.`, true);
+    if (report.changed) {
+      const before = report.written ? `${done}, then it was stopped` : "Nothing was written";
+      return say(`${before}: what is to be written changed since it was shown. This is what would be written now.`, true);
+    }
+    const stopped = end === "stopped" ? " It was stopped; what is done is in the list below." : "";
+    return say(`Done: ${done}.${stopped}`);
   };
-  const start = async (path, body, does) => {
-    verb = does;
-    say("");
-    busy(true);
-    ready(null);
-    const begun = await request(path, "POST", body).catch((trouble) => trouble);
-    if (begun instanceof Error) return end(begun.message, true);
-    turn += 1; // a preview that is under way is of before
+  const start = async (path, body) => {
+    if (state !== "idle") return;
+    const mine = (turn += 1);
+    clear();
+    become("busy");
+    forgetPreview(); // it is of before
+    part(".counts").textContent = "";
+    part(".run").hidden = false;
+    part("progress").removeAttribute("value");
     part(".stop").focus();
-    return follow();
+    posted = request(path, "POST", body).catch((trouble) => trouble);
+    const begun = await posted;
+    if (mine !== turn) return;
+    if (begun instanceof Error) say(begun.message, true);
+    await look(begun instanceof Error ? null : finished);
+  };
+  const stop = async () => {
+    part(".stop").disabled = true;
+    const told = await request("exports/run", "DELETE").catch((trouble) => trouble);
+    if (!(told instanceof Error)) return;
+    part(".stop").disabled = false;
+    say(told.message, true);
+  };
+  const go = () => {
+    if (!into()) return start("exports", { naming: part("[name=naming]").value, token: shown.token });
+    const photos = amount(shown.files, "photo");
+    part("#export-sure").textContent = `Write into ${photos}? The files themselves change, the pictures in them do not. `
+      + "Undo brings the originals back for as long as they are kept.";
+    part(".sure .write").textContent = `Write into ${photos}`;
+    part(".go").hidden = true;
+    part(".sure").hidden = false;
+    part(".sure .not").focus();
   };
 
   // What was, and the way back
+  const button = (text, label, act, className = "") => {
+    const made = element("button", { type: "button", textContent: text, disabled: state !== "idle", className });
+    if (label) made.ariaLabel = label;
+    made.addEventListener("click", () => state === "idle" && act());
+    return made;
+  };
+  const wayBack = (entry) => !entry.undone_at && !entry.forgotten && (entry.finished_at === null || entry.files > (entry.put_back || 0));
   const history = async () => {
-    const known = await request("exports").catch(() => []);
+    const mine = (lists += 1);
+    const known = await request("exports").catch((trouble) => trouble);
+    if (mine !== lists) return;
+    if (known instanceof Error) return say(`${part(".note").textContent} ${known.message}`.trim(), true);
+    if (JSON.stringify(known) === listed) return; // a question that is asked of one of them stays
+    listed = JSON.stringify(known);
     part(".none").hidden = known.length > 0;
-    part(".history").replaceChildren(...known.map((entry) => {
-      const when = new Date(entry.started_at).toLocaleString();
-      const whole = entry.finished_at !== null; // else it runs, or was interrupted before the journal had counted
-      const after = entry.undone_at ? "put back" : entry.forgotten ? "for good" : whole ? "" : "not finished";
-      const files = whole ? amount(entry.files, "file") : entry.files ? `at least ${amount(entry.files, "file")}` : "";
-      const told = [when, files, after].filter(Boolean).join(" · ");
-      const button = element("button", { type: "button", textContent: "Undo" });
-      button.ariaLabel = `Undo the export of ${when}`;
-      button.addEventListener("click", () => start(`exports/${entry.id}/undo`, {}, "put back"));
-      const undone = entry.undone_at || entry.forgotten || (whole && !entry.files);
-      return element("li", {}, element("span", { textContent: told }), ...(undone ? [] : [button]));
-    }));
+    part(".history").replaceChildren(...known.map((entry) => line(entry, known)));
+  };
+  const line = (entry, known) => {
+    const when = new Date(entry.started_at).toLocaleString();
+    const whole = entry.finished_at !== null; // else it runs, or was interrupted before the journal had counted
+    const back = entry.put_back ? `${entry.put_back.toLocaleString("en")} put back` : "";
+    const after = entry.undone_at ? "put back" : entry.forgotten ? "cannot be undone any more" : whole ? back : "not finished";
+    const counted = amount(entry.files, noun(entry.kind === "files"));
+    const told = [when, whole ? counted : entry.files ? `at least ${counted}` : "", after].filter(Boolean).join(" · ");
+    const made = element("li", {}, element("span", { textContent: told }));
+    const undo = () => start(`exports/${entry.id}/undo`, {});
+    if (wayBack(entry)) made.append(button("Undo", `Undo the export of ${when}`, undo));
+    if (wayBack(entry) && whole) made.append(button("Forget…", `Forget the way back from the export of ${when}`, () => sure(made, entry, known)));
+    return made;
+  };
+  const sure = (place, entry, known) => { // one that is forgotten takes those before it along: see `picsift export --forget`
+    const before = [...place.childNodes];
+    const gone = known.filter((one) => one.id <= entry.id && wayBack(one));
+    const others = gone.length > 1 ? ` and from the ${amount(gone.length - 1, "export")} before it` : "";
+    const freed = gone.reduce((sum, one) => sum + (one.kept_bytes || 0), 0);
+    const question = `Give up the way back from this export${others}? What was written stays written, and no undo brings back `
+      + `what was there before.${freed ? ` This frees ${size(freed)}.` : ""}`;
+    const keep = button("Keep", "", () => {
+      place.replaceChildren(...before);
+      before.at(-1).focus();
+    });
+    place.replaceChildren(element("p", { textContent: question }), button("Forget", "", () => forget(entry.id), "danger"), keep);
+    keep.focus();
+  };
+  const forget = async (number) => {
+    const mine = (turn += 1);
+    clear();
+    become("busy");
+    posted = request(`exports/${number}/forget`, "POST", {}).catch((trouble) => trouble);
+    const told = await posted;
+    if (mine !== turn) return;
+    const gone = told.length ? `${amount(told.length, "export")} cannot be undone any more.` : "It could not be undone any more before.";
+    say(told.message || gone, told instanceof Error);
+    await look();
   };
 
   window.picsift.tool("export", {
     begin: (made) => {
       dialog = made;
-      part("[name=naming]").addEventListener("change", () => {
-        say("");
+      dialog.addEventListener("change", () => {
+        if (state !== "idle") return;
+        choose();
+        clear();
         preview();
       });
-      part(".go").addEventListener("click", () =>
-        start("exports", { naming: part("[name=naming]").value, token }, "written"));
-      part(".stop").addEventListener("click", () => request("exports/run", "DELETE").catch(() => null));
+      part(".go").addEventListener("click", go);
+      part(".sure .write").addEventListener("click", () => start("exports", { into_files: true, token: shown.token }));
+      part(".sure .not").addEventListener("click", () => {
+        offer(shown);
+        part(".go").focus();
+      });
+      part(".stop").addEventListener("click", stop);
     },
     opened: async () => {
       const mine = (turn += 1);
-      verb = "";
-      say("");
-      busy(false);
+      clear();
+      choose();
+      forgetPreview();
+      become("unknown");
       part(".run").hidden = true;
-      part(".counts").textContent = "Looking at what would be written…";
+      part(".history").replaceChildren();
+      listed = "";
+      part(".counts").textContent = "Looking at what runs…";
+      ways();
       history();
-      const job = await request("exports/run").catch(() => ({}));
-      if (mine !== turn) return;
-      if (job.state === "running") follow();
-      else preview();
+      await posted; // what was begun before it was closed
+      if (mine === turn) look();
     },
-    closed: () => (turn += 1),
+    closed: () => {
+      turn += 1;
+      lists += 1;
+      reading.abort();
+    },
   });
 })();

@@ -5,7 +5,7 @@ Object.assign(window.picsift, (() => {
   const known = {}; // by the dialog's id: what to do when it has opened and closed
   let root = null;
 
-  // What came, as JSON; an Error with a sentence where none did
+  // What came, as JSON; an Error with a sentence, and the status, where none did
   const request = async (path, method = "GET", body, options = {}) => {
     const headers = { "Content-Type": "application/json" };
     const sent = body === undefined ? {} : { headers, body: JSON.stringify(body) };
@@ -13,8 +13,9 @@ Object.assign(window.picsift, (() => {
     const said = answer && (await answer.json().catch(() => null));
     if (answer && answer.ok && said !== null) return said;
     const detail = (said && said.detail) || LOST;
-    throw new Error(detail.charAt(0).toUpperCase() + detail.slice(1));
+    throw Object.assign(new Error(sentence(detail)), { status: answer ? answer.status : 0 });
   };
+  const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const levels = (tag) => tag.match(/(?:\\.|[^/\\])+/g) || [tag]; // as they are written, slashes within names marked
   const shownLevels = (tag) => levels(tag).map((level) => level.replace(/\\(.)/g, "$1"));
   const element = (name, properties = {}, ...children) => {
@@ -65,5 +66,5 @@ Object.assign(window.picsift, (() => {
     follow();
   };
   const tool = (name, what) => (known[name] = what);
-  return { bdi, element, isolated, levels, plain, request, shownLevels, tool, tools };
+  return { bdi, element, isolated, levels, plain, request, sentence, shownLevels, tool, tools };
 })());

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import textwrap
 
@@ -227,6 +228,17 @@ def test_edits_are_written_over_what_a_sidecar_says(world, tagged):
     tagged.exports.run()
     said = described((world.photos / "red.png.xmp").read_bytes())
     assert (said.title, said.rating) == ("New", 2)
+
+
+def test_a_sidecar_that_only_gets_what_it_says_already_is_shown_with_that_reason(world, tagged):
+    tagged.exports.run()
+    sidecar = world.photos / "red.png.xmp"
+    sidecar.write_bytes(re.sub(rb"<digiKam:TagsList>.*</digiKam:TagsList>", b"", sidecar.read_bytes(), flags=re.DOTALL))
+    [planned] = [one for one in tagged.exports.preview() if isinstance(one, Planned)]
+    assert (planned.added, planned.removed, planned.words, planned.completed) == ((), (), (), ("XMP",))
+    tagged.library.catalog.tags.decide([Decision(planned.photo.id, ("new",), "accepted")])
+    [planned] = [one for one in tagged.exports.preview() if isinstance(one, Planned)]
+    assert (planned.added, planned.completed) == ((("new",),), ())
 
 
 def describe(path, words):

@@ -166,6 +166,34 @@ def test_a_tag_that_iptc_has_no_room_for_is_named_and_whole_in_xmp(tmp_path, mon
     assert long not in said(path)["IPTC:Keywords"]
 
 
+def test_each_change_has_its_reason_also_where_only_lists_are_completed(tmp_path):
+    _, path, services = one(tmp_path)
+
+    def exif(*arguments):
+        ask("-q", "-overwrite_original", *arguments, path)
+
+    def reasons():
+        [planned] = services.exports.preview(into_files=True)
+        return planned.added, planned.removed, planned.words, planned.completed
+
+    assert reasons() == ((DOG, SEA), (), (), ())
+    services.exports.run(into_files=True)
+    whole = path.read_bytes()
+    exif("-IPTC:all=")
+    assert reasons() == ((), (), (), ("IPTC",))
+    path.write_bytes(whole)
+    exif("-XMP-lr:HierarchicalSubject=animal|dög")
+    assert reasons() == ((), (), (), ("XMP",))
+    path.write_bytes(whole)
+    exif("-IPTC:Keywords+=Köln", "-XMP-dc:Subject+=Ulm")
+    services.library.catalog.tags.edit([Edit(1, "rating", "4", "person")])
+    assert reasons() == ((), (), ("rating",), ("XMP", "IPTC"))
+    services.library.catalog.tags.decide([Decision(1, ("new",), "accepted")])
+    assert reasons() == ((("new",),), (), ("rating",), ("XMP", "IPTC"))
+    exif("-XMP:Rating=4", "-XMP-dc:Subject+=Köln", "-IPTC:Keywords+=Ulm")
+    assert reasons() == ((("new",),), (), (), ())
+
+
 def test_words_that_were_given_here_are_written(tmp_path):
     _, path, services = one(tmp_path)
     given = {"rating": "4", "title": "Tür", "description": "Zwei\nZeilen"}
@@ -215,7 +243,7 @@ def test_links_raws_and_what_cannot_be_proved_are_refused(tmp_path):
     assert "cannot be proved" in found["flat.bmp"]
     assert "a link" in found["link.jpg"]
     assert "2 names (hard links)" in found["hard.jpg"]
-    assert all("Without --into-files" in reason for reason in found.values())
+    assert all("Its tags can go beside it" in reason for reason in found.values())
     report = services.exports.run(into_files=True)
     assert (report.written, report.export, len(report.refused)) == (0, None, 4)
     assert files(world) == before
@@ -375,6 +403,21 @@ def test_without_exiftool_one_sentence_says_so(tmp_path, monkeypatch):
         assert "needs ExifTool, which is not installed" in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert hashlib.sha256(path.read_bytes()).digest() == before
+
+
+def test_an_exiftool_that_is_broken_is_said_once_and_not_of_each_photo(tmp_path, monkeypatch):
+    world, path, _ = one(tmp_path)
+    before, program = path.read_bytes(), tmp_path / "bin" / "exiftool"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    for arguments in (["--into-files"], ["--into-files", "--dry-run"]):
+        done = CliRunner().invoke(cli.app, ["export", *arguments])
+        assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+        assert f"{program} does not do it right: ExifTool cannot read it: ExifTool ended early" in done.stderr
+    assert path.read_bytes() == before
 
 
 def test_wishes_that_exclude_each_other_are_wrong_usage():

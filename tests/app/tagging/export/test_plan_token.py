@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from app.tagging.export import export_service, plan_token
+from app.tagging.export import export_service, file_writing, plan_token
 from app.tagging.export.sidecar_plan import Naming
 from indexer.catalog.tag_records import Decision
 from tests.app.colours import World
@@ -71,8 +71,8 @@ def test_what_changes_while_it_runs_is_not_written(world, tagged, monkeypatch): 
     monkeypatch.setattr(export_service, "FILES_AT_A_TIME", 1)
     token, write, order = token_of(tagged), tagged.exports.__class__._write, []
 
-    def changed(self, report, waiting, kind):
-        write(self, report, waiting, kind)
+    def changed(self, report, waiting):
+        write(self, report, waiting)
         order.extend(file.step.path for file in waiting)
         for name in ("red.png", "blue.png"):
             self._library.catalog.tags.decide([Decision(photo_id(tagged, name), ("new",), "accepted")])
@@ -102,14 +102,14 @@ def test_into_files_the_same_holds(tmp_path):
 
 def test_a_file_that_changes_between_plan_and_copy_is_left_as_it_is(tmp_path, monkeypatch):
     _, path, services = one(tmp_path)
-    real, edits = export_service.ready, []
+    real, edits = file_writing.ready, []
 
     def edited(planned, tool):
         ask("-q", "-overwrite_original", "-XMP-dc:Subject=theirs", path)
         edits.append(path.read_bytes())
         return real(planned, tool)
 
-    monkeypatch.setattr(export_service, "ready", edited)
+    monkeypatch.setattr(file_writing, "ready", edited)
     [(_, reason)] = services.exports.run(into_files=True).refused
     assert "changed while the export ran" in reason
     assert [path.read_bytes()] == edits

@@ -1,5 +1,7 @@
 """The export dialog in a real browser: nothing is written before it is asked for, and all of it can be put back."""
 
+import shutil
+
 import pytest
 
 from indexer.catalog.tag_records import Decision
@@ -22,6 +24,28 @@ def photos(library):
     catalog.tags.forget_changes()
     for sidecar in folder.glob("*.xmp"):
         sidecar.unlink()
+
+
+def stub(page, answers):
+    """Have requests about exports answered within the page; all others, its own looks among them, pass.
+
+    Args:
+        page: an open page.
+        answers: by method and the end of the path JavaScript, an expression of `asked`, the address, and `options`.
+    """
+    page.evaluate(
+        """answers => {
+            const fetched = window.fetch;
+            window.fetch = async (address, options) => {
+                const asked = String(address).split("api/v1/exports")[1];
+                const made = asked !== undefined && answers[`${options.method} ${asked.split("?")[0]}`];
+                if (!made) return fetched(address, options);
+                const said = await new Function("asked", "options", `return ${made}`)(asked, options);
+                return new Response(JSON.stringify(said.body ?? said), { status: said.status ?? 200 });
+            };
+        }""",
+        answers,
+    )
 
 
 def sidecars(folder):
@@ -80,16 +104,8 @@ def test_nothing_is_written_that_was_not_shown(page, photos, library):
 def test_what_is_refused_is_told_and_nothing_is_written(page, photos):
     page.click("[data-tool=export]")
     page.get_by_role("button", name="Write 2 files").wait_for()
-    page.evaluate(  # a refusal of the server's would stand in the console as an error
-        """() => {
-            const fetched = window.fetch;
-            window.fetch = async (address, options) => {
-                if (options?.method !== "POST") return fetched(address, options);
-                const said = JSON.stringify({detail: "another picsift is writing to the library."});
-                return new Response(said, {status: 409});
-            };
-        }"""
-    )
+    said = '{status: 409, body: {detail: "another picsift is writing to the library."}}'
+    stub(page, {"POST ": said})  # a refusal of the server's would stand in the console as an error
     page.get_by_role("button", name="Write 2 files").click()
     page.wait_for_selector("text=Another picsift is writing to the library.")
     assert sidecars(photos) == []
@@ -98,24 +114,18 @@ def test_what_is_refused_is_told_and_nothing_is_written(page, photos):
 
 @pytest.mark.parametrize("size", ["desktop"], indirect=True)
 def test_while_something_runs_nothing_else_is_begun_and_what_was_interrupted_can_be_undone(page, photos):
-    page.evaluate(
-        """() => {
-            const fetched = window.fetch;
-            const report = {export: 2, written: 2, unchanged: 0, refused: 0, left_alone: [], changed: false};
-            const entry = {id: 1, kind: "sidecars", files: 0, started_at: "2026-01-02T03:04:05Z", undone_at: null};
-            const told = (said) => new Response(JSON.stringify(said));
-            window.running = true;
-            window.fetch = async (address, options) => {
-                if (options?.method === "POST") return told({state: "running"});
-                if (address.endsWith("exports")) {
-                    return told([{...entry, finished_at: null}, {...entry, finished_at: entry.started_at}]);
-                }
-                if (!address.endsWith("run")) return fetched(address, options);
-                if (!window.begun) return told({state: "never"});
-                return told(window.running ? {state: "running", done: 1, total: 2} : {state: "done", report});
-            };
-        }"""
+    report = "{export: 2, written: 2, unchanged: 0, refused: 0, left_alone: [], changed: false}"
+    entry = "{id: 1, kind: 'sidecars', files: 0, started_at: '2026-01-02T03:04:05Z', undone_at: null"
+    stub(
+        page,
+        {
+            "POST ": "{state: 'running'}",
+            "GET ": f"[{entry}, finished_at: null}}, {entry}, finished_at: '2026-01-02T03:04:05Z'}}]",
+            "GET /run": "!window.begun ? {state: 'never'} : window.running "
+            f"? {{state: 'running', done: 1, total: 2}} : {{state: 'done', report: {report}}}",
+        },
     )
+    page.evaluate("window.running = true")
     page.click("[data-tool=export]")
     page.get_by_role("button", name="Write 2 files").wait_for()
     entries = page.locator("#export .history li")
@@ -141,3 +151,150 @@ def test_names_turn_nothing_around(page, photos, library):
     first = page.locator("#export .files li >> nth=0")
     assert first.inner_text() == "plain10.png.xmp\n+ animal/<b>cat, + animal/x\\u202egnp.exe"
     assert first.locator("bdi").count() == 3
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_into_photos_is_previewed_asked_about_written_and_put_back(page, photos, request):
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool, which is not installed")
+    paths = [photos / "plain10.png", photos / "plain11.png"]
+    before = [path.read_bytes() for path in paths]
+    page.click("[data-tool=export]")
+    page.get_by_text("By ExifTool, each with its original kept").wait_for()
+    page.get_by_label("Into the photos").check()
+    page.get_by_role("button", name="Write into 2 photos…").wait_for()
+    assert page.inner_text("#export .counts") == "2 changed"
+    listed = page.locator("#export .files li")
+    assert listed.all_inner_texts() == [f"{path.name}\n+ animal/<b>cat" for path in paths]
+    assert "stay as they are" not in page.inner_text("#export")
+    assert fits(page)
+    shoot(page, request, "32-into-photos")
+    page.get_by_role("button", name="Write into 2 photos…").click()
+    page.get_by_text("Write into 2 photos?").wait_for()
+    shoot(page, request, "33-into-photos-sure")
+    page.get_by_role("button", name="Not now").click()
+    page.get_by_role("button", name="Write into 2 photos…").click()
+    assert [path.read_bytes() for path in paths] == before, "nothing is written before that was confirmed"
+    page.get_by_role("button", name="Write into 2 photos", exact=True).click()
+    page.wait_for_selector("text=Done: 2 photos written.")
+    page.get_by_text("2 as they should be").wait_for()
+    assert all(b"animal|&lt;b" in path.read_bytes() for path in paths)
+    assert sidecars(photos) == []
+    assert page.get_by_label("Into the photos").is_checked()
+    shoot(page, request, "34-into-photos-done")
+    page.locator("#export .history").get_by_role("button", name="Undo").first.click()
+    page.wait_for_selector("text=Done: 2 photos put back.")
+    assert [path.read_bytes() for path in paths] == before
+    page.get_by_role("button", name="Write into 2 photos…").wait_for()
+
+
+FILE = "{file: '/p/a.jpg', added: [], removed: [], words: [], completed: [], shortened: [], reason: null"
+INTO = f"""{{following: null, token: "{"0" * 64}", files: [
+    {{...{FILE}}}, outcome: "change", completed: ["XMP", "IPTC"]}},
+    {{...{FILE}}}, outcome: "change", words: ["rating"], shortened: ["a long one"]}},
+    {{...{FILE}}}, outcome: "leave", reason: "it is a link."}}]}}"""
+BESIDE = f"""{{following: null, token: "{"0" * 64}", files: [{{...{FILE}}}, outcome: "new", added: ["dog"]}}]}}"""
+WAYS = "[{way: 'beside', works: true}, {way: 'into', works: !window.none, reason: window.none ?? null}]"
+ENTRY = "{id: 9, kind: 'files', files: 2, started_at: '2026-01-02T03:04:05Z', finished_at: '2026-01-02T03:04:05Z'}"
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_what_is_shown_belongs_to_what_is_chosen_and_nothing_is_begun_before_it_is_known_what_runs(page):
+    late = """new Promise((resolve) => {
+        options.signal.addEventListener("abort", () => (window.given_up = true));
+        window.late = () => resolve(window.now);
+    })"""
+    into = f"(window.now = {INTO}, window.given_up ? window.now : {late})"
+    page.evaluate("() => { window.state = new Promise((resolve) => (window.known = resolve)); }")
+    answers = {"GET /run": "window.state", "GET /ways": WAYS, "GET ": f"[{ENTRY}]"}
+    stub(page, answers | {"GET /preview": f"asked.includes('into_files') ? {into} : {BESIDE}"})
+    page.click("[data-tool=export]")
+    undo = page.get_by_role("button", name="Undo the export")
+    undo.wait_for()
+    assert (undo.is_disabled(), page.get_by_label("Into the photos").is_disabled()) == (True, True)
+    assert page.is_disabled("#export .go")
+    page.evaluate("window.known({state: 'never'})")
+    page.get_by_role("button", name="Write 1 file").wait_for()
+    assert undo.is_enabled()
+    page.get_by_label("Into the photos").check()
+    page.get_by_text("Reading your photos…").wait_for()
+    assert page.is_disabled("#export .go")
+    page.get_by_label("Sidecars").check()
+    page.wait_for_function("window.given_up")
+    page.get_by_role("button", name="Write 1 file").wait_for()
+    page.evaluate("async () => { window.late(); await new Promise((resolve) => setTimeout(resolve)); }")
+    listed = page.locator("#export .files li")
+    assert listed.all_inner_texts() == ["a.jpg\n+ dog"]
+    page.get_by_label("Into the photos").check()
+    page.get_by_role("button", name="Write into 2 photos…").wait_for()
+    assert listed.all_inner_texts() == [
+        "a.jpg\ncompletes the lists of tags in XMP, completes IPTC",
+        "a.jpg\nrating\nIPTC has no room for all of a long one; XMP has it whole",
+        "a.jpg\nit is a link.",
+    ]
+    page.get_by_role("button", name="Write into 2 photos…").click()
+    page.get_by_label("Sidecars").check()
+    page.get_by_role("button", name="Write 1 file").wait_for()
+    assert page.locator("#export .sure").is_hidden(), "what was asked about is not shown any more"
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_a_run_into_photos_that_is_under_way_is_shown_as_that_and_told_whole(page):
+    report = """{written: 1, refused: 1, changed: false, shortened: [{file: "/p/b.jpg", texts: ["a long one"]}],
+        left_alone: [{file: "/p/a.jpg", reason: "ExifTool would change x in it."}]}"""
+    going = "{doing: 'export', way: 'into', state: 'running', done: 1, total: 2}"
+    page.evaluate(f"window.job = {going}")
+    answers = {"GET /run": "window.job", "GET /ways": WAYS, "GET ": f"[{ENTRY}]", "GET /preview": INTO}
+    stub(page, answers | {"DELETE /run": "(window.stopped = true, window.job)"})
+    page.evaluate("window.none = 'ExifTool went.'")
+    page.click("[data-tool=export]")
+    page.wait_for_selector("#export .run:visible")
+    page.get_by_text("ExifTool went.").wait_for()
+    chosen = page.get_by_label("Into the photos")
+    assert (chosen.is_checked(), chosen.is_disabled()) == (True, True)
+    assert page.get_by_role("button", name="Undo the export").is_disabled()
+    assert "stay as they are" not in page.inner_text("#export")
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_function("window.stopped")
+    page.evaluate("window.job = {status: 503, body: {detail: 'the server is busy.'}}")
+    page.get_by_text("The server is busy.").wait_for()
+    assert page.locator("#export .run").is_visible(), "one look that fails ends nothing"
+    failed = f"{{...{going}, state: 'failed', problem: 'the library is gone.', report: {report}}}"
+    page.evaluate(f"window.job = {failed}")
+    page.get_by_text("The library is gone. Until then: 1 photo written, 1 left alone.").wait_for()
+    assert page.locator("#export .left li").all_inner_texts() == [
+        "a.jpg\nExifTool would change x in it.",
+        "b.jpg\nIPTC has no room for all of a long one; XMP has it whole",
+    ]
+    page.get_by_role("button", name="Write into 2 photos…").wait_for()
+    assert chosen.is_checked()
+    assert "stay as they are" not in page.inner_text("#export")
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_a_way_back_is_given_up_only_after_a_question_and_not_offered_any_more(page, photos, library, request):
+    first = library.exports.run().export
+    library.library.catalog.tags.decide([Decision(photo_id(library, "plain10.png"), ("sea",), "accepted")])
+    second = library.exports.run().export
+    page.click("[data-tool=export]")
+    entries = page.locator("#export .history li")
+    later, earlier = entries.nth(0), entries.nth(1)
+    later.get_by_role("button", name="Forget").click()
+    page.get_by_text("Give up the way back from this export and from the 1 export before it?").wait_for()
+    shoot(page, request, "35-forget")
+    later.get_by_role("button", name="Keep").click()
+    later.get_by_role("button", name="Undo").wait_for()
+    assert not any(export.forgotten for export in library.exports.history() if export.id in (first, second))
+    earlier.get_by_role("button", name="Forget").click()
+    page.get_by_text("Give up the way back from this export?").wait_for()
+    earlier.get_by_role("button", name="Forget", exact=True).click()
+    page.get_by_text("1 export cannot be undone any more.").wait_for()
+    page.wait_for_selector("#export .history li:nth-child(2):has-text('cannot be undone any more')")
+    assert earlier.get_by_role("button").count() == 0
+    library.exports.forget(second)  # in another window
+    later.get_by_role("button", name="Undo").click()
+    page.get_by_text("was given up; its files cannot be put back.").wait_for()
+    page.wait_for_selector("#export .history li:nth-child(1):has-text('cannot be undone any more')")
+    assert later.get_by_role("button").count() == 0
+    assert len(sidecars(photos)) == 2
+    library.library.catalog.tags.remove(("sea",))

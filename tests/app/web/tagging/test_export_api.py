@@ -9,13 +9,18 @@ import threading
 import pytest
 from starlette.testclient import TestClient
 
-from app.tagging.export import export_service, table_export
+from app.tagging import export_ways
+from app.tagging.exiftool import kept_process
+from app.tagging.export import export_service, own_writes, table_export
 from app.tagging.export.export_service import ExportService
 from app.web.door import doorkeeper
 from app.web.door.security import Gate
 from app.web.tagging import export_api
+from indexer.catalog.stores.export_store import Step
 from indexer.catalog.tag_records import Decision
+from indexer.errors import LibraryError
 from tests.app.serving import photo_id
+from tests.app.tagging.xmp.test_merge import LIGHTROOM
 
 ROUTE = "/api/v1/exports"
 DOG, SEA = ("animal", "dog"), ("sea",)
@@ -70,6 +75,7 @@ def test_an_export_writes_sidecars_alone_and_undo_puts_all_back(client, tagged, 
     assert (told["state"], told["done"], told["total"]) == ("done", 2, 2)
     counts = {"export": 1, "written": 2, "unchanged": 0, "refused": 0}
     assert told["report"] == {**counts, "left_alone": [], "shortened": [], "changed": False}
+    assert (told["doing"], told["way"]) == ("export", "beside")
     new = {path.name for path in files(world).keys() - before.keys()}
     assert new == {"red.png.xmp", "blue.png.xmp"}
     assert {path: kept for path, kept in files(world).items() if path.suffix != ".xmp"} == before
@@ -77,7 +83,9 @@ def test_an_export_writes_sidecars_alone_and_undo_puts_all_back(client, tagged, 
     assert (entry["id"], entry["files"], entry["undone_at"]) == (1, 2, None)
     assert export(client, ended)["report"]["unchanged"] == 2
     assert client.post(f"{ROUTE}/1/undo").status_code == 202
-    assert ended(ROUTE + "/run")["report"]["written"] == 2
+    told = ended(ROUTE + "/run")
+    assert (told["doing"], told["way"], told["done"], told["total"]) == ("undo", "beside", 2, 2)
+    assert told["report"]["written"] == 2
     assert files(world) == before
     assert client.get(ROUTE).json()[0]["undone_at"] is not None
 
@@ -149,17 +157,73 @@ def test_into_photos_is_written_only_where_it_is_asked_for_and_was_shown(client,
     for token in ("0" * 64, beside):
         assert export(client, ended, into_files=True, token=token)["report"]["changed"]
     assert files(world) == before
-    assert export(client, ended, into_files=True, token=shown["token"])["report"]["written"] == 2
+    told = export(client, ended, into_files=True, token=shown["token"])
+    assert (told["doing"], told["way"], told["report"]["written"]) == ("export", "into", 2)
     assert {path.name for path, kept in files(world).items() if kept != before.get(path)} == {"red.png", "blue.png"}
     assert client.get(ROUTE).json()[0]["kind"] == "files"
     client.post(f"{ROUTE}/1/undo")
-    assert ended(ROUTE + "/run")["report"]["written"] == 2
+    told = ended(ROUTE + "/run")
+    assert (told["doing"], told["way"], told["report"]["written"]) == ("undo", "into", 2)
+    assert files(world) == before
+
+
+def program(folder, text):
+    """An ExifTool that is none."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "exiftool").write_text(f"#!/bin/sh\n{text}\n")
+    (folder / "bin" / "exiftool").chmod(0o755)
+    return folder / "bin"
+
+
+def way_into(client):
+    beside, into, table = client.get(ROUTE + "/ways").json()
+    for name, way in (("beside", beside), ("table", table)):
+        assert way == {"way": name, "works": True, "reason": None}
+    assert into["way"] == "into"
+    return into["works"], into["reason"]
+
+
+def test_the_ways_are_told_and_into_photos_is_tried_before(client, monkeypatch):
+    if shutil.which("exiftool") is None:
+        pytest.skip("needs exiftool, which is not installed")
+    monkeypatch.setattr(export_ways, "_known", set())
+    assert way_into(client) == (True, None)
+    monkeypatch.setattr(export_ways, "_try", lambda stop: pytest.fail("it is known to work"))
+    assert way_into(client) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("exit 2", "ended early (status 2)"),
+        ("exec sleep 600", "it took more than 0 s over one small picture"),
+        ('echo "$*" >&2; while read -r line; do [ "$line" = -echo3 ] && read -r m && echo "$m" && echo "$m" >&2; done',
+         "ExifTool does not write it"),
+    ],
+)  # fmt: skip
+def test_an_exiftool_that_does_not_work_is_no_way_into_photos(
+    client, tagged, world, monkeypatch, tmp_path, text, reason
+):
+    monkeypatch.setenv("PATH", f"{program(tmp_path, text)}:/usr/bin:/bin")
+    monkeypatch.setattr(kept_process, "SECONDS_A_LOOK", 0.05)
+    if "sleep" in text:
+        monkeypatch.setattr(export_ways, "SECONDS", 0.1)
+    before = files(world)
+    works, told = way_into(client)
+    assert (works, reason in told, "--" in told) == (False, True, False)
+    for answer in (
+        client.get(ROUTE + "/preview", params={"into_files": True}),
+        client.post(ROUTE, json={"into_files": True, "token": "0" * 64}),
+    ):
+        assert (answer.status_code, answer.json()["detail"]) == (503, told)
     assert files(world) == before
 
 
 def test_without_exiftool_a_sentence_says_so(client, tagged, world, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     before = files(world)
+    works, told = way_into(client)
+    assert (works, "which is not installed" in told, "--" in told) == (False, True, False)
     for answer in (
         client.get(ROUTE + "/preview", params={"into_files": True}),
         client.post(ROUTE, json={"into_files": True, "token": "0" * 64}),
@@ -170,6 +234,7 @@ def test_without_exiftool_a_sentence_says_so(client, tagged, world, monkeypatch,
 
 
 def test_previews_that_start_exiftool_take_turns(client, tagged, monkeypatch):
+    monkeypatch.setattr(export_ways, "require_into", lambda: None)
     monkeypatch.setattr(export_api, "TURN_S", 0.01)
     with export_api._one_reading:
         assert client.get(ROUTE + "/preview", params={"into_files": True}).status_code == 409
@@ -183,6 +248,63 @@ def test_a_way_back_that_was_given_up_is_told(client, tagged, ended):
     client.post(f"{ROUTE}/1/undo")
     told = ended(ROUTE + "/run")
     assert (told["state"], "was given up" in told["problem"]) == ("failed", True)
+
+
+def test_forgetting_gives_up_the_way_back_and_tells_of_what(client, tagged, world, ended):
+    (world.photos / "red.png.xmp").write_bytes(LIGHTROOM.encode())
+    export(client, ended)
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "blue.png"), ("new",), "accepted")])
+    export(client, ended)
+    assert client.get(ROUTE).json()[1]["kept_bytes"] > 0
+    written = files(world)
+    answer = client.post(f"{ROUTE}/2/forget")
+    assert (answer.status_code, [one["id"] for one in answer.json()]) == (200, [2, 1])
+    assert [(one["forgotten"], one["kept_bytes"]) for one in client.get(ROUTE).json()] == [(True, 0)] * 2
+    assert client.post(f"{ROUTE}/2/forget").json() == [], "as the command has it"
+    client.post(f"{ROUTE}/1/undo")
+    told = ended(ROUTE + "/run")
+    assert (told["state"], "was given up" in told["problem"]) == ("failed", True)
+    assert files(world) == written
+
+
+def test_each_reason_not_to_forget_is_told_apart(client, tagged, world, ended, monkeypatch):
+    export(client, ended)
+    kept = client.get(ROUTE).json()
+    answer = client.post(f"{ROUTE}/7/forget")
+    assert (answer.status_code, answer.json()["type"]) == (404, "about:blank")
+    told = []
+    with tagged.library.writer_lock():
+        told.append(client.post(f"{ROUTE}/1/forget"))
+    going, run = threading.Event(), ExportService.run
+    with monkeypatch.context() as patch:
+        patch.setattr(ExportService, "run", lambda *rest, **options: going.wait(60) and run(*rest, **options))
+        client.post(ROUTE, json={})
+        told.append(client.post(f"{ROUTE}/1/forget"))
+        going.set()
+        ended(ROUTE + "/run")
+    journal = tagged.library.catalog.exports
+    journal.plan(journal.begin("sidecars"), [Step(0, str(world.photos / "away" / "x.xmp"), None, "0" * 64, ())])
+    told.append(client.post(f"{ROUTE}/2/forget"))
+    kinds = ["urn:picsift:locked", "urn:picsift:running", "urn:picsift:unsettled"]
+    assert [(answer.status_code, answer.json()["type"]) for answer in told] == [(409, kind) for kind in kinds]
+    assert len({answer.json()["detail"] for answer in told}) == 3
+    assert client.get(ROUTE).json()[1:] == kept
+
+
+def test_what_was_done_before_an_error_is_told_with_it(client, tagged, monkeypatch, ended):
+    def broken(*rest):
+        raise LibraryError("the library is gone.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(own_writes, "note", broken)
+        told = export(client, ended)
+        assert (told["state"], told["problem"]) == ("failed", "the library is gone.")
+        assert (told["report"]["written"], told["report"]["export"]) == (2, 1)
+        client.post(f"{ROUTE}/1/undo")
+        told = ended(ROUTE + "/run")
+    assert (told["state"], told["doing"], told["report"]["written"]) == ("failed", "undo", 2)
+    [entry] = client.get(ROUTE).json()
+    assert (entry["files"], entry["put_back"]) == (2, 2)
 
 
 def test_an_export_is_refused_while_another_process_writes(client, tagged, world):
@@ -203,7 +325,7 @@ def test_no_client_names_a_file(client, tagged, world, asked):
     assert files(world) == before
 
 
-@pytest.mark.parametrize("route", ["", "/1/undo"])
+@pytest.mark.parametrize("route", ["", "/1/undo", "/1/forget"])
 def test_another_sites_page_writes_nothing(client, tagged, world, route):
     before = files(world)
     evil = {"Origin": "http://evil.example"}
@@ -217,7 +339,8 @@ def test_without_the_password_nothing_is_written_or_seen(api, tagged, world, mon
     monkeypatch.setattr(doorkeeper, "LONGEST_PAUSE_S", 0)
     before = files(world)
     with TestClient(Gate(api, keeper=doorkeeper.Doorkeeper("x"), hosts=None)) as client:
-        asked = [("POST", ""), ("POST", "/1/undo"), ("DELETE", "/run"), ("GET", "/preview"), ("GET", "/table")]
+        asked = [("POST", ""), ("POST", "/1/undo"), ("POST", "/1/forget"), ("DELETE", "/run")]
+        asked += [("GET", path) for path in ("/preview", "/table", "/ways")]
         assert {client.request(method, ROUTE + path).status_code for method, path in asked} == {401}
         assert client.post(ROUTE, json={}, auth=("me", "wrong")).status_code == 401
         assert files(world) == before

@@ -53,6 +53,8 @@ def pointed_at(typed, **how):
         ("dogs -", "-"),
         ("(place:a dog b)", "dog"),
         ("(red beach camera:canon)", "red beach"),
+        ("(  red beach camera:canon)", "red beach"),
+        ("before:2021 camera:x OR camera:y after:2022", "before:2021 camera:x OR camera:y after:2022"),
         ("place:b (place:a", "("),
         ("(" * (MAX_DEPTH + 1) + "place:a" + ")" * (MAX_DEPTH + 1), "("),
         ("a 0:dog cat", "0"),

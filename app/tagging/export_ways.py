@@ -17,7 +17,7 @@ from typing import Any, Literal
 from PIL import Image
 
 from app.tagging.exiftool.exiftool import ExifTool, installed
-from app.tagging.exiftool.kept_process import ExifToolError, StoppedError
+from app.tagging.exiftool.kept_process import ExifToolError, NoFolderError, StoppedError
 from app.tagging.export import file_plan, file_writing
 from app.tagging.export.file_plan import PlannedFile
 from app.tagging.export.wishes import Wish
@@ -28,10 +28,15 @@ from indexer.pictures.content.picture_hash import hash_file
 WayName = Literal["beside", "into", "table"]
 
 SECONDS = 20.0  # that ExifTool may take over one small picture
+TURN_S = 5.0  # that somebody waits for the try of another
+AGAIN_S = 30.0  # that one which does not work is not tried again
 _WORD = "picsift"
 
+Stamp = tuple[str, int, int, int]
+
 _lock = threading.Lock()
-_known: set[tuple[str, int, int, int]] = set()  # programs that were found to work, as they were then
+_known: set[Stamp] = set()  # programs that were found to work, as they were then
+_useless_until: dict[Stamp, tuple[float, str]] = {}  # those that were not, and why
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def require_into() -> None:
         ExifToolError: it is not installed, or does not work; the message says why.
     """
     program = installed()
-    if not _lock.acquire(timeout=SECONDS):
+    if not _lock.acquire(timeout=TURN_S):
         raise ExifToolError("ExifTool is being tried by somebody else. Ask again.")
     try:
         _require(program)
@@ -77,14 +82,31 @@ def _require(program: str) -> None:
         stamp = (os.path.realpath(program), status.st_mtime_ns, status.st_size, status.st_ino)
         if stamp in _known:
             return
-        _try(_until(monotonic() + SECONDS))
-    except StoppedError as error:
-        raise ExifToolError(_useless(program, f"it took more than {SECONDS:.0f} s over one small picture")) from error
-    except OSError as error:
-        raise ExifToolError(_useless(program, str(error.strerror or error))) from error
-    except PicsiftError as error:
-        raise ExifToolError(_useless(program, str(error))) from error
+        until, said = _useless_until.get(stamp, (0.0, ""))
+        if monotonic() < until:
+            raise ExifToolError(said)
+        reason = _trouble()
+    except (OSError, RuntimeError, NoFolderError) as error:  # nothing that ExifTool did
+        why = getattr(error, "strerror", None) or str(error)
+        raise ExifToolError(f"ExifTool could not be tried: {why.rstrip('.')}. Ask again.") from error
+    if reason:
+        _useless_until.clear()
+        _useless_until[stamp] = monotonic() + AGAIN_S, _useless(program, reason)
+        raise ExifToolError(_useless_until[stamp][1])
     _known.add(stamp)
+
+
+def _trouble() -> str | None:
+    """What it does not do right; None where it does."""
+    try:
+        _try(_until(monotonic() + SECONDS))
+    except StoppedError:
+        return f"it took more than {SECONDS:.0f} s over one small picture"
+    except NoFolderError:
+        raise
+    except PicsiftError as error:
+        return str(error)
+    return None
 
 
 def _until(end: float) -> Callable[[], bool]:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from app.tagging.exiftool import working_folder
-from app.tagging.exiftool.kept_process import ExifToolError, KeptProcess, Said
+from app.tagging.exiftool.kept_process import ExifToolError, KeptProcess, NoFolderError, Said
 from app.tagging.exiftool.questions import Inside, inside, reading
 
 PROGRAM = "exiftool"
@@ -51,7 +51,7 @@ class ExifTool:
         try:
             self.folder = working_folder.made(self._parent)
         except OSError as error:
-            raise ExifToolError(f"ExifTool cannot be given a folder to work in: {error.strerror}") from error
+            raise NoFolderError(f"ExifTool cannot be given a folder to work in: {error.strerror}") from error
         self._process = KeptProcess(found, self.folder, self._stop)
         return self
 

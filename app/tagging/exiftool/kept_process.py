@@ -34,6 +34,10 @@ class ExifToolError(PicsiftError):
     """ExifTool is not installed, or does not do what it is asked."""
 
 
+class NoFolderError(ExifToolError):
+    """There is no room for it to work in, which is nothing that it did."""
+
+
 class HungError(ExifToolError):
     """It took too long over a command."""
 

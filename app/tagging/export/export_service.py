@@ -227,6 +227,7 @@ class ExportService:
                 report.refused.append((Path(file.step.path), UNKNOWN if reason == UNCLEAR else reason))
             else:
                 done[number] = file.step
+                report.written += 1  # before the journal is told, which may fail: the file is written
+                report.shortened += [(Path(file.step.path), file.shortened)] if file.shortened else []
         journal.settle(report.export, list(done), "done")
-        report.written += len(done)
         own_writes.note(self._library, {step.photo_id: (Path(step.path), step.sha256_after) for step in done.values()})

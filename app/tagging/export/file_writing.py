@@ -62,7 +62,6 @@ def made(outcome: Outcome, tool: ExifTool | None, report: ExportReport) -> Ready
             report.refused.append((outcome.path, f"it cannot be written: {error.strerror}."))
             return None
         if file is not None:
-            report.shortened += [(outcome.path, outcome.change.shortened)] if outcome.change.shortened else []
             return file
     if isinstance(outcome, Refused):
         report.refused.append((outcome.path, outcome.reason))
@@ -118,7 +117,8 @@ def ready(planned: PlannedFile, tool: ExifTool) -> Ready | None:
         removed=change_now.removed,
         content=known,
     )
-    return Ready(step, after, old, status.st_mtime_ns if undated else None, like=True)
+    mtime_ns = status.st_mtime_ns if undated else None
+    return Ready(step, after, old, mtime_ns, like=True, shortened=change_now.shortened)
 
 
 def _writing(tool: ExifTool, wanted: FileChange, name: str) -> list[str]:

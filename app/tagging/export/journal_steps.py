@@ -33,6 +33,7 @@ class Ready:
         expected: SHA-256 of what has to be there, hexadecimal; None where nothing has.
         mtime_ns: the time that it gets; None is now.
         like: take over owner and extended attributes of the old file.
+        shortened: texts that IPTC in it has no room for.
     """
 
     step: Step
@@ -40,6 +41,7 @@ class Ready:
     expected: str | None
     mtime_ns: int | None = None
     like: bool = False
+    shortened: tuple[str, ...] = ()
 
 
 def of_sidecar(file: Planned) -> Ready:

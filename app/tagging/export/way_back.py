@@ -119,6 +119,9 @@ def undo(
     report.export, report.kind, report.undoing = export_id, export.kind, True
     steps, unclear = journal.steps(export_id, "done"), [one for one in journal.unclear() if one.export_id == export_id]
     if not steps and not unclear:
+        if export.finished_at and export.files and not export.undone_at:  # stopped, or killed, behind the last file
+            journal.finish(export_id, undone=True)
+            raise ExportError(f"all files of export {export_id} are put back already.")
         undone = f"was undone at {export.undone_at.astimezone():%Y-%m-%d %H:%M}" if export.undone_at else ""
         raise ExportError(f"export {export_id} {undone or 'wrote nothing'}; there is nothing to put back.")
     if export.forgotten:
@@ -151,7 +154,7 @@ def forget(library: Library, export_id: int) -> list[Export]:
         what = "the undoing of export" if killed[-1] in between else "export"
         raise UnsettledError(f"{what} {killed[-1]} was killed, and its files are away. Bring them back, and try again.")
     library.catalog.exports.forget([one.id for one in gone])
-    return [one for one in gone if one.undone_at is None]
+    return [one for one in gone if one.undoable]
 
 
 def _known(library: Library, export_id: int) -> Export:
@@ -167,12 +170,12 @@ def _places(library: Library, steps: Sequence[Step]) -> dict[int, Path]:
 
 
 def _put_back(library: Library, report: ExportReport, steps: Sequence[Step], stop: Callable[[], bool]) -> bool:
-    """Put files back; False where `stop` said so before the last."""
-    back: dict[int, tuple[Path, str | None]] = {}
+    """Put files back; False where `stop` said so before the last was."""
+    stopped, back = False, dict[int, tuple[Path, str | None]]()
     journal = library.catalog.exports
     places = _places(library, steps)
     for kept in steps:
-        if stop():
+        if stopped := stop():
             break
         step = journal_steps.moved(kept, places.get(kept.photo_id))
         journal.settle(step.export_id, [step.number], "done", UNDOING, path=step.path)
@@ -180,8 +183,8 @@ def _put_back(library: Library, report: ExportReport, steps: Sequence[Step], sto
             report.refused.append((Path(step.path), reason))
             journal.settle(step.export_id, [step.number], "done", path=kept.path)
         else:
+            report.written += 1  # before the journal is told, which may fail: the file is put back
             journal.settle(step.export_id, [step.number], "undone")
             back[step.photo_id] = (Path(step.path), journal_steps.digest_before(step))
-            report.written += 1
     own_writes.note(library, back)
-    return not stop()
+    return not stopped

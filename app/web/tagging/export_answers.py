@@ -180,6 +180,7 @@ class ExportAnswer(BaseModel):
     finished_at: datetime | None = Field(description="Null while it runs, and after a kill.")
     undone_at: datetime | None
     forgotten: bool = Field(description="Whether its way back was given up, so that it cannot be undone.")
+    undoable: bool = Field(description="Whether there is something to put back, and the way back is kept.")
 
     @classmethod
     def of(cls, export: Export) -> "ExportAnswer":

@@ -23,20 +23,17 @@ if TYPE_CHECKING:
 
 StepState = Literal["planned", "done", "failed", "undone"]
 FORGOTTEN = '{"forgotten": true}'  # the plan of an export from which there is no way back any more
-UNDOING = "being put back"
-"""The reason of a step that is done, while its file is being put back, and after a kill."""
-UNCLEAR = "interrupted"
-"""The reason of a failed step of which nobody knows whether its file was written: its old bytes are kept."""
-GIVEN_UP = "given up"
-"""In the place of the new file's SHA-256 where there is no way back: no file is taken for what was written then."""
+UNDOING = "being put back"  # the reason of a step that is done, while its file is being put back, and after a kill
+UNCLEAR = "interrupted"  # that of a failed step: nobody knows whether its file was written, and its old bytes are kept
+GIVEN_UP = "given up"  # for the new file's SHA-256, without a way back: no file is taken for what was written then
 
 
 @dataclass(frozen=True)
 class Export:
     """One export; `finished_at` is None while it runs and after a kill.
 
-    `files` were written, `put_back` of them are as they were before again; `kept_bytes` is what the way back takes, and
-    with `forgotten` there is none any more.
+    `files` were written, `put_back` of them are as before again, `unclear` others may be written or not; `kept_bytes`
+    is what the way back takes, and with `forgotten` there is none any more.
     """
 
     id: int
@@ -48,6 +45,12 @@ class Export:
     put_back: int = 0
     kept_bytes: int = 0
     forgotten: bool = False
+    unclear: int = 0
+
+    @property
+    def undoable(self) -> bool:
+        """Whether there is something to put back, and the way back is kept."""
+        return not self.undone_at and not self.forgotten and (self.files > self.put_back or self.unclear > 0)
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,13 @@ class Step:
 
 def begin(connection: Connection, kind: str, now: datetime) -> int:
     """Enter an export; gives its id."""
-    values = {"kind": kind, "plan": "{}", "started_at": now}
-    return int(connection.execute(insert(ExportRow).values(**values).returning(ExportRow.id)).scalar_one())
+    row = insert(ExportRow).values(kind=kind, plan="{}", started_at=now)
+    return int(connection.execute(row.returning(ExportRow.id)).scalar_one())
 
 
 def plan(connection: Connection, export_id: int, steps: Sequence[Step]) -> list[int]:
     """Write down files that are about to be written; gives their numbers."""
-    highest = select(func.max(ExportStepRow.number)).where(ExportStepRow.export_id == export_id)
-    first = (connection.execute(highest).scalar() or 0) + 1
+    highest = select(func.coalesce(func.max(ExportStepRow.number), 0)).where(ExportStepRow.export_id == export_id)
     rows = [
         {
             **{"export_id": export_id, "number": number, "photo_id": step.photo_id, "path": step.path},
@@ -105,7 +107,7 @@ def plan(connection: Connection, export_id: int, steps: Sequence[Step]) -> list[
             "sha256_before": step.sha256_before,
             "written": dumps({"added": step.tags, "removed": step.removed, "content": step.content}),
         }
-        for number, step in enumerate(steps, start=first)
+        for number, step in enumerate(steps, start=connection.execute(highest).scalar_one() + 1)
     ]
     if rows:
         connection.execute(insert(ExportStepRow), rows)
@@ -123,28 +125,27 @@ def settle(
 ) -> None:
     """Note what became of files, and where the one is if it was moved."""
     values = {"state": state, "reason": reason} | ({} if path is None else {"path": path})
+    steps_of = update(ExportStepRow).where(ExportStepRow.export_id == export_id).values(**values)
     for chunk in in_chunks(numbers):
-        of_export = (ExportStepRow.export_id == export_id, ExportStepRow.number.in_(chunk))
-        connection.execute(update(ExportStepRow).where(*of_export).values(**values))
+        connection.execute(steps_of.where(ExportStepRow.number.in_(chunk)))
 
 
 def finish(connection: Connection, export_id: int, now: datetime, *, undone: bool = False) -> None:
     """Note that an export, or its undoing, has come to its end."""
-    when = {"undone_at": now} if undone else {"finished_at": now}
-    connection.execute(update(ExportRow).where(ExportRow.id == export_id).values(**when))
+    row = update(ExportRow).where(ExportRow.id == export_id)
+    connection.execute(row.values(undone_at=now) if undone else row.values(finished_at=now))
 
 
 def exports(connection: Connection) -> list[Export]:
     """Give every export, the latest first."""
     written = func.count().filter(ExportStepRow.state.in_(("done", "undone")))
     put_back = func.count().filter(ExportStepRow.state == "undone")
+    unclear = func.count().filter(ExportStepRow.state == "failed", ExportStepRow.reason == UNCLEAR)
     columns = (ExportRow.id, ExportRow.kind, ExportRow.started_at, ExportRow.finished_at, ExportRow.undone_at)
     kept = func.coalesce(func.sum(func.length(ExportStepRow.before)), 0)
-    query = select(*columns, written, put_back, kept, ExportRow.plan == FORGOTTEN).outerjoin(
-        ExportStepRow, ExportStepRow.export_id == ExportRow.id
-    )
-    rows = connection.execute(query.group_by(ExportRow.id).order_by(ExportRow.id.desc()))
-    return [Export(*row) for row in rows]
+    query = select(*columns, written, put_back, kept, ExportRow.plan == FORGOTTEN, unclear).group_by(ExportRow.id)
+    query = query.outerjoin(ExportStepRow, ExportStepRow.export_id == ExportRow.id)
+    return [Export(*row) for row in connection.execute(query.order_by(ExportRow.id.desc()))]
 
 
 def tidy(connection: Connection) -> None:
@@ -159,10 +160,10 @@ def forget(connection: Connection, export_ids: Sequence[int]) -> None:
 
     No bytes alone would say that a file was new: an undo, one of an older picsift too, would delete it.
     """
-    gone = {"before": None, "sha256_after": GIVEN_UP}
+    rows, kept = update(ExportRow).values(plan=FORGOTTEN), update(ExportStepRow)
     for chunk in in_chunks(export_ids):
-        connection.execute(update(ExportRow).where(ExportRow.id.in_(chunk)).values(plan=FORGOTTEN))
-        connection.execute(update(ExportStepRow).where(ExportStepRow.export_id.in_(chunk)).values(**gone))
+        connection.execute(rows.where(ExportRow.id.in_(chunk)))
+        connection.execute(kept.where(ExportStepRow.export_id.in_(chunk)).values(before=None, sha256_after=GIVEN_UP))
 
 
 def steps(connection: Connection, export_id: int, state: StepState) -> list[Step]:

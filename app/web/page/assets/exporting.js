@@ -104,7 +104,7 @@
     }
   };
   const running = (job) => {
-    choose(job.way); // of what another window began, too
+    if (job.doing === "export") choose(job.way); // of what another window began, too
     if (state !== "busy") become("busy");
     part(".run").hidden = false;
     part("progress").max = job.total || 1;
@@ -173,7 +173,7 @@
     made.addEventListener("click", () => state === "idle" && act());
     return made;
   };
-  const wayBack = (entry) => !entry.undone_at && !entry.forgotten && (entry.finished_at === null || entry.files > (entry.put_back || 0));
+  const wayBack = (entry) => entry.undoable || (entry.finished_at === null && !entry.undone_at && !entry.forgotten);
   const history = async () => {
     const mine = (lists += 1);
     const known = await request("exports").catch((trouble) => trouble);
@@ -252,8 +252,11 @@
       part(".counts").textContent = "Looking at what runs…";
       ways();
       history();
-      await posted; // what was begun before it was closed
-      if (mine === turn) look();
+      const told = await posted; // what was begun before it was closed
+      if (mine !== turn) return;
+      posted = Promise.resolve();
+      if (told instanceof Error) say(told.message, true);
+      look();
     },
     closed: () => {
       turn += 1;

@@ -11,9 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from app.cli import commands as cli
-from app.tagging.export import journal_steps, safe_write
+from app.tagging.export import export_service, journal_steps, safe_write
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused
-from app.tagging.export.way_back import ExportError
+from app.tagging.export.way_back import ExportError, ExportReport
 from app.tagging.xmp.merge import described
 from indexer.catalog.tag_records import Decision, Edit
 from indexer.errors import LibraryLockedError
@@ -395,3 +395,61 @@ def test_names_that_are_no_text_are_written_too(tmp_path):
     services.library.catalog.tags.decide([Decision(1, SEA, "accepted")])
     assert services.exports.run().written == 1
     assert tags(world.photos / os.fsdecode(b"caf\xe9.png.xmp")) == {SEA}
+
+
+def refusing(monkeypatch, services, state):
+    """The journal of exports cannot be told of this state, as on a full disk."""
+    journal = type(services.library.catalog.exports)
+    settle = journal.settle
+
+    def settled(self, export, numbers, now, *reason, **more):
+        if now == state and not reason:
+            raise OSError("no space left")
+        settle(self, export, numbers, now, *reason, **more)
+
+    monkeypatch.setattr(journal, "settle", settled)
+
+
+def test_what_was_written_is_counted_though_the_journal_could_not_be_told(world, tagged, monkeypatch):
+    report = ExportReport()
+    with monkeypatch.context() as patch:
+        refusing(patch, tagged, "done")
+        with pytest.raises(OSError, match="no space"):
+            tagged.exports.run(report=report)
+    assert report.written == len([name for name in files(world) if name.endswith(".xmp")]) == 2
+    back = ExportReport()
+    with monkeypatch.context() as patch:
+        refusing(patch, tagged, "undone")
+        with pytest.raises(OSError, match="no space"):
+            tagged.exports.undo(report.export, report=back)
+    assert back.written == 2 - len([name for name in files(world) if name.endswith(".xmp")]) == 1
+    tagged.exports.undo(report.export)
+    assert [name for name in files(world) if name.endswith(".xmp")] == []
+
+
+def test_a_stop_behind_the_last_file_of_an_undo_leaves_it_undone(tagged):
+    tagged.exports.run()
+    looks = iter([False, False])
+    assert tagged.exports.undo(1, stop=lambda: next(looks, True)).complete
+    assert tagged.exports.history()[0].undone_at is not None
+
+
+def test_an_undo_that_was_killed_behind_its_last_file_is_told_to_be_done(tagged, monkeypatch):
+    tagged.exports.run()
+    journal = type(tagged.library.catalog.exports)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "finish", lambda *args, **named: None)
+        tagged.exports.undo(1)
+    assert tagged.exports.history()[0].undone_at is None
+    assert not tagged.exports.history()[0].undoable
+    with pytest.raises(ExportError, match="put back already"):
+        tagged.exports.undo(1)
+    assert tagged.exports.history()[0].undone_at is not None
+
+
+def test_forgetting_tells_of_exports_alone_that_could_be_undone(tagged, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(export_service, "put", lambda file: "it is left as it is.")
+        assert tagged.exports.run().written == 0
+    tagged.exports.run()
+    assert [one.id for one in tagged.exports.forget(2)] == [2]

@@ -195,7 +195,7 @@ INTO = f"""{{following: null, token: "{"0" * 64}", files: [
     {{...{FILE}}}, outcome: "leave", reason: "it is a link."}}]}}"""
 BESIDE = f"""{{following: null, token: "{"0" * 64}", files: [{{...{FILE}}}, outcome: "new", added: ["dog"]}}]}}"""
 WAYS = "[{way: 'beside', works: true}, {way: 'into', works: !window.none, reason: window.none ?? null}]"
-ENTRY = "{id: 9, kind: 'files', files: 2, started_at: '2026-01-02T03:04:05Z', finished_at: '2026-01-02T03:04:05Z'}"
+ENTRY = "{id: 9, kind: 'files', files: 2, started_at: '2026-01-02T03:04:05Z', finished_at: '2026', undoable: true}"
 
 
 @pytest.mark.parametrize("size", ["desktop"], indirect=True)
@@ -269,6 +269,12 @@ def test_a_run_into_photos_that_is_under_way_is_shown_as_that_and_told_whole(pag
     page.get_by_role("button", name="Write into 2 photos…").wait_for()
     assert chosen.is_checked()
     assert "stay as they are" not in page.inner_text("#export")
+    page.get_by_label("Sidecars").check()
+    page.evaluate("window.job = {doing: 'undo', way: 'into', state: 'running', done: 0, total: 2}")
+    page.keyboard.press("Escape")
+    page.click("[data-tool=export]")
+    page.wait_for_selector("#export .run:visible")
+    assert not chosen.is_checked(), "an undoing chooses no way to write"
 
 
 @pytest.mark.parametrize("size", ["desktop"], indirect=True)

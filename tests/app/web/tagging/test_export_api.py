@@ -211,12 +211,26 @@ def test_an_exiftool_that_does_not_work_is_no_way_into_photos(
     before = files(world)
     works, told = way_into(client)
     assert (works, reason in told, "--" in told) == (False, True, False)
+    monkeypatch.setattr(export_ways, "_try", lambda stop: pytest.fail("it was found useless a moment ago"))
     for answer in (
         client.get(ROUTE + "/preview", params={"into_files": True}),
         client.post(ROUTE, json={"into_files": True, "token": "0" * 64}),
     ):
         assert (answer.status_code, answer.json()["detail"]) == (503, told)
     assert files(world) == before
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("can't start new thread")])
+def test_what_is_wrong_with_this_machine_is_not_laid_on_exiftool(client, monkeypatch, tmp_path, error):
+    def fails(stop):
+        raise error
+
+    monkeypatch.setenv("PATH", f"{program(tmp_path, 'exit 2')}:/usr/bin:/bin")
+    monkeypatch.setattr(export_ways, "_try", fails)
+    works, told = way_into(client)
+    assert (works, "could not be tried" in told, "Install it" in told) == (False, True, False)
+    monkeypatch.setattr(export_ways, "_try", lambda stop: None)
+    assert way_into(client) == (True, None)
 
 
 def test_without_exiftool_a_sentence_says_so(client, tagged, world, monkeypatch, tmp_path):

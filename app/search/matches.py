@@ -3,6 +3,8 @@
 It looks at the index through a function, and knows no filter.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

@@ -3,6 +3,8 @@
 It is handed the index's candidates and a way to look photos up; it opens neither index nor catalog.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

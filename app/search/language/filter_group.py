@@ -102,6 +102,10 @@ def none_of(rejected: PhotoFilter) -> PhotoFilter:
 
 def _both(first: PhotoFilter, second: PhotoFilter) -> PhotoFilter:
     """Joined field by field; where a field holds one value and both name another one, the second's stands by itself."""
+    if not first:
+        return second
+    if not second:
+        return first
     joined: dict[str, Any] = {}
     apart: dict[str, Any] = {}
     for field_ in fields(PhotoFilter):

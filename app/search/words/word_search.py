@@ -48,7 +48,9 @@ def worded(words: KnownWords, query: Query, allowed: PhotoSet) -> Worded | None:
         return None
     found, own = _said(words, phrases)
     found = allowed.among(found)
-    for others in subtracted(query) if len(found) else ():
+    if not len(found):  # as for most queries
+        return None
+    for others in subtracted(query):
         found = np.setdiff1d(found, _said(words, others)[0], assume_unique=True)
     said = np.isin(found, own, assume_unique=True)
     said[~said] = _are_called(words, found[~said], phrases)

@@ -98,6 +98,8 @@ def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:
         favicon_path=str(ASSETS / "favicon.png"),
     )
     page.has_launched = True  # else Gradio takes any path that a client names; `mount_gradio_app` leaves it unset
+    # No event of the page runs Python, and Gradio would look a thousand times a second whether one waits.
+    page._queue.start = lambda: None  # type: ignore[method-assign]
     return mounted
 
 

@@ -1,10 +1,13 @@
 """The page's layout and what its script calls, without a browser."""
 
+import asyncio
+
 import pytest
+from fastapi import FastAPI
 
 from app.web.page import browsing
 from app.web.page.following import PhotoCount
-from app.web.page.ui import Actions, build_ui, explained, offered
+from app.web.page.ui import Actions, build_ui, explained, mount, offered
 from indexer.errors import QueryError
 from tests.app.colours import World
 from tests.app.serving import in_loop, photo_id, picture
@@ -29,6 +32,15 @@ def test_the_page_offers_these_functions_and_no_event_of_its_own_runs_python(ser
     assert {name for _, name in functions} == {"ask", "enlarge", "look"}
     assert len({number for number, _ in functions}) == 1
     assert [function for function in page.fns.values() if function.fn] == []
+
+
+def test_a_served_page_looks_for_nothing_while_nobody_asks(services):
+    async def tasks():
+        mounted = mount(FastAPI(), build_ui(services))
+        async with mounted.router.lifespan_context(mounted):
+            return {task.get_coro().__qualname__ for task in asyncio.all_tasks() - {asyncio.current_task()}}
+
+    assert asyncio.run(tasks()) <= {"_delete_state"}  # once a second
 
 
 def test_a_search_is_answered_with_its_parts(actions):

@@ -66,6 +66,13 @@ def kept_workers():
 
 
 @pytest.fixture(scope="session")
+def kept_models():
+    from tests.kept_models import KeptModels
+
+    return KeptModels()
+
+
+@pytest.fixture(scope="session")
 def ready_schema():
     from tests.ready_schema import ReadySchema
 
@@ -81,11 +88,12 @@ def ready_statements():
 
 @pytest.fixture(autouse=True)
 def what_is_ready(request, monkeypatch):
-    """Libraries, SQL and decoding processes that were made before, but in tests that are about how they are made."""
+    """Libraries, SQL, models and decoding processes made before, but in tests that are about how they are made."""
     at = request.node.path.relative_to(Path(__file__).parent).parts[0]
     if at not in ("app", "indexer"):
         return
     request.getfixturevalue("ready_statements").install(monkeypatch)
+    request.getfixturevalue("kept_models").install(monkeypatch)
     if request.node.get_closest_marker("synced") is None:
         from tests import unsynced
 

@@ -31,7 +31,7 @@ from app.web.heat_api import router as heat_router
 from app.web.originals import Original
 from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
-from app.web.responses import FILE, PICTURE, WEBP, refusals
+from app.web.responses import FILE, PICTURE, PREFIX, WEBP, refusals
 from app.web.search_fields import PictureFields, SearchFields, SimilarFields, expect_once, sound_fields
 from app.web.tag_api import ROUTERS as TAG_ROUTERS
 from app.web.tagging.jobs import Jobs, working
@@ -39,8 +39,6 @@ from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError, PicsiftError
 from indexer.pictures.video_frames import MAX_FRAMES
 
-PREFIX = "/api/v1"
-OTHERS = (*TAG_ROUTERS, duplicate_router, heat_router)
 router = APIRouter(prefix=PREFIX)
 
 
@@ -218,19 +216,21 @@ def build_api(services: Services, *, folder: Path | None = None) -> FastAPI:
     api.state.services, api.state.jobs, api.state.folder = services, Jobs(), folder
     api.state.turns = PictureTurns()
     problems.install(api)
-    for own_router in OTHERS:
-        api.include_router(own_router, prefix=PREFIX)
-    api.include_router(router)
+    api.router.routes.extend(_routes())  # as they are: FastAPI would build each that it includes a second time
     own = (f"{PREFIX}/", "/openapi.json")
     api.add_middleware(Methods, paths={own[1]: {"GET"}, **_answered()}, own=own)
     return api
 
 
+def _routes() -> list[APIRoute]:
+    """All that answer, in the order in which they are asked."""
+    routers = (*TAG_ROUTERS, duplicate_router, heat_router, router)
+    return [route for one in routers for route in one.routes if isinstance(route, APIRoute)]
+
+
 def _answered() -> dict[str, set[str]]:
     """Every path that answers, with its methods."""
     found: dict[str, set[str]] = {}
-    for prefix, routes in (*((PREFIX, one.routes) for one in OTHERS), ("", router.routes)):
-        for route in routes:
-            assert isinstance(route, APIRoute)
-            found.setdefault(prefix + route.path, set()).update(route.methods or ())
+    for route in _routes():
+        found.setdefault(route.path, set()).update(route.methods or ())
     return found

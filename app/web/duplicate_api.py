@@ -10,11 +10,11 @@ from app.duplicates.duplicate_service import Duplicates, Group, Member
 from app.duplicates.kinds import Kind
 from app.web.answers import LocalTime, PathText
 from app.web.dependencies import ServicesDep
-from app.web.responses import refusals
+from app.web.responses import PREFIX, refusals
 from app.web.search_fields import DuplicateFields, expect_once
 from indexer.catalog.records import PhotoRecord
 
-router = APIRouter()
+router = APIRouter(prefix=PREFIX)
 
 
 class AlikeAnswer(BaseModel):

@@ -16,12 +16,12 @@ from app.search.query import MAX_TEXT
 from app.web import pictures
 from app.web.dependencies import PhotoDep, ServicesDep
 from app.web.picture_turns import PictureTurns
-from app.web.responses import refusals
+from app.web.responses import PREFIX, refusals
 from app.web.search_fields import expect_once
 from indexer.catalog.records import PhotoRecord
 from indexer.pictures.video_frames import MAX_FRAMES
 
-router = APIRouter()
+router = APIRouter(prefix=PREFIX)
 LEAST_SPAN = 0.1  # of cosines; where cells differ by less, a faint difference stays faint
 
 Grid = list[list[float]]

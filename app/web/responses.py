@@ -7,6 +7,7 @@ from app.web.problems import MEDIA_TYPE, Problem
 
 Responses = dict[int | str, dict[str, Any]]
 
+PREFIX = "/api/v1"  # of every path
 WEBP = "image/webp"
 UNKNOWN_KIND = "application/octet-stream"
 

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -75,20 +76,22 @@ class ColourEmbedder:
         try:
             time.sleep(0.002)  # long enough for another thread to come in, if one may
             self.texts += texts
-            return self._vectors([self._colour(text) for text in texts])
+            return self._vectors([_colour(text) for text in texts])
         finally:
             self._one_at_a_time.release()
 
-    def _colour(self, text: str) -> np.ndarray:
-        named = [NAMES[word] for word in text.lower().split() if word in NAMES]
-        return np.mean(named or [(255, 255, 255)], axis=0)
-
     def _vectors(self, colours: list[np.ndarray]) -> np.ndarray:
         vectors = np.zeros((len(colours), self.dim), np.float32)
-        for row, colour in zip(vectors, colours, strict=True):
-            row[self.turn : self.turn + 3] = np.asarray(colour, np.float32) / 255
-            row[-1] = 0.05
+        if colours:
+            vectors[:, self.turn : self.turn + 3] = np.asarray(colours, np.float32) / 255
+            vectors[:, -1] = 0.05
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@lru_cache(20_000)
+def _colour(text: str) -> np.ndarray:
+    named = [NAMES[word] for word in text.lower().split() if word in NAMES]
+    return np.mean(named or [(255, 255, 255)], axis=0)
 
 
 class World:

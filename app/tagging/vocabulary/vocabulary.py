@@ -94,8 +94,7 @@ def load_vocabulary(path: Path | None = None) -> Vocabulary:
     Raises:
         VocabularyError: if the file cannot be used; it says where and why.
     """
-    built_in = _built_in_draft()
-    return _built(built_in, {}) if path is None else _built(read_file(path), built_in.templates)
+    return _built_in() if path is None else _built(read_file(path), _built_in_draft().templates)
 
 
 @cache
@@ -109,6 +108,11 @@ def article(word: str) -> str:
     if _SPELLED_OUT.match(word):
         return "an" if word[0].lower() in _VOWEL_LETTERS else "a"
     return "an" if _AN.match(_fold(word)) else "a"
+
+
+@cache
+def _built_in() -> Vocabulary:
+    return _built(_built_in_draft(), {})
 
 
 @cache

@@ -11,14 +11,14 @@ from app.tagging import tag_changing
 from app.tagging.tagging_service import TaggingReport
 from app.web.dependencies import ServicesDep
 from app.web.door.short_bodies import ShortBody
-from app.web.responses import refusals
+from app.web.responses import PREFIX, refusals
 from app.web.tagging.jobs import Job, JobAnswer, JobsDep
 from app.web.tagging.review_api import PATH
 from indexer.catalog.tag_records import TagPath
 
 RUN = "tagging"
 
-router = APIRouter(route_class=ShortBody)
+router = APIRouter(prefix=PREFIX, route_class=ShortBody)
 
 Which = Annotated[str, Field(description="A tag's path, or its name where only one tag has it.", max_length=2000)]
 _EXACT = "Tags are named by their whole paths alone: where one is gone, no other one of its name is taken."

@@ -9,13 +9,13 @@ from app.tagging import editing
 from app.tagging.editing import EditError
 from app.web.dependencies import PhotoDep, ServicesDep
 from app.web.door.short_bodies import ShortBody
-from app.web.responses import refusals
+from app.web.responses import PREFIX, refusals
 from indexer.catalog.tag_records import EditField
 from indexer.errors import LibraryLockedError
 
 LONGEST = 100_000  # characters that are looked at; how many a text may have is said by `editing`
 
-router = APIRouter(route_class=ShortBody)
+router = APIRouter(prefix=PREFIX, route_class=ShortBody)
 
 Text = Annotated[str | None, Field(default=None, max_length=LONGEST)]
 

@@ -26,7 +26,7 @@ from app.tagging.export.way_back import ExportReport, UnknownExportError, Unsett
 from app.web.dependencies import ServicesDep
 from app.web.door.short_bodies import ShortBody
 from app.web.problems import RefusedError
-from app.web.responses import TABLES, refusals
+from app.web.responses import PREFIX, TABLES, refusals
 from app.web.tagging.export_answers import (
     ExportAnswer,
     ExportRequest,
@@ -46,7 +46,7 @@ TURN_S = 20.0  # how long a preview waits for the one before it
 CHUNK = 256 * 1024
 KINDS = {Table.csv: "text/csv", Table.jsonl: "application/jsonl", Table.parquet: "application/vnd.apache.parquet"}
 
-router = APIRouter(route_class=ShortBody)
+router = APIRouter(prefix=PREFIX, route_class=ShortBody)
 _one_table, _one_reading = threading.Lock(), threading.Lock()
 
 ExportId = Annotated[int, InPath(ge=-(2**63), lt=2**63)]

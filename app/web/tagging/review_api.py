@@ -11,14 +11,14 @@ from app.tagging.review import MOST, ReviewPage
 from app.web.answers import PathText
 from app.web.dependencies import ServicesDep
 from app.web.door.short_bodies import ShortBody
-from app.web.responses import refusals
+from app.web.responses import PREFIX, refusals
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.review.records import Asked, Became, Decided, Order, Pending, Settled, Word
 from indexer.catalog.tag_records import TagState
 
 MOST_ANSWERS = 1000
 
-router = APIRouter(route_class=ShortBody)
+router = APIRouter(prefix=PREFIX, route_class=ShortBody)
 
 PATH = "Levels parted by /; a slash within a name is written \\/."
 Named = Annotated[str, Field(description=PATH, max_length=2000)]

@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
+from tests.app.chromium import CHROMIUM, WANTED
 from tests.app.colours import OPENED, World
 from tests.app.serving import picture, running
 
@@ -48,7 +49,6 @@ http://photos.lan:{port} {{
 """
 SESSION = "behind-a-proxy"
 COLOURS = ("red", "green", "blue", "yellow", "purple")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def lines_of(name):
@@ -199,7 +199,7 @@ def test_a_stream_arrives_before_it_ends(client):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
+@pytest.mark.skipif(CHROMIUM is None, reason=WANTED)
 def test_a_browser_finds_photos_below_the_path(client):
     from playwright.sync_api import sync_playwright
 

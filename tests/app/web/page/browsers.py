@@ -4,17 +4,16 @@ Set PICSIFT_SCREENSHOTS to a folder to look at what the tests saw.
 """
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from app.cli.demo import find_photos
+from tests.app.chromium import CHROMIUM, WANTED
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 in_a_browser = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
+    pytest.mark.skipif(CHROMIUM is None, reason=WANTED),
 ]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic"]
 ARGUMENTS += ["--process-per-site", "--renderer-process-limit=1"]  # a page finds the scripts compiled by the one before

@@ -12,8 +12,9 @@ from app.bootstrap import build_services
 from app.cli.demo import copy_photos
 from app.settings import Settings
 from indexer.pipeline import sync
+from tests.app.chromium import CHROMIUM
 from tests.app.serving import running
-from tests.app.web.page.browsers import ARGUMENTS, CHROMIUM, HOSTILE, SIZES
+from tests.app.web.page.browsers import ARGUMENTS, HOSTILE, SIZES
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,12 @@ from clip_model.pretrained import features, heads, joint, twin_towers
 from clip_model.pretrained.canvas import GRAY, Canvas, Changes, _changed_colors, read_canvas
 from clip_model.pretrained.features import view
 from clip_model.pretrained.heads import Settings, Shown
+from clip_model.pretrained.joint import Batch
 from clip_model.pretrained.joint_run import squares_of
 from clip_model.pretrained.rates import JointSettings, parameter_groups
 from clip_model.pretrained.telling import Drawing, Told, class_texts, draw
 from clip_model.pretrained.twin_towers import Published
+from clip_model.towers.head import Head
 from clip_model.training.data import TEMPLATES, Label, Pairs
 from clip_model.training.schedule import learning_rate
 from tests.clip_model import training_data
@@ -76,6 +78,35 @@ def test_a_joint_run_takes_the_papers_optimizer_its_rates_and_sizes_and_bounds_i
     assert bounded == [(sum(p.requires_grad for p in model.parameters()), 1.0)] * 4
     for group in Watched.last.param_groups:
         assert (group["betas"], group["eps"]) == ((0.9, 0.98), 1e-6)
+
+
+def test_a_crop_is_to_be_near_the_names_of_what_the_classifier_takes_it_for(model):
+    tokens = torch.tensor([[101, 5, 102], [101, 9, 102], [101, 12, 102]])
+    batch = Batch(torch.zeros(3, 3, 32, 32), tokens, tokens[:2], torch.eye(3, dtype=torch.bool))
+    published = Published(model.visual, torch.zeros(2, 1280), torch.tensor([2.0, 0.0]))
+    seen = torch.randn(3, 1280, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        without, much = (
+            joint.loss_of(model, batch, published, JointSettings(class_weight=weight, keep_weight=0.0),
+                          lambda _: seen, lambda _: seen)
+            for weight in (0.0, 2.0)
+        )  # fmt: skip
+        image, names = F.normalize(model.visual.head(seen), dim=1), F.normalize(model.encode_text(tokens[:2]), dim=1)
+        known = torch.tensor([2.0, 0.0]).softmax(dim=0)
+        logits = (model.logit_scale.exp().clamp(max=100) * image @ names.T).log_softmax(dim=1)
+    torch.testing.assert_close(much - without, -2 * (known * logits).sum(dim=1).mean(), atol=1e-3, rtol=1e-3)
+
+
+def test_heads_drop_three_in_ten_of_their_hidden_units_in_training_alone():
+    head = Head(4, 64, 64)
+    with torch.no_grad():
+        for value in head.parameters():
+            value.zero_()
+        head.hidden.bias.fill_(3)
+        head.out.weight.copy_(torch.eye(64))
+        dropped = (head.train()(torch.zeros(50, 4)) == 0).float().mean()
+        assert 0.25 < dropped < 0.35
+        assert (head.eval()(torch.zeros(2, 4)) > 2.9).all()
 
 
 def test_heads_take_the_papers_optimizer_and_their_decay(model, monkeypatch):

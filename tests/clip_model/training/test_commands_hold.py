@@ -52,6 +52,20 @@ def test_a_recipes_numbers_reach_its_batches(shard, monkeypatch):
     }  # fmt: skip
 
 
+def test_each_step_is_in_training_mode_also_behind_a_measurement(shard, tmp_path, monkeypatch):
+    recipe, modes = replace(RECIPE, text="tower", eval_every=1), []
+    run = start(recipe, seed=0, device=torch.device("cpu"), vectors=None)
+
+    def step(run, batch):
+        modes.append(run.model.training)
+        run.step += 1
+        return 0.0
+
+    monkeypatch.setattr(training, "train_step", step)
+    training.train(run, read_pairs([shard], side=36), tmp_path, lambda run: run.model.eval() and {})
+    assert modes == [True, True]
+
+
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """The sentence encoder's package, with a small network of random weights in it."""

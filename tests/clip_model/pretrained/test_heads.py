@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
+from safetensors import safe_open
 from torch.nn import functional as F
 
 from clip_model.checkpoint import load_model
@@ -122,6 +123,10 @@ def test_the_command_learns_measures_and_writes_what_it_measured(folder, tmp_pat
     model = load_model(tmp_path / "model.safetensors")
     assert model.config.vision.variant == "lite0"
     assert read == [folder / "none"]
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        notes = file.metadata()
+    assert notes["data"] == str(folder / "photos-*.parquet")
+    assert "--steps 30" in notes["command"]
     published = torch.load(folder / "lite0.pth", weights_only=True)
     torch.testing.assert_close(model.visual.conv_head.weight, published["_conv_head.weight"], atol=1e-3, rtol=1e-3)
     with pytest.raises(ValueError, match="never trained on"):

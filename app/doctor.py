@@ -10,19 +10,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from app.bootstrap import build_services
+from app.bootstrap import Services, build_services
+from app.built_in import limits_of
 from app.samples import BLUE, FORMATS, RED, sample, sample_video
 from app.search.embedders import DEFAULT_MODEL
 from app.settings import Settings, config_path
 from app.status import read_status
+from indexer.catalog.records import ModelRecord
 from indexer.embedder import Embedder, int8_problem
-from indexer.errors import ImageError, PicsiftError
+from indexer.errors import ImageError, ModelError, PicsiftError
 from indexer.pictures import images
 from indexer.pictures.video_frames import open_video
 from indexer.vectors.index import VectorIndex
@@ -31,10 +34,6 @@ ESSENTIAL_FORMATS = frozenset({"JPEG", "PNG"})
 WANTED_FREE = 1_000_000_000  # bytes
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 INOTIFY = Path("/proc/sys/fs/inotify")
-LIMITS = (
-    "it is small: it cannot read text, count, tell people apart or understand 'left of'; "
-    "--model PATH takes a stronger one"
-)
 WANTED_WATCHES = 65_536  # one for each folder that `picsift watch` follows
 
 
@@ -116,8 +115,8 @@ def _model(settings: Settings) -> tuple[bool, str]:
         f"{embedder.name}, {embedder.dim} dimensions, {precision} on {device}; "
         f"loaded in {loaded - started:.1f} s, a picture and a text in {took_ms:.0f} ms"
     )
-    if embedder.name == DEFAULT_MODEL:
-        found = f"{found}; {LIMITS}"
+    if (limits := limits_of(embedder.name)) is not None:
+        found = f"{found}; {limits}"
     elif device == "cpu" and settings.precision != "int8":
         found = f"{found}; vision transformers can run in int8 (docs/models.md says how fast): {_int8()}"
     if settings.precision == "int8" != precision:
@@ -195,6 +194,14 @@ def _library(settings: Settings) -> tuple[bool, str]:
         return True, f"none yet at {settings.library}; 'picsift index FOLDER' makes one"
     if not os.access(settings.library, os.W_OK):
         return False, f"{settings.library} cannot be written to; change its permissions, or name another with --library"
-    status = read_status(build_services(settings))
+    services = build_services(settings)
+    status, active = read_status(services), services.library.catalog.active_model()
     found = f"{status.photos:,} photos, {status.index.vectors:,} vectors, {status.failed:,} failed at {status.library}"
-    return not status.problems, "; ".join([found, *status.problems])
+    return not set(status.problems) - _no_faults(services, active), "; ".join([found, *status.problems])
+
+
+def _no_faults(services: Services, active: ModelRecord | None) -> set[str]:
+    """What status tells as a problem, while searches are answered as before."""
+    with suppress(ModelError):
+        return {services.embedders.changed(active) or ""} if active is not None else set()
+    return set()

@@ -149,11 +149,8 @@ def _model(services: Services, active: ModelRecord | None, problems: list[str]) 
     except ModelError as error:
         problems.append(str(error))
         return recorded, services.settings.device, services.settings.precision
-    if active is not None and embedder.name != active.name:
-        problems.append(
-            f"the model {active.name!r} has changed since; the one before goes on answering until the photos are "
-            f"embedded again. Run: picsift index --model {active.name}"
-        )
+    if active is not None and (changed := services.embedders.changed(active)):
+        problems.append(changed)
     return recorded or ModelStatus(embedder.name, embedder.dim, embedder.fingerprint), device, precision
 
 

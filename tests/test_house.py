@@ -74,12 +74,12 @@ MAY_IMPORT = {
     "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
     "indexer.workers": "catalog errors metadata pictures",
     "app.bootstrap": "duplicates search settings tagging tagging.export tagging.vocabulary",
-    "app.cli": "activities bootstrap cli.terminal doctor duplicates model_table password_hash printable running search "
-    "search.language settings status tagging.export web",
+    "app.cli": "activities bootstrap built_in cli.terminal doctor duplicates model_table password_hash printable "
+    "running search search.language settings status tagging.export web",
     "app.cli.tagging": "bootstrap cli.terminal printable tag_path tagging tagging.export",
-    "app.cli.terminal": "activities clock doctor duplicates printable search search.language settings status tag_path "
-    "tagging",
-    "app.doctor": "bootstrap samples search settings status",
+    "app.cli.terminal": "activities built_in clock doctor duplicates printable search search.language settings status "
+    "tag_path tagging",
+    "app.doctor": "bootstrap built_in samples search settings status",
     "app.duplicates": "search",
     "app.launch": "cli cli.terminal running",
     "app.search": "search.refinement search.words",
@@ -95,7 +95,7 @@ MAY_IMPORT = {
     "trusted_proxies web.door web.page web.tagging",
     "app.web.door": "password_hash running trusted_proxies web",
     "app.web.tagging": "printable tag_path tagging tagging.export web web.door",
-    "app.web.page": "activities bootstrap clock duplicates names printable search search.language web.door",
+    "app.web.page": "activities bootstrap built_in clock duplicates names printable search search.language web.door",
 }
 
 

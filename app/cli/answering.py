@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from app.bootstrap import Services
-from app.cli.searching import asked_for, search_command
+from app.cli.searching import asked_for, changed_since, search_command
 from app.cli.terminal import exits, output
 from app.cli.terminal.options import Filters, Listing
 from app.cli.terminal.warned import Warned
@@ -113,9 +113,12 @@ class Answering:
             return False
         try:
             result = self._services.lean_search.search(wanted)
+            changed = changed_since(wanted, self._services)
         finally:
             self._turn.release()
         output.show_hits(result, json=given["json"], first_rank=listing.offset + 1, terminal=terminal)
+        if changed is not None:
+            output.say(changed, terminal)
         return True
 
 

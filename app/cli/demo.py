@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from app.bootstrap import Services, build_services
+from app.built_in import STRONGER, limits_of
 from app.cli.indexing import bring_in_step
 from app.cli.terminal import output
 from app.search.query import Query
@@ -47,7 +48,7 @@ PHOTOS = {
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
 }
 QUERIES = ("a red motorcycle", "a cup of coffee", "a lion", "a cheetah")
-BEYOND = "exactly five coins"
+BEYOND = "a cheetah left of a lion"  # each photo has one animal alone
 ENOUGH = 15
 SHOWN_HITS = 3
 PHOTO_FOLDER = "photos"
@@ -81,16 +82,18 @@ def index_and_search(services: Services) -> bool:
     """Index the photos, then print what the example queries find; false when it was interrupted."""
     report, interrupted = bring_in_step(services, [services.settings.library.parent / PHOTO_FOLDER])
     output.show_report(report, json=False)
-    for query in () if interrupted else QUERIES:
+    if interrupted:
+        return False
+    for query in (*QUERIES, BEYOND):
         output.tell("")
         output.tell(f"picsift search {query!r}")
-        output.show_hits(services.search.search(_asked(services, query)), json=False)
-    if not interrupted:
-        output.say(
-            f"the built-in model cannot count, read, know people or understand 'left of': {BEYOND!r} is beyond it. "
-            "A stronger one: --model PATH, see 'The model' in the README."
-        )
-    return not interrupted
+        result = services.search.search(_asked(services, query))
+        output.show_hits(result, json=False)
+    if (limits := limits_of(result.model)) is not None:
+        output.say(f"the last one is beyond the model that answers, {result.model!r}: {limits}.")
+    else:
+        output.say(f"the model {result.model!r} answers; {STRONGER}.")
+    return True
 
 
 def find_photos() -> list[Path]:

@@ -101,6 +101,9 @@ def bring_in_step(
             show(progress)
 
     embedder, asked = services.model_choice()()
+    active = services.library.catalog.active_model()
+    if not quiet and active is not None and active.fingerprint != embedder.fingerprint:
+        say(f"photos are embedded with another model, {embedder.name!r}; the one before answers until all of them are.")
     with closing(activity), stop_on_signal() as stop, index_progress(quiet=quiet) as show, pool:
         report = sync(
             services.library,

@@ -60,7 +60,10 @@ def search_command(
     wanted = replace(wanted, image=image, image_weight=image_weight)
     with closing(build_services(_for_one_question(settings))) as services:
         result = services.search.search(_marked(wanted, listing, services))
+        changed = changed_since(wanted, services)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
+    if changed is not None:
+        output.say(changed)
 
 
 @exits.reported
@@ -101,6 +104,11 @@ def asked_for(words: list[str] | None, listing: Listing, filters: Filters, setti
     """The query that words and options are; raises QueryError."""
     asked = parse(" ".join(words or []), pictures=True, beside=filters.filter)
     return _paged(asked, listing, settings)
+
+
+def changed_since(query: Query, services: Services) -> str | None:
+    """That a model of before has embedded the words, where it has; asked behind the search, which knows that model."""
+    return services.embedders.changed(services.search.live.model()) if query.text.strip() else None
 
 
 def _paged(query: Query, listing: Listing, settings: Settings) -> Query:

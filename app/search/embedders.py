@@ -74,6 +74,19 @@ class Embedders:
                 )
             return self._keep(made)
 
+    def changed(self, model: ModelRecord) -> str | None:
+        """What to tell where the name of a library's model stands for other weights by now, and the old ones answer.
+
+        Raises:
+            ModelError: as of `of`.
+        """
+        if self.of(model).name == model.name:
+            return None
+        return (
+            f"the model {model.name!r} has changed since; the one before goes on answering until the photos are "
+            f"embedded again. Run: picsift index --model {model.name}"
+        )
+
     def _keep(self, made: Embedder) -> Embedder:
         """The one that is there already where it is the same, by whatever path it was named: it may be loaded."""
         known = self._known.get(made.name)

@@ -14,6 +14,8 @@ import argparse
 import glob
 import json
 import logging
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from itertools import accumulate
@@ -148,7 +150,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with (args.out / "log.jsonl").open("a") as file:
                 file.write(json.dumps(line) + "\n")
     fold(model, *norm)
-    save_model(model, args.out / "model.safetensors", {"metrics": json.dumps(figures)}, dtype=torch.float16)
+    command = shlex.join(sys.argv[1:] if arguments is None else arguments)
+    notes = {"metrics": json.dumps(figures), "data": args.data, "command": command}
+    save_model(model, args.out / "model.safetensors", notes, dtype=torch.float16)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ import glob
 import io
 import json
 import logging
+import shlex
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -123,14 +125,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     told = Told(np.arange(len(drawn)), chances(published, model, canvas), pairs)
     args.out.mkdir(parents=True, exist_ok=True)
     _log(args.out, {"step": 0, **measure(model, sources, squares)})
+    command = shlex.join(sys.argv[1:] if arguments is None else arguments)
+    origin = {"init": str(args.init), "data": args.data, "command": command, "settings": asdict(settings)}
     begun = time.monotonic()
     for step, loss, averaged in train(model, canvas, told, drawn, published, settings, compiled=args.compile):
         if step % args.eval_every == 0 or step == settings.steps:
             line = {"step": step, "loss": loss, "seconds": round(time.monotonic() - begun, 1)}
             _log(args.out, line | measure(averaged, sources, squares))
-            _save(
-                averaged, args.out / "model.safetensors", {"init": args.init.name, "settings": asdict(settings), **line}
-            )
+            _save(averaged, args.out / "model.safetensors", origin | line)
         elif step % LOG_EVERY == 0:
             logger.info("step %d loss %.4f, %.1f s", step, loss, time.monotonic() - begun)
 

@@ -55,3 +55,17 @@ def write(path, number=60, seed=0, damaged=()):
         table[i]["image"] = b"no picture"
     parquet.write_table(pa.Table.from_pylist(table, schema=SCHEMA), path)
     return path
+
+
+def lying(path, side=40):
+    """A photo whose upper half is red once it is turned as its EXIF says; as stored, its left half is."""
+    stored = np.zeros((side, side, 3), dtype=np.uint8)
+    stored[:, : side // 2] = (250, 0, 0)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise by a quarter
+    data = io.BytesIO()
+    Image.fromarray(stored).save(data, "JPEG", quality=95, exif=exif)
+    table = list(rows(1))
+    table[0]["image"] = data.getvalue()
+    parquet.write_table(pa.Table.from_pylist(table, schema=SCHEMA), path)
+    return path

@@ -11,6 +11,7 @@ from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
+from app.built_in import limits_of
 from app.cli.terminal.documents import checks_document, report_document, search_document
 from app.cli.terminal.pointing import pointed
 from app.clock import clock, day_in_figures
@@ -160,6 +161,7 @@ def _write_status(status: Status) -> None:
         ("library", str(status.library)),
         ("photos", f"{status.photos:,} ({status.failed:,} failed, {status.missing:,} missing)"),
         ("model", _model_line(status)),
+        *([("", limits)] if status.model is not None and (limits := limits_of(status.model.name)) else []),
         ("runs on", f"{status.device}, {status.precision}"),
         ("index", _index_line(index)),
     ]

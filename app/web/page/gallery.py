@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app.activities import sentence
+from app.built_in import limits_of
 from app.clock import clock
 from app.names import shown_path
 from app.search.search_service import Hit
@@ -39,7 +40,8 @@ def summary(shown: Shown) -> str:
         found = f"{result.matches:,} {'match' if result.matches == 1 else 'matches'} among {_count(result.total)}"
     copies = ", copies counted," if any(hit.copies for hit in result.hits) else ""
     searched = f"{found}{copies} in {_duration(result.took_ms)}" if result.total else "No photo is left to search"
-    model = f'<span title="{safe(result.model)}"> · model {safe(Path(result.model).name)}</span>'
+    told = f"{result.model}: {limits}" if (limits := limits_of(result.model)) else result.model
+    model = f'<span title="{safe(told)}"> · model {safe(Path(result.model).name)}</span>'
     return f'<p class="summary">{searched}{model}</p>{unused(shown)}'
 
 
@@ -68,7 +70,10 @@ def opening(shown: Shown, library: Path) -> str:
         return _empty_library(library)
     examples = "".join(f'<button type="button" data-example="{safe(text)}">{safe(text)}</button>' for text in EXAMPLES)
     hint = "Describe what is in the picture, or add one to find others like it: choose, paste or drop it here."
-    greeting = f'<h2 data-ready>{ready(shown.result.total)}</h2><p>{hint}</p><div class="examples">{examples}</div>'
+    limits = limits_of(shown.result.model)
+    small = f'<p class="summary">The model {safe(shown.result.model)} answers; {safe(limits)}.</p>' if limits else ""
+    examples = f'<div class="examples">{examples}</div>'
+    greeting = f"<h2 data-ready>{ready(shown.result.total)}</h2><p>{hint}</p>{examples}{small}"
     return f'<section class="notice home">{greeting}</section>{tiles(shown.result.hits)}'
 
 

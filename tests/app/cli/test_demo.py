@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from app.built_in import LIMITS
 from app.cli import demo
 from app.settings import Settings
 from indexer.errors import PicsiftError
@@ -51,13 +52,21 @@ def test_the_demo_indexes_searches_and_leaves_nothing(tmp_path, colours, monkeyp
     out, err = capsys.readouterr()
     assert str(folder.parent) in err
     assert "added" in out
-    assert demo.BEYOND in err
-    assert "--model" in err
-    for query in demo.QUERIES:
+    assert "the model 'colours' answers; 'picsift models list'" in err
+    for query in (*demo.QUERIES, demo.BEYOND):
         _, _, after = out.partition(f"picsift search {query!r}\n")
         shown = after.splitlines()[: demo.SHOWN_HITS]
         assert [len(line.split("\t")) for line in shown] == [2] * demo.SHOWN_HITS
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_says_what_the_built_in_model_cannot_do_behind_a_query_that_shows_it(colours, capsys):
+    colours.name = "builtin"
+    with demo.throw_away_library(Settings()) as services:
+        assert demo.index_and_search(services)
+    out, err = capsys.readouterr()
+    assert out.rindex("picsift search ") == out.index(f"picsift search {demo.BEYOND!r}")
+    assert f"the last one is beyond the model that answers, 'builtin': {LIMITS}." in err
 
 
 def test_the_library_goes_when_the_demo_is_interrupted(tmp_path, colours, monkeypatch):

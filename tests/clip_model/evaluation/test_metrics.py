@@ -101,6 +101,20 @@ def test_a_heavy_penalty_makes_a_probe_worse():
     assert linear_probe(train[:200], np.minimum(labels[:200], 1), test, test_labels, penalty=1e3) < loose
 
 
+def test_a_probe_has_the_penalty_that_fits_its_own_rows_best():
+    # Few rows of many noisy dimensions: with nearly no penalty a probe learns the noise by heart.
+    draw = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    rows = draw.normal(size=(400, 40)).astype(np.float32)
+    rows[:, 0] += 2 * labels - 1
+    fitted = (rows[:80], labels[:80])
+    chosen = metrics.best_penalty(*fitted)
+    assert chosen > 1e-3
+    swept = linear_probe(*fitted, rows[80:], labels[80:])
+    assert swept == linear_probe(*fitted, rows[80:], labels[80:], penalty=chosen)
+    assert swept > linear_probe(*fitted, rows[80:], labels[80:], penalty=metrics._PENALTY)
+
+
 def test_a_probe_without_rows_is_refused():
     with pytest.raises(ValueError, match="got 4 and 0"):
         linear_probe(ONES, FOUR, ONES[:0], FOUR[:0])

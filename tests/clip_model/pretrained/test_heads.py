@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
+from safetensors import safe_open
 from torch.nn import functional as F
 
 from clip_model.checkpoint import load_model
@@ -105,7 +106,8 @@ def test_the_command_learns_measures_and_writes_what_it_measured(folder, tmp_pat
         return np.array([row / np.linalg.norm(row) for row in rows], dtype=np.float16)
 
     monkeypatch.setattr(SentenceVectors, "_compute", by_hash)
-    monkeypatch.setattr(head_run, "load_sentence_weights", lambda tower, path: None)
+    read = []
+    monkeypatch.setattr(head_run, "load_sentence_weights", lambda tower, path: read.append(path))
     monkeypatch.setattr(head_run, "sentence_weights", lambda: folder / "none")
     monkeypatch.setattr(head_run, "imagenet_labels", lambda wordnet: [Label("tench", (), ("fish",))] * 1000)
     command = [
@@ -120,6 +122,13 @@ def test_the_command_learns_measures_and_writes_what_it_measured(folder, tmp_pat
     assert line["labelled.top1"] > 0.5, "four colours are told apart"
     model = load_model(tmp_path / "model.safetensors")
     assert model.config.vision.variant == "lite0"
+    assert read == [folder / "none"]
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        notes = file.metadata()
+    assert notes["data"] == str(folder / "photos-*.parquet")
+    assert "--steps 30" in notes["command"]
+    published = torch.load(folder / "lite0.pth", weights_only=True)
+    torch.testing.assert_close(model.visual.conv_head.weight, published["_conv_head.weight"], atol=1e-3, rtol=1e-3)
     with pytest.raises(ValueError, match="never trained on"):
         head_run.main([*command, "--data", str(folder / "*.parquet")])
     assert F.normalize(model.encode_image(torch.zeros(1, 3, SIZE, SIZE)), dim=1).isfinite().all()

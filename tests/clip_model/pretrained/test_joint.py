@@ -241,7 +241,11 @@ def test_the_command_learns_measures_and_writes_what_it_measured(folder, tmp_pat
     squares = [joint_run.squares_of(photos, SIZE) for photos in sources]
     measured = measure(saved, sources, squares)
     assert measured == pytest.approx({name: lines[-1][name] for name in measured}, abs=0.1)  # float16 is on disk
-    assert asdict(JointSettings()).keys() >= json.loads(_notes(tmp_path / "model.safetensors"))["settings"].keys()
+    notes = json.loads(_notes(tmp_path / "model.safetensors"))
+    assert asdict(JointSettings()).keys() >= notes["settings"].keys()
+    assert notes["init"] == str(folder / "heads.safetensors")
+    assert notes["data"] == str(folder / "photos-*.parquet")
+    assert "--eval-every 20" in notes["command"]
 
 
 def _notes(path):

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from clip_model.towers.sentence import SentenceTower, load_sentence_weights
+from tests.clip_model.bert_files import bert
 from tests.clip_model.tiny_models import OURS, randomize
 
 CONFIG = OURS["efficientnet"]
@@ -68,32 +69,6 @@ def test_later_words_reach_earlier_ones(tower):
 def test_a_text_longer_than_the_context_is_refused(tower):
     with pytest.raises(ValueError, match="17 positions, but the context is 16"):
         tower(torch.ones(1, 17, dtype=torch.int64))
-
-
-def bert(tower):
-    """The tower's weights under BERT's names, with a longer context and two types of texts."""
-    state, kinds = tower.state_dict(), torch.randn(2, T.width)
-    longer = torch.cat([state["positional_embedding"] - kinds[0], torch.randn(4, T.width)])
-    saved = {
-        "embeddings.position_ids": torch.arange(20)[None],
-        "embeddings.word_embeddings.weight": state["token_embedding.weight"],
-        "embeddings.position_embeddings.weight": longer,
-        "embeddings.token_type_embeddings.weight": kinds,
-        "pooler.dense.weight": torch.zeros(2, 2),
-    }
-    for part in ("weight", "bias"):
-        saved[f"embeddings.LayerNorm.{part}"] = state[f"ln_embedding.{part}"]
-        for i in range(T.layers):
-            for name, rows in zip(
-                ("query", "key", "value"), state[f"blocks.{i}.attn.in_proj_{part}"].chunk(3), strict=True
-            ):
-                saved[f"encoder.layer.{i}.attention.self.{name}.{part}"] = rows
-            for ours, theirs in (
-                ("attn.out_proj", "attention.output.dense"), ("ln_1", "attention.output.LayerNorm"),
-                ("mlp.c_fc", "intermediate.dense"), ("mlp.c_proj", "output.dense"), ("ln_2", "output.LayerNorm"),
-            ):  # fmt: skip
-                saved[f"encoder.layer.{i}.{theirs}.{part}"] = state[f"blocks.{i}.{ours}.{part}"]
-    return {name: value.clone().contiguous() for name, value in saved.items()}
 
 
 def test_berts_weights_are_read_strictly_and_leave_the_head(tower, tmp_path):

@@ -1,13 +1,10 @@
 """Changes to the training code that pass unseen unless somebody looks: each of these tests looks at one."""
 
-import io
 import math
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from pyarrow import parquet
 from torch.nn import functional as F
 
 from clip_model.checkpoint import load_model, save_model
@@ -21,7 +18,7 @@ from clip_model.training import distill as distilling
 from clip_model.training import train as training
 from clip_model.training.augmentation import augment
 from clip_model.training.data import draw_batch, read_pairs
-from clip_model.training.recipes import Recipe
+from clip_model.training.recipes import RECIPES, Recipe
 from clip_model.training.run import save_checkpoint, start
 from clip_model.training.schedule import adamw
 from clip_model.training.teacher import DIM, SentenceVectors
@@ -76,8 +73,16 @@ def test_a_probe_is_measured_on_photos_that_it_was_not_fitted_on():
 def test_the_loss_is_computed_in_full_precision(pairs, monkeypatch):
     run, seen, loss = start(RECIPE, seed=0, device=CPU, vectors=None), [], training.clip_loss
     run.precision = torch.bfloat16
-    monkeypatch.setattr(training, "clip_loss", lambda *given: seen.extend(given[:3]) or loss(*given))
+    casting = []
+
+    def watched(*given):
+        casting.append(torch.is_autocast_enabled("cpu"))
+        seen.extend(given[:3])
+        return loss(*given)
+
+    monkeypatch.setattr(training, "clip_loss", watched)
     train_step(run, draw_batch(pairs, size=8, image_size=32, seed=0, step=0))
+    assert casting == [False], "what autocast multiplies is rounded, whatever it is given"
     assert [value.dtype for value in seen] == [torch.float32] * 3
     assert not torch.equal(seen[0], seen[0].bfloat16().float()), "rounded before the loss is rounded all the same"
 
@@ -214,6 +219,12 @@ def test_a_recipe_that_lacks_what_it_builds_on_is_refused(recipe, message):
         start(recipe, seed=0, device=CPU, vectors=None)
 
 
+def test_each_step_of_the_model_of_before_is_refused_without_the_one_before_it():
+    for name, message in (("image", "sentence vectors"), ("tune", "--init"), ("polish", "--init"), ("long", "--init")):
+        with pytest.raises(ValueError, match=message):
+            start(RECIPES[f"builtin-{name}"], seed=0, device=CPU, vectors=None)
+
+
 def test_the_precision_is_the_one_that_this_machine_is_faster_in(monkeypatch):
     from clip_model.training import run as running
 
@@ -221,24 +232,8 @@ def test_the_precision_is_the_one_that_this_machine_is_faster_in(monkeypatch):
     assert start(RECIPE, seed=0, device=CPU, vectors=None).precision == torch.float32
 
 
-def lying(path, side=40):
-    """A photo whose upper half is red once it is turned as its EXIF says; as stored, its left half is."""
-    stored = np.zeros((side, side, 3), dtype=np.uint8)
-    stored[:, : side // 2] = (250, 0, 0)
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turn clockwise by a quarter
-    data = io.BytesIO()
-    Image.fromarray(stored).save(data, "JPEG", quality=95, exif=exif)
-    rows = list(training_data.rows(1))
-    rows[0]["image"] = data.getvalue()
-    import pyarrow as pa
-
-    parquet.write_table(pa.Table.from_pylist(rows, schema=training_data.SCHEMA), path)
-    return path
-
-
 def test_photos_are_trained_on_and_validated_upright(tmp_path):
-    path = lying(tmp_path / "lying.parquet")
+    path = training_data.lying(tmp_path / "lying.parquet")
     pixels = read_pairs([path], side=36).pixels[0].astype(int)
     assert pixels[:12, :, 0].mean() > 200 and pixels[-12:, :, 0].mean() < 60
     run, seen = start(RECIPE, seed=0, device=CPU, vectors=None), []

@@ -70,7 +70,7 @@ def main() -> None:
     words = load_vocabulary()
     paths, truth, x = [tag.path for tag in words.tags], known["truth"], known["emb"]
     scorer = Scorer(paths, known["vectors"], known["vectors"], relevance.statistics(x), {}, [])
-    odds, centred = scorer.zero_shot(x)[2].astype(float), (x - scorer.lie.mean).astype(float)
+    odds, centred = scorer.zero_shot(x)[1].astype(float), (x - scorer.lie.mean).astype(float)
     order = np.random.default_rng(0).permutation(len(x))
     own, other = order[: len(x) // 2], order[len(x) // 2 :]
     tags = [

@@ -1,6 +1,8 @@
 """How good, and how quick, the tags are: calibrated relevance against a plain softmax with a flat threshold.
 
-    .venv/bin/python benchmarks/tagging.py PHOTOS.parquet [--fit OTHER.parquet] [--library 100000] [--tags 1000]
+    .venv/bin/python benchmarks/tagging.py PHOTOS.parquet [--half 2] [--models builtin PATH ...]
+    .venv/bin/python benchmarks/tagging.py PHOTOS.parquet --fit --half 1 --models builtin builtin-1
+    .venv/bin/python benchmarks/tagging.py [--library 100000] [--tags 1000]
 
 PHOTOS.parquet has a labelled photo in each row: `image` (bytes), `label`, `synonyms` and `hypernyms` (its broader
 names). A built-in tag holds for a photo where one of those names is its own, and so do the tags above it; tags that
@@ -11,8 +13,10 @@ The peers' way is a softmax over all tags at CLIP's temperature, of "a photo of 
 the one of the best F1 on these very photos, which is more than a peer could know. Calibration error is the expected
 one over ten bins, of pairs of photo and tag with a confidence of at least 0.05: nearly all others are plainly wrong.
 
-`--fit` fits the constants of `app/search/relevance.py` on other photos. The last table is a run of `picsift tag` over a
-library of random vectors, from SQLite to SQLite: no photo is opened.
+`--fit` prints the constants of `app/search/relevance.py` that the photos ask for, over all models named, instead;
+`--half` takes one half of the rows, drawn at random, so that constants are judged on photos that they were not fitted
+on. The last table is a run of `picsift tag` over a library of random vectors, from SQLite to SQLite: no photo is
+opened.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from PIL import Image
 
 from app.search import relevance
 from app.search.live_index import LiveIndex
+from app.tagging.logistic import posterior
 from app.tagging.scores import Scorer
 from app.tagging.tag_vectors import tag_vectors
 from app.tagging.tagging_service import TaggingService
@@ -53,9 +58,12 @@ class Labelled:
     truth: np.ndarray
 
 
-def read(path: Path, words: Vocabulary, embedder: Embedder) -> Labelled:
-    """Embed the photos and find their tags."""
+def read(path: Path, words: Vocabulary, embedder: Embedder, half: int | None = None) -> Labelled:
+    """Embed the photos, or those of the first or second half, and find their tags."""
     rows = pyarrow.parquet.read_table(path, columns=["image", "label", "synonyms", "hypernyms"]).to_pylist()
+    if half is not None:
+        order = np.random.default_rng(0).permutation(len(rows))
+        rows = [rows[at] for at in np.split(order, [len(rows) // 2])[half - 1]]
     place = {tag.path: number for number, tag in enumerate(words.tags)}
     named: dict[str, set[int]] = {}
     kept, truth = [], []
@@ -137,6 +145,8 @@ def quality(photos: Labelled, scorer: Scorer, plain: np.ndarray, words: Vocabula
     print(line("softmax, parents raised too", (both := with_parents(_softmax(photos, plain), words)[:, used]), truth,
                best_threshold(both, truth)))  # fmt: skip
     print(line("picsift, its default", own, truth, relevance.DEFAULT_THRESHOLD))
+    theirs = (both >= best_threshold(both, truth))[truth].mean()
+    print(line("picsift, at softmax with parents' recall", own, truth, float(np.quantile(own[truth], 1 - theirs))))
     recall = (own >= relevance.DEFAULT_THRESHOLD)[truth].mean()
     same = float(np.quantile(both[truth], 1 - recall))
     print(line("softmax with parents, at picsift's recall", both, truth, same))
@@ -148,16 +158,33 @@ def _softmax(photos: Labelled, plain: np.ndarray) -> np.ndarray:
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def fit(photos: Labelled, scorer: Scorer) -> None:
-    """Print the constants that these photos ask for."""
-    from sklearn.linear_model import LogisticRegression
+def fit(trials: list[tuple[Labelled, Scorer]]) -> None:
+    """Print the constants that these photos ask for, of several models."""
+    odds, truth = [], []
+    for photos, scorer in trials:
+        used = photos.truth.sum(axis=0) >= LEAST_POSITIVES
+        odds.append((scorer.log_odds(photos.embeddings)[1][:, used].ravel() - relevance.SHIFT) / relevance.SLOPE)
+        truth.append(photos.truth[:, used].ravel().astype(float))
+    design = np.stack([np.ones(sum(map(len, odds))), np.concatenate(odds).astype(float)], axis=1)
+    weight, start = np.ones(len(design)), np.array([0.0, 1.0])
+    shift, slope = posterior(design, np.concatenate(truth), weight, start, np.array([1e6, 1e6]))
+    print(f"\nSLOPE, SHIFT = {slope:.3f}, {shift:.3f}")
+    print(f"on {len(trials[0][0].embeddings):,} photos and {used.sum()} tags, {len(trials)} models")
 
-    used = photos.truth.sum(axis=0) >= LEAST_POSITIVES
-    odds = (scorer.log_odds(photos.embeddings)[2] - relevance.SHIFT) / relevance.SLOPE
-    design = odds[:, used].reshape(-1, 1)
-    found = LogisticRegression(C=1e3).fit(design, photos.truth[:, used].ravel())
-    print(f"\nSLOPE, SHIFT = {found.coef_[0][0]:.3f}, {found.intercept_[0]:.3f}")
-    print(f"on {len(photos.embeddings):,} photos and {used.sum()} tags")
+
+def trial(name: str, path: Path, half: int | None, words: Vocabulary) -> tuple[Labelled, Scorer, np.ndarray]:
+    """The photos, how they are judged, and the vectors of peers, under one model."""
+    embedder = Embedder(name)
+    with tempfile.TemporaryDirectory() as folder:
+        library = open_library(Path(folder) / "library", create=True)
+        model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
+        vectors = tag_vectors(words.tags, model, library.catalog.tags, lambda: embedder)
+    assert vectors is not None
+    photos = read(path, words, embedder, half)
+    paths = [tag.path for tag in words.tags]
+    groups = [[n for n, path in enumerate(paths) if path[:-1] == above] for above in sorted(words.exclusive)]
+    scorer = Scorer(paths, vectors, vectors, relevance.statistics(photos.embeddings), {}, groups)
+    return photos, scorer, embedder.embed_texts([f"a photo of a {tag.path[-1]}" for tag in words.tags])
 
 
 def speed(photos: int, tags: int, embedder: Embedder) -> None:
@@ -198,30 +225,24 @@ def main() -> None:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, nargs="?", help="labelled photos; without them only the speed is measured")
-    parser.add_argument("--fit", type=Path, metavar="PHOTOS", help="fit the constants on these instead of measuring")
+    parser.add_argument("--models", nargs="+", default=["builtin"], help="names or paths")
+    parser.add_argument("--half", type=int, choices=(1, 2), help="use this half of the photos only")
+    parser.add_argument("--fit", action="store_true", help="fit the constants instead of measuring")
     parser.add_argument("--library", type=int, default=100_000, help="photos of the large library; 0: leave it out")
     parser.add_argument("--tags", type=int, default=1_000, help="tags that it is tagged with")
     arguments = parser.parse_args()
-    embedder, words = Embedder("builtin"), load_vocabulary()
-    print(f"{platform.machine()}, model {embedder.name}, {len(words.tags)} tags")
-    with tempfile.TemporaryDirectory() as folder:
-        library = open_library(Path(folder) / "library", create=True)
-        model = library.catalog.model(embedder.name, embedder.fingerprint, embedder.dim)
-        if arguments.photos or arguments.fit:
-            vectors = tag_vectors(words.tags, model, library.catalog.tags, lambda: embedder)
-            assert vectors is not None
-            photos = read(arguments.fit or arguments.photos, words, embedder)
-            paths = [tag.path for tag in words.tags]
-            groups = [[n for n, path in enumerate(paths) if path[:-1] == above] for above in sorted(words.exclusive)]
-            lie = relevance.statistics(photos.embeddings)
-            scorer = Scorer(paths, vectors, vectors, lie, {}, groups)
-            if arguments.fit:
-                fit(photos, scorer)
-                return
-            plain = embedder.embed_texts([f"a photo of a {tag.path[-1]}" for tag in words.tags])
+    words = load_vocabulary()
+    print(f"{platform.machine()}, {len(words.tags)} tags")
+    if arguments.photos:
+        trials = [trial(name, arguments.photos, arguments.half, words) for name in arguments.models]
+        if arguments.fit:
+            fit([one[:2] for one in trials])
+            return
+        for name, (photos, scorer, plain) in zip(arguments.models, trials, strict=True):
+            print(f"\nmodel {name}", end="")
             quality(photos, scorer, plain, words)
     if arguments.library:
-        speed(arguments.library, arguments.tags, embedder)
+        speed(arguments.library, arguments.tags, Embedder(arguments.models[0]))
 
 
 if __name__ == "__main__":

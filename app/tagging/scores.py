@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search import relevance
-from app.search.relevance import Statistics
+from app.search.relevance import Level, Statistics
 from app.tagging.learning import Fit
 from indexer.catalog.tag_records import TagPath
 
@@ -46,43 +46,46 @@ class Scorer:
     groups: Sequence[Sequence[int]]
     threshold: float = relevance.DEFAULT_THRESHOLD
 
-    def log_odds(self, embeddings: Floats) -> tuple[Floats, Floats, Floats]:
-        """Cosines, standings and zero-shot log odds, each (n, t), of embeddings (n, d)."""
+    def log_odds(self, embeddings: Floats) -> tuple[Floats, Floats]:
+        """Cosines and zero-shot log odds, each (n, t), of embeddings (n, d)."""
         cosines = embeddings @ self.vectors.T
-        standing = relevance.standings(cosines, *self._lie)
-        own = masses = relevance.masses(standing)
+        own = masses = relevance.masses(cosines, *self.lie.heights_of(self.vectors, self._level))
         if self.background is not self.vectors:
-            other = relevance.standings(embeddings @ self.background.T, *self.lie.of_tags(self.background))
-            masses = relevance.masses(other)
-        rest = np.repeat(masses.sum(axis=1, keepdims=True), len(self.paths), axis=1)
+            level = self.lie.heights_of(self.background, self._level)
+            masses = relevance.masses(embeddings @ self.background.T, *level)
+        all_of_it = masses.sum(axis=1, keepdims=True)
+        rest = np.repeat(all_of_it, len(self.paths), axis=1)
         for place, alike in enumerate(self._alike):  # what means the same is no rival
             if len(alike):
                 rest[:, place] -= masses[:, alike].sum(axis=1)
         whole = own.copy()
         for parent, below in self._families:
             whole[:, parent] += own[:, below].sum(axis=1)
-        return cosines, standing, relevance.log_odds(whole, rest)
+        return cosines, relevance.log_odds(whole, rest, all_of_it)
 
-    def zero_shot(self, embeddings: Floats) -> tuple[Floats, Floats, Floats]:
+    def zero_shot(self, embeddings: Floats) -> tuple[Floats, Floats]:
         """The same, but tags that exclude each other are judged by their group: what decisions correct."""
-        cosines, standing, odds = self.log_odds(embeddings)
+        cosines, odds = self.log_odds(embeddings)
         for group in self._contested:
-            odds[:, group] = relevance.group_log_odds(standing[:, group])
-        return cosines, standing, odds
+            odds[:, group] = relevance.group_log_odds(self._standing(cosines, group))
+        return cosines, odds
 
     def confidences(self, embeddings: Floats) -> tuple[Floats, Floats]:
         """Cosines and confidences (n, t): calibrated relevance, and shares within groups."""
-        cosines, standing, odds = self.zero_shot(embeddings)
+        cosines, odds = self.zero_shot(embeddings)
+        moved = {}
         for place, (fit, direction) in self.learned.items():
             taught = fit.scaled(odds[:, place])
             if direction is not None:
                 taught += (embeddings - self.lie.mean) @ direction
-            standing[:, place] += (taught - odds[:, place]) / relevance.SHARPNESS  # then its share has these odds
+            moved[place] = (taught - odds[:, place]) / relevance.GROUP_SHARPNESS  # then its share has these odds
             odds[:, place] = taught
         confidence = relevance.probability(odds)
         for group in self._contested:
-            shares = relevance.shares(standing[:, group])
-            confidence[:, group] = np.where(standing[:, group] > 0, shares, 0)
+            standing = self._standing(cosines, group)
+            for column, place in enumerate(group):
+                standing[:, column] += moved.get(place, np.float32(0))
+            confidence[:, group] = np.where(standing > 0, relevance.shares(standing), 0)
         return np.clip(cosines, -1, 1, out=cosines), confidence  # rows of halves may be a little too long
 
     def chosen(self, confidence: Floats) -> NDArray[np.bool_]:
@@ -100,9 +103,18 @@ class Scorer:
         """The groups that have more than one tag."""
         return [list(group) for group in self.groups if len(group) > 1]
 
+    def _standing(self, cosines: Floats, group: list[int]) -> Floats:
+        """The standings (n, g) of a group, of all cosines (n, t)."""
+        means, deviations = self._lie
+        return relevance.standings(cosines[:, group], means[group], deviations[group])
+
     @cached_property
     def _lie(self) -> tuple[Floats, Floats]:
         return self.lie.of_tags(self.vectors)
+
+    @cached_property
+    def _level(self) -> Level:
+        return self.lie.level(self.background)
 
     @cached_property
     def _alike(self) -> list[NDArray[np.int64]]:

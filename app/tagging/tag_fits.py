@@ -36,7 +36,7 @@ def learn_all(
         return found
     step = -(-len(sample[0]) // MOST_UNDECIDED)
     others, around = sample[0][::step], sample[1][::step]
-    odds_around = scorer.zero_shot(around)[2].astype(np.float64)
+    odds_around = scorer.zero_shot(around)[1].astype(np.float64)
     centred = (around - scorer.lie.mean).astype(np.float64)
     for place, path in enumerate(scorer.paths):
         if path not in decided:
@@ -48,7 +48,7 @@ def learn_all(
         if not vectors:
             continue
         x = np.stack(list(vectors.values())).astype(np.float32)
-        odds = scorer.zero_shot(x)[2][:, place].astype(np.float64)
+        odds = scorer.zero_shot(x)[1][:, place].astype(np.float64)
         wanted = Fit.of(known[number][0]).wanted if number in known else True
         accepted = np.array([said[photo] for photo in vectors])
         open_ = ~np.isin(others, list(said))

@@ -246,5 +246,5 @@ class TaggingService:
 def _digest(words: Vocabulary, model: ModelRecord, threshold: float) -> str:
     """What a run depends on beside the photos."""
     tags = [[*tag.path, key_of(tag.prompts)] for tag in words.tags]
-    said: Sequence[object] = [model.fingerprint, threshold, tags, sorted(words.exclusive)]
+    said: Sequence[object] = [relevance.METHOD, model.fingerprint, threshold, tags, sorted(words.exclusive)]
     return hashlib.sha256(dumps(said).encode()).hexdigest()

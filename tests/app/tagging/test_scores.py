@@ -58,7 +58,7 @@ def test_the_shares_of_a_group_stay_shares_whatever_was_learned_of_it(scorer, em
 def test_the_confidence_of_a_learned_tag_of_a_group_is_what_its_fit_says(scorer, embeddings):
     fit = Fit(0.7, 0.8)
     confidence = taught(scorer, {INDOOR: (fit, None)}).confidences(embeddings)[1][:, INDOOR]
-    said = relevance.probability(fit.scaled(scorer.zero_shot(embeddings)[2][:, INDOOR]))
+    said = relevance.probability(fit.scaled(scorer.zero_shot(embeddings)[1][:, INDOOR]))
     assert (confidence > 0).sum() > 20
     assert np.allclose(confidence[confidence > 0], said[confidence > 0], atol=1e-3)
 

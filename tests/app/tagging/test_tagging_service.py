@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.search import relevance
 from app.tagging.tagging_service import TaggingService
 from app.tagging.vocabulary.vocabulary import load_vocabulary
 from indexer.catalog.tag_records import Decision
@@ -95,6 +96,34 @@ def test_new_photos_are_tagged_where_that_is_switched_on(services, tagging):
     tagging.automatic = True
     assert tagging.run_if_automatic().photos == 5
     assert tagging.run_if_automatic().photos == 0
+
+
+def test_new_photos_get_the_confidences_that_a_whole_run_gives_them(services, tagging, world):
+    tagging.automatic = True
+    tagging.run(threshold=0.01)
+    world.write("new.png", "yellow")
+    world.index()
+    assert tagging.run_if_automatic().photos == 1
+    number, catalog = ids(services)["new.png"], services.library.catalog
+    at_once = {tag.path: tag.confidence for tag in catalog.tags.of([number])[number]}
+    tagging.run()
+    assert {tag.path: tag.confidence for tag in catalog.tags.of([number])[number]} == at_once
+    assert at_once
+
+
+def test_another_way_to_a_confidence_tags_anew_what_nobody_decided(services, tagging, monkeypatch):
+    tagging.run(threshold=0.01)
+    number, catalog = ids(services)["red.png"], services.library.catalog
+    catalog.tags.decide([Decision(number, RED, "rejected")])
+    before = {tag.path: tag.confidence for tag in catalog.tags.of([number])[number]}
+    monkeypatch.setattr(relevance, "METHOD", relevance.METHOD + 1)
+    monkeypatch.setattr(relevance, "SHIFT", relevance.SHIFT + 1)
+    assert tagging.run(only_new=True).photos == 5
+    after = {tag.path: tag for tag in catalog.tags.of([number])[number]}
+    assert after[RED].state == "rejected"
+    others = before.keys() - {RED}  # of red a rejection has its say, too
+    assert all(after[path].confidence > before[path] for path in others)
+    assert others
 
 
 def test_decisions_stand_whatever_the_model_says(services, tagging):

@@ -15,6 +15,7 @@
   let listed = ""; // these exports
   let reading = new AbortController(); // ends the preview that is under way
   let posted = Promise.resolve(); // what is being begun
+  let begun = null; // by its start, what this page began and has not told the end of; undefined: an answer did not come
   const part = (name) => dialog.querySelector(name);
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   const noun = (into) => (into ? "photo" : "file");
@@ -117,20 +118,30 @@
     tell();
     await Promise.all([history(), preview()]);
   };
-  const finished = ({ state: end, doing, way, problem, report }) => {
+  const whose = (job) => { // a sentence on a run that is not what this page began
+    const [ours, awaited] = [job.state === "never" || begun === undefined || job.started_at === begun, begun !== null];
+    begun = null;
+    if (ours) return "";
+    return awaited ? "What this page began has ended, and is in the list below. This is a later run, not begun on this page. "
+      : "This run was not begun on this page. ";
+  };
+  const finished = (job) => {
+    const { state: end, doing, way, problem, report } = job;
+    const of = whose(job);
+    const tell = (text, trouble) => say(`${of}${text}`, trouble);
     const files = (number) => amount(number, noun(way === "into"));
     const verb = doing === "undo" ? "put back" : "written";
-    if (!report) return say(sentence(problem || "picsift was started anew meanwhile. What was done is in the list below."), true);
+    if (!report) return tell(sentence(problem || "picsift was started anew meanwhile. What was done is in the list below."), true);
     part(".left").replaceChildren(...left(report));
     const alone = report.refused ? `, ${report.refused.toLocaleString("en")} left alone` : "";
     const done = `${files(report.written)} ${verb}${alone}`;
-    if (problem) return say(`${sentence(problem)} Until then: ${done}.`, true);
+    if (problem) return tell(`${sentence(problem)} Until then: ${done}.`, true);
     if (report.changed) {
       const before = report.written ? `${done}, then it was stopped` : "Nothing was written";
-      return say(`${before}: what is to be written changed since it was shown. This is what would be written now.`, true);
+      return tell(`${before}: what is to be written changed since it was shown. This is what would be written now.`, true);
     }
     const stopped = end === "stopped" ? " It was stopped; what is done is in the list below." : "";
-    return say(`Done: ${done}.${stopped}`);
+    return tell(`Done: ${done}.${stopped}`);
   };
   const start = async (path, body) => {
     if (state !== "idle") return;
@@ -143,10 +154,13 @@
     part("progress").removeAttribute("value");
     part(".stop").focus();
     posted = request(path, "POST", body).catch((trouble) => trouble);
-    const begun = await posted;
+    const answer = await posted;
+    const refused = answer instanceof Error;
+    if (!refused) begun = answer.started_at;
+    else begun = answer.status ? null : undefined;
     if (mine !== turn) return;
-    if (begun instanceof Error) say(begun.message, true);
-    await look(begun instanceof Error ? null : finished);
+    if (refused) say(answer.message, true);
+    await look(refused ? null : finished);
   };
   const stop = async () => {
     part(".stop").disabled = true;

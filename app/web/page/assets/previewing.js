@@ -47,7 +47,8 @@ window.picsift.previewing = (() => {
       const asked = new URLSearchParams({ ...choice, page, ...(token ? { token } : {}) });
       const found = await request(`exports/preview?${asked}`, "GET", undefined, { signal }).catch((trouble) => trouble);
       signal.throwIfAborted();
-      if (found.status === 409) { // another preview reads photos
+      if (found.status === 409) {
+        counted("Waiting: another preview is reading your photos…");
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
         signal.throwIfAborted();
         continue;

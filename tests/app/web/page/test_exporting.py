@@ -261,7 +261,8 @@ def test_a_run_into_photos_that_is_under_way_is_shown_as_that_and_told_whole(pag
     assert page.locator("#export .run").is_visible(), "one look that fails ends nothing"
     failed = f"{{...{going}, state: 'failed', problem: 'the library is gone.', report: {report}}}"
     page.evaluate(f"window.job = {failed}")
-    page.get_by_text("The library is gone. Until then: 1 photo written, 1 left alone.").wait_for()
+    alone = "The library is gone. Until then: 1 photo written, 1 left alone."
+    page.get_by_text(f"This run was not begun on this page. {alone}").wait_for()
     assert page.locator("#export .left li").all_inner_texts() == [
         "a.jpg\nExifTool would change x in it.",
         "b.jpg\nIPTC has no room for all of a long one; XMP has it whole",
@@ -275,6 +276,45 @@ def test_a_run_into_photos_that_is_under_way_is_shown_as_that_and_told_whole(pag
     page.click("[data-tool=export]")
     page.wait_for_selector("#export .run:visible")
     assert not chosen.is_checked(), "an undoing chooses no way to write"
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_a_later_run_of_another_window_is_not_told_as_what_this_page_began(page):
+    run = "{doing: 'export', way: 'beside', done: 1, total: 2"
+    report = "report: {written: 7, refused: 0, changed: false}"
+    page.evaluate("window.job = {state: 'never'}")
+    answers = {"GET /run": "window.job", "GET /ways": WAYS, "GET ": f"[{ENTRY}]", "GET /preview": BESIDE}
+    stub(page, answers | {"POST ": "window.job = {...window.next}"})
+    page.click("[data-tool=export]")
+    write = page.get_by_role("button", name="Write 1 file")
+    other = "What this page began has ended, and is in the list below. This is a later run, not begun on this page. "
+    for later, told in [
+        ("2026-01-02T03:04:05Z", "Done: 7 files written."),
+        ("2026-01-02T03:04:09Z", f"{other}Done: 7 files written."),
+        (None, "Picsift was started anew meanwhile."),
+    ]:
+        page.evaluate(f"window.next = {run}, state: 'running', started_at: '2026-01-02T03:04:05Z'}}")
+        write.click()
+        page.wait_for_selector("#export progress[value]:visible")
+        ended = f"{run}, state: 'done', {report}, started_at: '{later}'}}" if later else "{state: 'never'}"
+        page.evaluate(f"window.job = {ended}")
+        page.get_by_text(told).wait_for()
+        assert page.inner_text("#export .note").startswith(told)
+        write.wait_for()
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_a_preview_that_waits_for_another_one_says_so(page):
+    busy = "{status: 409, body: {detail: 'another preview of what goes into photos is being made. Ask again.'}}"
+    answers = {"GET /run": "{state: 'never'}", "GET /ways": WAYS, "GET ": f"[{ENTRY}]"}
+    stub(page, answers | {"GET /preview": f"asked.includes('into_files') ? (window.free ? {INTO} : {busy}) : {BESIDE}"})
+    page.click("[data-tool=export]")
+    page.get_by_role("button", name="Write 1 file").wait_for()
+    page.get_by_label("Into the photos").check()
+    page.get_by_text("Waiting: another preview is reading your photos…").wait_for()
+    page.evaluate("window.free = true")
+    page.get_by_role("button", name="Write into 2 photos…").wait_for()
+    assert page.inner_text("#export .counts") == "2 changed, 1 left alone"
 
 
 @pytest.mark.parametrize("size", ["desktop"], indirect=True)

@@ -52,7 +52,7 @@ class Encoder:
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: "auto", "fp32", "bf16", "fp16" or "int8": of the network inside; results are float32 always.
             A model that is not fit for "int8" runs as by "auto", with a warning.
-        batch_size: items computed at once; None is 32 on a CPU, 16 for convolutions there, and 256 on a GPU.
+        batch_size: items computed at once; None is 32 on a CPU, 16 pictures for convolutions there, 256 on a GPU.
         models: the folder of converted models, in which image towers of "int8" are kept; None is the user's.
 
     Raises:
@@ -86,7 +86,8 @@ class Encoder:
         on_cuda = self._device.type == "cuda"
         self._layout = fold_for_inference(self._model, self._model.visual, on_cuda=on_cuda)
         self._model.to(self._device, self._dtype)
-        self.batch_size = batch_size or self._default_batch()
+        self.batch_size = batch_size or self._default_batch(self._layout)
+        self._text_batch = batch_size or self._default_batch(torch.contiguous_format)
         vision = config.vision
         self._transform = transforms.ImageTransform(self.image_size, vision.mean, vision.std, vision.resize)
         self._turn = threading.Lock()
@@ -167,7 +168,7 @@ class Encoder:
         return unit(cells.flatten(0, 1), "cell", 0).reshape(cells.shape)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
-        """Embed texts; equal ones are computed once, and on a CPU those of one batch on one core.
+        """Embed texts; equal ones are computed once, and on a CPU those of two batches on one core.
 
         Returns:
             (n, d) float32, unit length.
@@ -184,14 +185,14 @@ class Encoder:
         # Short texts together: the text tower computes no position after the last end mark of a batch.
         order = self._tokenizer.lengths(tokens).argsort()
         compute = partial(self._embed, self._encode_tokens, tokens[order], "text")
-        few = len(order) <= self.batch_size and self._device.type == "cpu"
+        few = len(order) <= 2 * self._text_batch and self._device.type == "cpu"
         embeddings = on_one_core(compute) if few else compute()
         unique = np.empty_like(embeddings)
         unique[order.numpy()] = embeddings
         return unique[[rows[text] for text in texts]]
 
-    def _default_batch(self) -> int:
-        cpu_batch = CPU_BATCH if self._layout == torch.contiguous_format else CONVOLUTIONS_CPU_BATCH
+    def _default_batch(self, layout: torch.memory_format) -> int:
+        cpu_batch = CPU_BATCH if layout == torch.contiguous_format else CONVOLUTIONS_CPU_BATCH
         return cpu_batch if self._device.type == "cpu" else GPU_BATCH
 
     def _encode_squares(self, squares: Tensor) -> Tensor:
@@ -213,10 +214,9 @@ class Encoder:
         if not len(items):
             return np.empty((0, self.dim), dtype=np.float32)
         parts: list[Embeddings] = []
-        turn = self._text_turn if what == "text" else self._turn
-        start = 0
+        turn, start = self._text_turn if what == "text" else self._turn, 0
         while start < len(items):
-            batch = items[start : start + self.batch_size]
+            batch = items[start : start + (self._text_batch if what == "text" else self.batch_size)]
             try:
                 with turn, torch.inference_mode():
                     parts.append(unit(encode(batch).float(), what, first + start))
@@ -230,7 +230,7 @@ class Encoder:
 
     def _shrink(self, size: int) -> None:
         logger.warning("%s has no memory for %d items at once; going on with %d", self.device, self.batch_size, size)
-        self.batch_size = size
+        self.batch_size = self._text_batch = size
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 

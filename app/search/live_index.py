@@ -116,12 +116,15 @@ class LiveIndex:
         return (index.generation, index.token) == (generation, catalog.token(model.id, generation) or "")
 
     def of_one_file(self, answer: Callable[[], Result]) -> Result:
-        """An answer, given again where the database is another file by its end: ids stand for other photos there."""
-        catalog = self._library.catalog
+        """An answer for the catalog as it is now, which is asked once whether it has changed.
+
+        It is given again where the database is another file by its end: ids stand for other photos there.
+        """
+        version = self._library.catalog.version
         for _ in range(TRIES):
-            opened, _changes = catalog.version()
-            found = answer()
-            if catalog.version()[0] == opened:
+            with version.held() as (opened, _changes):
+                found = answer()
+            if version()[0] == opened:
                 break
         return found
 

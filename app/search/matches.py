@@ -130,7 +130,7 @@ class Matches:
             if self._fused is not None and self._fused.said(hit.photo.id):
                 looks_like = self._calibration is not None and np.float32(cosine) >= np.float32(self._likely)
                 found_by = ("words", "picture") if looks_like else ("words",)
-            judged.append(replace(hit, relevance=relevance, found_by=found_by))
+            judged.append(Hit(hit.photo, hit.score, relevance, hit.frame, hit.moment_s, found_by, hit.copies))
         return judged
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.frame_ids import frame_id, number_of, photo_of
+from indexer.catalog.frame_ids import FIRST_FRAME, frame_id, number_of, photo_of
 from indexer.catalog.records import PhotoRecord
 
 FoundBy = Literal["words", "picture"]
@@ -108,6 +108,8 @@ def one_each(nearest: Nearest) -> Nearest:
         wanted = k
         while True:
             ids, scores = nearest(wanted)
+            if np.max(ids, initial=0) < FIRST_FRAME:  # photos alone, each of which is there once
+                return ids[:k], scores[:k]
             first = np.sort(np.unique(photo_of(ids), return_index=True)[1])[:k]
             if len(first) == k or len(ids) < wanted:
                 return ids[first], scores[first]

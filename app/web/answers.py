@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
@@ -66,23 +66,7 @@ class HitAnswer(BaseModel):
     @classmethod
     def of(cls, hit: Hit) -> "HitAnswer":
         """The answer for one hit."""
-        photo = hit.photo
-        return cls(
-            id=photo.id,
-            path=str(photo.path),
-            score=None if hit.score is None else round(hit.score, 6),
-            relevance=hit.relevance,
-            found_by=list(hit.found_by),
-            taken_at=photo.taken_at,
-            width=photo.width,
-            height=photo.height,
-            duration_s=photo.duration_s,
-            moment_s=None if hit.moment_s is None else round(hit.moment_s, 3),
-            frame=hit.frame,
-            companions=[str(path) for path in photo.companions],
-            reachable=photo.missing_since is None,
-            copies=[CopyAnswer.of(copy) for copy in hit.copies],
-        )
+        return cls(**_hit(hit))
 
 
 class SearchAnswer(BaseModel):
@@ -103,16 +87,41 @@ class SearchAnswer(BaseModel):
     @classmethod
     def of(cls, result: SearchResult) -> "SearchAnswer":
         """The answer for one search."""
-        return cls(
-            query=result.query,
-            model=result.model,
-            total=result.total,
-            matches=result.matches,
-            has_more=result.has_more,
-            took_ms=round(result.took_ms, 1),
-            hint=result.hint,
-            hits=[HitAnswer.of(hit) for hit in result.hits],
-        )
+        return cls(**search_document(result))
+
+
+def search_document(result: SearchResult) -> dict[str, Any]:
+    """What `SearchAnswer` is made of, and written as, without a model for each hit, which costs more than the rest."""
+    return {
+        "query": result.query,
+        "model": result.model,
+        "total": result.total,
+        "matches": result.matches,
+        "has_more": result.has_more,
+        "took_ms": round(result.took_ms, 1),
+        "hint": result.hint,
+        "hits": [_hit(hit) for hit in result.hits],
+    }
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    photo = hit.photo
+    return {
+        "id": photo.id,
+        "path": shown_path(photo.path),
+        "score": None if hit.score is None else round(hit.score, 6),
+        "relevance": hit.relevance,
+        "found_by": list(hit.found_by),
+        "taken_at": photo.taken_at,
+        "width": photo.width,
+        "height": photo.height,
+        "duration_s": photo.duration_s,
+        "moment_s": None if hit.moment_s is None else round(hit.moment_s, 3),
+        "frame": hit.frame,
+        "companions": [shown_path(path) for path in photo.companions],
+        "reachable": photo.missing_since is None,
+        "copies": [{"id": copy.id, "path": shown_path(copy.path)} for copy in hit.copies],
+    }
 
 
 class PhotoAnswer(BaseModel):

@@ -13,15 +13,17 @@ from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
 from fastapi.routing import APIRoute
+from pydantic_core import to_json
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.bootstrap import Services
 from app.names import safe_filename
 from app.search.query import Cut, parse_region
+from app.search.ranking import SearchResult
 from app.status import read_status
 from app.web import pictures, problems
-from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer
+from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer, search_document
 from app.web.caching import caching_headers, content_tag, file_tag, unchanged
 from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, opened_original, photo_of
 from app.web.door.forwarding import path_below_root
@@ -50,11 +52,11 @@ Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the n
 @router.get("/search", dependencies=ONCE, responses=refusals(400, 422, 503))
 async def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> SearchAnswer:
     """Photos that match the words, best first; of filters alone, the newest first."""
-    return await run_in_threadpool(_found, services, asked)
+    return await run_in_threadpool(lambda: SearchAnswer.of(_found(services, asked)))
 
 
-def _found(services: Services, asked: SearchFields) -> SearchAnswer:
-    return SearchAnswer.of(services.search.search(asked.query(services.settings.min_relevance)))
+def _found(services: Services, asked: SearchFields) -> SearchResult:
+    return services.search.search(asked.query(services.settings.min_relevance))
 
 
 class QuickSearch:
@@ -81,12 +83,12 @@ class QuickSearch:
 
     def _answer(self, asked: SearchFields) -> Response | None:
         try:
-            found = _found(self._services, asked)
+            found = to_json(search_document(_found(self._services, asked)), inf_nan_mode="null")
         except PicsiftError as error:
             return problems.response_to(error)
         except Exception:  # unforeseen: the application meets it again, logs it and says so
             return None
-        return Response(found.model_dump_json(), media_type="application/json")
+        return Response(found, media_type="application/json")
 
 
 @router.post("/pictures", include_in_schema=False)  # the page's own: what it answers is of use to the page alone

@@ -63,6 +63,8 @@ class FilterFields(BaseModel):
         Raises:
             QueryError: a value is none for its filter.
         """
+        if self.model_fields_set.isdisjoint(FilterFields.model_fields):
+            return PhotoFilter()
         return filter_of({name: getattr(self, "is_" if name == "is" else name) for name in NAMES}, self.not_)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from indexer.catalog.database import file_of
@@ -26,12 +28,31 @@ class DataVersion:
         self._lying = DatabaseFile(self._file)
         self._connection: FileConnection | None = None
         self._opened = 0
+        self._held = threading.local()
 
     def __call__(self) -> tuple[int, int]:
-        """The version now: equal to an earlier one where nothing was committed in between. Raises LibraryError.
+        """The version now, or as this thread holds it: equal to an earlier one where nothing was committed in between.
 
-        The first number is another one where the database may be another file.
+        The first number is another one where the database may be another file. Raises LibraryError.
         """
+        held: tuple[int, int] | None = getattr(self._held, "version", None)
+        return self.now() if held is None else held
+
+    @contextmanager
+    def held(self) -> Iterator[tuple[int, int]]:
+        """Within it this thread is told the version of its beginning, rather than ask seven times for one search.
+
+        What is read meanwhile may be newer than that version says, and never older: whoever keeps it by the version,
+        and has to know that it is of that very one, asks `now`.
+        """
+        self._held.version = version = self.now()
+        try:
+            yield version
+        finally:
+            del self._held.version
+
+    def now(self) -> tuple[int, int]:
+        """The version now, whatever this thread holds. Raises LibraryError."""
         with self._lock, explained(self._file):
             return patiently(self._file, self._asked)
 

@@ -93,8 +93,10 @@ class PhotoFilter:
 
     def __bool__(self) -> bool:
         """Whether this filter asks for anything at all."""
-        return any(getattr(self, field.name) not in (field.default, "") for field in fields(self))
+        return self != _NOTHING and any(getattr(self, field.name) not in (field.default, "") for field in fields(self))
 
+
+_NOTHING = PhotoFilter()
 
 HAS = ("gps", "date", "camera", "lens", "rating", "title", "description", "keywords", "tags", "place", "copies")
 """What `has` may name."""

@@ -8,7 +8,9 @@ import torch
 
 from clip_model import single_thread
 from clip_model.inference import Encoder
+from clip_model.model import CLIP
 from clip_model.single_thread import on_one_core
+from tests.clip_model.tiny_models import CONFIGS, randomize
 
 
 @pytest.fixture
@@ -53,8 +55,9 @@ def test_a_few_texts_take_one_core_and_many_take_all(four_threads, model):
     encoder, seen = Encoder(model, device="cpu", precision="fp32", batch_size=4), []
     encoder._model.transformer.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
     encoder.encode_texts(["a dog", "a cat"])
-    encoder.encode_texts([f"dog {number}" for number in range(5)])
-    assert seen == [1, 4, 4]
+    encoder.encode_texts([f"dog {number}" for number in range(8)])
+    encoder.encode_texts([f"dog {number}" for number in range(9)])
+    assert seen == [1, 1, 1, 4, 4, 4]
     assert torch.get_num_threads() == 4
 
 
@@ -62,3 +65,14 @@ def test_a_text_does_not_wait_for_pictures(model):
     encoder = Encoder(model, device="cpu", precision="fp32")
     with encoder._turn:  # a batch of pictures is being computed
         assert encoder.encode_texts(["a dog"]).shape == (1, encoder.dim)
+
+
+def test_as_many_texts_as_can_wait_take_one_core_beside_convolutions_too(four_threads):
+    encoder = Encoder(randomize(CLIP(CONFIGS["resnet"])), device="cpu", precision="fp32")
+    seen = []
+    encoder._model.transformer.register_forward_hook(
+        lambda _module, _given, out: seen.append((out.shape[0], torch.get_num_threads()))
+    )
+    encoder.encode_texts([f"dog {number}" for number in range(40)])  # anyio's threads
+    assert seen == [(32, 1), (8, 1)]
+    assert encoder.batch_size == 16

@@ -46,7 +46,7 @@ class PhotoFilters:
         if self._columns is None:
             catalog = self._catalog
             self._columns = photo_columns.PhotoColumns(
-                lambda: reading(catalog.engine), lambda: catalog.version() == version
+                lambda: reading(catalog.engine), lambda: catalog.version.now() == version
             )
         try:
             return column_filter.allowed(self._columns, model_id, wanted)

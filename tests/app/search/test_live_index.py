@@ -76,6 +76,20 @@ def test_a_search_during_which_the_library_is_restored_is_answered_anew(world, s
     assert found.path == gone and catalog.photo(found.id) == found
 
 
+def test_a_search_asks_twice_whether_the_catalog_has_changed_and_the_next_sees_what_came_meanwhile(
+    world, services, monkeypatch
+):
+    version, found = services.library.catalog.version, lambda: services.search.search(Query(text="purple", limit=6))
+    assert len(found().hits) == 5
+    asked, ask = [], version._asked
+    monkeypatch.setattr(version, "_asked", lambda: asked.append(ask()) or asked[-1])
+    assert len(found().hits) == 5
+    assert len(asked) == 2
+    world.write("orange.png", "purple")
+    world.index()
+    assert len(found().hits) == 6
+
+
 @pytest.fixture
 def large(world, services):
     """Services for which five photos are a large library."""

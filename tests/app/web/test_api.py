@@ -2,12 +2,17 @@
 
 import io
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from app.search.query import Query
+from app.search.ranking import Hit
+from app.web.answers import SearchAnswer
 from app.web.api import QuickSearch, build_api
 from app.web.door.security import Gate
 from app.web.search_fields import SearchFields
@@ -604,6 +609,29 @@ def test_a_sound_search_is_answered_ahead_and_as_the_api_does(client, services, 
     assert read[0] == read[1]
     assert (ours.status_code, ours.headers["content-type"]) == (200, theirs.headers["content-type"])
     assert {**ours.json(), "took_ms": 0} == {**theirs.json(), "took_ms": 0}
+
+
+def test_hits_ahead_are_written_as_the_model_would_whatever_they_hold_and_without_it(services, monkeypatch):
+    found = services.search.search(Query(text="red"))
+    odd = replace(
+        found.hits[0].photo,
+        path=Path(os.fsdecode(b"/a/\xff \xc3\xa9.jpg")),
+        taken_at=datetime(2021, 6, 1, 12, 0, 0, 250_000),
+        missing_since=datetime.now(UTC),
+        companions=(Path(os.fsdecode(b"/a/\xfe.cr2")),),
+        duration_s=12.0,
+        width=None,
+    )
+    hits = [
+        Hit(odd, 0.123456789, 1e-7, 3, 1.23456, ("words", "picture"), (odd, odd)),
+        Hit(odd, None),
+        Hit(odd, float("nan"), float("inf")),
+    ]
+    told = replace(found, hits=hits, hint="\u00e9\u2028 <b>", matches=None, took_ms=12.345)
+    expected = SearchAnswer.of(told).model_dump_json()
+    monkeypatch.setattr(services.search, "search", lambda query: told)
+    monkeypatch.setattr(SearchAnswer, "of", None)
+    assert ahead(services).get("/api/v1/search?q=red").text == expected
 
 
 def nobody(scope, receive, send):

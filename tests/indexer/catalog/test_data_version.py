@@ -1,6 +1,7 @@
 """The number that tells of every change of the database, by whomever."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -37,6 +38,22 @@ def test_another_process_moves_it(catalog, tmp_path):
         "Catalog(open_database(Path(sys.argv[1]))).add_root(Path('/'))"
     )
     assert forked_code.run(code, tmp_path / "a library #1 with %20").returncode == 0
+    assert catalog.version() != first
+
+
+def test_a_thread_that_holds_it_is_told_that_of_the_beginning_and_no_other_thread_is(catalog, tmp_path):
+    with ThreadPoolExecutor(1) as other:
+        with catalog.version.held() as first:
+            catalog.add_root(tmp_path)
+            assert catalog.version() == first != catalog.version.now()
+            assert other.submit(catalog.version).result() == catalog.version.now()
+        assert catalog.version() == catalog.version.now() != first
+
+
+def test_it_is_let_go_of_by_an_error_too(catalog, tmp_path):
+    with pytest.raises(ZeroDivisionError), catalog.version.held() as first:
+        1 / 0  # noqa: B018
+    catalog.add_root(tmp_path)
     assert catalog.version() != first
 
 

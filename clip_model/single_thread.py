@@ -11,6 +11,7 @@ also reach threads that begin meanwhile.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -18,12 +19,15 @@ from typing import TypeVar
 import torch
 
 Result = TypeVar("Result")
+_starting = threading.Lock()
 
 
 def on_one_core(compute: Callable[[], Result]) -> Result:
     """What `compute` gives, worked out in the one thread of this process that uses one core."""
     try:
-        future = _thread().submit(compute)
+        with _starting:  # two at once would take each other's number for that of all threads
+            thread = _thread()
+        future = thread.submit(compute)
     except RuntimeError:  # Python is ending, and starts no thread for it any more
         return compute()
     return future.result()

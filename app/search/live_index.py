@@ -72,7 +72,7 @@ class LiveIndex:
         """That model's index, in step with the catalog as it is now; it may be searched from any thread."""
         with self._lock:
             catalog = self._library.catalog
-            version = catalog.version()
+            version = catalog.version.anew()  # the query was embedded meanwhile, which may take seconds
             if self._index is None or self._fingerprint != model.fingerprint:
                 self.close(wait=False)
                 self._index = self._open(model)
@@ -116,7 +116,7 @@ class LiveIndex:
         return (index.generation, index.token) == (generation, catalog.token(model.id, generation) or "")
 
     def of_one_file(self, answer: Callable[[], Result]) -> Result:
-        """An answer for the catalog as it is now, which is asked once whether it has changed.
+        """An answer for the catalog as it is now, or as it is when the index is asked: see DataVersion.anew.
 
         It is given again where the database is another file by its end: ids stand for other photos there.
         """

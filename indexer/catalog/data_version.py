@@ -45,11 +45,19 @@ class DataVersion:
         What is read meanwhile may be newer than that version says, and never older: whoever keeps it by the version,
         and has to know that it is of that very one, asks `now`.
         """
+        before = getattr(self._held, "version", None)
         self._held.version = version = self.now()
         try:
             yield version
         finally:
-            del self._held.version
+            self._held.version = before
+
+    def anew(self) -> tuple[int, int]:
+        """The version now, which this thread is told from here on, if it holds one. Raises LibraryError."""
+        version = self.now()
+        if getattr(self._held, "version", None) is not None:
+            self._held.version = version
+        return version
 
     def now(self) -> tuple[int, int]:
         """The version now, whatever this thread holds. Raises LibraryError."""

@@ -2,12 +2,13 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 import torch
 
 from clip_model import single_thread
-from clip_model.inference import Encoder
+from clip_model.inference import ONE_CORE_TEXTS, Encoder
 from clip_model.model import CLIP
 from clip_model.single_thread import on_one_core
 from tests.clip_model.tiny_models import CONFIGS, randomize
@@ -52,13 +53,41 @@ def test_when_python_ends_the_caller_computes(four_threads, monkeypatch):
 
 
 def test_a_few_texts_take_one_core_and_many_take_all(four_threads, model):
-    encoder, seen = Encoder(model, device="cpu", precision="fp32", batch_size=4), []
+    encoder, seen = Encoder(model, device="cpu", precision="fp32", batch_size=16), []
     encoder._model.transformer.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
     encoder.encode_texts(["a dog", "a cat"])
-    encoder.encode_texts([f"dog {number}" for number in range(8)])
-    encoder.encode_texts([f"dog {number}" for number in range(9)])
-    assert seen == [1, 1, 1, 4, 4, 4]
+    encoder.encode_texts([f"dog {number}" for number in range(ONE_CORE_TEXTS)])
+    encoder.encode_texts([f"dog {number}" for number in range(ONE_CORE_TEXTS + 1)])
+    assert seen == [1] * 5 + [4] * 5
     assert torch.get_num_threads() == 4
+
+
+def test_those_that_come_first_at_once_leave_all_threads_their_number(four_threads, monkeypatch):
+    take, all_here = single_thread._take_one, threading.Barrier(2)
+
+    def take_slowly():
+        take()
+        with suppress(threading.BrokenBarrierError):
+            all_here.wait(0.2)  # until a second one is as far, which it must not come to
+
+    monkeypatch.setattr(single_thread, "_take_one", take_slowly)
+    with ThreadPoolExecutor(8) as callers:
+        assert set(callers.map(lambda _: on_one_core(torch.get_num_threads), range(8))) == {1}
+    assert not all_here.n_waiting
+    assert (all_here.broken, in_a_new_thread()) == (True, 4)
+
+
+def test_a_text_waits_for_one_batch_of_others_at_most(four_threads, model):
+    encoder, jobs = Encoder(model, device="cpu", precision="fp32", batch_size=16), []
+    thread = single_thread._thread()
+    submit = thread.submit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(thread, "submit", lambda compute: jobs.append(compute) or submit(compute))
+        texts = [f"a dog number {'very ' * (number % 7)}{number}" for number in range(ONE_CORE_TEXTS)]
+        together = encoder.encode_texts(texts)
+    assert len(jobs) == ONE_CORE_TEXTS / 16
+    for number in (0, 17, 63):
+        assert together[number] == pytest.approx(encoder.encode_texts([texts[number]])[0], abs=1e-5)
 
 
 def test_a_text_does_not_wait_for_pictures(model):

@@ -76,7 +76,21 @@ def test_a_search_during_which_the_library_is_restored_is_answered_anew(world, s
     assert found.path == gone and catalog.photo(found.id) == found
 
 
-def test_a_search_asks_twice_whether_the_catalog_has_changed_and_the_next_sees_what_came_meanwhile(
+def test_what_is_committed_while_a_query_is_embedded_is_seen(world, services, monkeypatch):
+    sought, found = services.search._embedder.sought, lambda: services.search.search(Query(text="purple", limit=6))
+    assert (found().total, len(found().hits)) == (5, 5)
+
+    def slow(*asked):
+        world.write("orange.png", "purple")
+        world.index()
+        return sought(*asked)
+
+    monkeypatch.setattr(services.search._embedder, "sought", slow)
+    now = found()
+    assert (now.total, len(now.hits)) == (6, 6)
+
+
+def test_a_search_asks_thrice_whether_the_catalog_has_changed_and_the_next_sees_what_came_meanwhile(
     world, services, monkeypatch
 ):
     version, found = services.library.catalog.version, lambda: services.search.search(Query(text="purple", limit=6))
@@ -84,7 +98,7 @@ def test_a_search_asks_twice_whether_the_catalog_has_changed_and_the_next_sees_w
     asked, ask = [], version._asked
     monkeypatch.setattr(version, "_asked", lambda: asked.append(ask()) or asked[-1])
     assert len(found().hits) == 5
-    assert len(asked) == 2
+    assert len(asked) == 3
     world.write("orange.png", "purple")
     world.index()
     assert len(found().hits) == 6

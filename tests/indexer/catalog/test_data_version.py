@@ -50,6 +50,27 @@ def test_a_thread_that_holds_it_is_told_that_of_the_beginning_and_no_other_threa
         assert catalog.version() == catalog.version.now() != first
 
 
+def test_who_holds_it_asks_anew_and_holds_that(catalog, tmp_path):
+    with catalog.version.held() as first:
+        catalog.add_root(tmp_path)
+        second = catalog.version.anew()
+        assert catalog.version() == second != first
+        catalog.note_scan(catalog.roots()[0].id, "cut short")
+        assert catalog.version() == second
+    third = catalog.version.anew()
+    catalog.note_scan(catalog.roots()[0].id, "whole")
+    assert catalog.version() != third  # which nobody holds
+
+
+def test_one_within_another_lets_go_of_its_own(catalog, tmp_path):
+    with catalog.version.held() as first:
+        catalog.add_root(tmp_path)
+        with catalog.version.held() as second:
+            assert catalog.version() == second != first
+        assert catalog.version() == first
+    assert catalog.version() == second
+
+
 def test_it_is_let_go_of_by_an_error_too(catalog, tmp_path):
     with pytest.raises(ZeroDivisionError), catalog.version.held() as first:
         1 / 0  # noqa: B018

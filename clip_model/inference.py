@@ -184,13 +184,13 @@ class Encoder:
             return np.empty((0, self.dim), dtype=np.float32)
         rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         tokens = self._tokenizer(list(rows))
-        # Short texts together: the text tower computes no position after the last end mark of a batch.
-        order = self._tokenizer.lengths(tokens).argsort()
+        order = self._tokenizer.lengths(tokens).argsort()  # a batch computes no position after its last end mark
         few = len(order) <= ONE_CORE_TEXTS and self._device.type == "cpu"
         run, step = (on_one_core, self._text_batch) if few else (call, len(order))  # who comes waits for one batch
         compute = partial(self._embed, self._encode_tokens)
         parts = [run(partial(compute, tokens[order[at : at + step]], "text", at)) for at in range(0, len(order), step)]
-        return np.concatenate(parts)[order.argsort().numpy()][[rows[text] for text in texts]]
+        unique: Embeddings = np.concatenate(parts)[order.argsort().numpy()]
+        return unique[[rows[text] for text in texts]]
 
     def _default_batch(self, layout: torch.memory_format) -> int:
         cpu_batch = CPU_BATCH if layout == torch.contiguous_format else CONVOLUTIONS_CPU_BATCH

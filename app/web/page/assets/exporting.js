@@ -95,7 +95,7 @@
       if (mine !== turn) return;
       if (job instanceof Error || lost) say(job.message || "", true);
       lost = job instanceof Error;
-      if (!lost && job.state !== "running") return ended(() => then && then(job));
+      if (!lost && job.state !== "running") return ended(() => (then || meanwhile)(job));
       if (!lost) {
         then = finished;
         running(job);
@@ -122,8 +122,12 @@
     const [ours, awaited] = [job.state === "never" || begun === undefined || job.started_at === begun, begun !== null];
     begun = null;
     if (ours) return "";
-    return awaited ? "What this page began has ended, and is in the list below. This is a later run, not begun on this page. "
-      : "This run was not begun on this page. ";
+    return awaited ? "What this page began has ended, and is in the list below. This is a later run, begun in another window. "
+      : "This run was begun in another window, or before this page was loaded. ";
+  };
+  const meanwhile = (job) => { // what this page began may have ended while the dialog was closed
+    if (begun && job.started_at === begun) finished(job);
+    begun = null;
   };
   const finished = (job) => {
     const { state: end, doing, way, problem, report } = job;

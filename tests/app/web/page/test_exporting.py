@@ -262,7 +262,7 @@ def test_a_run_into_photos_that_is_under_way_is_shown_as_that_and_told_whole(pag
     failed = f"{{...{going}, state: 'failed', problem: 'the library is gone.', report: {report}}}"
     page.evaluate(f"window.job = {failed}")
     alone = "The library is gone. Until then: 1 photo written, 1 left alone."
-    page.get_by_text(f"This run was not begun on this page. {alone}").wait_for()
+    page.get_by_text(f"This run was begun in another window, or before this page was loaded. {alone}").wait_for()
     assert page.locator("#export .left li").all_inner_texts() == [
         "a.jpg\nExifTool would change x in it.",
         "b.jpg\nIPTC has no room for all of a long one; XMP has it whole",
@@ -287,7 +287,7 @@ def test_a_later_run_of_another_window_is_not_told_as_what_this_page_began(page)
     stub(page, answers | {"POST ": "window.job = {...window.next}"})
     page.click("[data-tool=export]")
     write = page.get_by_role("button", name="Write 1 file")
-    other = "What this page began has ended, and is in the list below. This is a later run, not begun on this page. "
+    other = "What this page began has ended, and is in the list below. This is a later run, begun in another window. "
     for later, told in [
         ("2026-01-02T03:04:05Z", "Done: 7 files written."),
         ("2026-01-02T03:04:09Z", f"{other}Done: 7 files written."),
@@ -301,6 +301,33 @@ def test_a_later_run_of_another_window_is_not_told_as_what_this_page_began(page)
         page.get_by_text(told).wait_for()
         assert page.inner_text("#export .note").startswith(told)
         write.wait_for()
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_what_ended_while_the_dialog_was_closed_is_told_once_and_awaited_no_more(page):
+    run = "{doing: 'export', way: 'beside', done: 1, total: 2"
+    ended = f"{run}, state: 'done', report: {{written: 7, refused: 0, changed: false}}"
+    page.evaluate("window.job = {state: 'never'}")
+    answers = {"GET /run": "window.job", "GET /ways": WAYS, "GET ": f"[{ENTRY}]", "GET /preview": BESIDE}
+    stub(page, answers | {"POST ": f"window.job = {run}, state: 'running', started_at: '2026-01-02T03:04:05Z'}}"})
+    write = page.get_by_role("button", name="Write 1 file")
+    page.click("[data-tool=export]")
+    write.click()
+    page.wait_for_selector("#export progress[value]:visible")
+    page.keyboard.press("Escape")
+    page.evaluate(f"window.job = {ended}, started_at: '2026-01-02T03:04:05Z'}}")
+    page.click("[data-tool=export]")
+    page.get_by_text("Done: 7 files written.").wait_for()
+    page.keyboard.press("Escape")
+    page.click("[data-tool=export]")
+    write.wait_for()
+    assert page.inner_text("#export .note") == ""
+    page.keyboard.press("Escape")
+    page.evaluate(f"window.job = {run}, state: 'running', started_at: '2026-01-02T03:04:09Z'}}")
+    page.click("[data-tool=export]")
+    page.wait_for_selector("#export progress[value]:visible")
+    page.evaluate(f"window.job = {ended}, started_at: '2026-01-02T03:04:09Z'}}")
+    page.get_by_text("This run was begun in another window, or before this page was loaded. Done: 7").wait_for()
 
 
 @pytest.mark.parametrize("size", ["desktop"], indirect=True)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from clip_model.model import CLIP
-from tests.clip_model.tiny_models import CONFIGS, randomize
+from tests.clip_model.tiny_models import CONFIGS, random_clip
 
 
 @pytest.fixture(params=CONFIGS)
@@ -13,4 +12,4 @@ def config(request):
 
 @pytest.fixture
 def model(config):
-    return randomize(CLIP(config))
+    return random_clip(config)

@@ -14,7 +14,7 @@ from clip_model.model import CLIP
 from clip_model.preprocessing.squares import CenterSquare
 from clip_model.preprocessing.tokenizer import default_tokenizer
 from clip_model.preprocessing.transforms import ImageTransform
-from tests.clip_model.tiny_models import CONFIGS, randomize
+from tests.clip_model.tiny_models import CONFIGS, random_clip
 
 
 def pictures(count):
@@ -47,7 +47,7 @@ def test_embeddings_are_the_models_features_at_unit_length(model, encoder):
 
 @pytest.mark.parametrize("count", [0, 1, CPU_BATCH - 1, CPU_BATCH, CPU_BATCH + 1, 2 * CPU_BATCH + 3])
 def test_batches_keep_the_order_and_change_nothing(count):
-    model = randomize(CLIP(CONFIGS["vit"]))
+    model = random_clip(CONFIGS["vit"])
     images, texts = pictures(count), [f"photo {i} " * (i % 7) for i in range(count)]
     batched, alone = encoder_of(model), encoder_of(model, batch_size=1)
     for got, expected in (
@@ -71,7 +71,7 @@ def test_equal_texts_are_computed_once(encoder):
 
 
 def test_short_texts_do_not_pay_for_long_ones():
-    encoder, seen = encoder_of(randomize(CLIP(CONFIGS["vit"])), batch_size=2), []
+    encoder, seen = encoder_of(random_clip(CONFIGS["vit"]), batch_size=2), []
     encoder._model.transformer.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[1]))
     encoder.encode_texts(["a", "long " * 100, "b", "words " * 100])
     assert seen == [3, 77]
@@ -107,7 +107,7 @@ def test_one_text_instead_of_a_list_is_refused(encoder):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0])
 def test_features_without_a_direction_are_an_error_that_names_the_item(value):
-    encoder = encoder_of(randomize(CLIP(CONFIGS["vit"])), batch_size=2)
+    encoder = encoder_of(random_clip(CONFIGS["vit"]), batch_size=2)
     encoder._model.encode_image = lambda pixels: torch.where(pixels.mean(dim=(1, 2, 3))[:, None] > 5, value, 1.0)
     good, bad = torch.zeros(3, 32, 32), torch.full((3, 32, 32), 9.0)
     with pytest.raises(ValueError, match="image number 3: its features are zero or not finite"):
@@ -119,7 +119,7 @@ def test_features_without_a_direction_are_an_error_that_names_the_item(value):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_bfloat16_stays_close_and_gives_float32(name):
-    model = randomize(CLIP(CONFIGS[name]))
+    model = random_clip(CONFIGS[name])
     exact, fast = encoder_of(model), encoder_of(model, precision="bf16")
     assert (exact.precision, fast.precision) == ("fp32", "bf16")
     for got, expected in (

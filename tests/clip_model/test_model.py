@@ -7,13 +7,13 @@ from clip_model.config import PRESETS
 from clip_model.model import CLIP
 from clip_model.preprocessing.tokenizer import default_tokenizer
 from tests.clip_model.open_clip_models import reference_of
-from tests.clip_model.tiny_models import randomize
+from tests.clip_model.tiny_models import random_clip
 
 
 @pytest.mark.parametrize(("name", "dim"), [("ViT-B-32", 512), ("RN50", 1024)])
 def test_models_in_full_equal_open_clips(name, dim):
     """To 1e-4 of the largest feature; the batch and the length of the texts are odd."""
-    model = randomize(CLIP(PRESETS[name]))
+    model = random_clip(PRESETS[name])
     reference = reference_of(model)
     pixels = torch.randn(3, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     tokens = default_tokenizer()(["a dog", "two cats asleep on a red sofa", "long " * 100])

@@ -6,7 +6,6 @@ import torch
 from clip_model import precision
 from clip_model.checkpoint import save_model
 from clip_model.int8 import extra
-from clip_model.model import CLIP
 from clip_model.precision import (
     bfloat16_speedup,
     choose_device,
@@ -16,7 +15,7 @@ from clip_model.precision import (
     planned,
     precision_name,
 )
-from tests.clip_model.tiny_models import CONFIGS, randomize
+from tests.clip_model.tiny_models import CONFIGS, random_clip
 
 CPU = torch.device("cpu")
 
@@ -128,7 +127,7 @@ def test_int8_is_of_the_image_tower_and_all_else_is_as_by_auto(monkeypatch):
 def test_a_plan_says_what_the_model_will_run_in(tmp_path, monkeypatch, name, fit):
     monkeypatch.setattr(precision, "bfloat16_speedup", lambda: 1.1)
     path = tmp_path / "mine.safetensors"
-    save_model(randomize(CLIP(CONFIGS[name])), path)
+    save_model(random_clip(CONFIGS[name]), path)
     assert planned("cpu", "int8", path) == ("cpu", "int8" if fit else "fp32")
     assert planned("cpu", "fp32", path) == ("cpu", "fp32")
     monkeypatch.setattr(extra, "MOST_BYTES", 1000)

@@ -8,6 +8,7 @@ import torch
 from tests.clip_model.open_clip_reference import open_clip
 
 SIZES = ("input_resolution", "context_length", "vocab_size")
+METHODS = ("forward", "encode_image", "encode_text")
 
 
 def halved(model):
@@ -29,8 +30,11 @@ def plain(model):
     return {**halved(model).state_dict(), **sizes}
 
 
-def save_archive(model, path, *, half=True, sizes=None):
-    """Trace a model as OpenAI did, with its sizes as buffers, and save the archive."""
+def save_archive(model, path, *, half=True, sizes=None, methods=METHODS):
+    """Trace a model as OpenAI did, with its sizes as buffers, and save the archive.
+
+    One method is enough, and faster, where what the archive computes does not matter: all weights are in it.
+    """
     numbers = sizes_of(model) if sizes is None else sizes
     model = copy.deepcopy(model)
     side = sizes_of(model)["input_resolution"]
@@ -39,10 +43,10 @@ def save_archive(model, path, *, half=True, sizes=None):
         if hasattr(model, name):
             delattr(model, name)
         model.register_buffer(name, torch.tensor(number))
-    inputs = {"forward": (pixels, tokens), "encode_image": (pixels,), "encode_text": (tokens,)}
+    inputs = dict(zip(METHODS, ((pixels, tokens), (pixels,), (tokens,)), strict=True))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing is deprecated; OpenAI did it in 2021
-        traced = torch.jit.trace_module(model, inputs, check_trace=False)
+        traced = torch.jit.trace_module(model, {name: inputs[name] for name in methods}, check_trace=False)
         if half:
             low = dict(halved(model).named_parameters())
             for name, parameter in traced.named_parameters():

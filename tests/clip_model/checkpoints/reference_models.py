@@ -8,7 +8,7 @@ import torch
 
 from clip_model.preprocessing.tokenizer import Tokenizer
 from tests.clip_model.open_clip_reference import open_clip
-from tests.clip_model.tiny_models import randomize
+from tests.clip_model.tiny_models import Undrawn, randomize
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 2}
 VIT = {"layers": 2, "width": 64, "head_width": 64, "patch_size": 8, "image_size": 32}
@@ -27,7 +27,10 @@ def _made(kind, said):
     """Made once: most of its numbers are the vocabulary's, and drawing them takes longer than most tests."""
     given = json.loads(said)
     vision_cfg = {key: tuple(v) if isinstance(v, list) else v for key, v in given.pop("vision_cfg").items()}
-    return randomize(getattr(open_clip().model, kind)(vision_cfg=vision_cfg, **given))
+    kind = getattr(open_clip().model, kind)
+    with Undrawn():
+        model = kind(vision_cfg=vision_cfg, **given)
+    return randomize(model)
 
 
 def assert_same_features(ours, image_features, text_features):

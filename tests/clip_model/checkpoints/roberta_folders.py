@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from tests.clip_model.checkpoints.reference_models import VIT
 from tests.clip_model.checkpoints.siglip_folders import SENTENCES
 from tests.clip_model.open_clip_reference import open_clip, transformers
-from tests.clip_model.tiny_models import randomize
+from tests.clip_model.tiny_models import Undrawn, randomize
 
 VOCABULARY, WIDTH, HEADS, LAYERS = 400, 32, 2, 2
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -65,7 +65,10 @@ def text_cfg(network, pooler="mean_pooler", projection="mlp", **others):
 def reference(text, dim=24, seed=0, **others):
     """A CustomTextCLIP of open_clip in evaluation mode."""
     transformers()
-    return randomize(open_clip().model.CustomTextCLIP(embed_dim=dim, vision_cfg=VIT, text_cfg=text, **others), seed)
+    kind = open_clip().model.CustomTextCLIP
+    with Undrawn():
+        model = kind(embed_dim=dim, vision_cfg=VIT, text_cfg=text, **others)
+    return randomize(model, seed)
 
 
 def save_folder(folder: Path, model, text, dim=24, tokenizer=None, **others):

@@ -5,12 +5,11 @@ import pytest
 from clip_model.checkpoint import load_model, save_model
 from clip_model.checkpoints.exporting import export
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
-from clip_model.model import CLIP
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.reference_models import assert_same_features
 from tests.clip_model.checkpoints.test_hugging_face import features
 from tests.clip_model.open_clip_reference import open_clip, transformers
-from tests.clip_model.tiny_models import randomize
+from tests.clip_model.tiny_models import random_clip
 
 VIT = VisionConfig(32, 2, 32, 8, 16, mean=(0.5, 0.4, 0.3), std=(0.25, 0.5, 0.5))
 MODELS = {
@@ -26,7 +25,7 @@ MODELS = {
 @pytest.fixture
 def saved(tmp_path):
     def save(config):
-        model = randomize(CLIP(config))
+        model = random_clip(config)
         save_model(model, tmp_path / "ours.safetensors")
         return model, tmp_path / "ours.safetensors"
 

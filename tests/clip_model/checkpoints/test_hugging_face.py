@@ -8,7 +8,7 @@ from clip_model.checkpoint import load_model
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.reference_models import assert_same_features
 from tests.clip_model.open_clip_reference import transformers
-from tests.clip_model.tiny_models import randomize
+from tests.clip_model.tiny_models import Undrawn, randomize
 
 TEXT = {
     "vocab_size": 49408, "hidden_size": 48, "intermediate_size": 192, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -32,7 +32,9 @@ def reference(kind="quick"):
     config = transformers().CLIPConfig(
         text_config={**TEXT, **change}, vision_config={**VISION, **vision}, projection_dim=24
     )
-    return randomize(transformers().CLIPModel(config))
+    with Undrawn():
+        model = transformers().CLIPModel(config)
+    return randomize(model)
 
 
 def features(model):

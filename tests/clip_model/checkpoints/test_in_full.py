@@ -1,5 +1,5 @@
 """Networks of transformers at the sizes that are published, with random weights; RN50 and ViT-B-32 of open_clip stand
-in test_model.py. The tensors are drawn once, and both networks hold the same ones."""
+in test_model.py. Both networks hold the same tensors."""
 
 from pathlib import Path
 
@@ -10,12 +10,13 @@ from clip_model.checkpoints.said import Said
 from clip_model.config import PRESETS
 from clip_model.model import CLIP
 from tests.clip_model.open_clip_reference import transformers
+from tests.clip_model.tiny_models import Noise
 
 
 def drawn(kind, config):
-    """A network of transformers with weights that a trained one could have, out of a million numbers drawn once.
+    """A network of transformers with weights that a trained one could have.
 
-    To draw 200 million takes longer than all else here. Positions that count are set as the network sets them.
+    To draw 200 million numbers takes longer than all else here. Positions that count are set as the network sets them.
     """
     with torch.device("meta"):
         model = getattr(transformers(), kind)(config)
@@ -23,13 +24,12 @@ def drawn(kind, config):
     for name, counted in model.named_buffers():
         assert name.endswith("position_ids")
         counted.copy_(torch.arange(counted.numel()).view(counted.shape))
-    numbers = torch.randn(1_048_573, generator=torch.Generator().manual_seed(0))  # a prime: no two rows are equal
+    noise = Noise(0)
     for name, value in model.state_dict().items():
-        noise = numbers.repeat(-(-value.numel() // len(numbers)))[: value.numel()].view(value.shape)
         if value.dim() < 2:
-            value.copy_(0.1 * noise + (name.endswith("weight") or name == "logit_scale"))
+            noise.into(value, 0.1).add_(name.endswith("weight") or name == "logit_scale")
         else:
-            torch.div(noise, value[0].numel() ** 0.5, out=value)
+            noise.into(value, 1 / value[0].numel() ** 0.5)
     return model.eval()
 
 

@@ -32,7 +32,7 @@ from tests.clip_model.checkpoints.roberta_folders import (
     unigrams,
 )
 from tests.clip_model.open_clip_reference import open_clip, transformers
-from tests.clip_model.tiny_models import CONFIGS, randomize
+from tests.clip_model.tiny_models import CONFIGS, random_clip
 
 SAID = ["a", "two dogs on a beach at sunset", "", "word " * 90, "ein Hund &amp; eine Katze", "写真 №5", "<mask> Dogs"]
 
@@ -181,7 +181,7 @@ def test_a_saved_model_is_the_same_and_open_clip_loads_the_export(network, tmp_p
 
 def test_an_export_needs_a_name_for_the_network(network, tmp_path):
     config = CLIPConfig(24, CONFIGS["vit"].vision, TextConfig(77, 300, 32, 2, 2, kind="roberta-mean"))
-    save_model(randomize(CLIP(config)), tmp_path / "mine.safetensors")
+    save_model(random_clip(config), tmp_path / "mine.safetensors")
     with pytest.raises(ValueError, match="no text tower of Hugging Face that has a name has the sizes"):
         export(tmp_path / "mine.safetensors", tmp_path / "out", "openclip")
     with pytest.raises(ValueError, match="no place for a text tower of the kind 'roberta-mean'"):

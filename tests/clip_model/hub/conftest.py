@@ -8,9 +8,8 @@ from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.hub import named
 from clip_model.hub.named import NamedModel
 from clip_model.hub.shelf import Shelf
-from clip_model.model import CLIP
 from tests.clip_model.hub.small_hub import small_hub
-from tests.clip_model.tiny_models import randomize
+from tests.clip_model.tiny_models import random_clip
 
 REPO = "someone/tiny-clip"
 CONFIG = CLIPConfig(8, VisionConfig(32, 1, 8, 16, 8), TextConfig(width=8, heads=1, layers=1))
@@ -29,7 +28,7 @@ def hub(monkeypatch):
 
 @pytest.fixture(scope="session")
 def tiny_model():
-    return randomize(CLIP(CONFIG))
+    return random_clip(CONFIG)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from clip_model.int8.kept import int8_tower
 from clip_model.int8.notes import files_made_of
 from clip_model.model import CLIP
 from indexer.embedder import Embedder
-from tests.clip_model.tiny_models import CONFIGS, OURS, TEXT, randomize
+from tests.clip_model.tiny_models import CONFIGS, OURS, TEXT, random_clip
 
 VISION = VisionConfig(image_size=32, layers=2, width=64, patch_size=8, head_width=32)
 CONFIG = CLIPConfig(24, VISION, TEXT)
@@ -28,7 +28,7 @@ SIGLIP = CLIPConfig(64, replace(VISION, pooling=PROBE, resize="squash"), replace
 
 @pytest.fixture(scope="module")
 def model():
-    return randomize(CLIP(CONFIG))
+    return random_clip(CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,24 @@ def folder(made, tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def graph_of():
+    """Makes the graph of each tower once: it's most of what these tests do."""
+    graphs = {}
+
+    def make(tower, *given):
+        if tower not in graphs:
+            graphs[tower] = graph.quantized_graph(tower, *given)
+        return graphs[tower]
+
+    return make
+
+
 @pytest.fixture
-def makings(monkeypatch):
-    """Counts how often a graph is made."""
-    seen, make = [], graph.quantized_graph
-    monkeypatch.setattr(kept, "quantized_graph", lambda *given: seen.append(given) or make(*given))
+def makings(graph_of, monkeypatch):
+    """Counts how often a graph is asked for."""
+    seen = []
+    monkeypatch.setattr(kept, "quantized_graph", lambda *given: seen.append(given) or graph_of(*given))
     return seen
 
 
@@ -82,7 +95,7 @@ def test_the_encoder_gives_what_it_gives_in_fp32_nearly(model, tmp_path, caplog)
 
 
 def test_siglips_tower_is_one_of_them(tmp_path):
-    tower = randomize(CLIP(SIGLIP)).visual
+    tower = random_clip(SIGLIP).visual
     pixels = torch.randn(5, 3, 32, 32, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         assert proving.least_cosine(int8_tower(tower, SIGLIP, "", tmp_path)(pixels), tower(pixels)) > 0.99
@@ -108,7 +121,7 @@ def test_other_libraries_make_it_anew(model, folder, makings, monkeypatch):
 
 
 def test_without_a_fingerprint_the_weights_tell_it(model, tmp_path, makings):
-    other = randomize(CLIP(CONFIG), seed=5)
+    other = random_clip(CONFIG, seed=5)
     for each in (model, model, other):
         int8_tower(each.visual, CONFIG, "", tmp_path)
     assert len(makings) == 2
@@ -124,14 +137,14 @@ def in_note(**change):
 
 def swapped(folder):
     """A sound graph of another network, put in the place of this one."""
-    other = randomize(CLIP(CONFIG), seed=5).visual
+    other = random_clip(CONFIG, seed=5).visual
     (folder / "other").mkdir()
     files(folder)[".onnx"].write_bytes(graph.quantized_graph(other, 32, folder / "other"))
 
 
 def of_another_size(folder):
     (folder / "other").mkdir()
-    tower = randomize(CLIP(CONFIGS["vit-gelu"])).visual
+    tower = random_clip(CONFIGS["vit-gelu"]).visual
     files(folder)[".onnx"].write_bytes(graph.quantized_graph(tower, 48, folder / "other"))
 
 
@@ -248,7 +261,7 @@ def test_indexing_and_searching_run_in_it(model, tmp_path):
 
 
 def test_one_that_cannot_run_in_it_runs_as_it_is_planned(tmp_path):
-    save_model(randomize(CLIP(CONFIGS["resnet"])), tmp_path / "mine.safetensors")
+    save_model(random_clip(CONFIGS["resnet"]), tmp_path / "mine.safetensors")
     embedder = Embedder(str(tmp_path / "mine.safetensors"), device="cpu", precision="int8", converted=tmp_path)
     planned = embedder.plan()
     assert planned[1] in ("fp32", "bf16")

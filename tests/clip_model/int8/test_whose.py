@@ -19,7 +19,7 @@ from clip_model.int8.kept import int8_tower
 from clip_model.model import CLIP
 from indexer.embedder import Embedder
 from indexer.errors import ModelError
-from tests.clip_model.tiny_models import TEXT, randomize
+from tests.clip_model.tiny_models import TEXT, random_clip
 
 VISION = VisionConfig(image_size=32, layers=2, width=64, patch_size=8, head_width=32)
 CONFIG = CLIPConfig(24, VISION, TEXT)
@@ -27,12 +27,12 @@ CONFIG = CLIPConfig(24, VISION, TEXT)
 
 @pytest.fixture(scope="module")
 def model():
-    return randomize(CLIP(CONFIG))
+    return random_clip(CONFIG)
 
 
 @pytest.fixture(scope="module")
 def other():
-    return randomize(CLIP(CONFIG), seed=5)
+    return random_clip(CONFIG, seed=5)
 
 
 @pytest.fixture

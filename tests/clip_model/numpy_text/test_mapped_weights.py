@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 
 from clip_model.checkpoint import save_model
-from clip_model.model import CLIP
 from clip_model.numpy_text.mapped_weights import MappedWeights, _as_float32
-from tests.clip_model.tiny_models import CONFIGS, randomize
+from tests.clip_model.tiny_models import CONFIGS, random_clip
 
 NAME = "transformer.resblocks.0.mlp.c_fc.weight"
 
 
 @pytest.fixture
 def model():
-    return randomize(CLIP(CONFIGS["vit"]))
+    return random_clip(CONFIGS["vit"])
 
 
 def test_every_float16_there_is_becomes_the_same_float32():

@@ -11,11 +11,10 @@ from safetensors.torch import save_file
 from clip_model.checkpoint import load_model, save_model
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.inference import Encoder
-from clip_model.model import CLIP
 from clip_model.numpy_text.mapped_weights import MappedWeights
 from clip_model.numpy_text.text_encoder import TextEncoder, open_text_encoder
 from clip_model.registry import resolve
-from tests.clip_model.tiny_models import randomize
+from tests.clip_model.tiny_models import random_clip
 
 VISION = VisionConfig(image_size=32, layers=1, width=16, patch_size=16, head_width=16)
 CAUSAL = TextConfig(width=32, heads=4, layers=2)
@@ -35,7 +34,7 @@ TEXTS = [
 
 @pytest.fixture(params=CONFIGS)
 def model(request):
-    return randomize(CLIP(CONFIGS[request.param]))
+    return random_clip(CONFIGS[request.param])
 
 
 def expected(model, texts):
@@ -82,7 +81,7 @@ def test_a_text_is_embedded_as_it_is_alone(model, tmp_path):
 
 def test_large_features_overflow_nothing(tmp_path):
     for name, config in CONFIGS.items():
-        model = randomize(CLIP(config))
+        model = random_clip(config)
         with torch.no_grad():
             for key, value in model.state_dict().items():
                 if "c_fc" in key or "in_proj" in key:

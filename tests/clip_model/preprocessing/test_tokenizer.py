@@ -2,7 +2,9 @@ import functools
 import random
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from unittest.mock import patch
 
+import ftfy
 import pytest
 import torch
 from hypothesis import example, given, settings
@@ -40,8 +42,9 @@ strings = st.one_of(
 @given(st.lists(strings, min_size=15, max_size=20))  # many in one example: hypothesis takes longer than the tokenizers
 @example(["", "<start_of_text>", "a" * 10_000, "the cat sat " * 900])
 def test_ids_equal_open_clips(texts):
-    assert [default_tokenizer().encode(text) for text in texts] == [reference().encode(text) for text in texts]
-    assert torch.equal(default_tokenizer()(texts), reference()(texts))
+    with patch.object(ftfy, "fix_text", functools.cache(ftfy.fix_text)):  # all four ask the same of it
+        assert [default_tokenizer().encode(text) for text in texts] == [reference().encode(text) for text in texts]
+        assert torch.equal(default_tokenizer()(texts), reference()(texts))
 
 
 def test_texts_of_ten_thousand_characters_equal_open_clips():
@@ -112,10 +115,11 @@ def test_merging_by_heap_equals_rescanning(data):
 
 @pytest.mark.parametrize("part", ["a", "ab", "photograph", "é"])
 def test_a_word_of_a_hundred_kilobytes_takes_no_quadratic_time(part):
-    tokenizer, number = Tokenizer(), 50_000 // len(part)
+    """To count calls takes longer than to make them: a quarter of it tells, as the bound is four times as near to 2."""
+    tokenizer, number = Tokenizer(), 12_500 // len(part)
     tokenizer.encode(part)
     once = calls_of(tokenizer.encode, part * number)
-    assert calls_of(tokenizer.encode, part * (2 * number)) < 2.2 * once
+    assert calls_of(tokenizer.encode, part * (2 * number)) < 2.05 * once
 
 
 def test_only_the_beginning_of_an_endless_text_is_merged():

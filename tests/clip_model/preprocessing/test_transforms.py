@@ -1,3 +1,4 @@
+import functools
 import io
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,6 +24,11 @@ SIZES = [(1, 1), (1, 50), (50, 1), (64, 64), (300, 200), (33, 1650), (225, 224),
 
 
 def noise(size, mode="RGB"):
+    return _drawn(size, mode).copy()
+
+
+@functools.cache
+def _drawn(size, mode):
     pixels = np.random.default_rng(sum(size)).integers(0, 256, (size[1], size[0], 4), dtype=np.uint8)
     image = Image.fromarray(pixels)
     if mode == "I;16":

@@ -23,7 +23,7 @@ from clip_model.pretrained.twin_towers import Texts, chances, features_of, measu
 from clip_model.towers.efficientnet import EfficientNetLite, load_pretrained
 from clip_model.training.data import Label, read_texts
 from tests.clip_model import training_data
-from tests.clip_model.tiny_models import CONFIGS, OURS, randomize
+from tests.clip_model.tiny_models import CONFIGS, OURS, random_clip, randomize
 
 SIZE = 48
 SETTINGS = JointSettings(steps=4, batch_size=12, size=32, average=0.5)
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     training_data.write(folder / "photos-00.parquet", 48, damaged=[5])
     training_data.write(folder / "val.parquet", 24, seed=1)
     torch.save(randomize(EfficientNet.from_name("efficientnet-lite0")).state_dict(), folder / "lite0.pth")
-    model = randomize(CLIP(OURS["efficientnet"]))
+    model = random_clip(OURS["efficientnet"])
     load_pretrained(model.visual, folder / "lite0.pth")
     canvas = read_canvas([folder / "photos-00.parquet"], 40)
     with torch.no_grad():

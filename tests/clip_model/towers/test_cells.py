@@ -5,10 +5,9 @@ import torch
 
 from clip_model.config import PROBE, VisionConfig
 from clip_model.inference import Encoder
-from clip_model.model import CLIP
 from clip_model.towers.cells import cell_features
 from clip_model.towers.siglip import SiglipImageTower
-from tests.clip_model.tiny_models import CONFIGS, OURS, randomize
+from tests.clip_model.tiny_models import CONFIGS, OURS, random_clip, randomize
 
 ALL = {**CONFIGS, **OURS}
 GRIDS = {"vit": 4, "vit-gelu": 3, "resnet": 2, "efficientnet": 2}
@@ -21,7 +20,7 @@ def pixels_of(config, seed=0):
 
 @pytest.fixture(params=ALL)
 def model(request):
-    return request.param, randomize(CLIP(ALL[request.param])).eval()
+    return request.param, random_clip(ALL[request.param]).eval()
 
 
 def test_each_cell_has_features_of_its_own(model):
@@ -35,7 +34,7 @@ def test_each_cell_has_features_of_its_own(model):
 
 def test_one_cell_is_the_whole_picture_and_linear_heads_add_up():
     config = OURS["efficientnet"]
-    network = randomize(CLIP(config)).eval()
+    network = random_clip(config).eval()
     with torch.inference_mode():
         small = pixels_of(config)[:, :, :32, :32]
         assert torch.allclose(cell_features(network.visual, small)[:, 0, 0], network.visual(small), atol=1e-4)
@@ -45,7 +44,7 @@ def test_one_cell_is_the_whole_picture_and_linear_heads_add_up():
 
 
 def test_of_a_resnet_they_are_what_attention_to_one_cell_alone_gives():
-    network = randomize(CLIP(CONFIGS["resnet"])).eval()
+    network = random_clip(CONFIGS["resnet"]).eval()
     tower, pixels = network.visual, pixels_of(CONFIGS["resnet"])
     with torch.inference_mode():
         cells = cell_features(tower, pixels).flatten(1, 2)
@@ -67,7 +66,7 @@ def test_of_a_siglip_they_are_what_its_probe_gets_of_one_position_alone():
 
 
 def test_of_a_transformer_without_attention_they_are_its_patches():
-    network = randomize(CLIP(CONFIGS["vit"])).eval()
+    network = random_clip(CONFIGS["vit"]).eval()
     tower, pixels = network.visual, pixels_of(CONFIGS["vit"])
     last = tower.transformer.resblocks[-1]
     last.attn.out_proj.weight.data.zero_()
@@ -78,7 +77,7 @@ def test_of_a_transformer_without_attention_they_are_its_patches():
 
 @pytest.mark.parametrize("name", ALL)
 def test_an_encoder_gives_them_unit_length_whether_folded_or_not(name):
-    network = randomize(CLIP(ALL[name]))
+    network = random_clip(ALL[name])
     encoder = Encoder(network, device="cpu", precision="fp32")
     side = ALL[name].vision.image_size
     square = torch.randint(0, 256, (side, side, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)

@@ -9,10 +9,9 @@ from torch.nn import functional as F
 from clip_model.checkpoint import load_model, save_model
 from clip_model.config import VARIANTS, VisionConfig
 from clip_model.inference import Encoder
-from clip_model.model import CLIP
 from clip_model.towers.efficientnet import AttentionPool, EfficientNetLite, SameConv2d, load_pretrained, round_channels
 from clip_model.towers.folding import fold_batch_norms
-from tests.clip_model.tiny_models import OURS, randomize
+from tests.clip_model.tiny_models import OURS, random_clip, randomize
 
 
 def published(variant, seed=0):
@@ -115,7 +114,7 @@ def test_channels_are_rounded_as_published():
 
 
 def test_a_model_with_it_is_saved_loaded_and_embeds(tmp_path):
-    model = randomize(CLIP(OURS["efficientnet"]))
+    model = random_clip(OURS["efficientnet"])
     save_model(model, tmp_path / "model.safetensors")
     loaded = load_model(tmp_path / "model.safetensors")
     assert loaded.config == OURS["efficientnet"]

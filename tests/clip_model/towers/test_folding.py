@@ -4,15 +4,14 @@ import dataclasses
 import pytest
 import torch
 
-from clip_model.model import CLIP
 from clip_model.towers.folding import fold_batch_norms, fold_quick_gelus
 from clip_model.towers.transformer import QuickGELU
-from tests.clip_model.tiny_models import CONFIGS, randomize
+from tests.clip_model.tiny_models import CONFIGS, random_clip
 
 
 @pytest.fixture
 def tower():
-    return randomize(CLIP(CONFIGS["resnet"])).visual
+    return random_clip(CONFIGS["resnet"]).visual
 
 
 def test_the_folded_tower_computes_the_same(tower):
@@ -43,7 +42,7 @@ def test_folding_twice_is_refused(tower):
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_folded_quick_gelu_computes_the_same(quick):
-    model = randomize(CLIP(dataclasses.replace(CONFIGS["vit"], quick_gelu=quick)))
+    model = random_clip(dataclasses.replace(CONFIGS["vit"], quick_gelu=quick))
     folded = copy.deepcopy(model)
     fold_quick_gelus(folded)
     assert not [m for m in folded.modules() if isinstance(m, QuickGELU)]

@@ -2,11 +2,10 @@ import pytest
 import torch
 
 from clip_model.config import PRESETS
-from clip_model.model import CLIP
 from clip_model.preprocessing.tokenizer import EOT, SOT, default_tokenizer
 from clip_model.towers.text import TextTransformer
 from tests.clip_model.open_clip_models import reference_of
-from tests.clip_model.tiny_models import CONFIGS, randomize
+from tests.clip_model.tiny_models import CONFIGS, random_clip
 
 TEXTS = ["", "a dog", "two dogs play on a beach at sunset", "ein sehr langer Satz " * 30, "🏳️‍🌈 'ſ", "a dog"]
 
@@ -22,7 +21,7 @@ def test_features_equal_open_clips(model, count):
 
 
 def test_what_follows_the_end_of_text_changes_nothing():
-    model = randomize(CLIP(CONFIGS["vit"]))
+    model = random_clip(CONFIGS["vit"])
     tokens = default_tokenizer()(["a dog", "a cat on a mat"])
     after_the_end = tokens.clone()
     after_the_end[0, 5:] = 7
@@ -39,7 +38,7 @@ def test_only_positions_up_to_the_last_end_are_computed():
 
 
 def test_the_token_with_the_largest_id_is_where_a_text_is_pooled():
-    model = randomize(CLIP(CONFIGS["vit"]))
+    model = random_clip(CONFIGS["vit"])
     row = torch.tensor([[SOT, 320, EOT, 320, EOT, 0]])
     with torch.inference_mode():
         assert torch.equal(model.encode_text(row), model.encode_text(row[:, :3]))

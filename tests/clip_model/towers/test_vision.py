@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from clip_model.config import PRESETS, CLIPConfig, TextConfig, VisionConfig
-from clip_model.model import CLIP
 from clip_model.towers.patches import patch_products
 from clip_model.towers.vision import (
     AttentionPool2d,
@@ -12,7 +11,7 @@ from clip_model.towers.vision import (
     build_visual,
 )
 from tests.clip_model.open_clip_models import reference_of
-from tests.clip_model.tiny_models import CONFIGS, randomize
+from tests.clip_model.tiny_models import CONFIGS, random_clip
 
 
 @pytest.mark.parametrize("count", [1, 3, 5])
@@ -27,7 +26,7 @@ def test_features_equal_open_clips(model, config, count):
 
 
 def test_the_builtin_models_shape_equals_open_clips():
-    model = randomize(CLIP(PRESETS["builtin-1"]))
+    model = random_clip(PRESETS["builtin-1"])
     pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert (model.encode_image(pixels) - reference_of(model).encode_image(pixels)).abs().max() <= 1e-5
@@ -35,7 +34,7 @@ def test_the_builtin_models_shape_equals_open_clips():
 
 @pytest.mark.parametrize("name", ["vit", "resnet"])
 def test_every_parameter_gets_a_gradient(name):
-    tower = randomize(CLIP(CONFIGS[name])).visual.train()
+    tower = random_clip(CONFIGS[name]).visual.train()
     side = CONFIGS[name].vision.image_size
     tower(torch.randn(4, 3, side, side)).square().sum().backward()
     silent = [n for n, p in tower.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]

@@ -86,7 +86,7 @@ class FakeVectors:
 def test_a_tower_learns_what_its_teacher_says_and_the_image_tower_stays():
     texts = ["a red square", "a blue circle", "something green", "the night sky"]
     vision = VisionConfig(image_size=32, layers=1, width=32, patch_size=16, head_width=16)
-    config = CLIPConfig(16, vision, TextConfig(width=32, heads=2, layers=2))
+    config = CLIPConfig(16, vision, TextConfig(width=16, heads=2, layers=1))
     recipe = Recipe(config, steps=1, warmup=1, text="teacher")
     run = start(recipe, seed=0, device=torch.device("cpu"), vectors=FakeVectors(texts))
     assert isinstance(run.head, TextHead) and isinstance(run.model, nn.Module)

@@ -118,7 +118,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def _transaction(engine: Engine) -> Iterator[Connection]:
-    with explained(file_of(engine)), engine.execution_options(**{_WRITES: True}).begin() as connection:
+    with reading(engine) as connection, connection.execution_options(**{_WRITES: True}).begin():
         yield connection
 
 
@@ -141,8 +141,9 @@ def _settle_what_others_left(engine: Engine) -> None:
 
 def _has_due(connection: Connection) -> bool:
     """Whether words have to be indexed; schemas before 9 have no index."""
-    has_index = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'words_due'").scalar()
-    return bool(has_index and connection.exec_driver_sql("SELECT 1 FROM words_due LIMIT 1").scalar())
+    driver = _driver(connection)  # SQLAlchemy's part takes ten times as long, and every transaction asks
+    has_index = driver.execute("SELECT 1 FROM sqlite_master WHERE name = 'words_due'").fetchone()
+    return bool(has_index and driver.execute("SELECT 1 FROM words_due LIMIT 1").fetchone())
 
 
 def file_of(engine: Engine) -> Path:
@@ -159,9 +160,13 @@ def in_chunks(values: Sequence[_T], size: int = IN_LIMIT) -> Iterator[Sequence[_
 def fetch_ids(connection: Connection, ids: Select[int]) -> NDArray[np.int64]:
     """Run a query of whole numbers and give them sorted, (n,) int64."""
     # As one text: a row for each of a million ids takes ten times as long.
-    numbers = ids.subquery()
-    joined = func.aggregate_strings(cast(numbers.c[0], String), ",")
-    return np.sort(np.fromstring(connection.execute(select(joined)).scalar() or "", dtype=np.int64, sep=","))
+    joined = func.aggregate_strings(cast(ids.subquery().c[0], String), ",")
+    return sorted_ids(connection.execute(select(joined)).scalar())
+
+
+def sorted_ids(joined: str | None) -> NDArray[np.int64]:
+    """Give whole numbers that SQLite joined by commas, sorted, (n,) int64; None is none."""
+    return np.sort(np.fromstring(joined or "", dtype=np.int64, sep=","))
 
 
 def schema_version(connection: Connection) -> int:
@@ -198,12 +203,11 @@ def _engine(file: Path, *, foreign_keys: bool = True, **options: Any) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        lying.check_kept(_driver(connection))
+        driver = _driver(connection)
+        lying.check_kept(driver)
         # A transaction that reads first and writes later cannot wait for another writer; one that says so can.
-        if connection.get_execution_options().get(_WRITES, False):
-            patiently(file, lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-        else:
-            connection.exec_driver_sql("BEGIN")
+        how = "BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES, False) else "BEGIN"
+        patiently(file, lambda: driver.execute(how))
 
     return engine
 

@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.indexer.worlds import World, draw
 ROOTS = ("one", "two")
 NAMES = tuple(f"{folder}{name}.jpg" for folder in ("", "x/", "x/y/") for name in "abc")
 _DESCRIPTION, _ORIGINAL = 0x010E, 0x9003
+_VECTORS: dict[tuple[Path, int], np.ndarray] = {}
 
 
 class Life:
@@ -31,7 +33,6 @@ class Life:
         self.files: dict[tuple[str, str], tuple[int, str]] = {}
         self.away: set[str] = set()
         self._clock = 1_600_000_000
-        self._vectors: dict[int, np.ndarray] = {}
         for number, root in enumerate(ROOTS):
             (self.world.photos / root).mkdir()
             for name in ("first.jpg", "second.jpg"):  # a root with nothing in it is a case of its own
@@ -72,7 +73,7 @@ class Life:
         path = self.path(place)
         before = path.stat()
         with path.open("r+b") as file:
-            file.write(self._drawn(seed, "").ljust(before.st_size, b"\0"))
+            file.write(drawn(seed, "").ljust(before.st_size, b"\0"))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         self.files[place] = (seed, "")
 
@@ -90,7 +91,7 @@ class Life:
 
     def send(self, place, seed):
         """The first part of a file that is made in full length, dated by its sender; gives what sends the rest."""
-        path, content = self.path(place), self._drawn(seed, "")
+        path, content = self.path(place), drawn(seed, "")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content[: len(content) * 6 // 10].ljust(len(content), b"\0"))
         self._stamp(path)
@@ -148,9 +149,9 @@ class Life:
         root, _, name = photo.path.relative_to(self.world.photos).as_posix().partition("/")
         return root, name
 
-    def assert_catalog(self, *, held=frozenset()):
+    def assert_catalog(self, photos, *, held=frozenset()):
         """What can be seen is there, as it is; what cannot be seen is marked; what is gone is gone, or marked."""
-        photos, here = self.photos(), self.here
+        here = self.here
         assert here.keys() <= photos.keys()
         for place, photo in photos.items():
             is_there = place in here and place not in held
@@ -158,9 +159,9 @@ class Life:
         for place, (_, caption) in here.items():
             assert place in held or (photos[place].description or "") == caption, place
 
-    def assert_index(self, *, held=frozenset()):
+    def assert_index(self, photos, *, held=frozenset()):
         """Every photo of the catalog has its vector, that of its picture."""
-        photos, index = self.photos(), self.world.index()
+        index = self.world.index()
         assert index.problem is None
         assert index.ids().tolist() == self.world.library.catalog.embedding_ids(self.world.active.id).tolist()
         for place, (seed, _) in self.here.items():
@@ -168,7 +169,7 @@ class Life:
                 found = index.vector(photos[place].id).astype(np.float32)
                 np.testing.assert_allclose(found, self.vector(seed), atol=2e-3)
 
-    def held(self):
+    def held(self, photos):
         """Places onto which a photo was moved where another is kept: both are marked, until a person says what is gone.
 
         Nothing else excuses a mark: the photo that is known there has another picture than the file, and the picture of
@@ -176,7 +177,7 @@ class Life:
         """
         if self.world.active is None:
             return set()
-        photos, index = self.photos(), self.world.index()
+        index = self.world.index()
         marked = {place: index.vector(photo.id) for place, photo in photos.items() if photo.missing_since is not None}
 
         def shows(place, seed):
@@ -186,27 +187,29 @@ class Life:
         return {p for p, s in here if not shows(p, s) and any(shows(other, s) for other in marked if other != p)}
 
     def vector(self, seed):
-        """What the model makes of a picture."""
-        if seed not in self._vectors:
-            path = self.folder / "one.jpg"
-            self.save(path, seed)
-            with Image.open(path) as image:
-                self._vectors[seed] = self.world.embedder.embed_images([image.convert("RGB")])[0]
-        return self._vectors[seed]
+        """What the model makes of a picture; all examples draw the same ones."""
+        key = self.world.model, seed
+        if key not in _VECTORS:
+            with Image.open(io.BytesIO(drawn(seed, ""))) as image:
+                _VECTORS[key] = self.world.embedder.embed_images([image.convert("RGB")])[0]
+        return _VECTORS[key]
 
     def save(self, path, seed, caption=""):
-        path.write_bytes(self._drawn(seed, caption))
+        path.write_bytes(drawn(seed, caption))
         self._stamp(path)
-
-    def _drawn(self, seed, caption):
-        exif, content = Image.Exif(), io.BytesIO()
-        exif.get_ifd(0x8769)[_ORIGINAL] = "2021:07:04 10:11:12"  # else the file's time would date it
-        if caption:
-            exif[_DESCRIPTION] = caption
-        draw(seed).save(content, "JPEG", quality=90, exif=exif)
-        return content.getvalue()
 
     def _stamp(self, path):
         """A time of its own for each write, as on disks that tell time finely."""
         self._clock += 10
         os.utime(path, (self._clock, self._clock))
+
+
+@cache
+def drawn(seed, caption):
+    """The bytes of a picture's file."""
+    exif, content = Image.Exif(), io.BytesIO()
+    exif.get_ifd(0x8769)[_ORIGINAL] = "2021:07:04 10:11:12"  # else the file's time would date it
+    if caption:
+        exif[_DESCRIPTION] = caption
+    draw(seed).save(content, "JPEG", quality=90, exif=exif)
+    return content.getvalue()

@@ -210,25 +210,25 @@ class LifeMachine(RuleBasedStateMachine):
             if hard and len(seen) > after:
                 raise Cut
 
-        kept = self._out_of_reach()
+        kept = self._out_of_reach(self.life.photos())
         try:
             self._run(on_progress=on_progress, stop=lambda: len(seen) > after)
         except Cut:
             self.restart()
-        assert self._out_of_reach() >= kept
+        assert self._out_of_reach(self.life.photos()) >= kept
 
     @rule()
     def sync_and_compare(self):
-        life, kept = self.life, self._out_of_reach()
-        before = life.photos()
+        life, before = self.life, self.life.photos()
+        kept = self._out_of_reach(before)
         known, unseen = {photo.content_hash for photo in before.values()}, life.here.keys() - before.keys()
         self.embedded.clear()
         self._run(allow_mass_removal=not life.away)
-        assert self._out_of_reach() >= kept
-        held = life.held() if life.away else set()  # with a root away nobody says that anything is gone
-        life.assert_catalog(held=held)
-        life.assert_index(held=held)
         photos = life.photos()
+        assert self._out_of_reach(photos) >= kept
+        held = life.held(photos) if life.away else set()  # with a root away nobody says that anything is gone
+        life.assert_catalog(photos, held=held)
+        life.assert_index(photos, held=held)
         if not life.away:
             assert photos.keys() == life.here.keys()
         new = {photos[place].content_hash for place in life.here} - known
@@ -258,8 +258,8 @@ class LifeMachine(RuleBasedStateMachine):
         finally:
             del embedder.embed_prepared
 
-    def _out_of_reach(self):
-        return {place for place in self.life.photos() if place[0] in self.life.away}
+    def _out_of_reach(self, photos):
+        return {place for place in photos if place[0] in self.life.away}
 
 
 def live(model, number, steps, *, fresh=FUZZING):
@@ -310,9 +310,10 @@ def wait_for_agreement(life, still_runs, seconds=120):
     deadline = time.monotonic() + seconds
     while True:
         try:
-            held = life.held()
-            life.assert_catalog(held=held)
-            life.assert_index(held=held)
+            photos = life.photos()
+            held = life.held(photos)
+            life.assert_catalog(photos, held=held)
+            life.assert_index(photos, held=held)
             return
         except (AssertionError, KeyError, IndexError):  # the index may be older than the catalog that was just read
             assert still_runs()
@@ -326,9 +327,10 @@ def assert_all_agrees(life):
     for root in sorted(life.away):
         life.mount(root)
     life.world.sync(*life.roots, workers=1, allow_mass_removal=True)
-    life.assert_catalog()
-    life.assert_index()
-    assert life.photos().keys() == life.here.keys()
+    photos = life.photos()
+    life.assert_catalog(photos)
+    life.assert_index(photos)
+    assert photos.keys() == life.here.keys()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ A photo that a run has seen, and that lies on some drive, stays known under its 
 
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -15,7 +14,6 @@ from indexer.folders.removing import Removals
 
 DRIVES = ("a", "b", "c")
 NAMES = tuple(f"{folder}{name}.jpg" for folder in ("", "x/", "y/") for name in ("1", "own-1", "own-2"))
-_VECTORS: dict[tuple[Path, int], np.ndarray] = {}
 
 
 class Turns:
@@ -112,14 +110,7 @@ class Turns:
             if index is not None:
                 assert photo.missing_since is None, name
                 found = index.vector(photo.id).astype(np.float32)
-                np.testing.assert_allclose(found, self._vector(seed), atol=2e-3)
+                np.testing.assert_allclose(found, self.life.vector(seed), atol=2e-3)
             if photo is not None and photo.state == "ok":
                 assert self.known.get(name, (photo.id,))[0] == photo.id
                 self.known[name] = photo.id, photo.content_hash
-
-    def _vector(self, seed):
-        """What the model makes of a picture; all examples draw the same ones."""
-        key = self.life.world.model, seed
-        if key not in _VECTORS:
-            _VECTORS[key] = self.life.vector(seed)
-        return _VECTORS[key]

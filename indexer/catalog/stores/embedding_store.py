@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import delete, exists, func, insert, select, update
 
-from indexer.catalog.database import fetch_ids, in_chunks
+from indexer.catalog.database import fetch_ids, in_chunks, sorted_ids
 from indexer.catalog.frame_ids import photo_of
 from indexer.catalog.records import ModelRecord
 from indexer.catalog.soundness import STORED, has_unit_length, sound
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 
 REMEMBERED = 10_000  # generations: an index that is further behind is made anew
+_GENERATION = "SELECT generation FROM models WHERE id = ?"
+_PHOTO_IDS = "SELECT group_concat(photo_id) FROM embeddings WHERE model_id = ?"
 
 
 def model(connection: Connection, name: str, fingerprint: str, dim: int) -> ModelRecord:
@@ -63,7 +65,7 @@ def _model(connection: Connection, condition: object) -> ModelRecord | None:
 
 def generation(connection: Connection, model_id: int) -> int:
     """Give the number of transactions that changed this model's embeddings; 0 for a model that is not there."""
-    return connection.execute(select(ModelRow.generation).where(ModelRow.id == model_id)).scalar() or 0
+    return connection.exec_driver_sql(_GENERATION, (model_id,)).scalar() or 0
 
 
 def bump(connection: Connection, model_ids: Collection[int]) -> None:
@@ -182,7 +184,7 @@ def embedding_ids(connection: Connection, model_id: int) -> NDArray[np.int64]:
 
 def photo_ids(connection: Connection, model_id: int) -> NDArray[np.int64]:
     """Give the ids of the photos, videos among them, that this model has embedded: (n,) int64, sorted."""
-    return fetch_ids(connection, select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == model_id))
+    return sorted_ids(connection.exec_driver_sql(_PHOTO_IDS, (model_id,)).scalar())
 
 
 def embeddings(

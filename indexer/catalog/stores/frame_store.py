@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection
 
+_NUMBERS = "SELECT photo_id, number FROM frames WHERE model_id = ?"
+
 
 class Frame(NamedTuple):
     """One frame: its number in its video from 1 on, its moment in seconds, its packed vector."""
@@ -70,8 +72,8 @@ def count(connection: Connection, model_id: int) -> int:
 
 def ids(connection: Connection, model_id: int) -> NDArray[np.int64]:
     """Give the ids of a model's frames: (f,) int64, sorted."""
-    query = select(FrameRow.photo_id, FrameRow.number).where(FrameRow.model_id == model_id)
-    rows = np.array(connection.execute(query).all(), dtype=np.int64).reshape(-1, 2)
+    found = connection.exec_driver_sql(_NUMBERS, (model_id,)).cursor.fetchall()
+    rows = np.array(found, dtype=np.int64).reshape(-1, 2)
     return np.sort(frame_id(rows[:, 0], rows[:, 1]))
 
 

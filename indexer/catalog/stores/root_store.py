@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Set
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,7 +149,12 @@ def _is_text(path: str) -> bool:
 
 def root_paths(connection: Connection) -> dict[int, Path]:
     """Give each root's folder by its number."""
-    return {row.id: Path(row.path) for row in connection.execute(select(RootRow.id, RootRow.path))}
+    return {number: Path(path) for number, path in connection.execute(_paths_query())}
+
+
+@cache
+def _paths_query() -> Select[int, str]:
+    return select(RootRow.id, RootRow.path)
 
 
 def real(folder: Path) -> Path:

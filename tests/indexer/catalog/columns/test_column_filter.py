@@ -94,7 +94,7 @@ def made(folder, seed):
 @pytest.fixture(scope="module", params=range(6))
 def library(request, tmp_path_factory):
     catalog, models = made(tmp_path_factory.mktemp("columns"), request.param)
-    yield catalog, models
+    yield catalog, models, columns_of(catalog)
     catalog.close()
 
 
@@ -137,8 +137,11 @@ def joined(inner):
     )
 
 
-def both(catalog, model, wanted):
-    columns = PhotoColumns(lambda: reading(catalog.engine), lambda: True)
+def columns_of(catalog):
+    return PhotoColumns(lambda: reading(catalog.engine), lambda: True)
+
+
+def both(catalog, columns, model, wanted):
     found = column_filter.allowed(columns, model, wanted)
     assert len(found) == len(found.ids())
     return found.ids().tolist(), catalog.allowed_ids(model, wanted).tolist()
@@ -147,8 +150,8 @@ def both(catalog, model, wanted):
 @settings(max_examples=examples(150))
 @given(st.recursive(plain, joined, max_leaves=6), st.integers(0, 1))
 def test_columns_let_the_same_photos_pass_as_sql(library, wanted, which):
-    catalog, models = library
-    by_columns, by_sql = both(catalog, models[which], wanted)
+    catalog, models, columns = library
+    by_columns, by_sql = both(catalog, columns, models[which], wanted)
     assert by_columns == by_sql
 
 
@@ -165,7 +168,7 @@ def test_a_circle_is_the_same_to_a_millimetre(tmp_path):
     ]
     catalog.store(root.id, photos, model, vectors(len(photos)))
     for km, count in ((0.005, 1), (1.0, 3), (100.0, 5), (10_000.0, 7), (20_015.2, 8)):
-        by_columns, by_sql = both(catalog, model, PhotoFilter(near=Near(0.0, 0.0, km)))
+        by_columns, by_sql = both(catalog, columns_of(catalog), model, PhotoFilter(near=Near(0.0, 0.0, km)))
         assert by_columns == by_sql
         assert len(by_sql) == count
     catalog.close()
@@ -181,7 +184,7 @@ def test_no_photo_falls_between_the_quick_look_and_the_exact_one(tmp_path):
         for step in range(1000)
     ]
     catalog.store(root.id, photos, model, vectors(len(photos)))
-    by_columns, by_sql = both(catalog, model, PhotoFilter(near=Near(0.0, 0.0, 20_015.2)))
+    by_columns, by_sql = both(catalog, columns_of(catalog), model, PhotoFilter(near=Near(0.0, 0.0, 20_015.2)))
     assert by_columns == by_sql
     assert len(by_sql) == 1000
     catalog.close()
@@ -190,7 +193,6 @@ def test_no_photo_falls_between_the_quick_look_and_the_exact_one(tmp_path):
 def test_a_moment_with_a_zone_is_refused(library):
     from datetime import UTC
 
-    catalog, models = library
-    columns = PhotoColumns(lambda: reading(catalog.engine), lambda: True)
+    _, models, columns = library
     with pytest.raises(ValueError, match="without a zone"):
         column_filter.allowed(columns, models[0], PhotoFilter(after=datetime.now(UTC) - timedelta(days=1)))

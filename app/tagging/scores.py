@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from app.search import relevance
 from app.search.relevance import Level, Statistics
+from app.tagging import learning
 from app.tagging.learning import Fit
+from app.tagging.vocabulary.vocabulary import fold
 from indexer.catalog.tag_records import TagPath
 
 Floats = NDArray[np.float32]
@@ -36,6 +38,7 @@ class Scorer:
         learned: what decisions taught, by the tag's place; a classifier's direction (d,) with it.
         groups: places of tags that exclude each other.
         threshold: the least confidence of a suggestion, 0 to 1.
+        background_paths: of the background; None where that is the tags themselves.
     """
 
     paths: Sequence[TagPath]
@@ -45,22 +48,21 @@ class Scorer:
     learned: Mapping[int, Learned]
     groups: Sequence[Sequence[int]]
     threshold: float = relevance.DEFAULT_THRESHOLD
+    background_paths: Sequence[TagPath] | None = None
 
     def log_odds(self, embeddings: Floats) -> tuple[Floats, Floats]:
         """Cosines and zero-shot log odds, each (n, t), of embeddings (n, d)."""
         cosines = embeddings @ self.vectors.T
-        own = masses = relevance.masses(cosines, *self.lie.heights_of(self.vectors, self._level))
-        if self.background is not self.vectors:
-            level = self.lie.heights_of(self.background, self._level)
-            masses = relevance.masses(embeddings @ self.background.T, *level)
+        own, masses = self._masses(embeddings, cosines)
         all_of_it = masses.sum(axis=1, keepdims=True)
-        rest = np.repeat(all_of_it, len(self.paths), axis=1)
-        for place, alike in enumerate(self._alike):  # what means the same is no rival
-            if len(alike):
-                rest[:, place] -= masses[:, alike].sum(axis=1)
-        whole = own.copy()
+        rest, whole = np.repeat(all_of_it, len(self.paths), axis=1), own.copy()
         for parent, below in self._families:
             whole[:, parent] += own[:, below].sum(axis=1)
+        for place, (alike, under) in enumerate(self._alike):
+            if len(alike):  # what means the same is no rival
+                rest[:, place] -= masses[:, alike].sum(axis=1)
+            if len(under):
+                whole[:, place] += masses[:, under].sum(axis=1)
         return cosines, relevance.log_odds(whole, rest, all_of_it)
 
     def zero_shot(self, embeddings: Floats) -> tuple[Floats, Floats]:
@@ -98,6 +100,18 @@ class Scorer:
             kept[:, parent] &= ~kept[:, below].any(axis=1)
         return kept
 
+    def _masses(self, embeddings: Floats, cosines: Floats) -> tuple[Floats, Floats]:
+        """Masses of the tags (n, t), and of the background (n, b)."""
+        means, spread = self.lie.heights_of(self.vectors, self._level)
+        heights = (cosines - means) / spread
+        if self.background is self.vectors:
+            own = relevance.masses(heights, heights.max(axis=1, keepdims=True))
+            return own, own
+        means, spread = self.lie.heights_of(self.background, self._level)
+        others = (embeddings @ self.background.T - means) / spread
+        highest = others.max(axis=1, keepdims=True)
+        return relevance.masses(heights, highest), relevance.masses(others, highest)
+
     @cached_property
     def _contested(self) -> list[list[int]]:
         """The groups that have more than one tag."""
@@ -110,19 +124,31 @@ class Scorer:
 
     @cached_property
     def _lie(self) -> tuple[Floats, Floats]:
-        return self.lie.of_tags(self.vectors)
+        return self.lie.of_tags(self.vectors, self._level)
 
     @cached_property
     def _level(self) -> Level:
         return self.lie.level(self.background)
 
     @cached_property
-    def _alike(self) -> list[NDArray[np.int64]]:
-        """For each tag the places of those of the background that mean it, or what lies under it."""
-        near = self.vectors @ self.background.T >= SAME
+    def _alike(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """For each tag the places of those of the background that mean it, or what lies under it.
+
+        With them those that lie under it in the background alone: they count for it as its own children do.
+        """
+        same = self.vectors @ self.background.T >= SAME
+        near = same.copy()
+        if self.background_paths is not None:
+            under = _under(self.background_paths)
+            for place, path in enumerate(self.paths):
+                levels = [self.background_paths[found] for found in np.flatnonzero(same[place]).tolist()]
+                for level in {*map(_folded, levels), *_named(path, under)}:
+                    near[place, under[level]] = True
+                    same[place, [n for n in under[level] if len(self.background_paths[n]) == len(level)]] = True
         for parent, below in self._families:
             near[parent] |= near[below].any(axis=0)
-        return [np.flatnonzero(row) for row in near]
+            same[parent] |= same[below].any(axis=0)
+        return [(np.flatnonzero(row), np.flatnonzero(row & ~told)) for row, told in zip(near, same, strict=True)]
 
     @cached_property
     def _families(self) -> list[tuple[int, list[int]]]:
@@ -134,3 +160,29 @@ class Scorer:
                 if path[:length] in place:
                     found.setdefault(place[path[:length]], []).append(number)
         return list(found.items())
+
+
+def numbers() -> dict[str, list[float]]:
+    """Every constant that a confidence hangs on, by its name: with another one, suggestions are others."""
+    said = [*vars(relevance).items(), *vars(learning).items(), ("SAME", SAME)]
+    return {name: np.ravel(value).tolist() for name, value in said if name.lstrip("_").isupper()}
+
+
+def _under(paths: Sequence[TagPath]) -> dict[TagPath, list[int]]:
+    """For each level of a hierarchy, without case and accents, the places of the tags at it and below it."""
+    found: dict[TagPath, list[int]] = {}
+    for number, path in enumerate(paths):
+        levels = _folded(path)
+        for length in range(1, len(levels) + 1):
+            found.setdefault(levels[:length], []).append(number)
+    return found
+
+
+def _named(path: TagPath, levels: Mapping[TagPath, object]) -> list[TagPath]:
+    """The levels that a path names: itself, or else all that are called as it is."""
+    wanted = _folded(path)
+    return [wanted] if wanted in levels else [level for level in levels if level[-1] == wanted[-1]]
+
+
+def _folded(path: TagPath) -> TagPath:
+    return tuple(map(fold, path))

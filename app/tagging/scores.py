@@ -6,7 +6,7 @@ embeddings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,6 +39,7 @@ class Scorer:
         groups: places of tags that exclude each other.
         threshold: the least confidence of a suggestion, 0 to 1.
         background_paths: of the background; None where that is the tags themselves.
+        background_groups: places of those of the background that exclude each other, where that is another one.
     """
 
     paths: Sequence[TagPath]
@@ -49,6 +50,7 @@ class Scorer:
     groups: Sequence[Sequence[int]]
     threshold: float = relevance.DEFAULT_THRESHOLD
     background_paths: Sequence[TagPath] | None = None
+    background_groups: Sequence[Sequence[int]] = ()
 
     def log_odds(self, embeddings: Floats) -> tuple[Floats, Floats]:
         """Cosines and zero-shot log odds, each (n, t), of embeddings (n, d)."""
@@ -70,6 +72,8 @@ class Scorer:
         cosines, odds = self.log_odds(embeddings)
         for group in self._contested:
             odds[:, group] = relevance.group_log_odds(self._standing(cosines, group))
+        for place, standing in self._lent(embeddings, cosines):
+            odds[:, place] = relevance.group_log_odds(standing)[:, 0]
         return cosines, odds
 
     def confidences(self, embeddings: Floats) -> tuple[Floats, Floats]:
@@ -88,12 +92,14 @@ class Scorer:
             for column, place in enumerate(group):
                 standing[:, column] += moved.get(place, np.float32(0))
             confidence[:, group] = np.where(standing > 0, relevance.shares(standing), 0)
+        for place, standing in self._lent(embeddings, cosines):
+            confidence[standing[:, 0] + moved.get(place, np.float32(0)) <= 0, place] = 0
         return np.clip(cosines, -1, 1, out=cosines), confidence  # rows of halves may be a little too long
 
     def chosen(self, confidence: Floats) -> NDArray[np.bool_]:
         """Which of the confidences (n, t) are suggestions; what a suggested child implies is not suggested itself."""
         least = np.full(len(self.paths), self.threshold, dtype=np.float32)
-        for group in self.groups:
+        for group in (*self.groups, list(self._borrowed)):
             least[list(group)] = max(relevance.GROUP_THRESHOLD, self.threshold)
         kept = confidence >= least
         for parent, below in self._families:
@@ -122,6 +128,24 @@ class Scorer:
         means, deviations = self._lie
         return relevance.standings(cosines[:, group], means[group], deviations[group])
 
+    def _lent(self, embeddings: Floats, cosines: Floats) -> Iterator[tuple[int, Floats]]:
+        """Tags that a group of the background would have for one of its own: place, and standings (n, g), its first."""
+        for place, others in self._borrowed.items():
+            vectors = np.concatenate([self.vectors[[place]], self.background[others]])
+            known = np.concatenate([cosines[:, [place]], embeddings @ vectors[1:].T], axis=1)
+            yield place, relevance.standings(known, *self.lie.of_tags(vectors, self._level))
+
+    @cached_property
+    def _borrowed(self) -> dict[int, list[int]]:
+        """For each tag that is in no group, and means one of a group of the background, the others of that."""
+        contested, same = {place for group in self._contested for place in group}, self._meant[0]
+        found: dict[int, list[int]] = {}
+        for group in self.background_groups if self.background_paths is not None else ():
+            for place in np.flatnonzero(same[:, list(group)].sum(axis=1) == 1).tolist():
+                if place not in contested and len(group) > 1:
+                    found.setdefault(place, [other for other in group if not same[place, other]])
+        return found
+
     @cached_property
     def _lie(self) -> tuple[Floats, Floats]:
         return self.lie.of_tags(self.vectors, self._level)
@@ -136,6 +160,15 @@ class Scorer:
 
         With them those that lie under it in the background alone: they count for it as its own children do.
         """
+        same, near = (meant.copy() for meant in self._meant)
+        for parent, below in self._families:
+            near[parent] |= near[below].any(axis=0)
+            same[parent] |= same[below].any(axis=0)
+        return [(np.flatnonzero(row), np.flatnonzero(row & ~told)) for row, told in zip(near, same, strict=True)]
+
+    @cached_property
+    def _meant(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which of the background mean a tag, by name or vector, and which do or lie under one that does: (t, b)."""
         same = self.vectors @ self.background.T >= SAME
         near = same.copy()
         if self.background_paths is not None:
@@ -145,10 +178,7 @@ class Scorer:
                 for level in {*map(_folded, levels), *_named(path, under)}:
                     near[place, under[level]] = True
                     same[place, [n for n in under[level] if len(self.background_paths[n]) == len(level)]] = True
-        for parent, below in self._families:
-            near[parent] |= near[below].any(axis=0)
-            same[parent] |= same[below].any(axis=0)
-        return [(np.flatnonzero(row), np.flatnonzero(row & ~told)) for row, told in zip(near, same, strict=True)]
+        return same, near
 
     @cached_property
     def _families(self) -> list[tuple[int, list[int]]]:

@@ -181,9 +181,8 @@ class TaggingService:
         background = tag_vectors(builtin.tags, model, tags, embedder, stop, told) if known else vectors
         if vectors is None or background is None or not len((found := self._sample(model))[0]):
             return None
-        paths = [tag.path for tag in words.tags]
-        groups = [[n for n, path in enumerate(paths) if path[:-1] == parent] for parent in sorted(words.exclusive)]
-        scorer = Scorer(paths, vectors, background, relevance.statistics(found[1]), {}, groups, threshold, known)
+        paths, lie = [tag.path for tag in words.tags], relevance.statistics(found[1])
+        scorer = Scorer(paths, vectors, background, lie, {}, words.groups, threshold, known, builtin.groups)
         return replace(scorer, learned=learn_all(scorer, self._library.catalog, model, found))
 
     def _sample(self, model: ModelRecord) -> tuple[NDArray[np.int64], Floats]:

@@ -74,6 +74,11 @@ class Vocabulary:
         found = self._by_path.get(path, {}) | self._by_word.get(fold(word), {})
         return list(found.values())
 
+    @property
+    def groups(self) -> list[list[int]]:
+        """Places of the tags that exclude each other, group by group."""
+        return [[n for n, tag in enumerate(self.tags) if tag.path[:-1] == above] for above in sorted(self.exclusive)]
+
     @cached_property
     def _by_path(self) -> dict[str, dict[TagPath, Tag]]:
         return _index((path_text(tag.path), tag) for tag in self.tags)

@@ -1,5 +1,7 @@
 """Relevance of tags: what a library is like may move it a little, and never turn it round."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,31 @@ def test_a_parent_with_an_own_child_counts_what_the_background_has_below_it_once
     few = [PARENT, 1]
     own = against(vocabulary, library, [paths[n] for n in few], vocabulary[few], paths).log_odds(library)[1]
     assert np.allclose(own, alone[:, few], atol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "cosine"), [("Tág 1", 0.8), ("something else", 0.99)])
+def test_an_own_word_like_one_of_a_built_in_group_is_judged_by_that_group(vocabulary, name, cosine):
+    library, paths = photos(vocabulary, np.arange(PHOTOS) % TAGS), hierarchy()
+    lie = relevance.statistics(library)
+    whole = Scorer(paths, vocabulary, vocabulary, lie, {}, [GROUP])
+    wanted = whole.chosen(whole.confidences(library)[1])[:, 1]
+    vectors = np.concatenate([turned(vocabulary[1], cosine), vocabulary[[20]]])
+    own = Scorer([(name,), ("tag 20",)], vectors, vocabulary, lie, {}, [], 0.3, paths, [GROUP])
+    said = own.confidences(library)[1]
+    assert 60 < wanted.sum() < 340
+    assert (own.chosen(said)[:, 0] == wanted).mean() > 0.85
+    odds = relevance.probability(own.zero_shot(library)[1][:, 0])
+    assert np.allclose(said[said[:, 0] > 0, 0], odds[said[:, 0] > 0], atol=1e-5)
+    unlike = Scorer([("tag 20",)], vectors[1:], vocabulary, lie, {}, [], 0.3, paths, [GROUP])
+    assert np.allclose(said[:, 1], unlike.confidences(library)[1][:, 0], atol=1e-5)
+
+
+def test_an_own_group_comes_before_that_of_the_built_in_word(vocabulary):
+    library, paths = photos(vocabulary, np.arange(PHOTOS) % TAGS), hierarchy()
+    lie, own = relevance.statistics(library), [1, 20]
+    whole = Scorer([paths[n] for n in own], vocabulary[own], vocabulary, lie, {}, [[0, 1]], 0.3, paths, [GROUP])
+    plain = replace(whole, background_groups=())
+    assert np.allclose(whole.confidences(library)[1], plain.confidences(library)[1])
 
 
 LIBRARIES = {

@@ -190,7 +190,7 @@ class Encoder:
         run, step = (on_one_core, self._text_batch) if few else (call, len(order))  # who comes waits for one batch
         compute = partial(self._embed, self._encode_tokens)
         parts = [run(partial(compute, tokens[order[at : at + step]], "text", at)) for at in range(0, len(order), step)]
-        return np.concatenate(parts)[order.argsort().numpy()][[rows[text] for text in texts]]
+        return np.concatenate(parts).take(order.argsort()[[rows[text] for text in texts]].numpy(), axis=0)
 
     def _default_batch(self, layout: torch.memory_format) -> int:
         cpu_batch = CPU_BATCH if layout == torch.contiguous_format else CONVOLUTIONS_CPU_BATCH

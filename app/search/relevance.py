@@ -8,7 +8,8 @@ how much to all the rest; a logistic function of the odds of the two, fitted onc
 
 With all of a tag's mean taken away, and a spread for each tag, what most photos of a library show counts for too
 little, and what none shows for too much: `benchmarks/RESULTS.md` has what was tried. Tags that exclude each other
-divide a library between them: there the *standing* decides, in units of each tag's own mean and spread.
+divide a library between them: there the *standing* decides, in units of each tag's own mean and spread, as far as the
+library has photos enough, and different ones, to say what those are.
 Legend: n photos, t tags, b background tags, g tags of a group, d dimension of the embeddings.
 """
 
@@ -21,26 +22,36 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-PRIOR_PHOTOS = 100  # as many photos as the mean over all tags counts for in a tag's own mean and spread
+PRIOR_PHOTOS = 100  # as many photos as the mean over all tags counts for in a tag's own mean
+GROUP_PRIOR_PHOTOS = 20  # the same, in a standing
+WITHIN = 0.75  # of the variance of all cosines is what photos differ by, in a library of many things; the rest, tags
+MIXED = 0.5  # that part in a library whose photos differ enough to speak for themselves
 OWN_MEAN = np.float32(0.5)  # how much counts of what a tag's mean is above that of all
 SHARPNESS = np.float32(3.0)  # of the softmax over heights
 SLOPE, SHIFT = np.float32(0.812), np.float32(0.481)
 """Of the logistic function: fitted on 933 labelled photos and 40 tags that the two models used had not seen."""
 GROUP_SHARPNESS = np.float32(2.0)  # of the softmax over standings
-METHOD = 2  # counts ways to a confidence: a library that an earlier one tagged is tagged anew
+METHOD = 3  # counts formulas; with one more, or another number here, a library is tagged anew
 TINY = np.float32(1e-12)
 LEAST_REST = np.float32(1e-6)  # of a softmax, that goes to the rest: what is less is an error of rounding
-HIGHEST = np.float32(20.0)  # height or standing; beyond it the softmax would overflow
+HIGHEST = np.float32(20.0)  # above the highest of the background; beyond it the softmax would overflow
 GROUP_THRESHOLD = 0.6
 DEFAULT_THRESHOLD = 0.3
 
 
 @dataclass(frozen=True)
 class Level:
-    """Where all cosines of a library with a background lie: mean, and deviation over photos and tags together."""
+    """Where all cosines of a library with a background lie.
+
+    Attributes:
+        mean: of all.
+        spread: their deviation over photos and tags together.
+        mixed: how far the photos differ: 0 where all are the same, or there is but one, 1 where they do as usual.
+    """
 
     mean: float
     spread: float
+    mixed: float
 
 
 @dataclass(frozen=True)
@@ -51,17 +62,26 @@ class Statistics:
     mean: Floats
     moments: Floats
 
-    def of_tags(self, vectors: Floats) -> tuple[Floats, Floats]:
-        """Mean and standard deviation (t,) of cosines with tags (t, d), drawn to those of all where photos are few."""
+    def of_tags(self, vectors: Floats, level: Level) -> tuple[Floats, Floats]:
+        """Mean and standard deviation (t,) of cosines with tags (t, d), drawn to the level where photos say little.
+
+        A few photos do, and so do many that show the same, whose deviations are next to nothing.
+        """
         means = vectors @ self.mean
-        variances = np.maximum(self._squares(vectors) - means**2, 1e-8)
-        own = self.photos / (self.photos + PRIOR_PHOTOS)
-        return own * means + (1 - own) * means.mean(), np.sqrt(own * variances + (1 - own) * variances.mean())
+        variances = np.maximum(self._squares(vectors) - means**2, 0)
+        all_of_it = level.spread**2
+        own = np.float32(level.mixed * self.photos / (self.photos + GROUP_PRIOR_PHOTOS))
+        rest = 1 - own
+        deviations: Floats = np.sqrt(own * variances + rest * np.float32(WITHIN * all_of_it))
+        return own * means + rest * np.float32(level.mean), deviations
 
     def level(self, background: Floats) -> Level:
         """The level of all cosines with the background (b, d)."""
-        mean = float((background @ self.mean).mean())
-        return Level(mean, float(np.sqrt(max(float(self._squares(background).mean()) - mean**2, 1e-8))))
+        means, squares = background @ self.mean, self._squares(background)
+        mean = float(means.mean())
+        variance = max(float(squares.mean()) - mean**2, 1e-8)
+        within = max(float((squares - means**2).mean()), 0.0)
+        return Level(mean, float(np.sqrt(variance)), min(1.0, within / variance / MIXED))
 
     def heights_of(self, vectors: Floats, level: Level) -> tuple[Floats, np.float32]:
         """What is taken from cosines with tags (t, d), (t,), and what they are then divided by."""
@@ -91,15 +111,14 @@ def standings(cosines: Floats, means: Floats, deviations: Floats) -> Floats:
     return (cosines - means) / deviations
 
 
-def masses(cosines: Floats, means: Floats, spread: np.float32) -> Floats:
-    """The shares of a softmax over heights before they are divided by their sum, of cosines (n, t); in their shape.
+def masses(heights: Floats, highest: Floats) -> Floats:
+    """The shares of a softmax over heights (n, t) before they are divided by their sum; in their shape.
 
     Args:
-        cosines: of photos with tags.
-        means: (t,) as `Statistics.heights_of` gives them.
-        spread: the same.
+        heights: of photos with tags.
+        highest: (n, 1) of the background, whose mass is 1, so that no photo's are all next to nothing.
     """
-    mass: Floats = np.exp(SHARPNESS * np.minimum((cosines - means) / spread, HIGHEST))
+    mass: Floats = np.exp(SHARPNESS * np.minimum(heights - highest, HIGHEST))
     return mass
 
 
@@ -111,7 +130,7 @@ def log_odds(own: Floats, rest: Floats, whole: Floats) -> Floats:
         rest: (n, t) of all of the background that does not mean those.
         whole: (n, 1) of all of the background.
     """
-    odds: Floats = SLOPE * (np.log(own + TINY) - np.log(np.maximum(rest, whole * LEAST_REST) + TINY)) + SHIFT
+    odds: Floats = SLOPE * (np.log(own + TINY) - np.log(np.maximum(rest, whole * LEAST_REST))) + SHIFT
     return odds
 
 
@@ -119,7 +138,7 @@ def group_log_odds(standing: Floats) -> Floats:
     """Log odds (n, g) of the shares of tags that exclude each other, of their standings (n, g)."""
     raised = _raised(standing)
     whole = raised.sum(axis=1, keepdims=True)
-    odds: Floats = np.log(raised + TINY) - np.log(np.maximum(whole - raised, whole * LEAST_REST) + TINY)
+    odds: Floats = np.log(raised + TINY) - np.log(np.maximum(whole - raised, whole * LEAST_REST))
     return odds
 
 
@@ -138,5 +157,5 @@ def shares(standing: Floats) -> Floats:
 
 
 def _raised(standing: Floats) -> Floats:
-    raised: Floats = np.exp(GROUP_SHARPNESS * np.minimum(standing, HIGHEST))
+    raised: Floats = np.exp(GROUP_SHARPNESS * (standing - standing.max(axis=1, keepdims=True)))
     return raised

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from json import dumps, loads
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from app.search import relevance
 from app.search.live_index import LiveIndex
 from app.tagging import tag_fits
 from app.tagging.learning import Fit
-from app.tagging.scores import Scorer
+from app.tagging.scores import Scorer, numbers
 from app.tagging.tag_fits import learn_all
 from app.tagging.tag_vectors import key_of, tag_vectors
 from app.tagging.vocabulary.changes import changed
@@ -177,15 +177,13 @@ class TaggingService:
         tags, embedder = self._library.catalog.tags, lambda: self._embedder_for(model)
         vectors = tag_vectors(words.tags, model, tags, embedder, stop, told)
         builtin = load_vocabulary()
-        same = builtin.tags == words.tags
-        background = vectors if same else tag_vectors(builtin.tags, model, tags, embedder, stop, told)
+        known = None if builtin.tags == words.tags else [tag.path for tag in builtin.tags]
+        background = tag_vectors(builtin.tags, model, tags, embedder, stop, told) if known else vectors
         if vectors is None or background is None or not len((found := self._sample(model))[0]):
             return None
-        paths = [tag.path for tag in words.tags]
-        groups = [[n for n, path in enumerate(paths) if path[:-1] == parent] for parent in sorted(words.exclusive)]
-        scorer = Scorer(paths, vectors, background, relevance.statistics(found[1]), {}, groups, threshold)
-        learned = learn_all(scorer, self._library.catalog, model, found)
-        return Scorer(paths, vectors, background, scorer.lie, learned, groups, threshold)
+        paths, lie = [tag.path for tag in words.tags], relevance.statistics(found[1])
+        scorer = Scorer(paths, vectors, background, lie, {}, words.groups, threshold, known, builtin.groups)
+        return replace(scorer, learned=learn_all(scorer, self._library.catalog, model, found))
 
     def _sample(self, model: ModelRecord) -> tuple[NDArray[np.int64], Floats]:
         """Ids (n,) and embeddings (n, d) of photos, at most SAMPLE, spread over the library."""
@@ -246,5 +244,5 @@ class TaggingService:
 def _digest(words: Vocabulary, model: ModelRecord, threshold: float) -> str:
     """What a run depends on beside the photos."""
     tags = [[*tag.path, key_of(tag.prompts)] for tag in words.tags]
-    said: Sequence[object] = [relevance.METHOD, model.fingerprint, threshold, tags, sorted(words.exclusive)]
+    said: Sequence[object] = [numbers(), model.fingerprint, threshold, tags, sorted(words.exclusive)]
     return hashlib.sha256(dumps(said).encode()).hexdigest()

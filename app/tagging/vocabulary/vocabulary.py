@@ -14,7 +14,7 @@ from app.tag_path import parse_path, path_text
 from app.tagging.vocabulary.entries import Draft, Entry, TagPath, VocabularyError
 from app.tagging.vocabulary.files import GAP, read_file
 
-__all__ = ["Tag", "Vocabulary", "VocabularyError", "article", "load_vocabulary"]
+__all__ = ["Tag", "Vocabulary", "VocabularyError", "article", "fold", "load_vocabulary"]
 
 BUILT_IN = Path(__file__).parent / "data" / "vocabulary.toml"
 DEFAULT_TEMPLATES = "any"
@@ -68,11 +68,16 @@ class Vocabulary:
     def find(self, word: str) -> list[Tag]:
         """Tags of this path, label, synonym or label in another language, in this order; any case, any accents."""
         try:
-            path = _fold(path_text(parse_path(word)))
+            path = fold(path_text(parse_path(word)))
         except ValueError:  # a search such as 'what/' is no path, and no mistake either
             path = ""
-        found = self._by_path.get(path, {}) | self._by_word.get(_fold(word), {})
+        found = self._by_path.get(path, {}) | self._by_word.get(fold(word), {})
         return list(found.values())
+
+    @property
+    def groups(self) -> list[list[int]]:
+        """Places of the tags that exclude each other, group by group."""
+        return [[n for n, tag in enumerate(self.tags) if tag.path[:-1] == above] for above in sorted(self.exclusive)]
 
     @cached_property
     def _by_path(self) -> dict[str, dict[TagPath, Tag]]:
@@ -107,7 +112,7 @@ def article(word: str) -> str:
     """'an' or 'a', as the word before it wants: an umbrella, a unicorn, an hour, an SUV."""
     if _SPELLED_OUT.match(word):
         return "an" if word[0].lower() in _VOWEL_LETTERS else "a"
-    return "an" if _AN.match(_fold(word)) else "a"
+    return "an" if _AN.match(fold(word)) else "a"
 
 
 @cache
@@ -158,7 +163,7 @@ def _fill(template: str, name: str) -> str:
     return before.lstrip() + name + after
 
 
-def _fold(word: str) -> str:
+def fold(word: str) -> str:
     """A word without case and accents, and with single blanks."""
     letters = unicodedata.normalize("NFKD", word.casefold())
     return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
@@ -167,5 +172,5 @@ def _fold(word: str) -> str:
 def _index(words: Iterable[tuple[str, Tag]]) -> dict[str, dict[TagPath, Tag]]:
     index: dict[str, dict[TagPath, Tag]] = {}
     for word, tag in words:
-        index.setdefault(_fold(word), {}).setdefault(tag.path, tag)
+        index.setdefault(fold(word), {}).setdefault(tag.path, tag)
     return index

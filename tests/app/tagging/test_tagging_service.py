@@ -3,6 +3,7 @@
 import pytest
 
 from app.search import relevance
+from app.tagging import learning, tagging_service
 from app.tagging.tagging_service import TaggingService
 from app.tagging.vocabulary.vocabulary import load_vocabulary
 from indexer.catalog.tag_records import Decision
@@ -111,12 +112,38 @@ def test_new_photos_get_the_confidences_that_a_whole_run_gives_them(services, ta
     assert at_once
 
 
+@pytest.mark.parametrize("name", ["SLOPE", "SHARPNESS", "OWN_MEAN", "GROUP_SHARPNESS", "METHOD"])
+def test_another_number_in_the_way_to_a_confidence_tags_anew(tagging, monkeypatch, name):
+    tagging.run(threshold=0.01)
+    assert tagging.run(only_new=True).photos == 0
+    monkeypatch.setattr(relevance, name, getattr(relevance, name) * 2)
+    assert tagging.run(only_new=True).photos == 5
+
+
+def test_a_fit_that_is_drawn_elsewhere_tags_anew(tagging, monkeypatch):
+    tagging.run(threshold=0.01)
+    monkeypatch.setattr(learning, "UNDECIDED", learning.UNDECIDED * 2)
+    assert tagging.run(only_new=True).photos == 5
+
+
+def test_a_word_like_a_built_in_one_is_compared_with_what_is_below_that(services, tagging, words, monkeypatch):
+    seen = []
+    monkeypatch.setattr(tagging_service, "learn_all", lambda scorer, *others: seen.append(scorer) or {})
+    words.write_text("Animal\nPlánt\nnothing like it\n")
+    tagging.use(words)
+    tagging.run()
+    builtin = [tag.path for tag in load_vocabulary().tags]
+    for place, name in enumerate(("animal", "plant")):
+        below = {number for number, path in enumerate(builtin) if path[0] == name}
+        assert len(below) > 10
+        assert below <= set(seen[0]._alike[place][0].tolist())
+
+
 def test_another_way_to_a_confidence_tags_anew_what_nobody_decided(services, tagging, monkeypatch):
     tagging.run(threshold=0.01)
     number, catalog = ids(services)["red.png"], services.library.catalog
     catalog.tags.decide([Decision(number, RED, "rejected")])
     before = {tag.path: tag.confidence for tag in catalog.tags.of([number])[number]}
-    monkeypatch.setattr(relevance, "METHOD", relevance.METHOD + 1)
     monkeypatch.setattr(relevance, "SHIFT", relevance.SHIFT + 1)
     assert tagging.run(only_new=True).photos == 5
     after = {tag.path: tag for tag in catalog.tags.of([number])[number]}

@@ -15,7 +15,8 @@ from app.search.query import Query
 from app.search.search_service import Hit
 from app.settings import Settings
 from app.status import read_status
-from app.web.page import gallery
+from app.web.page import browsing, gallery
+from app.web.page.question import Question
 from clip_model import registry
 from tests.app.colours import ColourEmbedder, World
 from tests.app.web.page.test_gallery import Elements, photo, shown
@@ -46,7 +47,7 @@ def test_status_and_the_page_say_it_of_the_built_in_model_alone(tmp_path, capsys
     result = world.services().search.search(Query(text="red"))
     page = shown([Hit(photo(), None)])
     page = type(page)(page.query, None, None, result)
-    opening = Elements(gallery.opening(page, Path("/lib"))).text
+    opening = Elements(gallery.opening(browsing.ask(world.services(), Question()), Path("/lib"))).text
     titles = [attrs["title"] for attrs in Elements(gallery.summary(page)).all("span")]
     assert (LIMITS in opening, LIMITS in titles[0]) == (name == "builtin",) * 2
     assert name in titles[0]

@@ -1,5 +1,6 @@
 """What the page shows at a moment: what was asked, and a page of hits. It knows no HTML and no Gradio."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,6 +8,7 @@ from app.bootstrap import Services
 from app.duplicates.duplicate_service import Duplicates
 from app.search.language.filter_fields import make_filter
 from app.search.language.parsing import parse
+from app.search.live_index import EmptyLibraryError
 from app.search.query import MAX_OFFSET, Prepared, Query
 from app.search.search_service import SearchResult
 from app.web.page.question import Question, whole_number
@@ -69,6 +71,8 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
         return Shown(query, photo, None, services.search.similar(photo.id, query))
     if not question:
         newest = services.search.newest(limit=PAGE_SIZE, offset=offset, all_copies=query.all_copies)
+        with suppress(EmptyLibraryError):  # no model answered, and this one will
+            newest = replace(newest, model=services.search.live.model().name)
         return Shown(query, None, None, newest, _unused(question) if _marks(question) else "")
     if not question.picture:
         unused = "" if query.text.strip() else _unused(question)

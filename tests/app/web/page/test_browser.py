@@ -20,6 +20,8 @@ pytestmark = in_a_browser
 def test_searching_opening_and_finding_more_like_a_photo(page, request):
     assert page.evaluate("document.activeElement.closest('#words') !== null"), "the search box has the focus"
     assert fits(page)
+    tools = page.locator("#brand nav").get_by_text("Export").bounding_box()
+    assert tools["x"] + tools["width"] <= page.viewport_size["width"], "no tool is cut off"
     assert page.locator(".tile").count() == 48, "the newest photos"
     page.wait_for_function("document.querySelector('.tile img').naturalWidth > 0")
     shoot(page, request, "1-start")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,19 @@ class SearchResult:
     has_more: bool
     hint: str | None = None
     matches: int | None = None
+
+    def document(self, hit: Callable[[Hit], dict[str, Any]]) -> dict[str, Any]:
+        """What a JSON document says of it, each hit as `hit` has it."""
+        return {
+            "query": self.query,
+            "model": self.model,
+            "total": self.total,
+            "matches": self.matches,
+            "has_more": self.has_more,
+            "took_ms": round(self.took_ms, 1),
+            "hint": self.hint,
+            "hits": [hit(one) for one in self.hits],
+        }
 
 
 def page(

@@ -92,16 +92,7 @@ class SearchAnswer(BaseModel):
 
 def search_document(result: SearchResult) -> dict[str, Any]:
     """What `SearchAnswer` is made of, and written as, without a model for each hit, which costs more than the rest."""
-    return {
-        "query": result.query,
-        "model": result.model,
-        "total": result.total,
-        "matches": result.matches,
-        "has_more": result.has_more,
-        "took_ms": round(result.took_ms, 1),
-        "hint": result.hint,
-        "hits": [_hit(hit) for hit in result.hits],
-    }
+    return result.document(_hit)
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -18,16 +18,7 @@ Document = dict[str, Any]
 
 def search_document(result: SearchResult) -> Document:
     """What `picsift search --json` and `picsift similar --json` print."""
-    return {
-        "query": result.query,
-        "model": result.model,
-        "total": result.total,
-        "matches": result.matches,
-        "has_more": result.has_more,
-        "took_ms": round(result.took_ms, 1),
-        "hint": result.hint,
-        "hits": [_hit(hit) for hit in result.hits],
-    }
+    return result.document(_hit)
 
 
 def report_document(report: SyncReport) -> Document:

@@ -23,7 +23,9 @@ from indexer.errors import QueryError
 
 MOST_MATCHES = 100_000  # that are counted, or put in order of date
 LOOKS_LIKE = 0.5  # relevance from which a photo fits a query
-FIRST_LOOK = 512  # photos, when all are asked for
+FIRST_LOOK = 512  # photos, at least, when all are asked for
+SHARE_THAT_MATCHES = 1 / 64  # of a library, about: a first look that sees all of them needs no second
+LARGEST_FIRST_LOOK = 4096  # more would cost each look more, in keeping the best in order, than it saves
 
 Newest = Callable[..., list[int]]
 """Ids (n,), limit=, offset= -> some of them, the newest first."""
@@ -50,6 +52,7 @@ class Matches:
         among: tuple[Worded, Within] | None = None,
         arrangement: Arrangement | None = None,
         exactly: Nearest | None = None,
+        total: int = 0,
     ) -> None:
         """Look at nothing yet.
 
@@ -62,12 +65,16 @@ class Matches:
                 for those that names alone found, where more is asked for than that a photo looks like it.
             arrangement: how the order is arranged; None: not at all.
             exactly: as `nearest`, and sure to miss none, for what says that there is no match; None: `nearest` is.
+            total: photos that are looked at, about: of more of them more are likely to match; 0 where a larger look is
+                another one, as it is into lists.
         """
         self._photos = photos
         self._calibration = calibration
         self._is_cut = calibration is not None and least > 0
         self._least_cosine = calibration.least_cosine(least) if calibration and least > 0 else -2.0
-        nearest = self._all = _remembered(nearest if exactly is None else _sure(nearest, exactly, self._least_cosine))
+        self._first = min(max(FIRST_LOOK, int(total * SHARE_THAT_MATCHES)), LARGEST_FIRST_LOOK)
+        nearest = nearest if exactly is None else _sure(nearest, exactly, self._least_cosine)
+        nearest = self._all = _remembered(nearest, self._first if self._is_cut else FIRST_LOOK)
         self._cut = _above(nearest, self._least_cosine) if self._is_cut else nearest
         bounds = None
         if calibration:
@@ -86,12 +93,12 @@ class Matches:
         count = None
         if self._is_cut:
             counted = hits and not has_more and not self._order.hides
-            count = offset + len(hits) if counted else len(self._listed(_all_of(self._cut)[0]))
+            count = offset + len(hits) if counted else len(self._listed(_all_of(self._cut, self._first)[0]))
         return Matching(self._order.with_copies(self._judged(hits)), has_more, count)
 
     def by_date(self, newest: Newest, limit: int, offset: int) -> Matching:
         """The newest first, of all matches."""
-        ids, scores = _all_of(self._cut)
+        ids, scores = _all_of(self._cut, self._first)
         listed = self._listed(ids)
         found, has_more = by_date(partial(newest, listed), self._photos, limit, offset, as_one=self._order.hides)
         best = _by_photo(ids, scores)
@@ -144,7 +151,7 @@ def matching(nearest: Nearest, calibration: Calibration | None) -> NDArray[np.in
         raise QueryError(
             "NOT leaves out what matches, and this library's model cannot tell what does. Write - instead."
         )
-    ids = _all_of(_above(nearest, calibration.least_cosine(LOOKS_LIKE)), bounded=False)[0]
+    ids = _all_of(_above(nearest, calibration.least_cosine(LOOKS_LIKE)), FIRST_LOOK, bounded=False)[0]
     return np.unique(photo_of(ids))
 
 
@@ -154,8 +161,8 @@ def _by_photo(ids: NDArray[np.int64], scores: NDArray[np.float32]) -> dict[int, 
     return {photo_of(one): (score, number_of(one)) for one, score in found}
 
 
-def _remembered(nearest: Nearest) -> Nearest:
-    """The same, looking once for all that a page and the count of matches ask for, as long as that is little."""
+def _remembered(nearest: Nearest, first: int) -> Nearest:
+    """The same, looking once, for the `first`, for all that a page and the count of matches ask for where it can."""
     looks: list[tuple[int, NDArray[np.int64], NDArray[np.float32]]] = [
         (0, np.empty(0, np.int64), np.empty(0, np.float32))
     ]
@@ -163,7 +170,7 @@ def _remembered(nearest: Nearest) -> Nearest:
     def found(k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         asked, ids, scores = looks[-1]
         if k > asked == len(ids):  # else there are no more
-            asked = max(k, FIRST_LOOK)
+            asked = max(k, first)
             ids, scores = nearest(asked)
             looks[-1] = asked, ids, scores
         return ids[:k], scores[:k]
@@ -192,9 +199,12 @@ def _above(nearest: Nearest, least: float) -> Nearest:
     return found
 
 
-def _all_of(nearest: Nearest, *, bounded: bool = True) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Every photo's best frame with its score, best first; `MOST_MATCHES` of them, or all."""
-    single, wanted = one_each(nearest), FIRST_LOOK
+def _all_of(nearest: Nearest, first: int, *, bounded: bool = True) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Every photo's best frame with its score, best first, of which the `first` are looked at before more are.
+
+    `MOST_MATCHES` of them where it is `bounded`, else all.
+    """
+    single, wanted = one_each(nearest), first
     while True:
         ids, scores = single(wanted)
         if len(ids) < wanted or (bounded and wanted >= MOST_MATCHES):

@@ -191,8 +191,7 @@ class SearchService:
         leave_out: Collection[int] = (),
     ) -> SearchResult:
         """The page of hits that is asked for, among the photos `allowed`, None for all, without some."""
-        index = self.live.index(model)
-        frames = self.live.frames(index)
+        frames = self.live.frames(index := self.live.index(model))
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
         calibration = background.calibration(sought) if background else None
         contents = None if query.all_copies or query.filter.copies else self._photos.contents
@@ -214,6 +213,7 @@ class SearchService:
             with_nearest(worded(self._words, query, among), replace(look, within=None)),
             Arrangement(index.vectors, contents, query.diverse),
             None if look.is_exact else lambda k: nearest_but(self._passes, replace(sure, k=k), unwanted, own),
+            total if look.is_exact else 0,
         )
         listed = partial(matches.by_date, self._library.catalog.newest) if query.sort == "date" else matches.by_score
         found = listed(query.limit, query.offset)

@@ -5,6 +5,8 @@ from contextlib import closing
 
 import pytest
 
+from app.search import search_service
+from app.search.matches import Matches
 from app.search.query import Query
 from indexer.vectors.index import VectorIndex
 
@@ -164,3 +166,19 @@ def test_what_has_to_be_complete_is_looked_for_among_all_vectors(large, monkeypa
     asked.clear()
     large.search.search(Query(text="red", sort="date"))
     assert set(asked) == {True}
+
+
+def test_a_first_look_into_lists_is_no_larger_in_a_larger_library(large, monkeypatch):
+    totals = []
+
+    def noted(*given):
+        totals.append(given[-1])
+        return Matches(*given)
+
+    monkeypatch.setattr(search_service, "Matches", noted)
+    photos = large.search.search(Query(text="red")).total
+    large.search.warm_up()
+    large.search.live.index(large.search.live.model())._training.wait()
+    large.search.search(Query(text="red"))
+    large.search.search(Query(text="red", sort="date"))
+    assert totals == [photos, 0, photos] != [0, 0, 0]

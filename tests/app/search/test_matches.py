@@ -54,6 +54,21 @@ def test_the_index_is_looked_at_once_where_matches_are_few():
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("least", [0.5, 0])
+def test_of_a_larger_library_more_is_looked_at_first_where_matches_are_counted(least):
+    asked, shelf = [], Shelf([0.9 - at / 10_000 for at in range(900)] + [0.2] * 2_000)
+
+    def nearest(k):
+        asked.append(k)
+        return shelf.nearest(k)
+
+    assert Matches(nearest, shelf.photos, HALF, least, total=64_000).by_score(5, 0).count == (900 if least else None)
+    assert asked == ([1000] if least else [512])
+    asked.clear()
+    assert Matches(nearest, shelf.photos, HALF, 0.5, total=100_000_000).by_score(5, 0).count == 900
+    assert asked == [4096], "and no more, however large it is"
+
+
 def test_many_matches_are_counted_to_the_end(monkeypatch):
     monkeypatch.setattr(matches, "FIRST_LOOK", 4)
     shelf = Shelf([0.9] * 70 + [0.2] * 30)

@@ -52,6 +52,10 @@ class TagCatalog:
         """Give every tag with how many photos have it in each state, in the order of paths."""
         return self._read(tag_store.counts)
 
+    def decision_count(self) -> int:
+        """Count what was decided, of all tags on all photos."""
+        return self._read(suggestion_store.decision_count)
+
     def make(self, paths: Iterable[TagPath]) -> dict[TagPath, int]:
         """Give the id of each tag, made if it is new."""
         return self._write(tag_store.made_ids, list(paths))

@@ -112,6 +112,49 @@ def test_new_photos_get_the_confidences_that_a_whole_run_gives_them(services, ta
     assert at_once
 
 
+def test_all_photos_are_judged_anew_each_time_the_library_has_doubled(services, tagging, world):
+    tagging.automatic = True
+    assert tagging.run_if_automatic().photos == 5
+    for count, looked_at in ((4, 4), (1, 10), (9, 9), (1, 20)):  # 9 photos, 10, 19, 20
+        for number in range(count):
+            world.write(f"{looked_at}-{number}.png", "yellow" if number % 2 else "red")
+        world.index()
+        assert tagging.run_if_automatic().photos == looked_at
+
+
+def test_all_photos_are_judged_anew_once_so_much_more_is_decided(services, tagging, world):
+    tagging.automatic = True
+    tagging.run(threshold=0.01)
+    numbers, catalog = list(ids(services).values()), services.library.catalog
+
+    def decided_then_one_more(count, name):
+        catalog.tags.decide([Decision(numbers[n % 5], (f"{name} {n // 5}",), "accepted") for n in range(count)])
+        world.write(f"{name}.png", "yellow")
+        world.index()
+        return tagging.run_if_automatic().photos
+
+    assert decided_then_one_more(9, "nine") == 1
+    assert decided_then_one_more(1, "ten") == 7
+    assert tagging.run_if_automatic().photos == 0
+    assert decided_then_one_more(9, "nineteen") == 1
+    assert decided_then_one_more(1, "twenty") == 9
+
+
+def test_a_run_over_all_of_a_grown_library_that_was_stopped_begins_again(services, tagging, world):
+    tagging.run()
+    for number in range(5):
+        world.write(f"{number}.png", "red")
+    world.index()
+    assert not tagging.run(only_new=True, stop=lambda: True).complete
+    assert tagging.run(only_new=True).photos == 10
+
+
+def test_a_classifier_that_is_switched_has_all_photos_judged_anew(tagging):
+    tagging.run()
+    tagging.classify(RED, False)
+    assert tagging.run(only_new=True).photos == 5
+
+
 @pytest.mark.parametrize("name", ["SLOPE", "SHARPNESS", "OWN_MEAN", "GROUP_SHARPNESS", "METHOD"])
 def test_another_number_in_the_way_to_a_confidence_tags_anew(tagging, monkeypatch, name):
     tagging.run(threshold=0.01)

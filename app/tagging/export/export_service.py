@@ -21,7 +21,7 @@ from app.tagging.export.journal_steps import UNKNOWN, Ready, put
 from app.tagging.export.plan_token import Outcome
 from app.tagging.export.sidecar_plan import Naming, habit, plan
 from app.tagging.export.way_back import FILES_AT_A_TIME, ExportReport
-from indexer.catalog.stores.export_store import UNCLEAR, Export, Step
+from indexer.catalog.journal.records import UNCLEAR, Export, Step
 from indexer.library import Library
 
 PHOTOS_AT_A_TIME = 500
@@ -177,6 +177,10 @@ class ExportService:
     def history(self) -> list[Export]:
         """Every export, the latest first."""
         return self._library.catalog.exports.all()
+
+    def journal_size(self) -> tuple[int, int]:
+        """How many entries of files the journal has, and about how many bytes they take in the library."""
+        return self._library.catalog.exports.size()
 
     def undo(
         self,

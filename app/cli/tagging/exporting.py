@@ -136,7 +136,7 @@ def _show_forgotten(exports: list[Export], *, json: bool) -> None:
 
 def _show_preview(outcomes: Iterable[Outcome], *, into_files: bool, json: bool) -> None:
     if json:
-        output.write_json([_document(outcome) for outcome in outcomes])
+        output.write_json_list(map(_document, outcomes))
         return
     counts = {"new": 0, "changed": 0, "left alone": 0, "as they should be": 0}
     for outcome in outcomes:

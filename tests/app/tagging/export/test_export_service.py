@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli import commands as cli
 from app.tagging.export import export_service, journal_steps, safe_write
+from app.tagging.export.export_service import ExportService
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused
 from app.tagging.export.way_back import ExportError, ExportReport
 from app.tagging.xmp.merge import described
@@ -358,6 +359,27 @@ def run(tagged, world, monkeypatch):
         return done.exit_code, done.stdout, done.stderr
 
     return run
+
+
+def test_a_preview_as_json_is_one_list_that_is_printed_as_it_is_made(run, tagged, monkeypatch):
+    status, out, _ = run("--dry-run", "--json")
+    document = json.loads(out)
+    assert (status, out) == (0, json.dumps(document, indent=2) + "\n")
+    assert [(one["outcome"], one["added"]) for one in document] == [
+        *[("planned", ["sea"]), ("planned", ["animal/dog", "sea"])]
+    ]
+    printed = []
+
+    def outcomes(self, naming, *, into_files, plain=ExportService.preview):
+        for outcome in plain(self, naming, into_files=into_files):
+            yield outcome
+            printed.append(outcome)
+            raise ExportError("the library is gone.")
+
+    monkeypatch.setattr(ExportService, "preview", outcomes)
+    status, out, _ = run("--dry-run", "--json")
+    assert (status, len(printed)) == (1, 1)
+    assert json.loads(out + "]") == document[:1]
 
 
 def test_the_command_previews_writes_lists_and_undoes(run, world):

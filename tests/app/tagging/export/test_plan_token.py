@@ -66,6 +66,19 @@ def test_it_does_not_matter_where_pages_end(tagged, monkeypatch):  # noqa: F811
     assert tagged.exports.run(token=token).written == 2
 
 
+def test_pages_look_photos_up_once_while_nothing_changes(tagged, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", 1)
+    looked_up, journal = [], type(tagged.library.catalog.exports)
+    monkeypatch.setattr(
+        journal, "exportable", lambda self, plain=journal.exportable: looked_up.append(1) or plain(self)
+    )
+    assert [tagged.exports.preview_page(number).photos for number in (0, 1, 0)] == [2, 2, 2]
+    assert len(looked_up) == 1
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "green.png"), ("new",), "accepted")])
+    page = tagged.exports.preview_page(1)
+    assert (page.photos, page.following, len(looked_up)) == (3, True, 2)
+
+
 def test_what_changes_while_it_runs_is_not_written(world, tagged, monkeypatch):  # noqa: F811
     monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", 1)
     monkeypatch.setattr(export_service, "FILES_AT_A_TIME", 1)

@@ -155,7 +155,7 @@ def changes(services: ServicesDep) -> list[ChangeAnswer]:
 def restore(services: ServicesDep, asked: RestoreRequest) -> RestoredAnswer:
     """Let runs suggest a word again that was renamed, merged or deleted."""
     if asked.tag is None:
-        return RestoredAnswer(count=services.library.catalog.tags.forget_changes())
+        return RestoredAnswer(count=tag_changing.restore_all(services))
     tag_changing.restore(services, asked.tag)
     return RestoredAnswer(count=1)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.search import relevance
-from app.tagging import learning, tagging_service
+from app.tagging import learning, tag_changing, tagging_service
 from app.tagging.tagging_service import TaggingService
 from app.tagging.vocabulary.vocabulary import load_vocabulary
 from indexer.catalog.tag_records import Decision
@@ -147,6 +147,19 @@ def test_a_run_over_all_of_a_grown_library_that_was_stopped_begins_again(service
     world.index()
     assert not tagging.run(only_new=True, stop=lambda: True).complete
     assert tagging.run(only_new=True).photos == 10
+
+
+@pytest.mark.parametrize("restore", [lambda services: tag_changing.restore(services, "red"), tag_changing.restore_all])
+def test_a_tag_that_is_restored_is_suggested_again_also_where_only_new_photos_are_tagged(services, tmp_path, restore):
+    (tmp_path / "flat.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    services.tagging.use(tmp_path / "flat.txt")
+    services.tagging.run(threshold=0.01)
+    before = tags(services)
+    services.library.catalog.tags.remove(("red",))
+    restore(services)
+    assert tags(services) != before
+    services.tagging.run(only_new=True)
+    assert tags(services) == before
 
 
 def test_a_classifier_that_is_switched_has_all_photos_judged_anew(tagging):

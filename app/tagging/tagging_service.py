@@ -141,6 +141,8 @@ class TaggingService:
             since, last = 0, last.of_all(catalog, model)
         # Before it learns: a tag that is deleted or merged meanwhile is not made anew.
         tag_ids = {} if since == generation else catalog.tags.make([tag.path for tag in words.tags])
+        if tag_ids:
+            catalog.tags.call(_other_names(words, tag_ids))
         scorer = None if since == generation else self._scorer(model, words, least, on_words, stop)
         photos = suggestions = 0
         if scorer is not None:
@@ -237,3 +239,12 @@ class TaggingService:
         tags = self._library.catalog.tags  # all of them, since what no vocabulary names any more is suggested no more
         tags.suggest(model.id, ids.tolist(), list(tags.paths()), list(found))
         return len(rows)
+
+
+def _other_names(words: Vocabulary, tag_ids: Mapping[TagPath, int]) -> dict[str, list[int]]:
+    """Synonyms, and labels in other languages, with the ids of the tags that they mean."""
+    found: dict[str, list[int]] = {}
+    for tag in words.tags:
+        for name in (*tag.synonyms, *tag.labels.values()):
+            found.setdefault(name, []).append(tag_ids[tag.path])
+    return found

@@ -3,6 +3,7 @@
 import pytest
 
 from app.search import relevance
+from app.search.language.parsing import parse
 from app.tagging import learning, tag_changing, tagging_service
 from app.tagging.tagging_service import TaggingService
 from app.tagging.vocabulary.vocabulary import load_vocabulary
@@ -147,6 +148,24 @@ def test_a_run_over_all_of_a_grown_library_that_was_stopped_begins_again(service
     world.index()
     assert not tagging.run(only_new=True, stop=lambda: True).complete
     assert tagging.run(only_new=True).photos == 10
+
+
+def test_a_search_finds_tags_by_synonyms_and_in_other_languages_also_once_they_are_renamed(services, tmp_path):
+    (tmp_path / "own.toml").write_text('[tags]\n"warm/red" = { synonyms = ["scarlet"], labels = { de = "Röt" } }\n')
+    services.tagging.use(tmp_path / "own.toml")
+    services.tagging.run(threshold=0.99)
+    tagged = services.library.catalog.tags
+    tagged.decide([Decision(ids(services)["green.png"], ("warm", "red"), "accepted")])
+
+    def found(query):
+        return [hit.photo.path.name for hit in services.search.search(parse(query)).hits]
+
+    assert [found(f"tag:{name}") for name in ("red", "scarlet", "röt")] == [["green.png"]] * 3
+    assert "green.png" not in found("-tag:röt")
+    tagged.rename(("warm",), ("hot",))
+    assert found("tag:scarlet") == ["green.png"]
+    tagged.decide([Decision(ids(services)["blue.png"], ("Rot",), "accepted")])
+    assert found("tag:röt") == ["blue.png"], "what a tag is called itself comes first"
 
 
 @pytest.mark.parametrize("restore", [lambda services: tag_changing.restore(services, "red"), tag_changing.restore_all])

@@ -116,7 +116,7 @@ def _show_history(exports: list[Export], size: tuple[int, int], *, json: bool) -
     if not exports:
         say("nothing was exported yet.")
     elif size[0]:
-        say(f"the journal knows {size[0]:,} files, in about {output.shown_bytes(size[1])} of the library.")
+        say(f"the journal has {size[0]:,} entries of files, which take about {output.shown_bytes(size[1])}.")
 
 
 def _entry(export: Export) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from app.tagging.export import file_plan, own_writes, plan_token, way_back
 from app.tagging.export.file_writing import made
 from app.tagging.export.journal_steps import UNKNOWN, Ready, put
 from app.tagging.export.plan_token import Outcome
-from app.tagging.export.sidecar_plan import Naming, habit, plan
+from app.tagging.export.sidecar_plan import Folders, Naming, habit, plan
 from app.tagging.export.way_back import FILES_AT_A_TIME, ExportReport
 from indexer.catalog.journal.records import UNCLEAR, Export, Step
 from indexer.library import Library
@@ -51,7 +51,7 @@ class ExportService:
     """Exports of one library."""
 
     def __init__(self, library: Library):
-        self._library = library
+        self._library, self._folders = library, Folders()
         self._listed: tuple[tuple[int, int], NDArray[np.int64]] | None = None
 
     def preview(self, naming: Naming = Naming.auto, *, into_files: bool = False) -> Iterator[Outcome]:
@@ -92,7 +92,7 @@ class ExportService:
     def _outcomes(self, ids: Sequence[int], naming: Naming, tool: ExifTool | None) -> Iterator[Outcome]:
         photos, tags = self._library.catalog.photos(ids), self._library.catalog.tags.of(ids)
         if tool is None:
-            return plan(self._library, photos, tags, naming)
+            return plan(self._library, photos, tags, naming, self._folders)
         return file_plan.plan(self._library, photos, tags, tool)
 
     def run(

@@ -128,12 +128,12 @@ def test_of_what_is_gone_without_a_way_back_no_entry_stays(world, tagged, beside
 
 def test_what_the_journal_takes_is_said(run, world, beside, monkeypatch):  # noqa: F811
     run()
-    assert "the journal knows 2 files, in about" in run("--history")[2]
+    assert "the journal has 2 entries of files" in run("--history")[2]
     assert "way back from exports takes" not in run()[2]
     monkeypatch.setattr(exporting, "LARGE_JOURNAL", 100)
     assert "the way back from exports takes" in run()[2]
     run("--undo", 1)
-    assert "the journal knows" not in run("--history")[2]
+    assert "the journal has" not in run("--history")[2]
 
 
 def test_what_is_put_back_takes_no_room(world, tagged, beside):  # noqa: F811

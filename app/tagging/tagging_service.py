@@ -32,7 +32,7 @@ from indexer.library import Library
 VOCABULARY = "vocabulary"  # a setting of the library: the file that it is tagged with, "" for the built-in one
 THRESHOLD = "tag threshold"  # the same: the least confidence of a suggestion
 AUTOMATIC = "tag new photos"  # the same: "1" where runs of the indexer are followed by tagging what is new
-SAMPLE = 20_000  # photos that the statistics are taken from
+SAMPLE = 20_000  # as many photos, or somewhat more, the statistics are taken from
 BATCH = 4096
 
 Floats = NDArray[np.float32]
@@ -190,12 +190,9 @@ class TaggingService:
         return replace(scorer, learned=learn_all(scorer, self._library.catalog, model, found))
 
     def _sample(self, model: ModelRecord) -> tuple[NDArray[np.int64], Floats]:
-        """Ids (n,) and embeddings (n, d) of photos, at most SAMPLE, spread over the library."""
-        step = max(1, self._library.catalog.embedding_count(model.id) // SAMPLE)
-        parts = [(ids[::step], vectors[::step].astype(np.float32)) for ids, vectors in self._photos(model, 0)]
-        if not parts:
-            return np.empty(0, dtype=np.int64), np.empty((0, model.dim), dtype=np.float32)
-        return np.concatenate([ids for ids, _ in parts]), np.concatenate([vectors for _, vectors in parts])
+        """Ids (n,) and embeddings (n, d) of photos, spread over the library."""
+        ids, vectors = self._library.catalog.embedding_sample(model.id, SAMPLE)
+        return ids, vectors.astype(np.float32)
 
     def _photos(self, model: ModelRecord, since: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
         """Ids (n,) and embeddings (n, d) written after a generation; a video counts by its poster."""

@@ -84,7 +84,9 @@ class RestoredAnswer(BaseModel):
 class TaggingRequest(BaseModel, extra="forbid"):
     """What a run is to do."""
 
-    only_new: bool = Field(default=False, description="Only photos that changed since the last time.")
+    only_new: bool = Field(
+        default=False, description="Only what changed since the last time; all once photos, or decisions, have doubled."
+    )
     threshold: float | None = Field(
         default=None, ge=0.01, le=0.99, description="Least confidence of a suggestion, from now on; null: as it is."
     )

@@ -100,6 +100,29 @@ def test_new_photos_are_tagged_where_that_is_switched_on(services, tagging):
     assert tagging.run_if_automatic().photos == 0
 
 
+def test_tagging_new_photos_does_not_read_the_embeddings_of_all(services, tagging, world, monkeypatch):
+    tagging.run()
+    world.write("new.png", "red")
+    world.index()
+    asked, catalog = [], services.library.catalog
+    plain, several = type(catalog).embeddings, type(catalog).embeddings_of
+
+    def embeddings(self, model_id, *, since=0, batch_size=4096):
+        asked.append(since)
+        return plain(self, model_id, since=since, batch_size=batch_size)
+
+    def embeddings_of(self, photo_ids, model_id):
+        asked.append(len(photo_ids))
+        return several(self, photo_ids, model_id)
+
+    monkeypatch.setattr(type(catalog), "embeddings", embeddings)
+    monkeypatch.setattr(type(catalog), "embeddings_of", embeddings_of)
+    monkeypatch.setattr(tagging_service, "SAMPLE", 3)
+    assert tagging.run(only_new=True).photos == 1
+    sampled, since = asked
+    assert (sampled, since > 0) == (3, True)
+
+
 def test_new_photos_get_the_confidences_that_a_whole_run_gives_them(services, tagging, world):
     tagging.automatic = True
     tagging.run(threshold=0.01)

@@ -203,13 +203,25 @@ def test_the_librarys_habit_names_new_sidecars(world, tagged):
     assert (world.photos / "red.xmp").exists()
 
 
-def test_two_photos_do_not_share_a_short_name(world, tagged):
-    world.write("red.jpg", "red")
+@pytest.mark.parametrize("together", [500, 1])
+def test_two_photos_do_not_share_a_short_name(world, tagged, monkeypatch, together):
+    monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", together)
+    world.write("RED.JPG", "red")
     world.index()
-    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.jpg"), SEA, "accepted")])
-    tagged.exports.run(Naming.short)
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "RED.JPG"), SEA, "accepted")])
+    assert tagged.exports.run(Naming.short).written == 3
     assert tags(world.photos / "red.png.xmp") == {DOG, SEA}
-    assert tags(world.photos / "red.jpg.xmp") == {SEA}
+    assert tags(world.photos / "RED.JPG.xmp") == {SEA}
+    assert tags(world.photos / "blue.xmp") == {SEA}
+
+
+def test_a_short_name_is_not_taken_where_a_photo_without_tags_would_have_them(world, tagged):
+    world.write("red.webp", "green")
+    world.index()
+    tagged.exports.run(Naming.short)
+    world.index()
+    assert (world.photos / "red.png.xmp").exists()
+    assert not tagged.library.catalog.photo_at(world.photos / "red.webp").keywords
 
 
 def test_nothing_is_written_into_the_sidecar_of_the_raw_beside(world, tagged):

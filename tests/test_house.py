@@ -52,11 +52,12 @@ MAY_IMPORT = {
     "clip_model.towers": "config",
     "clip_model.train": "training",
     "clip_model.training": "checkpoint config evaluation model precision preprocessing stored_file towers",
-    "indexer.catalog": "catalog.files catalog.filters catalog.migrations catalog.review catalog.stores catalog.words "
-    "errors metadata",
+    "indexer.catalog": "catalog.files catalog.filters catalog.journal catalog.migrations catalog.review catalog.stores "
+    "catalog.words errors metadata",
     "indexer.catalog.columns": "catalog catalog.filters catalog.stores catalog.tables catalog.words errors",
     "indexer.catalog.files": "errors",
     "indexer.catalog.filters": "catalog catalog.stores catalog.tables catalog.words",
+    "indexer.catalog.journal": "catalog catalog.tables",
     "indexer.catalog.migrations": "catalog.tables",
     "indexer.catalog.migrations.versions": "catalog.tables",
     "indexer.catalog.review": "catalog catalog.stores catalog.tables",

@@ -69,16 +69,21 @@ class Scorer:
 
     def zero_shot(self, embeddings: Floats) -> tuple[Floats, Floats]:
         """The same, but tags that exclude each other are judged by their group: what decisions correct."""
+        return self._judged(embeddings)[:2]
+
+    def _judged(self, embeddings: Floats) -> tuple[Floats, Floats, list[tuple[int, Floats]]]:
+        """Cosines and log odds as `zero_shot` gives them, and the standings that are lent."""
         cosines, odds = self.log_odds(embeddings)
         for group in self._contested:
             odds[:, group] = relevance.group_log_odds(self._standing(cosines, group))
-        for place, standing in self._lent(embeddings, cosines):
+        lent = list(self._lent(embeddings, cosines))
+        for place, standing in lent:
             odds[:, place] = relevance.group_log_odds(standing)[:, 0]
-        return cosines, odds
+        return cosines, odds, lent
 
     def confidences(self, embeddings: Floats) -> tuple[Floats, Floats]:
         """Cosines and confidences (n, t): calibrated relevance, and shares within groups."""
-        cosines, odds = self.zero_shot(embeddings)
+        cosines, odds, lent = self._judged(embeddings)
         moved = {}
         for place, (fit, direction) in self.learned.items():
             taught = fit.scaled(odds[:, place])
@@ -92,7 +97,7 @@ class Scorer:
             for column, place in enumerate(group):
                 standing[:, column] += moved.get(place, np.float32(0))
             confidence[:, group] = np.where(standing > 0, relevance.shares(standing), 0)
-        for place, standing in self._lent(embeddings, cosines):
+        for place, standing in lent:
             confidence[standing[:, 0] + moved.get(place, np.float32(0)) <= 0, place] = 0
         return np.clip(cosines, -1, 1, out=cosines), confidence  # rows of halves may be a little too long
 

@@ -4,7 +4,7 @@ Each says what was meant and what came of it, or refuses in a sentence.
 """
 
 from app.tag_path import path_text
-from app.tagging import lookup
+from app.tagging import last_run, lookup
 from app.tagging.lookup import Services
 from indexer.catalog.tag_records import TagPath
 from indexer.errors import TagError
@@ -51,4 +51,12 @@ def restore(services: Services, tag: str) -> TagPath:
         raise TagError(f"{there[0]} is {path_text(path)} now. Take that back first: picsift tags restore {there[0]!r}")
     if not tags.forget_changes(path):
         raise TagError(f"{path_text(path)} was not renamed, merged or deleted. 'picsift tags restore' lists what was.")
+    last_run.forget(services.library.catalog)  # its words may be those of the last run again
     return path
+
+
+def restore_all(services: Services) -> int:
+    """The same for all tags, and for what is damaged; gives how many changes were known."""
+    count = services.library.catalog.tags.forget_changes()
+    last_run.forget(services.library.catalog)
+    return count

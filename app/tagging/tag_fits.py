@@ -43,14 +43,13 @@ def learn_all(
             continue
         number = decided[path]
         said = catalog.tags.decided(number)
-        stored = {photo: catalog.embedding_of(photo, model.id) for photo in said}
-        vectors = {photo: vector for photo, vector in stored.items() if vector is not None}
-        if not vectors:
+        photos, vectors = catalog.embeddings_of(list(said), model.id)
+        if not len(photos):
             continue
-        x = np.stack(list(vectors.values())).astype(np.float32)
+        x = vectors.astype(np.float32)
         odds = scorer.zero_shot(x)[1][:, place].astype(np.float64)
         wanted = Fit.of(known[number][0]).wanted if number in known else True
-        accepted = np.array([said[photo] for photo in vectors])
+        accepted = np.array([said[photo] for photo in photos.tolist()])
         open_ = ~np.isin(others, list(said))
         rest = Undecided(odds_around[open_, place], centred[open_])
         fit, direction = learn(odds, (x - scorer.lie.mean).astype(np.float64), accepted, rest, wanted=wanted)

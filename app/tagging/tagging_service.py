@@ -5,11 +5,9 @@ No photo is opened. How a score becomes a confidence is `scores.py`'s; what a pe
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from json import dumps, loads
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +15,12 @@ from numpy.typing import NDArray
 
 from app.search import relevance
 from app.search.live_index import LiveIndex
-from app.tagging import tag_fits
+from app.tagging import last_run, tag_fits
+from app.tagging.last_run import LastRun
 from app.tagging.learning import Fit
-from app.tagging.scores import Scorer, numbers
+from app.tagging.scores import Scorer
 from app.tagging.tag_fits import learn_all
-from app.tagging.tag_vectors import key_of, tag_vectors
+from app.tagging.tag_vectors import tag_vectors
 from app.tagging.vocabulary.changes import changed
 from app.tagging.vocabulary.vocabulary import Vocabulary, load_vocabulary
 from indexer.catalog.frame_ids import FIRST_FRAME
@@ -30,11 +29,10 @@ from indexer.catalog.tag_records import Suggestion, TagPath
 from indexer.embedder import Embedder
 from indexer.library import Library
 
-TAGGED = "tagged"  # a setting of the library: up to which generation of which model's embeddings, with which words
-VOCABULARY = "vocabulary"  # the same: the file that it is tagged with, "" for the built-in one
+VOCABULARY = "vocabulary"  # a setting of the library: the file that it is tagged with, "" for the built-in one
 THRESHOLD = "tag threshold"  # the same: the least confidence of a suggestion
 AUTOMATIC = "tag new photos"  # the same: "1" where runs of the indexer are followed by tagging what is new
-SAMPLE = 20_000  # photos that the statistics are taken from
+SAMPLE = 20_000  # as many photos, or somewhat more, the statistics are taken from
 BATCH = 4096
 
 Floats = NDArray[np.float32]
@@ -113,7 +111,8 @@ class TaggingService:
         """Suggest tags for every photo, or for those that changed since the last run with the same words and model.
 
         Args:
-            only_new: leave what was tagged already, unless words, model or threshold are others now.
+            only_new: leave what was tagged already, unless words, model or threshold are others now, or photos or
+                decisions have doubled since all were judged.
             threshold: the least confidence of a suggestion, 0 to 1, from now on; None is what it was.
             on_progress: told how many photos of how many are done.
             on_words: told how many words of how many are embedded, where they were never.
@@ -136,10 +135,14 @@ class TaggingService:
         if threshold is not None:
             catalog.set_setting(THRESHOLD, str(threshold))
         least = float(catalog.setting(THRESHOLD) or relevance.DEFAULT_THRESHOLD)
-        generation, digest = catalog.generation(model.id), _digest(words, model, least)
-        since = self._tagged(digest) if only_new else 0
+        generation, last = catalog.generation(model.id), LastRun.of(catalog, last_run.digest_of(words, model, least))
+        since = last.generation if only_new else 0
+        if since != generation and (since == 0 or last.outgrown(catalog, model)):
+            since, last = 0, last.of_all(catalog, model)
         # Before it learns: a tag that is deleted or merged meanwhile is not made anew.
         tag_ids = {} if since == generation else catalog.tags.make([tag.path for tag in words.tags])
+        if tag_ids:
+            catalog.tags.call(_other_names(words, tag_ids))
         scorer = None if since == generation else self._scorer(model, words, least, on_words, stop)
         photos = suggestions = 0
         if scorer is not None:
@@ -153,7 +156,7 @@ class TaggingService:
                 photos += len(ids)
                 on_progress(photos, total)
             else:
-                catalog.set_setting(TAGGED, dumps({"digest": digest, "generation": generation}))
+                last.keep(catalog, generation)
         learned = {scorer.paths[place]: fit for place, (fit, _) in scorer.learned.items()} if scorer else {}
         done = (len(words.tags), photos, suggestions, learned, round(time.monotonic() - begun, 3))
         return TaggingReport(model.name, words.name, *done, not stop(), words.changed)
@@ -164,8 +167,9 @@ class TaggingService:
         return self.run(only_new=True, stop=stop) if wanted else None
 
     def classify(self, path: TagPath, wanted: bool) -> None:
-        """Let a tag's classifier answer where it is better, or never, from the next run on."""
+        """Let a tag's classifier answer where it is better, or never, from the next run on, over all photos."""
         tag_fits.classify(self._library.catalog, self._live.model(), path, wanted)
+        last_run.forget(self._library.catalog)
 
     def fits(self) -> dict[TagPath, Fit]:
         """What was learned of tags under the active model."""
@@ -186,12 +190,9 @@ class TaggingService:
         return replace(scorer, learned=learn_all(scorer, self._library.catalog, model, found))
 
     def _sample(self, model: ModelRecord) -> tuple[NDArray[np.int64], Floats]:
-        """Ids (n,) and embeddings (n, d) of photos, at most SAMPLE, spread over the library."""
-        step = max(1, self._library.catalog.embedding_count(model.id) // SAMPLE)
-        parts = [(ids[::step], vectors[::step].astype(np.float32)) for ids, vectors in self._photos(model, 0)]
-        if not parts:
-            return np.empty(0, dtype=np.int64), np.empty((0, model.dim), dtype=np.float32)
-        return np.concatenate([ids for ids, _ in parts]), np.concatenate([vectors for _, vectors in parts])
+        """Ids (n,) and embeddings (n, d) of photos, spread over the library."""
+        ids, vectors = self._library.catalog.embedding_sample(model.id, SAMPLE)
+        return ids, vectors.astype(np.float32)
 
     def _photos(self, model: ModelRecord, since: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
         """Ids (n,) and embeddings (n, d) written after a generation; a video counts by its poster."""
@@ -236,13 +237,11 @@ class TaggingService:
         tags.suggest(model.id, ids.tolist(), list(tags.paths()), list(found))
         return len(rows)
 
-    def _tagged(self, digest: str) -> int:
-        kept = loads(self._library.catalog.setting(TAGGED) or "{}")
-        return int(kept["generation"]) if kept.get("digest") == digest else 0
 
-
-def _digest(words: Vocabulary, model: ModelRecord, threshold: float) -> str:
-    """What a run depends on beside the photos."""
-    tags = [[*tag.path, key_of(tag.prompts)] for tag in words.tags]
-    said: Sequence[object] = [numbers(), model.fingerprint, threshold, tags, sorted(words.exclusive)]
-    return hashlib.sha256(dumps(said).encode()).hexdigest()
+def _other_names(words: Vocabulary, tag_ids: Mapping[TagPath, int]) -> dict[str, list[int]]:
+    """Synonyms, and labels in other languages, with the ids of the tags that they mean."""
+    found: dict[str, list[int]] = {}
+    for tag in words.tags:
+        for name in (*tag.synonyms, *tag.labels.values()):
+            found.setdefault(name, []).append(tag_ids[tag.path])
+    return found

@@ -1,4 +1,4 @@
-"""The part of the catalog that keeps the journal of exports; the work is in `export_store.py`."""
+"""The part of the catalog that keeps the journal of exports; the work is in `journal/`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from indexer.catalog.database import reading, writing
-from indexer.catalog.stores import companion_store, edit_store, export_store
+from indexer.catalog.journal import export_store, letting_go
+from indexer.catalog.stores import companion_store, edit_store
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from indexer.catalog.stores.export_store import Export, Step, StepState
+    from indexer.catalog.journal.records import Export, Step, StepState
     from indexer.catalog.tag_records import TagPath
 
 
@@ -52,14 +53,19 @@ class ExportCatalog:
             export_store.finish(connection, export_id, datetime.now(UTC), undone=undone)
 
     def tidy(self) -> None:
-        """Let go of old bytes from which no undo makes anything."""
+        """Let go of old bytes and entries from which no undo makes anything."""
         with writing(self._engine) as connection:
-            export_store.tidy(connection)
+            letting_go.tidy(connection)
 
     def forget(self, export_ids: Sequence[int]) -> None:
-        """Let go of the old bytes of exports; which tags they wrote stays."""
+        """Let go of the way back from exports; which tags they wrote stays."""
         with writing(self._engine) as connection:
-            export_store.forget(connection, export_ids)
+            letting_go.forget(connection, export_ids)
+
+    def size(self) -> tuple[int, int]:
+        """Give how many entries of files the journal has, and about how many bytes they take."""
+        with reading(self._engine) as connection:
+            return export_store.size(connection)
 
     def all(self) -> list[Export]:
         """Give every export, the latest first."""

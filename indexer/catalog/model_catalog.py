@@ -122,10 +122,23 @@ class ModelCatalog:
 
     def embedding_of(self, photo_id: int, model_id: int) -> NDArray[np.float16] | None:
         """Give one photo's vector (dim,), or None; so too where it is damaged, which is dropped."""
+        vectors = self.embeddings_of([photo_id], model_id)[1]
+        return vectors[0] if len(vectors) else None
+
+    def embeddings_of(self, photo_ids: Sequence[int], model_id: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """Give those of photos that have one: ids (n,) and vectors (n, dim); damaged ones are dropped."""
         damaged = set[int]()
-        vector = self._read(embedding_store.embedding_of, photo_id, model_id, damaged)
+        found = self._read(embedding_store.embeddings_of, photo_ids, model_id, damaged)
         self._discard(model_id, damaged)
-        return vector
+        return found
+
+    def embedding_sample(self, model_id: int, least: int) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """Give ids (n,) and vectors (n, dim) of photos, spread over the library: `least` or more, below twice as many.
+
+        The others are not read, which in a library of a million would take seconds.
+        """
+        ids = self._read(embedding_store.photo_ids, model_id)
+        return self.embeddings_of(ids[:: max(1, len(ids) // least)].tolist(), model_id)
 
     def _discard(self, model_id: int, damaged: set[int]) -> None:
         """Drop vectors that cannot be used, and say so, once: the next run embeds those photos again."""

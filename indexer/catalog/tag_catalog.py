@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from indexer.catalog import tag_changes
 from indexer.catalog.database import reading, writing
+from indexer.catalog.filters import known_tags
 from indexer.catalog.stores import description_store, edit_store, setting_store, suggestion_store, tag_store
 
 if TYPE_CHECKING:
@@ -51,6 +52,16 @@ class TagCatalog:
     def counts(self) -> list[TagCounts]:
         """Give every tag with how many photos have it in each state, in the order of paths."""
         return self._read(tag_store.counts)
+
+    def decision_count(self) -> int:
+        """Count what was decided, of all tags on all photos."""
+        return self._read(suggestion_store.decision_count)
+
+    def call(self, names: Mapping[str, Iterable[int]]) -> None:
+        """Let these be the other names of tags, each with the ids of those that it means, and no others."""
+        text = known_tags.written(names)
+        if text != self._read(setting_store.setting, known_tags.SETTING):
+            self._write(setting_store.set_setting, known_tags.SETTING, text)
 
     def make(self, paths: Iterable[TagPath]) -> dict[TagPath, int]:
         """Give the id of each tag, made if it is new."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from indexer.metadata.photo_metadata import PhotoMetadata
@@ -21,7 +22,7 @@ _PICTURES = frozenset(
         *("pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f", "mov", "mp4", "m4v", "avi", "mkv", "webm"),
     )
 )
-"""Extensions that a file's name may have before its own."""
+"""Extensions of pictures, which a file's name may have before its own."""
 _STAMP = re.compile(r"(?P<narrow>(?:\?|\d+)-(?:\?|-?\d+))(?::-?\d+)?-(?P<name>.*)", re.DOTALL)
 
 
@@ -39,6 +40,13 @@ def sidecar_name(name: str, beside: Mapping[str, str]) -> str | None:
     if stem.rpartition(".")[2] in _PICTURES:  # of a.cr2.jpg: a.cr2.xmp is that of a.cr2
         return beside.get(whole + SUFFIX)
     return beside.get(whole + SUFFIX) or beside.get(stem + SUFFIX)
+
+
+def shared_stems(names: Iterable[str]) -> frozenset[str]:
+    """What several pictures of a folder are called but for their extension, in lower case: `x.xmp` is of them all."""
+    parts = (name.lower().rpartition(".") for name in names)
+    counts = Counter(stem for stem, _, extension in parts if extension in _PICTURES)
+    return frozenset(stem for stem, count in counts.items() if count > 1)
 
 
 def stamp_beside(photo: str, beside: Mapping[str, str]) -> str:

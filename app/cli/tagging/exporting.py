@@ -21,9 +21,10 @@ from app.tagging.export.plan_token import Outcome
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused
 from app.tagging.export.table_export import Table
 from app.tagging.export.way_back import ExportReport
-from indexer.catalog.stores.export_store import Export
+from indexer.catalog.journal.records import Export
 
 SHOWN_REFUSALS = 20
+LARGE_JOURNAL = 1 << 30  # bytes, from which on every export says what the journal takes
 
 
 @exits.reported
@@ -71,7 +72,7 @@ def export_command(
     if table is not None:
         _write_table(services, table, target)
     elif history:
-        _show_history(exports.history(), json=json)
+        _show_history(exports.history(), exports.journal_size(), json=json)
     elif forget is not None:
         _show_forgotten(exports.forget(forget), json=json)
     elif dry_run:
@@ -84,6 +85,8 @@ def export_command(
             report = exports.run(naming, into_files=into_files, on_progress=show, stop=stop.is_set)
         if into_files and report.refused and not json:
             say("what is left alone may go beside the photos: 'picsift export', without --into-files.")
+        if not json and (taken := exports.journal_size()[1]) > LARGE_JOURNAL:
+            say(f"the way back from exports takes {output.shown_bytes(taken)}: see --history and --forget.")
         _end(report, json=json, verb="written")
 
 
@@ -96,7 +99,7 @@ def _write_table(services: Services, table: Table, target: Path | None) -> None:
     say(f"the tags of {count:,} photos are in {target}.")
 
 
-def _show_history(exports: list[Export], *, json: bool) -> None:
+def _show_history(exports: list[Export], size: tuple[int, int], *, json: bool) -> None:
     if json:
         output.write_json([_entry(export) for export in exports])
         return
@@ -112,6 +115,8 @@ def _show_history(exports: list[Export], *, json: bool) -> None:
         output.tell(f"{export.id:>4}  {when}  {export.kind}  {export.files:,} files  {end}")
     if not exports:
         say("nothing was exported yet.")
+    elif size[0]:
+        say(f"the journal has {size[0]:,} entries of files, which take about {output.shown_bytes(size[1])}.")
 
 
 def _entry(export: Export) -> dict[str, Any]:
@@ -131,7 +136,7 @@ def _show_forgotten(exports: list[Export], *, json: bool) -> None:
 
 def _show_preview(outcomes: Iterable[Outcome], *, into_files: bool, json: bool) -> None:
     if json:
-        output.write_json([_document(outcome) for outcome in outcomes])
+        output.write_json_list(map(_document, outcomes))
         return
     counts = {"new": 0, "changed": 0, "left alone": 0, "as they should be": 0}
     for outcome in outcomes:

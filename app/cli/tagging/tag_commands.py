@@ -33,7 +33,9 @@ def tag_command(
         typer.Option("--vocabulary", metavar="FILE", help="Tag with these words from now on: .toml, .csv or .txt."),
     ] = None,
     builtin: Annotated[bool, typer.Option("--builtin", help="Tag with the built-in words again.")] = False,
-    new: Annotated[bool, typer.Option("--new", help="Only photos that changed since the last time.")] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Only what changed since the last time; all once it has doubled.")
+    ] = False,
     threshold: Annotated[
         float | None,
         typer.Option("--threshold", min=0.01, max=0.99, help="Least confidence of a suggestion, from now on."),

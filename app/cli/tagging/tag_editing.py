@@ -121,7 +121,7 @@ def restore_command(
         exits.usage("TAG and --all exclude each other.")
     services = build_services(begin(verbose, library=library))
     if every:
-        count = services.library.catalog.tags.forget_changes()
+        count = tag_changing.restore_all(services)
         output.say(f"{count:,} changes count no more from the next 'picsift tag' on. {_NO_DECISIONS}")
         return
     if tag is None:

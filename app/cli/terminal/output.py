@@ -6,9 +6,10 @@ Results go to standard output, messages to standard error. It fetches nothing an
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from json import dumps
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from app.built_in import limits_of
@@ -107,6 +108,19 @@ def show_checks(checks: Sequence[Check], *, json: bool) -> None:
 def write_json(document: Any, terminal: Terminal = HERE) -> None:
     """One JSON document on standard output."""
     print(dumps(document, indent=2, allow_nan=False), file=terminal.out)
+
+
+def write_json_list(documents: Iterable[Any]) -> None:
+    """One JSON list on standard output, each item as soon as it is known: what `write_json` prints of all of them.
+
+    What goes wrong before the first one is known leaves nothing there.
+    """
+    start = "["
+    for document in documents:
+        item = indent(dumps(document, indent=2, allow_nan=False), "  ")
+        print(start, item, sep="\n", end="", flush=True)  # noqa: T201
+        start = ","
+    print("[]" if start == "[" else "\n]")  # noqa: T201
 
 
 def _why_nothing(result: SearchResult, first_rank: int) -> str:

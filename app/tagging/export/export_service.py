@@ -12,6 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.tagging.exiftool import working_folder
 from app.tagging.exiftool.exiftool import ExifTool
 from app.tagging.exiftool.kept_process import StoppedError
@@ -19,9 +22,9 @@ from app.tagging.export import file_plan, own_writes, plan_token, way_back
 from app.tagging.export.file_writing import made
 from app.tagging.export.journal_steps import UNKNOWN, Ready, put
 from app.tagging.export.plan_token import Outcome
-from app.tagging.export.sidecar_plan import Naming, habit, plan
+from app.tagging.export.sidecar_plan import Folders, Naming, habit, plan
 from app.tagging.export.way_back import FILES_AT_A_TIME, ExportReport
-from indexer.catalog.stores.export_store import UNCLEAR, Export, Step
+from indexer.catalog.journal.records import UNCLEAR, Export, Step
 from indexer.library import Library
 
 PHOTOS_AT_A_TIME = 500
@@ -48,7 +51,8 @@ class ExportService:
     """Exports of one library."""
 
     def __init__(self, library: Library):
-        self._library = library
+        self._library, self._folders = library, Folders()
+        self._listed: tuple[tuple[int, int], NDArray[np.int64]] | None = None
 
     def preview(self, naming: Naming = Naming.auto, *, into_files: bool = False) -> Iterator[Outcome]:
         """What `run` would do to each photo's sidecar, or to its file, now; nothing is written.
@@ -62,27 +66,33 @@ class ExportService:
 
     def preview_page(self, number: int, naming: Naming = Naming.auto, *, into_files: bool = False) -> PreviewPage:
         """A part of the same, from 0 on, as an export takes photos together; raises as `preview` does."""
-        naming, ids = self._beginning(naming)
-        part = ids[number * PHOTOS_AT_A_TIME : (number + 1) * PHOTOS_AT_A_TIME]
+        naming, ids = habit(self._library) if naming is Naming.auto else naming, self._ids()
+        part = ids[number * PHOTOS_AT_A_TIME : (number + 1) * PHOTOS_AT_A_TIME].tolist()
         with ExitStack() as stack:
             tool = stack.enter_context(ExifTool()) if into_files else None
             outcomes = list(self._outcomes(part, naming, tool))
         return PreviewPage(outcomes, len(ids), naming, (number + 1) * PHOTOS_AT_A_TIME < len(ids))
 
-    def _beginning(self, naming: Naming) -> tuple[Naming, list[int]]:
-        """How new sidecars are called, and the photos that have something to say."""
-        named = habit(self._library) if naming is Naming.auto else naming
-        return named, self._library.catalog.exports.exportable()
+    def _ids(self) -> NDArray[np.int64]:
+        """The photos that have something to say, looked up once for as many pages as nothing changes between.
+
+        To look them up takes seconds in a library of a million, which has two thousand pages.
+        """
+        version, known = self._library.catalog.version(), self._listed
+        if known is None or known[0] != version:
+            self._listed = known = version, np.array(self._library.catalog.exports.exportable(), dtype=np.int64)
+        return known[1]
 
     def _parts(self, naming: Naming, tool: ExifTool | None) -> Iterator[Iterator[Outcome]]:
-        naming, ids = self._beginning(naming)
+        naming = habit(self._library) if naming is Naming.auto else naming
+        ids = self._library.catalog.exports.exportable()
         for start in range(0, len(ids), PHOTOS_AT_A_TIME):
             yield self._outcomes(ids[start : start + PHOTOS_AT_A_TIME], naming, tool)
 
     def _outcomes(self, ids: Sequence[int], naming: Naming, tool: ExifTool | None) -> Iterator[Outcome]:
         photos, tags = self._library.catalog.photos(ids), self._library.catalog.tags.of(ids)
         if tool is None:
-            return plan(self._library, photos, tags, naming)
+            return plan(self._library, photos, tags, naming, self._folders)
         return file_plan.plan(self._library, photos, tags, tool)
 
     def run(
@@ -177,6 +187,10 @@ class ExportService:
     def history(self) -> list[Export]:
         """Every export, the latest first."""
         return self._library.catalog.exports.all()
+
+    def journal_size(self) -> tuple[int, int]:
+        """How many entries of files the journal has, and about how many bytes they take in the library."""
+        return self._library.catalog.exports.size()
 
     def undo(
         self,

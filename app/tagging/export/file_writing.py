@@ -26,7 +26,7 @@ from app.tagging.export.plan_token import Outcome
 from app.tagging.export.sidecar_plan import Planned, Refused
 from app.tagging.export.way_back import ExportReport
 from app.tagging.xmp.merge import SidecarError
-from indexer.catalog.stores.export_store import Step
+from indexer.catalog.journal.records import Step
 from indexer.errors import ImageError, PicsiftError
 from indexer.pictures import images
 from indexer.pictures.content.picture_hash import coded_parts, hash_bytes, is_whole

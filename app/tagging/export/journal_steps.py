@@ -14,7 +14,7 @@ from typing import Literal
 
 from app.tagging.export import byte_delta, safe_write
 from app.tagging.export.sidecar_plan import Planned
-from indexer.catalog.stores.export_store import GIVEN_UP, UNCLEAR, Step
+from indexer.catalog.journal.records import GIVEN_UP, UNCLEAR, Step
 
 CHANGED = "it was changed while the export ran. Export again."
 UNKNOWN = "it cannot be told whether it was written. The next export or undo looks again."

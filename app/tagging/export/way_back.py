@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.tagging.export import journal_steps, own_writes, safe_write
 from app.tagging.export.journal_steps import CHANGED_SINCE, GONE, found_as, restore
-from indexer.catalog.stores.export_store import UNCLEAR, UNDOING, Export, Step
+from indexer.catalog.journal.records import UNCLEAR, UNDOING, Export, Step
 from indexer.errors import PicsiftError
 from indexer.library import Library
 
@@ -118,14 +118,14 @@ def undo(
     journal, export = library.catalog.exports, _known(library, export_id)
     report.export, report.kind, report.undoing = export_id, export.kind, True
     steps, unclear = journal.steps(export_id, "done"), [one for one in journal.unclear() if one.export_id == export_id]
+    if export.forgotten and not export.undone_at:
+        raise ExportError(f"the way back from export {export_id} was given up; its files cannot be put back.")
     if not steps and not unclear:
         if export.finished_at and export.files and not export.undone_at:  # stopped, or killed, behind the last file
             journal.finish(export_id, undone=True)
             raise ExportError(f"all files of export {export_id} are put back already.")
         undone = f"was undone at {export.undone_at.astimezone():%Y-%m-%d %H:%M}" if export.undone_at else ""
         raise ExportError(f"export {export_id} {undone or 'wrote nothing'}; there is nothing to put back.")
-    if export.forgotten:
-        raise ExportError(f"the way back from export {export_id} was given up; its files cannot be put back.")
     for path in (Path(step.path) for step in unclear):
         report.refused.append((path, CHANGED_SINCE if path.exists() else GONE))
     for start in range(0, len(steps), FILES_AT_A_TIME):

@@ -84,7 +84,9 @@ class RestoredAnswer(BaseModel):
 class TaggingRequest(BaseModel, extra="forbid"):
     """What a run is to do."""
 
-    only_new: bool = Field(default=False, description="Only photos that changed since the last time.")
+    only_new: bool = Field(
+        default=False, description="Only what changed since the last time; all once photos, or decisions, have doubled."
+    )
     threshold: float | None = Field(
         default=None, ge=0.01, le=0.99, description="Least confidence of a suggestion, from now on; null: as it is."
     )
@@ -155,7 +157,7 @@ def changes(services: ServicesDep) -> list[ChangeAnswer]:
 def restore(services: ServicesDep, asked: RestoreRequest) -> RestoredAnswer:
     """Let runs suggest a word again that was renamed, merged or deleted."""
     if asked.tag is None:
-        return RestoredAnswer(count=services.library.catalog.tags.forget_changes())
+        return RestoredAnswer(count=tag_changing.restore_all(services))
     tag_changing.restore(services, asked.tag)
     return RestoredAnswer(count=1)
 

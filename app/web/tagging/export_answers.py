@@ -13,7 +13,7 @@ from app.tagging.export.way_back import ExportReport
 from app.tagging.export_ways import Way, WayName
 from app.web.answers import PathText
 from app.web.tagging.jobs import Job, JobAnswer
-from indexer.catalog.stores.export_store import Export
+from indexer.catalog.journal.records import Export
 
 WAYS: dict[str, Literal["beside", "into"]] = {"sidecars": "beside", "files": "into"}
 SHOWN = 1000  # files left alone that an answer names

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.catalog.columns.photo_columns import Mask, Numbers, PhotoColumns, absent
 from indexer.catalog.columns.photo_set import PhotoSet
-from indexer.catalog.filters import circles, tag_filter
+from indexer.catalog.filters import circles
 from indexer.catalog.filters.passing import FAVOURITE, wall_clock
 from indexer.catalog.photo_filter import Bounds, Near, PhotoFilter
 from indexer.catalog.tables.photo_tables import PhotoRow
@@ -111,7 +111,7 @@ def _named(columns: PhotoColumns, wanted: PhotoFilter) -> Iterator[Mask]:
     yield from map(columns.saying, wanted.texts)
     for path in wanted.tags:
         tags, where, held = columns.tags()
-        meant = tag_filter.matching(path, tags)
+        meant = tags.meant(path)
         yield _marked(columns, where[_with_ids(held, meant)])
     for keyword in wanted.keywords:
         words_said, where, codes = columns.keywords()

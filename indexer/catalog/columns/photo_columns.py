@@ -17,9 +17,9 @@ from sqlalchemy import ColumnElement, String, cast, func, or_, select, type_coer
 from indexer.catalog.columns.name_column import NameColumn
 from indexer.catalog.database import fetch_ids
 from indexer.catalog.filters.folder_filter import FolderNames
+from indexer.catalog.filters.known_tags import KnownTags
 from indexer.catalog.filters.place_filter import PlaceNames
 from indexer.catalog.filters.words import SaidNames
-from indexer.catalog.stores import tag_store
 from indexer.catalog.stores.embedding_store import photo_ids
 from indexer.catalog.tables.photo_tables import FolderRow, KeywordRow, PhotoRow, PlaceRow, RootRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow
@@ -27,8 +27,6 @@ from indexer.catalog.words.word_index import saying
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-    from indexer.catalog.tag_records import TagPath
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.signedinteger[Any]]
@@ -142,14 +140,14 @@ class PhotoColumns:
 
         return self._once("positions", globe)
 
-    def tags(self) -> tuple[dict[int, TagPath], Numbers, Numbers]:
+    def tags(self) -> tuple[KnownTags, Numbers, Numbers]:
         """All tags; and of each tag of a photo, unless it was rejected, where the photo stands, and the tag's id."""
         held = select(PhotoTagRow.tag_id, _joined(PhotoTagRow.photo_id)).where(PhotoTagRow.state != "rejected")
 
-        def tagged(connection: Connection) -> tuple[dict[int, TagPath], Numbers, Numbers]:
+        def tagged(connection: Connection) -> tuple[KnownTags, Numbers, Numbers]:
             rows = connection.execute(held.group_by(PhotoTagRow.tag_id)).all()
             where, at = self._of_groups([ids for _, ids in rows])
-            return tag_store.paths(connection), where, np.array([tag for tag, _ in rows], dtype=np.int32)[at]
+            return KnownTags.of(connection), where, np.array([tag for tag, _ in rows], dtype=np.int32)[at]
 
         return self._once("tags", tagged)
 

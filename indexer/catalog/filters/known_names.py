@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import select
 
-from indexer.catalog.stores import tag_store
+from indexer.catalog.filters.known_tags import KnownTags
 from indexer.catalog.tables.photo_tables import KeywordRow, PhotoRow, PlaceRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow
 
@@ -24,14 +24,14 @@ _COLUMNS = {
 
 
 def names(connection: Connection, kind: Kind) -> list[str]:
-    """Give the names of one kind, each once, sorted: of a place its city, region and country, of a tag its levels."""
+    """Give the names of one kind, each once, sorted: of a place its city, region and country, of a tag all its own."""
     if kind == "place":
         used = PlaceRow.id.in_(select(PhotoRow.place_id).where(PhotoRow.state == "ok"))  # places outlive their photos
         columns = select(PlaceRow.city, PlaceRow.region, PlaceRow.country).where(used).distinct()
         found = {name for row in connection.execute(columns) for name in row}
     elif kind == "tag":
         held = set(connection.execute(select(PhotoTagRow.tag_id).where(PhotoTagRow.state != "rejected")).scalars())
-        found = {name for number, path in tag_store.paths(connection).items() if number in held for name in path}
+        found = KnownTags.of(connection).called(held)
     else:
         rows = connection.execute(select(*_COLUMNS[kind]).distinct())
         found = {" ".join(filter(None, row)) for row in rows}

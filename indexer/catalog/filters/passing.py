@@ -14,11 +14,12 @@ import numpy as np
 from sqlalchemy import ColumnElement, and_, extract, func, literal, or_, select
 
 from indexer.catalog.database import IN_LIMIT, fetch_ids, in_chunks
-from indexer.catalog.filters import circles, folder_filter, place_filter, tag_filter
+from indexer.catalog.filters import circles, folder_filter, place_filter
+from indexer.catalog.filters.known_tags import KnownTags
 from indexer.catalog.filters.names import matches
 from indexer.catalog.filters.words import says
 from indexer.catalog.photo_filter import Bounds, Near, PhotoFilter
-from indexer.catalog.stores import suggestion_store, tag_store
+from indexer.catalog.stores import suggestion_store
 from indexer.catalog.stores.embedding_store import photo_ids
 from indexer.catalog.tables.photo_tables import EmbeddingRow, FolderRow, KeywordRow, PhotoRow, PlaceRow, RootRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow
@@ -200,9 +201,9 @@ def _equal(columns: Sequence[Any], row: Sequence[str | None]) -> _Condition:
 
 def _by_tags(connection: Connection, wanted: PhotoFilter) -> Iterator[Ids]:
     if wanted.tags:
-        tags = tag_store.paths(connection)
+        tags = KnownTags.of(connection)
         for path in wanted.tags:
-            yield suggestion_store.photos_with(connection, tag_filter.matching(path, tags))
+            yield suggestion_store.photos_with(connection, tags.meant(path))
     if wanted.keywords:
         known = list(connection.execute(select(KeywordRow.keyword).distinct()).scalars())
         for keyword in wanted.keywords:

@@ -215,13 +215,14 @@ def _usable(
     return numbers[good], vectors
 
 
-def embedding_of(connection: Connection, photo_id: int, model_id: int, damaged: set[int]) -> NDArray[np.float16] | None:
-    """Give one photo's vector, (dim,) float16; None where there is none, or it goes to `damaged`."""
-    query = select(EmbeddingRow.vector)
-    row = query.where(EmbeddingRow.model_id == model_id, EmbeddingRow.photo_id == photo_id)
-    vector = connection.execute(row).scalar()
-    found = [] if vector is None else list(_usable([photo_id], [vector], _dim(connection, model_id), damaged)[1])
-    return found[0] if found else None
+def embeddings_of(
+    connection: Connection, photo_ids: Sequence[int], model_id: int, damaged: set[int]
+) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+    """Give those of photos that have one: ids (n,) and vectors (n, dim). Those that cannot be used go to `damaged`."""
+    query = select(EmbeddingRow.photo_id, EmbeddingRow.vector).where(EmbeddingRow.model_id == model_id)
+    chunks = (query.where(EmbeddingRow.photo_id.in_(chunk)) for chunk in in_chunks(photo_ids))
+    rows = dict(row for chunk in chunks for row in connection.execute(chunk.order_by(EmbeddingRow.photo_id)))
+    return _usable(list(rows), list(rows.values()), _dim(connection, model_id), damaged)
 
 
 def lacking(connection: Connection, model_id: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, func, insert, select, text
 
 from indexer.catalog.database import fetch_ids, in_chunks
 from indexer.catalog.soundness import sound_floats
@@ -97,6 +97,12 @@ def decided(connection: Connection, tag_id: int) -> dict[int, bool]:
     query = select(PhotoTagRow.photo_id, PhotoTagRow.state).where(PhotoTagRow.tag_id == tag_id)
     rows = connection.execute(query.where(PhotoTagRow.state.in_(_DECIDED)))
     return {photo_id: state == "accepted" for photo_id, state in rows}
+
+
+def decision_count(connection: Connection) -> int:
+    """Count what was decided, of all tags on all photos."""
+    query = select(func.count()).select_from(PhotoTagRow).where(PhotoTagRow.state.in_(_DECIDED))
+    return int(connection.execute(query).scalar_one())
 
 
 def tagged(connection: Connection) -> list[int]:

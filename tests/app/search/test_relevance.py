@@ -127,7 +127,7 @@ def test_a_parent_with_an_own_child_counts_what_the_background_has_below_it_once
 
 
 @pytest.mark.parametrize(("name", "cosine"), [("Tág 1", 0.8), ("something else", 0.99)])
-def test_an_own_word_like_one_of_a_built_in_group_is_judged_by_that_group(vocabulary, name, cosine):
+def test_an_own_word_like_one_of_a_built_in_group_is_judged_by_that_group(vocabulary, monkeypatch, name, cosine):
     library, paths = photos(vocabulary, np.arange(PHOTOS) % TAGS), hierarchy()
     lie = relevance.statistics(library)
     whole = Scorer(paths, vocabulary, vocabulary, lie, {}, [GROUP])
@@ -139,6 +139,10 @@ def test_an_own_word_like_one_of_a_built_in_group_is_judged_by_that_group(vocabu
     assert (own.chosen(said)[:, 0] == wanted).mean() > 0.85
     odds = relevance.probability(own.zero_shot(library)[1][:, 0])
     assert np.allclose(said[said[:, 0] > 0, 0], odds[said[:, 0] > 0], atol=1e-5)
+    asked, standings = [], relevance.standings
+    monkeypatch.setattr(relevance, "standings", lambda *rest: asked.append(rest) or standings(*rest))
+    own.confidences(library)
+    assert len(asked) == 1, "once for a batch, not again for what the confidence is cut by"
     unlike = Scorer([("tag 20",)], vectors[1:], vocabulary, lie, {}, [], 0.3, paths, [GROUP])
     assert np.allclose(said[:, 1], unlike.confidences(library)[1][:, 0], atol=1e-5)
 

@@ -3,7 +3,8 @@
 import pytest
 
 from app.search import relevance
-from app.tagging import learning, tagging_service
+from app.search.language.parsing import parse
+from app.tagging import learning, tag_changing, tagging_service
 from app.tagging.tagging_service import TaggingService
 from app.tagging.vocabulary.vocabulary import load_vocabulary
 from indexer.catalog.tag_records import Decision
@@ -99,6 +100,29 @@ def test_new_photos_are_tagged_where_that_is_switched_on(services, tagging):
     assert tagging.run_if_automatic().photos == 0
 
 
+def test_tagging_new_photos_does_not_read_the_embeddings_of_all(services, tagging, world, monkeypatch):
+    tagging.run()
+    world.write("new.png", "red")
+    world.index()
+    asked, catalog = [], services.library.catalog
+    plain, several = type(catalog).embeddings, type(catalog).embeddings_of
+
+    def embeddings(self, model_id, *, since=0, batch_size=4096):
+        asked.append(since)
+        return plain(self, model_id, since=since, batch_size=batch_size)
+
+    def embeddings_of(self, photo_ids, model_id):
+        asked.append(len(photo_ids))
+        return several(self, photo_ids, model_id)
+
+    monkeypatch.setattr(type(catalog), "embeddings", embeddings)
+    monkeypatch.setattr(type(catalog), "embeddings_of", embeddings_of)
+    monkeypatch.setattr(tagging_service, "SAMPLE", 3)
+    assert tagging.run(only_new=True).photos == 1
+    sampled, since = asked
+    assert (sampled, since > 0) == (3, True)
+
+
 def test_new_photos_get_the_confidences_that_a_whole_run_gives_them(services, tagging, world):
     tagging.automatic = True
     tagging.run(threshold=0.01)
@@ -110,6 +134,80 @@ def test_new_photos_get_the_confidences_that_a_whole_run_gives_them(services, ta
     tagging.run()
     assert {tag.path: tag.confidence for tag in catalog.tags.of([number])[number]} == at_once
     assert at_once
+
+
+def test_all_photos_are_judged_anew_each_time_the_library_has_doubled(services, tagging, world):
+    tagging.automatic = True
+    assert tagging.run_if_automatic().photos == 5
+    for count, looked_at in ((4, 4), (1, 10), (9, 9), (1, 20)):  # 9 photos, 10, 19, 20
+        for number in range(count):
+            world.write(f"{looked_at}-{number}.png", "yellow" if number % 2 else "red")
+        world.index()
+        assert tagging.run_if_automatic().photos == looked_at
+
+
+def test_all_photos_are_judged_anew_once_so_much_more_is_decided(services, tagging, world):
+    tagging.automatic = True
+    tagging.run(threshold=0.01)
+    numbers, catalog = list(ids(services).values()), services.library.catalog
+
+    def decided_then_one_more(count, name):
+        catalog.tags.decide([Decision(numbers[n % 5], (f"{name} {n // 5}",), "accepted") for n in range(count)])
+        world.write(f"{name}.png", "yellow")
+        world.index()
+        return tagging.run_if_automatic().photos
+
+    assert decided_then_one_more(9, "nine") == 1
+    assert decided_then_one_more(1, "ten") == 7
+    assert tagging.run_if_automatic().photos == 0
+    assert decided_then_one_more(9, "nineteen") == 1
+    assert decided_then_one_more(1, "twenty") == 9
+
+
+def test_a_run_over_all_of_a_grown_library_that_was_stopped_begins_again(services, tagging, world):
+    tagging.run()
+    for number in range(5):
+        world.write(f"{number}.png", "red")
+    world.index()
+    assert not tagging.run(only_new=True, stop=lambda: True).complete
+    assert tagging.run(only_new=True).photos == 10
+
+
+def test_a_search_finds_tags_by_synonyms_and_in_other_languages_also_once_they_are_renamed(services, tmp_path):
+    (tmp_path / "own.toml").write_text('[tags]\n"warm/red" = { synonyms = ["scarlet"], labels = { de = "Röt" } }\n')
+    services.tagging.use(tmp_path / "own.toml")
+    services.tagging.run(threshold=0.99)
+    tagged = services.library.catalog.tags
+    tagged.decide([Decision(ids(services)["green.png"], ("warm", "red"), "accepted")])
+
+    def found(query):
+        return [hit.photo.path.name for hit in services.search.search(parse(query)).hits]
+
+    assert [found(f"tag:{name}") for name in ("red", "scarlet", "röt")] == [["green.png"]] * 3
+    assert "green.png" not in found("-tag:röt")
+    tagged.rename(("warm",), ("hot",))
+    assert found("tag:scarlet") == ["green.png"]
+    tagged.decide([Decision(ids(services)["blue.png"], ("Rot",), "accepted")])
+    assert found("tag:röt") == ["blue.png"], "what a tag is called itself comes first"
+
+
+@pytest.mark.parametrize("restore", [lambda services: tag_changing.restore(services, "red"), tag_changing.restore_all])
+def test_a_tag_that_is_restored_is_suggested_again_also_where_only_new_photos_are_tagged(services, tmp_path, restore):
+    (tmp_path / "flat.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    services.tagging.use(tmp_path / "flat.txt")
+    services.tagging.run(threshold=0.01)
+    before = tags(services)
+    services.library.catalog.tags.remove(("red",))
+    restore(services)
+    assert tags(services) != before
+    services.tagging.run(only_new=True)
+    assert tags(services) == before
+
+
+def test_a_classifier_that_is_switched_has_all_photos_judged_anew(tagging):
+    tagging.run()
+    tagging.classify(RED, False)
+    assert tagging.run(only_new=True).photos == 5
 
 
 @pytest.mark.parametrize("name", ["SLOPE", "SHARPNESS", "OWN_MEAN", "GROUP_SHARPNESS", "METHOD"])

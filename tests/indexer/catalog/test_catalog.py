@@ -593,3 +593,14 @@ for step in range(100_000):
     count = catalog.embedding_count(model)
     assert count % 5 == 0 and count == 5 * catalog.generation(model) == catalog.counts().photos
     assert count >= 5 * (1 + max(committed, default=7))
+
+
+@pytest.mark.parametrize(
+    ("least", "places"), [(1, [0]), (2, [0, 3, 6]), (3, [0, 2, 4, 6]), (7, range(7)), (9, range(7))]
+)
+def test_a_sample_of_embeddings_is_spread_over_the_photos(catalog, root, model, least, places):
+    numbers = catalog.store(root.id, [new(f"{n}.jpg") for n in range(7)], model, vectors(7))
+    ids, sample = catalog.embedding_sample(model, least)
+    assert ids.tolist() == [numbers[place] for place in places]
+    assert np.array_equal(sample, vectors(7)[list(places)])
+    assert [len(part) for part in catalog.embedding_sample(99, least)] == [0, 0]

@@ -30,12 +30,14 @@ window.picsift.previewing = (() => {
     ...shortened.slice(0, SHOWN).map(({ file, texts }) =>
       element("li", { title: plain(file) }, element("span", {}, bdi(nameOf(file))), noRoom(texts))),
   ];
-  const told = (counts, whole) => {
+  const told = (counts, photos) => { // so far, of so many photos; of all where `photos` is null
+    const whole = photos === null;
     const known = Object.keys(KINDS).filter((kind) => counts[kind]).map(
       (kind) => `${counts[kind].toLocaleString("en")} ${KINDS[kind]}`);
     const nothing = "No photo has an accepted tag yet: there is nothing to write.";
     const more = counts.new + counts.change + counts.leave - SHOWN;
-    return (known.join(", ") || (whole ? nothing : "")) + (whole ? "" : " …") + (more > 0 ? `; the first ${SHOWN} are listed` : "");
+    const said = known.join(", ") || (whole ? nothing : "nothing");
+    return said + (whole ? "" : ` so far, of ${amount(photos, "photo")}`) + (more > 0 ? `; the first ${SHOWN} are listed` : "");
   };
 
   // All pages, each shown as it comes; gives what an export is bound to, { token, files }. Throws as `request` does, and
@@ -59,7 +61,7 @@ window.picsift.previewing = (() => {
         if (list.childElementCount < SHOWN && file.outcome !== "as it should be") list.append(line(file));
       }
       [page, token] = [found.following, found.token];
-      counted(told(counts, page === null));
+      counted(told(counts, page === null ? null : found.photos));
     }
     return { token, files: counts.new + counts.change };
   };

@@ -201,3 +201,11 @@ def test_names_that_are_no_text_print_in_every_encoding(monkeypatch, encoding, p
     output.show_hits(result(hit("/p/caf\udce9")), json=False)
     sys.stdout.flush()
     assert printed in raw.getvalue()
+
+
+@pytest.mark.parametrize("documents", [[], [1], [{"a": ["x\ny", []], "b": {}}, {}, {"ü": None}]])
+def test_a_list_that_is_printed_item_by_item_reads_as_one_that_is_printed_whole(capsys, documents):
+    output.write_json_list(iter(documents))
+    told = capsys.readouterr().out
+    output.write_json(documents)
+    assert told == capsys.readouterr().out

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli import commands as cli
 from app.tagging.export import export_service, journal_steps, safe_write
+from app.tagging.export.export_service import ExportService
 from app.tagging.export.sidecar_plan import Naming, Planned, Refused
 from app.tagging.export.way_back import ExportError, ExportReport
 from app.tagging.xmp.merge import described
@@ -202,13 +203,25 @@ def test_the_librarys_habit_names_new_sidecars(world, tagged):
     assert (world.photos / "red.xmp").exists()
 
 
-def test_two_photos_do_not_share_a_short_name(world, tagged):
-    world.write("red.jpg", "red")
+@pytest.mark.parametrize("together", [500, 1])
+def test_two_photos_do_not_share_a_short_name(world, tagged, monkeypatch, together):
+    monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", together)
+    world.write("RED.JPG", "red")
     world.index()
-    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.jpg"), SEA, "accepted")])
-    tagged.exports.run(Naming.short)
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "RED.JPG"), SEA, "accepted")])
+    assert tagged.exports.run(Naming.short).written == 3
     assert tags(world.photos / "red.png.xmp") == {DOG, SEA}
-    assert tags(world.photos / "red.jpg.xmp") == {SEA}
+    assert tags(world.photos / "RED.JPG.xmp") == {SEA}
+    assert tags(world.photos / "blue.xmp") == {SEA}
+
+
+def test_a_short_name_is_not_taken_where_a_photo_without_tags_would_have_them(world, tagged):
+    world.write("red.webp", "green")
+    world.index()
+    tagged.exports.run(Naming.short)
+    world.index()
+    assert (world.photos / "red.png.xmp").exists()
+    assert not tagged.library.catalog.photo_at(world.photos / "red.webp").keywords
 
 
 def test_nothing_is_written_into_the_sidecar_of_the_raw_beside(world, tagged):
@@ -358,6 +371,27 @@ def run(tagged, world, monkeypatch):
         return done.exit_code, done.stdout, done.stderr
 
     return run
+
+
+def test_a_preview_as_json_is_one_list_that_is_printed_as_it_is_made(run, tagged, monkeypatch):
+    status, out, _ = run("--dry-run", "--json")
+    document = json.loads(out)
+    assert (status, out) == (0, json.dumps(document, indent=2) + "\n")
+    assert [(one["outcome"], one["added"]) for one in document] == [
+        *[("planned", ["sea"]), ("planned", ["animal/dog", "sea"])]
+    ]
+    printed = []
+
+    def outcomes(self, naming, *, into_files, plain=ExportService.preview):
+        for outcome in plain(self, naming, into_files=into_files):
+            yield outcome
+            printed.append(outcome)
+            raise ExportError("the library is gone.")
+
+    monkeypatch.setattr(ExportService, "preview", outcomes)
+    status, out, _ = run("--dry-run", "--json")
+    assert (status, len(printed)) == (1, 1)
+    assert json.loads(out + "]") == document[:1]
 
 
 def test_the_command_previews_writes_lists_and_undoes(run, world):

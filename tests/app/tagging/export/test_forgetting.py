@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from app.cli.tagging import exporting
 from app.tagging.export import way_back
 from app.tagging.export.way_back import ExportError
 from indexer.catalog.tag_records import Decision
@@ -35,6 +36,104 @@ def kept(world):
     with closing(sqlite3.connect(world.settings.library / "catalog.db")) as database:
         query = "SELECT export_id, state FROM export_steps WHERE before IS NOT NULL ORDER BY export_id"
         return database.execute(query).fetchall()
+
+
+def entries(world):
+    """The states of the files that the journal knows, with the tags that each says are ours."""
+    with closing(sqlite3.connect(world.settings.library / "catalog.db")) as database:
+        query = "SELECT export_id, path, state, written FROM export_steps ORDER BY export_id, number"
+        rows = database.execute(query).fetchall()
+    return [(number, path.rpartition("/")[2], state, json.loads(said)["added"]) for number, path, state, said in rows]
+
+
+def counted(service):
+    """Of each export, the latest first, how many files it wrote, and how many of them are put back."""
+    return [(export.files, export.put_back) for export in service.exports.history()]
+
+
+def test_the_journal_does_not_grow_with_what_was_put_back(world, tagged, beside):  # noqa: F811
+    before = files(world)
+    for number in (1, 2, 3):
+        tagged.exports.run()
+        tagged.exports.undo(number)
+    assert entries(world) == []
+    assert counted(tagged) == [(2, 2)] * 3
+    assert not any(export.undoable for export in tagged.exports.history())
+    with pytest.raises(ExportError, match="was undone at"):
+        tagged.exports.undo(2)
+    assert [export.id for export in tagged.exports.forget(3)] == []
+    assert counted(tagged) == [(2, 2)] * 3
+    assert files(world) == before
+
+
+def test_what_was_never_written_leaves_no_entry(world, tagged, beside, monkeypatch):  # noqa: F811
+    with monkeypatch.context() as patch:
+        patch.setattr("app.tagging.export.export_service.put", lambda file: "it was not to be.")
+        assert len(tagged.exports.run().refused) == 2
+    assert entries(world) == []
+    tagged.exports.run()
+    assert [(number, state) for number, _, state, _ in entries(world)] == [(2, "done")] * 2
+
+
+def test_what_an_undo_left_alone_keeps_its_entry_and_its_way_back(world, tagged, beside):  # noqa: F811
+    tagged.exports.run()
+    written = beside.read_bytes()
+    beside.write_bytes(LIGHTROOM.encode() + b" ")
+    assert tagged.exports.undo(1).written == 1
+    assert [(name, state) for _, name, state, _ in entries(world)] == [("red.png.xmp", "done")]
+    assert counted(tagged) == [(2, 1)]
+    assert tagged.exports.history()[0].undoable
+    beside.write_bytes(written)
+    assert tagged.exports.undo(1).written == 1
+    assert (entries(world), counted(tagged)) == ([], [(2, 2)])
+    assert beside.read_bytes() == LIGHTROOM.encode()
+
+
+def test_of_exports_without_a_way_back_one_entry_a_file_stays(world, tagged, beside):  # noqa: F811
+    number = photo_id(tagged, "red.png")
+    for count in range(4):
+        decisions = [Decision(number, (f"tag {count}",), "accepted"), Decision(number, ("tag 0",), "rejected")]
+        tagged.library.catalog.tags.decide(decisions[: 1 + (count == 2)])
+        tagged.exports.run()
+    assert [number for number, *_ in entries(world)] == [1, 1, 2, 3, 4]
+    assert [export.id for export in tagged.exports.forget(3)] == [3, 2, 1]
+    ours = [["animal", "dog"], ["sea"], ["tag 1"], ["tag 2"]]
+    folded, last = (1, "blue.png.xmp", "done", [["sea"]]), (4, "red.png.xmp", "done", [["tag 3"]])
+    assert entries(world) == [folded, (3, "red.png.xmp", "done", ours), last]
+    assert counted(tagged) == [(1, 0), (1, 0), (1, 0), (2, 0)]
+    with pytest.raises(ExportError, match="was given up"):
+        tagged.exports.undo(2)
+    tagged.library.catalog.tags.decide([Decision(number, ("tag 1",), "rejected")])
+    tagged.exports.run()
+    assert ("tag 1",) not in tags(beside)
+    tagged.exports.undo(5)
+    assert ("tag 1",) in tags(beside)
+    tagged.exports.undo(4)
+    assert {("tag 2",), SEA} <= tags(beside)
+    assert ("tag 3",) not in tags(beside)
+
+
+def test_of_what_is_gone_without_a_way_back_no_entry_stays(world, tagged, beside):  # noqa: F811
+    tagged.exports.run()
+    (world.photos / "blue.png").unlink()
+    for path in (SEA, DOG):
+        tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), path, "rejected")])
+    tagged.exports.run()
+    world.index()
+    assert entries(world)[0][:2] == (1, "blue.png.xmp")
+    tagged.exports.forget(2)
+    assert entries(world) == [], "the one photo is gone, and what was written for the other is taken out again"
+    assert counted(tagged) == [(1, 0), (2, 0)]
+
+
+def test_what_the_journal_takes_is_said(run, world, beside, monkeypatch):  # noqa: F811
+    run()
+    assert "the journal has 2 entries of files" in run("--history")[2]
+    assert "way back from exports takes" not in run()[2]
+    monkeypatch.setattr(exporting, "LARGE_JOURNAL", 100)
+    assert "the way back from exports takes" in run()[2]
+    run("--undo", 1)
+    assert "the journal has" not in run("--history")[2]
 
 
 def test_what_is_put_back_takes_no_room(world, tagged, beside):  # noqa: F811

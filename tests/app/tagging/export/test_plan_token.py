@@ -1,5 +1,7 @@
 """Exports that are bound to a preview: what it showed is written, or nothing is."""
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -11,6 +13,7 @@ from tests.app.serving import photo_id
 from tests.app.tagging.exiftool.asking import ask
 from tests.app.tagging.export.test_export_service import DOG, SEA, files, tagged  # noqa: F401
 from tests.app.tagging.export.test_into_files import exiftool, one  # noqa: F401
+from tests.app.tagging.xmp.test_merge import LIGHTROOM
 
 
 def token_of(services, **how):
@@ -64,6 +67,42 @@ def test_it_does_not_matter_where_pages_end(tagged, monkeypatch):  # noqa: F811
             break
     assert (number, paged) == (2, token)
     assert tagged.exports.run(token=token).written == 2
+
+
+def test_pages_look_photos_up_once_while_nothing_changes(tagged, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", 1)
+    looked_up, journal = [], type(tagged.library.catalog.exports)
+    monkeypatch.setattr(
+        journal, "exportable", lambda self, plain=journal.exportable: looked_up.append(1) or plain(self)
+    )
+    assert [tagged.exports.preview_page(number).photos for number in (0, 1, 0)] == [2, 2, 2]
+    assert len(looked_up) == 1
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "green.png"), ("new",), "accepted")])
+    page = tagged.exports.preview_page(1)
+    assert (page.photos, page.following, len(looked_up)) == (3, True, 2)
+
+
+def test_a_folder_is_read_again_only_once_it_has_changed(world, tagged, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", 1)
+    read = []
+    monkeypatch.setattr(os, "listdir", lambda folder, plain=os.listdir: read.append(folder) or plain(folder))
+
+    def looked_at():
+        read.clear()
+        pages = [tagged.exports.preview_page(number) for number in (0, 1)]
+        return len(read), [outcome.path.name for page in pages for outcome in page.outcomes]
+
+    os.utime(world.photos, (1, 1))
+    assert looked_at() == (1, ["blue.png.xmp", "red.png.xmp"])
+    assert looked_at()[0] == 0
+    (world.photos / "RED.PNG.XMP").write_text(LIGHTROOM)
+    assert looked_at() == (2, ["blue.png.xmp", "RED.PNG.XMP"]), "a change of this moment may hide the next one"
+    os.utime(world.photos, (2, 2))
+    assert looked_at()[0] == 1
+    assert looked_at()[0] == 0
+    os.utime(world.photos)
+    monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", 2)
+    assert looked_at()[0] == 1, "once for photos that are taken together"
 
 
 def test_what_changes_while_it_runs_is_not_written(world, tagged, monkeypatch):  # noqa: F811

@@ -331,6 +331,20 @@ def test_what_ended_while_the_dialog_was_closed_is_told_once_and_awaited_no_more
 
 
 @pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_a_preview_that_is_not_whole_yet_says_of_how_many_photos_it_tells(page):
+    second = f"new Promise((resolve) => (window.second = () => resolve({BESIDE})))"
+    first = f"{{...{BESIDE}, following: 1, photos: 1500}}"
+    answers = {"GET /run": "{state: 'never'}", "GET /ways": WAYS, "GET ": f"[{ENTRY}]"}
+    stub(page, answers | {"GET /preview": f"asked.includes('page=1') ? {second} : {first}"})
+    page.click("[data-tool=export]")
+    page.get_by_text("1 new so far, of 1,500 photos").wait_for()
+    assert page.is_disabled("#export .go")
+    page.evaluate("window.second()")
+    page.get_by_role("button", name="Write 2 files").wait_for()
+    assert page.inner_text("#export .counts") == "2 new"
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
 def test_a_preview_that_waits_for_another_one_says_so(page):
     busy = "{status: 409, body: {detail: 'another preview of what goes into photos is being made. Ask again.'}}"
     answers = {"GET /run": "{state: 'never'}", "GET /ways": WAYS, "GET ": f"[{ENTRY}]"}

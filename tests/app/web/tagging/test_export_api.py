@@ -16,7 +16,7 @@ from app.tagging.export.export_service import ExportService
 from app.web.door import doorkeeper
 from app.web.door.security import Gate
 from app.web.tagging import export_api
-from indexer.catalog.stores.export_store import Step
+from indexer.catalog.journal.records import Step
 from indexer.catalog.tag_records import Decision
 from indexer.errors import LibraryError
 from tests.app.serving import photo_id

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import open_database
 from indexer.catalog.filters import tag_filter
+from indexer.catalog.journal.records import Step
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.catalog.records import CopiedPhoto, Move
-from indexer.catalog.stores.export_store import Step
 from indexer.catalog.tag_records import Decision, Edit, Suggestion
 from indexer.errors import TagError
 from tests.indexer.catalog_samples import DIM, new, vectors

@@ -7,87 +7,31 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from json import dumps, loads
-from typing import TYPE_CHECKING, Any, Literal
+from json import dumps
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import func, insert, literal, select, update
 
 from indexer.catalog.database import in_chunks
+from indexer.catalog.journal.records import (
+    GIVEN_UP,
+    UNCLEAR,
+    UNDOING,
+    Export,
+    Past,
+    Step,
+    StepState,
+    net,
+    said_in,
+)
 from indexer.catalog.tables.tag_tables import ExportRow, ExportStepRow
 from indexer.catalog.tag_records import TagPath
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-StepState = Literal["planned", "done", "failed", "undone"]
-FORGOTTEN = '{"forgotten": true}'  # the plan of an export from which there is no way back any more
-UNDOING = "being put back"  # the reason of a step that is done, while its file is being put back, and after a kill
-UNCLEAR = "interrupted"  # that of a failed step: nobody knows whether its file was written, and its old bytes are kept
-GIVEN_UP = "given up"  # for the new file's SHA-256, without a way back: no file is taken for what was written then
-
-
-@dataclass(frozen=True)
-class Export:
-    """One export; `finished_at` is None while it runs and after a kill.
-
-    `files` were written, `put_back` of them are as before again, `unclear` others may be written or not; `kept_bytes`
-    is what the way back takes, and with `forgotten` there is none any more.
-    """
-
-    id: int
-    kind: str
-    started_at: datetime
-    finished_at: datetime | None
-    undone_at: datetime | None
-    files: int = 0
-    put_back: int = 0
-    kept_bytes: int = 0
-    forgotten: bool = False
-    unclear: int = 0
-
-    @property
-    def undoable(self) -> bool:
-        """Whether there is something to put back, and the way back is kept."""
-        return not self.undone_at and not self.forgotten and (self.files > self.put_back or self.unclear > 0)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One file of an export.
-
-    Attributes:
-        photo_id: whose tags it holds.
-        path: absolute.
-        before: its bytes before, None where it was not there; with `sha256_before`, what makes them of those after.
-        sha256_after: hexadecimal, of what is to be written; GIVEN_UP where there is no way back any more.
-        tags: those that this export added to it.
-        mode: its permissions before.
-        mtime_ns: its time before.
-        state: how far it is.
-        reason: why it failed.
-        number: its place in the export.
-        sha256_before: hexadecimal, of its bytes before, where `before` does not hold them.
-        removed: tags that this export took out of it.
-        content: the content hash of a photo that was written into, "" of a sidecar.
-        export_id: its export.
-    """
-
-    photo_id: int
-    path: str
-    before: bytes | None
-    sha256_after: str
-    tags: tuple[TagPath, ...]
-    mode: int | None = None
-    mtime_ns: int | None = None
-    state: StepState = "planned"
-    reason: str | None = None
-    number: int = 0
-    sha256_before: str | None = None
-    removed: tuple[TagPath, ...] = ()
-    content: str = ""
-    export_id: int = 0
+ROW_BYTES = 200  # of an entry beside path, words and old bytes: its digests, numbers, and place in two indexes
 
 
 def begin(connection: Connection, kind: str, now: datetime) -> int:
@@ -137,33 +81,28 @@ def finish(connection: Connection, export_id: int, now: datetime, *, undone: boo
 
 
 def exports(connection: Connection) -> list[Export]:
-    """Give every export, the latest first."""
+    """Give every export, the latest first; files whose entries were let go are counted still."""
     written = func.count().filter(ExportStepRow.state.in_(("done", "undone")))
     put_back = func.count().filter(ExportStepRow.state == "undone")
     unclear = func.count().filter(ExportStepRow.state == "failed", ExportStepRow.reason == UNCLEAR)
     columns = (ExportRow.id, ExportRow.kind, ExportRow.started_at, ExportRow.finished_at, ExportRow.undone_at)
     kept = func.coalesce(func.sum(func.length(ExportStepRow.before)), 0)
-    query = select(*columns, written, put_back, kept, ExportRow.plan == FORGOTTEN, unclear).group_by(ExportRow.id)
+    query = select(*columns, written, put_back, kept, unclear, ExportRow.plan).group_by(ExportRow.id)
     query = query.outerjoin(ExportStepRow, ExportStepRow.export_id == ExportRow.id)
-    return [Export(*row) for row in connection.execute(query.order_by(ExportRow.id.desc()))]
+    found = []
+    for *known, files, back, size, unknown, plan in connection.execute(query.order_by(ExportRow.id.desc())):
+        past = Past.of(plan)
+        known += [files + past.files, back + past.put_back, size, past.forgotten, unknown]
+        found.append(Export(*known))
+    return found
 
 
-def tidy(connection: Connection) -> None:
-    """Let go of old bytes that no undo needs: those of files that are put back, or are known not to be written."""
-    unwritten = and_(ExportStepRow.state == "failed", ExportStepRow.reason != UNCLEAR)
-    idle = (or_(unwritten, ExportStepRow.state == "undone"), ExportStepRow.before.is_not(None))
-    connection.execute(update(ExportStepRow).where(*idle).values(before=None))
-
-
-def forget(connection: Connection, export_ids: Sequence[int]) -> None:
-    """Let go of the old bytes of exports; which tags they wrote stays.
-
-    No bytes alone would say that a file was new: an undo, one of an older picsift too, would delete it.
-    """
-    rows, kept = update(ExportRow).values(plan=FORGOTTEN), update(ExportStepRow)
-    for chunk in in_chunks(export_ids):
-        connection.execute(rows.where(ExportRow.id.in_(chunk)))
-        connection.execute(kept.where(ExportStepRow.export_id.in_(chunk)).values(before=None, sha256_after=GIVEN_UP))
+def size(connection: Connection) -> tuple[int, int]:
+    """Give how many entries of files the journal has, and about how many bytes they take."""
+    columns = (ExportStepRow.path, ExportStepRow.written, ExportStepRow.before)
+    each = sum((func.coalesce(func.length(column), 0) for column in columns), start=literal(ROW_BYTES))
+    entries, taken = connection.execute(select(func.count(), func.coalesce(func.sum(each), 0))).one()
+    return int(entries), int(taken)
 
 
 def steps(connection: Connection, export_id: int, state: StepState) -> list[Step]:
@@ -197,7 +136,7 @@ def written_beside(connection: Connection, sidecars: Mapping[int, str]) -> dict[
     return {
         photo: tags
         for photo, steps in _done(connection, list(sidecars), "sidecars").items()
-        if (tags := _ours([said for path, said in steps if path == sidecars[photo]]))
+        if (tags := net([said for path, said in steps if path == sidecars[photo]]))
     }
 
 
@@ -211,7 +150,7 @@ def written_into(connection: Connection, contents: Mapping[int, str]) -> dict[in
     return {
         photo: tags
         for photo, steps in _done(connection, list(contents), "files").items()
-        if (tags := _ours([said for _, said in steps if said["content"] == contents[photo]]))
+        if (tags := net([said for _, said in steps if said["content"] == contents[photo]]))
     }
 
 
@@ -223,27 +162,12 @@ def _done(connection: Connection, photos: Sequence[int], kind: str) -> dict[int,
         query = select(*columns).join(ExportRow, ExportRow.id == ExportStepRow.export_id)
         query = query.where(ExportStepRow.photo_id.in_(chunk), ExportStepRow.state == "done", ExportRow.kind == kind)
         for photo, path, words in connection.execute(query.order_by(ExportStepRow.export_id, ExportStepRow.number)):
-            found.setdefault(photo, []).append((path, _words(words)))
+            found.setdefault(photo, []).append((path, said_in(words)))
     return found
 
 
-def _words(text: str) -> dict[str, Any]:
-    """What a step wrote; in journals of old only the tags that it added."""
-    said = loads(text)
-    return {"added": said, "removed": [], "content": ""} if isinstance(said, list) else said
-
-
-def _ours(steps: Sequence[Mapping[str, Any]]) -> set[TagPath]:
-    """The tags that were added and not taken out again since."""
-    tags: set[TagPath] = set()
-    for said in steps:
-        tags.update(tuple(tag) for tag in said["added"])
-        tags.difference_update(tuple(tag) for tag in said["removed"])
-    return tags
-
-
 def _step(row: Any) -> Step:
-    said = _words(row.written)
+    said = said_in(row.written)
     added, removed = (tuple(tuple(path) for path in said[name]) for name in ("added", "removed"))
     before = None if row.before is None else zlib.decompress(row.before)
     kept = (row.mode, row.mtime_ns, row.state, row.reason, row.number, row.sha256_before)

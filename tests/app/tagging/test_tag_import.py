@@ -273,3 +273,26 @@ def test_people_albums_and_the_program_come_in_from_sidecars(services, world):
     assert report.changed == len(expected)
     assert states(services, "red.png") == dict.fromkeys(expected, ("accepted", "digikam"))
     assert tag_import.from_keywords(services.library, ignore).changed == 0
+
+
+IMMICH = """<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?>
+<x:xmpmeta xmlns:x='adobe:ns:meta/' x:xmptk='Image::ExifTool 13.00'>
+<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>
+ <rdf:Description rdf:about='' xmlns:digiKam='http://www.digikam.org/ns/1.0/'>
+  <digiKam:TagsList><rdf:Seq><rdf:li>Trips/Köln, Dom</rdf:li><rdf:li>cat</rdf:li></rdf:Seq></digiKam:TagsList>
+ </rdf:Description>
+ <rdf:Description rdf:about='' xmlns:xmp='http://ns.adobe.com/xap/1.0/'><xmp:Rating>4</xmp:Rating></rdf:Description>
+</rdf:RDF>
+</x:xmpmeta>
+<?xpacket end='w'?>"""
+
+
+def test_a_sidecar_in_the_form_of_immichs_comes_in_and_names_no_program(services, world):
+    (world.photos / "red.png.xmp").write_text(IMMICH)
+    world.index()
+    assert tag_import.from_keywords(services.library, ignore).changed == 2
+    assert states(services, "red.png") == {
+        ("Trips", "Köln, Dom"): ("accepted", "sidecar"),
+        ("cat",): ("accepted", "sidecar"),
+    }
+    assert services.library.catalog.photo(photo_id(services, "red.png")).rating == 4

@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "indexer.catalog.filters": "catalog catalog.stores catalog.tables catalog.words",
     "indexer.catalog.journal": "catalog catalog.tables",
     "indexer.catalog.migrations": "catalog.tables",
-    "indexer.catalog.migrations.versions": "catalog.tables",
+    "indexer.catalog.migrations.versions": "catalog catalog.tables metadata",
     "indexer.catalog.review": "catalog catalog.stores catalog.tables",
     "indexer.catalog.stores": "catalog catalog.tables errors metadata",
     "indexer.catalog.words": "catalog catalog.filters catalog.stores catalog.tables errors",

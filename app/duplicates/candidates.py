@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import time
 from math import log2
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ _MODERN = frozenset(("HEIF", "HEIC", "AVIF", "JXL"))  # what cameras write, and 
 class Candidate:
     """One photo of those that are compared: the least of it, since there may be a million.
 
-    `taken_s` is when the shutter opened, in seconds of the camera's clock, None where that is not known to the second.
+    `taken_s` is the instant at which the shutter opened, in seconds, None where that is not known to the second.
     `look` is None where there is no thumbnail.
     """
 
@@ -106,10 +106,10 @@ def same_length(one: Candidate, other: Candidate) -> bool:
 
 
 def _shutter(photo: PhotoRecord) -> float | None:
-    at = photo.taken_at
+    at, instant_us = photo.taken_at, photo.taken_instant_us
     if at is None or photo.taken_precision or photo.taken_source in _NO_SHUTTER or at.time() in _DAY_ALONE:
         return None
-    return (at.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()
+    return None if instant_us is None else instant_us / 1_000_000
 
 
 def _worse(format: str) -> int:

@@ -74,7 +74,7 @@ class ListingFields(FilterFields):
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Hits wanted.")
     offset: int = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")
     sort: Literal["relevance", "date"] = Field(
-        default="relevance", description="Best first, or all matches with the newest first."
+        default="relevance", description="Best first, or all matches, the newest first by the instant."
     )
     min_relevance: float | None = Field(
         default=None, ge=0, le=1, description="Relevance of a match; 0 lists all. What the server is set to, else 0.5."

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine, Select
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """The schema that this code reads and writes: the number of the last file in `migrations/versions`."""
 
 FILE_NAME = "catalog.db"
@@ -36,11 +36,9 @@ _WRITTEN_BY = (
     "INSERT INTO settings (key, value) VALUES ('written_by', :version) ON CONFLICT (key) DO UPDATE SET value = :version"
 )
 _PRAGMAS = (
-    # FULL, not NORMAL: losing the last commits with the power would leave a vector index that is ahead of its truth.
-    # It costs one fsync for each step of a few hundred photos.
+    # FULL, one fsync a commit: losing the last ones with the power would leave a vector index ahead of its truth.
     "PRAGMA synchronous = FULL",
-    "PRAGMA cache_size = -8192",
-    "PRAGMA temp_store = MEMORY",
+    *("PRAGMA cache_size = -8192", "PRAGMA temp_store = MEMORY"),
 )
 
 _log = logging.getLogger(__name__)
@@ -87,9 +85,8 @@ def check_schema(engine: Engine) -> None:
     if found > SCHEMA_VERSION:
         raise NewerLibraryError(newer_message(engine, file.parent, found, SCHEMA_VERSION))
     if found < SCHEMA_VERSION:
-        raise LibraryError(
-            f"{file} is of an older picsift (schema {found}) than it was a moment ago: start this again."
-        )
+        older = f"{file} is of an older picsift (schema {found}) than it was a moment ago: start this again."
+        raise LibraryError(older)
 
 
 @contextmanager
@@ -130,13 +127,17 @@ def settle_words(engine: Engine) -> None:
 
 
 def _settle_what_others_left(engine: Engine) -> None:
-    """Index the words that a kill left due, or an older picsift that was running during the upgrade."""
+    """Index the words that a kill, or an older picsift that ran during the upgrade, left due; date its photos."""
+    from indexer.catalog import instants
     from indexer.catalog.words.settling import is_due
 
     with reading(engine) as connection:
-        due = is_due(connection)
-    if due:
+        words, dates = is_due(connection), instants.is_due(connection)
+    if words:
         settle_words(engine)
+    if dates:
+        with writing(engine) as connection:
+            instants.settle(connection)
 
 
 def _has_due(connection: Connection) -> bool:

@@ -1,7 +1,7 @@
 """What the catalog hands out and takes in, as plain frozen values.
 
 Times of the catalog's own (scans, indexing, absence) are aware and in UTC; `taken_at` is the camera's wall
-clock, naive. No queries and no files here.
+clock, naive, and `taken_instant_us` its instant, for the order. No queries and no files here.
 """
 
 from __future__ import annotations
@@ -111,6 +111,7 @@ class PhotoRecord:
     taken_offset_min: int | None
     taken_source: str | None
     taken_precision: Precision | None
+    taken_instant_us: int | None
     latitude: float | None
     longitude: float | None
     altitude: float | None

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, insert, select, tuple_, union, update
 
 from indexer.catalog.database import in_chunks
+from indexer.catalog.instants import zone_of
 from indexer.catalog.stamps import stamp_columns
 from indexer.catalog.stores import edit_store
 from indexer.catalog.tables.photo_tables import KeywordRow, PhotoRow, PlaceRow
+from indexer.metadata.instants import instant_us
 from indexer.metadata.photo_metadata import Keyword, merged
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ COLUMNS = (
     *("camera_make", "camera_model", "lens", "orientation", "exposure_s", "f_number", "iso", "focal_mm"),
     *("focal_35mm_mm", "rating", "title", "description"),
 )
-"""The columns of a photo that are fields of its metadata by the same name; beside them stands `place_id`."""
+"""The columns of a photo that are fields of its metadata by the same name."""
+
+WRITTEN = (*COLUMNS, "place_id", "taken_instant_us")
+"""All that `columns_of` gives: those two are made of other fields."""
 
 # What a sidecar may say, in groups that stand and fall with their first.
 _BESIDE = (("rating",), ("title",), ("description",), ("latitude", "longitude", "altitude", "place_id"))
@@ -42,10 +47,16 @@ _Names = tuple[str, str, str]
 
 
 def columns_of(connection: Connection, metadata: Iterable[PhotoMetadata]) -> list[dict[str, Any]]:
-    """Give the columns of photos, their places made if need be."""
+    """Give the columns of photos (WRITTEN), their places made if need be."""
     described = list(metadata)
+    zone = zone_of(connection)
     places = _place_ids(connection, {names for one in described if any(names := _names(one))})
-    return [{name: getattr(one, name) for name in COLUMNS} | {"place_id": places.get(_names(one))} for one in described]
+    instants = [one.taken_at and instant_us(one.taken_at, one.taken_offset_min, zone) for one in described]
+    return [
+        {name: getattr(one, name) for name in COLUMNS}
+        | {"place_id": places.get(_names(one)), "taken_instant_us": instant}
+        for one, instant in zip(described, instants, strict=True)
+    ]
 
 
 def put_keywords(

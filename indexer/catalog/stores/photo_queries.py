@@ -36,7 +36,7 @@ _CONTENTS = (
 _RECORD = (
     *("size", "mtime_ns", "ctime_ns", "inode", "content_hash", "state", "reason", "missing_since"),
     *("width", "height", "format", "orientation", "taken_at", "taken_offset_min", "taken_source"),
-    "taken_precision",
+    *("taken_precision", "taken_instant_us"),
     *("latitude", "longitude", "altitude", "camera_make", "camera_model", "lens"),
     *("exposure_s", "f_number", "iso", "focal_mm", "focal_35mm_mm", "rating", "title", "description"),
     *("duration_s", "poster_s", "indexed_at"),
@@ -164,8 +164,11 @@ def counts(connection: Connection) -> Counts:
 
 
 def newest(connection: Connection, ids: NDArray[np.int64] | None, limit: int, offset: int) -> list[int]:
-    """Give the ids `offset` to `offset + limit` of these (None: all sound) photos, the newest first, undated last."""
-    order = (PhotoRow.taken_at.desc().nulls_last(), PhotoRow.id.desc())
+    """Give the ids `offset` to `offset + limit` of these (None: all sound) photos, the newest first, undated last.
+
+    By the instant, and of one instant the highest id first, so that there is one order, and an index that has it.
+    """
+    order = (PhotoRow.taken_instant_us.desc().nulls_last(), PhotoRow.id.desc())
     if ids is None:
         every = select(PhotoRow.id).where(PhotoRow.state != "failed").order_by(*order)
         return list(connection.execute(every.limit(limit).offset(offset)).scalars())

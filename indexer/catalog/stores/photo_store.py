@@ -17,7 +17,7 @@ from indexer.catalog.database import in_chunks
 from indexer.catalog.records import CopiedPhoto, FailedPhoto, NewPhoto
 from indexer.catalog.stamps import stamp_columns
 from indexer.catalog.stores import edit_store, embedding_store, frame_store, suggestion_store
-from indexer.catalog.stores.description_store import COLUMNS, columns_of, keep_unread, keywords_of, put_keywords
+from indexer.catalog.stores.description_store import WRITTEN, columns_of, keep_unread, keywords_of, put_keywords
 from indexer.catalog.stores.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
 from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _PICTURE = ("width", "height", "format", "duration_s", "poster_s")
-_METADATA = (*COLUMNS, "place_id")
 
 
 class Present(NamedTuple):
@@ -122,7 +121,7 @@ def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], 
     """Insert or update files that are no photos, with the reason; what was embedded there before is dropped."""
     present = locate(connection, root_id, [failure.path for failure in failures])
     touched = embedding_store.drop(connection, [row.id for row in present.values()])
-    nothing = dict.fromkeys(("content_hash", *_PICTURE, *_METADATA))
+    nothing = dict.fromkeys(("content_hash", *_PICTURE, *WRITTEN))
     values = {
         failure.path: nothing | _stamp(failure) | _fresh(now) | {"state": "failed", "reason": failure.reason}
         for failure in failures
@@ -203,7 +202,7 @@ def _replaced(present: Mapping[str, Present], photos: Sequence[NewPhoto | Copied
 
 def _sources(connection: Connection, copies: Sequence[CopiedPhoto]) -> dict[int, dict[str, Any]]:
     """Give what each source photo says of its content; it must still be the content that the copies have."""
-    columns = [getattr(PhotoRow, name) for name in ("content_hash", *_PICTURE, *_METADATA)]
+    columns = [getattr(PhotoRow, name) for name in ("content_hash", *_PICTURE, *WRITTEN)]
     found: dict[int, dict[str, Any]] = {}
     for chunk in in_chunks(sorted({copy.source_id for copy in copies})):
         sound = select(PhotoRow.id, *columns).where(PhotoRow.id.in_(chunk), PhotoRow.state == "ok")

@@ -126,6 +126,7 @@ class PhotoRow(Base):
         CheckConstraint("(state = 'failed') = (reason IS NOT NULL)", name="reason"),
         Index("ix_photos_failed", "folder_id", sqlite_where=text("state = 'failed'")),
         Index("ix_photos_missing", "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
+        Index("ix_photos_instant_due", "id", sqlite_where=text("taken_at IS NOT NULL AND taken_instant_us IS NULL")),
         # An id is never used twice: the vector index, and whoever remembers an id, can only miss, not mistake, a photo.
         {"sqlite_autoincrement": True},
     )
@@ -169,6 +170,8 @@ class PhotoRow(Base):
     ctime_ns: Mapped[int | None] = mapped_column(BigInteger)  # with `inode` part of the stamp; NULL where nobody looked
     inode: Mapped[int | None] = mapped_column(BigInteger)
     taken_precision: Mapped[str | None] = mapped_column(String)  # "month" or "year" where no more of the date is known
+    # What photos are ordered by: microseconds of UTC from 1970, an integer since year 1 of a zone may be before it.
+    taken_instant_us: Mapped[int | None] = mapped_column(BigInteger, index=True)
 
 
 class PlaceRow(Base):

@@ -59,6 +59,14 @@ def test_the_shutter_is_known_where_a_date_is_told_to_the_second(known, expected
     assert (taken_s if taken_s is None else taken_s % 1) == expected
 
 
+def test_shots_are_seconds_apart_by_their_instants_and_not_by_their_clocks():
+    one = replace(record(1, "/p/1.jpg", SHOT), camera_model="Phone", taken_source="original")
+    landed = replace(one, id=2, taken_at=SHOT.replace(hour=3), taken_instant_us=one.taken_instant_us + 3_000_000)
+    hours_on = replace(one, id=3, taken_instant_us=one.taken_instant_us + 3_600_000_000)
+    assert burst_apart(candidate(one), candidate(landed)) == 3.0
+    assert burst_apart(candidate(one), candidate(hours_on)) is None
+
+
 @pytest.mark.parametrize(
     ("one", "other", "apart"),
     [

@@ -7,6 +7,7 @@ import numpy as np
 
 from app.search.ranking import Hit, page
 from indexer.catalog.records import PhotoRecord
+from indexer.metadata.instants import instant_us
 
 
 def record(photo_id: int, path: str, taken_at: datetime | None = None) -> PhotoRecord:
@@ -17,6 +18,7 @@ def record(photo_id: int, path: str, taken_at: datetime | None = None) -> PhotoR
         "path": Path(path),
         "state": "ok",
         "taken_at": taken_at,
+        "taken_instant_us": taken_at and instant_us(taken_at, None, UTC),
         "indexed_at": datetime.now(UTC),
     }
     return PhotoRecord(**{**nothing, **known})

@@ -17,7 +17,9 @@ from app.search.language.parsing import parse
 from app.search.live_index import EmptyLibraryError
 from app.search.query import MAX_LIMIT, MAX_TEXT, Query
 from app.status import read_status
+from indexer.catalog.records import DescribedPhoto
 from indexer.errors import LibraryError, ModelError, QueryError
+from indexer.metadata.photo_metadata import PhotoMetadata
 from tests.app.colours import ColourEmbedder, World, names
 
 
@@ -152,6 +154,30 @@ def test_pages_follow_each_other(search):
 
 def test_sort_by_date_shows_the_newest_first(search):
     assert names(search.search(Query(text="red", sort="date", limit=2)).hits) == ["yellow.jpg", "purple.jpg"]
+
+
+def test_in_order_of_date_the_instant_counts_whatever_the_clocks_show(world):
+    world.index()
+    services = world.services()
+    clocks = {"red.png": (10, 540), "blue.png": (8, 0), "green.png": (4, -300)}
+    found = {path.name: services.library.catalog.photo_at(path) for path in world.photos.rglob("*.png")}
+    said = [
+        DescribedPhoto(
+            found[name].id,
+            PhotoMetadata(taken_at=datetime(2030, 5, 6, hour), taken_offset_min=ahead, taken_source="original"),
+            *(found[name].size, found[name].mtime_ns, ""),
+        )
+        for name, (hour, ahead) in clocks.items()
+    ]
+    services.library.catalog.describe(said)
+    search, order = services.search, ["green.png", "blue.png", "red.png"]
+    answers = [
+        search.search(Query(text="red", sort="date", min_relevance=0)),
+        search.search(parse("year:2030")),
+        search.newest(),
+    ]
+    assert [names(answer.hits)[:3] for answer in answers] == [order] * 3
+    assert [hit.photo.taken_at.hour for hit in answers[2].hits[:3]] == [4, 8, 10]
 
 
 def test_similar_leaves_the_photo_itself_out_and_embeds_nothing(search, world):

@@ -1,0 +1,51 @@
+"""The instants of photos, by which they are put in order, beside the wall clocks that are shown and filtered.
+
+Where no offset is known, a clock counts as in the library's zone: that of the computer that made or upgraded it, kept
+with it, so that photos of one camera stay in order wherever the library is opened next.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, tzinfo
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from indexer.catalog.stores.setting_store import setting
+from indexer.metadata.instants import instant_us, zone_named
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+ZONE = "time_zone"
+"""The setting that names the library's zone."""
+
+_LACKING = "taken_at IS NOT NULL AND taken_instant_us IS NULL"
+_NO_DATE = -(2**63)  # of a text that is no date, which only a damaged catalog holds: the oldest of all
+
+
+def zone_of(connection: Connection) -> tzinfo:
+    """The library's zone; UTC where this computer does not know it."""
+    return zone_named(setting(connection, ZONE))
+
+
+def is_due(connection: Connection) -> bool:
+    """Whether photos with a date lack their instant: an older picsift wrote them while a newer one upgraded."""
+    # By name: among a million photos without a date SQLite would look through those that have no instant.
+    first = f"SELECT 1 FROM photos INDEXED BY ix_photos_instant_due WHERE {_LACKING} LIMIT 1"
+    return connection.exec_driver_sql(first).first() is not None
+
+
+def settle(connection: Connection) -> None:
+    """Give their instants to all photos that have a date and lack it."""
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    driver.create_function("picsift_instant_us", 2, partial(_of_row, zone_of(connection)), deterministic=True)
+    found = "picsift_instant_us(taken_at, taken_offset_min)"
+    connection.exec_driver_sql(f"UPDATE photos SET taken_instant_us = {found} WHERE {_LACKING}")
+
+
+def _of_row(zone: tzinfo, taken_at: str, offset_min: int | None) -> int:
+    try:
+        return instant_us(datetime.fromisoformat(taken_at), offset_min, zone)
+    except (TypeError, ValueError, OverflowError):
+        return _NO_DATE

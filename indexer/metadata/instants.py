@@ -1,0 +1,60 @@
+"""When photos were taken as points in time, out of what cameras' clocks showed, and the zone that this computer is in.
+
+Nothing is guessed from other photos.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+_EPOCH = datetime(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+_LINK, _NOTE = "/etc/localtime", "/etc/timezone"
+
+
+def instant_us(at: datetime, offset_min: int | None, zone: tzinfo) -> int:
+    """The microseconds from 1970 in UTC, negative before; any date from year 1 to 9999 has one.
+
+    An hour that a zone's clocks show twice is the first one, and one that they skip counts as if they had not yet.
+
+    Args:
+        at: what the camera's clock showed.
+        offset_min: minutes that it was ahead of UTC, None where nobody knows.
+        zone: where it then counts as taken.
+    """
+    clock = at.replace(tzinfo=None)
+    told = None if offset_min is None else timedelta(minutes=offset_min)
+    ahead = (clock.replace(tzinfo=zone).utcoffset() or timedelta()) if told is None else told
+    return (clock - _EPOCH - ahead) // _MICROSECOND  # as a difference: UTC may be before year 1
+
+
+def zone_named(name: str | None) -> tzinfo:
+    """The zone of an IANA name; UTC where this computer knows none of that name."""
+    return _known(name or "") or UTC
+
+
+def local_zone_name() -> str:
+    """The IANA name of this computer's zone, of TZ or else of the system; "UTC" where neither names one."""
+    told = os.environ.get("TZ")
+    for place in [os.path.realpath(_LINK), _noted()] if told is None else [told.removeprefix(":")]:
+        name = place.rpartition("zoneinfo/")[2].removeprefix("posix/").removeprefix("right/")
+        if _known(name) is not None:
+            return name
+    return "UTC"
+
+
+def _noted() -> str:
+    try:
+        return Path(_NOTE).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _known(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no name at all, a folder of names
+        return None

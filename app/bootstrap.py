@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.duplicates.duplicate_service import DuplicateService
     from app.search.dropped_pictures import DroppedPictures
     from app.search.embedders import Embedders, ModelChoice
+    from app.search.paging.cursors import Cursors
     from app.search.picture_decoder import PictureDecoder
     from app.search.search_service import SearchService
     from app.settings import Settings
@@ -61,6 +62,13 @@ class Services:
         from app.tagging.review import ReviewQueue
 
         return ReviewQueue(self.library)
+
+    @cached_property
+    def cursors(self) -> Cursors:
+        """Names of the pages that follow searches."""
+        from app.search.paging.cursors import Cursors
+
+        return Cursors()
 
     @cached_property
     def duplicates(self) -> DuplicateService:

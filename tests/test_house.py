@@ -75,7 +75,7 @@ MAY_IMPORT = {
     "indexer.vectors": "errors memory",
     "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
     "indexer.workers": "catalog errors metadata pictures",
-    "app.bootstrap": "duplicates search settings tagging tagging.export tagging.vocabulary",
+    "app.bootstrap": "duplicates search search.paging settings tagging tagging.export tagging.vocabulary",
     "app.cli": "activities bootstrap built_in cli.terminal doctor duplicates model_table password_hash printable "
     "running search search.language settings status tagging.export web",
     "app.cli.tagging": "bootstrap cli.terminal printable tag_path tagging tagging.export",
@@ -84,8 +84,9 @@ MAY_IMPORT = {
     "app.doctor": "bootstrap built_in samples search settings status",
     "app.duplicates": "search",
     "app.launch": "cli cli.terminal running",
-    "app.search": "search.refinement search.words",
+    "app.search": "search.paging search.refinement search.words",
     "app.search.language": "printable search tag_path",
+    "app.search.paging": "search search.refinement search.words",
     "app.search.refinement": "search",
     "app.search.words": "search",
     "app.settings": "password_hash trusted_proxies",
@@ -93,8 +94,8 @@ MAY_IMPORT = {
     "app.tagging": "search tag_path tagging.exiftool tagging.export tagging.vocabulary tagging.xmp",
     "app.tagging.export": "tag_path tagging.exiftool tagging.xmp",
     "app.tagging.vocabulary": "tag_path",
-    "app.web": "bootstrap duplicates names printable running search search.language status tag_path tagging "
-    "trusted_proxies web.door web.page web.tagging",
+    "app.web": "bootstrap duplicates names printable running search search.language search.paging status tag_path "
+    "tagging trusted_proxies web.door web.page web.tagging",
     "app.web.door": "password_hash running trusted_proxies web",
     "app.web.tagging": "printable tag_path tagging tagging.export web web.door",
     "app.web.page": "activities bootstrap built_in clock duplicates names printable search search.language web.door",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search.background import Calibration
+from app.search.paging.handed_out import NOBODY, Ids, unseen, unseen_contents
 from app.search.ranking import FoundBy, Hit, Nearest, one_each, page
 from app.search.refinement.arrangement import Arranged, Arrangement
 from app.search.refinement.copies import by_date
@@ -52,6 +53,7 @@ class Matches:
         among: tuple[Worded, Within] | None = None,
         arrangement: Arrangement | None = None,
         exactly: Nearest | None = None,
+        handed_out: Ids = NOBODY,
         total: int = 0,
     ) -> None:
         """Look at nothing yet.
@@ -65,6 +67,7 @@ class Matches:
                 for those that names alone found, where more is asked for than that a photo looks like it.
             arrangement: how the order is arranged; None: not at all.
             exactly: as `nearest`, and sure to miss none, for what says that there is no match; None: `nearest` is.
+            handed_out: photos (n,), sorted, that earlier pages gave, and no page gives again; they count as matches.
             total: photos that are looked at, about: of more of them more are likely to match; 0 where a larger look is
                 another one, as it is into lists.
         """
@@ -81,18 +84,21 @@ class Matches:
             self._likely = max(self._least_cosine, calibration.least_cosine(LOOKS_LIKE))
             bounds = Bounds(calibration.least_cosine(LOOKS_LIKE), self._least_cosine if least > LOOKS_LIKE else -2.0)
         self._fused = Fused(*among, nearest, self._cut, bounds) if among else None
+        if arrangement and arrangement.contents:
+            arrangement = replace(arrangement, contents=unseen_contents(arrangement.contents, handed_out))
+        self._handed_out = handed_out
         self._order = Arranged(self._fused or self._cut, self._photos, arrangement)
 
     def by_score(self, limit: int, offset: int) -> Matching:
         """The most relevant first."""
-        hits, has_more = page(self._order, self._photos, limit=limit, offset=offset)
+        hits, has_more = page(unseen(self._order, self._handed_out), self._photos, limit=limit, offset=offset)
         hits = self._order.scored(hits)
         if self._fused is not None:
             cosines = self._fused.cosines_of([frame_id(hit.photo.id, hit.frame) for hit in hits])
             hits = [replace(hit, score=cosine) for hit, cosine in zip(hits, cosines, strict=True)]
         count = None
         if self._is_cut:
-            counted = hits and not has_more and not self._order.hides
+            counted = hits and not (has_more or self._order.hides or len(self._handed_out))
             count = offset + len(hits) if counted else len(self._listed(_all_of(self._cut, self._first)[0]))
         return Matching(self._order.with_copies(self._judged(hits)), has_more, count)
 
@@ -100,7 +106,8 @@ class Matches:
         """The newest first, of all matches."""
         ids, scores = _all_of(self._cut, self._first)
         listed = self._listed(ids)
-        found, has_more = by_date(partial(newest, listed), self._photos, limit, offset, as_one=self._order.hides)
+        left = np.setdiff1d(listed, self._handed_out, assume_unique=True)
+        found, has_more = by_date(partial(newest, left), self._photos, limit, offset, as_one=self._order.hides)
         best = _by_photo(ids, scores)
         if self._fused is not None:
             best |= _by_photo(*self._fused.best_of([photo.id for photo, _ in found if photo.id not in best]))

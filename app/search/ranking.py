@@ -6,14 +6,17 @@ It is handed the index's candidates and a way to look photos up; it opens neithe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.frame_ids import FIRST_FRAME, frame_id, number_of, photo_of
 from indexer.catalog.records import PhotoRecord
+
+if TYPE_CHECKING:
+    from app.search.paging.asked import Asked
 
 FoundBy = Literal["words", "picture"]
 Nearest = Callable[[int], tuple[NDArray[np.int64], NDArray[np.float32]]]
@@ -56,6 +59,8 @@ class SearchResult:
         hits: best first.
         has_more: whether another page follows.
         hint: where nothing was found, what may have been meant; None where nothing is known.
+        following: what the page behind this one is asked by, see `SearchService.go_on`; None where none follows, and
+            of a page at an offset.
     """
 
     query: str
@@ -66,6 +71,7 @@ class SearchResult:
     has_more: bool
     hint: str | None = None
     matches: int | None = None
+    following: Asked | None = field(default=None, compare=False, repr=False)
 
     def document(self, hit: Callable[[Hit], dict[str, Any]]) -> dict[str, Any]:
         """What a JSON document says of it, each hit as `hit` has it."""
@@ -85,17 +91,21 @@ def page(
     nearest: Nearest, photos: Callable[[list[int]], Sequence[PhotoRecord]], *, limit: int, offset: int
 ) -> tuple[list[Hit], bool]:
     """The hits from `offset` on, at most `limit`, and whether more follow."""
-    hits = _by_score(nearest, photos, offset, offset + limit + 1)
-    return hits[:limit], len(hits) > limit
+    wanted = limit + 1
+    while True:
+        hits, ended = _by_score(nearest, photos, offset, offset + wanted)
+        if ended or len(hits) > limit:
+            return hits[:limit], len(hits) > limit
+        wanted *= 2  # some were removed meanwhile: those behind them are the page
 
 
 def _by_score(
     nearest: Nearest, photos: Callable[[list[int]], Sequence[PhotoRecord]], start: int, stop: int
-) -> list[Hit]:
-    """Places `start` to `stop` of the order by score, then path."""
+) -> tuple[list[Hit], bool]:
+    """Places `start` to `stop` of the order by score, then path, of known photos; whether it ends there."""
     ids, scores = _whole_ties(one_each(nearest), stop)
     if start >= len(ids):
-        return []
+        return [], True
     last = min(stop, len(ids)) - 1
     first = int(np.argmax(scores == scores[start]))  # the tie that `start` stands in begins here
     end = len(scores) - int(np.argmax(scores[::-1] == scores[last]))
@@ -103,7 +113,7 @@ def _by_score(
     best = {photo_of(index_id): (score, number_of(index_id)) for index_id, score in found}
     hits = [Hit(photo, best[photo.id][0], frame=best[photo.id][1]) for photo in photos(list(best))]
     hits.sort(key=lambda hit: (-best[hit.photo.id][0], str(hit.photo.path)))
-    return hits[start - first : stop - first]
+    return hits[start - first : stop - first], len(ids) < stop
 
 
 def with_moments(hits: Sequence[Hit], moments_of: Callable[[Collection[int]], Mapping[int, float]]) -> list[Hit]:

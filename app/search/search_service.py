@@ -1,6 +1,6 @@
 """SearchService: a Query in, a SearchResult out. CLI, API and page share it.
 
-It parses no text (`query.py`), embeds nothing (`query_embedder.py`), and orders no hits (`matches.py`).
+It parses no text (`query.py`), embeds nothing (`query_embedder.py`), and makes no page (`paging/pages.py`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from app.search.background import Calibration, Sought
-from app.search.hints import hint_of
-from app.search.index_pass import Look, count_held, index_passes, nearest_but, nearest_of
+from app.search.index_pass import Look, index_passes, nearest_of
 from app.search.library_background import LibraryBackground
 from app.search.live_index import LiveIndex
-from app.search.matches import Matches, matching
+from app.search.matches import matching
+from app.search.paging.asked import Asked
+from app.search.paging.pages import Pages
 from app.search.query import (
     EVERYTHING,
     Cut,
@@ -34,17 +33,14 @@ from app.search.query import (
     check_sources,
 )
 from app.search.query_embedder import QueryEmbedder, Vector
-from app.search.ranking import Hit, SearchResult, with_moments
+from app.search.ranking import Hit, SearchResult
 from app.search.recent_photos import RecentPhotos
-from app.search.refinement.arrangement import Arrangement
-from app.search.refinement.copies import by_date
 from app.search.refinement.examples import Examples
 from app.search.refinement.feedback import with_marks
 from app.search.words.unsaid import KnownWords
-from app.search.words.word_search import saying, with_nearest, worded
+from app.search.words.word_search import saying
 from indexer.catalog.columns.photo_filters import PhotoFilters
 from indexer.catalog.columns.photo_set import PhotoSet
-from indexer.catalog.frame_ids import photo_of
 
 if TYPE_CHECKING:
     from app.search.picture_decoder import PictureDecoder
@@ -82,10 +78,10 @@ class SearchService:
         self._library = library
         self._embedder = QueryEmbedder(embedder_for, decoder)
         self._examples = Examples(library.catalog, self._embedder)
-        self._passes = index_passes()
         self._photos = RecentPhotos(library.catalog)
         self._filters = PhotoFilters(library.catalog)
         self._words = KnownWords(library.catalog)
+        self._pages = Pages(library.catalog, self.live, self._photos, self._words, index_passes())
         self._background = LibraryBackground(library, embedder_for, names)
 
     def search(self, query: Query) -> SearchResult:
@@ -102,17 +98,42 @@ class SearchService:
 
     def _search(self, query: Query, started: float) -> SearchResult:
         model = self.live.model()
-        name = query.text or _name(query.image)
-        allowed = self._filters.allowed(model.id, query.filter) if query.filter else None
-        if query.unwanted:
-            allowed = self._without(query.unwanted, model, allowed)
+        allowed = self._allowed(query, model)
+        asked = self._asked(query.text or _name(query.image), query, model)
         sought_for = bool(query.text.strip() or query.image)
         if not sought_for:
             check_compared(query)
         if allowed is not None and not (len(allowed) and sought_for):
-            return self._newest(name, allowed, model.name, query, started)
+            return self._pages.newest(asked, started, allowed)
         self.live.open_meanwhile(model)
-        return self._answer(name, self._embedder.sought(query, model), model, query, started, allowed)
+        return self._first(asked, model, self._embedder.sought(query, model), started, allowed)
+
+    def go_on(self, asked: Asked, *, limit: int | None = None) -> SearchResult:
+        """The page behind that of a search whose `following` this is: the best hits that were not handed out before.
+
+        So none is repeated, and none that matches throughout is left out, whatever comes and goes between two pages.
+
+        Args:
+            asked: as often as wanted: the page is the same as long as the library is.
+            limit: hits wanted; None: as many as before.
+
+        Raises:
+            CursorGoneError: the library is of another model, or another one, by now.
+            QueryError: the limit is out of bounds.
+        """
+        started = time.perf_counter()
+        asked = asked if limit is None else replace(asked, query=replace(asked.query, limit=limit))
+        check_page(asked.query)
+        return self.live.of_one_file(lambda: self._go_on(asked, started))
+
+    def _go_on(self, asked: Asked, started: float) -> SearchResult:
+        model = self.live.model()
+        asked.expect(model, self._library.catalog.version()[0])
+        allowed = self._allowed(asked.query, model)
+        if asked.sought is None or (allowed is not None and not len(allowed)):
+            return self._pages.newest(asked, started, allowed)
+        asked = replace(asked, without=self._examples.with_new_copies(asked.without, self._photos.contents))
+        return self._pages.nearest(asked, self.live.index(model), started, allowed)
 
     def similar(self, sources: Source | Sequence[Source], query: Query = EVERYTHING) -> SearchResult:
         """Photos like a photo of the library (its id, or its path), like a picture, or like several of them together.
@@ -139,10 +160,9 @@ class SearchService:
         found = [self._examples.of(source, model) for source in examples]
         sought = self._embedder.mean([vector for vector, _ in found])
         own = self._examples.with_copies(photo_id for _, photo_id in found if photo_id is not None)
-        allowed = self._filters.allowed(model.id, query.filter) if query.filter else None
-        name = ", ".join(filter(None, map(_name, examples)))
-        query = replace(query, text="", terms=())
-        return self._answer(name, sought, model, query, started, allowed, leave_out=own)
+        query = replace(query, text="", terms=(), unwanted=())
+        asked = self._asked(", ".join(filter(None, map(_name, examples))), query, model)
+        return self._first(asked, model, sought, started, self._allowed(query, model), leave_out=own)
 
     def cut(self, file: Path, region: Region) -> Cut:
         """A region of a picture's file, to find photos like it; raises as `similar`."""
@@ -153,7 +173,7 @@ class SearchService:
         other = copy(self)
         other._embedder = self._embedder.with_embedders(embedder_for)
         other._examples = Examples(self._library.catalog, other._embedder)
-        other._passes = index_passes()
+        other._pages = replace(self._pages, passes=index_passes())
         return other
 
     def reading(self, query: Query) -> tuple[Vector, Calibration | None]:
@@ -171,7 +191,7 @@ class SearchService:
         """All photos, the newest first: nothing is looked for, and no model asked. Raises QueryError as `search`."""
         query, started = Query(limit=limit, offset=offset, all_copies=all_copies), time.perf_counter()
         check_page(query)
-        return self._newest("", None, "", query, started)
+        return self._pages.newest(self._asked("", query, None), started, None)
 
     def warm_up(self) -> None:
         """Open the index, load the model, and tend both from now on: the first search is as quick as the second."""
@@ -180,48 +200,32 @@ class SearchService:
         self._embedder.warm_up(model)
         self._background.of(model, self.live.index(model))
 
-    def _answer(
+    def _asked(self, name: str, query: Query, model: ModelRecord | None) -> Asked:
+        return Asked(name, query, model, self._library.catalog.version()[0])
+
+    def _first(
         self,
-        name: str,
-        sought: Sought,
+        asked: Asked,
         model: ModelRecord,
-        query: Query,
+        sought: Sought,
         started: float,
         allowed: PhotoSet | None,
         leave_out: Collection[int] = (),
     ) -> SearchResult:
-        """The page of hits that is asked for, among the photos `allowed`, None for all, without some."""
-        frames = self.live.frames(index := self.live.index(model))
+        """The first page, or that at an offset, of what is sought by the marks of the query, too, without some."""
+        query, index = asked.query, self.live.index(model)
         background = self._background.of(model, index, with_words=not all(picture for _, picture in sought.parts))
         calibration = background.calibration(sought) if background else None
-        contents = None if query.all_copies or query.filter.copies else self._photos.contents
         sought, calibration = with_marks(query, sought, calibration, background, index, self.live.photos(index))
-        unwanted = np.array(sorted({*leave_out, *self._examples.wrong(query, leave_out)}), np.int64)
-        if allowed is not None and len(unwanted):
-            allowed = allowed.without(unwanted)
-        held = count_held(index, unwanted)
-        own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
-        total = len(index) - len(frames) - held if allowed is None else len(allowed)
-        among = self.live.photos(index).without(unwanted) if allowed is None else allowed
-        look = Look(index, sought.vector, 0, allowed, exact=query.sort == "date")  # of all that match, however many
-        sure = replace(look, exact=True)
-        matches = Matches(
-            lambda k: nearest_but(self._passes, replace(look, k=k), unwanted, own),
-            self._photos,
-            calibration,
-            query.min_relevance,
-            with_nearest(worded(self._words, query, among), replace(look, within=None)),
-            Arrangement(index.vectors, contents, query.diverse),
-            None if look.is_exact else lambda k: nearest_but(self._passes, replace(sure, k=k), unwanted, own),
-            total if look.is_exact else 0,
-        )
-        listed = partial(matches.by_date, self._library.catalog.newest) if query.sort == "date" else matches.by_score
-        found = listed(query.limit, query.offset)
-        count = found.count if found.count is not None or calibration is None else total
-        hint = matches.why_none() if total and count == 0 else None
-        hits = with_moments(found.hits, partial(self._library.catalog.moments, model.id))
-        took_ms = (time.perf_counter() - started) * 1000
-        return SearchResult(name, model.name, total, took_ms, hits, found.has_more, hint, count)
+        unwanted = {*leave_out, *self._examples.wrong(query, leave_out)}
+        without = self._photos.contents(sorted(unwanted)) if unwanted else {}
+        asked = replace(asked, sought=sought, calibration=calibration, without=without)
+        return self._pages.nearest(asked, index, started, allowed)
+
+    def _allowed(self, query: Query, model: ModelRecord) -> PhotoSet | None:
+        """The photos that the filter and NOT leave; None for all."""
+        allowed = self._filters.allowed(model.id, query.filter) if query.filter else None
+        return self._without(query.unwanted, model, allowed) if query.unwanted else allowed
 
     def _without(self, unwanted: Sequence[Term], model: ModelRecord, allowed: PhotoSet | None) -> PhotoSet:
         """The photos allowed but for those that match one of the terms; of a video each frame counts."""
@@ -233,17 +237,6 @@ class SearchService:
             likely = matching(partial(nearest_of, Look(index, sought.vector, 0, exact=True)), calibration)
             left = left.without(likely).without(saying(self._words, query))
         return left
-
-    def _newest(self, name: str, allowed: PhotoSet | None, model: str, query: Query, started: float) -> SearchResult:
-        """What the filters alone allow (None: all), the newest first; where that is nothing, why."""
-        catalog = self._library.catalog
-        total = catalog.counts().photos if allowed is None else len(allowed)
-        newest = partial(catalog.newest, None if allowed is None else allowed.ids())
-        as_one = not (query.all_copies or query.filter.copies)
-        found, has_more = by_date(newest, self._photos, query.limit, query.offset, as_one=as_one)
-        hits = [Hit(photo, None, moment_s=photo.poster_s, copies=copies) for photo, copies in found]
-        hint = None if total else hint_of(query.filter, catalog.folders, catalog.words.names)
-        return SearchResult(name, model, total, (time.perf_counter() - started) * 1000, hits, has_more, hint)
 
 
 def _name(image: Source | None) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from app.names import shown_path
+from app.search.paging.cursors import Cursors
 from app.search.ranking import FoundBy
 from app.search.search_service import Hit, SearchResult
 from app.status import Status
@@ -83,16 +84,21 @@ class SearchAnswer(BaseModel):
     took_ms: float
     hint: str | None = Field(description="Where nothing was found: what may have been meant, if that is known.")
     hits: list[HitAnswer]
+    next: str | None = Field(
+        description="The `cursor` of the page that follows, for `GET /search`, which repeats no hit and leaves none "
+        "out while the library changes; null where none follows, and of a page at an offset."
+    )
 
     @classmethod
-    def of(cls, result: SearchResult) -> "SearchAnswer":
-        """The answer for one search."""
-        return cls(**search_document(result))
+    def of(cls, result: SearchResult, cursors: Cursors) -> "SearchAnswer":
+        """The answer for one search; a cursor is kept for the page that follows."""
+        return cls(**search_document(result, cursors))
 
 
-def search_document(result: SearchResult) -> dict[str, Any]:
+def search_document(result: SearchResult, cursors: Cursors) -> dict[str, Any]:
     """What `SearchAnswer` is made of, and written as, without a model for each hit, which costs more than the rest."""
-    return result.document(_hit)
+    following = None if result.following is None else cursors.keep(result.following)
+    return {**result.document(_hit), "next": following}
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -33,8 +33,8 @@ from app.web.heat_api import router as heat_router
 from app.web.originals import Original
 from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
-from app.web.responses import FILE, PICTURE, PREFIX, WEBP, refusals
-from app.web.search_fields import PictureFields, SearchFields, SimilarFields, expect_once, sound_fields
+from app.web.responses import CURSOR_GONE, FILE, PICTURE, PREFIX, WEBP, refusals
+from app.web.search_fields import PageFields, PictureFields, SimilarFields, expect_once, sound_fields
 from app.web.tag_api import ROUTERS as TAG_ROUTERS
 from app.web.tagging.jobs import Jobs, working
 from indexer.catalog.records import PhotoRecord
@@ -49,13 +49,16 @@ ONCE = [Depends(expect_once)]
 Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame, as in a hit.")]
 
 
-@router.get("/search", dependencies=ONCE, responses=refusals(400, 422, 503))
-async def search(services: ServicesDep, asked: Annotated[SearchFields, Query()]) -> SearchAnswer:
-    """Photos that match the words, best first; of filters alone, the newest first."""
-    return await run_in_threadpool(lambda: SearchAnswer.of(_found(services, asked)))
+@router.get("/search", dependencies=ONCE, responses={**refusals(400, 422, 503), **CURSOR_GONE})
+async def search(services: ServicesDep, asked: Annotated[PageFields, Query()]) -> SearchAnswer:
+    """Photos that match the words, best first; of filters alone, the newest first. Or the page behind an answer."""
+    return await run_in_threadpool(lambda: SearchAnswer.of(_found(services, asked), services.cursors))
 
 
-def _found(services: Services, asked: SearchFields) -> SearchResult:
+def _found(services: Services, asked: PageFields) -> SearchResult:
+    if asked.cursor is not None:
+        limit = asked.asked_limit()
+        return services.search.go_on(services.cursors.find(asked.cursor), limit=limit)
     return services.search.search(asked.query(services.settings.min_relevance))
 
 
@@ -63,7 +66,7 @@ class QuickSearch:
     """Answers sound searches ahead of the application, which is handed whatever else comes.
 
     What an application of FastAPI does before and after a search takes as long as a search of 100,000 vectors, and much
-    of that reads 27 fields one by one. Who asks gets the same from both: see the tests.
+    of that reads 28 fields one by one. Who asks gets the same from both: see the tests.
     """
 
     def __init__(self, app: ASGIApp, services: Services) -> None:
@@ -81,9 +84,9 @@ class QuickSearch:
                 return
         await self._app(scope, receive, send)
 
-    def _answer(self, asked: SearchFields) -> Response | None:
+    def _answer(self, asked: PageFields) -> Response | None:
         try:
-            found = to_json(search_document(_found(self._services, asked)), inf_nan_mode="null")
+            found = to_json(search_document(_found(self._services, asked), self._services.cursors), inf_nan_mode="null")
         except PicsiftError as error:
             return problems.response_to(error)
         except Exception:  # unforeseen: the application meets it again, logs it and says so
@@ -111,7 +114,7 @@ async def search_by_picture(
         if not picture:
             raise ImageError(f"the uploaded file {asked.file.filename!r} is empty. Send a picture.")
         wanted = replace(asked.query(services.settings.min_relevance), image=picture)
-        return SearchAnswer.of(await turns.run(services.search.search, wanted))
+        return SearchAnswer.of(await turns.run(services.search.search, wanted), services.cursors)
 
 
 @router.get("/photos/{photo_id}", responses=refusals(404, 422, 503))
@@ -128,7 +131,7 @@ async def similar(
 
     def answer(first: int | Cut) -> SearchAnswer:
         wanted = asked.query(services.settings.min_relevance)
-        return SearchAnswer.of(services.search.similar([first, *asked.also], wanted))
+        return SearchAnswer.of(services.search.similar([first, *asked.also], wanted), services.cursors)
 
     def by_region(text: str) -> SearchAnswer:
         region = parse_region(text)

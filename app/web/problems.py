@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.printable import printable
 from app.search.language.spots import Spot, spot_of
+from app.search.paging.asked import CursorGoneError
 from app.web.originals import PictureGoneError
 from indexer.errors import ImageError, PicsiftError, QueryError, TagError
 
@@ -55,9 +56,11 @@ def problem_response(
 
 
 def status_of(error: PicsiftError) -> int:
-    """The HTTP status of an error: 400 what was asked, 415 what was sent, 503 what the server cannot do now."""
+    """The HTTP status of an error: 400 what was asked, 410 what is gone, 415 what was sent, 503 what cannot be now."""
     if isinstance(error, ImageError) or isinstance(error.__cause__, ImageError):
         return 415
+    if isinstance(error, CursorGoneError):
+        return 410
     return 400 if isinstance(error, QueryError | TagError) else 503
 
 

@@ -42,6 +42,9 @@ def refusals(*codes: int) -> Responses:
     return {code: {"description": _MEANINGS[code], "content": _PROBLEM} for code in told}
 
 
+CURSOR_GONE: Responses = {
+    410: {"description": "There is no such cursor any more, or it is of another model or library.", "content": _PROBLEM}
+}
 _SAME: Responses = {304: {"description": "What the client names in If-None-Match is still the same."}}
 PICTURE: Responses = {
     200: {"description": "The picture.", "content": {WEBP: _BYTES}},

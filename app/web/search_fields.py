@@ -148,7 +148,35 @@ class SearchFields(ListingFields):
         return replace(parse(self.q, beside=self.filter()), **self.listing(min_relevance))
 
 
-def sound_fields(asked: QueryParams) -> SearchFields | None:
+class PageFields(SearchFields):
+    """What to look for, or the page that follows an answer."""
+
+    cursor: str | None = Field(
+        default=None,
+        max_length=query.MAX_TEXT,
+        description="The `next` of an answer: goes on with that search, whatever route it came by, by the best hits "
+        "that were not handed out before. Nothing but `limit` stands beside it.",
+    )
+
+    def asked_limit(self) -> int | None:
+        """The limit beside a cursor; None where none is named.
+
+        Raises:
+            QueryError: anything else stands beside it.
+        """
+        if others := sorted(self._named() - {"cursor", "limit"}):
+            raise QueryError(
+                f"{', '.join(others)}: beside a cursor stands nothing but limit, since it goes on with the search that "
+                "it came with. Leave out what else there is, or leave out the cursor to search anew."
+            )
+        return self.limit if "limit" in self.model_fields_set else None
+
+    def _named(self) -> set[str]:
+        """What was sent, as it is called there."""
+        return {type(self).model_fields[name].alias or name for name in self.model_fields_set}
+
+
+def sound_fields(asked: QueryParams) -> PageFields | None:
     """The fields of a search that stand in an address; None where any of them is refused, which FastAPI explains.
 
     FastAPI reads the same model a field at a time, and tells what is wrong.
@@ -164,7 +192,7 @@ def sound_fields(asked: QueryParams) -> SearchFields | None:
         else:
             sent[name] = value
     try:
-        return SearchFields.model_validate(sent)
+        return PageFields.model_validate(sent)
     except ValidationError:
         return None
 

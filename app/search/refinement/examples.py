@@ -5,7 +5,7 @@ It searches nothing; photos of the library have their stored vectors and need no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -67,6 +67,20 @@ class Examples:
         """These photos, and those with the same content."""
         ids = set(photo_ids)
         return ids | {copy.id for photo_id in ids for copy in self._catalog.copies_of(photo_id)}
+
+    def with_new_copies(
+        self, without: Mapping[int, str | None], contents: Callable[[list[int]], Mapping[int, str | None]]
+    ) -> dict[int, str | None]:
+        """Photos that are no hits, and what has become a copy of them since; of one whose picture is another now, none.
+
+        Args:
+            without: these photos, and their contents when they were named.
+            contents: photos -> their contents now.
+        """
+        now = contents(list(without)) if without else {}
+        same = [photo_id for photo_id, content in without.items() if content and now.get(photo_id) == content]
+        new = self.with_copies(same).difference(without)
+        return {**without, **(contents(sorted(new)) if new else {})}
 
     def wrong(self, query: Query, like: Collection[int]) -> set[int]:
         """The photos that are marked wrong, and their copies, which are marked with them.

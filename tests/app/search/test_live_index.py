@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from app.search import search_service
 from app.search.matches import Matches
+from app.search.paging import pages
 from app.search.query import Query
 from indexer.vectors.index import VectorIndex
 
@@ -175,7 +175,7 @@ def test_a_first_look_into_lists_is_no_larger_in_a_larger_library(large, monkeyp
         totals.append(given[-1])
         return Matches(*given)
 
-    monkeypatch.setattr(search_service, "Matches", noted)
+    monkeypatch.setattr(pages, "Matches", noted)
     photos = large.search.search(Query(text="red")).total
     large.search.warm_up()
     large.search.live.index(large.search.live.model())._training.wait()

@@ -69,7 +69,7 @@ def test_filters_hold_before_the_best_are_cut(search):
 @pytest.fixture
 def by_pictures_alone(monkeypatch):
     """For tests of vectors: files here are called as what they show."""
-    monkeypatch.setattr("app.search.search_service.worded", lambda *_: None)
+    monkeypatch.setattr("app.search.paging.pages.worded", lambda *_: None)
 
 
 @pytest.mark.usefixtures("by_pictures_alone")

@@ -102,7 +102,7 @@ def test_queries_that_wait_together_take_one_pass_over_the_index(held, monkeypat
         rest = {colour: pool.submit(search.search, Query(text=colour, limit=1)) for colour in NAMES}
         pause = threading.Event()
         for _ in range(100 * LIMIT_S):
-            if search._passes.waiting == len(NAMES):
+            if search._pages.passes.waiting == len(NAMES):
                 break
             pause.wait(0.01)
         go_on.set()

@@ -105,7 +105,7 @@ def test_a_file_of_just_that_name_is_found_as_by_its_own_words(search, typed):
 
 def test_where_no_words_say_it_the_answer_is_that_of_pictures(search, monkeypatch):
     answers = [found(search, "blue", min_relevance=least) for least in (0, 0.5)]
-    monkeypatch.setattr("app.search.search_service.worded", lambda *_: None)
+    monkeypatch.setattr("app.search.paging.pages.worded", lambda *_: None)
     for before, least in zip(answers, (0, 0.5), strict=True):
         alone = found(search, "blue", min_relevance=least)
         assert replace(before, took_ms=0) == replace(alone, took_ms=0)

@@ -38,7 +38,7 @@ def test_a_search_answers_as_the_contract_says(client):
     answer = client.get("/api/v1/search", params={"q": "yellow", "limit": 2})
     assert answer.status_code == 200
     body = answer.json()
-    assert set(body) == {"query", "model", "total", "matches", "has_more", "took_ms", "hint", "hits"}
+    assert set(body) == {"query", "model", "total", "matches", "has_more", "next", "took_ms", "hint", "hits"}
     assert (body["query"], body["model"], body["total"]) == ("yellow", "colours", 5)
     first = body["hits"][0]
     known = {"id", "path", "score", "relevance", "found_by", "taken_at", "width", "height", "companions", "reachable"}
@@ -115,6 +115,70 @@ def test_offset_goes_on_where_the_first_page_ended(client):
     rest = names(client.get("/api/v1/search", params={"q": "blue", "limit": 3, "offset": 2}))
     assert len(whole) == 5
     assert rest == whole[2:]
+
+
+def following(client, answer):
+    """The answers behind one, page by page."""
+    while (cursor := answer.json()["next"]) is not None:
+        answer = client.get("/api/v1/search", params={"cursor": cursor})
+        assert answer.status_code == 200
+        yield answer
+
+
+@pytest.mark.parametrize("way", ["words", "filters", "picture", "similar"])
+def test_a_cursor_goes_on_with_a_search_whatever_route_it_came_by(client, services, way):
+    if way == "picture":
+        upload = {"file": ("photo.png", picture("green"), "image/png")}
+        first = client.post("/api/v1/search", files=upload, data={"limit": 2})
+    elif way == "similar":
+        first = client.get(f"/api/v1/photos/{photo_id(services, 'red.png')}/similar", params={"limit": 2})
+    else:
+        first = client.get(
+            "/api/v1/search", params={"limit": 2, **({"q": "blue"} if way == "words" else {"not": "on:2001"})}
+        )
+    services.library.catalog.remove([first.json()["hits"][0]["id"]])
+    pages = [first, *following(client, first)]
+    found = [name for page in pages for name in names(page)]
+    assert len(found) == len(set(found)) == (4 if way == "similar" else 5)
+    assert [page.json()["has_more"] for page in pages] == [True] * (len(pages) - 1) + [False]
+
+
+def test_a_cursor_may_be_asked_for_again_with_another_limit_and_by_both_ways(client, services):
+    cursor = client.get("/api/v1/search", params={"q": "blue", "limit": 1}).json()["next"]
+    once, again = (client.get("/api/v1/search", params={"cursor": cursor}) for _ in range(2))
+    assert names(once) == names(again)
+    assert once.json()["next"] not in (None, cursor, again.json()["next"])
+    assert len(names(client.get("/api/v1/search", params={"cursor": cursor, "limit": 3}))) == 3
+    assert names(ahead(services).get(f"/api/v1/search?cursor={cursor}")) == names(once)
+
+
+def test_a_page_at_an_offset_and_the_last_one_have_no_cursor(client):
+    assert client.get("/api/v1/search", params={"q": "blue", "limit": 1, "offset": 1}).json()["next"] is None
+    assert client.get("/api/v1/search", params={"q": "blue"}).json()["next"] is None
+
+
+@pytest.mark.parametrize(
+    "others", [{"q": "red"}, {"offset": 0}, {"is": ["photo"], "sort": "date"}, {"not": ["type:raw"]}]
+)
+def test_beside_a_cursor_stands_nothing_but_a_limit(client, others):
+    cursor = client.get("/api/v1/search", params={"q": "blue", "limit": 1}).json()["next"]
+    answer = client.get("/api/v1/search", params={"cursor": cursor, **others})
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(f"{', '.join(sorted(others))}: beside a cursor")
+
+
+def test_a_cursor_is_of_one_route_alone(client):
+    assert client.get("/api/v1/photos/1/similar", params={"cursor": "x"}).status_code == 422
+    upload = {"file": ("photo.png", picture("green"), "image/png")}
+    assert client.post("/api/v1/search", files=upload, data={"cursor": "x"}).status_code == 422
+
+
+@pytest.mark.parametrize("cursor", ["x", "", "\u6771", "x" * 5_000])
+def test_a_cursor_that_is_none_any_more_is_gone(client, services, cursor):
+    for one in (client, ahead(services)):
+        answer = one.get("/api/v1/search", params={"cursor": cursor})
+        assert (answer.status_code, answer.headers["content-type"]) == (410, PROBLEM)
+        assert "Search again" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -608,7 +672,9 @@ def test_a_sound_search_is_answered_ahead_and_as_the_api_does(client, services, 
     ours = ahead(services).get(f"/api/v1/search?{sent}")
     assert read[0] == read[1]
     assert (ours.status_code, ours.headers["content-type"]) == (200, theirs.headers["content-type"])
-    assert {**ours.json(), "took_ms": 0} == {**theirs.json(), "took_ms": 0}
+    ours, theirs = ours.json(), theirs.json()
+    assert (ours.pop("next") is None) == (theirs.pop("next") is None)
+    assert {**ours, "took_ms": 0} == {**theirs, "took_ms": 0}
 
 
 def test_hits_ahead_are_written_as_the_model_would_whatever_they_hold_and_without_it(services, monkeypatch):
@@ -628,7 +694,7 @@ def test_hits_ahead_are_written_as_the_model_would_whatever_they_hold_and_withou
         Hit(odd, float("nan"), float("inf")),
     ]
     told = replace(found, hits=hits, hint="\u00e9\u2028 <b>", matches=None, took_ms=12.345)
-    expected = SearchAnswer.of(told).model_dump_json()
+    expected = SearchAnswer.of(told, services.cursors).model_dump_json()
     monkeypatch.setattr(services.search, "search", lambda query: told)
     monkeypatch.setattr(SearchAnswer, "of", None)
     assert ahead(services).get("/api/v1/search?q=red").text == expected

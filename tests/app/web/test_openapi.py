@@ -122,7 +122,7 @@ def requests(number, unread):
     photo = f"/api/v1/photos/{number}"
     upload = {"files": {"file": ("a.png", picture("red"), "image/png")}}
     yield from (("GET", path, {}) for path in ("/api/v1/health", "/api/v1/status", "/api/v1/tags"))
-    for params in ({"q": "red"}, {"q": ""}, {"q": "x", "limit": 0}, {"q": "x", "after": "2035"}):
+    for params in ({"q": "red"}, {"q": ""}, {"q": "x", "limit": 0}, {"q": "x", "after": "2035"}, {"cursor": "x"}):
         yield "GET", "/api/v1/search", {"params": params}
     for params in ({}, {"kind": "same"}, {"after": "never"}):
         yield "GET", "/api/v1/duplicates", {"params": params}

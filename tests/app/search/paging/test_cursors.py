@@ -1,0 +1,83 @@
+"""Cursors: kept as long as there is room, each for its own page."""
+
+import numpy as np
+import pytest
+
+from app.search.background import Sought
+from app.search.paging.asked import Asked, CursorGoneError
+from app.search.paging.cursors import Cursors
+from app.search.query import Query, Term
+from app.search.ranking import Hit
+from indexer.catalog.photo_filter import PhotoFilter
+from indexer.catalog.records import ModelRecord
+from tests.app.search.shelf import record
+
+MODEL = ModelRecord(id=1, name="colours", fingerprint="c0", dim=8)
+
+
+def asked(ids=0, **query):
+    return Asked("", Query(**query), MODEL, 1, handed_out=np.arange(ids))
+
+
+def test_each_names_its_own_page_as_often_as_it_is_asked():
+    cursors, pages = Cursors(), [asked(), asked(5)]
+    names = [cursors.keep(page) for page in pages]
+    assert len({*names, cursors.keep(pages[0])}) == 3
+    assert min(map(len, names)) >= 24, "nobody guesses it"
+    assert [cursors.find(name) for name in (*names, *names)] == [*pages, *pages]
+    with pytest.raises(CursorGoneError, match="Search again"):
+        cursors.find("x")
+
+
+def test_the_least_recently_used_go_first():
+    cursors = Cursors(most=2)
+    first, second = cursors.keep(asked()), cursors.keep(asked())
+    cursors.find(first)
+    third = cursors.keep(asked())
+    assert len(cursors) == 2
+    assert cursors.find(first) and cursors.find(third)
+    with pytest.raises(CursorGoneError):
+        cursors.find(second)
+
+
+def test_they_are_bounded_in_bytes_and_the_last_is_kept():
+    cursors = Cursors(most_bytes=99_000)
+    small = [cursors.keep(asked(1_000)) for _ in range(20)]
+    assert len(cursors) == 9, "of 10,000 bytes and a little"
+    large = cursors.keep(asked(1_000_000))
+    assert (len(cursors), cursors.find(large).handed_out.nbytes) == (1, 8_000_000)
+    assert cursors.find(cursors.keep(asked(1_000))) is not None
+    for _ in range(20):
+        cursors.keep(asked(1_000))
+    assert len(cursors) == 9, "what went is counted no more"
+    with pytest.raises(CursorGoneError):
+        cursors.find(small[-1])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"text": "x" * 10_000},
+        {"terms": (Term("x" * 10_000),)},
+        {"unwanted": (Term("x" * 10_000),)},
+        {"filter": PhotoFilter(texts=("x" * 10_000,))},
+        {"right": tuple(range(400))},
+    ],
+)
+def test_whatever_is_large_in_a_query_counts(query):
+    assert asked(**query).bytes - asked().bytes >= 39_000
+
+
+def test_vectors_and_what_is_left_out_count_too():
+    page = Asked("x" * 100, Query(), MODEL, 1, Sought(np.zeros(512, np.float32)), without=dict.fromkeys(range(9)))
+    assert page.bytes - asked().bytes == 400 + 2048 + 900
+
+
+def test_what_follows_holds_the_hits_and_their_copies_and_no_picture():
+    first = Asked("", Query(text="red", image=b"a file"), MODEL, 1, handed_out=np.array([4]))
+    hits = [Hit(record(7, "/a"), 0.5, copies=(record(2, "/b"),))]
+    following = first.following(hits, has_more=True)
+    assert following.handed_out.tolist() == [2, 4, 7]
+    assert (following.query.image, following.query.text) == (None, "red")
+    assert first.following(hits, has_more=False) is None
+    assert asked(offset=5).following(hits, has_more=True) is None, "photos before an offset were handed to nobody"

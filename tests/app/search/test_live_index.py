@@ -66,14 +66,14 @@ def test_a_search_during_which_the_library_is_restored_is_answered_anew(world, s
     world.index()
     world.write("scarlet.png", "red")
     world.index()
-    catalog, searched = services.library.catalog, services.search._answer
+    catalog, searched = services.library.catalog, services.search._first
 
     def answered(*args, **kwargs):
         found = searched(*args, **kwargs)
         restore()
         return found
 
-    monkeypatch.setattr(services.search, "_answer", answered)
+    monkeypatch.setattr(services.search, "_first", answered)
     found = services.search.search(Query(text="red", limit=1)).hits[0].photo
     assert found.path == gone and catalog.photo(found.id) == found
 

@@ -40,6 +40,7 @@ class Asked:
         calibration: how its cosines are read; None where relevance is unknown.
         without: photos that are no hits, and their contents: what hits shall be like, what was marked wrong, copies.
         handed_out: (n,) the photos of earlier pages, and the copies behind them, sorted.
+        search: which search it is a page of: the same thing for all pages that follow each other.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Asked:
     calibration: Calibration | None = None
     without: Mapping[int, str | None] = field(default_factory=dict)
     handed_out: Ids = field(default_factory=lambda: NOBODY)
+    search: object = field(default_factory=object)
 
     def following(self, hits: Sequence[Hit], *, has_more: bool) -> Asked | None:
         """What the page behind these hits is asked by; None where none follows, or the query has an offset.

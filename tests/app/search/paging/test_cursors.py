@@ -1,5 +1,7 @@
 """Cursors: kept as long as there is room, each for its own page."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,40 @@ def test_they_are_bounded_in_bytes_and_the_last_is_kept():
     assert len(cursors) == 9, "what went is counted no more"
     with pytest.raises(CursorGoneError):
         cursors.find(small[-1])
+
+
+def test_one_search_drops_its_own_oldest_and_nobody_elses():
+    cursors = Cursors(most=160, most_bytes=1_600_000)
+    others = [cursors.keep(asked()) for _ in range(4)]
+    page, names = asked(), []
+    for at in range(400):
+        page = page.following([Hit(record(n, "/a"), 0.5) for n in range(at * 5, at * 5 + 5)], has_more=True)
+        names.append(cursors.keep(page))
+        if at:
+            assert cursors.find(names[-2]), "who lost an answer asks again"
+        assert len(cursors) <= 4 + 10
+    assert all(map(cursors.find, others))
+    assert len(cursors) == 4 + 5, "of 18,000 bytes and a little, in a sixteenth of all"
+
+
+def test_a_large_search_keeps_its_latest_three_alone():
+    cursors = Cursors(most_bytes=1_000_000)
+    other, first = cursors.keep(asked()), asked(20_000)
+    names = [cursors.keep(replace(first)) for _ in range(3)]
+    for _ in range(5):
+        cursors.find(names[0])
+        latest = cursors.keep(replace(first))
+        assert cursors.find(other) and cursors.find(latest)
+        assert len(cursors) == 4
+    with pytest.raises(CursorGoneError):
+        cursors.find(names[1])
+
+
+def test_of_what_went_nothing_is_held():
+    cursors = Cursors(most=3)
+    for _ in range(50):
+        cursors.keep(asked())
+    assert len(cursors._of_one) == len(cursors) == 3
 
 
 @pytest.mark.parametrize(

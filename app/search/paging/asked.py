@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 OWN_BYTES = 2_000  # of one that is kept, about, beside what is counted
 LETTER_BYTES = 4  # at most, of a character
+TERM_BYTES = 400  # beside its characters
+FILTER_LETTERS = 2  # counted for each of how a filter is written down, since it is objects for few characters
+MARK_BYTES = 300  # of a photo and its content
 
 
 class CursorGoneError(PicsiftError):
@@ -74,11 +77,13 @@ class Asked:
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory, about."""
+        """What it takes in memory, rather more than less, as if it shared nothing with the pages before it."""
         query = self.query
-        words = len(query.text) + sum(len(term.text) for term in (*query.terms, *query.unwanted))
+        terms = (*query.terms, *query.unwanted)
+        letters = len(self.name) + len(query.text) + sum(len(term.text) for term in terms)
         if query.filter:
-            words += len(repr(query.filter))
+            letters += FILTER_LETTERS * len(repr(query.filter))
         vector = 0 if self.sought is None else self.sought.vector.nbytes
-        marks = 100 * (len(self.without) + len(query.right) + len(query.wrong))
-        return OWN_BYTES + LETTER_BYTES * (words + len(self.name)) + vector + marks + self.handed_out.nbytes
+        marks = len(self.without) + len(query.right) + len(query.wrong)
+        others = TERM_BYTES * len(terms) + MARK_BYTES * marks + vector + self.handed_out.nbytes
+        return OWN_BYTES + LETTER_BYTES * letters + others

@@ -1,6 +1,8 @@
 """Cursors: kept as long as there is room, each for its own page."""
 
+import sys
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -19,6 +21,20 @@ MODEL = ModelRecord(id=1, name="colours", fingerprint="c0", dim=8)
 
 def asked(ids=0, **query):
     return Asked("", Query(**query), MODEL, 1, handed_out=np.arange(ids))
+
+
+def takes(value, seen):
+    """What a value takes in memory with all that hangs on it, each thing once, in bytes."""
+    if id(value) in seen:
+        return 0
+    seen.add(id(value))
+    parts = list(vars(value).values()) if hasattr(value, "__dict__") else []
+    if isinstance(value, tuple | list):
+        parts += value
+    elif isinstance(value, dict):
+        parts += [*value, *value.values()]
+    own = sys.getsizeof(value) + (sys.getsizeof(vars(value)) if hasattr(value, "__dict__") else 0)
+    return own + sum(takes(part, seen) for part in parts)
 
 
 def test_each_names_its_own_page_as_often_as_it_is_asked():
@@ -94,6 +110,29 @@ def test_of_what_went_nothing_is_held():
     "query",
     [
         {"text": "x" * 10_000},
+        {"text": "\u6771" * 10_000},
+        {"text": "a + b", "terms": tuple(Term(f"w{at}", 0.5 + at) for at in range(100))},
+        {"unwanted": tuple(Term(f"w{at}", 0.5 + at) for at in range(2_000))},
+        {"filter": PhotoFilter(either=(tuple(PhotoFilter(name=f"n{at}") for at in range(100)),))},
+        {"filter": PhotoFilter(texts=tuple(f"w{at}" for at in range(2_000)))},
+        {"filter": PhotoFilter(without=tuple(PhotoFilter(after=datetime(2000, 1, 1 + at)) for at in range(28)))},
+        {"right": tuple(range(1000, 1100)), "wrong": tuple(range(2000, 2100))},
+    ],
+)
+def test_no_less_is_counted_than_what_a_query_takes(query):
+    page = asked(9, **query)
+    assert page.bytes >= takes(page, {id(MODEL)})
+
+
+def test_no_less_is_counted_than_what_is_left_out_takes():
+    page = replace(asked(), without={at: f"{at:064x}" for at in range(1_000, 1_200)})
+    assert page.bytes >= takes(page, {id(MODEL)})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"text": "x" * 10_000},
         {"terms": (Term("x" * 10_000),)},
         {"unwanted": (Term("x" * 10_000),)},
         {"filter": PhotoFilter(texts=("x" * 10_000,))},
@@ -106,7 +145,7 @@ def test_whatever_is_large_in_a_query_counts(query):
 
 def test_vectors_and_what_is_left_out_count_too():
     page = Asked("x" * 100, Query(), MODEL, 1, Sought(np.zeros(512, np.float32)), without=dict.fromkeys(range(9)))
-    assert page.bytes - asked().bytes == 400 + 2048 + 900
+    assert page.bytes - asked().bytes == 400 + 2048 + 2700
 
 
 def test_what_follows_holds_the_hits_and_their_copies_and_no_picture():

@@ -42,7 +42,11 @@ class Matching:
 
 
 class Matches:
-    """The photos that are at least so relevant; all of them where relevance is unknown."""
+    """The photos that are at least so relevant; all of them where relevance is unknown.
+
+    Attributes:
+        looked_at_all: whether the last look, which tells where the photos end, was sure to miss none.
+    """
 
     def __init__(
         self,
@@ -76,7 +80,8 @@ class Matches:
         self._is_cut = calibration is not None and least > 0
         self._least_cosine = calibration.least_cosine(least) if calibration and least > 0 else -2.0
         self._first = min(max(FIRST_LOOK, int(total * SHARE_THAT_MATCHES)), LARGEST_FIRST_LOOK)
-        nearest = nearest if exactly is None else _sure(nearest, exactly, self._least_cosine)
+        self.looked_at_all = exactly is None
+        nearest = nearest if exactly is None else self._sure(nearest, exactly)
         nearest = self._all = _remembered(nearest, self._first if self._is_cut else FIRST_LOOK)
         self._cut = _above(nearest, self._least_cosine) if self._is_cut else nearest
         bounds = None
@@ -118,6 +123,16 @@ class Matches:
         ]
         count = min(len(listed), MOST_MATCHES) if self._is_cut else None
         return Matching(self._judged(hits), has_more, count)
+
+    def _sure(self, nearest: Nearest, exactly: Nearest) -> Nearest:
+        """The same, looking exactly where else nothing is near enough; it notes whether the last look was at all."""
+
+        def found(k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            ids, scores = nearest(k)
+            self.looked_at_all = not (len(scores) and scores[0] >= np.float32(self._least_cosine))
+            return exactly(k) if self.looked_at_all else (ids, scores)
+
+        return found
 
     def _listed(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The photos (n,) that are listed, sorted, when these (m,) index ids are those of all that are near enough."""
@@ -181,16 +196,6 @@ def _remembered(nearest: Nearest, first: int) -> Nearest:
             ids, scores = nearest(asked)
             looks[-1] = asked, ids, scores
         return ids[:k], scores[:k]
-
-    return found
-
-
-def _sure(nearest: Nearest, exactly: Nearest, least: float) -> Nearest:
-    """The same, looking exactly where else nothing scores so much."""
-
-    def found(k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        ids, scores = nearest(k)
-        return (ids, scores) if len(scores) and scores[0] >= np.float32(least) else exactly(k)
 
     return found
 

@@ -91,7 +91,7 @@ class Pages:
         )
         listed = partial(matches.by_date, self.catalog.newest) if dated else matches.by_score
         found = listed(query.limit, query.offset)
-        if len(asked.handed_out) and not (found.has_more or look.is_exact):  # at the end nothing may be left out
+        if not (found.has_more or matches.looked_at_all or query.offset):  # at the end nothing may be left out
             return self.nearest(asked, index, started, allowed, exact=True)
         count = found.count if found.count is not None or calibration is None else total
         hint = matches.why_none() if total and count == 0 else None

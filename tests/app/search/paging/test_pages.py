@@ -12,6 +12,7 @@ from indexer.catalog.records import CopiedPhoto
 from indexer.errors import QueryError
 from tests.app.colours import NAMES, ColourEmbedder, World, names
 
+MOST_PAGES = 12
 EVERY = ["blue.png", "green.png", "purple.jpg", "red.png", "yellow.jpg"]
 
 
@@ -33,10 +34,13 @@ def copy_of(search, name, path):
 
 
 def rest(search, result, **asked):
-    """All pages behind a result, one after the other."""
-    while result.following is not None:
+    """All pages behind a result, one after the other; of so few photos there are not many."""
+    for _ in range(MOST_PAGES):
+        if result.following is None:
+            return
         result = search.go_on(result.following, **asked)
         yield result
+    pytest.fail("the pages do not end")
 
 
 @pytest.mark.parametrize("typed", ["blue", "blue + red", "-name:nothing", "blue -name:nothing", "NOT name:nothing"])
@@ -168,18 +172,44 @@ def test_of_another_model_or_file_nothing_goes_on(tmp_path):
         search.go_on(first.following)
 
 
-def test_the_last_page_looks_at_everything(search, monkeypatch):
-    first = search.search(Query(text="blue", limit=2))
+@pytest.fixture
+def looked(search, monkeypatch):
+    """Whether each look at the whole index was exact; others see its nearest four alone, as if it had lists."""
     index, looked = search.live.index(search.live.model()), []
     whole = type(index).search
     monkeypatch.setattr(type(index), "lists", property(lambda _: object()))
 
     def missing(self, vectors, k, allowed=None, *, exact=False):
-        looked.append(exact)
+        if allowed is None:
+            looked.append(exact)
         found = whole(self, vectors, k, allowed, exact=True)
         return found if exact else [(ids[:4], scores[:4]) for ids, scores in found]
 
     monkeypatch.setattr(type(index), "search", missing)
-    pages = list(rest(search, first))
+    return looked
+
+
+def test_the_last_page_looks_at_everything(search, looked):
+    pages = list(rest(search, first := search.search(Query(text="blue", limit=2))))
     assert [len(page.hits) for page in pages] == [2, 1]
     assert len({name for page in [first, *pages] for name in names(page.hits)}) == 5
+    assert search.search(Query(text="blue", limit=2, offset=2)).has_more is False, "no page goes on from there"
+
+
+@pytest.mark.parametrize(("limit", "has_more"), [(4, True), (5, False), (9, False)])
+def test_a_first_page_at_which_the_lists_end_looks_at_everything(search, looked, limit, has_more):
+    first = search.search(Query(text="blue", limit=limit))
+    assert (len(first.hits), first.has_more) == (min(limit, 5), has_more)
+    assert sorted(names([hit for page in [first, *rest(search, first)] for hit in page.hits])) == EVERY
+
+
+@pytest.mark.relevance
+def test_no_page_looks_exactly_twice(search, looked, monkeypatch):
+    monkeypatch.setattr(search._background, "_names", lambda: list(NAMES))
+    assert search.reading(Query(text="blue"))[1] is not None
+    looked.clear()
+    named = search.search(Query(text="blue", min_relevance=1.0))
+    assert (names(named.hits), looked) == (["blue.png"], [False, True]), "nothing is near enough"
+    looked.clear()
+    few = search.search(Query(text="blue", min_relevance=0.3))
+    assert (0 < len(few.hits) < 4, few.has_more, looked) == (True, False, [False, True])

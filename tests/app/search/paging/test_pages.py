@@ -150,11 +150,17 @@ def test_an_offset_has_no_following_page_and_all_photos_of_no_query_neither(sear
     assert search.newest(limit=1).following is None
 
 
-def test_a_filter_that_passes_nothing_any_more_ends_the_pages(search):
-    first = search.search(replace(parse("blue name:*.png"), limit=1))
-    search._library.catalog.remove([id_of(search, name) for name in ("blue.png", "green.png", "red.png")])
+def test_a_filter_that_passes_nothing_any_more_ends_the_pages(search, monkeypatch):
+    query = replace(parse("blue folder:trip"), limit=1)
+    first = search.search(query)
+    assert first.following is not None
+    catalog = search._library.catalog
+    catalog.remove([hit.photo.id for hit in search.search(replace(query, limit=20)).hits])
+    anew = search.search(query)
+    monkeypatch.setattr(search.live, "index", None)
     page = search.go_on(first.following)
-    assert (page.hits, page.total, page.has_more) == ([], 0, False)
+    assert (page.hits, page.total, page.has_more, page.following) == ([], 0, False, None)
+    assert (page.hint, page.matches) == (anew.hint, anew.matches), "it says what a new search would"
 
 
 def test_of_another_model_or_file_nothing_goes_on(tmp_path):

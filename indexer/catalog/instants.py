@@ -7,6 +7,8 @@ with it, so that photos of one camera stay in order wherever the library is open
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -30,18 +32,44 @@ def zone_of(connection: Connection) -> tzinfo:
 
 
 def is_due(connection: Connection) -> bool:
-    """Whether photos with a date lack their instant: an older picsift wrote them while a newer one upgraded."""
+    """Whether photos with a date lack their instant: a picsift that knows none wrote them. Schemas before 10 have none.
+
+    Every transaction that writes asks: this is some 10 us.
+    """
+    driver = _driver(connection)
+    if not driver.execute("SELECT 1 FROM sqlite_master WHERE name = 'ix_photos_instant_due'").fetchone():
+        return False
     # By name: among a million photos without a date SQLite would look through those that have no instant.
     first = f"SELECT 1 FROM photos INDEXED BY ix_photos_instant_due WHERE {_LACKING} LIMIT 1"
-    return connection.exec_driver_sql(first).first() is not None
+    return driver.execute(first).fetchone() is not None
 
 
 def settle(connection: Connection) -> None:
-    """Give their instants to all photos that have a date and lack it."""
-    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-    driver.create_function("picsift_instant_us", 2, partial(_of_row, zone_of(connection)), deterministic=True)
+    """Give their instants to the photos that are due, if any, in a transaction that writes."""
+    if is_due(connection):
+        settle_all(connection)
+
+
+def settle_rest(begin: Callable[[], AbstractContextManager[Connection]]) -> None:
+    """Give their instants to the photos that are due as a library is opened.
+
+    Args:
+        begin: begins a transaction that writes.
+    """
+    with begin() as connection:
+        settle(connection)
+
+
+def settle_all(connection: Connection) -> None:
+    """Give their instants to all photos that have a date and lack it, also before there is an index of them."""
+    of_row = partial(_of_row, zone_of(connection))
+    _driver(connection).create_function("picsift_instant_us", 2, of_row, deterministic=True)
     found = "picsift_instant_us(taken_at, taken_offset_min)"
     connection.exec_driver_sql(f"UPDATE photos SET taken_instant_us = {found} WHERE {_LACKING}")
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
 def _of_row(zone: tzinfo, taken_at: str, offset_min: int | None) -> int:

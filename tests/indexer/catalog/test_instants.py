@@ -189,14 +189,14 @@ def test_an_upgrade_that_breaks_off_leaves_the_older_library_whole(tmp_path, mon
         migrations.upgrade(connection, "0009")
         insert_old(connection)
     engine.dispose()
-    whole = instants.settle
+    whole = instants.settle_all
 
     def stopped(connection):
         whole(connection)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(instants, "settle", stopped)
+        patched.setattr(instants, "settle_all", stopped)
         open_database(tmp_path)
     with reading(database._engine(tmp_path / database.FILE_NAME)) as connection:
         assert database.schema_version(connection) == 9
@@ -204,16 +204,57 @@ def test_an_upgrade_that_breaks_off_leaves_the_older_library_whole(tmp_path, mon
     Catalog(open_database(tmp_path)).close()
 
 
+def by_hand(catalog, *statements):
+    """As a picsift before the instants writes, in transactions that settle nothing."""
+    with database._transaction(catalog.engine) as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def instants_of(catalog, ids):
+    return {photo.path.name: photo.taken_instant_us for photo in catalog.photos([*ids.values()])}
+
+
+def test_what_an_older_picsift_dates_anew_is_ordered_by_it_from_the_next_write_on(catalog, root, model):
+    ids = stored(catalog, root, model)
+    before = instants_of(catalog, ids)
+    by_hand(
+        catalog,
+        "UPDATE photos SET taken_at = '2024-05-06 23:00:00.000000' WHERE name = 'london.jpg'",
+        "UPDATE photos SET taken_offset_min = 1 WHERE name = 'tokyo.jpg'",
+        "UPDATE photos SET taken_at = NULL, taken_offset_min = NULL WHERE name = 'last.jpg'",
+        "UPDATE photos SET taken_at = taken_at, taken_offset_min = taken_offset_min, title = 'as it was'",
+    )
+    stale = {name: instant for name, instant in instants_of(catalog, ids).items() if instant != before[name]}
+    assert stale == dict.fromkeys(("london.jpg", "tokyo.jpg", "last.jpg"))
+    catalog.set_setting("any", "thing")
+    assert order(catalog) == [
+        *("london.jpg", "tokyo.jpg", "lima.jpg", "camera.jpg", "first.jpg"),
+        *("last.jpg", "undated.jpg"),
+    ]
+
+
+def test_a_date_of_another_clock_and_the_same_instant_keeps_it(catalog, root, model):
+    ids = stored(catalog, root, model)
+    before = instants_of(catalog, ids)
+    at = PhotoMetadata(taken_at=DAY.replace(hour=3), taken_offset_min=120, taken_source="original")
+    catalog.describe([DescribedPhoto(ids["tokyo.jpg"], at, 1, 2, "")])
+    assert catalog.photo(ids["tokyo.jpg"]).taken_at == DAY.replace(hour=3)
+    assert instants_of(catalog, ids) == before
+
+
 @pytest.mark.parametrize("damage", ["no date", "2024-13-45 00:00:00"])
 def test_photos_that_an_older_picsift_wrote_after_the_upgrade_are_dated_at_the_next_start(tmp_path, damage):
     engine = open_database(tmp_path)
     in_berlin(engine)
-    with writing(engine) as connection:
+    with database._transaction(engine) as connection:
         insert_old(connection)
     engine.dispose()
     catalog = Catalog(open_database(tmp_path))
     assert order(catalog) == ORDER
-    with writing(catalog.engine) as connection:  # what is no date does not keep a library from being opened
+    with database._transaction(
+        catalog.engine
+    ) as connection:  # what is no date does not keep a library from being opened
         values = {"damage": damage, "name": "lima.jpg"}
         change = "UPDATE photos SET taken_at = :damage, taken_instant_us = NULL WHERE name = :name"
         connection.execute(text(change), values)

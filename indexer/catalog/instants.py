@@ -6,6 +6,7 @@ with it, so that photos of one camera stay in order wherever the library is open
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from indexer.catalog.stores.setting_store import setting
+from indexer.errors import LibraryError
 from indexer.metadata.instants import instant_us, zone_named
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ ZONE = "time_zone"
 
 _LACKING = "taken_at IS NOT NULL AND taken_instant_us IS NULL"
 _NO_DATE = -(2**63)  # of a text that is no date, which only a damaged catalog holds: the oldest of all
+
+_log = logging.getLogger(__name__)
 
 
 def zone_of(connection: Connection) -> tzinfo:
@@ -53,11 +57,16 @@ def settle(connection: Connection) -> None:
 def settle_rest(begin: Callable[[], AbstractContextManager[Connection]]) -> None:
     """Give their instants to the photos that are due as a library is opened.
 
+    What another process or the disk does not allow is left due: such photos are listed last, and nothing else is wrong.
+
     Args:
         begin: begins a transaction that writes.
     """
-    with begin() as connection:
-        settle(connection)
+    try:
+        with begin() as connection:
+            settle(connection)
+    except LibraryError as error:
+        _log.info("photos are left to be put in order of date: %s", error)
 
 
 def settle_all(connection: Connection) -> None:

@@ -243,6 +243,21 @@ def test_a_date_of_another_clock_and_the_same_instant_keeps_it(catalog, root, mo
     assert instants_of(catalog, ids) == before
 
 
+@pytest.mark.parametrize("hindrance", ["held", "read-only"])
+def test_a_library_with_dates_that_are_due_opens_where_it_cannot_be_written(
+    catalog, root, model, hindrance, monkeypatch
+):
+    stored(catalog, root, model)
+    by_hand(catalog, "UPDATE photos SET taken_offset_min = 1 WHERE name = 'tokyo.jpg'")
+    monkeypatch.setattr("indexer.catalog.files.database_trouble.BUSY_TIMEOUT_S", 0)
+    if hindrance == "read-only":
+        monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA query_only = ON"))
+    with database._transaction(catalog.engine):
+        other = Catalog(open_database(database.file_of(catalog.engine).parent))
+    assert {*order(other)[-2:]} == {"undated.jpg", "tokyo.jpg"}
+    other.close()
+
+
 @pytest.mark.parametrize("damage", ["no date", "2024-13-45 00:00:00"])
 def test_photos_that_an_older_picsift_wrote_after_the_upgrade_are_dated_at_the_next_start(tmp_path, damage):
     engine = open_database(tmp_path)

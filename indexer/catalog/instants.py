@@ -25,7 +25,8 @@ ZONE = "time_zone"
 """The setting that names the library's zone."""
 
 _LACKING = "taken_at IS NOT NULL AND taken_instant_us IS NULL"
-_NO_DATE = -(2**63)  # of a text that is no date, which only a damaged catalog holds: the oldest of all
+_PAST_ALL = 2**63  # SQLite's integers are less
+_NO_DATE = -_PAST_ALL  # of a text or an offset that is none, which only a damaged catalog holds: the oldest of all
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 
 def _of_row(zone: tzinfo, taken_at: str, offset_min: int | None) -> int:
     try:
-        return instant_us(datetime.fromisoformat(taken_at), offset_min, zone)
+        instant = instant_us(datetime.fromisoformat(taken_at), offset_min, zone)
     except (TypeError, ValueError, OverflowError):
         return _NO_DATE
+    return instant if -_PAST_ALL <= instant < _PAST_ALL else _NO_DATE

@@ -243,6 +243,17 @@ def test_a_date_of_another_clock_and_the_same_instant_keeps_it(catalog, root, mo
     assert instants_of(catalog, ids) == before
 
 
+@pytest.mark.parametrize("offset", [160_000_000_000, -160_000_000_000, 10**18, 1e300, "'far'"])
+def test_an_offset_that_leads_out_of_all_numbers_counts_as_no_date(catalog, root, model, offset):
+    ids = stored(catalog, root, model)
+    by_hand(catalog, f"UPDATE photos SET taken_offset_min = {offset} WHERE name = 'tokyo.jpg'")
+    catalog.set_setting("any", "thing")
+    with reading(catalog.engine) as connection:
+        instant = text("SELECT taken_instant_us FROM photos WHERE name = 'tokyo.jpg'")
+        assert connection.execute(instant).scalar() == -(2**63)
+    assert [ids["tokyo.jpg"], ids["undated.jpg"]] == catalog.newest(None, limit=50)[-2:]
+
+
 @pytest.mark.parametrize("hindrance", ["held", "read-only"])
 def test_a_library_with_dates_that_are_due_opens_where_it_cannot_be_written(
     catalog, root, model, hindrance, monkeypatch

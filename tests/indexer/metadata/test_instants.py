@@ -1,5 +1,6 @@
 """Instants out of what clocks showed, and the zone of this computer."""
 
+import itertools
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -21,12 +22,35 @@ HOUR_US = 3_600_000_000
         (datetime(2024, 1, 6, 10), None, datetime(2024, 1, 6, 9)),  # Berlin's winter
         (datetime(2024, 7, 6, 10), None, datetime(2024, 7, 6, 8)),  # and its summer
         (datetime(2024, 10, 27, 2, 30), None, datetime(2024, 10, 27, 0, 30)),  # shown twice: the first
-        (datetime(2024, 3, 31, 2, 30), None, datetime(2024, 3, 31, 1, 30)),  # skipped: as if it had not been yet
+        (datetime(2024, 3, 31, 1, 59, 59), None, datetime(2024, 3, 31, 0, 59, 59)),
+        (datetime(2024, 3, 31, 2), None, datetime(2024, 3, 31, 1)),  # skipped: the instant of the skip, all of it
+        (datetime(2024, 3, 31, 2, 30, 0, 7), None, datetime(2024, 3, 31, 1)),
+        (datetime(2024, 3, 31, 2, 59, 59, 999_999), None, datetime(2024, 3, 31, 1)),
+        (datetime(2024, 3, 31, 3), None, datetime(2024, 3, 31, 1)),
         (datetime(1969, 12, 31, 23), 0, datetime(1969, 12, 31, 23)),
     ],
 )
 def test_a_clock_tells_the_instant_by_its_own_offset_and_else_in_the_zone(at, offset_min, utc):
     assert instant_us(at, offset_min, BERLIN) == round(utc.replace(tzinfo=UTC).timestamp() * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        *((BERLIN, datetime(2024, month, day)) for month, day in ((3, 31), (10, 27))),
+        (ZoneInfo("Australia/Lord_Howe"), datetime(2024, 10, 6)),  # half an hour
+        (ZoneInfo("Pacific/Apia"), datetime(2011, 12, 30)),  # a day that was none
+        (ZoneInfo("America/St_Johns"), datetime(2006, 4, 2)),  # a minute after midnight
+        (BERLIN, datetime(9998, 3, 29)),
+    ],
+)
+def test_a_clock_that_goes_on_never_goes_back_in_time(zone, day):
+    """As that of a camera that knows nothing of summer."""
+    clocks = [day + timedelta(seconds=at * 449.75) for at in range(-200, 400)]
+    found = [instant_us(clock, None, zone) for clock in clocks]
+    assert found == sorted(found)
+    told = [instant_us(clock, 0, zone) for clock in clocks]
+    assert [b - a for a, b in itertools.pairwise(told)] == [449_750_000] * 599
 
 
 @pytest.mark.parametrize("zone", [UTC, BERLIN, TOKYO, LIMA, timezone(timedelta(hours=-12))])

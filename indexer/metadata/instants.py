@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _LINK, _NOTE = "/etc/localtime", "/etc/timezone"
+_NO_NAMES = frozenset(("localtime", "posixrules", "Factory"))  # lie beside the zones, and are another one elsewhere
+_SAYS_UTC = frozenset(("", "UTC"))
 
 
 def instant_us(at: datetime, offset_min: int | None, zone: tzinfo) -> int:
@@ -60,9 +62,15 @@ def zone_named(name: str | None) -> tzinfo:
 
 
 def local_zone_name() -> str:
-    """The IANA name of this computer's zone, of TZ or else of the system; "UTC" where neither names one."""
-    told = os.environ.get("TZ")
-    for place in [os.path.realpath(_LINK), _noted()] if told is None else [told.removeprefix(":")]:
+    """The IANA name of this computer's zone, of TZ or else of the system; "UTC" where neither names one.
+
+    A path in TZ, or one that leads to another, counts as the zone that it ends at. A rule ("CET-1CEST") names none: the
+    system's name is likelier to be where its owner is than UTC. An empty TZ, or "UTC0", is UTC, as for all programs.
+    """
+    told = os.environ.get("TZ", _LINK).removeprefix(":")
+    if told.rstrip("+-0") in _SAYS_UTC:
+        return "UTC"
+    for place in (told, os.path.realpath(Path("/", told)), os.path.realpath(_LINK), _noted()):
         name = place.rpartition("zoneinfo/")[2].removeprefix("posix/").removeprefix("right/")
         if _known(name) is not None:
             return name
@@ -78,6 +86,6 @@ def _noted() -> str:
 
 def _known(name: str) -> ZoneInfo | None:
     try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, no name at all, a folder of names
+        return None if name in _NO_NAMES else ZoneInfo(name)
+    except (KeyError, ValueError, OSError, TypeError):  # unknown, no name at all, a folder of names, bytes
         return None

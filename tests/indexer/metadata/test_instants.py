@@ -67,36 +67,61 @@ def test_before_year_1_and_after_9999_the_order_goes_on():
     assert instant_us(datetime.max, -60, UTC) - instant_us(datetime.max, 0, UTC) == HOUR_US
 
 
+@pytest.fixture
+def system(monkeypatch, tmp_path):
+    """The link and the note that name the system's zone: a folder that holds neither yet, and no TZ."""
+    monkeypatch.delenv("TZ", raising=False)
+    monkeypatch.setattr(instants, "_LINK", str(tmp_path / "localtime"))
+    monkeypatch.setattr(instants, "_NOTE", str(tmp_path / "timezone"))
+    return tmp_path
+
+
+def link(folder, zone):
+    folder.joinpath("localtime").symlink_to(folder / "zoneinfo" / zone)
+    return folder / "localtime"
+
+
 @pytest.mark.parametrize(
     ("told", "name"),
     [
-        ("Asia/Tokyo", "Asia/Tokyo"),
-        (":Asia/Tokyo", "Asia/Tokyo"),
+        *[(zone, "Asia/Tokyo") for zone in ("Asia/Tokyo", ":Asia/Tokyo", "posix/Asia/Tokyo", "right/Asia/Tokyo")],
         ("/usr/share/zoneinfo/posix/Asia/Tokyo", "Asia/Tokyo"),
-        *[(strange, "UTC") for strange in ("", "CET-1CEST,M3.5.0,M10.5.0", "../../etc", "Europe", "a\udcffb", "/etc")],
+        *[(nothing, "UTC") for nothing in ("", ":", "UTC", "UTC0", "UTC+0", "UTC-00")],
+        ("GMT0", "GMT0"),
+        *[(rule, "America/Lima") for rule in ("CET-1CEST,M3.5.0,M10.5.0", "<+0530>-5:30")],
+        *[(strange, "America/Lima") for strange in ("../../etc", "Europe", "a\udcffb", "/etc", "Mars/Olympus")],
+        *[(own, "America/Lima") for own in ("localtime", "posixrules", "Factory", "/usr/share/zoneinfo/Factory")],
     ],
 )
-def test_the_zone_is_that_of_tz_if_it_names_one(monkeypatch, told, name):
+def test_the_zone_is_that_of_tz_if_it_names_one_and_else_the_systems(monkeypatch, system, told, name):
+    link(system, "America/Lima")
     monkeypatch.setenv("TZ", told)
     assert local_zone_name() == name
 
 
-def test_without_tz_the_zone_is_the_systems(monkeypatch, tmp_path):
-    monkeypatch.delenv("TZ", raising=False)
-    link, note = tmp_path / "localtime", tmp_path / "timezone"
-    monkeypatch.setattr(instants, "_LINK", str(link))
-    monkeypatch.setattr(instants, "_NOTE", str(note))
+@pytest.mark.parametrize("colon", ["", ":"])
+def test_a_path_in_tz_is_followed_to_the_zone(monkeypatch, system, colon):
+    other = system / "other"
+    other.mkdir()
+    link(system, "America/Lima")
+    monkeypatch.setenv("TZ", f"{colon}{link(other, 'Asia/Tokyo')}")
+    assert local_zone_name() == "Asia/Tokyo"
+
+
+def test_without_tz_the_zone_is_the_systems(system):
+    note = system / "timezone"
     assert local_zone_name() == "UTC"
-    note.write_bytes(b"\xff\n")
-    assert local_zone_name() == "UTC"
+    for nothing in (b"\xff\n", b"localtime\n", b"Factory"):
+        note.write_bytes(nothing)
+        assert local_zone_name() == "UTC"
     note.write_text("America/Lima\n", encoding="utf-8")
-    link.write_bytes(b"a copy, which has no name")
+    (system / "localtime").write_bytes(b"a copy, which has no name")
     assert local_zone_name() == "America/Lima"
-    link.unlink()
-    link.symlink_to(tmp_path / "zoneinfo" / "Asia" / "Tokyo")
+    (system / "localtime").unlink()
+    link(system, "Asia/Tokyo")
     assert local_zone_name() == "Asia/Tokyo"
 
 
 def test_a_zone_that_is_not_known_here_is_utc():
     assert zone_named("Asia/Tokyo") is TOKYO
-    assert {zone_named(name) for name in (None, "", "Mars/Olympus", "../etc")} == {UTC}
+    assert {zone_named(name) for name in (None, "", "Mars/Olympus", "../etc", "localtime", "Factory", b"UTC")} == {UTC}

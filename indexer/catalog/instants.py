@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 ZONE = "time_zone"
 """The setting that names the library's zone."""
 
+MANY = 100_000
+"""Photos of which it is told beforehand that they are given their instants."""
+
+A_SECOND = 150_000  # photos that are given them, and indexed, meanwhile
 _LACKING = "taken_at IS NOT NULL AND taken_instant_us IS NULL"
 _PAST_ALL = 2**63  # SQLite's integers are less
 _NO_DATE = -_PAST_ALL  # of a text or an offset that is none, which only a damaged catalog holds: the oldest of all
@@ -72,6 +76,9 @@ def settle_rest(begin: Callable[[], AbstractContextManager[Connection]]) -> None
 
 def settle_all(connection: Connection) -> None:
     """Give their instants to all photos that have a date and lack it, also before there is an index of them."""
+    many = connection.exec_driver_sql(f"SELECT count(*) FROM photos WHERE {_LACKING}").scalar_one()
+    if many >= MANY:
+        _log.warning("putting %s photos in order of date, once: about %d seconds", f"{many:,}", 1 + many // A_SECOND)
     of_row = partial(_of_row, zone_of(connection))
     _driver(connection).create_function("picsift_instant_us", 2, of_row, deterministic=True)
     found = "picsift_instant_us(taken_at, taken_offset_min)"

@@ -183,7 +183,7 @@ def test_photos_of_an_older_library_are_given_their_instants(old, monkeypatch):
 
 
 @pytest.mark.fresh_schema
-def test_an_upgrade_that_breaks_off_leaves_the_older_library_whole(tmp_path, monkeypatch):
+def test_an_upgrade_that_breaks_off_leaves_the_older_library_whole(tmp_path, monkeypatch, caplog):
     engine = database._engine(tmp_path / database.FILE_NAME)
     with writing(engine) as connection:
         migrations.upgrade(connection, "0009")
@@ -197,11 +197,15 @@ def test_an_upgrade_that_breaks_off_leaves_the_older_library_whole(tmp_path, mon
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(instants, "settle_all", stopped)
+        patched.setattr(instants, "MANY", len(CLOCKS) - 1)
         open_database(tmp_path)
+    assert "6 photos in order of date" in caplog.text, "a person is told why nothing else happens"
+    caplog.clear()
     with reading(database._engine(tmp_path / database.FILE_NAME)) as connection:
         assert database.schema_version(connection) == 9
         assert connection.execute(text("SELECT count(*) FROM photos")).scalar() == len(CLOCKS)
     Catalog(open_database(tmp_path)).close()
+    assert caplog.text == "", "of few photos it takes no time"
 
 
 def by_hand(catalog, *statements):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from sqlalchemy import URL, NullPool, String, cast, create_engine, event, func, select, text
 
+from indexer.catalog import instants
 from indexer.catalog.files.database_file import DatabaseFile, FileConnection
 from indexer.catalog.files.database_trouble import explained, explained_files, patiently
 from indexer.catalog.files.written_by import newer_message, own_version
@@ -100,11 +101,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes: committed at the end, undone by any exception. Raises LibraryError.
 
-    The words of photos that it changed are indexed by then; those of very many in further transactions behind it.
+    By then words that changed are indexed, those of very many photos in transactions behind it; dates have instants.
     """
     more = False
     with _transaction(engine) as connection:
         yield connection
+        instants.settle(connection)
         if _has_due(connection):
             from indexer.catalog.words.settling import settle
 
@@ -128,7 +130,6 @@ def settle_words(engine: Engine) -> None:
 
 def _settle_what_others_left(engine: Engine) -> None:
     """Index the words that a kill, or an older picsift that ran during the upgrade, left due; date its photos."""
-    from indexer.catalog import instants
     from indexer.catalog.words.settling import is_due
 
     with reading(engine) as connection:
@@ -136,8 +137,7 @@ def _settle_what_others_left(engine: Engine) -> None:
     if words:
         settle_words(engine)
     if dates:
-        with writing(engine) as connection:
-            instants.settle(connection)
+        instants.settle_rest(partial(_transaction, engine))
 
 
 def _has_due(connection: Connection) -> bool:

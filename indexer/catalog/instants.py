@@ -6,12 +6,16 @@ with it, so that photos of one camera stay in order wherever the library is open
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from indexer.catalog.stores.setting_store import setting
+from indexer.errors import LibraryError
 from indexer.metadata.instants import instant_us, zone_named
 
 if TYPE_CHECKING:
@@ -20,8 +24,15 @@ if TYPE_CHECKING:
 ZONE = "time_zone"
 """The setting that names the library's zone."""
 
+MANY = 100_000
+"""Photos of which it is told beforehand that they are given their instants."""
+
+A_SECOND = 150_000  # photos that are given them, and indexed, meanwhile
 _LACKING = "taken_at IS NOT NULL AND taken_instant_us IS NULL"
-_NO_DATE = -(2**63)  # of a text that is no date, which only a damaged catalog holds: the oldest of all
+_PAST_ALL = 2**63  # SQLite's integers are less
+_NO_DATE = -_PAST_ALL  # of a text or an offset that is none, which only a damaged catalog holds: the oldest of all
+
+_log = logging.getLogger(__name__)
 
 
 def zone_of(connection: Connection) -> tzinfo:
@@ -30,22 +41,57 @@ def zone_of(connection: Connection) -> tzinfo:
 
 
 def is_due(connection: Connection) -> bool:
-    """Whether photos with a date lack their instant: an older picsift wrote them while a newer one upgraded."""
+    """Whether photos with a date lack their instant: a picsift that knows none wrote them. Schemas before 10 have none.
+
+    Every transaction that writes asks: this is some 10 us.
+    """
+    driver = _driver(connection)
+    if not driver.execute("SELECT 1 FROM sqlite_master WHERE name = 'ix_photos_instant_due'").fetchone():
+        return False
     # By name: among a million photos without a date SQLite would look through those that have no instant.
     first = f"SELECT 1 FROM photos INDEXED BY ix_photos_instant_due WHERE {_LACKING} LIMIT 1"
-    return connection.exec_driver_sql(first).first() is not None
+    return driver.execute(first).fetchone() is not None
 
 
 def settle(connection: Connection) -> None:
-    """Give their instants to all photos that have a date and lack it."""
-    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-    driver.create_function("picsift_instant_us", 2, partial(_of_row, zone_of(connection)), deterministic=True)
+    """Give their instants to the photos that are due, if any, in a transaction that writes."""
+    if is_due(connection):
+        settle_all(connection)
+
+
+def settle_rest(begin: Callable[[], AbstractContextManager[Connection]]) -> None:
+    """Give their instants to the photos that are due as a library is opened.
+
+    What another process or the disk does not allow is left due: such photos are listed last, and nothing else is wrong.
+
+    Args:
+        begin: begins a transaction that writes.
+    """
+    try:
+        with begin() as connection:
+            settle(connection)
+    except LibraryError as error:
+        _log.info("photos are left to be put in order of date: %s", error)
+
+
+def settle_all(connection: Connection) -> None:
+    """Give their instants to all photos that have a date and lack it, also before there is an index of them."""
+    many = connection.exec_driver_sql(f"SELECT count(*) FROM photos WHERE {_LACKING}").scalar_one()
+    if many >= MANY:
+        _log.warning("putting %s photos in order of date, once: about %d seconds", f"{many:,}", 1 + many // A_SECOND)
+    of_row = partial(_of_row, zone_of(connection))
+    _driver(connection).create_function("picsift_instant_us", 2, of_row, deterministic=True)
     found = "picsift_instant_us(taken_at, taken_offset_min)"
     connection.exec_driver_sql(f"UPDATE photos SET taken_instant_us = {found} WHERE {_LACKING}")
 
 
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
 def _of_row(zone: tzinfo, taken_at: str, offset_min: int | None) -> int:
     try:
-        return instant_us(datetime.fromisoformat(taken_at), offset_min, zone)
+        instant = instant_us(datetime.fromisoformat(taken_at), offset_min, zone)
     except (TypeError, ValueError, OverflowError):
         return _NO_DATE
+    return instant if -_PAST_ALL <= instant < _PAST_ALL else _NO_DATE

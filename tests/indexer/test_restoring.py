@@ -8,7 +8,7 @@ import pytest
 from indexer.errors import LibraryError
 from indexer.library import open_library
 
-ADDED_SINCE = ("ctime_ns", "inode", "taken_precision")  # columns that the older schema has not
+ADDED_SINCE = ("ctime_ns", "inode", "taken_precision", "taken_instant_us")  # columns that the older schema has not
 
 
 def damaged(world):
@@ -82,6 +82,8 @@ def test_an_older_library_is_taken_over_without_embedding_anything(world):
             connection.execute(f"DROP TRIGGER {trigger}")
         for table in ("generations", "embedding_failures", "photo_words", "words_due"):
             connection.execute(f"DROP TABLE {table}")
+        for index in ("ix_photos_instant_due", "ix_photos_taken_instant_us"):
+            connection.execute(f"DROP INDEX {index}")
         for column in ADDED_SINCE:
             connection.execute(f"ALTER TABLE photos DROP COLUMN {column}")
         connection.execute("ALTER TABLE companions DROP COLUMN agreed")

@@ -7,7 +7,12 @@ declares.
 
 from alembic import context
 
-from indexer.catalog.tables import tag_tables, vector_tables, word_tables  # noqa: F401 - the tables that stand apart
+from indexer.catalog.tables import (  # noqa: F401 - the tables that stand apart
+    instant_trigger,
+    tag_tables,
+    vector_tables,
+    word_tables,
+)
 from indexer.catalog.tables.photo_tables import Base
 
 context.configure(

@@ -183,37 +183,108 @@ def test_photos_of_an_older_library_are_given_their_instants(old, monkeypatch):
 
 
 @pytest.mark.fresh_schema
-def test_an_upgrade_that_breaks_off_leaves_the_older_library_whole(tmp_path, monkeypatch):
+def test_an_upgrade_that_breaks_off_leaves_the_older_library_whole(tmp_path, monkeypatch, caplog):
     engine = database._engine(tmp_path / database.FILE_NAME)
     with writing(engine) as connection:
         migrations.upgrade(connection, "0009")
         insert_old(connection)
     engine.dispose()
-    whole = instants.settle
+    whole = instants.settle_all
 
     def stopped(connection):
         whole(connection)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(instants, "settle", stopped)
+        patched.setattr(instants, "settle_all", stopped)
+        patched.setattr(instants, "MANY", len(CLOCKS) - 1)
         open_database(tmp_path)
+    assert "6 photos in order of date" in caplog.text, "a person is told why nothing else happens"
+    caplog.clear()
     with reading(database._engine(tmp_path / database.FILE_NAME)) as connection:
         assert database.schema_version(connection) == 9
         assert connection.execute(text("SELECT count(*) FROM photos")).scalar() == len(CLOCKS)
     Catalog(open_database(tmp_path)).close()
+    assert caplog.text == "", "of few photos it takes no time"
+
+
+def by_hand(catalog, *statements):
+    """As a picsift before the instants writes, in transactions that settle nothing."""
+    with database._transaction(catalog.engine) as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def instants_of(catalog, ids):
+    return {photo.path.name: photo.taken_instant_us for photo in catalog.photos([*ids.values()])}
+
+
+def test_what_an_older_picsift_dates_anew_is_ordered_by_it_from_the_next_write_on(catalog, root, model):
+    ids = stored(catalog, root, model)
+    before = instants_of(catalog, ids)
+    by_hand(
+        catalog,
+        "UPDATE photos SET taken_at = '2024-05-06 23:00:00.000000' WHERE name = 'london.jpg'",
+        "UPDATE photos SET taken_offset_min = 1 WHERE name = 'tokyo.jpg'",
+        "UPDATE photos SET taken_at = NULL, taken_offset_min = NULL WHERE name = 'last.jpg'",
+        "UPDATE photos SET taken_at = taken_at, taken_offset_min = taken_offset_min, title = 'as it was'",
+    )
+    stale = {name: instant for name, instant in instants_of(catalog, ids).items() if instant != before[name]}
+    assert stale == dict.fromkeys(("london.jpg", "tokyo.jpg", "last.jpg"))
+    catalog.set_setting("any", "thing")
+    assert order(catalog) == [
+        *("london.jpg", "tokyo.jpg", "lima.jpg", "camera.jpg", "first.jpg"),
+        *("last.jpg", "undated.jpg"),
+    ]
+
+
+def test_a_date_of_another_clock_and_the_same_instant_keeps_it(catalog, root, model):
+    ids = stored(catalog, root, model)
+    before = instants_of(catalog, ids)
+    at = PhotoMetadata(taken_at=DAY.replace(hour=3), taken_offset_min=120, taken_source="original")
+    catalog.describe([DescribedPhoto(ids["tokyo.jpg"], at, 1, 2, "")])
+    assert catalog.photo(ids["tokyo.jpg"]).taken_at == DAY.replace(hour=3)
+    assert instants_of(catalog, ids) == before
+
+
+@pytest.mark.parametrize("offset", [160_000_000_000, -160_000_000_000, 10**18, 1e300, "'far'"])
+def test_an_offset_that_leads_out_of_all_numbers_counts_as_no_date(catalog, root, model, offset):
+    ids = stored(catalog, root, model)
+    by_hand(catalog, f"UPDATE photos SET taken_offset_min = {offset} WHERE name = 'tokyo.jpg'")
+    catalog.set_setting("any", "thing")
+    with reading(catalog.engine) as connection:
+        instant = text("SELECT taken_instant_us FROM photos WHERE name = 'tokyo.jpg'")
+        assert connection.execute(instant).scalar() == -(2**63)
+    assert [ids["tokyo.jpg"], ids["undated.jpg"]] == catalog.newest(None, limit=50)[-2:]
+
+
+@pytest.mark.parametrize("hindrance", ["held", "read-only"])
+def test_a_library_with_dates_that_are_due_opens_where_it_cannot_be_written(
+    catalog, root, model, hindrance, monkeypatch
+):
+    stored(catalog, root, model)
+    by_hand(catalog, "UPDATE photos SET taken_offset_min = 1 WHERE name = 'tokyo.jpg'")
+    monkeypatch.setattr("indexer.catalog.files.database_trouble.BUSY_TIMEOUT_S", 0)
+    if hindrance == "read-only":
+        monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA query_only = ON"))
+    with database._transaction(catalog.engine):
+        other = Catalog(open_database(database.file_of(catalog.engine).parent))
+    assert {*order(other)[-2:]} == {"undated.jpg", "tokyo.jpg"}
+    other.close()
 
 
 @pytest.mark.parametrize("damage", ["no date", "2024-13-45 00:00:00"])
 def test_photos_that_an_older_picsift_wrote_after_the_upgrade_are_dated_at_the_next_start(tmp_path, damage):
     engine = open_database(tmp_path)
     in_berlin(engine)
-    with writing(engine) as connection:
+    with database._transaction(engine) as connection:
         insert_old(connection)
     engine.dispose()
     catalog = Catalog(open_database(tmp_path))
     assert order(catalog) == ORDER
-    with writing(catalog.engine) as connection:  # what is no date does not keep a library from being opened
+    with database._transaction(
+        catalog.engine
+    ) as connection:  # what is no date does not keep a library from being opened
         values = {"damage": damage, "name": "lima.jpg"}
         change = "UPDATE photos SET taken_at = :damage, taken_instant_us = NULL WHERE name = :name"
         connection.execute(text(change), values)

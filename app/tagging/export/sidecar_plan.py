@@ -18,7 +18,7 @@ from app.tagging.xmp.merge import SidecarError, described, merged
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag, TagPath
 from indexer.library import Library
-from indexer.metadata.sidecar import SUFFIX, packet_beside, shared_stems, sidecar_name
+from indexer.metadata.sidecar import SUFFIX, names_picture, packet_beside, shared_stems, sidecar_name
 from indexer.metadata.xmp import MAX_BYTES
 
 Completed = Literal["XMP", "IPTC"]
@@ -212,8 +212,9 @@ def _place(photo: PhotoRecord, look: Callable[[Path], Beside], naming: Naming) -
         if found.lower() == f"{photo.path.name}{SUFFIX}".lower():
             return f"{found} says that it is another file's. Move it away and export again."
         naming = Naming.full  # the short name is taken by the sidecar of the RAW beside it
-    alone = photo.path.stem.lower() not in shared  # else what is said of this one would be said of the others, too
-    name = photo.path.stem if naming is Naming.short and alone else photo.path.name
+    stem = photo.path.stem
+    alone = stem.lower() not in shared  # else what is said of this one would be said of the others, too
+    name = stem if naming is Naming.short and alone and not names_picture(stem) else photo.path.name
     return photo.path.with_name(name + SUFFIX)
 
 

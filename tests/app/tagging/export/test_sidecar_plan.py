@@ -3,7 +3,9 @@
 import os
 
 from app.tagging.export import sidecar_plan
-from app.tagging.export.sidecar_plan import Folders, Stamp
+from app.tagging.export.sidecar_plan import Folders, Naming, Stamp
+from indexer.catalog.tag_records import Decision
+from tests.app.serving import photo_id
 from tests.app.tagging.export.test_export_service import DOG, SEA, tagged, tags  # noqa: F401
 from tests.app.tagging.xmp.test_merge import LIGHTROOM
 from tests.indexer.following import wait_until
@@ -37,3 +39,15 @@ def test_what_is_written_hangs_on_no_folder_as_a_preview_saw_it(world, tagged, m
     tagged.exports.run()
     assert {DOG, SEA} < tags(sidecar)
     assert not (world.photos / "red.png.xmp").exists()
+
+
+def test_no_sidecar_is_given_the_name_of_another_picture_s(world, services):
+    world.write("a.png", "red")
+    world.write("a.PNG.jpg", "green")
+    world.index()
+    services.library.catalog.tags.decide([Decision(photo_id(services, "a.PNG.jpg"), SEA, "accepted")])
+    assert services.exports.run(Naming.short).written == 1
+    assert [path.name for path in world.photos.glob("*.xmp")] == ["a.PNG.jpg.xmp"]
+    world.index()
+    photos = {name: services.library.catalog.photo_at(world.photos / name).keywords for name in ("a.png", "a.PNG.jpg")}
+    assert {name for name, words in photos.items() if words} == {"a.PNG.jpg"}

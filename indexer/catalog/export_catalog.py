@@ -67,6 +67,11 @@ class ExportCatalog:
         with reading(self._engine) as connection:
             return export_store.size(connection)
 
+    def held(self) -> int:
+        """Give about how many bytes the entries take that can be let go still, which is soon told."""
+        with reading(self._engine) as connection:
+            return export_store.held(connection)
+
     def all(self) -> list[Export]:
         """Give every export, the latest first."""
         with reading(self._engine) as connection:

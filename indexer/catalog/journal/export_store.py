@@ -8,10 +8,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from json import dumps
+from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import LargeBinary, cast, func, insert, literal, select, tuple_, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.journal.records import (
@@ -25,12 +25,14 @@ from indexer.catalog.journal.records import (
     net,
     said_in,
 )
+from indexer.catalog.stores import setting_store
 from indexer.catalog.tables.tag_tables import ExportRow, ExportStepRow
 from indexer.catalog.tag_records import TagPath
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
+HELD = "way back"  # a setting of the library: the last entry that was counted, and the bytes up to it, as JSON
 ROW_BYTES = 200  # of an entry beside path, words and old bytes: its digests, numbers, and place in two indexes
 
 
@@ -99,10 +101,41 @@ def exports(connection: Connection) -> list[Export]:
 
 def size(connection: Connection) -> tuple[int, int]:
     """Give how many entries of files the journal has, and about how many bytes they take."""
-    columns = (ExportStepRow.path, ExportStepRow.written, ExportStepRow.before)
-    each = sum((func.coalesce(func.length(column), 0) for column in columns), start=literal(ROW_BYTES))
-    entries, taken = connection.execute(select(func.count(), func.coalesce(func.sum(each), 0))).one()
+    entries, taken = connection.execute(select(func.count(), func.coalesce(func.sum(_bytes()), 0))).one()
     return int(entries), int(taken)
+
+
+def held(connection: Connection) -> int:
+    """Give about how many bytes the entries take that can be let go still; looks only at those since `keep_held`."""
+    until, known = _kept(connection)
+    later = tuple_(ExportStepRow.export_id, ExportStepRow.number) > tuple_(*map(literal, until))
+    counted = ExportStepRow.sha256_after.is_distinct_from(GIVEN_UP)
+    return known + int(
+        connection.execute(select(func.coalesce(func.sum(_bytes()), 0)).where(later, counted)).scalar_one()
+    )
+
+
+def keep_held(connection: Connection, *, anew: bool) -> None:
+    """Keep what `held` gives, for entries up to now; `anew` where entries have gone since it was kept."""
+    if anew:
+        setting_store.set_setting(connection, HELD, dumps([[0, 0], 0]))
+    last = select(ExportStepRow.export_id, ExportStepRow.number)
+    last = last.order_by(ExportStepRow.export_id.desc(), ExportStepRow.number.desc()).limit(1)
+    until = list(connection.execute(last).one_or_none() or (0, 0))
+    if until != list(_kept(connection)[0]):
+        setting_store.set_setting(connection, HELD, dumps([until, held(connection)]))
+
+
+def _kept(connection: Connection) -> tuple[tuple[int, int], int]:
+    (export_id, number), known = loads(setting_store.setting(connection, HELD) or "[[0, 0], 0]")
+    return (export_id, number), known
+
+
+def _bytes() -> ColumnElement[int]:
+    """About how many bytes an entry takes."""
+    columns = (ExportStepRow.path, ExportStepRow.written, ExportStepRow.before)  # of texts: not their characters
+    lengths = (func.coalesce(func.length(cast(column, LargeBinary)), 0) for column in columns)
+    return sum(lengths, start=literal(ROW_BYTES))
 
 
 def steps(connection: Connection, export_id: int, state: StepState) -> list[Step]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 
 from indexer.catalog.database import in_chunks
+from indexer.catalog.journal import export_store
 from indexer.catalog.journal.records import GIVEN_UP, UNCLEAR, Past, net, said_in
 from indexer.catalog.tables.photo_tables import PhotoRow
 from indexer.catalog.tables.tag_tables import ExportRow, ExportStepRow
@@ -32,7 +33,8 @@ def tidy(connection: Connection) -> None:
     back = select(ExportStepRow.export_id, func.count()).where(ExportStepRow.state == "undone")
     for export_id, count in connection.execute(back.group_by(ExportStepRow.export_id)).all():
         _remember(connection, export_id, count, count)
-    connection.execute(delete(ExportStepRow).where(or_(unwritten, ExportStepRow.state == "undone")))
+    gone = connection.execute(delete(ExportStepRow).where(or_(unwritten, ExportStepRow.state == "undone"))).rowcount
+    export_store.keep_held(connection, anew=gone > 0)
 
 
 def forget(connection: Connection, export_ids: Sequence[int]) -> None:
@@ -48,6 +50,7 @@ def forget(connection: Connection, export_ids: Sequence[int]) -> None:
         connection.execute(update(ExportStepRow).where(mine).values(before=None, sha256_after=GIVEN_UP))
     tidy(connection)
     _fold(connection)
+    export_store.keep_held(connection, anew=True)
 
 
 def _fold(connection: Connection) -> None:

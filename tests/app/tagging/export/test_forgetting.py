@@ -9,6 +9,7 @@ import pytest
 from app.cli.tagging import exporting
 from app.tagging.export import way_back
 from app.tagging.export.way_back import ExportError
+from indexer.catalog.journal.export_store import ROW_BYTES
 from indexer.catalog.tag_records import Decision
 from tests.app.serving import photo_id
 from tests.app.tagging.export.test_export_service import (  # noqa: F401
@@ -132,8 +133,33 @@ def test_what_the_journal_takes_is_said(run, world, beside, monkeypatch):  # noq
     assert "way back from exports takes" not in run()[2]
     monkeypatch.setattr(exporting, "LARGE_JOURNAL", 100)
     assert "the way back from exports takes" in run()[2]
-    run("--undo", 1)
-    assert "the journal has" not in run("--history")[2]
+    run("--forget", 1)
+    assert "the journal has 2 entries of files" in run("--history")[2]
+    assert "way back from exports takes" not in run()[2], "no forgetting would make it less"
+
+
+def test_what_the_way_back_takes_is_counted_once(world, tagged, beside):  # noqa: F811
+    journal = tagged.library.catalog.exports
+    world.write("gr\u00fcn.png", "green")
+    world.index()
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "gr\u00fcn.png"), SEA, "accepted")])
+    assert journal.held() == 0
+    tagged.exports.run()
+    with closing(sqlite3.connect(world.settings.library / "catalog.db")) as database:
+        rows = database.execute("SELECT path, written, coalesce(before, x'') FROM export_steps").fetchall()
+        assert journal.held() == journal.size()[1]
+        assert journal.held() == sum(ROW_BYTES + len(path.encode() + said.encode() + old) for path, said, old in rows)
+        database.execute("UPDATE export_steps SET before = zeroblob(1000000) WHERE number = 1")
+        database.commit()
+    assert journal.size()[1] > 1_000_000 > journal.held(), "what was counted is not read again"
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), ("new",), "accepted")])
+    before = journal.held()
+    tagged.exports.run()
+    assert before + ROW_BYTES < journal.held() < before + 10_000
+    tagged.exports.undo(2)
+    assert journal.held() == journal.size()[1], "where entries have gone it is counted anew"
+    tagged.exports.forget(1)
+    assert journal.held() == 0 < journal.size()[1]
 
 
 def test_what_is_put_back_takes_no_room(world, tagged, beside):  # noqa: F811

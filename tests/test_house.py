@@ -57,7 +57,7 @@ MAY_IMPORT = {
     "indexer.catalog.columns": "catalog catalog.filters catalog.stores catalog.tables catalog.words errors",
     "indexer.catalog.files": "errors",
     "indexer.catalog.filters": "catalog catalog.stores catalog.tables catalog.words",
-    "indexer.catalog.journal": "catalog catalog.tables",
+    "indexer.catalog.journal": "catalog catalog.stores catalog.tables",
     "indexer.catalog.migrations": "catalog.tables",
     "indexer.catalog.migrations.versions": "catalog catalog.tables metadata",
     "indexer.catalog.review": "catalog catalog.stores catalog.tables",

@@ -141,8 +141,8 @@ class TaggingService:
             since, last = 0, last.of_all(catalog, model)
         # Before it learns: a tag that is deleted or merged meanwhile is not made anew.
         tag_ids = {} if since == generation else catalog.tags.make([tag.path for tag in words.tags])
-        if tag_ids:
-            catalog.tags.call(_other_names(words, tag_ids))
+        known = tag_ids or {path: number for number, path in catalog.tags.paths().items()}
+        catalog.tags.call(_other_names(words, known))  # in every run: no other part of it hangs on them
         scorer = None if since == generation else self._scorer(model, words, least, on_words, stop)
         photos = suggestions = 0
         if scorer is not None:
@@ -239,9 +239,9 @@ class TaggingService:
 
 
 def _other_names(words: Vocabulary, tag_ids: Mapping[TagPath, int]) -> dict[str, list[int]]:
-    """Synonyms, and labels in other languages, with the ids of the tags that they mean."""
+    """Synonyms, and labels in other languages, with the ids of the tags that they mean, of those that there are."""
     found: dict[str, list[int]] = {}
-    for tag in words.tags:
+    for tag in (tag for tag in words.tags if tag.path in tag_ids):
         for name in (*tag.synonyms, *tag.labels.values()):
             found.setdefault(name, []).append(tag_ids[tag.path])
     return found

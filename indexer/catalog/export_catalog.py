@@ -53,19 +53,22 @@ class ExportCatalog:
             export_store.finish(connection, export_id, datetime.now(UTC), undone=undone)
 
     def tidy(self) -> None:
-        """Let go of old bytes and entries from which no undo makes anything."""
-        with writing(self._engine) as connection:
-            letting_go.tidy(connection)
+        """Let go of old bytes and entries from which no undo makes anything; ends a forgetting that was killed."""
+        letting_go.tidy(self._engine)
 
     def forget(self, export_ids: Sequence[int]) -> None:
-        """Let go of the way back from exports; which tags they wrote stays."""
-        with writing(self._engine) as connection:
-            letting_go.forget(connection, export_ids)
+        """Let go of the way back from exports; which tags they wrote stays. Ends one that was killed, too."""
+        letting_go.forget(self._engine, export_ids)
 
     def size(self) -> tuple[int, int]:
         """Give how many entries of files the journal has, and about how many bytes they take."""
         with reading(self._engine) as connection:
             return export_store.size(connection)
+
+    def held(self) -> int:
+        """Give about how many bytes the entries take that can be let go still, which is soon told."""
+        with reading(self._engine) as connection:
+            return export_store.held(connection)
 
     def all(self) -> list[Export]:
         """Give every export, the latest first."""

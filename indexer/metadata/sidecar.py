@@ -37,9 +37,14 @@ def sidecar_name(name: str, beside: Mapping[str, str]) -> str | None:
         return None
     whole = name.lower()
     stem = os.path.splitext(whole)[0]  # noqa: PTH122
-    if stem.rpartition(".")[2] in _PICTURES:  # of a.cr2.jpg: a.cr2.xmp is that of a.cr2
+    if names_picture(stem):  # of a.cr2.jpg: a.cr2.xmp is that of a.cr2
         return beside.get(whole + SUFFIX)
     return beside.get(whole + SUFFIX) or beside.get(stem + SUFFIX)
+
+
+def names_picture(stem: str) -> bool:
+    """Whether what a photo is called but for its extension is what another picture may be called, as in a.cr2.jpg."""
+    return stem.lower().rpartition(".")[2] in _PICTURES
 
 
 def shared_stems(names: Iterable[str]) -> frozenset[str]:

@@ -85,7 +85,7 @@ def export_command(
             report = exports.run(naming, into_files=into_files, on_progress=show, stop=stop.is_set)
         if into_files and report.refused and not json:
             say("what is left alone may go beside the photos: 'picsift export', without --into-files.")
-        if not json and (taken := exports.journal_size()[1]) > LARGE_JOURNAL:
+        if not json and (taken := services.library.catalog.exports.held()) > LARGE_JOURNAL:
             say(f"the way back from exports takes {output.shown_bytes(taken)}: see --history and --forget.")
         _end(report, json=json, verb="written")
 

@@ -121,6 +121,7 @@ class ExportService:
         """
         report = ExportReport() if report is None else report
         report.kind = "files" if into_files else "sidecars"
+        self._folders = Folders()  # what previews saw of folders is not what is written by
         with ExitStack() as stack:
             stack.enter_context(self._library.writer_lock())
             working_folder.remove_leftovers(self._library.folder)

@@ -18,7 +18,7 @@ from app.tagging.xmp.merge import SidecarError, described, merged
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag, TagPath
 from indexer.library import Library
-from indexer.metadata.sidecar import SUFFIX, packet_beside, shared_stems, sidecar_name
+from indexer.metadata.sidecar import SUFFIX, names_picture, packet_beside, shared_stems, sidecar_name
 from indexer.metadata.xmp import MAX_BYTES
 
 Completed = Literal["XMP", "IPTC"]
@@ -96,6 +96,21 @@ class Beside(NamedTuple):
     shared: frozenset[str]
 
 
+class Stamp(NamedTuple):
+    """Which folder it is, and when it changed: copies and restores set the one time back, and the other tells."""
+
+    device: int
+    inode: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """The stamp of a folder now. OSError where it cannot be seen."""
+    status = folder.stat()
+    return Stamp(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+
+
 class Folders:
     """What lies in the folders of photos; of the last KEPT what was read, for as long as nothing changes there.
 
@@ -103,19 +118,20 @@ class Folders:
     """
 
     KEPT = 16
-    SETTLED_NS = 2_000_000_000  # a change within the tick of a folder's time, two seconds on FAT, does not move it
+    SETTLED_NS = 2_000_000_000  # a change within the tick of a folder's times, two seconds on FAT, does not move them
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[int, Beside]] = {}
+        self._known: dict[Path, tuple[Stamp | None, Beside]] = {}
 
     def beside(self, folder: Path) -> Beside:
         """What lies in a folder. OSError where it cannot be read."""
-        changed = folder.stat().st_mtime_ns
+        stamp = stamp_of(folder)
         known = self._known.pop(folder, None)
-        if known is None or known[0] != changed:
+        if known is None or known[0] != stamp:
             began, names = time.time_ns(), os.listdir(folder)  # noqa: PTH208
             sidecars = {name.lower(): name for name in names if name.lower().endswith(SUFFIX)}
-            known = changed if began - changed > self.SETTLED_NS else -1, Beside(sidecars, shared_stems(names))
+            settled = began - max(stamp.mtime_ns, stamp.ctime_ns) > self.SETTLED_NS
+            known = stamp if settled else None, Beside(sidecars, shared_stems(names))
         self._known[folder] = known  # the last one asked about stands last
         for other in list(self._known)[: -self.KEPT]:
             self._known.pop(other, None)
@@ -196,8 +212,9 @@ def _place(photo: PhotoRecord, look: Callable[[Path], Beside], naming: Naming) -
         if found.lower() == f"{photo.path.name}{SUFFIX}".lower():
             return f"{found} says that it is another file's. Move it away and export again."
         naming = Naming.full  # the short name is taken by the sidecar of the RAW beside it
-    alone = photo.path.stem.lower() not in shared  # else what is said of this one would be said of the others, too
-    name = photo.path.stem if naming is Naming.short and alone else photo.path.name
+    stem = photo.path.stem
+    alone = stem.lower() not in shared  # else what is said of this one would be said of the others, too
+    name = stem if naming is Naming.short and alone and not names_picture(stem) else photo.path.name
     return photo.path.with_name(name + SUFFIX)
 
 

@@ -46,10 +46,12 @@ class KnownTags:
         return [number for number, path in self.paths.items() if any(path[: len(top)] == top for top in tops)]
 
     def called(self, held: Iterable[int]) -> set[str]:
-        """The names that some of these tags have: their levels, and the others."""
-        some = set(held)
-        levels = {name for number, path in self.paths.items() if number in some for name in path}
-        return levels | {name for name, ids in _loaded(self.names).items() if not some.isdisjoint(ids)}
+        """The names by which some of these tags are found: their levels, and the others of them and of those above."""
+        paths = [self.paths[number] for number in set(held) if number in self.paths]
+        above = {path[:count] for path in paths for count in range(1, len(path) + 1)}
+        some = {number for number, path in self.paths.items() if path in above}
+        others = (name for name, ids in _loaded(self.names).items() if folded(name) and not some.isdisjoint(ids))
+        return {name for path in paths for name in path}.union(others)
 
 
 def written(names: Mapping[str, Iterable[int]]) -> str:

@@ -1,6 +1,7 @@
 """The journal of exports: what is about to be written, and how it was before, for a kill or a change of mind.
 
-Functions on one connection, inside the caller's transaction. Files are written and restored elsewhere.
+Functions on one connection, inside the caller's transaction, but for one that has its own. Files are written and
+restored elsewhere.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from json import dumps
+from json import dumps, loads
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import LargeBinary, cast, func, insert, literal, select, tuple_, update
 
-from indexer.catalog.database import in_chunks
+from indexer.catalog.database import in_chunks, reading, writing
 from indexer.catalog.journal.records import (
     GIVEN_UP,
     UNCLEAR,
@@ -25,12 +26,14 @@ from indexer.catalog.journal.records import (
     net,
     said_in,
 )
+from indexer.catalog.stores import setting_store
 from indexer.catalog.tables.tag_tables import ExportRow, ExportStepRow
 from indexer.catalog.tag_records import TagPath
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection, Engine
 
+HELD = "way back"  # a setting of the library: the last entry that was counted, and the bytes up to it, as JSON
 ROW_BYTES = 200  # of an entry beside path, words and old bytes: its digests, numbers, and place in two indexes
 
 
@@ -99,10 +102,45 @@ def exports(connection: Connection) -> list[Export]:
 
 def size(connection: Connection) -> tuple[int, int]:
     """Give how many entries of files the journal has, and about how many bytes they take."""
-    columns = (ExportStepRow.path, ExportStepRow.written, ExportStepRow.before)
-    each = sum((func.coalesce(func.length(column), 0) for column in columns), start=literal(ROW_BYTES))
-    entries, taken = connection.execute(select(func.count(), func.coalesce(func.sum(each), 0))).one()
+    entries, taken = connection.execute(select(func.count(), func.coalesce(func.sum(_bytes()), 0))).one()
     return int(entries), int(taken)
+
+
+def held(connection: Connection) -> int:
+    """Give about how many bytes the entries take that can be let go still; looks only at those since `keep_held`."""
+    until, known = _kept(connection)
+    return known + _held_since(connection, until)
+
+
+def keep_held(engine: Engine, *, anew: bool) -> None:
+    """Keep what `held` gives, for entries up to now; `anew` where entries have gone since it was kept."""
+    last = select(ExportStepRow.export_id, ExportStepRow.number)
+    last = last.order_by(ExportStepRow.export_id.desc(), ExportStepRow.number.desc()).limit(1)
+    with reading(engine) as connection:
+        until = list(connection.execute(last).one_or_none() or (0, 0))
+        if not anew and until == list(_kept(connection)[0]):
+            return
+        known = _held_since(connection, (0, 0)) if anew else held(connection)
+    with writing(engine) as connection:
+        setting_store.set_setting(connection, HELD, dumps([until, known]))
+
+
+def _kept(connection: Connection) -> tuple[tuple[int, int], int]:
+    (export_id, number), known = loads(setting_store.setting(connection, HELD) or "[[0, 0], 0]")
+    return (export_id, number), known
+
+
+def _held_since(connection: Connection, until: tuple[int, int]) -> int:
+    later = tuple_(ExportStepRow.export_id, ExportStepRow.number) > tuple_(*map(literal, until))
+    counted = ExportStepRow.sha256_after.is_distinct_from(GIVEN_UP)
+    return int(connection.execute(select(func.coalesce(func.sum(_bytes()), 0)).where(later, counted)).scalar_one())
+
+
+def _bytes() -> ColumnElement[int]:
+    """About how many bytes an entry takes."""
+    texts = [cast(column, LargeBinary) for column in (ExportStepRow.path, ExportStepRow.written)]  # no characters
+    lengths = (func.coalesce(func.length(column), 0) for column in (*texts, ExportStepRow.before))
+    return sum(lengths, start=literal(ROW_BYTES))
 
 
 def steps(connection: Connection, export_id: int, state: StepState) -> list[Step]:

@@ -7,6 +7,7 @@ from app.search.language.parsing import parse
 from app.tagging import learning, tag_changing, tagging_service
 from app.tagging.tagging_service import TaggingService
 from app.tagging.vocabulary.vocabulary import load_vocabulary
+from indexer.catalog.filters.known_tags import SETTING, KnownTags
 from indexer.catalog.tag_records import Decision
 from indexer.errors import LibraryLockedError
 from tests.app.colours import NAMES, ColourEmbedder
@@ -189,6 +190,31 @@ def test_a_search_finds_tags_by_synonyms_and_in_other_languages_also_once_they_a
     assert found("tag:scarlet") == ["green.png"]
     tagged.decide([Decision(ids(services)["blue.png"], ("Rot",), "accepted")])
     assert found("tag:röt") == ["blue.png"], "what a tag is called itself comes first"
+
+
+def test_other_names_are_known_with_the_next_run_also_where_no_photo_is_looked_at(services, tmp_path):
+    def names(said):
+        (tmp_path / "own.toml").write_text(f'[tags]\n"warm/red" = {{ {said} }}\n"dull" = {{ synonyms = ["grey"] }}\n')
+        services.tagging.use(tmp_path / "own.toml")
+
+    def means(name):
+        return KnownTags(catalog.tags.paths(), catalog.setting(SETTING)).meant((name,))
+
+    catalog = services.library.catalog
+    names('labels = { de = "rot" }')
+    services.tagging.run()
+    [red], [dull] = means("rot"), means("grey")
+    names('labels = { it = "rosso" }')
+    version = catalog.version()
+    assert services.tagging.run(only_new=True).photos == 0
+    assert (means("rosso"), means("rot")) == ([red], [])
+    assert catalog.version() != version
+    version = catalog.version()
+    services.tagging.run(only_new=True)
+    assert catalog.version() == version, "nothing differs, and nothing is written"
+    catalog.tags.remove(("dull",))
+    services.tagging.run(only_new=True)
+    assert (means("rosso"), means("grey"), dull in catalog.tags.paths()) == ([red], [], False)
 
 
 @pytest.mark.parametrize("restore", [lambda services: tag_changing.restore(services, "red"), tag_changing.restore_all])

@@ -9,6 +9,8 @@ import pytest
 from app.cli.tagging import exporting
 from app.tagging.export import way_back
 from app.tagging.export.way_back import ExportError
+from indexer.catalog.journal import letting_go
+from indexer.catalog.journal.export_store import ROW_BYTES
 from indexer.catalog.tag_records import Decision
 from tests.app.serving import photo_id
 from tests.app.tagging.export.test_export_service import (  # noqa: F401
@@ -51,7 +53,8 @@ def counted(service):
     return [(export.files, export.put_back) for export in service.exports.history()]
 
 
-def test_the_journal_does_not_grow_with_what_was_put_back(world, tagged, beside):  # noqa: F811
+def test_the_journal_does_not_grow_with_what_was_put_back(world, tagged, beside, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(letting_go, "AT_A_TIME", 1)
     before = files(world)
     for number in (1, 2, 3):
         tagged.exports.run()
@@ -113,6 +116,47 @@ def test_of_exports_without_a_way_back_one_entry_a_file_stays(world, tagged, bes
     assert ("tag 3",) not in tags(beside)
 
 
+@pytest.mark.parametrize("end", [lambda exports: exports.forget(3), lambda exports: exports.run()])
+def test_a_forgetting_that_was_killed_says_as_much_and_is_brought_to_its_end(world, tagged, beside, monkeypatch, end):  # noqa: F811
+    number, journal = photo_id(tagged, "red.png"), tagged.library.catalog.exports
+    for count in range(4):
+        tagged.library.catalog.tags.decide([Decision(number, (f"tag {count}",), "accepted")])
+        tagged.exports.run()
+    before, ours = counted(tagged), journal.written_beside({number: str(beside)})
+    monkeypatch.setattr(letting_go, "AT_A_TIME", 1)
+    writing, begun, kills = letting_go.writing, list[int](), 0
+
+    def killed_in_the_third(engine):
+        begun.append(1)
+        if len(begun) == 3:
+            raise KeyboardInterrupt
+        return writing(engine)
+
+    monkeypatch.setattr(letting_go, "writing", killed_in_the_third)
+    ended = False
+    while not ended:
+        begun.clear()
+        try:
+            if kills == 0:
+                tagged.exports.forget(3)
+            end(tagged.exports)
+            ended = True
+        except KeyboardInterrupt:
+            kills += 1
+        assert (counted(tagged), journal.written_beside({number: str(beside)})) == (before, ours)
+        assert [export.forgotten for export in tagged.exports.history()] == [False, True, True, True]
+        assert (4, "done") in kept(world)
+        if not ended:
+            with pytest.raises(ExportError, match="was given up"):
+                tagged.exports.undo(2)
+    assert kills >= 3
+    assert [entry[:2] for entry in entries(world)] == [(1, "blue.png.xmp"), (3, "red.png.xmp"), (4, "red.png.xmp")]
+    assert kept(world) == [(4, "done")]
+    assert journal.held() < journal.size()[1]
+    monkeypatch.setattr(letting_go, "writing", writing)
+    assert tagged.exports.undo(4).written == 1
+
+
 def test_of_what_is_gone_without_a_way_back_no_entry_stays(world, tagged, beside):  # noqa: F811
     tagged.exports.run()
     (world.photos / "blue.png").unlink()
@@ -132,8 +176,33 @@ def test_what_the_journal_takes_is_said(run, world, beside, monkeypatch):  # noq
     assert "way back from exports takes" not in run()[2]
     monkeypatch.setattr(exporting, "LARGE_JOURNAL", 100)
     assert "the way back from exports takes" in run()[2]
-    run("--undo", 1)
-    assert "the journal has" not in run("--history")[2]
+    run("--forget", 1)
+    assert "the journal has 2 entries of files" in run("--history")[2]
+    assert "way back from exports takes" not in run()[2], "no forgetting would make it less"
+
+
+def test_what_the_way_back_takes_is_counted_once(world, tagged, beside):  # noqa: F811
+    journal = tagged.library.catalog.exports
+    world.write("gr\u00fcn.png", "green")
+    world.index()
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "gr\u00fcn.png"), SEA, "accepted")])
+    assert journal.held() == 0
+    tagged.exports.run()
+    with closing(sqlite3.connect(world.settings.library / "catalog.db")) as database:
+        rows = database.execute("SELECT path, written, coalesce(before, x'') FROM export_steps").fetchall()
+        assert journal.held() == journal.size()[1]
+        assert journal.held() == sum(ROW_BYTES + len(path.encode() + said.encode() + old) for path, said, old in rows)
+        database.execute("UPDATE export_steps SET before = zeroblob(1000000) WHERE number = 1")
+        database.commit()
+    assert journal.size()[1] > 1_000_000 > journal.held(), "what was counted is not read again"
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), ("new",), "accepted")])
+    before = journal.held()
+    tagged.exports.run()
+    assert before + ROW_BYTES < journal.held() < before + 10_000
+    tagged.exports.undo(2)
+    assert journal.held() == journal.size()[1], "where entries have gone it is counted anew"
+    tagged.exports.forget(1)
+    assert journal.held() == 0 < journal.size()[1]
 
 
 def test_what_is_put_back_takes_no_room(world, tagged, beside):  # noqa: F811

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from app.tagging.export import export_service, file_writing, plan_token
-from app.tagging.export.sidecar_plan import Naming
+from app.tagging.export.sidecar_plan import Folders, Naming
 from indexer.catalog.tag_records import Decision
 from tests.app.colours import World
 from tests.app.serving import photo_id
@@ -92,14 +92,18 @@ def test_a_folder_is_read_again_only_once_it_has_changed(world, tagged, monkeypa
         pages = [tagged.exports.preview_page(number) for number in (0, 1)]
         return len(read), [outcome.path.name for page in pages for outcome in page.outcomes]
 
+    monkeypatch.setattr(Folders, "SETTLED_NS", -1)
     os.utime(world.photos, (1, 1))
     assert looked_at() == (1, ["blue.png.xmp", "red.png.xmp"])
     assert looked_at()[0] == 0
+    monkeypatch.setattr(Folders, "SETTLED_NS", 10**18)
     (world.photos / "RED.PNG.XMP").write_text(LIGHTROOM)
     assert looked_at() == (2, ["blue.png.xmp", "RED.PNG.XMP"]), "a change of this moment may hide the next one"
+    monkeypatch.setattr(Folders, "SETTLED_NS", -1)
     os.utime(world.photos, (2, 2))
     assert looked_at()[0] == 1
     assert looked_at()[0] == 0
+    monkeypatch.setattr(Folders, "SETTLED_NS", 10**18)
     os.utime(world.photos)
     monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", 2)
     assert looked_at()[0] == 1, "once for photos that are taken together"

@@ -25,5 +25,9 @@ def test_damaged_names_are_none(damaged):
     assert (tags.meant(("gatto",)), tags.meant(("cat",)), tags.called([2])) == ([], [2, 3], {"animal", "cat"})
 
 
-def test_the_names_of_tags_are_their_levels_and_the_others():
-    assert KnownTags(PATHS, NAMES).called([2]) == {"animal", "cat", "Gatto"}
+def test_the_names_of_tags_are_those_by_which_they_are_found():
+    tags = KnownTags(PATHS, NAMES)
+    assert tags.called([2, 99]) == {"animal", "cat", "Gatto", "château d'eau", "HOUND"}
+    assert tags.called([4]) == {"Hund"}
+    for held in (1, 2, 3):
+        assert all(held in tags.meant((name,)) for name in tags.called([held]))

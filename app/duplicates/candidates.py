@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import time
+from datetime import datetime, time, timedelta
 from math import log2
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,8 @@ _MODERN = frozenset(("HEIF", "HEIC", "AVIF", "JXL"))  # what cameras write, and 
 class Candidate:
     """One photo of those that are compared: the least of it, since there may be a million.
 
-    `taken_s` is the instant at which the shutter opened, in seconds, None where that is not known to the second.
+    `taken_s` is the instant at which the shutter opened, in seconds, None where that is not known to the second, and
+    `clock_s` what the camera's clock showed then, where that is all that is known: its offset from UTC is not.
     `look` is None where there is no thumbnail.
     """
 
@@ -37,6 +38,7 @@ class Candidate:
     format: str
     reachable: bool
     taken_s: float | None = None
+    clock_s: float | None = None
     camera: str = ""
     duration_s: float | None = None
     look: Look | None = None
@@ -52,7 +54,8 @@ def candidate(photo: PhotoRecord, look: Look | None = None) -> Candidate:
         size=photo.size,
         format=(photo.format or "").upper(),
         reachable=photo.missing_since is None,
-        taken_s=_shutter(photo),
+        taken_s=(taken_s := _shutter(photo)),
+        clock_s=None if taken_s is None or photo.taken_offset_min is not None else _clock(photo.taken_at),
         camera=f"{photo.camera_make or ''} {photo.camera_model or ''}".strip(),
         duration_s=photo.duration_s,
         look=look,
@@ -95,7 +98,14 @@ def burst_apart(one: Candidate, other: Candidate) -> float | None:
     if one.camera and other.camera and one.camera != other.camera:
         return None
     apart = abs(one.taken_s - other.taken_s)
+    if one.clock_s is not None and other.clock_s is not None:  # all of an hour that clocks skip is one instant
+        apart = apart or abs(one.clock_s - other.clock_s)
     return apart if apart <= BURST_S else None
+
+
+def fraction(one: Candidate) -> float:
+    """The fraction of the second at which the shutter opened; 0 where none is told."""
+    return ((one.taken_s or 0) if one.clock_s is None else one.clock_s) % 1
 
 
 def same_length(one: Candidate, other: Candidate) -> bool:
@@ -110,6 +120,10 @@ def _shutter(photo: PhotoRecord) -> float | None:
     if at is None or photo.taken_precision or photo.taken_source in _NO_SHUTTER or at.time() in _DAY_ALONE:
         return None
     return None if instant_us is None else instant_us / 1_000_000
+
+
+def _clock(at: datetime | None) -> float | None:
+    return None if at is None else (at - datetime.min) / timedelta(seconds=1)
 
 
 def _worse(format: str) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.duplicates.candidates import BURST_S, Candidate, burst_apart, burst_rank, rank, same_length
+from app.duplicates.candidates import BURST_S, Candidate, burst_apart, burst_rank, fraction, rank, same_length
 from app.duplicates.kinds import Kind
 from app.duplicates.leaders import LEAST_DETAIL, near_leaders
 
@@ -101,9 +101,9 @@ def _near(
 def _two_shots(one: Candidate, other: Candidate) -> bool:
     """Whether the camera says that it was released twice: what is nearly the same is then a burst."""
     apart = burst_apart(one, other)
-    if not apart or one.taken_s is None or other.taken_s is None:
+    if not apart:
         return False
-    return apart >= 1 or bool(one.taken_s % 1 and other.taken_s % 1)  # a copy may have lost its fraction of a second
+    return apart >= 1 or bool(fraction(one) and fraction(other))  # a copy may have lost its fraction of a second
 
 
 def _bursts(photos: Sequence[Candidate], vectors: NDArray[np.float16], known: dict[int, Bond]) -> dict[int, int]:

@@ -66,7 +66,7 @@ class ExportCatalog:
             return export_store.size(connection)
 
     def held(self) -> int:
-        """Give about how many bytes the entries take that can be let go still, which is soon told."""
+        """Give how many bytes of the way back can be let go still, which is soon told."""
         with reading(self._engine) as connection:
             return export_store.held(connection)
 

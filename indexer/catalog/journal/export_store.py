@@ -107,33 +107,43 @@ def size(connection: Connection) -> tuple[int, int]:
 
 
 def held(connection: Connection) -> int:
-    """Give about how many bytes the entries take that can be let go still; looks only at those since `keep_held`."""
+    """Give the bytes of the way back, which can be let go still; looks only at the entries since `keep_held`."""
     until, known = _kept(connection)
     return known + _held_since(connection, until)
 
 
-def keep_held(engine: Engine, *, anew: bool) -> None:
-    """Keep what `held` gives, for entries up to now; `anew` where entries have gone since it was kept."""
+def forget_held(connection: Connection) -> None:
+    """Have `held` count all entries anew, since some go in this transaction."""
+    setting_store.set_setting(connection, HELD, "")
+
+
+def keep_held(engine: Engine) -> None:
+    """Keep what `held` gives, for entries up to now."""
     last = select(ExportStepRow.export_id, ExportStepRow.number)
     last = last.order_by(ExportStepRow.export_id.desc(), ExportStepRow.number.desc()).limit(1)
     with reading(engine) as connection:
         until = list(connection.execute(last).one_or_none() or (0, 0))
-        if not anew and until == list(_kept(connection)[0]):
+        if until == list(_kept(connection)[0]):
             return
-        known = _held_since(connection, (0, 0)) if anew else held(connection)
+        known = held(connection)
     with writing(engine) as connection:
         setting_store.set_setting(connection, HELD, dumps([until, known]))
 
 
 def _kept(connection: Connection) -> tuple[tuple[int, int], int]:
-    (export_id, number), known = loads(setting_store.setting(connection, HELD) or "[[0, 0], 0]")
-    return (export_id, number), known
+    """Up to which entry, and how much; from the first one where entries have gone, or what was kept is damaged."""
+    try:
+        (export_id, number), known = loads(setting_store.setting(connection, HELD) or "")
+        return (int(export_id), int(number)), int(known)
+    except (TypeError, ValueError):
+        return (0, 0), 0
 
 
 def _held_since(connection: Connection, until: tuple[int, int]) -> int:
     later = tuple_(ExportStepRow.export_id, ExportStepRow.number) > tuple_(*map(literal, until))
     counted = ExportStepRow.sha256_after.is_distinct_from(GIVEN_UP)
-    return int(connection.execute(select(func.coalesce(func.sum(_bytes()), 0)).where(later, counted)).scalar_one())
+    taken = func.coalesce(func.sum(func.length(ExportStepRow.before)), 0)
+    return int(connection.execute(select(taken).where(later, counted)).scalar_one())
 
 
 def _bytes() -> ColumnElement[int]:

@@ -38,7 +38,8 @@ def tidy(engine: Engine) -> None:
     if begun:
         _let_go(engine)
     else:
-        export_store.keep_held(engine, anew=_drop(engine))
+        _drop(engine)
+        export_store.keep_held(engine)
 
 
 def forget(engine: Engine, export_ids: Sequence[int]) -> None:
@@ -63,9 +64,10 @@ def _let_go(engine: Engine) -> None:
         _give_up(engine, export_id)
     _drop(engine)
     _fold(engine)
-    export_store.keep_held(engine, anew=True)
     with writing(engine) as connection:
+        export_store.forget_held(connection)
         setting_store.set_setting(connection, BEGUN, "")
+    export_store.keep_held(engine)
 
 
 def _give_up(engine: Engine, export_id: int) -> None:
@@ -86,8 +88,8 @@ def _give_up(engine: Engine, export_id: int) -> None:
             connection.execute(these.values(before=None, sha256_after=GIVEN_UP))
 
 
-def _drop(engine: Engine) -> bool:
-    """Let go of entries of files that are put back, or are known not to be written; whether there were any."""
+def _drop(engine: Engine) -> None:
+    """Let go of entries of files that are put back, or are known not to be written."""
     unwritten = and_(ExportStepRow.state == "failed", ExportStepRow.reason != UNCLEAR)
     place = (ExportStepRow.export_id, ExportStepRow.number)
     unneeded = select(*place, ExportStepRow.state).where(or_(unwritten, ExportStepRow.state == "undone"))
@@ -96,7 +98,7 @@ def _drop(engine: Engine) -> bool:
         with reading(engine) as connection:
             rows = connection.execute(unneeded.where(tuple_(*place) > tuple_(*map(literal, last)))).all()
         if not rows:
-            return last != (0, 0)
+            return
         with writing(engine) as connection:
             _remove(connection, rows)
         last = rows[-1].export_id, rows[-1].number
@@ -156,6 +158,7 @@ def _given_up(engine: Engine) -> Iterator[Sequence[Any]]:
 
 def _remove(connection: Connection, rows: Sequence[Any]) -> None:
     """Delete entries, and count what they tell of."""
+    export_store.forget_held(connection)
     gone, states = defaultdict[int, list[int]](list), Counter[tuple[int, str]]()
     for row in rows:
         gone[row.export_id].append(row.number)

@@ -1,7 +1,7 @@
 """Which photo of several is the best, and which may be shots of one burst."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -65,6 +65,15 @@ def test_shots_are_seconds_apart_by_their_instants_and_not_by_their_clocks():
     hours_on = replace(one, id=3, taken_instant_us=one.taken_instant_us + 3_600_000_000)
     assert burst_apart(candidate(one), candidate(landed)) == 3.0
     assert burst_apart(candidate(one), candidate(hours_on)) is None
+
+
+@pytest.mark.parametrize(("seconds", "apart"), [(0, 0.0), (3, 3.0), (3_000, None)])
+def test_shots_of_an_hour_that_clocks_skip_are_apart_by_their_clocks(seconds, apart):
+    one = replace(record(1, "/p/1.jpg", SHOT), camera_model="Old", taken_source="original", taken_offset_min=None)
+    later = replace(one, id=2, taken_at=SHOT + timedelta(seconds=seconds))  # of the same instant
+    assert burst_apart(candidate(one), candidate(later)) == apart
+    told = replace(later, taken_offset_min=60)
+    assert burst_apart(candidate(one), candidate(told)) == 0.0, "where one tells its offset, the instant is known"
 
 
 @pytest.mark.parametrize(

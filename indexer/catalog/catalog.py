@@ -162,6 +162,10 @@ class Catalog(ModelCatalog):
         """Write what else is known now of the stamps of photos that are as they were."""
         self._write(description_store.restamp, stamps)
 
+    def void_stamps(self, photo_ids: Sequence[int]) -> None:
+        """Note that other files lie where photos were: none is the one that a photo was made of until it is read."""
+        self._write(description_store.void_stamps, photo_ids)
+
     def move(self, moves: Sequence[Move]) -> list[str]:
         """Give photos new paths, embeddings and all; what sat there before is removed, unless it moves too.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple, Protocol
 
+NEVER = -1  # a modification time that no file has: what carries it is looked at again
 _INT64_MAX = 2**63 - 1
 
 

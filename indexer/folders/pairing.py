@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from indexer.catalog.records import FoundFile, KnownPhoto
+from indexer.catalog.stamps import NEVER
 from indexer.folders.comparison import ChangedFile, Changes
 from indexer.folders.found import Scan
 from indexer.pictures.raw_header import SUFFIXES as RAW_SUFFIXES
 from indexer.pictures.videos import is_video_name
 
-NEVER = -1  # a modification time that no file has: what carries it is looked at again
 _BY_CAMERAS = ("jpg", "jpeg", "heic", "heif", "hif")  # which picture of several the camera most likely wrote
 _LIVE = ("heic", "heif", "jpg", "jpeg")  # stills beside which phones write a live photo's .mov
 _PIXEL = re.compile(r"\.raw-\d\d(\.mp)?\.(cover|original)$")  # PXL_20210704_101112345.RAW-01.COVER.jpg

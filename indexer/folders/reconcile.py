@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.catalog.records import FoundFile, KnownPhoto, Move
+from indexer.catalog.stamps import NEVER
 from indexer.folders.agreement import Agreement, Heads
 from indexer.folders.hashing import Hashes
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.looking import Look, Looked
-from indexer.folders.pairing import NEVER, Paired, absorb, take_over
+from indexer.folders.pairing import Paired, absorb, take_over
 from indexer.folders.relocating import settle_moves
 from indexer.folders.removing import Removals, settle_absences
+from indexer.folders.renaming import is_same_file
 from indexer.folders.scanner import StoppedError
 from indexer.library import Library
 from indexer.pictures.videos import is_video_name
@@ -157,8 +159,14 @@ def _settle_pairs(library: Library, one: Looked, settled: Settled, agreement: Ag
 
 
 def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: Hashes) -> None:
-    """What is new or has a new stamp; where the picture is the same, only the metadata is read again."""
+    """What is new or has a new stamp; where the picture is the same, only the metadata is read again.
+
+    A run may end before it has read another file that lies under a photo's name. If it is another drive's, and the
+    first one is back at the next look, the photo would be as it was: as if it had come back with what is on the other.
+    """
     root, changes = one.root, one.changes
+    if replaced := [c.known.id for c in changes.changed if not is_same_file(c.known, c.file)]:
+        library.catalog.void_stamps(replaced)
     if changes.restamped:
         library.catalog.restamp(changes.restamped)
     sound = [c for c in changes.changed if c.known.state == "ok" and c.known.content_hash]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, FoundFile, NewPhoto
-from indexer.catalog.stamps import changed_ns, inode_of, storable_ns
+from indexer.catalog.stamps import NEVER, changed_ns, inode_of, storable_ns
 from indexer.errors import DecoderLostError, ImageError, TooLargeError, UnreadableError
 from indexer.metadata.sidecar import kept, name_in
 from indexer.pictures import images
@@ -26,7 +26,6 @@ from indexer.workers.isolation import WorkerPool
 from indexer.workers.recipe import Recipe
 
 JOBS_A_WORKER = 4  # a process starts in a tenth of a second of computing, in which it decodes this many photos
-NEVER = -1  # a modification time that no file has: what may not fail the next time is tried again by every run
 
 
 @dataclass(frozen=True, slots=True)  # there is one for each photo of a first run
@@ -104,7 +103,7 @@ class Decoder:
             temporary = unread or (isinstance(error, DecoderLostError) and error.temporary)
             failed = failure_of(job.file, str(error))
             if temporary or isinstance(error, TooLargeError):
-                failed = replace(failed, mtime_ns=NEVER)
+                failed = replace(failed, mtime_ns=NEVER)  # it may not fail the next time: every run tries it again
             return Result(job, failed, unread=unread, temporary=temporary)
 
     def _copy(self, path: Path, file: FoundFile, *, known: bool) -> CopiedPhoto | None:

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, insert, select, tuple_, union, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.instants import zone_of
-from indexer.catalog.stamps import stamp_columns
+from indexer.catalog.stamps import NEVER, stamp_columns
 from indexer.catalog.stores import edit_store
 from indexer.catalog.tables.photo_tables import KeywordRow, PhotoRow, PlaceRow
 from indexer.metadata.instants import instant_us
@@ -156,6 +156,13 @@ def restamp(connection: Connection, stamps: Sequence[Restamp]) -> None:
     ]
     if rows:
         connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")).values(**columns), rows)
+
+
+def void_stamps(connection: Connection, photo_ids: Sequence[int]) -> None:
+    """Take from photos the time of their files, so that no file has their stamps."""
+    for chunk in in_chunks(photo_ids):
+        doubted = update(PhotoRow).where(PhotoRow.id.in_(chunk), PhotoRow.mtime_ns != NEVER)
+        connection.execute(doubted.values(mtime_ns=NEVER))
 
 
 def _stamps(photo: DescribedPhoto) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import open_database
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.catalog.records import CopiedPhoto, Counts, FailedPhoto, Move
+from indexer.catalog.stamps import NEVER
 from indexer.catalog.stores import photo_queries
 from indexer.errors import ModelError, RootError
 from indexer.folders.ignoring import NOTHING_MORE
@@ -441,6 +442,7 @@ def test_more_photos_than_a_statement_has_parameters(catalog, root, model):
     ids = catalog.fail(root.id, many)
     assert catalog.fail(root.id, many) == ids
     catalog.mark_missing(ids, NOW)
+    catalog.void_stamps(ids)
     assert catalog.counts() == Counts(photos=0, failed=12_500, missing=12_500)
     assert len(catalog.photos(ids)) == len(catalog.known_sizes()) == 12_500
     assert catalog.by_content(map(str, range(12_500)), model_id=model) == {}
@@ -459,6 +461,15 @@ def test_an_absence_keeps_its_first_date(catalog, root, model):
     assert catalog.photo(number).missing_since is None
     with pytest.raises(Exception, match="needs a time zone"):
         catalog.mark_missing([number], datetime(2024, 1, 1))
+
+
+def test_a_stamp_that_is_void_is_no_files_and_takes_nothing_else(catalog, root, model):
+    numbers = catalog.store(root.id, [new("a.jpg"), new("b.jpg")], model, vectors(2))
+    before, generation = catalog.known(root.id, model_id=model), catalog.generation(model)
+    catalog.void_stamps([])
+    catalog.void_stamps(numbers[:1])
+    assert catalog.known(root.id, model_id=model) == before | {"a.jpg": before["a.jpg"]._replace(mtime_ns=NEVER)}
+    assert catalog.generation(model) == generation
 
 
 def test_counts_and_roots_count_what_is_searchable(catalog, root, model):

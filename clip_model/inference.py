@@ -32,7 +32,7 @@ from clip_model.registry import resolve
 from clip_model.single_thread import on_one_core
 from clip_model.towers.cells import cell_features
 from clip_model.towers.folding import fold_for_inference
-from clip_model.towers.unit_length import unit
+from clip_model.towers.unit_length import ROWS, unit
 
 logger = logging.getLogger(__name__)
 
@@ -73,13 +73,13 @@ class Encoder:
         batch_size: int | None = None,
         models: Path | None = None,
     ) -> None:
-        config = model.config
+        config, vision = model.config, model.config.vision
         self._tokenizer = tokenizer_of(config.text, model.tokenizer_data)
         self.name, self.fingerprint = name, fingerprint
-        self.dim, self.image_size = config.embed_dim, config.vision.image_size
+        self.dim, self.image_size = config.embed_dim, vision.image_size
         self._device = choose_device(device)
         parameters = sum(parameter.numel() for parameter in model.visual.parameters())
-        precision = fitting(precision, self._device, config.vision, parameters, name)
+        precision = fitting(precision, self._device, vision, parameters, name)
         self._dtype = choose_precision(precision, self._device)
         self.device = str(self._device)
         self.precision = INT8 if precision == INT8 else precision_name(self._dtype)
@@ -90,7 +90,6 @@ class Encoder:
         self._model.to(self._device, self._dtype)
         self.batch_size = batch_size or self._default_batch(self._layout)
         self._text_batch = batch_size or self._default_batch(torch.contiguous_format)
-        vision = config.vision
         self._transform = transforms.ImageTransform(self.image_size, vision.mean, vision.std, vision.resize)
         self._turn = threading.Lock()
         # A CPU runs a short text beside a batch of pictures; on a GPU both would claim the same memory.
@@ -123,13 +122,12 @@ class Encoder:
         Raises:
             ValueError: if the network gives no direction for a picture (NaN or zero), naming which.
         """
-        parts = [np.empty((0, self.dim), dtype=np.float32)]
-        step = self.batch_size  # may shrink meanwhile
+        parts, step = [np.empty((0, self.dim), dtype=np.float32)], self.batch_size  # which may shrink meanwhile
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # Pillow scales without the interpreter's lock
             for start in range(0, len(images), step):
                 part = images[start : start + step]
                 batch = [*pool.map(lambda image: self.preprocess(transforms.upright(image)), part)]
-                parts.append(self._embed(self._encode_pixels, torch.stack(batch), "image", start))
+                parts.append(self._embed(self._encode_pixels, torch.stack(batch), "image", range(start, len(images))))
         return np.concatenate(parts)
 
     def encode_pixels(self, pixels: transforms.Pixels | Sequence[transforms.Pixels]) -> Embeddings:
@@ -144,7 +142,7 @@ class Encoder:
         Raises:
             ValueError: if the shape is another, or the network gives no direction for a picture.
         """
-        return self._embed(self._encode_pixels, transforms.stack_pixels(pixels, self.image_size), "image")
+        return self._embed(self._encode_pixels, transforms.stack_pixels(pixels, self.image_size), "image", ROWS)
 
     def encode_squares(self, squares: Sequence[NDArray[np.uint8]]) -> Embeddings:
         """Embed what a `CenterSquare` gave: bytes, which reach a GPU four times as fast and are normalised there.
@@ -158,7 +156,7 @@ class Encoder:
         Raises:
             ValueError: if a shape is another, or the network gives no direction for a picture.
         """
-        return self._embed(self._encode_squares, transforms.stack_squares(squares, self.image_size), "image")
+        return self._embed(self._encode_squares, transforms.stack_squares(squares, self.image_size), "image", ROWS)
 
     def encode_cells(self, square: NDArray[np.uint8]) -> Embeddings:
         """Embed each cell of what a `CenterSquare` gave: (h, w, d) float32, unit length, row by row."""
@@ -167,7 +165,7 @@ class Encoder:
         with self._turn, torch.inference_mode():
             pixels = pixels.to(self._device, self._dtype).contiguous(memory_format=self._layout)
             cells = cell_features(self._model.visual, pixels)[0].float()  # [h, w, d]
-        return unit(cells.flatten(0, 1), "cell", 0).reshape(cells.shape)
+        return unit(cells.flatten(0, 1), "cell", range(cells.shape[0] * cells.shape[1])).reshape(cells.shape)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; equal ones are computed once, and on a CPU a few of them on one core.
@@ -182,13 +180,15 @@ class Encoder:
             raise ValueError(f"expected a list of texts, got one text; write [{texts[:40]!r}]")
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
-        rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        first = dict(zip(reversed(texts), reversed(range(len(texts))), strict=True))  # where each stands first
+        rows = {text: row for row, text in enumerate(first)}
         tokens = self._tokenizer(list(rows))
         order = self._tokenizer.lengths(tokens).argsort()  # a batch computes no position after its last end mark
         few = len(order) <= ONE_CORE_TEXTS and self._device.type == "cpu"
         run, step = (on_one_core, self._text_batch) if few else (call, len(order))  # who comes waits for one batch
-        compute = partial(self._embed, self._encode_tokens)
-        parts = [run(partial(compute, tokens[order[at : at + step]], "text", at)) for at in range(0, len(order), step)]
+        compute, numbers = partial(self._embed, self._encode_tokens), [*first.values()]
+        cuts = (order[at : at + step] for at in range(0, len(order), step))
+        parts = [run(partial(compute, tokens[cut], "text", [numbers[row] for row in cut])) for cut in cuts]
         unique: Embeddings = np.concatenate(parts)[order.argsort().numpy()]
         return unique[[rows[text] for text in texts]]
 
@@ -210,8 +210,8 @@ class Encoder:
     def _encode_tokens(self, tokens: Tensor) -> Tensor:
         return self._model.encode_text(tokens.to(self._device))
 
-    def _embed(self, encode: Callable[[Tensor], Tensor], items: Tensor, what: str, first: int = 0) -> Embeddings:
-        """Run a tower over items in batches, the first one being number `first` to the caller."""
+    def _embed(self, encode: Callable[..., Tensor], items: Tensor, what: str, numbers: Sequence[int]) -> Embeddings:
+        """Run a tower over items in batches; `numbers` are what the caller knows them by, if not by their order."""
         if not len(items):
             return np.empty((0, self.dim), dtype=np.float32)
         parts: list[Embeddings] = []
@@ -220,7 +220,7 @@ class Encoder:
             batch = items[start : start + (self._text_batch if what == "text" else self.batch_size)]
             try:
                 with turn, torch.inference_mode():
-                    parts.append(unit(encode(batch).float(), what, first + start))
+                    parts.append(unit(encode(batch).float(), what, numbers[start:]))
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise

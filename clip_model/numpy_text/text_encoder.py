@@ -49,13 +49,15 @@ class TextEncoder:
         """
         if not texts:
             return np.empty((0, self.dim), dtype=np.float32)
-        rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        first = dict(zip(reversed(texts), reversed(range(len(texts))), strict=True))  # where each stands first
+        rows = {text: row for row, text in enumerate(first)}
         tokens = self._tokenizer.ids(list(rows))
         order = np.argsort((tokens != 0).sum(axis=1), kind="stable")  # short texts together: less padding
+        numbers = np.array([*first.values()])
         unique = np.empty((len(rows), self.dim), dtype=np.float32)
         for start in range(0, len(order), _BATCH):
             some = order[start : start + _BATCH]
-            unique[some] = self._embed(tokens[some], some)
+            unique[some] = self._embed(tokens[some], numbers[some])
         return unique[[rows[text] for text in texts]]
 
     def _embed(self, tokens: NDArray[np.int64], numbers: NDArray[np.int64]) -> Floats:

@@ -5,19 +5,23 @@ Legend: b rows, d dimension of the shared space.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+ROWS = range(1 << 62)  # what rows are called whose order is the caller's
 
-def unit(features: Tensor, what: str, first: int) -> NDArray[np.float32]:
+
+def unit(features: Tensor, what: str, numbers: Sequence[int]) -> NDArray[np.float32]:
     """Scale (b, d) features to unit length.
 
     Args:
         features: (b, d) float.
         what: the features are of, for the message.
-        first: number of the first row to the caller.
+        numbers: (b,) what a message calls the rows.
 
     Raises:
         ValueError: if a row is zero or not finite.
@@ -25,7 +29,7 @@ def unit(features: Tensor, what: str, first: int) -> NDArray[np.float32]:
     norms = features.norm(dim=1, keepdim=True)
     sound = (torch.isfinite(norms) & (norms > 0)).flatten()
     if not sound.all():
-        row = first + int(torch.nonzero(~sound)[0])
+        row = numbers[int(torch.nonzero(~sound)[0])]
         raise ValueError(f"the model gives no direction for {what} number {row}: its features are zero or not finite")
     embeddings: NDArray[np.float32] = (features / norms).cpu().numpy()
     return embeddings

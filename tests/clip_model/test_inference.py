@@ -117,6 +117,15 @@ def test_features_without_a_direction_are_an_error_that_names_the_item(value):
         encoder.encode_images([Image.new("RGB", size) for size in ((2, 2), (2, 2), (2, 2), (2, 2), (1, 1))])
 
 
+@pytest.mark.parametrize("others", [3, 60])
+def test_a_text_without_a_direction_is_named_by_its_place_among_those_given(model, others):
+    encoder, texts = encoder_of(model), [f"{n} dogs on a beach" for n in range(others)]
+    tokens = encoder._tokenizer(["bad"])[0]
+    encoder._model.encode_text = lambda batch: torch.where((batch == tokens).all(dim=1)[:, None], 0.0, 1.0)
+    with pytest.raises(ValueError, match=f"text number {others + 2}: its features"):
+        encoder.encode_texts([texts[-1], *texts, texts[0], "bad", "bad"])
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_bfloat16_stays_close_and_gives_float32(name):
     model = random_clip(CONFIGS[name])

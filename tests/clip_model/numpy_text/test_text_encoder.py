@@ -101,6 +101,13 @@ def test_a_text_without_a_direction_is_named(model, tmp_path):
         TextEncoder(weights).encode_texts(["a dog", "a cat"])
 
 
+def test_it_is_named_by_its_place_among_those_given(model, tmp_path):
+    encoder = TextEncoder(MappedWeights(written(model, tmp_path / "m.safetensors", torch.float32)))
+    encoder._features = lambda _, tokens: np.where((tokens != 0).sum(axis=1) > 5, 0.0, np.ones((encoder.dim, 1))).T
+    with pytest.raises(ValueError, match="text number 3"):
+        encoder.encode_texts(["a dog", "a dog", "a cat", "a cat that sleeps on a mat in the sun", "a cat"])
+
+
 @pytest.mark.parametrize("change", ["missing", "shape", "dtype"])
 def test_a_file_that_is_not_for_numpy_is_left_to_torch(model, tmp_path, change):
     path = tmp_path / "m.safetensors"

@@ -163,8 +163,9 @@ class Catalog(ModelCatalog):
         self._write(description_store.restamp, stamps)
 
     def void_stamps(self, photo_ids: Sequence[int]) -> None:
-        """Note that other files lie where photos were: none is the one that a photo was made of until it is read."""
-        self._write(description_store.void_stamps, photo_ids)
+        """Note that other files lie where photos were: until they are read none is the one that a photo was made of."""
+        if photo_ids:
+            self._write(description_store.void_stamps, photo_ids)
 
     def move(self, moves: Sequence[Move]) -> list[str]:
         """Give photos new paths, embeddings and all; what sat there before is removed, unless it moves too.

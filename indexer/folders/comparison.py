@@ -41,6 +41,7 @@ class Changes:
         unreachable: photos of which that cannot be told: they lie below folders that could not be read.
         vanished: photos whose file or folder went while it was looked at; they may have moved, and are not gone yet.
         found_again: photos that were missing and are there, whatever else is true of them.
+        left: changed files that are passed over for now, since they are still being written.
         arrived: ids of photos that were moved here, with the path in the root where the last look found the same file,
             None where it found none.
         unchanged: how many sound photos are as they were, with an embedding.
@@ -56,6 +57,7 @@ class Changes:
     unreachable: list[KnownPhoto] = field(default_factory=list)
     vanished: list[KnownPhoto] = field(default_factory=list)
     found_again: list[KnownPhoto] = field(default_factory=list)
+    left: list[ChangedFile] = field(default_factory=list)
     arrived: dict[int, str | None] = field(default_factory=dict)
     unchanged: int = 0
     unchanged_failed: int = 0
@@ -66,8 +68,12 @@ class Changes:
         Nobody can date back when a file was last changed in any way: one that was written again, by a backup, say, or
         renamed, out of a bin, has another time than it had, whatever its size and its time of modification.
         """
-        other = {known.id for file, known in self.changed if _moments(known) != _moments(file)}
+        other = {*self.replaced()}
         return [photo for photo in self.found_again if photo.ctime_ns is not None and photo.id not in other]
+
+    def replaced(self) -> list[int]:
+        """Give the ids of photos under whose paths lie other files than theirs, or files that something happened to."""
+        return [known.id for file, known in (*self.changed, *self.left) if _moments(known) != _moments(file)]
 
 
 def _moments(file: KnownPhoto | FoundFile) -> tuple[int, int, int | None]:

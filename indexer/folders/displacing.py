@@ -13,9 +13,10 @@ from pathlib import Path
 
 from indexer.catalog.records import KnownPhoto
 from indexer.folders.looking import Looked, advice
-from indexer.folders.mounts import place_of
+from indexer.folders.mounts import place_of, places_inside
 from indexer.folders.moving import Gone, Place
 from indexer.folders.removing import LARGEST_SHARE, Removals
+from indexer.folders.renaming import drive_places, exchanged_in, strange
 from indexer.library import Library
 
 Pairs = list[tuple[Gone, Place]]
@@ -101,6 +102,32 @@ def _doubted(library: Library, looked: Sequence[Looked], pairs: Pairs, held: Hel
         enough = math.ceil((gone + lately) / LARGEST_SHARE) - lately
         if present and not library.catalog.absences.has_present(root_id, enough):
             doubted |= {photo.id for photo in present}
+        of_root = [one for one in looked if one.root.id == root_id]
+        doubted |= _of_drives(library, of_root, present, moved, removals)
+    return doubted
+
+
+def _of_drives(
+    library: Library, looked: Sequence[Looked], going: Sequence[KnownPhoto], moved: set[int], removals: Removals
+) -> set[int]:
+    """The ids of those that lie where another drive may be by now: less than half of the place is as it was."""
+    root, changes = looked[0].root, [one.changes for one in looked]
+    places, doubted = drive_places(library, root, changes), set[int]()
+    if not places:
+        return doubted
+    of_places: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
+    for photo in going:
+        of_places[place_of(photo.path, places)].append(photo)
+    exchanged, seen = exchanged_in(changes, places), [(one.below, one.deep) for one in looked]
+    missing = [photo for one in changes for photo in one.missing if not photo.missing and photo.id not in moved]
+    absent = Counter(place_of(photo.path, places) for photo in missing)
+    for place in of_places.keys() - {None}:
+        lately, inside = removals.lately(root.id, place), places_inside(places, place or "")
+        others = {photo.id for photo in (*of_places[place], *exchanged.get(place, ()))} - moved
+        enough = math.ceil((len(others) + absent[place] + lately) / LARGEST_SHARE) - lately
+        is_like = library.catalog.absences.has_present(root.id, enough, below=place or "", outside=inside)
+        if not is_like or strange(library, root, seen, place or "", inside):
+            doubted |= {photo.id for photo in of_places[place]}
     return doubted
 
 

@@ -91,6 +91,11 @@ def place_of(path: str, places: Collection[str]) -> str | None:
     return max((place for place in places if not place or holds(place, path)), key=len, default=None)
 
 
+def places_inside(places: Collection[str], place: str) -> list[str]:
+    """Those of some folders of a root that lie in one of them, "" for the root itself."""
+    return [other for other in places if other != place and (not place or holds(place, other))]
+
+
 def _plain(field: str) -> str:
     r"""A field with its octal escapes (\040 is a space) resolved; bytes that are no UTF-8 stay what they are."""
     unescaped = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), field)

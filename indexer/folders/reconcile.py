@@ -21,7 +21,6 @@ from indexer.folders.looking import Look, Looked
 from indexer.folders.pairing import Paired, absorb, take_over
 from indexer.folders.relocating import settle_moves
 from indexer.folders.removing import Removals, settle_absences
-from indexer.folders.renaming import is_same_file
 from indexer.folders.scanner import StoppedError
 from indexer.library import Library
 from indexer.pictures.videos import is_video_name
@@ -90,6 +89,7 @@ def reconcile(
         agreement = Agreement(library.catalog, Heads(threads, pool, stop), leave or (lambda path: False), videos)
         look = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, agreement, stop, written=written)
         looked = look.at(folders, shallow)
+        library.catalog.void_stamps([number for one in looked for number in one.changes.replaced()])
         if leave is not None:
             _leave_alone(looked, leave)
         hashes = Hashes(threads, stop)
@@ -125,7 +125,8 @@ def _leave_alone(looked: Iterable[Looked], leave: Callable[[str], bool]) -> None
     for one in looked:
         root, changes = one.root.path, one.changes
         changes.added = [file for file in changes.added if not leave(str(root / file.path))]
-        left = {change.known.id for change in changes.changed if leave(str(root / change.file.path))}
+        changes.left = [change for change in changes.changed if leave(str(root / change.file.path))]
+        left = {change.known.id for change in changes.left}
         changes.changed = [change for change in changes.changed if change.known.id not in left]
         changes.found_again = [photo for photo in changes.found_again if photo.id not in left]
 
@@ -159,14 +160,8 @@ def _settle_pairs(library: Library, one: Looked, settled: Settled, agreement: Ag
 
 
 def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: Hashes) -> None:
-    """What is new or has a new stamp; where the picture is the same, only the metadata is read again.
-
-    A run may end before it has read another file that lies under a photo's name. If it is another drive's, and the
-    first one is back at the next look, the photo would be as it was: as if it had come back with what is on the other.
-    """
+    """What is new or has a new stamp; where the picture is the same, only the metadata is read again."""
     root, changes = one.root, one.changes
-    if replaced := [c.known.id for c in changes.changed if not is_same_file(c.known, c.file)]:
-        library.catalog.void_stamps(replaced)
     if changes.restamped:
         library.catalog.restamp(changes.restamped)
     sound = [c for c in changes.changed if c.known.state == "ok" and c.known.content_hash]

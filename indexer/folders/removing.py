@@ -16,8 +16,8 @@ from pathlib import Path
 
 from indexer.catalog.records import KnownPhoto
 from indexer.folders.looking import Looked, advice
-from indexer.folders.mounts import holds, is_mount, place_of
-from indexer.folders.renaming import is_same_file, may_be_another, remember, strange
+from indexer.folders.mounts import place_of, places_inside
+from indexer.folders.renaming import drive_places, exchanged_in, remember, strange
 from indexer.library import Library
 
 LARGEST_SHARE = 0.5  # of a root's photos that are removed without being told to
@@ -130,12 +130,8 @@ def _without_drives(
     went away at one time, which lie on one drive, some go only where as many have come back: then it is their drive.
     """
     root, catalog = looked[0].root, library.catalog
-    places, changes = catalog.mounts(root.id), [one.changes for one in looked]
-    seen = [(one.below, one.deep) for one in looked]
-    if (gone or any(one.changed or one.added or one.found_again for one in changes)) and (
-        is_mount(root.path) or may_be_another(library, root)
-    ):
-        places = {*places, ""}
+    changes, seen = [one.changes for one in looked], [(one.below, one.deep) for one in looked]
+    places = drive_places(library, root, changes)
     passing = catalog.absences.passing(root.id) if gone else set()  # nearly all looks miss nothing
     groups: defaultdict[str | None, list[KnownPhoto]] = defaultdict(list)
     for photo in gone:
@@ -152,8 +148,7 @@ def _without_drives(
     believed = [photo for photo in elsewhere if photo.id not in held]
     if not places:
         return believed
-    others = {known.id: known for one in changes for file, known in one.changed if not is_same_file(known, file)}
-    exchanged = Counter(place_of(photo.path, places) for photo in others.values() if not photo.missing)
+    exchanged = exchanged_in(changes, places)
     found = [photo for one in changes for photo in one.found_again]
     returned = {place_of(photo.path, places) for photo in found}
     for back in returned - {None}:
@@ -165,9 +160,9 @@ def _without_drives(
         kept = _stays(looked, photos, passing)
         now = [photo for photo in photos if not photo.missing or photo.missing_since in passing]
         if now or place in doubtful:
-            inside = [other for other in places if other != place and (not place or holds(place, other))]
+            inside = places_inside(places, place or "")
             lost, passed = removals.lately(root.id, place), [photo.id for photo in now if photo.missing]
-            enough = math.ceil((len(now) + exchanged[place] + lost) / LARGEST_SHARE) - lost - len(passed)
+            enough = math.ceil((len(now) + len(exchanged.get(place, ())) + lost) / LARGEST_SHARE) - lost - len(passed)
             moved_here, below = _arrived(looked, places, place), place or ""
             is_like = catalog.absences.has_present(root.id, enough, below=below, outside=inside, passed=moved_here)
             if (unseen := strange(library, root, seen, place or "", inside)) or not is_like:

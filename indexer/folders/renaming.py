@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from indexer.catalog.records import KnownPhoto, RootPath, Sampled
-from indexer.catalog.stamps import Stamped, inode_of, storable_ns
+from indexer.catalog.stamps import NEVER, Stamped, inode_of, storable_ns
 from indexer.errors import ImageError
+from indexer.folders.comparison import Changes
 from indexer.folders.found import Scan
-from indexer.folders.mounts import holds
+from indexer.folders.mounts import holds, is_mount, place_of
 from indexer.library import Library
 from indexer.pictures import images
 
@@ -123,11 +125,31 @@ def strange(
     return [photo.id for photo in known if not photo.missing and not is_seen(photo.path.rpartition("/")[0])]
 
 
+def drive_places(library: Library, root: RootPath, changes: Sequence[Changes]) -> set[str]:
+    """The folders of a root where drives are mounted, with "" for the root itself where another drive may lie there."""
+    places = library.catalog.mounts(root.id)
+    is_other = any(one.missing or one.changed or one.left or one.added or one.found_again for one in changes)
+    return {*places, ""} if is_other and (is_mount(root.path) or may_be_another(library, root)) else places
+
+
+def exchanged_in(changes: Sequence[Changes], places: Collection[str]) -> dict[str | None, list[KnownPhoto]]:
+    """Photos that were there, and under whose paths other files lie by now, by the place that holds them, if any."""
+    found: defaultdict[str | None, dict[int, KnownPhoto]] = defaultdict(dict)
+    for one in changes:
+        for file, known in (*one.changed, *one.left):
+            if not known.missing and not is_same_file(known, file):
+                found[place_of(known.path, places)][known.id] = known
+    return {place: [*photos.values()] for place, photos in found.items()}
+
+
 def is_same_file(before: Stamped, now: Stamped) -> bool:
     """Whether a file is the one it was, not a copy of it: size and time are, and that of the last change or the number.
 
-    A copy keeps neither of these two; who changes owners or modes leaves the number.
+    A copy keeps neither of these two; who changes owners or modes leaves the number. Where another file was seen in
+    between (`Catalog.void_stamps`) the time of the last change has to be the same.
     """
+    if before.mtime_ns == NEVER and before.ctime_ns is not None:
+        return (before.size, before.ctime_ns) == (now.size, now.ctime_ns)
     if (before.size, before.mtime_ns) != (now.size, now.mtime_ns):
         return False
     return before.ctime_ns in (None, now.ctime_ns) or bool(now.inode and before.inode == now.inode)

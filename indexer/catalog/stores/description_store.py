@@ -159,7 +159,11 @@ def restamp(connection: Connection, stamps: Sequence[Restamp]) -> None:
 
 
 def void_stamps(connection: Connection, photo_ids: Sequence[int]) -> None:
-    """Take from photos the time of their files, so that no file has their stamps."""
+    """Take from photos the time of their files, so that no file has their stamps.
+
+    A run may end before it has read another file that lies under a photo's path. If that is another drive's, and the
+    first one is back at the next look, the photo would be as it was: as if it had come back with what is on the other.
+    """
     for chunk in in_chunks(photo_ids):
         doubted = update(PhotoRow).where(PhotoRow.id.in_(chunk), PhotoRow.mtime_ns != NEVER)
         connection.execute(doubted.values(mtime_ns=NEVER))

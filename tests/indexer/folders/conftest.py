@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from indexer.folders import looking
+from indexer.folders import looking, renaming
 from indexer.workers.isolation import WorkerPool
 from tests.indexer.worlds import World
 
@@ -38,3 +38,16 @@ def bay(world, monkeypatch):
     for seed in range(12):
         world.write(f"disk/{seed}.png", seed)
     return world
+
+
+@pytest.fixture(params=["below the root", "the root", "around the root", "around the root, without numbers"])
+def place(request, monkeypatch):
+    """Where the drives are mounted."""
+    if request.param == "below the root":
+        return request.getfixturevalue("bay"), "usb"
+    world = request.getfixturevalue("world")
+    if request.param == "the root":
+        monkeypatch.setattr(renaming, "is_mount", lambda folder: folder == world.photos)
+    if request.param.endswith("without numbers"):
+        monkeypatch.setattr(renaming, "_number", lambda folder: "1 1" if folder.is_dir() else "")
+    return world, ""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from indexer.folders import looking, removing
+from indexer.folders import looking, removing, renaming
 from indexer.folders.removing import Removals
 from tests.indexer.folders.drives import known, on_drive, plug, unplug
 from tests.indexer.following import following, wait_until
@@ -194,7 +194,7 @@ def test_what_is_on_another_drive_goes_where_a_person_says_so(bay):
 
 
 def test_another_drive_in_a_root_s_own_place(world, monkeypatch):
-    monkeypatch.setattr(removing, "is_mount", lambda folder: folder == world.photos)
+    monkeypatch.setattr(renaming, "is_mount", lambda folder: folder == world.photos)
     for seed in (20, 21, 22):
         world.write(f"{seed}.png", seed)
     world.sync()

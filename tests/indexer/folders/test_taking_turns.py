@@ -5,24 +5,10 @@ import shutil
 import pytest
 
 from indexer.errors import RootError
-from indexer.folders import reconcile, removing, renaming, scanner
+from indexer.folders import renaming, scanner
 from indexer.folders.removing import Removals
 from tests import forked_code
 from tests.indexer.folders.drives import DRIVES, ids, known, on_drive, plug, turn, unplug
-
-
-@pytest.fixture(params=["below the root", "the root", "around the root", "around the root, without numbers"])
-def place(request, monkeypatch):
-    """Where the drives are mounted."""
-    if request.param == "below the root":
-        return request.getfixturevalue("bay"), "usb"
-    world = request.getfixturevalue("world")
-    if request.param == "the root":
-        monkeypatch.setattr(removing, "is_mount", lambda folder: folder == world.photos)
-    if request.param.endswith("without numbers"):
-        monkeypatch.setattr(renaming, "_number", lambda folder: "1 1" if folder.is_dir() else "")
-    return world, ""
-
 
 TURNS = [("first", "second"), ("second", "first"), ("first", "second", "third")]
 
@@ -211,42 +197,6 @@ def test_a_run_that_is_killed_before_it_has_noted_all_costs_a_drive_nothing(bay,
             bay.sync()
     assert bay.sync().removed == 0
     assert ids(bay) == before
-
-
-@pytest.mark.parametrize("shared", ["another picture", "a copy"])
-def test_a_drive_that_was_not_read_to_the_end_does_not_come_back_with_another(place, shared, monkeypatch):
-    """What lies under a name on both, and was not read on the second, is not what went with the second."""
-    world, folder = place
-    on_drive(world, *DRIVES["first"], name=folder)
-    world.sync()
-    turn(world, folder, "first", "second")
-    (world.photos / folder / "31.png").unlink()
-    if shared == "a copy":
-        shutil.copy2(world.photos.with_name("first") / "20.png", world.photos / folder)
-    else:
-        world.write(f"{folder}/20.png".lstrip("/"), 50)
-    world.sync()
-    turn(world, folder, "second", "first")
-    world.sync()
-    before, settled, settle = ids(world), [], reconcile.settle_absences
-    turn(world, folder, "first", "second")
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            reconcile,
-            "settle_absences",
-            lambda *args, **options: settled.append(settle(*args, **options)) or settled[0],
-        )
-        world.sync(stop=lambda: bool(settled))
-    assert settled
-    (world.photos / folder).rename(world.photos.with_name("second"))
-    world.sync()
-    world.photos.with_name("first").rename(world.photos / folder)
-    for _ in range(2):
-        assert world.sync().removed == 0
-        assert ids(world) == before
-    photos = {path.rpartition("/")[2]: photo for path, photo in known(world).items()}
-    assert photos["30.png"].missing and not photos["20.png"].missing
-    assert world.nearest(20) == f"{folder}/20.png".lstrip("/")
 
 
 def test_a_folder_of_another_number_loses_what_was_deleted_in_it(world, monkeypatch):

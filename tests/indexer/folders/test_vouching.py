@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from indexer.folders import removing, renaming
+from indexer.folders import renaming
 from indexer.folders.removing import Removals
 from tests.indexer.folders.drives import ids, known, on_drive, turn, unplug
 from tests.indexer.worlds import draw
@@ -13,7 +13,7 @@ from tests.indexer.worlds import draw
 @pytest.mark.parametrize("name", ["usb", ""])
 @pytest.mark.parametrize("folder_alone", [False, True])
 def test_photos_that_were_moved_on_a_drive_that_was_away_vouch_for_no_other_drive(bay, monkeypatch, name, folder_alone):
-    monkeypatch.setattr(removing, "is_mount", lambda folder: name == "" and folder == bay.photos)
+    monkeypatch.setattr(renaming, "is_mount", lambda folder: name == "" and folder == bay.photos)
     bay.plugged = name == "usb"
     on_drive(bay, *range(50, 70), name=f"{name}/d".lstrip("/"))
     bay.sync()
@@ -124,7 +124,7 @@ def test_many_deletions_and_a_new_photo_make_no_drive_of_an_ordinary_folder(worl
 
 @pytest.mark.parametrize("name", ["usb", ""])
 def test_photos_whose_mode_was_changed_vouch_for_the_rest(bay, monkeypatch, name):
-    monkeypatch.setattr(removing, "is_mount", lambda folder: name == "" and folder == bay.photos)
+    monkeypatch.setattr(renaming, "is_mount", lambda folder: name == "" and folder == bay.photos)
     on_drive(bay, *range(20, 30), name=name)
     bay.sync()
     folder = bay.photos / name

@@ -378,13 +378,17 @@ def test_soak_of_a_process_that_is_killed(tiny_model_path, chance):
         process = subprocess.Popen(
             command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2]
         )
-        burst(life, chance)
-        if chance.random() < 0.7:
-            time.sleep(chance.random() * 5)
-        else:
-            wait_for_agreement(life, lambda process=process: process.poll() is None)
-        process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
-        process.wait(30)
+        try:
+            burst(life, chance)
+            if chance.random() < 0.7:
+                time.sleep(chance.random() * 5)
+            else:
+                wait_for_agreement(life, lambda process=process: process.poll() is None)
+            process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
+            process.wait(60)
+        finally:  # else the next test fails too
+            process.kill()
+            process.wait()
         if chance.random() < 0.2:
             assert_all_agrees(life)
     assert_all_agrees(life)

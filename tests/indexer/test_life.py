@@ -305,8 +305,11 @@ def act(life, chance):
         life.mount(place[0])
 
 
-def wait_for_agreement(life, still_runs, seconds=120):
-    """Until what the daemon has written is what lies in the folders, but for what it may not decide by itself."""
+def wait_for_agreement(life, still_runs, seconds=600):
+    """Until what the daemon has written is what lies in the folders, but for what it may not decide by itself.
+
+    Beside other work at a higher priority a daemon takes minutes to start.
+    """
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -127,8 +127,10 @@ class SearchService:
         return self.live.of_one_file(lambda: self._go_on(asked, started))
 
     def _go_on(self, asked: Asked, started: float) -> SearchResult:
-        model = self.live.model()
+        model = self.live.model() if asked.model else None
         asked.expect(model, self._library.catalog.version()[0])
+        if model is None:
+            return self._pages.newest(asked, started, None)
         allowed = self._allowed(asked.query, model)
         if asked.sought is None or (allowed is not None and not len(allowed)):
             return self._pages.newest(asked, started, allowed)

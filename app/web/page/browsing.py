@@ -9,7 +9,7 @@ from app.duplicates.duplicate_service import Duplicates
 from app.search.language.filter_fields import make_filter
 from app.search.language.parsing import parse
 from app.search.live_index import EmptyLibraryError
-from app.search.query import MAX_OFFSET, Prepared, Query
+from app.search.query import Prepared, Query
 from app.search.search_service import SearchResult
 from app.web.page.question import Question, whole_number
 from indexer.catalog.frame_ids import frame_id
@@ -32,10 +32,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Shown:
-    """The answer to a question, or a later page of it.
+    """The answer to a question.
 
     Attributes:
-        query: what was understood; its offset is that of these hits.
+        query: what was understood.
         like: the photo whose likes are shown, if that was asked.
         sample: the picture that was dropped in, if there is one.
         result: the service's answer.
@@ -48,14 +48,8 @@ class Shown:
     result: SearchResult
     unused: str = ""
 
-    @property
-    def following(self) -> int | None:
-        """Where the next page of hits begins; None where there is none, or none can be asked for."""
-        offset = self.query.offset + PAGE_SIZE
-        return offset if self.result.has_more and offset <= MAX_OFFSET else None
 
-
-def ask(services: Services, question: Question, offset: int = 0) -> Shown:
+def ask(services: Services, question: Question) -> Shown:
     """Search for the words, the picture, or both; or for photos like one of the library, within the filters.
 
     Where nothing is asked, the newest photos are shown.
@@ -64,13 +58,13 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
         PicsiftError: there is nothing to look for, or it cannot be understood or answered.
     """
     least = question.least_relevance(services.settings.min_relevance)
-    query = replace(_asked(question), limit=PAGE_SIZE, offset=offset, min_relevance=least)
+    query = replace(_asked(question), limit=PAGE_SIZE, min_relevance=least)
     query = replace(query, all_copies=question.copies == "all", **_compared(question, query))
     if question.like:
         photo = find(services, question.like)
         return Shown(query, photo, None, services.search.similar(photo.id, query))
     if not question:
-        newest = services.search.newest(limit=PAGE_SIZE, offset=offset, all_copies=query.all_copies)
+        newest = services.search.newest(limit=PAGE_SIZE, all_copies=query.all_copies)
         with suppress(EmptyLibraryError):  # no model answered, and this one will
             newest = replace(newest, model=services.search.live.model().name)
         return Shown(query, None, None, newest, _unused(question) if _marks(question) else "")
@@ -82,6 +76,28 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
         raise QueryError(NOT_KEPT)
     result = services.search.search(replace(query, image=dropped.prepared))
     return Shown(query, None, Sample(dropped.token, dropped.small), result)
+
+
+def go_on(services: Services, cursor: str) -> SearchResult:
+    """The page behind the answer that came with that cursor.
+
+    Raises:
+        CursorGoneError: it is not kept any more, or the library has another model, or is another one.
+        PicsiftError: it cannot be answered.
+    """
+    return services.search.go_on(services.cursors.find(cursor))
+
+
+def following(services: Services, result: SearchResult) -> str | None:
+    """A cursor of the page behind an answer; None where none follows."""
+    return None if result.following is None else services.cursors.keep(result.following)
+
+
+def let_go(services: Services, cursors: object) -> None:
+    """Forget the searches that a page has left, by cursors of theirs; they come from a browser and may be anything."""
+    for cursor in cursors if isinstance(cursors, list) else ():
+        if isinstance(cursor, str):
+            services.cursors.let_go(cursor)
 
 
 def duplicates(services: Services, question: Question) -> Duplicates:

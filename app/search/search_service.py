@@ -189,6 +189,10 @@ class SearchService:
         """The id of the photo that lies there, to mark it. Raises QueryError where none does."""
         return self._examples.known_at(file)
 
+    def stored_at(self, file: Path) -> int | None:
+        """The id of the photo that lies there, where nothing has to be read to find photos like it; else None."""
+        return self._examples.stored_at(file, self.live.model())
+
     def newest(self, *, limit: int = 20, offset: int = 0, all_copies: bool = False) -> SearchResult:
         """All photos, the newest first: nothing is looked for, and no model asked. Raises QueryError as `search`."""
         query, started = Query(limit=limit, offset=offset, all_copies=all_copies), time.perf_counter()

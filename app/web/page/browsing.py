@@ -1,16 +1,19 @@
 """What the page shows at a moment: what was asked, and a page of hits. It knows no HTML and no Gradio."""
 
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from app.bootstrap import Services
-from app.duplicates.duplicate_service import Duplicates
+from app.duplicates.duplicate_service import Duplicates, Group
 from app.search.language.filter_fields import make_filter
 from app.search.language.parsing import parse
 from app.search.live_index import EmptyLibraryError
+from app.search.paging.asked import Asked
 from app.search.query import Prepared, Query
-from app.search.search_service import SearchResult
+from app.search.search_service import Hit, SearchResult
 from app.web.page.question import Question, whole_number
 from indexer.catalog.frame_ids import frame_id
 from indexer.catalog.records import PhotoRecord
@@ -18,6 +21,7 @@ from indexer.catalog.tag_records import PhotoTag
 from indexer.errors import ImageError, QueryError
 from indexer.pictures.video_frames import MAX_FRAMES
 
+GROUPS = 24  # on a page of duplicates
 PAGE_SIZE = 48  # hits; a screen and a half at 1280 px
 NOT_KEPT = "your picture is kept for an hour only, and was let go. Add it again."
 
@@ -100,13 +104,43 @@ def let_go(services: Services, cursors: object) -> None:
             services.cursors.let_go(cursor)
 
 
-def duplicates(services: Services, question: Question) -> Duplicates:
+def duplicates(
+    services: Services, question: Question, cursor: str | None = None
+) -> tuple[Duplicates, list[Group], str | None]:
     """Photos that are one picture, among those that the question's filters allow; words do not count.
 
+    Args:
+        services: to ask.
+        question: what is asked.
+        cursor: of the page behind an answer; None for the first.
+
+    Returns:
+        All that was found, the groups of the page, and a cursor of the one behind it, if there is one.
+
     Raises:
+        CursorGoneError: as of `go_on`.
         PicsiftError: the filters cannot be understood, or there is nothing to compare yet.
     """
-    return services.duplicates.remembered(filter=_asked(question).filter)
+    model, file = services.search.live.model(), services.library.catalog.version()[0]
+    asked = services.cursors.find(cursor) if cursor is not None else Asked("", _asked(question), model, file)
+    asked.expect(model, file)
+    found = services.duplicates.remembered(filter=asked.query.filter)
+    some = list(islice(_unseen(found, set(asked.handed_out.tolist())), GROUPS + 1))
+    shown = some[:GROUPS]
+    hits = [Hit(photo, None) for group in shown for photo in _photos_of(group)]
+    following = asked.following(hits, has_more=len(some) > len(shown))
+    return found, shown, None if following is None else services.cursors.keep(following)
+
+
+def _unseen(found: Duplicates, handed_out: Collection[int]) -> Iterator[Group]:
+    """The groups of which two photos or more were not handed out: what joins others later may make another group."""
+    for group in found.groups:
+        if sum(photo.id not in handed_out for photo in _photos_of(group)) >= 2:
+            yield group
+
+
+def _photos_of(group: Group) -> list[PhotoRecord]:
+    return [group.best, *(one.photo for one in group.others)]
 
 
 def take_in(services: Services, picture: bytes) -> str:

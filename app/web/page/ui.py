@@ -22,7 +22,7 @@ from app.web.page.browsing import Shown
 from app.web.page.chips import chips
 from app.web.page.following import PhotoCount
 from app.web.page.link_preview import name_links
-from app.web.page.question import Question, whole_number
+from app.web.page.question import Question
 from app.web.page.quiet_gradio import gradio as gr
 from app.web.page.theme import THEME
 from app.web.page.viewer import viewer
@@ -140,15 +140,15 @@ class Actions:
         browsing.let_go(self.services, asked.get("left"))
         question, behind = Question.of(asked.get("question")), asked.get("next")
         if isinstance(behind, str):
-            return self._following(behind)
-        answer = self._answer(question, whole_number(behind) or 0)
+            return self._following(question, behind)
+        answer = self._answer(question)
         marked = browsing.marked(self.services, question)
         return {"chips": chips(question, marked, picture="trouble" in answer), **answer}
 
     @explained
-    def _answer(self, question: Question, offset: int) -> Answer:
+    def _answer(self, question: Question) -> Answer:
         if question.show == "duplicates":
-            return self._duplicates(question, offset)
+            return self._duplicates(question)
         photos, shown = self.photos(), browsing.ask(self.services, question)
         answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
         least = None if shown.result.matches is None else shown.query.min_relevance
@@ -157,13 +157,15 @@ class Actions:
         return {**answer, "next": following, "photos": photos, "least": least, "compared": compared}
 
     @explained
-    def _following(self, cursor: str) -> Answer:
+    def _following(self, question: Question, cursor: str) -> Answer:
+        if question.show == "duplicates":
+            return self._duplicates(question, cursor)
         result = browsing.go_on(self.services, cursor)
         return {"grid": gallery.tiles(result.hits), "next": browsing.following(self.services, result)}
 
-    def _duplicates(self, question: Question, offset: int) -> Answer:
-        found = browsing.duplicates(self.services, question)
-        grid, following = groups.page(found, offset), groups.following(found, offset)
+    def _duplicates(self, question: Question, cursor: str | None = None) -> Answer:
+        found, shown, following = browsing.duplicates(self.services, question, cursor)
+        grid = groups.page(found, shown)
         told = {"asked": "", "summary": groups.summary(found), "title": "Duplicates"}
         return {**told, "grid": grid, "next": following, "photos": self.photos(), "least": None, "compared": False}
 

@@ -12,7 +12,7 @@ window.picsift = (() => {
 
   let asked = NOTHING; // the question that is shown, or waited for
   let turn = 0; // counts questions, so that a late answer knows that it is late
-  let next = null; // what the page behind this one is asked by: a cursor, or where its groups begin
+  let next = null; // the cursor of the page behind the latest one
   let held = null; // the latest cursor of what is shown
   const left = []; // cursors that nobody goes on by, until Python is told
   let call = null; // functions of Python; what they promise is undefined where no answer came
@@ -83,7 +83,7 @@ window.picsift = (() => {
   };
 
   // Asking
-  const leave = (cursor) => { if (typeof cursor === "string") left.push(cursor); };
+  const leave = (cursor) => { if (cursor) left.push(cursor); };
   const search = (behind = null) => call.ask({ question: asked, next: behind, left: left.splice(0) });
   const wait = (mine) => {
     const say = (text) => {
@@ -155,7 +155,7 @@ window.picsift = (() => {
   const AGAIN = '<button type="button">Search again</button>';
   const follow = (behind, { trouble = "", gone = false } = {}) => {
     next = gone ? null : behind ?? null;
-    if (typeof next === "string") held = next;
+    held = next ?? held;
     part("more").hidden = next === null;
     part("more").disabled = false;
     part("beyond").textContent = trouble;

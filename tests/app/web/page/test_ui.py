@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app.web.page import browsing
 from app.web.page.following import PhotoCount
 from app.web.page.ui import GONE, Actions, build_ui, explained, mount, offered
+from indexer.catalog.records import CopiedPhoto
 from indexer.errors import QueryError
 from tests.app.colours import World
 from tests.app.serving import in_loop, photo_id, picture
@@ -143,6 +144,33 @@ def test_what_a_page_has_left_is_not_kept(actions, services, monkeypatch):
     assert "trouble" not in actions.ask({"next": other["next"]}) | actions.ask({"next": third["next"]})
     for cursor in (first["next"], second["next"]):
         assert actions.ask({"next": cursor})["gone"]
+
+
+def copied(services, name, *paths):
+    """Copies of a photo that come to the library."""
+    catalog = services.library.catalog
+    photo = catalog.photo(photo_id(services, name))
+    copies = [CopiedPhoto(path, photo.size, photo.mtime_ns, photo.content_hash, photo.id) for path in paths]
+    catalog.store_copies(photo.root_id, copies)
+
+
+def test_groups_of_duplicates_go_on_likewise(actions, services, monkeypatch):
+    monkeypatch.setattr(browsing, "GROUPS", 2)
+    for colour in ("blue", "green", "red"):
+        copied(services, f"{colour}.png", f"{colour} 2.png")
+    first = ask(actions, show="duplicates")
+    shown = [colour for colour in ("blue", "green", "red") if colour in first["grid"]]
+    assert shown == ["blue", "green"]
+    copied(services, "blue.png", "blue 3.png")
+    copied(services, "purple.jpg", "a purple one.jpg")
+    services.library.catalog.remove([photo_id(services, "green 2.png")])
+    second = ask(actions, first["next"], show="duplicates")
+    assert second["grid"].count('class="group"') == 2
+    assert ("red 2.png" in second["grid"], "a purple one.jpg" in second["grid"], second["next"]) == (True, True, None)
+    assert ask(actions, "made up", show="duplicates") == {"trouble": GONE, "gone": True}
+    assert "3 groups" in ask(actions, show="duplicates")["summary"]
+    services.library.catalog.remove([photo_id(services, name) for name in ("red 2.png", "a purple one.jpg")])
+    assert ask(actions, first["next"], show="duplicates")["grid"] == "", "of which all is gone"
 
 
 @pytest.mark.parametrize("left", [None, 7, "x", {"a": 1}, [[]], ["\ud800"]])

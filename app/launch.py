@@ -17,8 +17,8 @@ def main() -> None:
             sys.stdout.flush()
             return
     try:
-        if sys.argv[1:2] == ["search"]:
-            _ask_a_server(sys.argv[2:])
+        if sys.argv[1:2] in (["search"], ["similar"]):
+            _ask_a_server(sys.argv[1], sys.argv[2:])
         from app.cli.commands import main as run
     except KeyboardInterrupt:
         sys.stderr.write("picsift: interrupted.\n")
@@ -26,11 +26,11 @@ def main() -> None:
     run()
 
 
-def _ask_a_server(arguments: list[str]) -> None:
+def _ask_a_server(command: str, arguments: list[str]) -> None:
     """Print what it says, and end; return where none answers for these."""
     from app.running.asking import ask
 
-    reply = ask(arguments)
+    reply = ask(command, arguments)
     if reply is not None:
         from app.cli.terminal.streams import write
 

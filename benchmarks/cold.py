@@ -88,7 +88,7 @@ def _serving(library: Path) -> Iterator[None]:
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         last = time.monotonic() + UP_WITHIN_S
-        while ask([WORDS[0], "--library", str(library)]) is None:
+        while ask("search", [WORDS[0], "--library", str(library)]) is None:
             if server.poll() is not None or time.monotonic() > last:
                 raise SystemExit("the server did not come up, or answers no command: see PICSIFT_ASK_SERVER")
             time.sleep(0.1)

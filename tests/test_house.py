@@ -98,7 +98,8 @@ MAY_IMPORT = {
     "tagging trusted_proxies web.door web.page web.tagging",
     "app.web.door": "password_hash running trusted_proxies web",
     "app.web.tagging": "printable tag_path tagging tagging.export web web.door",
-    "app.web.page": "activities bootstrap built_in clock duplicates names printable search search.language web.door",
+    "app.web.page": "activities bootstrap built_in clock duplicates names printable search search.language "
+    "search.paging web.door",
 }
 
 

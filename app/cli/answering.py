@@ -1,6 +1,6 @@
-"""What `picsift search` prints, worked out by a server for a command that asked it: the same text to the byte.
+"""What `picsift search`, or `similar`, prints, worked out by a server for a command that asked it: the same bytes.
 
-It answers nothing that names a file, and leaves to the command whatever is not an answer or a mistake in the query.
+It opens no file that is named, and leaves to the command whatever is not an answer or a mistake in the query.
 """
 
 import inspect
@@ -8,25 +8,29 @@ import io
 import logging
 import os
 import threading
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from app.bootstrap import Services
-from app.cli.searching import asked_for, changed_since, search_command
+from app.cli.searching import alike, asked_for, changed_since, search_command, similar_command
 from app.cli.terminal import exits, output
 from app.cli.terminal.options import Filters, Listing
 from app.cli.terminal.warned import Warned
 from app.running.note import identity_of
+from app.search.search_service import SearchResult
 from indexer.errors import QueryError
 
 log = logging.getLogger(__name__)
 
-OWN = ("image", "right", "wrong", "verbose", "no_server")  # options that name files, or are for the command itself
+# Options of files, or for the command itself.
+OWN = ("image", "region", "right", "wrong", "verbose", "no_server")
 
+Find = Callable[[], tuple[SearchResult, str | None]]
+"""What gives the answer, and what is said behind it."""
 LONGEST_TURN_S = 1.0  # that one waits for others, with a thread that the page may want
 
 
@@ -55,7 +59,7 @@ class Answering:
         """Answer from these services."""
         self._services = services
         self._turn = threading.Lock()
-        self._command = _collecting()
+        self._commands = {"search": _collecting(search_command), "similar": _collecting(similar_command)}
         self._warned = Warned()
 
     def __call__(self, asked: Mapping[str, Any]) -> dict[str, object] | None:
@@ -87,36 +91,64 @@ class Answering:
         return self._services.settings.device == "auto" and self._services.search.live.device not in (None, "cpu")
 
     def _answer(self, asked: Mapping[str, Any]) -> dict[str, object] | None:
-        with self._command.make_context("search", list(asked["arguments"])) as context:
-            given: dict[str, Any] = self._command.invoke(context)
+        command = self._commands[asked["command"]]
+        with command.make_context(asked["command"], list(asked["arguments"])) as context:
+            given: dict[str, Any] = command.invoke(context)
         named = None if asked["library"] is None else Path(asked["library"])
-        if given["library"] != named or any(given[name] for name in OWN):
+        if given["library"] != named or any(given.get(name) for name in OWN):
             return None
         shown = asked["terminal"]
         out, err = (Text(tty=shown["tty"], encoding=shown["encoding"]) for _ in range(2))
         status = 0
         try:
-            if not self._print(given, output.Terminal(out, err, shown["environment"])):
+            find = self._similar(given, asked) if "files" in given else self._by_words(given)
+            if find is None or not self._print(given, find, output.Terminal(out, err, shown["environment"])):
                 return None
         except QueryError as error:
             output.say_error(error, output.Terminal(out, err))
             status = exits.FAILED
         return {"out": out.getvalue(), "err": err.getvalue(), "status": status}
 
-    def _print(self, given: Mapping[str, Any], terminal: output.Terminal) -> bool:
-        """Search, and print as the command does; False where a picture's file is named, or others take too long."""
-        listing, filters = _group(Listing, given), _group(Filters, given)
-        wanted = asked_for(given["query"], listing, filters, self._services.settings)
+    def _by_words(self, given: Mapping[str, Any]) -> Find | None:
+        """What finds photos by words; None where a picture's file is named, too."""
+        wanted = asked_for(given["query"], _group(Listing, given), _group(Filters, given), self._services.settings)
         if any(term.picture for term in (*wanted.terms, *wanted.unwanted)):
-            return False
+            return None
+        return lambda: (self._services.lean_search.search(wanted), changed_since(wanted, self._services))
+
+    def _similar(self, given: Mapping[str, Any], asked: Mapping[str, Any]) -> Find | None:
+        """What finds photos like some of the library, which are named as seen from the command's folder.
+
+        None where one of them is another picture, or has no vector: the command reads its file.
+        """
+        wanted = alike(_group(Listing, given), _group(Filters, given), self._services.settings)
+        files: list[Path] = given["files"]
+        search = self._services.lean_search
+        stored = [search.stored_at(Path(asked["seen_from"], file)) for file in files]
+        sources = [photo_id for photo_id in stored if photo_id is not None]
+        if len(sources) < len(files):
+            return None
+
+        def find() -> tuple[SearchResult, None]:
+            try:
+                result = search.similar(sources, wanted)
+            except QueryError as error:  # of a photo that went meanwhile, a command reads the file
+                raise LookupError(str(error)) from error
+            if [search.stored_at(Path(asked["seen_from"], file)) for file in files] != sources:
+                raise LookupError("the photos became others meanwhile")
+            return replace(result, query=", ".join(map(str, files))), None
+
+        return find
+
+    def _print(self, given: Mapping[str, Any], find: Find, terminal: output.Terminal) -> bool:
+        """Search, and print as the command does; False where others take too long."""
         if not self._turn.acquire(timeout=LONGEST_TURN_S):
             return False
         try:
-            result = self._services.lean_search.search(wanted)
-            changed = changed_since(wanted, self._services)
+            result, changed = find()
         finally:
             self._turn.release()
-        output.show_hits(result, json=given["json"], first_rank=listing.offset + 1, terminal=terminal)
+        output.show_hits(result, json=given["json"], first_rank=given["offset"] + 1, terminal=terminal)
         if changed is not None:
             output.say(changed, terminal)
         return True
@@ -126,14 +158,14 @@ def _group(group: Any, given: Mapping[str, Any]) -> Any:
     return group(**{field.name: given[field.name] for field in fields(group)})
 
 
-def _collecting() -> Any:
-    """The command as its own parser reads it, which gives back what was said instead of doing it."""
+def _collecting(command: Callable[..., None]) -> Any:
+    """A command as its own parser reads it, which gives back what was said instead of doing it."""
 
     def collect(**given: Any) -> dict[str, Any]:
         return given
 
-    setattr(collect, "__signature__", inspect.signature(search_command))  # noqa: B010 - mypy knows no such attribute
-    collect.__annotations__ = search_command.__annotations__
+    setattr(collect, "__signature__", inspect.signature(command))  # noqa: B010 - mypy knows no such attribute
+    collect.__annotations__ = command.__annotations__
     group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    group.command("search", add_help_option=False)(collect)
+    group.command("asked", add_help_option=False)(collect)
     return typer.main.get_command(group)

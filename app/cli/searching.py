@@ -20,6 +20,9 @@ from app.settings import Settings
 
 LISTING = Listing()
 FILTERS = Filters()
+NoServerOption = Annotated[
+    bool, typer.Option("--no-server", help="Let no 'picsift serve' answer that has the library open.")
+]
 _THREADS = "OPENBLAS_NUM_THREADS"
 
 
@@ -43,9 +46,7 @@ def search_command(
     listing: Listing = LISTING,
     filters: Filters = FILTERS,
     library: LibraryOption = None,
-    no_server: Annotated[
-        bool, typer.Option("--no-server", help="Let no 'picsift serve' answer that has the library open.")
-    ] = False,
+    no_server: NoServerOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -85,12 +86,13 @@ def similar_command(
     listing: Listing = LISTING,
     filters: Filters = FILTERS,
     library: LibraryOption = None,
+    no_server: NoServerOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Find photos like this one, a region of it, or several together; they and their copies are not listed."""
     settings = begin(verbose, library=library)
-    wanted = _paged(Query(filter=filters.filter), listing, settings)
+    wanted = alike(listing, filters, settings)
     part = None if region is None else parse_region(region)
     if part is not None and len(files) > 1:
         exits.usage("--region is of one picture, and several are named.")
@@ -104,6 +106,11 @@ def asked_for(words: list[str] | None, listing: Listing, filters: Filters, setti
     """The query that words and options are; raises QueryError."""
     asked = parse(" ".join(words or []), pictures=True, beside=filters.filter)
     return _paged(asked, listing, settings)
+
+
+def alike(listing: Listing, filters: Filters, settings: Settings) -> Query:
+    """The query of photos like others that options are; raises QueryError."""
+    return _paged(Query(filter=filters.filter), listing, settings)
 
 
 def changed_since(query: Query, services: Services) -> str | None:

@@ -21,7 +21,7 @@ PROVED_WITHIN_S = 0.3  # from the first connection; all notes together. A sound 
 ANSWERED_WITHIN_S = 2.0  # a server that has so much else to do costs more than it saves
 MOST_BYTES = 64 * 1024 * 1024
 # Options that a server does not answer for: they name pictures, speak of the command's own work, or say so.
-OWN_OPTIONS = ("--image", "--right", "--wrong", "--verbose", "--no-server", "--help", "-h", "-v")
+OWN_OPTIONS = ("--image", "--region", "--right", "--wrong", "--verbose", "--no-server", "--help", "-h", "-v")
 # What rich asks the environment of a terminal.
 TERMINAL = (
     *("TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
@@ -37,30 +37,35 @@ class Reply(NamedTuple):
     status: int
 
 
-def ask(arguments: Sequence[str]) -> Reply | None:
-    """What `picsift search` prints with these arguments, as a server says; None where no server can be believed."""
+def ask(command: str, arguments: Sequence[str]) -> Reply | None:
+    """What a command (search, similar) prints with these arguments; None where no server says so that can be believed.
+
+    What names a photo of the library leads a server to what it knows of it: it opens no file for a command.
+    """
     if not may_be_asked(arguments) or not servers_may_be_asked() or sys.stdout is None or sys.stderr is None:
         return None
     try:
-        return _asked(arguments)
+        return _asked(command, arguments)
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None  # the command finds out by itself what is wrong
 
 
 def may_be_asked(arguments: Sequence[str]) -> bool:
-    """Whether arguments name no file of this machine, and nothing that a command alone can do."""
+    """Whether arguments name no picture that has to be opened, and nothing that a command alone can do."""
     return not any(word.startswith(OWN_OPTIONS) or "image:" in word.lower() for word in arguments)
 
 
-def _asked(arguments: Sequence[str]) -> Reply | None:
+def _asked(command: str, arguments: Sequence[str]) -> Reply | None:
     named = _named_library(arguments)
     library = Path(os.path.expanduser(library_folder() if named is None else named))  # noqa: PTH111 - as settings do
+    question = {"command": command, "arguments": list(arguments), "library": named, "terminal": _terminal()}
+    if command == "similar":
+        question["seen_from"] = os.getcwd()  # noqa: PTH109 - which relative names are read from
     deadline = time.monotonic() + PROVED_WITHIN_S
     for note in notes(library):
         if not agree(note.sources, digests(note.token)):
             continue
-        folder = [note.library, note.identity]
-        asked = {"arguments": list(arguments), "library": named, "folder": folder, "terminal": _terminal()}
+        asked = {**question, "folder": [note.library, note.identity]}
         try:
             said = _converse(note, json.dumps(asked).encode(), deadline)
         except OSError:

@@ -127,8 +127,10 @@ class SearchService:
         return self.live.of_one_file(lambda: self._go_on(asked, started))
 
     def _go_on(self, asked: Asked, started: float) -> SearchResult:
-        model = self.live.model()
+        model = self.live.model() if asked.model else None
         asked.expect(model, self._library.catalog.version()[0])
+        if model is None:
+            return self._pages.newest(asked, started, None)
         allowed = self._allowed(asked.query, model)
         if asked.sought is None or (allowed is not None and not len(allowed)):
             return self._pages.newest(asked, started, allowed)
@@ -186,6 +188,10 @@ class SearchService:
     def photo_at(self, file: Path) -> int:
         """The id of the photo that lies there, to mark it. Raises QueryError where none does."""
         return self._examples.known_at(file)
+
+    def stored_at(self, file: Path) -> int | None:
+        """The id of the photo that lies there, where nothing has to be read to find photos like it; else None."""
+        return self._examples.stored_at(file, self.live.model())
 
     def newest(self, *, limit: int = 20, offset: int = 0, all_copies: bool = False) -> SearchResult:
         """All photos, the newest first: nothing is looked for, and no model asked. Raises QueryError as `search`."""

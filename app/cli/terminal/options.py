@@ -49,7 +49,16 @@ MinRelevanceOption = Annotated[
     typer.Option("--min-relevance", min=0, max=1, help="List what fits at least so well; 0: all. [default: 0.5]"),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=MAX_LIMIT, help="How many photos to list.")]
-OffsetOption = Annotated[int, typer.Option("--offset", min=0, max=MAX_OFFSET, help="How many photos to skip before.")]
+OffsetOption = Annotated[
+    int,
+    typer.Option(
+        "--offset",
+        min=0,
+        max=MAX_OFFSET,
+        help="How many hits to skip before, counted anew: of two pages while photos come or go the second may repeat "
+        "or miss some. One larger --limit does not.",
+    ),
+]
 AfterOption = Annotated[
     str | None, typer.Option("--after", metavar="DATE", help="Only photos of this year, month or day, or later.")
 ]

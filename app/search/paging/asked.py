@@ -66,13 +66,14 @@ class Asked:
         query = self.query if self.query.image is None else replace(self.query, image=None)
         return replace(self, query=query, handed_out=with_hits(self.handed_out, hits))
 
-    def expect(self, model: ModelRecord, file: int) -> None:
-        """Go on only with the same model and file of the catalog.
+    def expect(self, model: ModelRecord | None, file: int) -> None:
+        """Go on only with the same model, None where none is asked, and file of the catalog.
 
         Raises:
             CursorGoneError: it is another one.
         """
-        if self.file != file or self.model is None or self.model.fingerprint != model.fingerprint:
+        own, now = (None if one is None else one.fingerprint for one in (self.model, model))
+        if self.file != file or own != now:
             raise CursorGoneError("the library has another model, or is another one, since this search. Search again.")
 
     @property

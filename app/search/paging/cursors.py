@@ -59,6 +59,13 @@ class Cursors:
         if not own:
             del self._of_one[asked.search]
 
+    def let_go(self, cursor: str) -> None:
+        """Drop all cursors of the search that this one is of, if it is kept: nobody will go on with it."""
+        with self._lock:
+            if cursor in self._kept:
+                for one in list(self._of_one[self._kept[cursor][0].search]):
+                    self._drop(one)
+
     def find(self, cursor: str) -> Asked:
         """What that page is asked by.
 

@@ -10,7 +10,7 @@ where nobody would see it, and none that was is shown again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,19 @@ def unseen(order: Nearest, handed_out: Ids) -> Nearest:
             if len(left) == k or len(ids) < wanted:
                 return ids[left], scores[left]
             wanted *= 2  # several frames of a video were passed over
+
+    return found
+
+
+def unseen_newest(newest: Callable[..., list[int]], handed_out: Ids) -> Callable[..., list[int]]:
+    """An order by date, limit=, offset= -> ids, without the photos (n,) that were handed out, sorted."""
+    if not len(handed_out):
+        return newest
+
+    def found(*, limit: int, offset: int) -> list[int]:
+        ids = np.array(newest(limit=offset + limit + len(handed_out), offset=0), np.int64)
+        left: list[int] = ids[~are_among(ids, handed_out)][offset : offset + limit].tolist()
+        return left
 
     return found
 

@@ -15,6 +15,7 @@ import numpy as np
 from app.search.hints import hint_of
 from app.search.index_pass import Look, count_held, nearest_but
 from app.search.matches import Matches
+from app.search.paging.handed_out import unseen_newest
 from app.search.ranking import Hit, SearchResult, with_moments
 from app.search.refinement.arrangement import Arrangement
 from app.search.refinement.copies import by_date
@@ -74,7 +75,8 @@ class Pages:
         held = count_held(index, unwanted)
         own = held + (int(np.count_nonzero(np.isin(photo_of(frames), unwanted))) if len(unwanted) else 0)
         total = len(index) - len(frames) - held if allowed is None else len(allowed)
-        among = self.live.photos(index).without(unwanted) if allowed is None else allowed
+        there = self.live.photos(index)
+        among = there.without(unwanted) if allowed is None else allowed
         dated = query.sort == "date"
         look = Look(index, sought.vector, 0, allowed, exact=exact or dated)  # of all that match, however many
         sure = replace(look, exact=True)
@@ -83,7 +85,7 @@ class Pages:
             self.photos,
             calibration,
             query.min_relevance,
-            with_nearest(worded(self.words, query, among), replace(look, within=None)),
+            with_nearest(worded(self.words, query, among, there), replace(look, within=None)),
             Arrangement(index.vectors, contents, query.diverse),
             None if look.is_exact else lambda k: nearest_but(self.passes, replace(sure, k=k), unwanted, own),
             asked.handed_out,
@@ -106,18 +108,20 @@ class Pages:
         Args:
             asked: which page.
             started: when the search began, by `time.perf_counter`.
-            allowed: the photos that may be hits; None for all, which are paged by offset alone.
+            allowed: the photos that may be hits; None for all.
         """
         query, catalog = asked.query, self.catalog
         total = catalog.counts().photos if allowed is None else len(allowed)
-        if allowed is not None and len(asked.handed_out):
-            allowed = allowed.without(asked.handed_out)
-        newest = partial(catalog.newest, None if allowed is None else allowed.ids())
+        if allowed is None:
+            newest = unseen_newest(partial(catalog.newest, None), asked.handed_out)
+        else:
+            left = allowed.without(asked.handed_out) if len(asked.handed_out) else allowed
+            newest = partial(catalog.newest, left.ids())
         as_one = not (query.all_copies or query.filter.copies)
         found, has_more = by_date(newest, self.photos, query.limit, query.offset, as_one=as_one)
         hits = [Hit(photo, None, moment_s=photo.poster_s, copies=copies) for photo, copies in found]
         hint = None if total else hint_of(query.filter, catalog.folders, catalog.words.names)
-        following = None if allowed is None else asked.following(hits, has_more=has_more)
+        following = asked.following(hits, has_more=has_more)
         name = asked.model.name if asked.model else ""
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(asked.name, name, total, took_ms, hits, has_more, hint, following=following)

@@ -63,6 +63,12 @@ class Examples:
             raise QueryError(f"{file} is no photo of the library, and photos of the library alone are marked.")
         return found
 
+    def stored_at(self, file: Path, model: ModelRecord) -> int | None:
+        """The id of the photo that lies there, where it has a vector, so that the file need not be read; else None."""
+        photo_id = self.id_of(file)
+        known = photo_id is not None and self._catalog.embedding_of(photo_id, model.id) is not None
+        return photo_id if known else None
+
     def with_copies(self, photo_ids: Iterable[int]) -> set[int]:
         """These photos, and those with the same content."""
         ids = set(photo_ids)

@@ -35,19 +35,20 @@ log = logging.getLogger(__name__)
 Ids = NDArray[np.int64]
 
 
-def worded(words: KnownWords, query: Query, allowed: PhotoSet) -> Worded | None:
+def worded(words: KnownWords, query: Query, allowed: PhotoSet, there: PhotoSet) -> Worded | None:
     """The photos that carry all words of a query, names that most photos have aside; None where there is none.
 
     Args:
         words: the catalog's, as far as they are not known.
         query: what is looked for.
-        allowed: the photos of the index that the filters allow.
+        allowed: the photos that the filters allow.
+        there: the photos of the index; what the catalog alone has yet is no hit, and would leave a gap in a page.
     """
     phrases = wanted(query)
     if not phrases:
         return None
     found, own = _said(words, phrases)
-    found = allowed.among(found)
+    found = there.among(allowed.among(found))
     if not len(found):  # as for most queries
         return None
     for others in subtracted(query):

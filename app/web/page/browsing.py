@@ -1,16 +1,19 @@
 """What the page shows at a moment: what was asked, and a page of hits. It knows no HTML and no Gradio."""
 
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from app.bootstrap import Services
-from app.duplicates.duplicate_service import Duplicates
+from app.duplicates.duplicate_service import Duplicates, Group
 from app.search.language.filter_fields import make_filter
 from app.search.language.parsing import parse
 from app.search.live_index import EmptyLibraryError
-from app.search.query import MAX_OFFSET, Prepared, Query
-from app.search.search_service import SearchResult
+from app.search.paging.asked import Asked
+from app.search.query import Prepared, Query
+from app.search.search_service import Hit, SearchResult
 from app.web.page.question import Question, whole_number
 from indexer.catalog.frame_ids import frame_id
 from indexer.catalog.records import PhotoRecord
@@ -18,6 +21,7 @@ from indexer.catalog.tag_records import PhotoTag
 from indexer.errors import ImageError, QueryError
 from indexer.pictures.video_frames import MAX_FRAMES
 
+GROUPS = 24  # on a page of duplicates
 PAGE_SIZE = 48  # hits; a screen and a half at 1280 px
 NOT_KEPT = "your picture is kept for an hour only, and was let go. Add it again."
 
@@ -32,10 +36,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Shown:
-    """The answer to a question, or a later page of it.
+    """The answer to a question.
 
     Attributes:
-        query: what was understood; its offset is that of these hits.
+        query: what was understood.
         like: the photo whose likes are shown, if that was asked.
         sample: the picture that was dropped in, if there is one.
         result: the service's answer.
@@ -48,14 +52,8 @@ class Shown:
     result: SearchResult
     unused: str = ""
 
-    @property
-    def following(self) -> int | None:
-        """Where the next page of hits begins; None where there is none, or none can be asked for."""
-        offset = self.query.offset + PAGE_SIZE
-        return offset if self.result.has_more and offset <= MAX_OFFSET else None
 
-
-def ask(services: Services, question: Question, offset: int = 0) -> Shown:
+def ask(services: Services, question: Question) -> Shown:
     """Search for the words, the picture, or both; or for photos like one of the library, within the filters.
 
     Where nothing is asked, the newest photos are shown.
@@ -64,13 +62,13 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
         PicsiftError: there is nothing to look for, or it cannot be understood or answered.
     """
     least = question.least_relevance(services.settings.min_relevance)
-    query = replace(_asked(question), limit=PAGE_SIZE, offset=offset, min_relevance=least)
+    query = replace(_asked(question), limit=PAGE_SIZE, min_relevance=least)
     query = replace(query, all_copies=question.copies == "all", **_compared(question, query))
     if question.like:
         photo = find(services, question.like)
         return Shown(query, photo, None, services.search.similar(photo.id, query))
     if not question:
-        newest = services.search.newest(limit=PAGE_SIZE, offset=offset, all_copies=query.all_copies)
+        newest = services.search.newest(limit=PAGE_SIZE, all_copies=query.all_copies)
         with suppress(EmptyLibraryError):  # no model answered, and this one will
             newest = replace(newest, model=services.search.live.model().name)
         return Shown(query, None, None, newest, _unused(question) if _marks(question) else "")
@@ -84,13 +82,65 @@ def ask(services: Services, question: Question, offset: int = 0) -> Shown:
     return Shown(query, None, Sample(dropped.token, dropped.small), result)
 
 
-def duplicates(services: Services, question: Question) -> Duplicates:
-    """Photos that are one picture, among those that the question's filters allow; words do not count.
+def go_on(services: Services, cursor: str) -> SearchResult:
+    """The page behind the answer that came with that cursor.
 
     Raises:
+        CursorGoneError: it is not kept any more, or the library has another model, or is another one.
+        PicsiftError: it cannot be answered.
+    """
+    return services.search.go_on(services.cursors.find(cursor))
+
+
+def following(services: Services, result: SearchResult) -> str | None:
+    """A cursor of the page behind an answer; None where none follows."""
+    return None if result.following is None else services.cursors.keep(result.following)
+
+
+def let_go(services: Services, cursors: object) -> None:
+    """Forget the searches that a page has left, by cursors of theirs; they come from a browser and may be anything."""
+    for cursor in cursors if isinstance(cursors, list) else ():
+        if isinstance(cursor, str):
+            services.cursors.let_go(cursor)
+
+
+def duplicates(
+    services: Services, question: Question, cursor: str | None = None
+) -> tuple[Duplicates, list[Group], str | None]:
+    """Photos that are one picture, among those that the question's filters allow; words do not count.
+
+    Args:
+        services: to ask.
+        question: what is asked.
+        cursor: of the page behind an answer; None for the first.
+
+    Returns:
+        All that was found, the groups of the page, and a cursor of the one behind it, if there is one.
+
+    Raises:
+        CursorGoneError: as of `go_on`.
         PicsiftError: the filters cannot be understood, or there is nothing to compare yet.
     """
-    return services.duplicates.remembered(filter=_asked(question).filter)
+    model, file = services.search.live.model(), services.library.catalog.version()[0]
+    asked = services.cursors.find(cursor) if cursor is not None else Asked("", _asked(question), model, file)
+    asked.expect(model, file)
+    found = services.duplicates.remembered(filter=asked.query.filter)
+    some = list(islice(_unseen(found, set(asked.handed_out.tolist())), GROUPS + 1))
+    shown = some[:GROUPS]
+    hits = [Hit(photo, None) for group in shown for photo in _photos_of(group)]
+    following = asked.following(hits, has_more=len(some) > len(shown))
+    return found, shown, None if following is None else services.cursors.keep(following)
+
+
+def _unseen(found: Duplicates, handed_out: Collection[int]) -> Iterator[Group]:
+    """The groups of which two photos or more were not handed out: what joins others later may make another group."""
+    for group in found.groups:
+        if sum(photo.id not in handed_out for photo in _photos_of(group)) >= 2:
+            yield group
+
+
+def _photos_of(group: Group) -> list[PhotoRecord]:
+    return [group.best, *(one.photo for one in group.others)]
 
 
 def take_in(services: Services, picture: bytes) -> str:

@@ -1,5 +1,7 @@
 """Photos that are one picture as HTML: a row for each group, the best one first. Pure."""
 
+from collections.abc import Iterable
+
 from app.duplicates.duplicate_service import Duplicates, Group
 from app.duplicates.kinds import Kind
 from app.search.search_service import Hit
@@ -8,21 +10,15 @@ from app.web.page.markup import safe
 from app.web.page.viewer import amount
 from indexer.catalog.records import PhotoRecord
 
-PAGE_SIZE = 24  # groups
 SAID = {Kind.exact: "exact copy", Kind.near: "nearly the same", Kind.burst: "of a burst"}
 
 
-def page(found: Duplicates, offset: int) -> str:
-    """A page of groups; why there is none where there is none."""
+def page(found: Duplicates, groups: Iterable[Group]) -> str:
+    """Some groups; why there is none where there is none."""
     if not found.groups:
         told = f"No two of {_photos(found.photos)} are one picture."
         return f'<section class="notice"><h2>No duplicates</h2><p>{told}</p></section>'
-    return "".join(map(_group, found.groups[offset : offset + PAGE_SIZE]))
-
-
-def following(found: Duplicates, offset: int) -> int | None:
-    """Where the next page begins; None where there is none."""
-    return offset + PAGE_SIZE if offset + PAGE_SIZE < len(found.groups) else None
+    return "".join(map(_group, groups))
 
 
 def summary(found: Duplicates) -> str:

@@ -15,13 +15,14 @@ from fastapi import FastAPI
 from app.bootstrap import Services
 from app.printable import printable
 from app.search.language.spots import excerpt, spot_of
+from app.search.paging.asked import CursorGoneError
 from app.web.door.security import MAX_BODY_BYTES
 from app.web.page import browsing, gallery, groups, tools
 from app.web.page.browsing import Shown
 from app.web.page.chips import chips
 from app.web.page.following import PhotoCount
 from app.web.page.link_preview import name_links
-from app.web.page.question import Question, whole_number
+from app.web.page.question import Question
 from app.web.page.quiet_gradio import gradio as gr
 from app.web.page.theme import THEME
 from app.web.page.viewer import viewer
@@ -30,6 +31,10 @@ from indexer.watching.activity import read_activity
 
 P = ParamSpec("P")
 Answer = dict[str, Any]  # what the script is told; HTML, but for "trouble" and the parts of "spot", which are text
+GONE = (
+    "What follows is not known any more: picsift was started anew, has another model by now, or was asked so much "
+    "since. Search again."
+)
 SHOWN = 160  # characters of a query around what is wrong in it
 
 ASSETS = Path(__file__).parent / "assets"
@@ -110,6 +115,8 @@ def explained(action: Callable[P, Answer]) -> Callable[P, Answer]:
     def explaining(*args: P.args, **kwargs: P.kwargs) -> Answer:
         try:
             return action(*args, **kwargs)
+        except CursorGoneError:
+            return {"trouble": GONE, "gone": True}
         except PicsiftError as error:
             spot = spot_of(error)
             return {"trouble": _sentence(error), **({"spot": list(excerpt(spot, SHOWN))} if spot else {})}
@@ -125,26 +132,40 @@ class Actions:
     photos: PhotoCount
 
     def ask(self, sent: object) -> Answer:
-        """A page of hits for a question; without one, of the newest photos. Its parts stand above any answer."""
+        """Hits for a question, or the newest photos without one; or the page behind an answer, which has `next`.
+
+        The parts of a question stand above any answer to it.
+        """
         asked = sent if isinstance(sent, dict) else {}
-        question = Question.of(asked.get("question"))
-        answer = self._answer(question, whole_number(asked.get("offset")) or 0)
+        browsing.let_go(self.services, asked.get("left"))
+        question, behind = Question.of(asked.get("question")), asked.get("next")
+        if isinstance(behind, str):
+            return self._following(question, behind)
+        answer = self._answer(question)
         marked = browsing.marked(self.services, question)
         return {"chips": chips(question, marked, picture="trouble" in answer), **answer}
 
     @explained
-    def _answer(self, question: Question, offset: int) -> Answer:
+    def _answer(self, question: Question) -> Answer:
         if question.show == "duplicates":
-            return self._duplicates(question, offset)
-        photos, shown = self.photos(), browsing.ask(self.services, question, offset)
+            return self._duplicates(question)
+        photos, shown = self.photos(), browsing.ask(self.services, question)
         answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
         least = None if shown.result.matches is None else shown.query.min_relevance
         compared = bool(shown.result.hits) and shown.result.hits[0].score is not None
-        return {**answer, "next": shown.following, "photos": photos, "least": least, "compared": compared}
+        following = browsing.following(self.services, shown.result)
+        return {**answer, "next": following, "photos": photos, "least": least, "compared": compared}
 
-    def _duplicates(self, question: Question, offset: int) -> Answer:
-        found = browsing.duplicates(self.services, question)
-        grid, following = groups.page(found, offset), groups.following(found, offset)
+    @explained
+    def _following(self, question: Question, cursor: str) -> Answer:
+        if question.show == "duplicates":
+            return self._duplicates(question, cursor)
+        result = browsing.go_on(self.services, cursor)
+        return {"grid": gallery.tiles(result.hits), "next": browsing.following(self.services, result)}
+
+    def _duplicates(self, question: Question, cursor: str | None = None) -> Answer:
+        found, shown, following = browsing.duplicates(self.services, question, cursor)
+        grid = groups.page(found, shown)
         told = {"asked": "", "summary": groups.summary(found), "title": "Duplicates"}
         return {**told, "grid": grid, "next": following, "photos": self.photos(), "least": None, "compared": False}
 

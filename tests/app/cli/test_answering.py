@@ -1,4 +1,4 @@
-"""`picsift search` beside a running server: the same to the byte, without the imports; alone where there is none."""
+"""`picsift search`, and `similar`, beside a running server: the same to the byte, without the imports; else alone."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from app.cli.answering import Answering
 from app.running import asking
 from app.running.note import identity_of
 from app.running.notice import Notice, Origins
+from app.search.search_service import SearchService
 from app.settings import Settings, load_settings
 from app.web.door.desk import Desk
 from app.web.server import serve
@@ -53,6 +55,34 @@ MATRIX = [
     ["x" * 10_001],
     ["dog", "--rating", "many"],
     ["a dog", "--offset", "100"],
+]
+SIMILAR = [  # in the folder of the photos
+    ["a.png"],
+    ["{photos}/a.png", "--json"],
+    ["./a.png", "trip/../b.png", "--json", "-n", "2", "--offset", "1"],
+    ["link.png", "--json"],
+    ["gone.png", "--json"],
+    ["--sort", "date", "--all-copies", "--", "a.png"],
+    ["a.png", "--diverse"],
+    ["a.png", "--folder", "trip", "--min-relevance", "0.2"],
+    ["a.png", "--folder", "tripp"],
+    ["a.png", "--after", "soon", "--json"],
+    ["a.png", "--not", "kamera:canon"],
+]
+SIMILAR_OF_THE_COMMAND = [
+    ["nowhere.png"],
+    ["a.png", "nowhere.png"],
+    ["{photos}/../elsewhere.png", "--json"],
+    ["a.png", "--diverse", "--sort", "date"],
+    ["a.png", "--limit", "0"],
+    ["a.png", "--rating", "many", "--nope"],
+    ["a.png", "--image-weight", "0.5"],
+    [],
+    ["a.png", "--right", "b.png"],
+    ["a.png", "--wrong", "nowhere.png"],
+    ["a.png", "--region", "0,0,50%,50%"],
+    ["a.png", "b.png", "--region", "0,0,50%,50%"],
+    ["a.png", "--no-server"],
 ]
 OF_THE_COMMAND = [  # which no server answers
     ["--limit", "0", "dog"],
@@ -104,20 +134,86 @@ def serving(monkeypatch, tmp_path, **options):
 
 
 @pytest.fixture
-def search(monkeypatch, capsys):
-    """Run `picsift search` from its start, in this process: exit status and both streams, without the time it took."""
+def run(monkeypatch, capsys):
+    """Run a command from its start, in this process: exit status and both streams, without the time it took."""
     monkeypatch.setattr(asking, "PROVED_WITHIN_S", 60)  # this machine may be busy
     monkeypatch.setattr(asking, "ANSWERED_WITHIN_S", 60)
 
     def run(*arguments):
         capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["picsift", "search", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["picsift", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             launch.main()
         out, err = capsys.readouterr()
         return ended.value.code or 0, re.sub(r'"took_ms": [\d.]+', "", out), err
 
     return run
+
+
+@pytest.fixture
+def search(run):
+    """Run `picsift search` likewise."""
+    return partial(run, "search")
+
+
+@pytest.fixture
+def similar(world, run, monkeypatch):
+    """Run `picsift similar` likewise, in the folder of the photos, beside which another picture lies."""
+    world.write("../elsewhere.png", 7)
+    world.write("gone.png", 8)
+    (world.photos / "link.png").symlink_to(world.photos / "b.png")
+    world.sync()
+    (world.photos / "gone.png").unlink()
+    world.library.catalog.close()
+    monkeypatch.chdir(world.photos)
+    return lambda *arguments: run("similar", *(word.format(photos=world.photos) for word in arguments))
+
+
+def test_photos_like_some_of_the_library_are_the_same_to_the_byte(world, monkeypatch, tmp_path, similar):
+    alone = [similar(*arguments) for arguments in SIMILAR]
+    with serving(monkeypatch, tmp_path) as talk:
+        beside = [similar(*arguments) for arguments in SIMILAR]
+    assert beside == alone
+    assert [said is not None for _, said in talk] == [True] * len(SIMILAR)
+    assert {status for status, _, _ in alone} == {0, 1}
+
+
+def test_pictures_that_have_to_be_read_are_left_to_the_command(world, monkeypatch, tmp_path, similar):
+    alone = [similar(*arguments) for arguments in SIMILAR_OF_THE_COMMAND]
+    with serving(monkeypatch, tmp_path) as talk:
+        assert [similar(*arguments) for arguments in SIMILAR_OF_THE_COMMAND] == alone
+    assert [said for _, said in talk] == [None] * 7
+    assert {status for status, _, _ in alone} == {0, 1, 2}
+
+
+@pytest.mark.relevance
+def test_relevance_of_alike_photos_is_the_same_too(world, monkeypatch, tmp_path, similar):
+    monkeypatch.setattr("app.bootstrap._plain_names", lambda: ("dog", "cat", "tree", "house"))
+    alone = similar("a.png", "--json")
+    with serving(monkeypatch, tmp_path) as talk:
+        assert similar("a.png", "--json") == alone
+        assert talk[0][1] is not None
+    assert json.loads(alone[1].replace(",\n  ,", ","))["hits"][0]["relevance"] is not None
+
+
+@pytest.mark.parametrize("what", ["goes", "becomes another"])
+def test_a_photo_that_becomes_another_while_a_server_answers_is_left_to_the_command(
+    world, monkeypatch, tmp_path, similar, what
+):
+    alone, found = similar("a.png"), SearchService.similar
+
+    def changing(self, sources, query):
+        if isinstance(sources[0], int):
+            monkeypatch.setattr(SearchService, "similar", found)
+            if what == "goes":
+                return found(self, [999], query)
+            monkeypatch.setattr(SearchService, "stored_at", lambda *_: sources[0] + 1)
+        return found(self, sources, query)
+
+    with serving(monkeypatch, tmp_path) as talk:
+        monkeypatch.setattr(SearchService, "similar", changing)
+        assert similar("a.png") == alone
+    assert [said for _, said in talk] == [None]
 
 
 def test_what_a_server_answers_is_the_same_to_the_byte(world, monkeypatch, tmp_path, search):
@@ -157,10 +253,13 @@ def test_a_server_that_is_asked_for_a_file_all_the_same_opens_none(world, monkey
     terminal = {"tty": False, "encoding": "utf-8", "environment": {}}
     folder = [os.path.realpath(world.library_folder), identity_of(world.library_folder)]
     asked = {"arguments": [word.format(world.photos) for word in arguments], "library": None, "terminal": terminal}
-    asked["folder"] = folder
+    asked |= {"folder": folder, "command": "search"}
     assert Answering(services)(asked) is None
     assert Answering(services)({**asked, "arguments": ["dog"]})["status"] == 0
     assert Answering(services)({**asked, "arguments": ["dog"], "library": "/another"}) is None
+    assert Answering(services)({**asked, "arguments": ["dog"], "command": "status"}) is None
+    of_another = {**asked, "arguments": [str(Path(__file__))], "command": "similar", "seen_from": "/"}
+    assert Answering(services)(of_another) is None
     assert Answering(services)({**asked, "arguments": ["dog"], "terminal": 3}) is None
     assert Answering(services)({**asked, "arguments": ["dog"], "folder": [folder[0], [0, 0]]}) is None
     services.close()

@@ -13,10 +13,10 @@ from app.running.sources import digests
 from app.settings import Settings, load_settings
 from indexer.library import CATALOG
 from indexer.vectors.index import VectorIndex
-from tests.app.cli.test_answering import search, serving, world
+from tests.app.cli.test_answering import run, search, serving, world
 from tests.indexer.worlds import World
 
-__all__ = ["search", "world"]
+__all__ = ["run", "search", "world"]
 
 
 @pytest.fixture

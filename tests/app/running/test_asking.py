@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -102,15 +103,18 @@ class Server:
 
 def test_a_server_that_proves_itself_is_believed(library):
     with Server().running(library) as server:
-        assert ask(["two dogs"]) == Reply("found\n", "", 0)
-    assert server.asked[0]["arguments"] == ["two dogs"]
+        assert ask("search", ["two dogs"]) == Reply("found\n", "", 0)
+        assert ask("similar", ["a.png"]) == Reply("found\n", "", 0)
+    assert [asked["arguments"] for asked in server.asked] == [["two dogs"], ["a.png"]]
+    assert [asked["command"] for asked in server.asked] == ["search", "similar"]
+    assert [asked.get("seen_from") for asked in server.asked] == [None, str(Path.cwd())]
     assert server.asked[0]["library"] is None
     assert TOKEN.encode() not in b"".join(server.heard)
 
 
 def test_one_that_does_not_know_the_token_hears_no_question(library):
     with Server(token="cd" * 32).running(library) as server:
-        assert ask(["two dogs"]) is None
+        assert ask("search", ["two dogs"]) is None
     assert len(server.heard) == 1
     assert b"dogs" not in server.heard[0]
 
@@ -138,7 +142,7 @@ def test_one_that_does_not_know_the_token_hears_no_question(library):
 )
 def test_whatever_else_is_said_is_no_answer(library, changed):
     with Server(**changed).running(library):
-        assert ask(["dogs"]) is None
+        assert ask("search", ["dogs"]) is None
 
 
 @pytest.mark.parametrize("late", ["greet", "answer"])
@@ -152,7 +156,7 @@ def test_one_that_is_silent_is_not_waited_for(library, monkeypatch, late):
         return http(body)
 
     with Server(**{late: silent}).running(library):
-        assert ask(["dogs"]) is None
+        assert ask("search", ["dogs"]) is None
         goes_on.set()
 
 
@@ -170,17 +174,26 @@ def test_one_that_trickles_is_not_waited_for_either(library, monkeypatch):
                     time.sleep(0.02)
 
     with Trickling().running(library):
-        assert ask(["dogs"]) is None
+        assert ask("search", ["dogs"]) is None
     assert steps
 
 
 def test_nobody_there_and_no_note_are_no_answer(library):
-    assert ask(["dogs"]) is None
+    assert ask("search", ["dogs"]) is None
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     leave(a_note(library, token=TOKEN, port=port, sources=digests(TOKEN)), library)
-    assert ask(["dogs"]) is None
-    assert ask(["dogs", "--library", str(library / "none")]) is None
+    assert ask("search", ["dogs"]) is None
+    assert ask("search", ["dogs", "--library", str(library / "none")]) is None
+
+
+def test_in_a_folder_that_is_gone_words_are_asked_for_and_names_of_files_are_not(library, monkeypatch, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with Server().running(library):
+        assert ask("search", ["dogs"]) == Reply("found\n", "", 0)
+        assert ask("similar", ["a.png"]) is None
 
 
 def test_of_two_servers_the_one_that_still_runs_is_asked(library):
@@ -189,16 +202,16 @@ def test_of_two_servers_the_one_that_still_runs_is_asked(library):
             port = listening.getsockname()[1]
         dead = leave(a_note(library, token=TOKEN, port=port, sources=digests(TOKEN)), library)
         os.utime(dead, (2**33, 2**33))
-        assert ask(["dogs"]) == Reply("found\n", "", 0)
+        assert ask("search", ["dogs"]) == Reply("found\n", "", 0)
 
 
 def test_another_environment_is_not_answered_for(library, monkeypatch):
     with Server().running(library) as server:
         monkeypatch.setenv("PICSIFT_MIN_RELEVANCE", "0.1")
-        assert ask(["dogs"]) is None
+        assert ask("search", ["dogs"]) is None
         monkeypatch.delenv("PICSIFT_MIN_RELEVANCE")
         monkeypatch.setenv("PICSIFT_ASK_SERVER", "no")
-        assert ask(["dogs"]) is None
+        assert ask("search", ["dogs"]) is None
         assert server.heard == []
 
 
@@ -206,9 +219,9 @@ def test_another_environment_is_not_answered_for(library, monkeypatch):
 def test_the_library_may_be_an_option(library, monkeypatch, how):
     monkeypatch.setenv("PICSIFT_LIBRARY", "/none")
     with Server().running(library):
-        assert ask(["dogs", *(word.format(library) for word in how)]) == Reply("found\n", "", 0)
-        assert ask(["dogs", "--", *(word.format(library) for word in how)]) is None
-    assert ask(["dogs", "--library"]) is None
+        assert ask("search", ["dogs", *(word.format(library) for word in how)]) == Reply("found\n", "", 0)
+        assert ask("search", ["dogs", "--", *(word.format(library) for word in how)]) is None
+    assert ask("search", ["dogs", "--library"]) is None
 
 
 @pytest.mark.parametrize(
@@ -221,6 +234,8 @@ def test_the_library_may_be_an_option(library, monkeypatch, how):
         ["dog", "-2:image:/a.png"],
         ["dog", "--right", "a.png"],
         ["dog", "--wrong=a.png"],
+        ["a.png", "--region", "0,0,1,1"],
+        ["a.png", "--region=0,0,1,1"],
         ["dog", "-v"],
         ["dog", "--verbose"],
         ["dog", "--no-server"],

@@ -12,7 +12,9 @@ window.picsift = (() => {
 
   let asked = NOTHING; // the question that is shown, or waited for
   let turn = 0; // counts questions, so that a late answer knows that it is late
-  let next = null; // where the next page of hits begins
+  let next = null; // the cursor of the page behind the latest one
+  let held = null; // the latest cursor of what is shown
+  const left = []; // cursors that nobody goes on by, until Python is told
   let call = null; // functions of Python; what they promise is undefined where no answer came
   let root = null;
   let warm = false; // whether a search has been answered, and so the model loaded
@@ -81,6 +83,8 @@ window.picsift = (() => {
   };
 
   // Asking
+  const leave = (cursor) => { if (cursor) left.push(cursor); };
+  const search = (behind = null) => call.ask({ question: asked, next: behind, left: left.splice(0) });
   const wait = (mine) => {
     const say = (text) => {
       if (mine === turn && root.ariaBusy === "true") part("summary").innerHTML = `<p class="waiting">${text}</p>`;
@@ -102,8 +106,10 @@ window.picsift = (() => {
     showHow();
     picsift.untell();
     wait(mine);
-    const answer = (await call.ask({ question: asked, offset: 0 })) || { trouble: LOST };
-    if (mine !== turn) return;
+    leave(held);
+    held = null;
+    const answer = (await search()) || { trouble: LOST };
+    if (mine !== turn) return leave(answer.next);
     show(answer);
     if (!visited) window.scrollTo({ top: 0 }); // the bar is there wherever one is
   };
@@ -146,30 +152,29 @@ window.picsift = (() => {
   };
 
   // More of the same
-  const follow = (offset, trouble = "") => {
-    next = offset ?? null;
+  const AGAIN = '<button type="button">Search again</button>';
+  const follow = (behind, { trouble = "", gone = false } = {}) => {
+    next = gone ? null : behind ?? null;
+    held = next ?? held;
     part("more").hidden = next === null;
     part("more").disabled = false;
     part("beyond").textContent = trouble;
+    if (gone) part("beyond").insertAdjacentHTML("beforeend", ` ${AGAIN}`);
   };
   const more = async () => {
     if (next === null || part("more").disabled || root.ariaBusy === "true") return; // of what is going, there is no more
     const mine = turn;
     part("more").disabled = true;
-    const answer = (await call.ask({ question: asked, offset: next })) || { trouble: LOST };
-    if (mine !== turn) return;
-    if (answer.trouble) return follow(next, answer.trouble);
+    const answer = (await search(next)) || { trouble: LOST };
+    if (mine !== turn) return leave(answer.next);
+    if (answer.trouble) return follow(next, answer);
     const page = Object.assign(document.createElement("template"), { innerHTML: answer.grid }).content;
     const groups = [...page.querySelectorAll(".group")];
     if (groups.length) {
       part("grid").append(...groups);
       return follow(answer.next);
     }
-    const known = new Set([...part("grid").querySelectorAll("[data-id]")].map((tile) => tile.dataset.id));
-    // Photos that were indexed meanwhile push others onto the next page.
-    const fresh = [...page.querySelectorAll(".tile")].filter(
-      (tile) => !known.has(tile.querySelector("[data-id]").dataset.id));
-    part("grid").querySelector(".tiles").append(...fresh);
+    part("grid").querySelector(".tiles").append(...page.querySelectorAll(".tile"));
     showMarks();
     follow(answer.next);
   };
@@ -184,7 +189,7 @@ window.picsift = (() => {
     showMarks();
   };
   const untouched = () => window.scrollY < 200 && part("grid").querySelectorAll(".tile").length <= PAGE
-    && !document.body.classList.contains("viewing");
+    && !part("more").disabled && !document.body.classList.contains("viewing");
   const keepUp = async (seen) => {
     if (photos === null || root.ariaBusy === "true" || seen.photos === photos) return;
     if (!atStart()) return offer(seen.photos - photos);
@@ -192,14 +197,18 @@ window.picsift = (() => {
     if (ready) ready.textContent = seen.ready;
     if (!untouched()) return;
     const mine = turn;
-    const answer = await call.ask({ question: asked, offset: 0 });
-    if (mine !== turn || !answer || answer.trouble || !untouched()) return;
-    if (answer.grid === grid) photos = answer.photos;
-    else show(answer);
+    const answer = await search();
+    if (!answer || answer.trouble) return;
+    const wanted = mine === turn && untouched();
+    if (wanted && answer.grid === grid) photos = answer.photos;
+    if (!wanted || answer.grid === grid) return leave(answer.next); // what is shown has its own
+    leave(held);
+    held = null;
+    show(answer);
   };
   const offer = (more) => {
     const said = more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
-    part("since").innerHTML = `${said} <button type="button">Search again</button>`;
+    part("since").innerHTML = `${said} ${AGAIN}`;
   };
 
   const submit = () => ask(typed());
@@ -232,7 +241,8 @@ window.picsift = (() => {
       }
     });
     part("more").addEventListener("click", more);
-    part("since").addEventListener("click", ({ target }) => target.closest("button") && ask(asked));
+    for (const name of ["since", "beyond"])
+      part(name).addEventListener("click", ({ target }) => target.closest("button") && ask(asked));
     picsift.viewing(part("large"), call);
     picsift.looking(part("now"), call);
   };

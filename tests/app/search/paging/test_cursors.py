@@ -106,6 +106,20 @@ def test_of_what_went_nothing_is_held():
     assert len(cursors._of_one) == len(cursors) == 3
 
 
+def test_a_search_is_let_go_of_whole_and_no_other():
+    cursors, first, other = Cursors(), asked(), asked()
+    own = [cursors.keep(page) for page in (first, replace(first, handed_out=np.arange(3)))]
+    kept = cursors.keep(other)
+    for _ in range(2):
+        cursors.let_go(own[1])
+        cursors.let_go("made up")
+        assert (len(cursors), cursors.find(kept)) == (1, other)
+    with pytest.raises(CursorGoneError):
+        cursors.find(own[0])
+    cursors.let_go(kept)
+    assert (len(cursors), cursors._bytes, cursors._of_one) == (0, 0, {})
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -144,10 +144,47 @@ def test_relevance_is_read_as_on_the_first_page(search, monkeypatch):
     assert pages[0].following.calibration == first.following.calibration
 
 
-def test_an_offset_has_no_following_page_and_all_photos_of_no_query_neither(search):
+def test_an_offset_has_no_following_page_and_the_last_one_neither(search):
     assert search.search(Query(text="blue", limit=1, offset=1)).following is None
     assert search.search(Query(text="blue")).following is None
-    assert search.newest(limit=1).following is None
+    assert search.newest(limit=1, offset=1).following is None
+    assert search.newest().following is None
+
+
+@pytest.mark.parametrize("all_copies", [False, True])
+def test_all_photos_of_no_query_go_on_too_whatever_comes_and_goes(search, all_copies):
+    whole = names(search.newest().hits)
+    first = search.newest(limit=2, all_copies=all_copies)
+    search._library.catalog.remove([first.hits[0].photo.id, id_of(search, whole[3])])
+    copy_of(search, whole[2], "copy.png")
+    left = [whole[2], "copy.png", whole[4]] if all_copies else [whole[2], whole[4]]
+    pages = [search.go_on(first.following, limit=1), *rest(search, search.go_on(first.following, limit=1), limit=1)]
+    shown = [hit for page in pages for hit in page.hits]
+    copied = {copy.path.name for hit in shown for copy in hit.copies}
+    assert sorted({*names(shown), *copied}) == sorted({*left, "copy.png"})
+    assert len(shown) == len(left)
+    with pytest.raises(CursorGoneError, match="Search again"):
+        search.go_on(replace(first.following, file=first.following.file + 1))
+
+
+@pytest.mark.parametrize("typed", ["blue -name:nothing", "blue"])
+@pytest.mark.parametrize("sort", ["relevance", "date"])
+def test_what_the_index_has_not_yet_leaves_no_gap_in_a_page(search, monkeypatch, typed, sort):
+    query = replace(parse(typed), limit=2, sort=sort, all_copies=True)
+    search.search(query)
+    monkeypatch.setattr("app.search.live_index.refresh", lambda *_: None)  # another process writes the catalog first
+    for name in ("blue one.png", "blue two.png", "blue three.png"):
+        copy_of(search, "blue.png", name)
+    first = search.search(query)
+    pages = [first, *rest(search, first)]
+    assert [len(page.hits) for page in pages] == [2, 2, 1]
+    assert sorted(name for page in pages for name in names(page.hits)) == EVERY
+
+
+def test_all_photos_go_on_without_a_model(search, monkeypatch):
+    first = search.newest(limit=4)
+    monkeypatch.setattr(search.live, "model", lambda: pytest.fail("no model is asked"))
+    assert len(search.go_on(first.following).hits) == 1
 
 
 def test_a_filter_that_passes_nothing_any_more_ends_the_pages(search, monkeypatch):

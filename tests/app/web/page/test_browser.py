@@ -244,17 +244,25 @@ def test_a_hostile_name_and_a_format_browsers_cannot_show(page, name):
     assert (width > height) == (name == HOSTILE)
 
 
+def in_step(services, photos, numbers):
+    """Bring the library in step with a folder that has just these pictures, which any search finds."""
+    photos.mkdir(exist_ok=True)
+    for gone in photos.iterdir():
+        if int(gone.stem) not in numbers:
+            gone.unlink()
+    for number in numbers:
+        if not (photos / f"{number}.png").exists():
+            Image.new("RGB", (90, 60 + number), (6 * number, 90, 200)).save(photos / f"{number}.png")
+    sync(services.library, services.embedder, [photos], workers=1, batch_size=16, max_pixels=10**7)
+
+
 def test_the_page_follows_the_library_by_itself(browser, tmp_path, monkeypatch, tiny_model_path):
     settings = Settings(library=tmp_path / "library", model=str(tiny_model_path), device="cpu")
     services = build_services(settings, create=True)
 
     def index(count):
-        for number in range(count):
-            picture = Image.new("RGB", (90, 60 + number), (6 * number, 90, 200))
-            picture.save(tmp_path / "photos" / f"{number}.png")
-        sync(services.library, services.embedder, [tmp_path / "photos"], workers=1, batch_size=16, max_pixels=10**7)
+        in_step(services, tmp_path / "photos", range(count))
 
-    (tmp_path / "photos").mkdir()
     with running(services, monkeypatch, tmp_path) as address:
         page = browser.new_page(viewport={"width": 390, "height": 844})
         page.set_default_timeout(60_000)
@@ -274,6 +282,53 @@ def test_the_page_follows_the_library_by_itself(browser, tmp_path, monkeypatch, 
         page.click("#since:has-text('3 more photos since') button")
         page.wait_for_selector("text=Searched 5 photos")
         assert page.inner_text("#since") == ""
+        page.close()
+
+
+def test_more_results_repeat_nothing_and_leave_nothing_out_while_the_library_changes(
+    browser, tmp_path, monkeypatch, tiny_model_path
+):
+    monkeypatch.setattr("app.web.page.browsing.PAGE_SIZE", 5)
+    monkeypatch.setattr("app.bootstrap._plain_names", tuple)  # random weights know no relevance
+    settings = Settings(library=tmp_path / "library", model=str(tiny_model_path), device="cpu")
+    services = build_services(settings, create=True)
+    in_step(services, tmp_path / "photos", range(12))
+    with running(services, monkeypatch, tmp_path) as address:
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(address)
+        page.wait_for_selector(".notice.home")
+
+        def shown():
+            return page.eval_on_selector_all(".tile img", "all => all.map(one => Number(one.alt.split('.')[0]))")
+
+        def more(count):
+            page.click("#more")
+            page.wait_for_function(f"document.querySelectorAll('.tile').length === {count}")
+
+        def goes_through(words, there, come):
+            search(page, words)
+            first = shown()
+            assert len(first) == 5
+            gone = first[:3]
+            in_step(services, tmp_path / "photos", [*(there - set(gone)), *come])
+            more(10)
+            more(14)
+            assert not page.is_visible("#more")
+            assert sorted(shown()) == sorted({*there, *come})
+            return (there - set(gone)) | come
+
+        there = goes_through("name:*", set(range(12)), {20, 21})
+        there = goes_through("anything", there, {22, 23, 24})
+        search(page, "anything")
+        services.cursors.let_go(next(reversed(services.cursors._kept)))  # as a server that was started anew knows none
+        page.click("#more")
+        page.click("#beyond:has-text('What follows is not known any more') button:has-text('Search again')")
+        page.wait_for_selector("#more")
+        more(10)
+        assert (page.inner_text("#beyond"), len(set(shown()))) == ("", 10)
+        search(page, "anything else")
+        assert len(services.cursors) == 1, "what was left is let go of"
         page.close()
 
 

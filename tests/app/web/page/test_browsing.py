@@ -1,5 +1,7 @@
 """What the page shows, over a real library: words, pictures, likes, and pages that follow one another."""
 
+from datetime import datetime
+
 import pytest
 
 from app.web.page import browsing, gallery
@@ -7,6 +9,13 @@ from app.web.page.question import Question
 from indexer.errors import PicsiftError, QueryError
 from tests.app.colours import World, names
 from tests.app.serving import photo_id, picture
+
+
+def rest(services, result):
+    """The pages behind an answer, as the page of the browser asks for them."""
+    while cursor := browsing.following(services, result):
+        result = browsing.go_on(services, cursor)
+        yield result
 
 
 def found(services, **question):
@@ -70,13 +79,31 @@ def test_pages_follow_until_there_is_no_more(tmp_path, monkeypatch, by_photo):
         world.write(f"{number:02}.png", (20 * number, 0, 10))
     world.index()
     services, question = world.services(), Question(like="1") if by_photo else Question(q="red")
-    pages, offset = [], 0
-    while offset is not None:
-        shown = browsing.ask(services, question, offset)
-        pages.append(names(shown.result.hits))
-        offset = shown.following
+    first = browsing.ask(services, question).result
+    pages = [names(page.hits) for page in [first, *rest(services, first)]]
     assert [len(page) for page in pages] == ([4, 4, 2] if by_photo else [4, 4, 3])
     assert len({name for page in pages for name in page}) == (10 if by_photo else 11)
+
+
+@pytest.mark.parametrize("copies", ["", "all"])
+@pytest.mark.parametrize("asked", [{}, {"q": "red"}, {"q": "type:png"}, {"q": "red", "diverse": "yes"}, {"like": "1"}])
+def test_pages_repeat_nothing_and_leave_nothing_out_while_photos_come_and_go(tmp_path, monkeypatch, asked, copies):
+    monkeypatch.setattr(browsing, "PAGE_SIZE", 4)
+    world = World(tmp_path)
+    for number in range(11):
+        world.write(f"{number:02}.png", (20 * number, 0, 10), datetime(2020, 1, 1 + number))
+    world.index()
+    services, question = world.services(), Question(**asked, copies=copies)
+    first = browsing.ask(services, question).result
+    for name in names(first.hits)[:3]:
+        (world.photos / name).unlink()
+    for number in range(2):
+        world.write(f"new{number}.png", (230, 0, 20 + number), datetime(2021, 1, 1 + number))
+    world.index()
+    shown = [name for page in [first, *rest(services, first)] for name in names(page.hits)]
+    assert len(shown) == len(set(shown)), "none comes twice"
+    own = {services.library.catalog.photo(1).path.name} if "like" in asked else set()
+    assert {f"{number:02}.png" for number in range(11)} - own == set(shown) - {"new0.png", "new1.png"}
 
 
 def test_nothing_to_look_for_is_an_error_a_person_understands(tmp_path):

@@ -78,7 +78,7 @@ def test_an_error_stands_where_the_answer_would_be(page, request):
     search(page, "anything")
     assert (page.locator(".tile").count(), page.get_by_role("alert").count()) == (48, 0)
 
-    slow_down(page, "0", lost="sent.offset")
+    slow_down(page, "0", lost="sent.next")
     page.click("#more")
     page.wait_for_selector("#beyond:has-text('No answer came from picsift')")
     assert page.locator(".tile").count() == 48

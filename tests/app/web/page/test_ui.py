@@ -7,7 +7,8 @@ from fastapi import FastAPI
 
 from app.web.page import browsing
 from app.web.page.following import PhotoCount
-from app.web.page.ui import Actions, build_ui, explained, mount, offered
+from app.web.page.ui import GONE, Actions, build_ui, explained, mount, offered
+from indexer.catalog.records import CopiedPhoto
 from indexer.errors import QueryError
 from tests.app.colours import World
 from tests.app.serving import in_loop, photo_id, picture
@@ -22,8 +23,8 @@ def make_actions(services):
     return Actions(services, PhotoCount(services.library.catalog))
 
 
-def ask(actions, offset=0, **question):
-    return actions.ask({"question": question, "offset": offset})
+def ask(actions, behind=None, **question):
+    return actions.ask({"question": question, "next": behind})
 
 
 def test_the_page_offers_these_functions_and_no_event_of_its_own_runs_python(services):
@@ -79,10 +80,9 @@ def test_a_token_that_a_client_made_up_finds_no_picture(actions, token):
 def test_a_picture_that_is_not_kept_any_more_is_asked_for_again(actions, services):
     token = browsing.take_in(services, picture("green"))
     services.dropped.close()
-    for offset in (0, 48):
-        answer = ask(actions, offset, picture=token)
-        assert answer["trouble"].startswith("Your picture is kept for an hour only")
-        assert "your picture" in answer["chips"]
+    answer = ask(actions, picture=token)
+    assert answer["trouble"].startswith("Your picture is kept for an hour only")
+    assert "your picture" in answer["chips"]
 
 
 def test_likes_are_shown_with_what_they_are_like_and_words_do_not_count(actions, services):
@@ -107,9 +107,78 @@ def test_what_is_no_question_shows_what_the_page_opens_with(actions, sent):
     assert "trouble" in actions.enlarge(sent)
 
 
-@pytest.mark.parametrize("offset", [-1, 10**30, "x", None, {"a": 1}])
-def test_an_offset_that_a_client_made_up_is_none(actions, offset):
-    assert "blue.png" in ask(actions, offset, q="blue")["grid"]
+@pytest.mark.parametrize("behind", [-1, 10**30, None, {"a": 1}, ["x"]])
+def test_what_is_no_cursor_asks_anew(actions, behind):
+    assert "blue.png" in ask(actions, behind, q="blue")["grid"]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "9", "\ud800", "x" * 100_000])
+def test_of_a_cursor_that_is_not_kept_it_is_said_to_search_again(actions, cursor):
+    answer = ask(actions, cursor, q="blue")
+    assert answer == {"trouble": GONE, "gone": True}
+    assert answer["trouble"].endswith("Search again.")
+
+
+def test_pages_go_on_though_the_picture_is_not_kept_any_more(actions, services, monkeypatch):
+    monkeypatch.setattr(browsing, "PAGE_SIZE", 3)
+    first = ask(actions, picture=browsing.take_in(services, picture("green")))
+    services.dropped.close()
+    rest = actions.ask({"next": first["next"]})
+    assert (first["grid"].count('class="tile"'), rest["grid"].count('class="tile"'), rest["next"]) == (3, 2, None)
+
+
+def test_a_page_of_which_all_is_gone_is_empty(actions, services, monkeypatch):
+    monkeypatch.setattr(browsing, "PAGE_SIZE", 3)
+    first = ask(actions)
+    services.library.catalog.remove([number for number in range(1, 6) if f'data-id="{number}"' not in first["grid"]])
+    assert actions.ask({"next": first["next"]}) == {"grid": '<ul class="tiles"></ul>', "next": None}
+
+
+def test_what_a_page_has_left_is_not_kept(actions, services, monkeypatch):
+    monkeypatch.setattr(browsing, "PAGE_SIZE", 2)
+    first, other = ask(actions, q="blue"), ask(actions, q="red")
+    second = actions.ask({"next": first["next"]})
+    assert len(services.cursors) == 3
+    third = actions.ask({"question": {"q": "green"}, "left": [second["next"], "made up", 7, {"a": 1}]})
+    assert len(services.cursors) == 2, "that of the other page, and that of what is asked now"
+    assert "trouble" not in actions.ask({"next": other["next"]}) | actions.ask({"next": third["next"]})
+    for cursor in (first["next"], second["next"]):
+        assert actions.ask({"next": cursor})["gone"]
+
+
+def copied(services, name, *paths):
+    """Copies of a photo that come to the library."""
+    catalog = services.library.catalog
+    photo = catalog.photo(photo_id(services, name))
+    copies = [CopiedPhoto(path, photo.size, photo.mtime_ns, photo.content_hash, photo.id) for path in paths]
+    catalog.store_copies(photo.root_id, copies)
+
+
+def test_groups_of_duplicates_go_on_likewise(actions, services, monkeypatch):
+    monkeypatch.setattr(browsing, "GROUPS", 2)
+    for colour in ("blue", "green", "red"):
+        copied(services, f"{colour}.png", f"{colour} 2.png")
+    first = ask(actions, show="duplicates")
+    shown = [colour for colour in ("blue", "green", "red") if colour in first["grid"]]
+    assert shown == ["blue", "green"]
+    copied(services, "blue.png", "blue 3.png")
+    copied(services, "purple.jpg", "a purple one.jpg")
+    services.library.catalog.remove([photo_id(services, "green 2.png")])
+    second = ask(actions, first["next"], show="duplicates")
+    assert second["grid"].count('class="group"') == 2
+    assert ("red 2.png" in second["grid"], "a purple one.jpg" in second["grid"], second["next"]) == (True, True, None)
+    assert ask(actions, "made up", show="duplicates") == {"trouble": GONE, "gone": True}
+    assert "3 groups" in ask(actions, show="duplicates")["summary"]
+    services.library.catalog.remove([photo_id(services, name) for name in ("red 2.png", "a purple one.jpg")])
+    assert ask(actions, first["next"], show="duplicates")["grid"] == "", "of which all is gone"
+
+
+@pytest.mark.parametrize("left", [None, 7, "x", {"a": 1}, [[]], ["\ud800"]])
+def test_what_is_no_list_of_cursors_lets_go_of_nothing(actions, services, monkeypatch, left):
+    monkeypatch.setattr(browsing, "PAGE_SIZE", 2)
+    ask(actions)
+    assert "trouble" not in actions.ask({"left": left})
+    assert len(services.cursors) == 2
 
 
 @pytest.mark.parametrize(

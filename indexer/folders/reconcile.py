@@ -89,7 +89,6 @@ def reconcile(
         agreement = Agreement(library.catalog, Heads(threads, pool, stop), leave or (lambda path: False), videos)
         look = Look(library, model_id, ignoring, allow_mass_removal, settled.messages, agreement, stop, written=written)
         looked = look.at(folders, shallow)
-        library.catalog.void_stamps([number for one in looked for number in one.changes.replaced()])
         if leave is not None:
             _leave_alone(looked, leave)
         hashes = Hashes(threads, stop)
@@ -99,6 +98,7 @@ def reconcile(
         )
         settled.moved_ids, settled.removed, settled.held_back = moves.moved, moves.displaced, moves.held_back
         settled.unused += moves.unused
+        library.catalog.void_stamps([number for one in looked for number in one.changes.replaced()])
         if not videos:
             _leave_videos_out(looked, settled.messages)
         for one in looked:

@@ -9,6 +9,7 @@ import pytest
 
 from clip_model.inference import load_encoder
 from indexer import storing
+from indexer.catalog.tag_records import Decision
 from indexer.embedder import Embedder
 from indexer.errors import LibraryLockedError, RootError
 from indexer.library import open_library
@@ -178,6 +179,18 @@ def test_a_copy_takes_the_vector_of_its_original(world):
     assert world.sync().removed == 1
     assert world.nearest(1) == "copy.png"
     world.assert_agreement()  # the thumbnail that both had is still there
+
+
+def test_a_copy_that_another_program_wrote_into_has_what_was_decided_of_its_original(world):
+    path = world.write("a.jpg", 1)
+    world.sync()
+    catalog = world.library.catalog
+    catalog.tags.decide([Decision(catalog.photo_at(path).id, ("dog",), "accepted")])
+    copy = world.photos / "copy.jpg"
+    draw(1).save(copy, comment=b"the same picture")
+    assert counts(world.sync()) == (1, 0, 0, 0, 1, 0)
+    number = catalog.photo_at(copy).id
+    assert [(tag.path, tag.state) for tag in catalog.tags.of([number])[number]] == [(("dog",), "accepted")]
 
 
 def test_a_copy_whose_original_changes_in_the_same_run_is_decoded_after_all(world, monkeypatch):

@@ -184,7 +184,7 @@ def _outcome(photo: PhotoRecord, path: Path, said: Wish) -> Outcome:
         was = described(before) if before is not None else None
         held = set(was.tags) if was else set()
         after = merged(before, said.wanted())
-        words = said.changed(was, described(after)) if after != before else ()
+        words = said.changed(was, described(after)) if said.words and after != before else ()
     except SidecarError as error:
         return Refused(photo, path, str(error))
     except OSError as error:

@@ -136,11 +136,24 @@ def test_a_moved_folder_is_moves_only(world):
 def test_two_photos_that_swap_names_keep_their_looks(world):
     a, b = world.write("a.png", 1), world.write("b.png", 2)
     world.sync()
+    before = [world.library.catalog.photo_at(path).id for path in (a, b)]
     a.rename(world.photos / "tmp.png")
     b.rename(a)
     (world.photos / "tmp.png").rename(b)
-    world.sync()
+    assert counts(world.sync()) == (0, 0, 2, 0, 0, 0)
     assert (world.nearest(1), world.nearest(2)) == ("b.png", "a.png")
+    assert [world.library.catalog.photo_at(path).id for path in (b, a)] == before  # and so their tags
+    world.assert_agreement()
+
+
+def test_a_photo_that_was_copied_over_another_and_edited_then_stays_the_one_of_its_path(world):
+    a, b = world.write("a.png", 1), world.write("b.png", 2)
+    world.sync()
+    before = [world.library.catalog.photo_at(path).id for path in (a, b)]
+    shutil.copy2(a, b)
+    world.write("a.png", 3)
+    assert counts(world.sync()) == (0, 2, 0, 0, 0, 0)
+    assert [world.library.catalog.photo_at(path).id for path in (a, b)] == before
     world.assert_agreement()
 
 

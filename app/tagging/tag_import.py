@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
-from json import loads
+from itertools import chain, islice
+from json import JSONDecodeError, loads
 from pathlib import Path
 from typing import Any, cast
 
 from app.tag_path import parse_path
 from app.tagging.keyword_paths import SIDECAR, Sidecars, as_read_back, paths_of
+from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_changes import now
 from indexer.catalog.tag_records import Decision, TagPath, TagState
 from indexer.errors import PicsiftError
@@ -20,6 +22,7 @@ from indexer.library import Library
 AT_A_TIME = 1_000
 TABLE = "table"  # the origin of rows that name none
 _DECIDED = ("accepted", "rejected")
+_HEAD = 100_000  # characters of the line with the names of the columns
 
 
 class TableError(PicsiftError):
@@ -101,9 +104,7 @@ def from_table(library: Library, file: Path, on_progress: Callable[[int, int], N
 
 
 def _take(library: Library, rows: list[dict[str, Any]], report: ImportReport, before: int) -> None:
-    photos = {
-        path: library.catalog.photo_at(Path(path)) for path in {str(row.get("path") or "") for row in rows} if path
-    }
+    photos = {path: _photo_at(library, path) for path in {str(row.get("path") or "") for row in rows} if path}
     decisions: dict[tuple[int, TagPath], Decision] = {}
     for number, row in enumerate(rows, start=before + 1):
         state = str(row.get("state") or "accepted")
@@ -126,6 +127,13 @@ def _take(library: Library, rows: list[dict[str, Any]], report: ImportReport, be
     report.changed += library.catalog.tags.decide(list(decisions.values()), firm=False)
 
 
+def _photo_at(library: Library, path: str) -> PhotoRecord | None:
+    try:
+        return library.catalog.photo_at(Path(path))
+    except ValueError:  # no file can be called so
+        return None
+
+
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
     """A row for each tag, whatever the format."""
     match file.suffix.lower():
@@ -140,18 +148,35 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _csv(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        reader = csv.DictReader(text, delimiter="\t" if file.suffix.lower() == ".tsv" else ",", strict=True)
-        _require(reader.fieldnames or ())
+    """As spreadsheets write it, too: in UTF-16, with semicolons or tabs, with a line that says so (`sep=;`) above."""
+    with file.open("rb") as start:
+        wide = start.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    coding, errors = ("utf-16", "strict") if wide else ("utf-8-sig", "surrogateescape")
+    with file.open(encoding=coding, errors=errors, newline="") as text:
+        head = text.readline(_HEAD)
+        if head.lower().startswith("sep="):
+            head = text.readline(_HEAD)
+        usual = "\t" if file.suffix.lower() == ".tsv" else ","
+        marks = (mark for mark in (usual, *",;\t") if {"path", "tag"} <= set(_columns(head, mark)))
+        reader = csv.DictReader(chain([head], text), delimiter=next(marks, usual), strict=True)
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        _require(reader.fieldnames)
         yield from reader
 
 
+def _columns(head: str, mark: str) -> list[str]:
+    return [name.strip().lower() for name in next(csv.reader([head], delimiter=mark), [])]
+
+
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as text:
+    with file.open(encoding="utf-8-sig") as text:
         for number, line in enumerate(text, start=1):
             if not line.strip():
                 continue
-            photo = loads(line)
+            try:
+                photo = loads(line)
+            except (RecursionError, JSONDecodeError) as error:
+                raise ValueError(f"line {number} is no JSON ({error})") from error
             if not isinstance(photo, dict) or not isinstance(photo.get("tags"), list):
                 raise ValueError(f"line {number} is no photo with a list of tags")
             for tag in photo["tags"]:

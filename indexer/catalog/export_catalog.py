@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from indexer.catalog.database import reading, writing
 from indexer.catalog.journal import export_store, letting_go
+from indexer.catalog.journal.records import ours_at
 from indexer.catalog.stores import companion_store, edit_store
 
 if TYPE_CHECKING:
@@ -90,10 +92,17 @@ class ExportCatalog:
         with reading(self._engine) as connection:
             return export_store.unclear(connection)
 
-    def written_beside(self, sidecars: Mapping[int, str]) -> dict[int, set[TagPath]]:
-        """Give the tags that exports added to these photos' sidecars, by path, and nobody took back."""
+    def written_beside(
+        self, sidecars: Mapping[int, str], along: Callable[[int, str, str], bool] = lambda photo, path, digest: False
+    ) -> dict[int, set[TagPath]]:
+        """Give the tags that exports added to these photos' sidecars, by path, and nobody took back.
+
+        `along` is asked of what was written elsewhere for a photo, with its path and digest: whether it was moved here.
+        """
         with reading(self._engine) as connection:
-            return export_store.written_beside(connection, sidecars)
+            steps = export_store.written_beside(connection, list(sidecars))
+        found = {photo: ours_at(sidecars[photo], done, partial(along, photo)) for photo, done in steps.items()}
+        return {photo: tags for photo, tags in found.items() if tags}
 
     def written_into(self, contents: Mapping[int, str]) -> dict[int, set[TagPath]]:
         """Give the tags that exports added to these photos' files, by content hash, and nobody took back."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -123,6 +123,36 @@ def pair(gone: Sequence[Gone], hashed: Iterable[tuple[Place, str | None]]) -> li
             photos.remove(best)
             pairs.append((best, place))
     return pairs
+
+
+def may_circle(changed: Sequence[tuple[Gone, Place]]) -> list[Gone]:
+    """Photos that may lie at one another's paths, as after two names were swapped: no file is missing then.
+
+    Told by size and time, which renaming keeps, so that nothing is read where none can.
+
+    Args:
+        changed: photos that are not where they were, each with the file that lies there now.
+    """
+    lying = Counter((place.file.size, place.file.mtime_ns) for _, place in changed)
+    found = []
+    for one, place in changed:
+        key = one.photo.size, one.photo.mtime_ns
+        others = lying[key] - (key == (place.file.size, place.file.mtime_ns))
+        if others and one.photo.content_hash and one.photo.state == "ok" and not one.photo.missing:
+            found.append(one)
+    return found
+
+
+def closed(pairs: Sequence[tuple[Gone, Place]]) -> list[tuple[Gone, Place]]:
+    """Those in which photos take each other's paths, so that none of them is lost by it."""
+    left, before = list(pairs), -1
+    while len(left) != before:
+        before = len(left)
+        came = {(place.root_id, place.file.path) for _, place in left}
+        went = {(one.root_id, one.photo.path) for one, _ in left}
+        inside = came & went
+        left = [(one, to) for one, to in left if {(one.root_id, one.photo.path), (to.root_id, to.file.path)} <= inside]
+    return left
 
 
 def is_renamed(one: Gone, place: Place) -> bool:

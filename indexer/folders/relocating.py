@@ -15,7 +15,7 @@ from indexer.folders.comparison import ChangedFile
 from indexer.folders.displacing import believed, held_back_before
 from indexer.folders.hashing import Hashes
 from indexer.folders.looking import Looked
-from indexer.folders.moving import Gone, NewFiles, Place, folded, is_renamed, pair, respelled
+from indexer.folders.moving import Gone, NewFiles, Place, closed, folded, is_renamed, may_circle, pair, respelled
 from indexer.folders.removing import Removals
 from indexer.library import Library
 from indexer.pictures.content.picture_hash import is_whole
@@ -61,9 +61,13 @@ def settle_moves(
     """
     gone = [Gone(one.root.id, photo) for one in looked for photo in (*one.changes.missing, *one.changes.vanished)]
     onto_missing = any(change.known.missing for one in looked for change in one.changes.changed)
-    if not gone and not onto_missing:
+    changed = [(one.root.id, change) for one in looked for change in one.changes.changed]
+    circling = may_circle([(Gone(root, change.known), Place(root, change.file)) for root, change in changed])
+    if not gone and not onto_missing and not circling:
         return Moves(set(), [], 0, [])
-    candidates, pairs, refused = _Candidates(looked, hashes), _Pairs(), _Pairs()
+    candidates, refused = _Candidates(looked, hashes), _Pairs()
+    pairs = closed(pair(circling, candidates.showing(circling)))
+    candidates.take(pairs)
     if onto_missing:
         gone += held_back_before(library, looked, candidates.shown_in_place_of_missing())
     roots, held = {one.root.id: one.root.path for one in looked}, _held(looked)
@@ -84,12 +88,12 @@ class _Candidates:
     def __init__(self, looked: Sequence[Looked], hashes: Hashes) -> None:
         """Take in those that a look found; what was replaced is hashed."""
         added = [Place(one.root.id, file) for one in looked for file in one.changes.added]
-        failed = [Place(o.root.id, change.file) for o in looked for change in o.changes.changed if _is_bare(change)]
+        changed = [(one.root.id, change) for one in looked for change in one.changes.changed]
+        failed = [Place(root, change.file) for root, change in changed if not change.known.content_hash]
         self.new = NewFiles(added + failed)
         self._by_name = {_name_of(place): place for place in added}
         self._showing: defaultdict[str, dict[_Where, Place]] = defaultdict(dict)
         self._shows: dict[_Where, str] = {}
-        changed = [(one.root.id, change) for one in looked for change in one.changes.changed]
         self._missing = {(root, change.file.path) for root, change in changed if change.known.missing}
         for place, content in _replaced(looked, hashes):
             if content is not None:
@@ -157,10 +161,6 @@ def _where(place: Place) -> _Where:
 
 def _name_of(place: Place) -> _Where:
     return place.root_id, folded(place.file.path)
-
-
-def _is_bare(change: ChangedFile) -> bool:
-    return not change.known.content_hash
 
 
 def _left(gone: Iterable[Gone], pairs: _Pairs) -> list[Gone]:

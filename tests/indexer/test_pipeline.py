@@ -9,6 +9,7 @@ import pytest
 
 from clip_model.inference import load_encoder
 from indexer import storing
+from indexer.catalog.tag_records import Decision
 from indexer.embedder import Embedder
 from indexer.errors import LibraryLockedError, RootError
 from indexer.library import open_library
@@ -135,11 +136,24 @@ def test_a_moved_folder_is_moves_only(world):
 def test_two_photos_that_swap_names_keep_their_looks(world):
     a, b = world.write("a.png", 1), world.write("b.png", 2)
     world.sync()
+    before = [world.library.catalog.photo_at(path).id for path in (a, b)]
     a.rename(world.photos / "tmp.png")
     b.rename(a)
     (world.photos / "tmp.png").rename(b)
-    world.sync()
+    assert counts(world.sync()) == (0, 0, 2, 0, 0, 0)
     assert (world.nearest(1), world.nearest(2)) == ("b.png", "a.png")
+    assert [world.library.catalog.photo_at(path).id for path in (b, a)] == before  # and so their tags
+    world.assert_agreement()
+
+
+def test_a_photo_that_was_copied_over_another_and_edited_then_stays_the_one_of_its_path(world):
+    a, b = world.write("a.png", 1), world.write("b.png", 2)
+    world.sync()
+    before = [world.library.catalog.photo_at(path).id for path in (a, b)]
+    shutil.copy2(a, b)
+    world.write("a.png", 3)
+    assert counts(world.sync()) == (0, 2, 0, 0, 0, 0)
+    assert [world.library.catalog.photo_at(path).id for path in (a, b)] == before
     world.assert_agreement()
 
 
@@ -178,6 +192,18 @@ def test_a_copy_takes_the_vector_of_its_original(world):
     assert world.sync().removed == 1
     assert world.nearest(1) == "copy.png"
     world.assert_agreement()  # the thumbnail that both had is still there
+
+
+def test_a_copy_that_another_program_wrote_into_has_what_was_decided_of_its_original(world):
+    path = world.write("a.jpg", 1)
+    world.sync()
+    catalog = world.library.catalog
+    catalog.tags.decide([Decision(catalog.photo_at(path).id, ("dog",), "accepted")])
+    copy = world.photos / "copy.jpg"
+    draw(1).save(copy, comment=b"the same picture")
+    assert counts(world.sync()) == (1, 0, 0, 0, 1, 0)
+    number = catalog.photo_at(copy).id
+    assert [(tag.path, tag.state) for tag in catalog.tags.of([number])[number]] == [(("dog",), "accepted")]
 
 
 def test_a_copy_whose_original_changes_in_the_same_run_is_decoded_after_all(world, monkeypatch):

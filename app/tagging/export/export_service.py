@@ -52,7 +52,7 @@ class ExportService:
 
     def __init__(self, library: Library):
         self._library, self._folders = library, Folders()
-        self._listed: tuple[tuple[int, int], NDArray[np.int64]] | None = None
+        self._listed: tuple[tuple[int, int], NDArray[np.int64], Naming] | None = None
 
     def preview(self, naming: Naming = Naming.auto, *, into_files: bool = False) -> Iterator[Outcome]:
         """What `run` would do to each photo's sidecar, or to its file, now; nothing is written.
@@ -66,22 +66,24 @@ class ExportService:
 
     def preview_page(self, number: int, naming: Naming = Naming.auto, *, into_files: bool = False) -> PreviewPage:
         """A part of the same, from 0 on, as an export takes photos together; raises as `preview` does."""
-        naming, ids = habit(self._library) if naming is Naming.auto else naming, self._ids()
+        ids, usual = self._whole()
+        naming = usual if naming is Naming.auto else naming
         part = ids[number * PHOTOS_AT_A_TIME : (number + 1) * PHOTOS_AT_A_TIME].tolist()
         with ExitStack() as stack:
             tool = stack.enter_context(ExifTool()) if into_files else None
             outcomes = list(self._outcomes(part, naming, tool))
         return PreviewPage(outcomes, len(ids), naming, (number + 1) * PHOTOS_AT_A_TIME < len(ids))
 
-    def _ids(self) -> NDArray[np.int64]:
-        """The photos that have something to say, looked up once for as many pages as nothing changes between.
+    def _whole(self) -> tuple[NDArray[np.int64], Naming]:
+        """The photos that have something to say, and what new sidecars are called if nobody says.
 
-        To look them up takes seconds in a library of a million, which has two thousand pages.
+        Looked up once for all pages between which nothing changes: it takes seconds in a library of a million.
         """
         version, known = self._library.catalog.version(), self._listed
         if known is None or known[0] != version:
-            self._listed = known = version, np.array(self._library.catalog.exports.exportable(), dtype=np.int64)
-        return known[1]
+            ids = np.array(self._library.catalog.exports.exportable(), dtype=np.int64)
+            self._listed = known = version, ids, habit(self._library)
+        return known[1:]
 
     def _parts(self, naming: Naming, tool: ExifTool | None) -> Iterator[Iterator[Outcome]]:
         naming = habit(self._library) if naming is Naming.auto else naming

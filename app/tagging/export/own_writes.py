@@ -1,7 +1,7 @@
 """What an export wrote, told to the catalog at once, so that the next run of the indexer finds nothing new.
 
 Also what files say once what was given here is taken back. A file that is not what was written any more is left to the
-next run: somebody else changed it meanwhile.
+next run: somebody else changed it meanwhile. And which tags in sidecars are ours to take out, wherever those are now.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.tagging.export import safe_write
+from indexer.catalog.journal.records import GIVEN_UP
 from indexer.catalog.records import DescribedPhoto, PhotoRecord
 from indexer.catalog.stamps import changed_ns, inode_of, is_stamp_of
+from indexer.catalog.tag_records import TagPath
 from indexer.errors import ImageError
 from indexer.library import Library
 from indexer.metadata.describing import complete
@@ -69,3 +71,32 @@ def _described(
         return None
     stamp = (status.st_size, status.st_mtime_ns, kept(beside, read=read))
     return DescribedPhoto(photo.id, placed(metadata), *stamp, changed_ns(status), inode_of(status))
+
+
+def beside(library: Library, sidecars: Mapping[int, tuple[Path, Path]]) -> dict[int, set[TagPath]]:
+    """The tags that exports added to sidecars and nobody took back, also before these were moved with their photos.
+
+    Args:
+        library: whose journal tells.
+        sidecars: by photo where that is, and its sidecar.
+    """
+    return library.catalog.exports.written_beside(
+        {number: str(sidecar) for number, (_, sidecar) in sidecars.items()},
+        lambda number, place, digest: _went_along(sidecars[number][0], Path(place), digest),
+    )
+
+
+def _went_along(photo: Path, place: Path, digest: str) -> bool:
+    """Whether a sidecar that was written at a place went from there with its photo, which has another one now.
+
+    It did not where it is there still, nor where another file is at a place that is the photo's own.
+    """
+    own = {f"{name}.xmp".lower() for name in (photo.name, photo.stem)}
+    try:
+        found = safe_write.digest(place)
+    except OSError:
+        return False
+    if found is None:
+        return True
+    is_own = place.parent == photo.parent and place.name.lower() in own
+    return not is_own and digest not in (found, GIVEN_UP)

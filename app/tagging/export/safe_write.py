@@ -44,7 +44,8 @@ def replace(
         content: its bytes.
         mode: its permissions; None is what new files have.
         mtime_ns: its time; None is now.
-        like: it takes over the owner and the extended attributes of the file that is there.
+        like: it is not replaced unless the new one can have the owner and the extended attributes of the file that is
+            there; without, it has those that it can have.
         over: what has to be there, looked at once more right before it is replaced; None is whatever is there.
 
     Raises:
@@ -56,8 +57,7 @@ def replace(
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            if like:
-                _take_over(real, file.fileno())
+            _take_over(real, file.fileno(), like=like)
             os.fchmod(file.fileno(), _default_mode() if mode is None else mode)
             file.flush()
             os.fsync(file.fileno())
@@ -117,8 +117,9 @@ def remove(path: Path, over: Seen) -> None:
     """Delete a file. OSError where it cannot be, ChangedError where it is not what was seen any more."""
     if stamp(path) != over.stamp:
         raise ChangedError(str(path))
-    path.unlink()
-    sync_folder(path.parent)
+    real = Path(os.path.realpath(path))  # what was written, where a link leads there
+    real.unlink()
+    sync_folder(real.parent)
 
 
 def _put(new: Path, real: Path, over: Seen | None) -> None:
@@ -139,11 +140,22 @@ def _put(new: Path, real: Path, over: Seen | None) -> None:
     new.replace(real)
 
 
-def _take_over(old: Path, new: int) -> None:
-    """Give an open file the owner and the extended attributes of another; OSError where its owner cannot be kept."""
+def _take_over(old: Path, new: int, *, like: bool) -> None:
+    """Give an open file the owner and the extended attributes of another, if that is there.
+
+    With `like` OSError where it cannot have them; else it has those that it can.
+    """
+    if not like and not old.exists():
+        return
     was, now = old.stat(), os.stat(new)
     if (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
-        os.fchown(new, was.st_uid, was.st_gid)
+        try:
+            os.fchown(new, was.st_uid, was.st_gid)
+        except OSError:
+            if like:
+                raise
+            with suppress(OSError):
+                os.fchown(new, -1, was.st_gid)
     if hasattr(os, "listxattr"):
         names: list[str] = []
         with suppress(OSError):
@@ -152,7 +164,7 @@ def _take_over(old: Path, new: int) -> None:
             try:
                 os.setxattr(new, name, os.getxattr(old, name))
             except OSError:
-                if name.startswith(_KEPT):  # else it is one of the system's own
+                if like and name.startswith(_KEPT):  # else it is one of the system's own
                     raise
 
 

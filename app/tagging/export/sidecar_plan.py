@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from app.tagging.export import own_writes
 from app.tagging.export.wishes import Wish, wish
 from app.tagging.xmp.merge import SidecarError, described, merged
 from indexer.catalog.records import PhotoRecord
@@ -167,8 +168,8 @@ def plan(
     for number, (photo, path) in enumerate(places):
         if isinstance(path, Path) and shared[path] > 1 and photo.path.with_name(path.stem).suffix == "":
             places[number] = (photo, photo.path.with_name(photo.path.name + SUFFIX))
-    sidecars = {photo.id: str(path) for photo, path in places if isinstance(path, Path)}
-    earlier = library.catalog.exports.written_beside(sidecars)
+    sidecars = {photo.id: (photo.path, path) for photo, path in places if isinstance(path, Path)}
+    earlier = own_writes.beside(library, sidecars)
     for photo, path in places:
         if isinstance(path, str):
             yield Refused(photo, photo.path.parent, path)
@@ -184,7 +185,7 @@ def _outcome(photo: PhotoRecord, path: Path, said: Wish) -> Outcome:
         was = described(before) if before is not None else None
         held = set(was.tags) if was else set()
         after = merged(before, said.wanted())
-        words = said.changed(was, described(after)) if after != before else ()
+        words = said.changed(was, described(after)) if said.words and after != before else ()
     except SidecarError as error:
         return Refused(photo, path, str(error))
     except OSError as error:

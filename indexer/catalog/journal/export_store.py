@@ -23,6 +23,7 @@ from indexer.catalog.journal.records import (
     Past,
     Step,
     StepState,
+    Written,
     net,
     said_in,
 )
@@ -174,18 +175,9 @@ def _with_reason(connection: Connection, state: StepState, reason: str) -> list[
     return [_step(row) for row in connection.execute(query.order_by(ExportStepRow.export_id, ExportStepRow.number))]
 
 
-def written_beside(connection: Connection, sidecars: Mapping[int, str]) -> dict[int, set[TagPath]]:
-    """Give the tags that exports added to photos' sidecars and nobody took back: they are ours to take away.
-
-    Args:
-        connection: of the catalog.
-        sidecars: the path of each photo's. What was written for another photo, or elsewhere, does not count.
-    """
-    return {
-        photo: tags
-        for photo, steps in _done(connection, list(sidecars), "sidecars").items()
-        if (tags := net([said for path, said in steps if path == sidecars[photo]]))
-    }
+def written_beside(connection: Connection, photos: Sequence[int]) -> dict[int, list[Written]]:
+    """Give what exports wrote beside photos and nobody took back, in the order in which it was written."""
+    return _done(connection, photos, "sidecars")
 
 
 def written_into(connection: Connection, contents: Mapping[int, str]) -> dict[int, set[TagPath]]:
@@ -198,19 +190,20 @@ def written_into(connection: Connection, contents: Mapping[int, str]) -> dict[in
     return {
         photo: tags
         for photo, steps in _done(connection, list(contents), "files").items()
-        if (tags := net([said for _, said in steps if said["content"] == contents[photo]]))
+        if (tags := net([one.said for one in steps if one.said["content"] == contents[photo]]))
     }
 
 
-def _done(connection: Connection, photos: Sequence[int], kind: str) -> dict[int, list[tuple[str, dict[str, Any]]]]:
-    """Path and words of each step that stands, by photo, in the order in which they were written."""
-    found: dict[int, list[tuple[str, dict[str, Any]]]] = {}
-    columns = (ExportStepRow.photo_id, ExportStepRow.path, ExportStepRow.written)
+def _done(connection: Connection, photos: Sequence[int], kind: str) -> dict[int, list[Written]]:
+    """Each step that stands, by photo, in the order in which they were written."""
+    found: dict[int, list[Written]] = {}
+    columns = (ExportStepRow.photo_id, ExportStepRow.path, ExportStepRow.sha256_after, ExportStepRow.written)
     for chunk in in_chunks(photos):
         query = select(*columns).join(ExportRow, ExportRow.id == ExportStepRow.export_id)
         query = query.where(ExportStepRow.photo_id.in_(chunk), ExportStepRow.state == "done", ExportRow.kind == kind)
-        for photo, path, words in connection.execute(query.order_by(ExportStepRow.export_id, ExportStepRow.number)):
-            found.setdefault(photo, []).append((path, said_in(words)))
+        rows = connection.execute(query.order_by(ExportStepRow.export_id, ExportStepRow.number))
+        for photo, path, digest, words in rows:
+            found.setdefault(photo, []).append(Written(path, digest or "", said_in(words)))
     return found
 
 

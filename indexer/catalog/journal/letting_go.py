@@ -132,9 +132,11 @@ def _fold_photo(rows: Sequence[Any], dropped: list[Any], kept: list[dict[str, An
         files.setdefault((said["content"], "" if said["content"] else row.path), []).append((row, said))
     for entries in files.values():
         tags, (last, said) = sorted(net([said for _, said in entries])), entries[-1]
-        dropped += [row for row, _ in (entries[:-1] if tags else entries)]
-        if tags and len(entries) > 1:
-            words = dumps({"added": tags, "removed": [], "content": said["content"]})
+        out = {tuple(tag) for _, one in entries for tag in one["removed"]}.difference(tags)
+        taken = sorted(out) if len(files) > 1 else []  # a sidecar that was moved may have had them elsewhere
+        dropped += [row for row, _ in (entries[:-1] if tags or taken else entries)]
+        if (tags or taken) and len(entries) > 1:
+            words = dumps({"added": tags, "removed": taken, "content": said["content"]})
             kept.append({"of": last.export_id, "at": last.number, "words": words})
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from json import dumps, loads
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from indexer.catalog.tag_records import TagPath
 
@@ -107,6 +107,20 @@ class Past:
         return dumps({name: value for name, value in asdict(self).items() if value})
 
 
+class Written(NamedTuple):
+    """What an export wrote beside a photo, or into it, as far as later ones want to know it.
+
+    Attributes:
+        path: where it was then.
+        digest: SHA-256 of what it became, hexadecimal; GIVEN_UP where its way back was.
+        said: what `said_in` gives.
+    """
+
+    path: str
+    digest: str
+    said: dict[str, Any]
+
+
 def said_in(text: str) -> dict[str, Any]:
     """What an entry says was `added` and `removed`, and the photo's `content`; journals of old have the first alone."""
     said = loads(text)
@@ -120,3 +134,16 @@ def net(steps: Sequence[Mapping[str, Any]]) -> set[TagPath]:
         tags.update(tuple(tag) for tag in said["added"])
         tags.difference_update(tuple(tag) for tag in said["removed"])
     return tags
+
+
+def ours_at(path: str, steps: Sequence[Written], along: Callable[[str, str], bool]) -> set[TagPath]:
+    """The tags that a photo's sidecar has from exports, and that are ours to take out of it.
+
+    Args:
+        path: of the sidecar.
+        steps: what was written beside the photo, in order.
+        along: whether what was last written elsewhere, told by path and digest, came to be this sidecar.
+    """
+    last = {one.path: one.digest for one in steps}
+    places = {place for place, digest in last.items() if place == path or along(place, digest)}
+    return net([one.said for one in steps if one.path in places])

@@ -102,19 +102,11 @@ def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPh
             if copy.source_id in by_photo
         }
         embedding_store.put(connection, model_id, list(given), given.values())
-    originals = {i: copy.source_id for i, copy in zip(ids, copies, strict=True)}
-    whole = {model_id: {i: of[i] for i in of if i in vectors.get(model_id, {})} for model_id, of in frames.items()}
-    _copy_frames(connection, originals, whole)
-    suggestion_store.copy_decisions(connection, originals)
-    return ids
-
-
-def _copy_frames(
-    connection: Connection, sources: Mapping[int, int], frames: Mapping[int, Mapping[int, Sequence[frame_store.Frame]]]
-) -> None:
     for model_id, by_video in frames.items():
-        copied = {photo_id: by_video[source] for photo_id, source in sources.items() if source in by_video}
-        frame_store.put(connection, model_id, copied, embedding_store.generation(connection, model_id))
+        whole = {source: found for source, found in by_video.items() if source in vectors.get(model_id, {})}
+        shown = {i: whole[copy.source_id] for i, copy in zip(ids, copies, strict=True) if copy.source_id in whole}
+        frame_store.put(connection, model_id, shown, embedding_store.generation(connection, model_id))
+    return ids
 
 
 def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], now: datetime) -> list[int]:
@@ -234,10 +226,16 @@ def _write(
     values: Mapping[str, dict[str, Any]],
     expected: int,
 ) -> list[int]:
-    """Insert or update one row for each path, all with the same columns; gives their ids in the order of `values`."""
+    """Insert or update one row for each path, all with the same columns; gives their ids in the order of `values`.
+
+    What was decided of a picture goes to those of them that become photos of it.
+    """
     if (twice := expected - len(values)) != 0:
         raise ValueError(f"{twice} of {expected} photos have a path that occurs twice in one call")
     ids = {path: row.id for path, row in present.items()}
+    contents = {path: row.content_hash for path, row in present.items()}
+    fresh = {path: c for path, row in values.items() if (c := row["content_hash"]) and c != contents.get(path)}
+    decided = suggestion_store.decided_of(connection, fresh.values())  # a source may itself become another picture
     if known := [{"photo": ids[path], **row} for path, row in values.items() if path in ids]:
         connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), known)
     if new := [path for path in values if path not in ids]:
@@ -245,5 +243,6 @@ def _write(
         rows = [{"folder_id": folders[split(path)[0]], "name": split(path)[1], **values[path]} for path in new]
         inserted = connection.execute(insert(PhotoRow).returning(PhotoRow.id, sort_by_parameter_order=True), rows)
         ids.update(zip(new, inserted.scalars(), strict=True))
+    suggestion_store.inherit(connection, {ids[path]: decided[c] for path, c in fresh.items() if c in decided})
     edit_store.apply(connection, list(ids.values()))
     return [ids[path] for path in values]

@@ -124,7 +124,7 @@ def _merge(connection: Connection, folders: Mapping[int, int]) -> None:
         for name in ours.keys() & theirs.keys():
             last, other = sorted((ours[name], theirs[name]), key=_standing, reverse=True)
             if last.content_hash == other.content_hash:
-                suggestion_store.copy_decisions(connection, {last.id: other.id})
+                suggestion_store.copy_decisions(connection, other.id, last.id)
             remove(connection, [other.id])
         connection.execute(update(PhotoRow).where(PhotoRow.folder_id == old).values(folder_id=new))
     prune_folders(connection, folders)

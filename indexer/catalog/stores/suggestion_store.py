@@ -5,9 +5,10 @@ Functions on one connection, inside the caller's transaction. What people decide
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import delete, func, insert, select, text
@@ -15,7 +16,7 @@ from sqlalchemy import delete, func, insert, select, text
 from indexer.catalog.database import fetch_ids, in_chunks
 from indexer.catalog.soundness import sound_floats
 from indexer.catalog.stores.tag_store import tags_of
-from indexer.catalog.tables.photo_tables import ModelRow
+from indexer.catalog.tables.photo_tables import ModelRow, PhotoRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow, PromptVectorRow, TagFitRow, TagRow
 from indexer.catalog.tag_records import Suggestion
 
@@ -33,6 +34,17 @@ _PUT = text(
     "ON CONFLICT (tag_id, photo_id) DO UPDATE SET "
     "model_id = excluded.model_id, score = excluded.score, confidence = excluded.confidence"
 )
+
+
+class Inherited(NamedTuple):
+    """What was decided of a tag on a picture: the columns of its row that a copy's has, too."""
+
+    tag_id: int
+    state: str
+    origin: str
+    score: float | None
+    confidence: float | None
+    changed_at: datetime
 
 
 def replace(
@@ -70,19 +82,36 @@ def drop_all(connection: Connection) -> int:
     return connection.execute(delete(PhotoTagRow).where(PhotoTagRow.state == "suggested")).rowcount
 
 
-def copy_decisions(connection: Connection, sources: Mapping[int, int]) -> None:
-    """Let photos that are copies, and have no tags, have what was decided of their originals: copy -> original."""
-    fresh = sources.keys() - tags_of(connection, list(sources)).keys()
-    known = tags_of(connection, sorted({sources[copy] for copy in fresh}))
-    fields = ("tag_id", "state", "origin", "score", "confidence", "changed_at")
-    rows = [
-        {"photo_id": copy, **{field: getattr(tag, field) for field in fields}}
-        for copy in sorted(fresh)
-        for tag in known.get(sources[copy], ())
-        if tag.state in _DECIDED
-    ]
+def decided_of(connection: Connection, contents: Iterable[str]) -> dict[str, list[Inherited]]:
+    """Give what was decided of the pictures with these content hashes, whatever the metadata beside them.
+
+    Of one tag, decided on several photos of a picture, it is the later decision.
+    """
+    return _decided_by(connection, PhotoRow.content_hash, contents)
+
+
+def _decided_by(connection: Connection, column: Any, wanted: Iterable[Any]) -> dict[Any, list[Inherited]]:
+    columns = [getattr(PhotoTagRow, name) for name in Inherited._fields]
+    query = select(column, *columns).join(PhotoTagRow, PhotoTagRow.photo_id == PhotoRow.id)
+    decided = query.where(PhotoTagRow.state.in_(_DECIDED)).order_by(PhotoTagRow.changed_at, PhotoTagRow.photo_id)
+    found: defaultdict[Any, dict[int, Inherited]] = defaultdict(dict)
+    for chunk in in_chunks(sorted(set(wanted))):
+        for key, *values in connection.execute(decided.where(column.in_(chunk))):
+            found[key][values[0]] = Inherited(*values)
+    return {key: list(by_tag.values()) for key, by_tag in found.items()}
+
+
+def inherit(connection: Connection, decided: Mapping[int, Sequence[Inherited]]) -> None:
+    """Let photos that have no tags have what was decided of their pictures, as `decided_of` gave it."""
+    tagged = tags_of(connection, list(decided)).keys() if decided else set[int]()
+    rows = [{"photo_id": photo, **one._asdict()} for photo in sorted(decided.keys() - tagged) for one in decided[photo]]
     if rows:
         connection.execute(insert(PhotoTagRow), rows)
+
+
+def copy_decisions(connection: Connection, original: int, copy: int) -> None:
+    """Let a photo that has no tags have what was decided of another one."""
+    inherit(connection, {copy: _decided_by(connection, PhotoRow.id, [original]).get(original, [])})
 
 
 def photos_with(connection: Connection, tag_ids: Sequence[int]) -> NDArray[np.int64]:

@@ -71,12 +71,35 @@ def test_rows_that_mean_nothing_here_are_told_and_the_rest_is_taken(services, wo
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "coding"),
+    [
+        ("t.csv", "\ufeffpath,tag\n{},dog\n", "utf-8"),
+        ("t.csv", "path;tag\r\n{};dog\r\n", "utf-8"),
+        ("t.csv", "\ufeffsep=;\npath;tag\n{};dog\n", "utf-8"),
+        ("t.csv", "Path\tTag\n{}\tdog\n", "utf-16"),
+        ("t.tsv", "path\ttag\n{}\tdog\n", "utf-16"),
+        ("t.csv", '"the\nnote",path,tag\nx,{},dog\n', "utf-8"),
+        ("t.csv", "path,tag\n/not\0here,sea\n{},dog\n", "utf-8"),
+        ("t.csv", "path,tag\n{0},caf\xe9\n{0},dog\n", "latin-1"),
+        ("t.jsonl", '\ufeff{{"path": "{}", "tags": ["dog"]}}\n', "utf-8"),
+        ("t.jsonl", '{{"path": "/\\ud800\\u0000", "tags": ["sea"]}}\n{{"path": "{}", "tags": ["dog"]}}\n', "utf-8"),
+    ],
+)
+def test_tables_come_in_as_other_programs_write_them(services, world, tmp_path, name, text, coding):
+    (tmp_path / name).write_bytes(text.format(world.photos / "red.png").encode(coding))
+    tag_import.from_table(services.library, tmp_path / name, ignore)
+    assert set(states(services, "red.png")) == {("dog",)}
+
+
+@pytest.mark.parametrize(
     ("name", "content"),
     [
         ("t.csv", b"photo,word\na,b\n"),
         ("t.csv", b'path,tag\n"a'),
         ("t.csv", b"\x00\x01"),
+        ("t.csv", b"\xff\xfep"),
         ("t.jsonl", b"{"),
+        ("t.jsonl", b"[" * 100_000),
         ("t.jsonl", b"[1]"),
         ("t.jsonl", b"\xff"),
         ("t.jsonl", b'{"tags": 1}'),

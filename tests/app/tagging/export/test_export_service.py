@@ -298,6 +298,38 @@ def test_albums_are_collections_too(world, tagged):
     assert described((world.photos / "red.png.xmp").read_bytes()).albums == ("Trip",)
 
 
+def test_a_sidecar_keeps_owner_and_attributes_and_gets_them_back(world, tagged):
+    sidecar = world.photos / "red.png.xmp"
+    sidecar.write_text(LIGHTROOM)
+    attribute = "user.from"
+    try:
+        os.setxattr(sidecar, attribute, b"lightroom")
+    except (AttributeError, OSError):
+        attribute = ""  # a system or a file system without
+    if os.geteuid() == 0:
+        os.chown(sidecar, 1234, 4321)
+    before = sidecar.stat()
+
+    def kept():
+        now = sidecar.stat()
+        said = os.getxattr(sidecar, attribute) if attribute else b"lightroom"
+        return (now.st_uid, now.st_gid, said) == (before.st_uid, before.st_gid, b"lightroom")
+
+    tagged.exports.run()
+    assert DOG in tags(sidecar) and kept()
+    tagged.exports.undo(1)
+    assert sidecar.read_text() == LIGHTROOM and kept()
+
+
+def test_a_link_to_a_sidecar_that_is_not_there_stays_one_and_leads_nowhere_again(world, tagged, tmp_path):
+    (world.photos / "red.png.xmp").symlink_to(tmp_path / "kept.xmp")
+    tagged.exports.run()
+    assert tags(tmp_path / "kept.xmp") == {DOG, SEA}
+    tagged.exports.undo(1)
+    assert (world.photos / "red.png.xmp").is_symlink()
+    assert not (tmp_path / "kept.xmp").exists()
+
+
 def test_two_writers_do_not_meet(tagged):
     with tagged.library.writer_lock(), pytest.raises(LibraryLockedError):
         tagged.exports.run()

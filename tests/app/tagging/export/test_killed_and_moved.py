@@ -9,9 +9,12 @@ import pytest
 
 from app.tagging.export import export_service, journal_steps, plan_token, safe_write
 from app.tagging.export.export_service import ExportService
+from app.tagging.export.sidecar_plan import Naming
 from app.tagging.export.way_back import ExportError
+from app.tagging.xmp.merge import Wanted, merged
+from indexer.catalog.tag_records import Decision
 from tests.app.serving import photo_id
-from tests.app.tagging.export.test_export_service import files, kill_in_the_middle, tagged, tags  # noqa: F401
+from tests.app.tagging.export.test_export_service import DOG, SEA, files, kill_in_the_middle, tagged, tags  # noqa: F401
 from tests.app.tagging.xmp.test_merge import LIGHTROOM
 
 NAMES = ("red.png", "blue.png")
@@ -160,3 +163,54 @@ def test_no_reader_takes_a_file_for_new_once_its_way_back_is_given_up(world, bes
     assert beside.library.catalog.exports.written_beside(
         {photo_id(beside, "blue.png"): str(world.photos / "blue.png.xmp")}
     )
+
+
+@pytest.mark.parametrize("new", ["sub/red.png.xmp", "rot.png.xmp", "sub/rot.xmp"])
+def test_a_tag_that_is_rejected_is_taken_out_of_a_sidecar_that_was_moved_with_its_photo(world, tagged, new):  # noqa: F811
+    old = "red.xmp" if new == "sub/rot.xmp" else "red.png.xmp"
+    tagged.exports.run(Naming.short if old == "red.xmp" else Naming.full)
+    photo, sidecar = world.photos / "red.png", world.photos / old
+    name = new.split("/")[-1].split(".")[0]
+    sidecar.parent.joinpath("sub").mkdir()
+    photo = photo.rename((world.photos / new).with_name(f"{name}.png"))
+    sidecar = sidecar.rename(world.photos / new)
+    world.index()
+    write_another(world, old)
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, photo.name), SEA, "rejected")])
+    tagged.exports.run()
+    assert tags(sidecar) == {DOG}
+    assert tags(world.photos / old) == {SEA}
+
+
+def test_of_a_photo_that_was_moved_without_its_sidecar_nothing_is_taken_out_of_another_one(world, tagged):  # noqa: F811
+    tagged.exports.run()
+    (world.photos / "sub").mkdir()
+    (world.photos / "red.png").rename(world.photos / "sub" / "red.png")
+    theirs = world.photos / "sub" / "red.png.xmp"
+    theirs.write_bytes(LIGHTROOM.replace("Summer", "sea").encode())
+    assert SEA in tags(theirs)
+    world.index()
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), SEA, "rejected")])
+    tagged.exports.run()
+    assert SEA in tags(theirs)
+
+
+def test_what_was_taken_out_of_a_moved_sidecar_is_not_ours_once_the_ways_back_are_given_up(world, tagged):  # noqa: F811
+    tagged.exports.run()
+    (world.photos / "sub").mkdir()
+    for name in ("red.png", "red.png.xmp"):
+        (world.photos / name).rename(world.photos / "sub" / name)
+    world.index()
+    sidecar, number = world.photos / "sub" / "red.png.xmp", photo_id(tagged, "red.png")
+    tagged.library.catalog.tags.decide([Decision(number, SEA, "rejected")])
+    tagged.exports.run()
+    tagged.exports.forget(2)
+    sidecar.write_bytes(merged(sidecar.read_bytes(), Wanted(add=(SEA,))))
+    tagged.exports.run()
+    assert tags(sidecar) == {DOG, SEA}
+
+
+def write_another(world, sidecar):
+    """Another photo with its own sidecar, where one was that was moved."""
+    world.write("red.png", "black")
+    (world.photos / sidecar).write_bytes(merged(None, Wanted(add=(SEA,))))

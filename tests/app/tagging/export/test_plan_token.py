@@ -72,14 +72,14 @@ def test_it_does_not_matter_where_pages_end(tagged, monkeypatch):  # noqa: F811
 def test_pages_look_photos_up_once_while_nothing_changes(tagged, monkeypatch):  # noqa: F811
     monkeypatch.setattr(export_service, "PHOTOS_AT_A_TIME", 1)
     looked_up, journal = [], type(tagged.library.catalog.exports)
-    monkeypatch.setattr(
-        journal, "exportable", lambda self, plain=journal.exportable: looked_up.append(1) or plain(self)
-    )
+    for name in ("exportable", "sidecar_kinds"):
+        plain = getattr(journal, name)
+        monkeypatch.setattr(journal, name, lambda self, name=name, plain=plain: looked_up.append(name) or plain(self))
     assert [tagged.exports.preview_page(number).photos for number in (0, 1, 0)] == [2, 2, 2]
-    assert len(looked_up) == 1
+    assert looked_up == ["exportable", "sidecar_kinds"]
     tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "green.png"), ("new",), "accepted")])
     page = tagged.exports.preview_page(1)
-    assert (page.photos, page.following, len(looked_up)) == (3, True, 2)
+    assert (page.photos, page.following, len(looked_up)) == (3, True, 4)
 
 
 def test_a_folder_is_read_again_only_once_it_has_changed(world, tagged, monkeypatch):  # noqa: F811

@@ -226,8 +226,8 @@ def test_an_edit_that_comes_at_the_last_moment_stays(tmp_path, monkeypatch, undo
         services.exports.run(into_files=True)
     real, edits = safe_write._take_over, []
 
-    def edited(old, new):
-        real(old, new)
+    def edited(old, new, *, like):
+        real(old, new, like=like)
         write(world, "edited.jpg").replace(path)
         edits.append(path.read_bytes())
 

@@ -129,6 +129,34 @@ def test_tags_follow_moves_and_copies(catalog, root, model, photos):
     assert states(catalog, copy) == {CAT: "rejected", DOG: "accepted"}
 
 
+def test_tags_follow_copies_with_other_metadata(catalog, root, model, photos):
+    catalog.tags.decide([Decision(photos[0], DOG, "accepted"), Decision(photos[0], CAT, "rejected")])
+    suggest(catalog, model, photos[:1], ANIMAL)
+    content = catalog.photo(photos[0]).content_hash
+    written = [new("copy.jpg", content, title="another"), new("b.jpg", content), new("other.jpg", "other content")]
+    copies = catalog.store(root.id, written, model, vectors(3))
+    assert [states(catalog, copy) for copy in copies] == [{CAT: "rejected", DOG: "accepted"}] * 2 + [{}]
+
+
+def test_a_copy_of_several_photos_has_the_later_decision_on_each_tag(catalog, root, model, photos):
+    content = catalog.photo(photos[0]).content_hash
+    [other] = catalog.store(root.id, [new("other.jpg", content)], model, vectors(1))
+    catalog.tags.decide([Decision(other, DOG, "rejected"), Decision(other, CAT, "accepted")])
+    catalog.tags.decide([Decision(photos[0], DOG, "accepted"), Decision(photos[0], ANIMAL, "accepted")])
+    [copy] = catalog.store(root.id, [new("copy.jpg", content)], model, vectors(1))
+    [same] = catalog.store_copies(root.id, [CopiedPhoto("same.jpg", 10, 20, content, photos[0])])
+    assert states(catalog, copy) == {DOG: "accepted", CAT: "accepted", ANIMAL: "accepted"} == states(catalog, same)
+
+
+def test_what_was_taken_back_of_a_copy_stays_so_when_it_is_embedded_again(catalog, root, model, photos):
+    catalog.tags.decide([Decision(photos[0], DOG, "accepted")])
+    content = catalog.photo(photos[0]).content_hash
+    [copy] = catalog.store(root.id, [new("copy.jpg", content)], model, vectors(1))
+    catalog.tags.undecide([copy], catalog.tags.make([DOG])[DOG])
+    catalog.store(root.id, [new("copy.jpg", content)], catalog.model("other", "f2", DIM).id, vectors(1))
+    assert states(catalog, copy) == {}
+
+
 def test_renaming_takes_along_what_lies_below(catalog, photos):
     catalog.tags.decide([Decision(photos[0], DOG, "accepted"), Decision(photos[1], (*DOG, "poodle"), "accepted")])
     assert catalog.tags.rename(DOG, ("pet", "dog")) == 2

@@ -24,8 +24,10 @@ from indexer.errors import QueryError
 
 MOST_MATCHES = 100_000  # that are counted, or put in order of date
 LOOKS_LIKE = 0.5  # relevance from which a photo fits a query
-FIRST_LOOK = 512  # photos, at least, when all are asked for
+FIRST_LOOK = 512  # photos, when all are asked for of a library whose size tells nothing
 SHARE_THAT_MATCHES = 1 / 64  # of a library, about: a first look that sees all of them needs no second
+FEW_MATCH = 4 * SHARE_THAT_MATCHES  # of a small one, at most: to keep 512 in order takes as long as the rest of a look
+SMALLEST_FIRST_LOOK = 128
 LARGEST_FIRST_LOOK = 4096  # more would cost each look more, in keeping the best in order, than it saves
 
 Newest = Callable[..., list[int]]
@@ -79,7 +81,7 @@ class Matches:
         self._calibration = calibration
         self._is_cut = calibration is not None and least > 0
         self._least_cosine = calibration.least_cosine(least) if calibration and least > 0 else -2.0
-        self._first = min(max(FIRST_LOOK, int(total * SHARE_THAT_MATCHES)), LARGEST_FIRST_LOOK)
+        self._first = _first_look(total)
         self.looked_at_all = exactly is None
         nearest = nearest if exactly is None else self._sure(nearest, exactly)
         nearest = self._all = _remembered(nearest, self._first if self._is_cut else FIRST_LOOK)
@@ -161,6 +163,12 @@ class Matches:
                 found_by = ("words", "picture") if looks_like else ("words",)
             judged.append(Hit(hit.photo, hit.score, relevance, hit.frame, hit.moment_s, found_by, hit.copies))
         return judged
+
+
+def _first_look(total: int) -> int:
+    """How many photos are looked at first where all that match are asked for."""
+    some = max(SMALLEST_FIRST_LOOK, min(FIRST_LOOK, int(total * FEW_MATCH))) if total else FIRST_LOOK
+    return min(max(some, int(total * SHARE_THAT_MATCHES)), LARGEST_FIRST_LOOK)
 
 
 def matching(nearest: Nearest, calibration: Calibration | None) -> NDArray[np.int64]:

@@ -17,6 +17,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from app.web.door.one_write import OneWrite
+
 try:
     import resource
 except ImportError:  # Windows has no such limit
@@ -69,8 +71,8 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
-        super().connection_made(transport)
         send_at_once(transport)
+        super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]  # it does what one does
         self._look()
         self._make_room()
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select, tuple_
+from sqlalchemy import delete, insert, select, tuple_
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.stamps import storable_ns
 from indexer.catalog.stores.photo_store import locate, split
 from indexer.catalog.stores.root_store import folders_below
+from indexer.catalog.tables.by_id import ById
 from indexer.catalog.tables.photo_tables import CompanionRow, FolderRow, PhotoRow
 from indexer.metadata.sidecar import SUFFIX, name_in
 
@@ -67,15 +67,16 @@ def names(connection: Connection, photo_ids: Sequence[int]) -> dict[int, list[st
     """Give the names of the files beside photos, for those that have any."""
     found: defaultdict[int, list[str]] = defaultdict(list)
     for chunk in in_chunks(photo_ids):
-        for photo_id, name in connection.execute(_names_query(), {"ids": chunk}):
+        for photo_id, name in _NAMES.rows(connection, chunk):
             found[photo_id].append(name)
     return found
 
 
-@cache
 def _names_query() -> Select[int, str]:
-    of_these = CompanionRow.photo_id.in_(bindparam("ids", expanding=True))
-    return select(CompanionRow.photo_id, CompanionRow.name).where(of_these).order_by(CompanionRow.name)
+    return select(CompanionRow.photo_id, CompanionRow.name).order_by(CompanionRow.name)
+
+
+_NAMES = ById(_names_query, CompanionRow.photo_id)
 
 
 def agreements(connection: Connection, photo_ids: Sequence[int]) -> dict[tuple[int, str], str | None]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, tuple_, union, update
@@ -16,6 +15,7 @@ from indexer.catalog.database import in_chunks
 from indexer.catalog.instants import zone_of
 from indexer.catalog.stamps import NEVER, stamp_columns
 from indexer.catalog.stores import edit_store
+from indexer.catalog.tables.by_id import ById
 from indexer.catalog.tables.photo_tables import KeywordRow, PhotoRow, PlaceRow
 from indexer.metadata.instants import instant_us
 from indexer.metadata.photo_metadata import Keyword, merged
@@ -81,7 +81,7 @@ def keywords_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, t
     """Give the keywords of those photos that have any."""
     found: defaultdict[int, list[Keyword]] = defaultdict(list)
     for chunk in in_chunks(photo_ids):
-        for photo_id, word, source in connection.execute(_keywords_query(), {"ids": chunk}):
+        for photo_id, word, source in _KEYWORDS.rows(connection, chunk):
             found[photo_id].append(Keyword(word, source))
     return {photo_id: tuple(words) for photo_id, words in found.items()}
 
@@ -108,11 +108,12 @@ def keep_unread(
     return {number: tuple(word for word in words if word.source == "sidecar") for number, words in said.items()}
 
 
-@cache
 def _keywords_query() -> Select[int, str, str]:
     query = select(KeywordRow.photo_id, KeywordRow.keyword, KeywordRow.source)
-    of_these = KeywordRow.photo_id.in_(bindparam("ids", expanding=True))
-    return query.where(of_these).order_by(KeywordRow.photo_id, KeywordRow.position)
+    return query.order_by(KeywordRow.photo_id, KeywordRow.position)
+
+
+_KEYWORDS = ById(_keywords_query, KeywordRow.photo_id)
 
 
 def with_keywords(connection: Connection) -> list[int]:

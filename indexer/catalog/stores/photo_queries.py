@@ -5,16 +5,13 @@ Functions on one connection. Nothing is written here, and no file is opened.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import cache
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal, select
+from sqlalchemy import Select, exists, func, literal, literal_column, select
 
 from indexer.catalog.database import IN_LIMIT, in_chunks
 from indexer.catalog.records import Counts, KnownPhoto, PhotoRecord
@@ -22,17 +19,17 @@ from indexer.catalog.stores import companion_store
 from indexer.catalog.stores.description_store import keywords_of
 from indexer.catalog.stores.photo_store import locate
 from indexer.catalog.stores.root_store import folders_below, root_paths
+from indexer.catalog.tables.by_id import ById
 from indexer.catalog.tables.photo_tables import EmbeddingRow, FolderRow, PhotoRow, PlaceRow, RootRow
 from indexer.metadata.dates import Precision, Taken
 from indexer.metadata.shots import Shot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection
 
-_CONTENTS = (
-    "SELECT id, content_hash FROM photos WHERE id IN (SELECT value FROM json_each(?)) AND content_hash IS NOT NULL"
-)
+    from indexer.metadata.photo_metadata import Keyword
+
 _RECORD = (
     *("size", "mtime_ns", "ctime_ns", "inode", "content_hash", "state", "reason", "missing_since"),
     *("width", "height", "format", "orientation", "taken_at", "taken_offset_min", "taken_source"),
@@ -114,21 +111,17 @@ def known_sizes(connection: Connection, among: Collection[int] | None) -> set[in
 
 def photos(connection: Connection, ids: Sequence[int]) -> list[PhotoRecord]:
     """Give photos in the order of `ids`; unknown ones are left out."""
-    found: dict[int, PhotoRecord] = {}
-    for chunk in in_chunks(sorted({int(number) for number in ids})):
-        found.update((photo.id, photo) for photo in map(_record, connection.execute(_by_id(), {"ids": chunk})))
-    for number, words in keywords_of(connection, list(found)).items():
-        found[number] = replace(found[number], keywords=tuple(word.text for word in words))
-    for number, names in companion_store.names(connection, list(found)).items():
-        folder = found[number].path.parent
-        found[number] = replace(found[number], companions=tuple(folder / name for name in names))
-    return [found[number] for number in map(int, ids) if number in found]
+    wanted = [int(number) for number in ids]
+    rows = [row for chunk in in_chunks(sorted(set(wanted))) for row in _BY_ID.rows(connection, chunk)]
+    known = [row[0] for row in rows]
+    words, beside = keywords_of(connection, known), companion_store.names(connection, known)
+    found = {row[0]: _record(row, words.get(row[0], ()), beside.get(row[0], ())) for row in rows}
+    return [found[number] for number in wanted if number in found]
 
 
 def contents(connection: Connection, ids: Collection[int]) -> dict[int, str]:
     """Give the content hashes of photos by their ids, of those that have one."""
-    found = connection.exec_driver_sql(_CONTENTS, (json.dumps(list(map(int, ids))),))
-    return dict(found.cursor.fetchall())  # every search asks for hundreds: SQLAlchemy's rows take as long again
+    return {number: content for number, content in _CONTENTS.rows(connection, map(int, ids)) if content is not None}
 
 
 def photo_at(connection: Connection, path: Path) -> PhotoRecord | None:
@@ -145,7 +138,8 @@ def copies_of(connection: Connection, photo_id: int) -> list[PhotoRecord]:
     """Give the other sound photos with the content of this one, in the order of their paths."""
     content = select(PhotoRow.content_hash).where(PhotoRow.id == photo_id).scalar_subquery()
     same = (PhotoRow.content_hash == content) & (PhotoRow.state == "ok") & (PhotoRow.id != photo_id)
-    return sorted(_records(connection, same), key=lambda photo: photo.path)
+    ids = connection.execute(select(PhotoRow.id).where(same)).scalars().all()
+    return sorted(photos(connection, ids), key=lambda photo: photo.path)
 
 
 def failures(connection: Connection, limit: int | None) -> list[PhotoRecord]:
@@ -189,27 +183,25 @@ def folders(connection: Connection) -> list[tuple[str, str]]:
     return sorted((root, folder) for root, folder in rows)
 
 
-def _records(connection: Connection, condition: ColumnElement[bool]) -> Iterator[PhotoRecord]:
-    return map(_record, connection.execute(_record_query().where(condition)))
-
-
-@cache
-def _by_id() -> Select[*tuple[Any, ...]]:
-    """The query that every search makes: made once, since SQLAlchemy needs longer for that than SQLite to answer."""
-    return _record_query().where(PhotoRow.id.in_(bindparam("ids", expanding=True)))
-
-
 def _record_query() -> Select[*tuple[Any, ...]]:
     columns = [getattr(PhotoRow, name) for name in _RECORD]
     path = (PhotoRow.id, FolderRow.root_id, RootRow.path, FolderRow.path, PhotoRow.name)
-    place = (func.nullif(name, "") for name in (PlaceRow.city, PlaceRow.region, PlaceRow.country))
+    nothing: ColumnElement[str] = literal_column("''")
+    place = (func.nullif(name, nothing) for name in (PlaceRow.city, PlaceRow.region, PlaceRow.country))
     query = select(*path, *columns, *place).join(FolderRow, PhotoRow.folder_id == FolderRow.id).join(RootRow)
     return query.outerjoin(PlaceRow, PhotoRow.place_id == PlaceRow.id)
 
 
-def _record(row: Row[*tuple[Any, ...]]) -> PhotoRecord:
+def _record(row: Sequence[Any], words: Sequence[Keyword], beside: Sequence[str]) -> PhotoRecord:
     number, root_id, root, folder, name, *rest = row
-    return PhotoRecord(number, root_id, Path(root, folder, name), *rest)
+    path = Path(root, folder, name)
+    companions = tuple(path.parent / other for other in beside)
+    keywords = tuple(word.text for word in words)
+    return PhotoRecord(*(number, root_id, path, *rest, keywords, companions))
+
+
+_BY_ID = ById(_record_query, PhotoRow.id)
+_CONTENTS = ById(lambda: select(PhotoRow.id, PhotoRow.content_hash), PhotoRow.id)
 
 
 def file_names(connection: Connection, photo_ids: Sequence[int]) -> dict[int, str]:

@@ -69,6 +69,20 @@ def test_of_a_larger_library_more_is_looked_at_first_where_matches_are_counted(l
     assert asked == [4096], "and no more, however large it is"
 
 
+@pytest.mark.parametrize(("total", "first"), [(50, 128), (3_000, 187), (20_000, 512), (0, 512)])
+def test_of_a_small_library_less_is_looked_at_first_and_all_that_match_are_counted(total, first):
+    for matching in (first - 1, first + 1, 700):
+        asked, shelf = [], Shelf([0.9 - at / 10_000 for at in range(matching)] + [0.2] * 2_000)
+
+        def nearest(k, asked=asked, shelf=shelf):
+            asked.append(k)
+            return shelf.nearest(k)
+
+        assert Matches(nearest, shelf.photos, HALF, 0.5, total=total).by_score(5, 0).count == matching
+        assert asked[0] == first
+        assert (len(asked) == 1) == (matching < first)
+
+
 def test_many_matches_are_counted_to_the_end(monkeypatch):
     monkeypatch.setattr(matches, "FIRST_LOOK", 4)
     shelf = Shelf([0.9] * 70 + [0.2] * 30)

@@ -1,0 +1,78 @@
+"""Rows that are read past SQLAlchemy are what SQLAlchemy makes of them, in one snapshot with what else is read."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import event, select
+
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.database import open_database, reading
+from indexer.catalog.records import FailedPhoto, FoundFile
+from indexer.catalog.stores import companion_store, description_store, photo_queries
+from indexer.catalog.tables.by_id import ById
+from indexer.catalog.tables.photo_tables import PhotoRow, RootRow
+from indexer.metadata.photo_metadata import Keyword
+from tests.indexer.catalog_samples import DIM, new, vectors
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    catalog = Catalog(open_database(tmp_path / "library"))
+    yield catalog
+    catalog.close()
+
+
+@pytest.fixture
+def ids(catalog, tmp_path):
+    """A photo of everything, in names that are no UTF-8 too, one that failed and is missing, and one of little."""
+    root = catalog.add_root(tmp_path / "ph\udce9tos")[0].id
+    model = catalog.model("m", "m", DIM).id
+    words = (Keyword("red", "xmp"), Keyword("\udce9", "iptc"))
+    said = {"title": "\udce9", "keywords": words, "city": "Lisbon"}
+    photos = [new("a\udce9/b\udce9.jpg", taken_at=datetime(2020, 2, 3, 4, 5, 6, 7), **said), new("c.jpg")]
+    found = catalog.store(root, photos, model, vectors(2))
+    catalog.keep_companions(root, {"c.jpg"}, {"c.jpg": [FoundFile("c.\udce9", 5, 6)]})
+    failed = catalog.fail(root, [FailedPhoto("d.jpg", 1, 2, "no picture: \udce9")])
+    catalog.mark_missing(failed, datetime(2024, 5, 6, tzinfo=UTC))
+    return [*found, *failed]
+
+
+@pytest.mark.parametrize(
+    ("statement", "query", "by"),
+    [
+        (photo_queries._BY_ID, photo_queries._record_query, PhotoRow.id),
+        (description_store._KEYWORDS, description_store._keywords_query, None),
+        (companion_store._NAMES, companion_store._names_query, None),
+    ],
+)
+def test_rows_are_those_that_sqlalchemy_gives(catalog, ids, statement, query, by):
+    with reading(catalog.engine) as connection:
+        asked = query() if by is None else query().where(by.in_(ids))
+        expected = [list(row) for row in connection.execute(asked)]
+        assert [list(row) for row in statement.rows(connection, ids)] == expected
+
+
+def test_only_rows_of_the_ids_are_given_each_once(catalog, ids):
+    with reading(catalog.engine) as connection:
+        statement = ById(lambda: select(PhotoRow.id, PhotoRow.state), PhotoRow.id)
+        found = sorted(map(list, statement.rows(connection, [ids[2], 10**9, ids[0], ids[2]])))
+        assert found == [[ids[0], "ok"], [ids[2], "failed"]]
+        assert list(statement.rows(connection, [])) == []
+
+
+def test_all_that_is_read_is_of_one_state(catalog, ids):
+    statement = ById(lambda: select(RootRow.id, RootRow.problem), RootRow.id)
+    root = catalog.roots()[0].id
+    with reading(catalog.engine) as connection:
+        before = statement.rows(connection, [root])
+        catalog.note_scan(root, "another one wrote")
+        assert statement.rows(connection, [root]) == before == [[root, None]]
+    with reading(catalog.engine) as connection:
+        assert statement.rows(connection, [root]) == [[root, "another one wrote"]]
+
+
+def test_sqlalchemy_is_asked_for_no_statement(catalog, ids):
+    asked = []
+    event.listen(catalog.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    assert [photo.id for photo in catalog.photos(ids)] == ids
+    assert asked == []

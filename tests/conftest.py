@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Have files that share a browser, or a process to fork from, go to one worker."""
+    """Have files that share what takes long to start go to one worker."""
     if config.getoption("dist") != "loadfile":
         return None
     from tests.scheduling import FilesThatShare

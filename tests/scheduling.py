@@ -1,7 +1,8 @@
 """Which tests a worker process takes together: those of a file, and those of files that share what takes long to start.
 
-A worker that comes to one of these comes to all: the others need start no browser with its server and library, of six
-seconds of computing until its first page is there, and no process to fork from, of three.
+A worker that comes to one of these comes to all, so that no other has to start a browser with its server and library
+(six seconds of computing until its first page is there), a process to fork from, or the packages that ours is compared
+with (three each).
 """
 
 from functools import cache
@@ -9,8 +10,15 @@ from pathlib import Path
 
 from xdist.scheduler import LoadFileScheduling
 
-SHARED = ("in_a_browser", "forked_code")
-"""Words that stand in such files, and nowhere else: a file with one of them is of its group."""
+SHARED = {
+    "the page in a browser": ("in_a_browser",),
+    "a process to fork from": ("forked_code",),
+    "open_clip and transformers": (
+        *("open_clip_models", "open_clip_reference", "reference_models"),
+        *("openai_files", "roberta_folders", "siglip_folders"),
+    ),
+}
+"""Groups of files, and words of which at least one stands in each file of a group, and in no other test."""
 
 
 class FilesThatShare(LoadFileScheduling):
@@ -23,6 +31,6 @@ class FilesThatShare(LoadFileScheduling):
 
 @cache
 def group_of(file: Path):
-    """The word of `SHARED` that a file has; None of any other, and of what is no file."""
+    """The group that a file is of by its words; None of any other, and of what is no file."""
     text = file.read_text() if file.is_file() else ""
-    return next((word for word in SHARED if word in text), None)
+    return next((group for group, words in SHARED.items() if any(word in text for word in words)), None)

@@ -20,23 +20,33 @@ LONGEST = (
     "app/web/page/test_exporting.py",
     "app/web/page/test_managing.py",
     "app/web/page/test_match_slider.py",
-    "indexer/watching/test_daemon.py",
-    "indexer/test_life.py",
     "indexer/catalog/test_database.py",
     "app/cli/test_commands.py",
     "app/cli/test_watching.py",
-    "indexer/vectors/test_index.py",
-    "indexer/test_hostile.py",
     "indexer/test_kill.py",
     "test_gate.py",
+    "indexer/watching/test_daemon.py",
+    "indexer/test_life.py",
+    "indexer/vectors/test_index.py",
+    "indexer/test_hostile.py",
 )
-"""Files that take a worker longest, the longest first; those of the page in a row, as they share a browser."""
+"""Files that take a worker longest, the longest first; those of a group in a row (tests/scheduling.py)."""
 
 
 def pytest_collection_modifyitems(items):
     """Begin with them: a worker that comes to one last would keep the other waiting."""
     first = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: first.get(item.path, len(LONGEST)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Have files that share what takes long to start go to one worker."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.scheduling import FilesThatShare
+
+    return FilesThatShare(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

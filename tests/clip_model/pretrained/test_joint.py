@@ -223,18 +223,18 @@ def test_only_these_two_kinds_of_towers_learn_together():
 
 def run(folder, out, monkeypatch, *more):
     monkeypatch.setattr(joint_run, "imagenet_labels", lambda wordnet: [Label("tench", (), ("fish",))] * 1000)
-    settings = {"steps": 40, "batch_size": 32, "size": SIZE, "lr": 3e-3, "tower_lr": 0, "text_lr": 3e-3, "average": 0.9,
+    settings = {"steps": 20, "batch_size": 32, "size": SIZE, "lr": 6e-3, "tower_lr": 0, "text_lr": 6e-3, "average": 0.9,
                 "keep_weight": 0, "class_weight": 0, "guess_share": 0, "smallest_area": 0.9}  # fmt: skip
     numbers = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     joint_run.main(["--init", str(folder / "heads.safetensors"), "--weights", str(folder / "lite0.pth"),
                     "--data", str(folder / "photos-*.parquet"), "--val", str(folder / "val.parquet"),
-                    "--out", str(out), "--kept-side", "48", "--eval-every", "20", *numbers, *more])  # fmt: skip
+                    "--out", str(out), "--kept-side", "48", "--eval-every", "10", *numbers, *more])  # fmt: skip
 
 
 def test_the_command_learns_measures_and_writes_what_it_measured(folder, tmp_path, monkeypatch):
     run(folder, tmp_path, monkeypatch)
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [0, 20, 40]
+    assert [line["step"] for line in lines] == [0, 10, 20]
     assert lines[-1]["labelled.top1"] > max(0.6, lines[0]["labelled.top1"]), "four colours are told apart"
     saved = load_model(tmp_path / "model.safetensors").float()
     sources = read_photos(folder / "val.parquet")
@@ -245,7 +245,7 @@ def test_the_command_learns_measures_and_writes_what_it_measured(folder, tmp_pat
     assert asdict(JointSettings()).keys() >= notes["settings"].keys()
     assert notes["init"] == str(folder / "heads.safetensors")
     assert notes["data"] == str(folder / "photos-*.parquet")
-    assert "--eval-every 20" in notes["command"]
+    assert "--eval-every 10" in notes["command"]
 
 
 def _notes(path):

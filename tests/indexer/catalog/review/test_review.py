@@ -181,23 +181,25 @@ words = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([DOG, CAT]), st.sa
 @given(words, st.integers(0, 8))
 @settings(max_examples=40, deadline=None)
 def test_words_in_one_request_come_to_what_they_come_to_one_by_one(tmp_path_factory, said, cut):
-    def run(*batches):
-        folder = tmp_path_factory.mktemp("review")
-        catalog = Catalog(open_database(folder / "library"))
-        try:
-            model = catalog.model("tiny", "f1", DIM).id
-            root, _ = catalog.add_root(folder / "photos")
-            photos = catalog.store(root.id, [new("a.jpg"), new("b.jpg")], model, vectors(2))
-            tags = catalog.tags.make([DOG, CAT])
-            dogs = [Suggestion(photo, tags[DOG], 0.2, 0.6) for photo in photos]
-            catalog.tags.suggest(model, photos, list(tags.values()), dogs)
-            told = [
-                (one.became, one.state)
-                for batch in batches
-                for one in catalog.tags.settle([word_on(photos[at], path, word) for at, path, word in batch])
-            ]
-            return told, [state(catalog, photo, path) for photo in photos for path in (DOG, CAT)]
-        finally:
-            catalog.close()
+    """Each time on two photos of their own, of a library that three such times share."""
+    folder = tmp_path_factory.mktemp("review")
+    catalog = Catalog(open_database(folder / "library"))
+    model = catalog.model("tiny", "f1", DIM).id
+    root, _ = catalog.add_root(folder / "photos")
+    tags = catalog.tags.make([DOG, CAT])
 
-    assert run(said) == run(said[:cut], said[cut:]) == run(*[[one] for one in said])
+    def run(name, *batches):
+        photos = catalog.store(root.id, [new(f"{name} a.jpg"), new(f"{name} b.jpg")], model, vectors(2))
+        dogs = [Suggestion(photo, tags[DOG], 0.2, 0.6) for photo in photos]
+        catalog.tags.suggest(model, photos, list(tags.values()), dogs)
+        told = [
+            (one.became, one.state)
+            for batch in batches
+            for one in catalog.tags.settle([word_on(photos[at], path, word) for at, path, word in batch])
+        ]
+        return told, [state(catalog, photo, path) for photo in photos for path in (DOG, CAT)]
+
+    try:
+        assert run("all", said) == run("two", said[:cut], said[cut:]) == run("one", *[[one] for one in said])
+    finally:
+        catalog.close()

@@ -21,6 +21,7 @@ from app.cli.terminal import exits, output
 from app.cli.terminal.options import Filters, Listing
 from app.cli.terminal.warned import Warned
 from app.running.note import identity_of
+from app.search.query import MAX_SOURCES
 from app.search.search_service import SearchResult
 from indexer.errors import QueryError
 
@@ -123,6 +124,8 @@ class Answering:
         """
         wanted = alike(_group(Listing, given), _group(Filters, given), self._services.settings)
         files: list[Path] = given["files"]
+        if len(files) > MAX_SOURCES:
+            return None
         search = self._services.lean_search
         stored = [search.stored_at(Path(asked["seen_from"], file)) for file in files]
         sources = [photo_id for photo_id in stored if photo_id is not None]

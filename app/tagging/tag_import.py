@@ -22,7 +22,8 @@ from indexer.library import Library
 AT_A_TIME = 1_000
 TABLE = "table"  # the origin of rows that name none
 _DECIDED = ("accepted", "rejected")
-_HEAD = 100_000  # characters of the line with the names of the columns
+_NEEDED = ("path", "tag")
+_HEAD = 10_000_000  # characters of the line with the names of the columns
 
 
 class TableError(PicsiftError):
@@ -157,15 +158,18 @@ def _csv(file: Path) -> Iterator[dict[str, Any]]:
         if head.lower().startswith("sep="):
             head = text.readline(_HEAD)
         usual = "\t" if file.suffix.lower() == ".tsv" else ","
-        marks = (mark for mark in (usual, *",;\t") if {"path", "tag"} <= set(_columns(head, mark)))
+        heads = ((mark, next(csv.reader([head], delimiter=mark), [])) for mark in (usual, *",;\t"))
+        marks = (mark for mark, names in heads if set(_NEEDED) <= set(_columns(names)))
         reader = csv.DictReader(chain([head], text), delimiter=next(marks, usual), strict=True)
-        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        reader.fieldnames = _columns(reader.fieldnames or ())
         _require(reader.fieldnames)
         yield from reader
 
 
-def _columns(head: str, mark: str) -> list[str]:
-    return [name.strip().lower() for name in next(csv.reader([head], delimiter=mark), [])]
+def _columns(names: Iterable[str]) -> list[str]:
+    """What columns are called; where those that have to be there are not, all may be written with capitals."""
+    plain = [name.strip() for name in names]
+    return plain if set(_NEEDED) <= set(plain) else [name.lower() for name in plain]
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:
@@ -195,5 +199,5 @@ def _parquet(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _require(columns: Iterable[str]) -> None:
-    if missing := {"path", "tag"}.difference(columns):
+    if missing := set(_NEEDED).difference(columns):
         raise ValueError(f"it has no column {' and none '.join(sorted(missing))}")

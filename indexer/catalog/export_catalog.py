@@ -93,15 +93,15 @@ class ExportCatalog:
             return export_store.unclear(connection)
 
     def written_beside(
-        self, sidecars: Mapping[int, str], along: Callable[[int, str, str], bool] = lambda photo, path, digest: False
+        self, sidecars: Mapping[int, str], is_it: Callable[[int, str], bool] = lambda photo, digest: False
     ) -> dict[int, set[TagPath]]:
         """Give the tags that exports added to these photos' sidecars, by path, and nobody took back.
 
-        `along` is asked of what was written elsewhere for a photo, with its path and digest: whether it was moved here.
+        `is_it` is asked of what was written elsewhere for a photo, by its digest: whether that lies here now.
         """
         with reading(self._engine) as connection:
             steps = export_store.written_beside(connection, list(sidecars))
-        found = {photo: ours_at(sidecars[photo], done, partial(along, photo)) for photo, done in steps.items()}
+        found = {photo: ours_at(sidecars[photo], done, partial(is_it, photo)) for photo, done in steps.items()}
         return {photo: tags for photo, tags in found.items() if tags}
 
     def written_into(self, contents: Mapping[int, str]) -> dict[int, set[TagPath]]:

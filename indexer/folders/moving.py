@@ -143,8 +143,32 @@ def may_circle(changed: Sequence[tuple[Gone, Place]]) -> list[Gone]:
     return found
 
 
-def closed(pairs: Sequence[tuple[Gone, Place]]) -> list[tuple[Gone, Place]]:
-    """Those in which photos take each other's paths, so that none of them is lost by it."""
+def in_circles(gone: Sequence[Gone], hashed: Iterable[tuple[Place, str | None]]) -> list[tuple[Gone, Place]]:
+    """Pair such photos with the files that show them, so that none of them is lost by it.
+
+    Of copies of one picture the file that has a photo's number and time is that photo, as renaming leaves both. Where
+    none has, and there are several, none is told from the others.
+    """
+    photos: defaultdict[str, list[Gone]] = defaultdict(list)
+    files: defaultdict[str, list[Place]] = defaultdict(list)
+    for one in gone:
+        photos[one.photo.content_hash or ""].append(one)
+    for place, content in hashed:
+        if content is not None and content in photos:
+            files[content].append(place)
+    pairs = []
+    for content, places in files.items():
+        by_number = {(one.photo.inode, one.photo.mtime_ns): one for one in photos[content]}
+        for place in places:
+            alone = photos[content][0] if len(photos[content]) == len(places) == 1 else None
+            found = by_number.get((place.file.inode, place.file.mtime_ns), alone)
+            if found is not None:
+                pairs.append((found, place))
+    return _closed(pairs)
+
+
+def _closed(pairs: Sequence[tuple[Gone, Place]]) -> list[tuple[Gone, Place]]:
+    """Those in which photos take each other's paths."""
     left, before = list(pairs), -1
     while len(left) != before:
         before = len(left)

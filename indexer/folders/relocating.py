@@ -15,7 +15,7 @@ from indexer.folders.comparison import ChangedFile
 from indexer.folders.displacing import believed, held_back_before
 from indexer.folders.hashing import Hashes
 from indexer.folders.looking import Looked
-from indexer.folders.moving import Gone, NewFiles, Place, closed, folded, is_renamed, may_circle, pair, respelled
+from indexer.folders.moving import Gone, NewFiles, Place, folded, in_circles, is_renamed, may_circle, pair, respelled
 from indexer.folders.removing import Removals
 from indexer.library import Library
 from indexer.pictures.content.picture_hash import is_whole
@@ -66,7 +66,7 @@ def settle_moves(
     if not gone and not onto_missing and not circling:
         return Moves(set(), [], 0, [])
     candidates, refused = _Candidates(looked, hashes), _Pairs()
-    pairs = closed(pair(circling, candidates.showing(circling)))
+    pairs = in_circles(circling, candidates.showing(circling))
     candidates.take(pairs)
     if onto_missing:
         gone += held_back_before(library, looked, candidates.shown_in_place_of_missing())

@@ -73,30 +73,20 @@ def _described(
     return DescribedPhoto(photo.id, placed(metadata), *stamp, changed_ns(status), inode_of(status))
 
 
-def beside(library: Library, sidecars: Mapping[int, tuple[Path, Path]]) -> dict[int, set[TagPath]]:
-    """The tags that exports added to sidecars and nobody took back, also before these were moved with their photos.
+def beside(library: Library, sidecars: Mapping[int, Path]) -> dict[int, set[TagPath]]:
+    """The tags that exports added to photos' sidecars and nobody took back.
 
-    Args:
-        library: whose journal tells.
-        sidecars: by photo where that is, and its sidecar.
+    Also where they were written beside the photo at another place, and the sidecar is to the byte what was written
+    there: else it may be another program's, whose tags are not ours to take out.
     """
     return library.catalog.exports.written_beside(
-        {number: str(sidecar) for number, (_, sidecar) in sidecars.items()},
-        lambda number, place, digest: _went_along(sidecars[number][0], Path(place), digest),
+        {number: str(path) for number, path in sidecars.items()},
+        lambda number, digest: digest != GIVEN_UP and digest == _digest(sidecars[number]),
     )
 
 
-def _went_along(photo: Path, place: Path, digest: str) -> bool:
-    """Whether a sidecar that was written at a place went from there with its photo, which has another one now.
-
-    It did not where it is there still, nor where another file is at a place that is the photo's own.
-    """
-    own = {f"{name}.xmp".lower() for name in (photo.name, photo.stem)}
+def _digest(sidecar: Path) -> str | None:
     try:
-        found = safe_write.digest(place)
+        return safe_write.digest(sidecar)
     except OSError:
-        return False
-    if found is None:
-        return True
-    is_own = place.parent == photo.parent and place.name.lower() in own
-    return not is_own and digest not in (found, GIVEN_UP)
+        return None

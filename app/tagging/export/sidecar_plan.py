@@ -168,7 +168,7 @@ def plan(
     for number, (photo, path) in enumerate(places):
         if isinstance(path, Path) and shared[path] > 1 and photo.path.with_name(path.stem).suffix == "":
             places[number] = (photo, photo.path.with_name(photo.path.name + SUFFIX))
-    sidecars = {photo.id: (photo.path, path) for photo, path in places if isinstance(path, Path)}
+    sidecars = {photo.id: path for photo, path in places if isinstance(path, Path)}
     earlier = own_writes.beside(library, sidecars)
     for photo, path in places:
         if isinstance(path, str):

@@ -139,8 +139,8 @@ class Actions:
         asked = sent if isinstance(sent, dict) else {}
         browsing.let_go(self.services, asked.get("left"))
         question, behind = Question.of(asked.get("question")), asked.get("next")
-        if isinstance(behind, str):
-            return self._following(question, behind)
+        if behind is not None or asked.get("offset"):  # which a page that was loaded from an older picsift sends
+            return self._following(question, behind if isinstance(behind, str) else "")
         answer = self._answer(question)
         marked = browsing.marked(self.services, question)
         return {"chips": chips(question, marked, picture="trouble" in answer), **answer}

@@ -136,14 +136,14 @@ def net(steps: Sequence[Mapping[str, Any]]) -> set[TagPath]:
     return tags
 
 
-def ours_at(path: str, steps: Sequence[Written], along: Callable[[str, str], bool]) -> set[TagPath]:
+def ours_at(path: str, steps: Sequence[Written], is_it: Callable[[str], bool]) -> set[TagPath]:
     """The tags that a photo's sidecar has from exports, and that are ours to take out of it.
 
     Args:
         path: of the sidecar.
         steps: what was written beside the photo, in order.
-        along: whether what was last written elsewhere, told by path and digest, came to be this sidecar.
+        is_it: whether what was last written elsewhere, told by its digest, is this sidecar.
     """
     last = {one.path: one.digest for one in steps}
-    places = {place for place, digest in last.items() if place == path or along(place, digest)}
+    places = {place for place, digest in last.items() if place == path or is_it(digest)}
     return net([one.said for one in steps if one.path in places])

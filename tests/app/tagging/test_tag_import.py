@@ -80,6 +80,8 @@ def test_rows_that_mean_nothing_here_are_told_and_the_rest_is_taken(services, wo
         ("t.tsv", "path\ttag\n{}\tdog\n", "utf-16"),
         ("t.csv", '"the\nnote",path,tag\nx,{},dog\n', "utf-8"),
         ("t.csv", "path,tag\n/not\0here,sea\n{},dog\n", "utf-8"),
+        ("t.csv", "path,tag,State,Tag\n{},dog,Bavaria,sea\n", "utf-8"),
+        ("t.csv", "path,tag" + ",x" * 60_000 + "\n{},dog\n", "utf-8"),
         ("t.csv", "path,tag\n{0},caf\xe9\n{0},dog\n", "latin-1"),
         ("t.jsonl", '\ufeff{{"path": "{}", "tags": ["dog"]}}\n', "utf-8"),
         ("t.jsonl", '{{"path": "/\\ud800\\u0000", "tags": ["sea"]}}\n{{"path": "{}", "tags": ["dog"]}}\n', "utf-8"),

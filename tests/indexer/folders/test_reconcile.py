@@ -5,6 +5,7 @@ import shutil
 import struct
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from indexer import storing
@@ -275,6 +276,25 @@ def test_photos_that_change_places_move_in_a_circle(world, idle):
     (world.photos / "aside").rename(world.photos / "2.jpg")
     assert counts(world.sync(embedder=idle)) == (0, 0, 3, 0, 1, 0)
     assert [photo(world, name).id for name in ("2.jpg", "0.jpg", "1.jpg", "3.jpg")] == ids
+    world.assert_agreement()
+
+
+@pytest.mark.parametrize("then", ["both swapped", "one swapped, the other edited"])
+def test_copies_of_a_picture_change_places_by_their_numbers(world, then):
+    a, b, x, y = (world.write(f"{name}.png", seed) for name, seed in zip("abxy", (1, 1, 2, 3), strict=True))
+    os.utime(b, ns=(a.stat().st_atime_ns, a.stat().st_mtime_ns))
+    world.sync()
+    ids = {path: world.library.catalog.photo_at(path).id for path in (a, b, x, y)}
+    for one, other in [(b, x), (a, y)] if then == "both swapped" else [(b, x)]:
+        one.rename(world.photos / "aside")
+        other.rename(one)
+        (world.photos / "aside").rename(other)
+    if then != "both swapped":
+        world.write("a.png", 4)
+    world.sync()
+    now = {path: world.library.catalog.photo_at(path).id for path in (a, b, x, y)}
+    assert (now[x], now[b]) == (ids[b], ids[x])
+    assert (now[y], now[a]) == ((ids[a], ids[y]) if then == "both swapped" else (ids[y], ids[a]))
     world.assert_agreement()
 
 

@@ -195,6 +195,26 @@ def test_of_a_photo_that_was_moved_without_its_sidecar_nothing_is_taken_out_of_a
     assert SEA in tags(theirs)
 
 
+@pytest.mark.parametrize("ours", ["deleted", "left and written by another program", "deleted, the photo not moved"])
+def test_nothing_is_taken_out_of_another_programs_sidecar_whatever_became_of_ours(world, tagged, ours):  # noqa: F811
+    tagged.exports.run()
+    old = world.photos / "red.png.xmp"
+    if ours.startswith("left"):
+        old.write_bytes(old.read_bytes() + b"\n")
+    else:
+        old.unlink()
+    theirs = world.photos / "red.xmp"
+    if not ours.endswith("not moved"):
+        (world.photos / "sub").mkdir()
+        (world.photos / "red.png").rename(world.photos / "sub" / "red.png")
+        theirs = world.photos / "sub" / "red.png.xmp"
+    theirs.write_bytes(LIGHTROOM.replace("Summer", "sea").encode())
+    world.index()
+    tagged.library.catalog.tags.decide([Decision(photo_id(tagged, "red.png"), SEA, "rejected")])
+    tagged.exports.run()
+    assert SEA in tags(theirs)
+
+
 def test_what_was_taken_out_of_a_moved_sidecar_is_not_ours_once_the_ways_back_are_given_up(world, tagged):  # noqa: F811
     tagged.exports.run()
     (world.photos / "sub").mkdir()

@@ -107,16 +107,16 @@ def test_what_is_no_question_shows_what_the_page_opens_with(actions, sent):
     assert "trouble" in actions.enlarge(sent)
 
 
-@pytest.mark.parametrize("behind", [-1, 10**30, None, {"a": 1}, ["x"]])
-def test_what_is_no_cursor_asks_anew(actions, behind):
-    assert "blue.png" in ask(actions, behind, q="blue")["grid"]
-
-
-@pytest.mark.parametrize("cursor", ["", "x", "9", "\ud800", "x" * 100_000])
+@pytest.mark.parametrize("cursor", ["", "x", "9", "\ud800", "x" * 100_000, -1, 0, 10**30, True, {"a": 1}, ["x"]])
 def test_of_a_cursor_that_is_not_kept_it_is_said_to_search_again(actions, cursor):
     answer = ask(actions, cursor, q="blue")
     assert answer == {"trouble": GONE, "gone": True}
     assert answer["trouble"].endswith("Search again.")
+
+
+def test_of_a_page_that_was_loaded_from_an_older_picsift_it_is_said_too(actions):
+    assert actions.ask({"question": {"q": "blue"}, "offset": 48})["gone"]
+    assert "blue.png" in actions.ask({"question": {"q": "blue"}, "offset": 0})["grid"]
 
 
 def test_pages_go_on_though_the_picture_is_not_kept_any_more(actions, services, monkeypatch):

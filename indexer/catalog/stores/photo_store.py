@@ -228,13 +228,13 @@ def _write(
 ) -> list[int]:
     """Insert or update one row for each path, all with the same columns; gives their ids in the order of `values`.
 
-    What was decided of a picture goes to those of them that become photos of it.
+    What was decided of a picture goes to those of them that are new photos of it; one that was there before, and may
+    have failed for a while, has what was decided of itself.
     """
     if (twice := expected - len(values)) != 0:
         raise ValueError(f"{twice} of {expected} photos have a path that occurs twice in one call")
     ids = {path: row.id for path, row in present.items()}
-    contents = {path: row.content_hash for path, row in present.items()}
-    fresh = {path: c for path, row in values.items() if (c := row["content_hash"]) and c != contents.get(path)}
+    fresh = {path: c for path, row in values.items() if path not in ids and (c := row["content_hash"])}
     decided = suggestion_store.decided_of(connection, fresh.values())  # a source may itself become another picture
     if known := [{"photo": ids[path], **row} for path, row in values.items() if path in ids]:
         connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), known)

@@ -5,10 +5,11 @@ Functions on one connection, inside the caller's transaction. What people decide
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from sqlalchemy import delete, func, insert, select, text
@@ -16,7 +17,7 @@ from sqlalchemy import delete, func, insert, select, text
 from indexer.catalog.database import fetch_ids, in_chunks
 from indexer.catalog.soundness import sound_floats
 from indexer.catalog.stores.tag_store import tags_of
-from indexer.catalog.tables.photo_tables import ModelRow, PhotoRow
+from indexer.catalog.tables.photo_tables import ModelRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow, PromptVectorRow, TagFitRow, TagRow
 from indexer.catalog.tag_records import Suggestion
 
@@ -34,6 +35,17 @@ _PUT = text(
     "ON CONFLICT (tag_id, photo_id) DO UPDATE SET "
     "model_id = excluded.model_id, score = excluded.score, confidence = excluded.confidence"
 )
+
+
+ASKED = 64  # photos of one picture, by their ids, whose decisions a copy has
+
+# A subquery for each content: a join would read all photos of a picture.
+_FIRST_OF = text(
+    "SELECT photos.id, given.value FROM json_each(:contents) AS given JOIN photos ON photos.id IN "
+    f"(SELECT id FROM photos WHERE content_hash = given.value ORDER BY id LIMIT {ASKED})"
+)
+
+_Key = TypeVar("_Key")
 
 
 class Inherited(NamedTuple):
@@ -85,19 +97,26 @@ def drop_all(connection: Connection) -> int:
 def decided_of(connection: Connection, contents: Iterable[str]) -> dict[str, list[Inherited]]:
     """Give what was decided of the pictures with these content hashes, whatever the metadata beside them.
 
-    Of one tag, decided on several photos of a picture, it is the later decision.
+    Of one tag, decided on several photos of a picture, it is the later decision. Only the ASKED first ones are asked,
+    so that the next of very many copies costs no more than the first.
     """
-    return _decided_by(connection, PhotoRow.content_hash, contents)
+    photos: dict[int, str] = {}
+    for chunk in in_chunks(sorted(set(contents))):
+        rows = connection.execute(_FIRST_OF, {"contents": json.dumps(chunk)})
+        photos.update((number, content) for number, content in rows)
+    return _decided_by(connection, photos)
 
 
-def _decided_by(connection: Connection, column: Any, wanted: Iterable[Any]) -> dict[Any, list[Inherited]]:
-    columns = [getattr(PhotoTagRow, name) for name in Inherited._fields]
-    query = select(column, *columns).join(PhotoTagRow, PhotoTagRow.photo_id == PhotoRow.id)
-    decided = query.where(PhotoTagRow.state.in_(_DECIDED)).order_by(PhotoTagRow.changed_at, PhotoTagRow.photo_id)
-    found: defaultdict[Any, dict[int, Inherited]] = defaultdict(dict)
-    for chunk in in_chunks(sorted(set(wanted))):
-        for key, *values in connection.execute(decided.where(column.in_(chunk))):
-            found[key][values[0]] = Inherited(*values)
+def _decided_by(connection: Connection, photos: Mapping[int, _Key]) -> dict[_Key, list[Inherited]]:
+    """What was decided of photos, by what they are called, the later decision of each tag."""
+    columns = [getattr(PhotoTagRow, name) for name in ("photo_id", *Inherited._fields)]
+    decided = select(*columns).where(PhotoTagRow.state.in_(_DECIDED))
+    rows = [
+        row for chunk in in_chunks(list(photos)) for row in connection.execute(decided.where(columns[0].in_(chunk)))
+    ]
+    found: defaultdict[_Key, dict[int, Inherited]] = defaultdict(dict)
+    for photo, *values in sorted(rows, key=lambda row: (row.changed_at, row.photo_id)):
+        found[photos[photo]][values[0]] = Inherited(*values)
     return {key: list(by_tag.values()) for key, by_tag in found.items()}
 
 
@@ -111,7 +130,7 @@ def inherit(connection: Connection, decided: Mapping[int, Sequence[Inherited]]) 
 
 def copy_decisions(connection: Connection, original: int, copy: int) -> None:
     """Let a photo that has no tags have what was decided of another one."""
-    inherit(connection, {copy: _decided_by(connection, PhotoRow.id, [original]).get(original, [])})
+    inherit(connection, {copy: _decided_by(connection, {original: copy}).get(copy, [])})
 
 
 def photos_with(connection: Connection, tag_ids: Sequence[int]) -> NDArray[np.int64]:

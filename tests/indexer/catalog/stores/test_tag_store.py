@@ -12,7 +12,8 @@ from indexer.catalog.database import open_database
 from indexer.catalog.filters import tag_filter
 from indexer.catalog.journal.records import Step
 from indexer.catalog.photo_filter import PhotoFilter
-from indexer.catalog.records import CopiedPhoto, Move
+from indexer.catalog.records import CopiedPhoto, FailedPhoto, Move
+from indexer.catalog.stores import suggestion_store
 from indexer.catalog.tag_records import Decision, Edit, Suggestion
 from indexer.errors import TagError
 from tests.indexer.catalog_samples import DIM, new, vectors
@@ -135,7 +136,28 @@ def test_tags_follow_copies_with_other_metadata(catalog, root, model, photos):
     content = catalog.photo(photos[0]).content_hash
     written = [new("copy.jpg", content, title="another"), new("b.jpg", content), new("other.jpg", "other content")]
     copies = catalog.store(root.id, written, model, vectors(3))
-    assert [states(catalog, copy) for copy in copies] == [{CAT: "rejected", DOG: "accepted"}] * 2 + [{}]
+    assert [states(catalog, copy) for copy in copies] == [{CAT: "rejected", DOG: "accepted"}, {}, {}]
+
+
+def test_what_was_taken_back_of_a_copy_stays_so_when_it_failed_for_a_while(catalog, root, model, photos):
+    catalog.tags.decide([Decision(photos[0], DOG, "accepted")])
+    content = catalog.photo(photos[0]).content_hash
+    [copy] = catalog.store(root.id, [new("copy.jpg", content)], model, vectors(1))
+    catalog.tags.undecide([copy], catalog.tags.make([DOG])[DOG])
+    catalog.fail(root.id, [FailedPhoto("copy.jpg", 1, 1, "half written")])
+    assert catalog.store(root.id, [new("copy.jpg", content)], model, vectors(1)) == [copy]
+    assert states(catalog, copy) == {}
+
+
+def test_the_next_of_very_many_copies_asks_as_many_of_them_as_the_first(catalog, root, model, photos, monkeypatch):
+    monkeypatch.setattr(suggestion_store, "in_chunks", lambda ids: asked.append(len(ids)) or [ids])
+    content, asked = catalog.photo(photos[0]).content_hash, []
+    catalog.tags.decide([Decision(photos[0], DOG, "accepted")])
+    for part in range(3):
+        copies = [new(f"{part}/{number}.jpg", content) for number in range(suggestion_store.ASKED)]
+        numbers = catalog.store(root.id, copies, model, vectors(len(copies)))
+        assert all(one == {DOG: "accepted"} for one in (states(catalog, number) for number in numbers[:3]))
+    assert max(asked) == suggestion_store.ASKED
 
 
 def test_a_copy_of_several_photos_has_the_later_decision_on_each_tag(catalog, root, model, photos):

@@ -19,7 +19,7 @@ echo start >> "$0.log"
 echo $$ > "$0.pid"
 while IFS= read -r line; do
   case $line in
-    -echo3) read -r mark ;;
+    -echo3|-echo4) read -r mark ;;
     -execute)
       case $asked in
         *die*) exit 3 ;;
@@ -75,7 +75,7 @@ def wait_for(condition):
 
 
 def test_one_process_answers_all_commands(process, fake):
-    assert [process.ask([f"word{n}"]).out[:5] for n in range(3)] == [b"word0", b"word1", b"word2"]
+    assert [process.ask([f"word{n}"]).out for n in range(3)] == [b"word0-q\n", b"word1-q\n", b"word2-q\n"]
     assert starts(fake) == 1
 
 

@@ -46,6 +46,8 @@ def keep(connection: Connection, photo_ids: Sequence[int], now: datetime | None)
         return
     count = 0
     for chunk in in_chunks(photo_ids):
+        if count >= MOST:  # what is kept of more would go at once
+            break
         for statement in _kept():
             count += connection.execute(statement, {"photos": chunk, "now": now}).rowcount
     if count > 0:

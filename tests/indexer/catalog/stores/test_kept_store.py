@@ -191,6 +191,16 @@ def test_of_more_than_so_many_decisions_the_oldest_go(catalog, root, model, phot
     assert len(states(catalog, stored(catalog, root, model, "b.jpg", "B"))) == 3
 
 
+def test_a_removal_of_very_many_looks_at_no_more_than_can_be_kept(catalog, root, model, photo, monkeypatch):
+    monkeypatch.setattr(kept_store, "MOST", 4)
+    monkeypatch.setattr(kept_store, "in_chunks", lambda ids: ([one] for one in ids))
+    other = stored(catalog, root, model, "b.jpg", "B")
+    catalog.tags.decide([Decision(other, CAT, "accepted")])
+    catalog.remove([photo, other])
+    assert kept(catalog) == 4
+    assert len(states(catalog, stored(catalog, root, model))) == 2
+
+
 def test_what_breaks_off_keeps_and_loses_nothing(catalog, root, model, photo, monkeypatch):
     before = states(catalog, photo)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):

@@ -60,12 +60,13 @@ class Catalog(ModelCatalog):
         a root that does not reach it takes its photos out of that. The caller holds the library's writer lock.
         RootError where the folder's links go round.
         """
-        root_id, below = self._write(root_joining.add_root, root_store.real(folder), reaches)
+        root_id, below = self._write(root_joining.add_root, root_store.real(folder), reaches, datetime.now(UTC))
         return next(root for root in self.roots() if root.id == root_id), below
 
     def places(self, folders: Sequence[Path], reaches: Reaches = everywhere) -> list[tuple[int, str]]:
         """Give the number of each folder's root, and where below it, making roots as `add_root` does."""
-        return self._write(root_joining.places, [root_store.real(folder) for folder in folders], reaches)
+        real = [root_store.real(folder) for folder in folders]
+        return self._write(root_joining.places, real, reaches, datetime.now(UTC))
 
     def roots(self) -> list[Root]:
         """Give every root, in the order of their paths."""
@@ -76,7 +77,7 @@ class Catalog(ModelCatalog):
         self._write(root_store.rename_root, root_id, folder)
 
     def forget(self, root_id: int) -> tuple[int, list[str]]:
-        """Drop a root with its photos; gives how many, and the content hashes that no photo has any more."""
+        """Drop a root with its photos and what is kept of gone ones; gives how many, and the hashes that are unused."""
         return self._write(photo_store.forget, root_id)
 
     def root_paths(self) -> list[RootPath]:
@@ -173,7 +174,7 @@ class Catalog(ModelCatalog):
         Returns:
             The content hashes that no photo has any more.
         """
-        return self._write(photo_moves.move, moves)
+        return self._write(photo_moves.move, moves, datetime.now(UTC))
 
     def keep_companions(
         self,
@@ -190,8 +191,8 @@ class Catalog(ModelCatalog):
         self._write(companion_store.keep, root_id, seen, companions, agreed, below)
 
     def remove(self, photo_ids: Sequence[int]) -> list[str]:
-        """Delete photos and their embeddings; gives the content hashes that no photo has any more."""
-        return self._write(photo_store.remove, photo_ids)
+        """Delete photos, keeping what was decided in case they are put back; gives the hashes that no photo has."""
+        return self._write(photo_store.remove, photo_ids, datetime.now(UTC))
 
     def mark_missing(self, photo_ids: Sequence[int], now: datetime) -> None:
         """Note that photos are not in their folder, since `now` (aware) if they were there before."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine, Select
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 """The schema that this code reads and writes: the number of the last file in `migrations/versions`."""
 
 FILE_NAME = "catalog.db"

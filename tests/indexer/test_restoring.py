@@ -80,7 +80,7 @@ def test_an_older_library_is_taken_over_without_embedding_anything(world):
     with closing(sqlite3.connect(world.library.folder / "catalog.db")) as connection:
         for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {trigger}")
-        for table in ("generations", "embedding_failures", "photo_words", "words_due"):
+        for table in ("generations", "embedding_failures", "photo_words", "words_due", "kept_decisions"):
             connection.execute(f"DROP TABLE {table}")
         for index in ("ix_photos_instant_due", "ix_photos_taken_instant_us"):
             connection.execute(f"DROP INDEX {index}")

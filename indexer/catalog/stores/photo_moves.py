@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-def move(connection: Connection, moves: Sequence[Move]) -> list[str]:
+def move(connection: Connection, moves: Sequence[Move], now: datetime) -> list[str]:
     """Move photos; one that sat at a target and does not move itself is removed. Gives the hashes that are unused now.
+
+    What was decided of those that are removed is kept since `now`.
 
     Raises:
         ValueError: a photo, or a target, occurs twice.
@@ -35,7 +38,7 @@ def move(connection: Connection, moves: Sequence[Move]) -> list[str]:
     left = _park(connection, [item.photo_id for item in moves])
     groups = _by_root(moves)
     taken = [locate(connection, root_id, [item.path for item in group]) for root_id, group in groups.items()]
-    unused = remove(connection, [row.id for occupants in taken for row in occupants.values()])
+    unused = remove(connection, [row.id for occupants in taken for row in occupants.values()], now)
     for root_id, group in groups.items():
         _settle(connection, root_id, group)
     prune_folders(connection, left)

@@ -16,7 +16,7 @@ from sqlalchemy import Select, bindparam, delete, insert, select, update
 from indexer.catalog.database import in_chunks
 from indexer.catalog.records import CopiedPhoto, FailedPhoto, NewPhoto
 from indexer.catalog.stamps import stamp_columns
-from indexer.catalog.stores import edit_store, embedding_store, frame_store, suggestion_store
+from indexer.catalog.stores import edit_store, embedding_store, frame_store, kept_store, suggestion_store
 from indexer.catalog.stores.description_store import WRITTEN, columns_of, keep_unread, keywords_of, put_keywords
 from indexer.catalog.stores.root_store import folder_ids, made_folder_ids, prune_folders, remove_root
 from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow
@@ -124,8 +124,9 @@ def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], 
     return ids
 
 
-def remove(connection: Connection, photo_ids: Sequence[int]) -> list[str]:
-    """Delete photos and their embeddings; gives the content hashes that no photo has any more, sorted."""
+def remove(connection: Connection, photo_ids: Sequence[int], now: datetime | None) -> list[str]:
+    """Delete photos, keeping what was decided unless `now` is None; gives the hashes that no photo has, sorted."""
+    kept_store.keep(connection, photo_ids, now)
     hashes, folders = set[str](), set[int]()
     for chunk in in_chunks(photo_ids):
         rows = select(PhotoRow.folder_id, PhotoRow.content_hash).where(PhotoRow.id.in_(chunk))
@@ -143,7 +144,7 @@ def forget(connection: Connection, root_id: int) -> tuple[int, list[str]]:
     """Delete a root and its photos; gives how many there were, and the content hashes that no photo has any more."""
     of_root = select(PhotoRow.id).join(FolderRow, PhotoRow.folder_id == FolderRow.id)
     ids = list(connection.execute(of_root.where(FolderRow.root_id == root_id)).scalars())
-    unused = remove(connection, ids)
+    unused = remove(connection, ids, None)
     remove_root(connection, root_id)
     return len(ids), unused
 
@@ -244,5 +245,6 @@ def _write(
         inserted = connection.execute(insert(PhotoRow).returning(PhotoRow.id, sort_by_parameter_order=True), rows)
         ids.update(zip(new, inserted.scalars(), strict=True))
     suggestion_store.inherit(connection, {ids[path]: decided[c] for path, c in fresh.items() if c in decided})
+    kept_store.give_back(connection, root_id, {path: (ids[path], content) for path, content in fresh.items()})
     edit_store.apply(connection, list(ids.values()))
     return [ids[path] for path in values]

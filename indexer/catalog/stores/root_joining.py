@@ -7,20 +7,19 @@ its tags. No folder is listed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
 
-from indexer.catalog.stores import mount_store, suggestion_store
+from indexer.catalog.stores import kept_store, mount_store, suggestion_store
 from indexer.catalog.stores.photo_store import remove
 from indexer.catalog.stores.root_store import folder_ids, prune_folders, remove_root, root_paths
 from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow, RootRow
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import Connection
 
 Reaches = Callable[[Path, str], bool]
@@ -43,7 +42,7 @@ def everywhere(root: Path, folder: str) -> bool:
     return True
 
 
-def add_root(connection: Connection, folder: Path, reaches: Reaches) -> tuple[int, str]:
+def add_root(connection: Connection, folder: Path, reaches: Reaches, now: datetime) -> tuple[int, str]:
     """Give the root that `folder` belongs to, and where below it; a new root takes over those that lie inside it.
 
     A root is never joined with one that a scan from it would not reach, such as a hidden or ignored folder below it:
@@ -56,19 +55,19 @@ def add_root(connection: Connection, folder: Path, reaches: Reaches) -> tuple[in
     mount_store.keep(connection, new, ())  # a root that was forgotten may have had its number
     for root_id, path in known.items():
         if (below := _reached(path, folder, reaches)) is not None:
-            _hand_over(connection, root_id, new, partial(_under, below))
+            _hand_over(connection, root_id, new, now, partial(_under, below))
             remove_root(connection, root_id)
         elif folder.is_relative_to(path):
-            _hand_over(connection, root_id, new, partial(_inside, "/".join(folder.relative_to(path).parts)))
+            _hand_over(connection, root_id, new, now, partial(_inside, "/".join(folder.relative_to(path).parts)))
     return new, ""
 
 
-def places(connection: Connection, folders: Sequence[Path], reaches: Reaches) -> list[tuple[int, str]]:
+def places(connection: Connection, folders: Sequence[Path], reaches: Reaches, now: datetime) -> list[tuple[int, str]]:
     """Give the root of each folder, and where below it, as `add_root` does, when all of them have been added."""
     known = root_paths(connection)
     for folder in folders:
         if _place(known, folder, reaches) is None:
-            add_root(connection, folder, reaches)
+            add_root(connection, folder, reaches, now)
             known = root_paths(connection)
     # One that came later may have taken over the root of one before.
     return [place for folder in folders if (place := _place(known, folder, reaches)) is not None]
@@ -101,20 +100,21 @@ def _inside(folder: str, path: str) -> str | None:
     return path.removeprefix(f"{folder}/") if path.startswith(f"{folder}/") else None
 
 
-def _hand_over(connection: Connection, old: int, new: int, there: Callable[[str], str | None]) -> None:
+def _hand_over(connection: Connection, old: int, new: int, now: datetime, there: Callable[[str], str | None]) -> None:
     """Hang folders of one root, with their photos, below another; `there` gives a folder's path in it, None to stay."""
     rows = connection.execute(select(FolderRow.id, FolderRow.path).where(FolderRow.root_id == old))
     moved = {row.id: path for row in rows if (path := there(row.path)) is not None}
     present = folder_ids(connection, new, set(moved.values()))
-    _merge(connection, {number: present[path] for number, path in moved.items() if path in present})
+    _merge(connection, new, {number: present[path] for number, path in moved.items() if path in present}, now)
     fresh = [{"folder": number, "to": path} for number, path in moved.items() if path not in present]
     if fresh:
         rewrite = update(FolderRow).where(FolderRow.id == bindparam("folder"))
         connection.execute(rewrite.values(root_id=new, path=bindparam("to")), fresh)
     mount_store.hand_on(connection, old, new, there)
+    kept_store.hand_on(connection, old, new, there)
 
 
-def _merge(connection: Connection, folders: Mapping[int, int]) -> None:
+def _merge(connection: Connection, root_id: int, folders: Mapping[int, int], now: datetime) -> None:
     """Put the photos of folders into others that stand for the same folder on disk: folder -> the one that stays.
 
     Of two photos of one name, the one that was seen last stays, and has what was decided of the other.
@@ -125,7 +125,9 @@ def _merge(connection: Connection, folders: Mapping[int, int]) -> None:
             last, other = sorted((ours[name], theirs[name]), key=_standing, reverse=True)
             if last.content_hash == other.content_hash:
                 suggestion_store.copy_decisions(connection, other.id, last.id)
-            remove(connection, [other.id])
+            remove(connection, [other.id], now)
+            if last.content_hash and last.content_hash == other.content_hash:  # its titles, and what is later
+                kept_store.give_back(connection, root_id, {"": (last.id, last.content_hash)})
         connection.execute(update(PhotoRow).where(PhotoRow.folder_id == old).values(folder_id=new))
     prune_folders(connection, folders)
 

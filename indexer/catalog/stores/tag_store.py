@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, case, delete, func, insert, select, update
 
 from indexer.catalog.database import IN_LIMIT, in_chunks
+from indexer.catalog.stores import kept_store
 from indexer.catalog.tables.photo_tables import ModelRow, PhotoRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow, TagFitRow, TagRow
 from indexer.catalog.tag_records import MODEL, Decision, PhotoTag, TagCounts, TagPath
@@ -170,6 +171,7 @@ def merge(connection: Connection, old: TagPath, new: TagPath, now: datetime) -> 
     count = 0
     for number, path in moved.items():
         count += _take_over(connection, number, targets[new + path[len(old) :]])
+        kept_store.merge(connection, number, targets[new + path[len(old) :]])
     connection.execute(delete(TagRow).where(TagRow.id.in_(list(moved))))
     connection.execute(delete(TagFitRow).where(TagFitRow.tag_id.in_(list(targets.values()))))  # learned of less
     return count

@@ -80,6 +80,30 @@ class EditRow(Base):
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class KeptRow(Base):
+    """One decision on a photo that is gone: of a tag, `value` its state, or of a `field` as in `edits`; by content.
+
+    `root_id`, `folder` and `name` are where the photo lay, `kept_at` is when it went.
+    """
+
+    __tablename__ = "kept_decisions"
+    __table_args__ = (CheckConstraint("(tag_id IS NULL) = (field IS NOT NULL)", name="what"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id", ondelete="CASCADE"))
+    folder: Mapped[str] = mapped_column(ExactText)
+    name: Mapped[str] = mapped_column(ExactText)
+    content_hash: Mapped[str] = mapped_column(String, index=True)
+    tag_id: Mapped[int | None] = mapped_column(ForeignKey("tags.id", ondelete="CASCADE"), index=True)
+    field: Mapped[str | None] = mapped_column(String)
+    value: Mapped[str] = mapped_column(ExactText)
+    origin: Mapped[str] = mapped_column(ExactText)
+    score: Mapped[float | None]
+    confidence: Mapped[float | None]
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kept_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class ExportRow(Base):
     """One export that writes beside photos or into them; `plan` is what it was asked for, as JSON."""
 

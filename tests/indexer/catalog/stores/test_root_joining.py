@@ -6,7 +6,7 @@ import pytest
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import open_database
-from indexer.catalog.tag_records import Decision
+from indexer.catalog.tag_records import Decision, Edit
 from tests.indexer.catalog_samples import DIM, new, vectors
 
 
@@ -51,7 +51,9 @@ def test_two_roots_that_know_the_same_folder_are_taken_over_as_one(catalog, mode
     below = catalog.store(outer.id, [new("private/b.jpg"), new("private/old.jpg"), new("a.jpg")], model, vectors(3))
     alone = catalog.store(inner.id, [new("b.jpg", new("private/b.jpg").content_hash), new("c.jpg")], model, vectors(2))
     old, kept = (below[0], alone[0]) if stale == "outer" else (alone[0], below[0])
-    catalog.tags.decide([Decision(old, ("dog",), "accepted")])
+    catalog.tags.decide([Decision(old, ("dog",), "accepted"), Decision(old, ("cat",), "accepted")])
+    catalog.tags.decide([Decision(kept, ("dog",), "rejected")])
+    catalog.tags.edit([Edit(old, "title", "The lake", "hand")])
     catalog.mark_missing([old], datetime.now(UTC))
     whole, _ = catalog.add_root(tmp_path / "all")
     assert [root.path for root in catalog.roots()] == [tmp_path / "all"]
@@ -61,7 +63,9 @@ def test_two_roots_that_know_the_same_folder_are_taken_over_as_one(catalog, mode
         "photos/private/c.jpg": alone[1],
         "photos/private/old.jpg": below[1],
     }
-    assert [tag.path for tag in catalog.tags.of([kept])[kept]] == [("dog",)]
+    states = {tag.path: tag.state for tag in catalog.tags.of([kept])[kept]}
+    assert states == {("dog",): "rejected", ("cat",): "accepted"}
+    assert catalog.photo(kept).title == "The lake"
     assert catalog.embedding_count(model) == 4
 
 

@@ -47,6 +47,14 @@ def test_a_photo_that_is_put_back_has_tags_title_and_stars(world, gone, name):
     assert known(world, path) == ALL
 
 
+def test_so_has_one_of_which_a_run_saw_a_half_first(world, gone):
+    path = world.write("a.png", gone[: len(gone) // 2])
+    assert world.sync().failed == 1
+    path.write_bytes(gone)
+    world.sync()
+    assert known(world, path) == ALL
+
+
 def test_two_files_that_come_back_in_another_root_both_have_it(world, gone):
     elsewhere = world.photos.parent / "elsewhere"
     elsewhere.mkdir()

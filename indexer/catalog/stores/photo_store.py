@@ -47,9 +47,8 @@ def store(
 ) -> list[int]:
     """Insert or update photos and their embeddings (n, dim); other models keep theirs where the content is the same."""
     vectors = embedding_store.packed(connection, model_id, embeddings, len(photos))
-    shown = {
-        photo.path: _frames(connection, model_id, photo, frames[photo.path]) for photo in photos if photo.path in frames
-    }
+    moving = [photo for photo in photos if photo.path in frames]
+    shown = {photo.path: _frames(connection, model_id, photo, frames[photo.path]) for photo in moving}
     if not photos:
         return []
     present = locate(connection, root_id, [photo.path for photo in photos])
@@ -229,22 +228,23 @@ def _write(
 ) -> list[int]:
     """Insert or update one row for each path, all with the same columns; gives their ids in the order of `values`.
 
-    What was decided of a picture goes to those of them that are new photos of it; one that was there before, and may
-    have failed for a while, has what was decided of itself.
+    New ones have what was decided of their pictures; they and those with another picture what is kept of gone photos.
     """
     if (twice := expected - len(values)) != 0:
         raise ValueError(f"{twice} of {expected} photos have a path that occurs twice in one call")
     ids = {path: row.id for path, row in present.items()}
-    fresh = {path: c for path, row in values.items() if path not in ids and (c := row["content_hash"])}
+    known = {path: row.content_hash for path, row in present.items()}
+    back = {path: c for path, row in values.items() if (c := row["content_hash"]) and c != known.get(path)}
+    fresh = {path: content for path, content in back.items() if path not in ids}
     decided = suggestion_store.decided_of(connection, fresh.values())  # a source may itself become another picture
-    if known := [{"photo": ids[path], **row} for path, row in values.items() if path in ids]:
-        connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), known)
+    if rows := [{"photo": ids[path], **row} for path, row in values.items() if path in ids]:
+        connection.execute(update(PhotoRow).where(PhotoRow.id == bindparam("photo")), rows)
     if new := [path for path in values if path not in ids]:
         folders = made_folder_ids(connection, root_id, {split(path)[0] for path in new})
         rows = [{"folder_id": folders[split(path)[0]], "name": split(path)[1], **values[path]} for path in new]
         inserted = connection.execute(insert(PhotoRow).returning(PhotoRow.id, sort_by_parameter_order=True), rows)
         ids.update(zip(new, inserted.scalars(), strict=True))
     suggestion_store.inherit(connection, {ids[path]: decided[c] for path, c in fresh.items() if c in decided})
-    kept_store.give_back(connection, root_id, {path: (ids[path], content) for path, content in fresh.items()})
+    kept_store.give_back(connection, root_id, {path: (ids[path], content) for path, content in back.items()})
     edit_store.apply(connection, list(ids.values()))
     return [ids[path] for path in values]

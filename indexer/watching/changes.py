@@ -30,6 +30,7 @@ class Kind(Enum):
         GONE: a file is not there any more.
         FOLDER: a folder came, went or changed, with all that is below it. Where a file was being written at the same
             path, that file is gone, and its parent is looked at too.
+        LISTING: something came to a folder, or went from it, nobody knows what: its own files are looked at.
     """
 
     WRITTEN = "written"
@@ -37,6 +38,7 @@ class Kind(Enum):
     DONE = "done"
     GONE = "gone"
     FOLDER = "folder"
+    LISTING = "listing"
 
 
 @dataclass
@@ -66,6 +68,8 @@ class Changes:
             self._growing[path] = now + self.settle_s
         elif kind is Kind.SEEN:
             self._growing[path] = math.inf
+        elif kind is Kind.LISTING:
+            self._own.add(path)
         else:
             was_growing = self._growing.pop(path, None) is not None
             if kind is Kind.FOLDER:

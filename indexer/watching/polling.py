@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.catalog.records import FoundFile
+from indexer.folders.found import Scan
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
 from indexer.folders.scanner import scan
 from indexer.watching.changes import Kind
@@ -31,6 +32,7 @@ class Polled:
     root: Path
     below: str
     files: dict[str, FoundFile] = field(default_factory=dict)
+    listed: dict[str, int] = field(default_factory=dict)  # when something last came to each folder, or went from it
     moving: set[str] = field(default_factory=set)  # paths whose file differed between the last two looks
     problem: bool = False
     interval_s: float = 0.0
@@ -77,7 +79,7 @@ class Poller:
             return
         place = Polled(root, below, interval_s=self._settle_s)
         found = scan(root, below, exclude=self.library, ignoring=self.ignoring)
-        place.files, place.problem = found.files, found.problem is not None
+        place.files, place.listed, place.problem = found.files, _listed(found), found.problem is not None
         place.next_at = time.monotonic() + self._settle_s
         with self._lock:
             self._places[root, below] = place
@@ -127,9 +129,13 @@ class Poller:
         if found.problem is None:
             now = dict(found.files)
             now.update(unseen(place.files, found.unreadable))
+            told, listed = set[str](), _listed(found)
             for kind, path in differences(place.files, now, place.moving):
                 self.note(kind, str(place.root / path))
-            place.files = now
+                told.add(path.rpartition("/")[0])
+            for folder in sorted(restless(place.listed, listed) - told):
+                self.note(Kind.LISTING, str(place.root / folder))
+            place.files, place.listed = now, listed
         place.interval_s = self._pause(place, took)
         place.next_at = time.monotonic() + place.interval_s
 
@@ -154,6 +160,18 @@ def differences(
     for path in before.keys() - now.keys():
         moving.discard(path)
         yield Kind.GONE, path
+
+
+def restless(before: Mapping[str, int], now: Mapping[str, int]) -> set[str]:
+    """Folders to which something came, or from which it went, since the last look: perhaps a file that did both.
+
+    A run that was due for another reason may have seen it in between.
+    """
+    return {folder for folder, moment in now.items() if before.get(folder, moment) != moment}
+
+
+def _listed(found: Scan) -> dict[str, int]:
+    return {visit.below: visit.mtime_ns for visit in found.visits}
 
 
 def unseen(before: Mapping[str, FoundFile], unreadable: tuple[str, ...]) -> dict[str, FoundFile]:

@@ -26,6 +26,7 @@ def taken(changes, now):
         (Kind.GONE, "/p/a.jpg", set(), {"/p"}),
         (Kind.WRITTEN, "/p/a.jpg", set(), {"/p"}),
         (Kind.FOLDER, "/p/a", {"/p/a"}, set()),
+        (Kind.LISTING, "/p/a", set(), {"/p/a"}),
         (Kind.DONE, "/p/.picsiftignore", {"/p"}, set()),
         (Kind.GONE, "/p/.picsiftignore", {"/p"}, set()),
         (Kind.WRITTEN, "/p/.picsiftignore", {"/p"}, set()),
@@ -109,7 +110,7 @@ def test_no_change_is_ever_forgotten(steps):
         now += pause
         seen |= taken(changes, now)
         changes.note(kind, path, now)
-        wanted.add(path if kind is Kind.FOLDER else path[:2])
+        wanted.add(path if kind in (Kind.FOLDER, Kind.LISTING) else path[:2])
         if kind is Kind.SEEN:
             changes.note(Kind.DONE, path, now)
     while (due := changes.due_at()) is not None:

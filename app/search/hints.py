@@ -121,7 +121,7 @@ def _near(asked: str, shown: Mapping[str, str]) -> list[str]:
 
 def _said(kind: str, wanted: str, near: Sequence[str]) -> str:
     shown = wanted if len(wanted) <= LONGEST else f"{wanted[:LONGEST]}…"
-    said = f"no {kind} is called {shown!r}."
+    said = f"no {'photo has a tag' if kind == 'tag' else kind + ' is'} called {shown!r}."  # a tag may be nobody's
     return f"{said} Near to it are {', '.join(map(repr, near))}." if near else said
 
 

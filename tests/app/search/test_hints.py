@@ -81,8 +81,8 @@ NAMES = {
         ("lens:RF24", None),
         ("lens:RF42-105", "no lens is called 'RF42-105'."),
         ("keyword:weding", "no keyword is called 'weding'. Near to it are 'wedding'."),
-        ("tag:golden", "no tag is called 'golden'. Near to it are 'golden retriever'."),
-        ("tag:animal/dgo", "no tag is called 'dgo'. Near to it are 'dog'."),
+        ("tag:golden", "no photo has a tag called 'golden'. Near to it are 'golden retriever'."),
+        ("tag:animal/dgo", "no photo has a tag called 'dgo'. Near to it are 'dog'."),
         ("tag:animal/dog", None),
         ("place:Lisbom OR camera:cannon", "no place is called 'Lisbom'. Near to it are 'Lisboa'. "
          "No camera is called 'cannon'. Near to it are 'Canon'."),

@@ -91,7 +91,7 @@ class Look:
         for _ in range(LOOKS):
             del self.messages[said:]
             looked = [self._look(*place, others) for place in places]
-            if not any(map(_may_have_moved, looked)) or not any(is_restless(o.paired.scan.visits) for o in looked):
+            if not _may_have_moved(looked) or not any(is_restless(o.paired.scan.visits) for o in looked):
                 break
         for root_id, problem in {one.root.id: one.problem for one in looked}.items():
             self.library.catalog.note_scan(root_id, problem)
@@ -236,11 +236,11 @@ def _covers(root: int, below: str, other_root: int, other: str) -> bool:
     return root == other_root and below != other and (not other or below.startswith(f"{other}/"))
 
 
-def _may_have_moved(one: Looked) -> bool:
+def _may_have_moved(looked: Sequence[Looked]) -> bool:
     """Whether known photos are not where they were, or new files may be some that were moved after they were seen."""
-    changes = one.changes
-    seen = changes.unchanged or changes.changed or changes.to_embed or changes.to_describe
-    return bool(changes.missing or changes.vanished or (changes.added and seen))
+    told = [one.changes for one in looked]
+    seen = any(one.unchanged or one.changed or one.to_embed or one.to_describe for one in told)
+    return any(one.missing or one.vanished or (one.added and seen) for one in told)
 
 
 def _is_same(one: Path, other: Path) -> bool:

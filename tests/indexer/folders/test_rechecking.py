@@ -107,6 +107,19 @@ def test_a_photo_that_moves_into_a_root_without_photos_while_another_is_looked_a
     world.assert_agreement()
 
 
+def test_a_photo_that_was_seen_and_moves_into_a_root_without_photos_stays_the_same(world, just_before):
+    one, two = world.photos / "one", world.photos / "two"
+    two.mkdir()
+    for seed in range(4):
+        world.write(f"one/{seed}.png", seed)
+    world.sync(one, two)
+    known = ids(world)
+    just_before(two, lambda: (one / "3.png").rename(two / "3.png"))
+    report = world.sync(one, two)
+    assert (report.added, report.moved, ids(world)) == (0, 1, known)
+    world.assert_agreement()
+
+
 def test_a_photo_that_was_tagged_and_moves_after_it_was_seen_stays_the_same(world, just_before):
     """No photo is as it was: the others are changed, too."""
     for name, seed in (("a.png", 0), ("b.png", 1), ("x/c.png", 2)):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer.catalog.records import KnownPhoto, RootPath, Sampled
-from indexer.catalog.stamps import NEVER, Stamped, inode_of, storable_ns
+from indexer.catalog.stamps import Stamped, inode_of, storable_ns
 from indexer.errors import ImageError
 from indexer.folders.comparison import Changes
 from indexer.folders.found import Scan
@@ -145,11 +145,9 @@ def exchanged_in(changes: Sequence[Changes], places: Collection[str]) -> dict[st
 def is_same_file(before: Stamped, now: Stamped) -> bool:
     """Whether a file is the one it was, not a copy of it: size and time are, and that of the last change or the number.
 
-    A copy keeps neither of these two; who changes owners or modes leaves the number. Where another file was seen in
-    between (`Catalog.void_stamps`) the time of the last change has to be the same.
+    A copy keeps neither of these two; who changes owners or modes leaves the number. Where another file was seen there
+    since (`Catalog.void_stamps`) none is: the one that is back was not there at the last look.
     """
-    if before.mtime_ns == NEVER and before.ctime_ns is not None:
-        return (before.size, before.ctime_ns) == (now.size, now.ctime_ns)
     if (before.size, before.mtime_ns) != (now.size, now.mtime_ns):
         return False
     return before.ctime_ns in (None, now.ctime_ns) or bool(now.inode and before.inode == now.inode)

@@ -13,8 +13,13 @@ from tests.indexer.worlds import World
 
 ROOT = Path(__file__).parents[3]
 RUN = """
-import sys
+import atexit, gc, sys
+looks = []
+gc.callbacks.append(lambda phase, about: looks.append(phase))
+if "looks for garbage" in {unwanted!r}:
+    atexit.register(lambda: (looks or not gc.get_freeze_count()) and print("imported: looks for garbage"))
 from app.launch import main
+looks.clear()
 try:
     main()
 except SystemExit as ended:
@@ -26,7 +31,7 @@ for name in {unwanted!r}:
 
 
 def imported(*arguments, unwanted):
-    """Which of the modules a command imports, and what else it prints."""
+    """Which of the modules a command imports, or whether it looks for garbage, and what else it prints."""
     code = RUN.format(unwanted=unwanted)
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
@@ -70,6 +75,7 @@ def test_a_search_for_words_needs_no_torch(tmp_path, tiny_model_path, monkeypatc
         "av",
         "filelock",
         "pathspec",
+        "looks for garbage",
     ]
     found, lines = imported("search", "a", "dog", "--library", world.library_folder, unwanted=unwanted)
     assert found == []

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Insert, Row, Select, bindparam, delete, insert, null, select, update
+from sqlalchemy import Insert, Row, Select, bindparam, delete, func, insert, null, select, update
 from sqlalchemy.dialects import sqlite
 
 from indexer.catalog.database import in_chunks
@@ -50,10 +50,19 @@ def keep(connection: Connection, photo_ids: Sequence[int], now: datetime | None)
             break
         for statement in _kept():
             count += connection.execute(statement, {"photos": chunk, "now": now}).rowcount
-    if count > 0:
+    if _is_any(connection, now) and count > 0:
+        first, last = (connection.execute(select(end(KeptRow.id))).scalar_one() for end in (func.min, func.max))
+        if last - first >= MOST:  # else there cannot be more, and nothing has to be counted
+            newest = select(KeptRow.id).order_by(KeptRow.id.desc())
+            connection.execute(delete(KeptRow).where(KeptRow.id <= newest.offset(MOST).limit(1).scalar_subquery()))
+
+
+def _is_any(connection: Connection, now: datetime) -> bool:
+    """Whether anything is kept, when what is older than a year has gone; the first one tells whether there is such."""
+    oldest = connection.execute(select(KeptRow.kept_at).order_by(KeptRow.id).limit(1)).scalar()
+    if oldest is not None and oldest < now - LONGEST:
         connection.execute(delete(KeptRow).where(KeptRow.kept_at < now - LONGEST))
-        newest = select(KeptRow.id).order_by(KeptRow.id.desc())
-        connection.execute(delete(KeptRow).where(KeptRow.id <= newest.offset(MOST).limit(1).scalar_subquery()))
+    return oldest is not None
 
 
 @cache
@@ -76,7 +85,7 @@ def _kept() -> tuple[Insert, Insert]:
     return of_photos(tags), of_photos(edits)
 
 
-def give_back(connection: Connection, root_id: int, stored: Mapping[str, tuple[int, str]]) -> None:
+def give_back(connection: Connection, root_id: int, stored: Mapping[str, tuple[int, str]], now: datetime) -> None:
     """Let photos have what was kept of their pictures, which is kept no longer; of two decisions the later one holds.
 
     A photo at the place where one was has what was decided of that one; at another place, of any with its picture.
@@ -85,8 +94,9 @@ def give_back(connection: Connection, root_id: int, stored: Mapping[str, tuple[i
         connection: in a transaction that writes.
         root_id: where they lie.
         stored: id and content hash of each photo, by its path in the root.
+        now: aware; what was kept longer than a year before it is gone.
     """
-    kept = _of(connection, {content for _, content in stored.values()}) if stored else {}
+    kept = _of(connection, {content for _, content in stored.values()}, now) if stored else {}
     used: set[int] = set()
     rows: list[dict[str, Any]] = []
     for path, (photo_id, content) in stored.items():
@@ -104,10 +114,10 @@ def give_back(connection: Connection, root_id: int, stored: Mapping[str, tuple[i
         edit_store.apply(connection, sorted({edit["photo_id"] for edit in edits}))
 
 
-def _of(connection: Connection, contents: Iterable[str]) -> dict[str, list[Row[*tuple[Any, ...]]]]:
+def _of(connection: Connection, contents: Iterable[str], now: datetime) -> dict[str, list[Row[*tuple[Any, ...]]]]:
     """What is kept of these pictures, by content hash."""
     found: defaultdict[str, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
-    if connection.execute(select(KeptRow.id).limit(1)).first() is None:
+    if not _is_any(connection, now):
         return found
     for chunk in in_chunks(sorted(contents)):
         for row in connection.execute(select(KeptRow).where(KeptRow.content_hash.in_(chunk))):

@@ -127,7 +127,7 @@ def _merge(connection: Connection, root_id: int, folders: Mapping[int, int], now
                 suggestion_store.copy_decisions(connection, other.id, last.id)
             remove(connection, [other.id], now)
             if last.content_hash and last.content_hash == other.content_hash:  # its titles, and what is later
-                kept_store.give_back(connection, root_id, {"": (last.id, last.content_hash)})
+                kept_store.give_back(connection, root_id, {"": (last.id, last.content_hash)}, now)
         connection.execute(update(PhotoRow).where(PhotoRow.folder_id == old).values(folder_id=new))
     prune_folders(connection, folders)
 

@@ -168,16 +168,27 @@ def test_what_is_kept_goes_with_the_folder_into_another_root(catalog, root, mode
     assert kept(catalog) == 0
 
 
-def test_what_was_kept_longer_than_a_year_goes_when_more_is_kept(catalog, root, model, photo):
+def test_what_was_kept_longer_than_a_year_goes_with_the_next_photo_and_is_not_given_back(catalog, root, model, photo):
     other = stored(catalog, root, model, "b.jpg", "B")
     catalog.tags.decide([Decision(other, CAT, "accepted")])
     now = datetime.now(UTC)
     with writing(catalog.engine) as connection:
         kept_store.keep(connection, [photo], now - kept_store.LONGEST)
-        kept_store.keep(connection, [other], now - timedelta(seconds=1))
+        kept_store.keep(connection, [other], now - timedelta(days=1))
     assert kept(catalog) == 5
-    catalog.remove([other])
-    assert kept(catalog) == 2
+    assert states(catalog, stored(catalog, root, model, "late.jpg")) == {
+        DOG: "accepted",
+        CAT: "rejected",
+    }  # of the live
+    assert catalog.tags.edits([catalog.photo_at(root.path / "late.jpg").id]) == {}
+    assert kept(catalog) == 1
+
+
+def test_what_was_kept_longer_than_a_year_goes_when_photos_go(catalog, root, model, photo):
+    with writing(catalog.engine) as connection:
+        kept_store.keep(connection, [photo], datetime.now(UTC) - kept_store.LONGEST)
+    catalog.remove([stored(catalog, root, model, "b.jpg", "B")])  # of which nothing is kept
+    assert kept(catalog) == 0
 
 
 def test_of_more_than_so_many_decisions_the_oldest_go(catalog, root, model, photo, monkeypatch):

@@ -107,7 +107,21 @@ def give_back(connection: Connection, root_id: int, stored: Mapping[str, tuple[i
         used.update(row.id for row in own or found)
     for chunk in in_chunks(sorted(used)):
         connection.execute(delete(KeptRow).where(KeptRow.id.in_(chunk)))
-    if tags := [row | {"state": row["value"]} for row in rows if row["field"] is None]:
+    _give(connection, rows)
+
+
+def pass_on(connection: Connection, original: int, other: int) -> None:
+    """Let a photo have what was decided of another one of its picture, and what that was given, where it is later."""
+    tags = select(PhotoTagRow, PhotoTagRow.state.label("value"), null().label("field"))
+    tags = tags.where(PhotoTagRow.photo_id == original, PhotoTagRow.state != "suggested")
+    edits = select(EditRow).where(EditRow.photo_id == original)
+    rows = [row for query in (tags, edits) for row in connection.execute(query).mappings()]
+    _give(connection, [{**row, "photo_id": other} for row in rows])
+
+
+def _give(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what photos are given, as `kept_decisions` has it, with `photo_id`; the later of two decisions holds."""
+    if tags := [{**row, "state": row["value"]} for row in rows if row["field"] is None]:
         connection.execute(_later(PhotoTagRow), [{name: tag[name] for name in _OF_TAG} for tag in tags])
     if edits := [row for row in rows if row["field"] is not None]:
         connection.execute(_later(EditRow), [{name: edit[name] for name in _OF_EDIT} for edit in edits])

@@ -123,8 +123,8 @@ def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], 
     return ids
 
 
-def remove(connection: Connection, photo_ids: Sequence[int], now: datetime | None) -> list[str]:
-    """Delete photos, keeping what was decided unless `now` is None; gives the hashes that no photo has, sorted."""
+def remove(connection: Connection, photo_ids: Sequence[int], now: datetime | None, spared: int = 0) -> list[str]:
+    """Delete photos, keeping decisions unless `now` is None, and empty folders but `spared`; gives unused hashes."""
     kept_store.keep(connection, photo_ids, now)
     hashes, folders = set[str](), set[int]()
     for chunk in in_chunks(photo_ids):
@@ -135,7 +135,7 @@ def remove(connection: Connection, photo_ids: Sequence[int], now: datetime | Non
     embedding_store.bump(connection, embedding_store.drop(connection, photo_ids))
     for chunk in in_chunks(photo_ids):
         connection.execute(delete(PhotoRow).where(PhotoRow.id.in_(chunk)))
-    prune_folders(connection, folders)
+    prune_folders(connection, folders - {spared})
     return unused(connection, hashes)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Insert, Row, Select, bindparam, delete, func, insert, null, select, update
+from sqlalchemy import Insert, Row, Select, bindparam, delete, func, insert, null, select, tuple_, update
 from sqlalchemy.dialects import sqlite
 
 from indexer.catalog.database import in_chunks
@@ -151,6 +151,29 @@ def _later(table: type[PhotoTagRow] | type[EditRow]) -> Insert:
         free = earlier | (PhotoTagRow.state == "suggested")
     changed = {name: given.excluded[name] for name in values}
     return given.on_conflict_do_update(index_elements=keys, set_=changed, where=free)
+
+
+def take_back(connection: Connection, photo_ids: Sequence[int], tag_id: int | None) -> None:
+    """Keep no longer of gone photos what is about to be taken back of their copies, if it is the very same decision.
+
+    Copies have it from each other with its time, and what one command does to several photos has one time.
+
+    Args:
+        connection: in a transaction that writes.
+        photo_ids: of which it is taken back.
+        tag_id: of the decisions; None for what photos were given, all of it.
+    """
+    if connection.execute(select(KeptRow.id).limit(1)).first() is None:
+        return
+    said = EditRow if tag_id is None else PhotoTagRow
+    same = select(PhotoRow.content_hash, said.changed_at).join(said, said.photo_id == PhotoRow.id)
+    if tag_id is not None:
+        same = same.where(PhotoTagRow.tag_id == tag_id, PhotoTagRow.state != "suggested")
+    for chunk in in_chunks(photo_ids):
+        taken = tuple_(KeptRow.content_hash, KeptRow.changed_at).in_(same.where(PhotoRow.id.in_(chunk)))
+        # The sum has SQLite look for the contents: of a tag most of what is kept may be.
+        tag = KeptRow.tag_id.is_(None) if tag_id is None else KeptRow.tag_id + 0 == tag_id
+        connection.execute(delete(KeptRow).where(taken, tag))
 
 
 def hand_on(connection: Connection, old: int, new: int, there: Callable[[str], str | None]) -> None:

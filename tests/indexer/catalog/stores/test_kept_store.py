@@ -7,9 +7,10 @@ import pytest
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import open_database, writing
 from indexer.catalog.photo_filter import PhotoFilter
-from indexer.catalog.records import CopiedPhoto, Move
+from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, Move
 from indexer.catalog.stores import kept_store
 from indexer.catalog.tag_records import Decision, Edit, Suggestion
+from indexer.metadata.photo_metadata import PhotoMetadata
 from tests.indexer.catalog_samples import DIM, new, vectors
 
 DOG, CAT, ANIMAL = ("animal", "dog"), ("animal", "cat"), ("animal",)
@@ -141,6 +142,39 @@ def test_a_tag_that_was_deleted_renamed_or_merged_meanwhile_stays_so(catalog, ro
     catalog.tags.decide([Decision(stored(catalog, root, model, "b.jpg", "B"), ANIMAL, "accepted")])
     catalog.tags.merge(("pet",), ANIMAL)
     assert states(catalog, stored(catalog, root, model)) == {ANIMAL: "rejected"}
+
+
+def test_what_is_taken_back_of_a_copy_is_not_kept_of_its_gone_original(catalog, root, model, photo):
+    copy = stored(catalog, root, model, "copy.jpg")
+    own = stored(catalog, root, model, "own.jpg", "B")
+    catalog.tags.decide([Decision(own, DOG, "accepted")])
+    catalog.remove([photo, own])
+    catalog.tags.undecide([copy], catalog.tags.make([DOG])[DOG])
+    catalog.fail(root.id, [FailedPhoto("copy.jpg", 10, 20, "for a while")])
+    assert stored(catalog, root, model, "copy.jpg") == copy
+    assert states(catalog, copy) == {CAT: "rejected"}
+    assert states(catalog, stored(catalog, root, model, "another.jpg")) == {CAT: "rejected"}
+    assert states(catalog, stored(catalog, root, model, "own.jpg", "B")) == {DOG: "accepted"}
+
+
+def test_what_is_taken_back_of_a_decision_on_a_copy_alone_stays_kept_of_the_original(catalog, root, model, photo):
+    catalog.tags.undecide([photo], catalog.tags.make([DOG])[DOG])
+    copy = stored(catalog, root, model, "copy.jpg")
+    catalog.tags.decide([Decision(copy, DOG, "accepted")])
+    catalog.tags.decide([Decision(photo, DOG, "accepted")])
+    catalog.remove([photo])
+    catalog.tags.undecide([copy], catalog.tags.make([DOG])[DOG])
+    assert states(catalog, stored(catalog, root, model)) == {DOG: "accepted", CAT: "rejected"}
+
+
+def test_what_two_copies_were_given_at_once_is_taken_back_of_both(catalog, root, model, photo):
+    copy = stored(catalog, root, model, "copy.jpg")
+    catalog.tags.edit([Edit(one, "title", "Both", "hand") for one in (photo, copy)])
+    catalog.remove([photo])
+    assert catalog.tags.forget_edits([DescribedPhoto(copy, PhotoMetadata(), 10, 20, "")]) == 1
+    back = stored(catalog, root, model)
+    assert catalog.tags.edits([back]) == {back: {"rating": "5"}}  # which was of the gone one alone
+    assert states(catalog, back)[DOG] == "accepted"
 
 
 def test_a_root_that_is_forgotten_is_forgotten_with_its_gone_photos(catalog, root, model, photo, tmp_path):

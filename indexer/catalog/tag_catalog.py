@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from indexer.catalog import tag_changes
 from indexer.catalog.database import reading, writing
 from indexer.catalog.filters import known_tags
-from indexer.catalog.stores import description_store, edit_store, setting_store, suggestion_store, tag_store
+from indexer.catalog.stores import (
+    description_store,
+    edit_store,
+    kept_store,
+    setting_store,
+    suggestion_store,
+    tag_store,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -183,6 +190,7 @@ class TagCatalog:
     def forget_edits(self, photos: Sequence[DescribedPhoto]) -> int:
         """Take back what was given to photos, and write what their files say; gives how many had something."""
         with writing(self._engine) as connection:
+            kept_store.take_back(connection, [photo.photo_id for photo in photos], None)
             count = edit_store.forget(connection, [photo.photo_id for photo in photos])
             description_store.describe(connection, photos)
             return count

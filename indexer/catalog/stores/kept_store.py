@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Insert, Row, Select, bindparam, delete, insert, null, select, update
+from sqlalchemy import Insert, Row, Select, bindparam, delete, func, insert, null, select, tuple_, update
 from sqlalchemy.dialects import sqlite
 
 from indexer.catalog.database import in_chunks
@@ -50,10 +50,19 @@ def keep(connection: Connection, photo_ids: Sequence[int], now: datetime | None)
             break
         for statement in _kept():
             count += connection.execute(statement, {"photos": chunk, "now": now}).rowcount
-    if count > 0:
+    if _is_any(connection, now) and count > 0:
+        first, last = (connection.execute(select(end(KeptRow.id))).scalar_one() for end in (func.min, func.max))
+        if last - first >= MOST:  # else there cannot be more, and nothing has to be counted
+            newest = select(KeptRow.id).order_by(KeptRow.id.desc())
+            connection.execute(delete(KeptRow).where(KeptRow.id <= newest.offset(MOST).limit(1).scalar_subquery()))
+
+
+def _is_any(connection: Connection, now: datetime) -> bool:
+    """Whether anything is kept, when what is older than a year has gone; the first one tells whether there is such."""
+    oldest = connection.execute(select(KeptRow.kept_at).order_by(KeptRow.id).limit(1)).scalar()
+    if oldest is not None and oldest < now - LONGEST:
         connection.execute(delete(KeptRow).where(KeptRow.kept_at < now - LONGEST))
-        newest = select(KeptRow.id).order_by(KeptRow.id.desc())
-        connection.execute(delete(KeptRow).where(KeptRow.id <= newest.offset(MOST).limit(1).scalar_subquery()))
+    return oldest is not None
 
 
 @cache
@@ -76,7 +85,7 @@ def _kept() -> tuple[Insert, Insert]:
     return of_photos(tags), of_photos(edits)
 
 
-def give_back(connection: Connection, root_id: int, stored: Mapping[str, tuple[int, str]]) -> None:
+def give_back(connection: Connection, root_id: int, stored: Mapping[str, tuple[int, str]], now: datetime) -> None:
     """Let photos have what was kept of their pictures, which is kept no longer; of two decisions the later one holds.
 
     A photo at the place where one was has what was decided of that one; at another place, of any with its picture.
@@ -85,8 +94,9 @@ def give_back(connection: Connection, root_id: int, stored: Mapping[str, tuple[i
         connection: in a transaction that writes.
         root_id: where they lie.
         stored: id and content hash of each photo, by its path in the root.
+        now: aware; what was kept longer than a year before it is gone.
     """
-    kept = _of(connection, {content for _, content in stored.values()}) if stored else {}
+    kept = _of(connection, {content for _, content in stored.values()}, now) if stored else {}
     used: set[int] = set()
     rows: list[dict[str, Any]] = []
     for path, (photo_id, content) in stored.items():
@@ -97,17 +107,31 @@ def give_back(connection: Connection, root_id: int, stored: Mapping[str, tuple[i
         used.update(row.id for row in own or found)
     for chunk in in_chunks(sorted(used)):
         connection.execute(delete(KeptRow).where(KeptRow.id.in_(chunk)))
-    if tags := [row | {"state": row["value"]} for row in rows if row["field"] is None]:
+    _give(connection, rows)
+
+
+def pass_on(connection: Connection, original: int, other: int) -> None:
+    """Let a photo have what was decided of another one of its picture, and what that was given, where it is later."""
+    tags = select(PhotoTagRow, PhotoTagRow.state.label("value"), null().label("field"))
+    tags = tags.where(PhotoTagRow.photo_id == original, PhotoTagRow.state != "suggested")
+    edits = select(EditRow).where(EditRow.photo_id == original)
+    rows = [row for query in (tags, edits) for row in connection.execute(query).mappings()]
+    _give(connection, [{**row, "photo_id": other} for row in rows])
+
+
+def _give(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what photos are given, as `kept_decisions` has it, with `photo_id`; the later of two decisions holds."""
+    if tags := [{**row, "state": row["value"]} for row in rows if row["field"] is None]:
         connection.execute(_later(PhotoTagRow), [{name: tag[name] for name in _OF_TAG} for tag in tags])
     if edits := [row for row in rows if row["field"] is not None]:
         connection.execute(_later(EditRow), [{name: edit[name] for name in _OF_EDIT} for edit in edits])
         edit_store.apply(connection, sorted({edit["photo_id"] for edit in edits}))
 
 
-def _of(connection: Connection, contents: Iterable[str]) -> dict[str, list[Row[*tuple[Any, ...]]]]:
+def _of(connection: Connection, contents: Iterable[str], now: datetime) -> dict[str, list[Row[*tuple[Any, ...]]]]:
     """What is kept of these pictures, by content hash."""
     found: defaultdict[str, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
-    if connection.execute(select(KeptRow.id).limit(1)).first() is None:
+    if not _is_any(connection, now):
         return found
     for chunk in in_chunks(sorted(contents)):
         for row in connection.execute(select(KeptRow).where(KeptRow.content_hash.in_(chunk))):
@@ -127,6 +151,29 @@ def _later(table: type[PhotoTagRow] | type[EditRow]) -> Insert:
         free = earlier | (PhotoTagRow.state == "suggested")
     changed = {name: given.excluded[name] for name in values}
     return given.on_conflict_do_update(index_elements=keys, set_=changed, where=free)
+
+
+def take_back(connection: Connection, photo_ids: Sequence[int], tag_id: int | None) -> None:
+    """Keep no longer of gone photos what is about to be taken back of their copies, if it is the very same decision.
+
+    Copies have it from each other with its time, and what one command does to several photos has one time.
+
+    Args:
+        connection: in a transaction that writes.
+        photo_ids: of which it is taken back.
+        tag_id: of the decisions; None for what photos were given, all of it.
+    """
+    if connection.execute(select(KeptRow.id).limit(1)).first() is None:
+        return
+    said = EditRow if tag_id is None else PhotoTagRow
+    same = select(PhotoRow.content_hash, said.changed_at).join(said, said.photo_id == PhotoRow.id)
+    if tag_id is not None:
+        same = same.where(PhotoTagRow.tag_id == tag_id, PhotoTagRow.state != "suggested")
+    for chunk in in_chunks(photo_ids):
+        taken = tuple_(KeptRow.content_hash, KeptRow.changed_at).in_(same.where(PhotoRow.id.in_(chunk)))
+        # The sum has SQLite look for the contents: of a tag most of what is kept may be.
+        tag = KeptRow.tag_id.is_(None) if tag_id is None else KeptRow.tag_id + 0 == tag_id
+        connection.execute(delete(KeptRow).where(taken, tag))
 
 
 def hand_on(connection: Connection, old: int, new: int, there: Callable[[str], str | None]) -> None:

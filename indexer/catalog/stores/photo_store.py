@@ -56,7 +56,7 @@ def store(
     columns = columns_of(connection, [photo.metadata for photo in photos])
     values = {photo.path: row | _sound(photo, now) for photo, row in zip(photos, columns, strict=True)}
     beside = keep_unread(connection, photos, {path: row.id for path, row in present.items()}, values)
-    ids = _write(connection, root_id, present, values, len(photos))
+    ids = _write(connection, root_id, present, values, len(photos), now)
     words = {photo_id: photo.metadata.keywords for photo_id, photo in zip(ids, photos, strict=True)}
     put_keywords(connection, words, beside)
     embedding_store.bump(connection, touched | {model_id})
@@ -87,7 +87,7 @@ def store_copies(connection: Connection, root_id: int, copies: Sequence[CopiedPh
     said = dict(zip(own, columns_of(connection, own.values()), strict=True))
     values = {c.path: sources[c.source_id] | said.get(c.path, {}) | _stamp(c) | _fresh(now) for c in copies}
     beside = keep_unread(connection, copies, {path: row.id for path, row in present.items()}, values)
-    ids = _write(connection, root_id, present, values, len(copies))
+    ids = _write(connection, root_id, present, values, len(copies), now)
     words = {
         photo_id: keywords.get(copy.source_id, ()) if copy.metadata is None else copy.metadata.keywords
         for photo_id, copy in zip(ids, copies, strict=True)
@@ -117,14 +117,14 @@ def fail(connection: Connection, root_id: int, failures: Sequence[FailedPhoto], 
         failure.path: nothing | _stamp(failure) | _fresh(now) | {"state": "failed", "reason": failure.reason}
         for failure in failures
     }
-    ids = _write(connection, root_id, present, values, len(failures))
+    ids = _write(connection, root_id, present, values, len(failures), now)
     put_keywords(connection, dict.fromkeys(ids, ()))
     embedding_store.bump(connection, touched)
     return ids
 
 
-def remove(connection: Connection, photo_ids: Sequence[int], now: datetime | None) -> list[str]:
-    """Delete photos, keeping what was decided unless `now` is None; gives the hashes that no photo has, sorted."""
+def remove(connection: Connection, photo_ids: Sequence[int], now: datetime | None, spared: int = 0) -> list[str]:
+    """Delete photos, keeping decisions unless `now` is None, and empty folders but `spared`; gives unused hashes."""
     kept_store.keep(connection, photo_ids, now)
     hashes, folders = set[str](), set[int]()
     for chunk in in_chunks(photo_ids):
@@ -135,7 +135,7 @@ def remove(connection: Connection, photo_ids: Sequence[int], now: datetime | Non
     embedding_store.bump(connection, embedding_store.drop(connection, photo_ids))
     for chunk in in_chunks(photo_ids):
         connection.execute(delete(PhotoRow).where(PhotoRow.id.in_(chunk)))
-    prune_folders(connection, folders)
+    prune_folders(connection, folders - {spared})
     return unused(connection, hashes)
 
 
@@ -215,8 +215,7 @@ def _fresh(now: datetime) -> dict[str, Any]:
 
 
 def _sound(photo: NewPhoto, now: datetime) -> dict[str, Any]:
-    picture = {"content_hash": photo.content_hash, **{name: getattr(photo, name) for name in _PICTURE}}
-    return picture | _stamp(photo) | _fresh(now)
+    return {name: getattr(photo, name) for name in ("content_hash", *_PICTURE)} | _stamp(photo) | _fresh(now)
 
 
 def _write(
@@ -225,6 +224,7 @@ def _write(
     present: Mapping[str, Present],
     values: Mapping[str, dict[str, Any]],
     expected: int,
+    now: datetime,
 ) -> list[int]:
     """Insert or update one row for each path, all with the same columns; gives their ids in the order of `values`.
 
@@ -245,6 +245,6 @@ def _write(
         inserted = connection.execute(insert(PhotoRow).returning(PhotoRow.id, sort_by_parameter_order=True), rows)
         ids.update(zip(new, inserted.scalars(), strict=True))
     suggestion_store.inherit(connection, {ids[path]: decided[c] for path, c in fresh.items() if c in decided})
-    kept_store.give_back(connection, root_id, {path: (ids[path], content) for path, content in back.items()})
+    kept_store.give_back(connection, root_id, {path: (ids[path], content) for path, content in back.items()}, now)
     edit_store.apply(connection, list(ids.values()))
     return [ids[path] for path in values]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
 
-from indexer.catalog.stores import kept_store, mount_store, suggestion_store
+from indexer.catalog.stores import kept_store, mount_store
 from indexer.catalog.stores.photo_store import remove
 from indexer.catalog.stores.root_store import folder_ids, prune_folders, remove_root, root_paths
 from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow, RootRow
@@ -105,7 +105,7 @@ def _hand_over(connection: Connection, old: int, new: int, now: datetime, there:
     rows = connection.execute(select(FolderRow.id, FolderRow.path).where(FolderRow.root_id == old))
     moved = {row.id: path for row in rows if (path := there(row.path)) is not None}
     present = folder_ids(connection, new, set(moved.values()))
-    _merge(connection, new, {number: present[path] for number, path in moved.items() if path in present}, now)
+    _merge(connection, {number: present[path] for number, path in moved.items() if path in present}, now)
     fresh = [{"folder": number, "to": path} for number, path in moved.items() if path not in present]
     if fresh:
         rewrite = update(FolderRow).where(FolderRow.id == bindparam("folder"))
@@ -114,7 +114,7 @@ def _hand_over(connection: Connection, old: int, new: int, now: datetime, there:
     kept_store.hand_on(connection, old, new, there)
 
 
-def _merge(connection: Connection, root_id: int, folders: Mapping[int, int], now: datetime) -> None:
+def _merge(connection: Connection, folders: Mapping[int, int], now: datetime) -> None:
     """Put the photos of folders into others that stand for the same folder on disk: folder -> the one that stays.
 
     Of two photos of one name, the one that was seen last stays, and has what was decided of the other.
@@ -123,11 +123,9 @@ def _merge(connection: Connection, root_id: int, folders: Mapping[int, int], now
         ours, theirs = (_by_name(connection, folder) for folder in (old, new))
         for name in ours.keys() & theirs.keys():
             last, other = sorted((ours[name], theirs[name]), key=_standing, reverse=True)
-            if last.content_hash == other.content_hash:
-                suggestion_store.copy_decisions(connection, other.id, last.id)
-            remove(connection, [other.id], now)
-            if last.content_hash and last.content_hash == other.content_hash:  # its titles, and what is later
-                kept_store.give_back(connection, root_id, {"": (last.id, last.content_hash)})
+            if same := last.content_hash == other.content_hash:
+                kept_store.pass_on(connection, other.id, last.id)
+            remove(connection, [other.id], None if same else now, new)
         connection.execute(update(PhotoRow).where(PhotoRow.folder_id == old).values(folder_id=new))
     prune_folders(connection, folders)
 

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sqlalchemy import delete, func, insert, select, text
@@ -44,8 +44,6 @@ _FIRST_OF = text(
     "SELECT photos.id, given.value FROM json_each(:contents) AS given JOIN photos ON photos.id IN "
     f"(SELECT id FROM photos WHERE content_hash = given.value ORDER BY id LIMIT {ASKED})"
 )
-
-_Key = TypeVar("_Key")
 
 
 class Inherited(NamedTuple):
@@ -102,22 +100,17 @@ def decided_of(connection: Connection, contents: Iterable[str]) -> dict[str, lis
     """
     photos: dict[int, str] = {}
     for chunk in in_chunks(sorted(set(contents))):
-        rows = connection.execute(_FIRST_OF, {"contents": json.dumps(chunk)})
-        photos.update((number, content) for number, content in rows)
-    return _decided_by(connection, photos)
-
-
-def _decided_by(connection: Connection, photos: Mapping[int, _Key]) -> dict[_Key, list[Inherited]]:
-    """What was decided of photos, by what they are called, the later decision of each tag."""
+        first = connection.execute(_FIRST_OF, {"contents": json.dumps(chunk)})
+        photos.update((number, content) for number, content in first)
     columns = [getattr(PhotoTagRow, name) for name in ("photo_id", *Inherited._fields)]
     decided = select(*columns).where(PhotoTagRow.state.in_(_DECIDED))
     rows = [
         row for chunk in in_chunks(list(photos)) for row in connection.execute(decided.where(columns[0].in_(chunk)))
     ]
-    found: defaultdict[_Key, dict[int, Inherited]] = defaultdict(dict)
+    found: defaultdict[str, dict[int, Inherited]] = defaultdict(dict)
     for photo, *values in sorted(rows, key=lambda row: (row.changed_at, row.photo_id)):
         found[photos[photo]][values[0]] = Inherited(*values)
-    return {key: list(by_tag.values()) for key, by_tag in found.items()}
+    return {content: list(by_tag.values()) for content, by_tag in found.items()}
 
 
 def inherit(connection: Connection, decided: Mapping[int, Sequence[Inherited]]) -> None:
@@ -126,11 +119,6 @@ def inherit(connection: Connection, decided: Mapping[int, Sequence[Inherited]]) 
     rows = [{"photo_id": photo, **one._asdict()} for photo in sorted(decided.keys() - tagged) for one in decided[photo]]
     if rows:
         connection.execute(insert(PhotoTagRow), rows)
-
-
-def copy_decisions(connection: Connection, original: int, copy: int) -> None:
-    """Let a photo that has no tags have what was decided of another one."""
-    inherit(connection, {copy: _decided_by(connection, {original: copy}).get(copy, [])})
 
 
 def photos_with(connection: Connection, tag_ids: Sequence[int]) -> NDArray[np.int64]:

@@ -126,6 +126,7 @@ def decide(connection: Connection, decisions: Sequence[Decision], now: datetime,
 
 def undecide(connection: Connection, photo_ids: Sequence[int], tag_id: int, now: datetime) -> int:
     """Take decisions back: what a model had scored is a suggestion again, anything else is gone; gives how many."""
+    kept_store.take_back(connection, photo_ids, tag_id)
     count = 0
     for chunk in in_chunks(photo_ids):
         decided = (PhotoTagRow.tag_id == tag_id, PhotoTagRow.photo_id.in_(chunk), PhotoTagRow.state.in_(_DECIDED))

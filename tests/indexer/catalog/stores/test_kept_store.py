@@ -7,9 +7,10 @@ import pytest
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import open_database, writing
 from indexer.catalog.photo_filter import PhotoFilter
-from indexer.catalog.records import CopiedPhoto, Move
+from indexer.catalog.records import CopiedPhoto, DescribedPhoto, FailedPhoto, Move
 from indexer.catalog.stores import kept_store
 from indexer.catalog.tag_records import Decision, Edit, Suggestion
+from indexer.metadata.photo_metadata import PhotoMetadata
 from tests.indexer.catalog_samples import DIM, new, vectors
 
 DOG, CAT, ANIMAL = ("animal", "dog"), ("animal", "cat"), ("animal",)
@@ -143,6 +144,39 @@ def test_a_tag_that_was_deleted_renamed_or_merged_meanwhile_stays_so(catalog, ro
     assert states(catalog, stored(catalog, root, model)) == {ANIMAL: "rejected"}
 
 
+def test_what_is_taken_back_of_a_copy_is_not_kept_of_its_gone_original(catalog, root, model, photo):
+    copy = stored(catalog, root, model, "copy.jpg")
+    own = stored(catalog, root, model, "own.jpg", "B")
+    catalog.tags.decide([Decision(own, DOG, "accepted")])
+    catalog.remove([photo, own])
+    catalog.tags.undecide([copy], catalog.tags.make([DOG])[DOG])
+    catalog.fail(root.id, [FailedPhoto("copy.jpg", 10, 20, "for a while")])
+    assert stored(catalog, root, model, "copy.jpg") == copy
+    assert states(catalog, copy) == {CAT: "rejected"}
+    assert states(catalog, stored(catalog, root, model, "another.jpg")) == {CAT: "rejected"}
+    assert states(catalog, stored(catalog, root, model, "own.jpg", "B")) == {DOG: "accepted"}
+
+
+def test_what_is_taken_back_of_a_decision_on_a_copy_alone_stays_kept_of_the_original(catalog, root, model, photo):
+    catalog.tags.undecide([photo], catalog.tags.make([DOG])[DOG])
+    copy = stored(catalog, root, model, "copy.jpg")
+    catalog.tags.decide([Decision(copy, DOG, "accepted")])
+    catalog.tags.decide([Decision(photo, DOG, "accepted")])
+    catalog.remove([photo])
+    catalog.tags.undecide([copy], catalog.tags.make([DOG])[DOG])
+    assert states(catalog, stored(catalog, root, model)) == {DOG: "accepted", CAT: "rejected"}
+
+
+def test_what_two_copies_were_given_at_once_is_taken_back_of_both(catalog, root, model, photo):
+    copy = stored(catalog, root, model, "copy.jpg")
+    catalog.tags.edit([Edit(one, "title", "Both", "hand") for one in (photo, copy)])
+    catalog.remove([photo])
+    assert catalog.tags.forget_edits([DescribedPhoto(copy, PhotoMetadata(), 10, 20, "")]) == 1
+    back = stored(catalog, root, model)
+    assert catalog.tags.edits([back]) == {back: {"rating": "5"}}  # which was of the gone one alone
+    assert states(catalog, back)[DOG] == "accepted"
+
+
 def test_a_root_that_is_forgotten_is_forgotten_with_its_gone_photos(catalog, root, model, photo, tmp_path):
     other, _ = catalog.add_root(tmp_path / "others")
     there = stored(catalog, other, model)
@@ -168,16 +202,27 @@ def test_what_is_kept_goes_with_the_folder_into_another_root(catalog, root, mode
     assert kept(catalog) == 0
 
 
-def test_what_was_kept_longer_than_a_year_goes_when_more_is_kept(catalog, root, model, photo):
+def test_what_was_kept_longer_than_a_year_goes_with_the_next_photo_and_is_not_given_back(catalog, root, model, photo):
     other = stored(catalog, root, model, "b.jpg", "B")
     catalog.tags.decide([Decision(other, CAT, "accepted")])
     now = datetime.now(UTC)
     with writing(catalog.engine) as connection:
         kept_store.keep(connection, [photo], now - kept_store.LONGEST)
-        kept_store.keep(connection, [other], now - timedelta(seconds=1))
+        kept_store.keep(connection, [other], now - timedelta(days=1))
     assert kept(catalog) == 5
-    catalog.remove([other])
-    assert kept(catalog) == 2
+    assert states(catalog, stored(catalog, root, model, "late.jpg")) == {
+        DOG: "accepted",
+        CAT: "rejected",
+    }  # of the live
+    assert catalog.tags.edits([catalog.photo_at(root.path / "late.jpg").id]) == {}
+    assert kept(catalog) == 1
+
+
+def test_what_was_kept_longer_than_a_year_goes_when_photos_go(catalog, root, model, photo):
+    with writing(catalog.engine) as connection:
+        kept_store.keep(connection, [photo], datetime.now(UTC) - kept_store.LONGEST)
+    catalog.remove([stored(catalog, root, model, "b.jpg", "B")])  # of which nothing is kept
+    assert kept(catalog) == 0
 
 
 def test_of_more_than_so_many_decisions_the_oldest_go(catalog, root, model, photo, monkeypatch):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.database import open_database
+from indexer.catalog.database import open_database, writing
 from indexer.catalog.tag_records import Decision, Edit
 from tests.indexer.catalog_samples import DIM, new, vectors
 
@@ -67,6 +67,28 @@ def test_two_roots_that_know_the_same_folder_are_taken_over_as_one(catalog, mode
     assert states == {("dog",): "rejected", ("cat",): "accepted"}
     assert catalog.photo(kept).title == "The lake"
     assert catalog.embedding_count(model) == 4
+
+
+def test_of_two_entries_for_a_file_the_one_that_stays_has_nothing_of_a_gone_photo_of_its_picture(
+    catalog, model, tmp_path
+):
+    inner, _ = catalog.add_root(tmp_path / "all" / "photos" / "private")
+    [gone] = catalog.store(inner.id, [new("gone.jpg", "A")], model, vectors(1))
+    catalog.tags.decide([Decision(gone, ("dog",), "accepted")])
+    catalog.tags.edit([Edit(gone, "title", "The lake", "hand")])
+    catalog.remove([gone])
+    outer, _ = catalog.add_root(tmp_path / "all" / "photos", not_private)
+    with writing(catalog.engine) as connection:  # both were there before it went
+        connection.exec_driver_sql("UPDATE kept_decisions SET content_hash = 'later'")
+    catalog.store(outer.id, [new("private/b.jpg", "A")], model, vectors(1))
+    [stays] = catalog.store(inner.id, [new("b.jpg", "A")], model, vectors(1))
+    with writing(catalog.engine) as connection:
+        connection.exec_driver_sql("UPDATE kept_decisions SET content_hash = 'A'")
+    whole, _ = catalog.add_root(tmp_path / "all")
+    assert known(catalog, whole, model) == {"photos/private/b.jpg": stays}
+    assert (catalog.tags.of([stays]), catalog.photo(stays).title) == ({}, None)
+    [back] = catalog.store(whole.id, [new("photos/private/gone.jpg", "A")], model, vectors(1))
+    assert (len(catalog.tags.of([back])[back]), catalog.photo(back).title) == (1, "The lake")
 
 
 def test_what_is_remembered_of_mounts_goes_with_the_photos(catalog, tmp_path):

@@ -17,9 +17,10 @@ _RESETS = frozenset((date(1904, 1, 1), date(1903, 12, 31), date(1970, 1, 1), dat
 _DOS_EPOCH = datetime(1980, 1, 1)
 
 _DAY = re.compile(r"(\d{4})(?:[:\-/.]([ \d]{0,2})(?:[:\-/.]([ \d]{0,2}))?)?", re.ASCII)
-_CLOCK = re.compile(r"[ T]+([ \d]{1,2}):([ \d]{1,2})(?::([ \d]{1,2})(?:[.,](\d+))?)?", re.ASCII)
-_ZONE = re.compile(r"\s*(Z|[+-]\d{2}:?\d{2})", re.ASCII)
-_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})", re.ASCII)
+_UNNAMED = re.compile(r"(?!\d)[\dxX?_*:/. T\-]*", re.ASCII)  # where it is no number, what stands for one
+_CLOCK = re.compile(r"[ T]+([ \d]{1,2}):([ \d]{1,2})(?::([ \d]{1,2})(?:[.,](\d+))?)?(\s*[AaPp][Mm]\b)?", re.ASCII)
+_ZONE = re.compile(r"\s*(Z|[+-]\d{2}(?::?\d{2})?(?!\d))", re.ASCII)
+_OFFSET = re.compile(r"([+-])(\d{2})(?::?(\d{2}))?", re.ASCII)
 
 _TIME = (
     r"(?P<h>\d\d)(?P<s>[-_.:]?)(?P<m>\d\d)(?P=s)(?P<sec>\d\d)(?:[-_.:]?\d{1,6})?(?P<half>[ \u00a0\u202f]?[AaPp][Mm])?"
@@ -106,7 +107,7 @@ def read_date(text: str, subseconds: str = "", source: str | None = None) -> Tak
     if found is None or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         return Taken()
     behind = text[found.end() :]
-    if found[3] is None and behind.strip():  # words behind a number
+    if found[3] is None and behind.strip() and (found[2] is None or not _UNNAMED.fullmatch(behind)):  # words
         return Taken()
     year, month, day = (_whole(part) for part in found.groups())
     for parts in ((year, month, day), (year, month, 1), (year, 1, 1)):
@@ -131,6 +132,8 @@ def _at_the_clock(day: datetime, text: str, subseconds: str, source: str | None)
     digits = re.match(r"\d*", clock[4] or subseconds.strip(), re.ASCII)
     micros = int((digits[0] if digits else "")[:6].ljust(6, "0"))
     hour, minute, second = (_whole(part) for part in clock.groups()[:3])
+    if clock[5] and 1 <= hour <= 12:  # of twelve hours
+        hour = hour % 12 + (12 if clock[5].strip().lower() == "pm" else 0)
     for time in ((hour, minute, second, micros), (hour, minute)):
         try:
             return Taken(datetime(day.year, day.month, day.day, *time), offset, source)
@@ -146,14 +149,14 @@ def _whole(part: str | None) -> int:
 
 
 def parse_offset(text: str) -> int | None:
-    """Minutes ahead of UTC out of "+02:00", None where it is no offset that exists."""
+    """Minutes ahead of UTC out of "+02:00" or "+02", None where it is no offset that exists."""
     if text.strip() == "Z":
         return 0
     if not (found := _OFFSET.fullmatch(text.strip())):
         return None
-    minutes = int(found[2]) * 60 + int(found[3])
+    minutes = int(found[2]) * 60 + int(found[3] or 0)
     minutes = -minutes if found[1] == "-" else minutes
-    return minutes if int(found[3]) < 60 and -12 * 60 <= minutes <= 14 * 60 else None
+    return minutes if int(found[3] or 0) < 60 and -12 * 60 <= minutes <= 14 * 60 else None
 
 
 def of_name(name: str) -> Taken:

@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 from indexer.metadata.dates import Precision, Taken, is_sound
 
 _TURN_DAYS = 1024 * 7
-_STARTS = frozenset((date(1980, 1, 6), date(1999, 8, 22), date(2019, 4, 7)))
+_FIRST = date(1980, 1, 6)  # of all weeks: no camera had a receiver then
+_TURNS = frozenset((date(1999, 8, 22), date(2019, 4, 7)))
 _DAY = timedelta(days=1)
 _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
 _SLACK = timedelta(minutes=5)  # that a camera's clock may be wrong
@@ -19,8 +20,10 @@ _SLACK = timedelta(minutes=5)  # that a camera's clock may be wrong
 
 def is_believable(gps: datetime, *others: datetime | None) -> bool:
     """Whether a receiver had a fix, and its weeks have not turned, as far as other dates of the photo tell."""
-    is_start = gps.time() == datetime.min.time() and ((gps.month, gps.day) == (1, 1) or gps.date() in _STARTS)
-    return is_sound(gps) and not is_start and not any(_has_turned(gps, other) for other in others if other)
+    is_zero = gps.time() == datetime.min.time() and ((gps.month, gps.day) == (1, 1) or gps.date() in _TURNS)
+    if is_zero or gps.date() == _FIRST or not is_sound(gps):
+        return False
+    return not any(_has_turned(gps, other) for other in others if other)
 
 
 def compared(local: Taken, gps: datetime | None) -> Taken:

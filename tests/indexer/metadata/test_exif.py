@@ -80,6 +80,11 @@ def test_an_unsound_date_gives_way_to_the_next_field(unsound):
         ("2021:06:30 12:34:56Z", datetime(2021, 6, 30, 12, 34, 56), 0),
         ("2021:06:30 12:34", datetime(2021, 6, 30, 12, 34), None),
         ("2021:06:30", datetime(2021, 6, 30), None),
+        ("2021:06:30 12:34:56 PM", datetime(2021, 6, 30, 12, 34, 56), None),
+        ("2021:06:30 12:34:56 AM", datetime(2021, 6, 30, 0, 34, 56), None),
+        ("2021-06-30 3:04:05 pm +02:00", datetime(2021, 6, 30, 15, 4, 5), 120),
+        ("2021:06:30 15:04:05 PM", datetime(2021, 6, 30, 15, 4, 5), None),
+        ("2021-06-30T12:34:56+02", datetime(2021, 6, 30, 12, 34, 56), 120),
         ("1839:08:19 00:00:00", datetime(1839, 8, 19), None),
         ("٢٠٢١:06:30 12:34:56", None, None),
     ],
@@ -103,6 +108,15 @@ AUGUST = datetime(1993, 8, 1)
         ("1993:  :     :  :  ", datetime(1993, 1, 1), "year"),
         ("1993:00:00 00:00:00", datetime(1993, 1, 1), "year"),
         ("1993:13:01 00:00:00", datetime(1993, 1, 1), "year"),
+        ("1993:xx:xx xx:xx:xx", datetime(1993, 1, 1), "year"),
+        ("1993-??-??", datetime(1993, 1, 1), "year"),
+        ("1993:--:--", datetime(1993, 1, 1), "year"),
+        ("1993:   :    ", datetime(1993, 1, 1), "year"),
+        ("1993:xx:15 10:11:12", datetime(1993, 1, 1), "year"),
+        ("1993:08:xx xx:xx:xx", AUGUST, "month"),
+        ("1993-123", None, None),
+        ("1993-08th", None, None),
+        ("1993:beach", None, None),
         ("1993", datetime(1993, 1, 1), "year"),
         ("1970", datetime(1970, 1, 1), "year"),
         ("1993:08:15   :  :  ", datetime(1993, 8, 15), None),
@@ -120,7 +134,7 @@ def test_what_is_known_of_a_date_stands_without_the_rest(text, moment, precision
 @pytest.mark.parametrize(
     ("text", "minutes"),
     [("+02:00", 120), ("-0330", -210), ("Z", 0), ("+14:00", 840), ("-12:00", -720), ("+14:01", None), ("-13:00", None),
-     ("+01:60", None), ("   :  ", None), ("", None), ("+2", None)],
+     ("+01:60", None), ("   :  ", None), ("", None), ("+2", None), ("-03", -180), ("+020", None)],
 )  # fmt: skip
 def test_offsets(text, minutes):
     assert parse_offset(text) == minutes

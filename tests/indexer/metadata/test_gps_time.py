@@ -18,6 +18,9 @@ LOCAL, UTC = datetime(2019, 2, 25, 4, 19, 21), datetime(2019, 2, 25, 1, 19, 20)
         (UTC, (LOCAL + timedelta(days=300),), True),
         (datetime(2001, 1, 1), (), False),
         (datetime(1980, 1, 6), (), False),
+        (datetime(1980, 1, 6, 0, 0, 13), (), False),  # it goes on from zero until there is a fix
+        (datetime(1980, 1, 6, 9, 30), (datetime(1980, 1, 6, 10, 30),), False),
+        (datetime(1980, 1, 7), (), True),
         (datetime(1999, 8, 22), (), False),
         (datetime(2001, 1, 1, 0, 0, 1), (), True),
         (datetime(1970, 1, 1, 5), (), False),

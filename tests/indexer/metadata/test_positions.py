@@ -36,7 +36,18 @@ from indexer.metadata.positions import degrees_of
         ("79.5,4W", None, None),
         ("181W", None, None),
         ("180,0,1W", None, None),
-        ("79,4,37,2W", None, None),
+        ("79,4,37,2W", None, -79.077),  # four numbers there are not either
+        ("79° 4' 37,2\" W", None, -79.077),
+        ("79° 4,62' W", None, -79.077),
+        ("79° 4,05' W", None, -79.0675),  # a mark behind it says what a number is of
+        ("79,05° W", None, -79.05),
+        ("79° 4,05 W", None, None),  # minutes with a fraction, or minutes and seconds
+        ("W 79° 4' 37.2\"", None, -79.077),
+        ("W79.077", None, -79.077),
+        ("W79.077E", None, None),
+        ("79 deg 4' 37.2\" W", None, -79.077),
+        ("79,4,61,5W", None, None),
+        ("79,4,3,7,2W", None, None),
         ("W", None, None),
         ("", "W", None),
         (None, None, None),

@@ -1,4 +1,4 @@
-"""Which folders lie on file systems that tell nobody of changes made elsewhere: network shares, and most FUSE mounts.
+"""Where file systems are mounted, and which tell nobody of changes made elsewhere: shares, and most FUSE mounts.
 
 The parser is pure; the reader reads /proc/self/mountinfo, and finds nothing where there is none.
 """
@@ -73,12 +73,31 @@ def silent_below(folder: str, mounts: Sequence[Mount]) -> list[str]:
     return sorted(point for point in points if (mount := mount_of(point, mounts)) and mount.silent)
 
 
-def is_mount(folder: Path) -> bool:
-    """Whether a folder lies on another device than the one that holds it."""
+def points() -> frozenset[str]:
+    """The mount points of the table, whatever is mounted there: a part of the same disk is no other device."""
+    return frozenset(mount.point for mount in read())
+
+
+def is_mount(folder: Path, among: Collection[str] | None = None) -> bool:
+    """Whether a folder lies on another device than the one that holds it, or is one of the mount points of the table.
+
+    Args:
+        folder: absolute, with no link on the way.
+        among: `points()`; None reads them now.
+    """
     try:
-        return folder.stat().st_dev != folder.parent.stat().st_dev
+        if folder.stat().st_dev != folder.parent.stat().st_dev:
+            return True
     except OSError:
         return False
+    return str(folder) in (points() if among is None else among)
+
+
+def mounted_on_the_way(root: Path, below: str, among: Collection[str]) -> list[str]:
+    """Those that are mount points of a folder in a root and the ones that hold it, but for the root; "" is the root."""
+    parts = below.split("/") if below else []
+    ways = ("/".join(parts[:depth]) for depth in range(len(parts), 0, -1))
+    return [path for path in ways if is_mount(root / path, among)]
 
 
 def holds(folder: str, path: str) -> bool:

@@ -21,8 +21,8 @@ from indexer.errors import raise_shortage
 from indexer.folders.found import Scan, Visit
 from indexer.folders.ignoring import FILE_NAME, NOTHING_MORE, Chain, IgnoreFileError, Ignoring, read_rules
 from indexer.folders.ignoring import is_skipped as is_skipped
-from indexer.folders.mounts import is_mount
-from indexer.folders.rechecking import above, problem_with, rechecked, visit
+from indexer.folders.mounts import mounted_on_the_way, points
+from indexer.folders.rechecking import problem_with, rechecked, visit
 from indexer.metadata import sidecar
 from indexer.pictures.formats import SUFFIXES, VIDEO_SUFFIXES
 
@@ -52,6 +52,7 @@ class _Walk:
     excluded: dict[_Identity, str]  # folders to stay out of, by identity, with their real paths
     stop: Callable[[], bool]
     deep: bool
+    points: Collection[str]  # where anything is mounted, as the system's table has it
     files: dict[str, FoundFile] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
@@ -102,7 +103,7 @@ def scan(
         return Scan({}, problem=str(error))
     excluded = [folder for folder in (exclude, *roots) if folder is not None]
     identities = {identity: os.path.realpath(folder) for folder in excluded if (identity := _identity(folder))}
-    walk = _Walk(suffixes, os.path.realpath(root), ignoring, identities, stop, deep)
+    walk = _Walk(suffixes, os.path.realpath(root), ignoring, identities, stop, deep, points())
     seen: set[_Identity] = set()
     _walk_tree(walk, _Folder(str(top), f"{subfolder}/" if subfolder else "", chain, None), seen, linked=False)
     while walk.links and deep:  # grows while it is worked off: links behind links
@@ -114,7 +115,7 @@ def scan(
         unreadable=tuple(sorted(set(walk.unreadable))),
         vanished=tuple(walk.vanished),
         broken_links=tuple(sorted(walk.broken_links)),
-        mounts=(*(path for path in (subfolder, *above(subfolder)) if path and is_mount(root / path)), *walk.mounts),
+        mounts=(*mounted_on_the_way(root, subfolder, walk.points), *walk.mounts),
         notes=tuple(walk.notes),
         visits=tuple(walk.visits),
     )
@@ -155,7 +156,8 @@ def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool)
             seen.add(identity)
             with os.scandir(folder.path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
-            is_top = folder is top or here.st_dev != folder.device
+            is_mounted = here.st_dev != folder.device or folder.path in walk.points
+            is_top = folder is top or is_mounted
             if is_top:  # listing it may have mounted it
                 here = os.stat(folder.path)  # noqa: PTH116
             chain = _chain(folder, entries)
@@ -168,7 +170,7 @@ def _walk_tree(walk: _Walk, top: _Folder, seen: set[_Identity], *, linked: bool)
             if isinstance(error, IgnoreFileError):
                 walk.notes.append(f"{error}. Until then nothing new is taken from its folder.")
             continue
-        if folder.device not in (None, here.st_dev):
+        if is_mounted and folder.device is not None:
             walk.mounts.append(below)
         walk.visits.append(Visit(folder.path, below, here.st_dev, here.st_ino, here.st_mtime_ns, is_top))
         inner = list(_visit(walk, entries, folder._replace(chain=chain, device=here.st_dev)))
@@ -200,9 +202,7 @@ def _visit(walk: _Walk, entries: list[os.DirEntry[str]], folder: _Folder) -> Ite
             if entry.is_dir(follow_symlinks=False):
                 yield folder._replace(path=entry.path, prefix=f"{path}/")
                 continue
-            if entry.is_symlink() and _is_folder_link(walk, entry, folder):
-                continue
-            if not _is_photo_name(name, suffixes):
+            if (entry.is_symlink() and _is_folder_link(walk, entry, folder)) or not _is_photo_name(name, suffixes):
                 continue
             status = entry.stat()
         except FileNotFoundError:

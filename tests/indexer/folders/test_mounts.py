@@ -1,8 +1,11 @@
-"""Network and FUSE mounts, told from mountinfo."""
+"""Network and FUSE mounts, told from mountinfo, and parts of one disk that are mounted elsewhere on it."""
+
+import shutil
 
 import pytest
 
 from indexer.folders import mounts
+from tests.indexer.folders.drives import ids, known, on_drive
 
 TABLE = r"""
 22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -56,3 +59,63 @@ def test_this_machine_has_a_root_and_no_table_is_no_mounts(tmp_path, monkeypatch
     assert mounts.mount_of("/", mounts.read()).point == "/"
     monkeypatch.setattr(mounts, "MOUNTINFO", tmp_path / "none")
     assert mounts.read() == []
+
+
+@pytest.fixture
+def bound(world, tmp_path, monkeypatch):
+    """Says that a part of the same disk is mounted in these folders of the root: no device tells."""
+
+    def bind(*folders):
+        points = ["/", *(str(world.photos / folder).replace(" ", r"\040") for folder in folders)]
+        table.write_text("".join(f"{40 + n} 27 254:0 /x {point} rw - ext4 /d rw\n" for n, point in enumerate(points)))
+
+    table = tmp_path / "mountinfo"
+    monkeypatch.setattr(mounts, "MOUNTINFO", table)
+    bind()
+    return bind
+
+
+@pytest.mark.parametrize("look", ["", "my share"])
+def test_a_part_of_the_same_disk_that_was_mounted_and_is_not_loses_nothing(world, bound, look):
+    bound("my share")
+    for seed in range(12):
+        world.write(f"disk/{seed}.png", seed)
+    on_drive(world, 20, 21, 22, name="my share")
+    world.sync()
+    before = ids(world)
+    (world.photos / "my share").rename(world.photos.with_name("away"))
+    world.write("my share/readme.txt", b"mount here")
+    bound()
+    assert world.sync(world.photos / look).removed == 0
+    assert [path for path, photo in known(world).items() if photo.missing] == [
+        f"my share/{n}.png" for n in (20, 21, 22)
+    ]
+    shutil.rmtree(world.photos / "my share")
+    world.photos.with_name("away").rename(world.photos / "my share")
+    bound("my share")
+    assert world.sync().removed == 0
+    assert ids(world) == before and not any(photo.missing for photo in known(world).values())
+    (world.photos / "my share" / "20.png").unlink()
+    assert world.sync().removed == 1  # what is deleted there while it is mounted
+
+
+def test_a_folder_that_was_mounted_and_holds_its_photos_by_now_is_an_ordinary_one(world, bound):
+    bound("x")
+    for seed in range(12):
+        world.write(f"disk/{seed}.png", seed)
+    on_drive(world, 20, 21, name="x")
+    world.sync()
+    bound()
+    world.sync()
+    (world.photos / "x/20.png").unlink()
+    assert world.sync().removed == 1
+
+
+def test_a_mount_point_of_the_table_is_one_and_a_folder_in_it_is_none(world, bound):
+    (world.photos / "x/y").mkdir(parents=True)
+    bound("x")
+    assert mounts.is_mount(world.photos / "x")
+    assert not mounts.is_mount(world.photos / "x/y")
+    assert not mounts.is_mount(world.photos / "x", among=())
+    bound("gone")
+    assert not mounts.is_mount(world.photos / "gone")

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from indexer.errors import RootError
-from indexer.folders import renaming, scanner
+from indexer.folders import mounts, renaming
 from indexer.folders.removing import Removals
 from tests import forked_code
 from tests.indexer.folders.drives import DRIVES, ids, known, on_drive, plug, turn, unplug
@@ -145,7 +145,9 @@ def test_a_look_at_a_part_that_was_copied_makes_no_drive_of_it_the_first(bay):
 
 
 def test_a_drive_of_which_only_parts_were_looked_at_is_known_as_one(world, monkeypatch):
-    monkeypatch.setattr(scanner, "is_mount", lambda folder: folder == world.photos / "usb" and folder.exists())
+    monkeypatch.setattr(
+        mounts, "is_mount", lambda folder, among=None: folder == world.photos / "usb" and folder.exists()
+    )
     for seed in range(12):
         world.write(f"disk/{seed}.png", seed)
     on_drive(world, 20, 21, name="usb/x")

@@ -194,7 +194,7 @@ def test_a_look_at_a_drive_alone_still_knows_that_it_is_one(tmp_path, monkeypatc
     (tmp_path / "usb").mkdir()
     (tmp_path / "usb/a.png").write_bytes(b"1")
     assert scanner.scan(tmp_path, "usb").mounts == ()
-    monkeypatch.setattr(scanner, "is_mount", lambda folder: folder == tmp_path / "usb")
+    monkeypatch.setattr(mounts, "is_mount", lambda folder, among=None: folder == tmp_path / "usb")
     assert scanner.scan(tmp_path, "usb").mounts == ("usb",)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -91,13 +92,15 @@ def packet_beside(photo: Path, name: str) -> bytes | None:
     """The bytes of the sidecar of that name beside a photo; None where it says that it is another file's.
 
     Raises:
-        OSError: it cannot be read for the moment.
-        ValueError: it is no file that is ever read: a folder, or one above MAX_BYTES.
+        OSError: it cannot be read, for the moment or for being above MAX_BYTES.
+        ValueError: it is no file that is ever read, but a folder, say.
     """
     path = photo.with_name(name)
     status = path.stat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{name!r} is no sidecar")
+    if status.st_size > MAX_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)
     with path.open("rb") as file:
         packet = file.read(MAX_BYTES + 1)
     named = extension_named(packet)
@@ -105,9 +108,9 @@ def packet_beside(photo: Path, name: str) -> bytes | None:
 
 
 def read_sidecar(photo: Path, name: str) -> PhotoMetadata | None:
-    """What the sidecar of that name beside a photo says; nothing where it is too large, None where it cannot be read.
+    """What the sidecar of that name beside a photo says; nothing where it is no file, None where it cannot be read.
 
-    The difference counts: what cannot be read for the moment may say what it said before.
+    The difference counts: what cannot be read for the moment, or is too large, may say what it said before.
     """
     try:
         packet = packet_beside(photo, name)

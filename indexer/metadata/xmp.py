@@ -31,7 +31,7 @@ from indexer.metadata.values import (
 if TYPE_CHECKING:
     from lxml import etree
 
-MAX_BYTES = 4 << 20
+MAX_BYTES = 32 << 20  # masks drawn by hand take megabytes
 _MAX_ITEMS = 2_000  # of one list
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -116,7 +116,7 @@ def _properties(packet: bytes) -> _Properties:
         if len(packet) > MAX_BYTES or b"<!DOCTYPE" in packet.replace(b"\0", b""):
             return found
         parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True,
+            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, recover=True,
             remove_comments=True, remove_pis=True,
         )  # fmt: skip
         root = etree.fromstring(packet.strip(b"\0 \r\n\t") if packet[:2] not in _WIDE else packet, parser)

@@ -228,7 +228,7 @@ class Daemon:
 
     def _wait(self, reason: str, pause_s: float) -> None:
         """Say once why nothing goes on, and try again after a pause."""
-        if self._activity.now.detail != reason:
+        if self._pauses.is_new(reason):
             logger.warning("%s", reason)
         self._activity.state("waiting", reason)
         self._not_before = time.monotonic() + pause_s

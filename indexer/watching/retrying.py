@@ -52,6 +52,12 @@ class Pauses:
     longest_locked_s: float = 30.0
     longest_broken_s: float = 600.0
     _next_s: float = 0.0
+    _reason: str = ""
+
+    def is_new(self, reason: str) -> bool:
+        """Whether work stopped for another reason, or went on since: who waits says so once."""
+        known, self._reason = self._reason, reason
+        return known != reason
 
     def locked(self) -> float:
         """Another process has it."""
@@ -63,7 +69,7 @@ class Pauses:
 
     def over(self) -> None:
         """It works again."""
-        self._next_s = 0.0
+        self._next_s, self._reason = 0.0, ""
 
     def _grow(self, longest_s: float) -> float:
         self._next_s = min(max(2 * self._next_s, self.first_s), longest_s)

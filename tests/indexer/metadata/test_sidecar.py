@@ -73,10 +73,22 @@ def test_what_can_never_be_read_says_nothing(tmp_path):
     assert read_sidecar(photo, "a.xmp") == PhotoMetadata()
     os.mkfifo(tmp_path / "b.xmp")
     assert read_sidecar(photo, "b.xmp") == PhotoMetadata()
-    (tmp_path / "c.xmp").write_bytes(packet("<dc:title>Dog</dc:title>") + b" " * MAX_BYTES)
-    assert read_sidecar(photo, "c.xmp") == PhotoMetadata()
     (tmp_path / "d.xmp").write_bytes(packet("<dc:title>Dog</dc:title>"))
     assert read_sidecar(photo, "d.xmp").title == "Dog"
+
+
+def test_what_is_too_large_may_say_what_it_said_before(tmp_path):
+    with (tmp_path / "a.xmp").open("wb") as sidecar:
+        sidecar.write(packet("<dc:title>Dog</dc:title>"))
+        sidecar.truncate(MAX_BYTES + 1)
+    assert read_sidecar(tmp_path / "a.jpg", "a.xmp") is None
+
+
+def test_a_mask_of_megabytes_costs_nothing_of_what_else_is_said(tmp_path):
+    masks = f'xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/" crs:Mask="{"A" * (11 << 20)}"'
+    (tmp_path / "a.xmp").write_bytes(packet("<dc:title>Dog</dc:title><xmp:Rating>4</xmp:Rating>", masks))
+    found = read_sidecar(tmp_path / "a.jpg", "a.xmp")
+    assert (found.title, found.rating) == ("Dog", 4)
 
 
 @pytest.mark.parametrize(

@@ -404,7 +404,7 @@ def test_a_moment_without_files_to_be_had_for_the_catalog_is_waited_for(world, m
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("where", ["watcher", "model", "told"])
-def test_trouble_that_passes_is_waited_for_wherever_it_is_met(world, monkeypatch, where, trouble):
+def test_trouble_that_passes_is_waited_for_wherever_it_is_met(world, monkeypatch, caplog, where, trouble):
     world.write("old.png", 1)
     met, told = [], []
 
@@ -431,6 +431,8 @@ def test_trouble_that_passes_is_waited_for_wherever_it_is_met(world, monkeypatch
         world.write("last.png", 3)
         wait_until(lambda: len(world.names()) == 3 or daemon.error, "both photos")
         daemon.wait_idle()
+    said = [message for message in caplog.messages if message.startswith("work stops")]
+    assert len(said) == len(set(said)) or where != "model"  # elsewhere it may have gone on in between
 
 
 def test_a_model_that_cannot_be_used_from_the_start_ends_it(world, monkeypatch):

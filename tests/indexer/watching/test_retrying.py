@@ -46,3 +46,10 @@ def test_pauses_grow_to_their_bound_and_start_over():
     assert [pauses.broken() for _ in range(4)] == [20, 40, 80, 100]
     pauses.over()
     assert pauses.broken() == 2
+
+
+def test_a_reason_is_new_once_until_it_works_again():
+    pauses = Pauses()
+    assert [pauses.is_new(reason) for reason in ("full", "full", "locked", "full")] == [True, False, True, True]
+    pauses.over()
+    assert pauses.is_new("full")

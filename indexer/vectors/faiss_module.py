@@ -41,7 +41,8 @@ def _patient_threads() -> Iterator[None]:
     """Have FAISS's threads sleep between two searches.
 
     OpenMP reads this once, as it is loaded. By default a thread that is done burns its core for another 10 ms, in case
-    that there is more to do: in a server, whose searches take 1 ms, that core is somebody else's.
+    that there is more to do: in a server, whose searches take 1 ms, that core is somebody else's. Where torch came
+    first its OpenMP is FAISS's too, and has read it already: that is why searches take one thread of it alone.
     """
     if _WAITING in os.environ:
         yield

@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from indexer.vectors.blocks import search_all, search_some
 from indexer.vectors.faiss_module import load_faiss
 from indexer.vectors.near_lists import NearLists, nearest_lists
 from indexer.vectors.probing import search_lists
-from indexer.vectors.scanning import Floats, Found, Ids, is_few, search_all, search_some
+from indexer.vectors.scanning import Floats, Found, Ids, is_few
 
 Half: TypeAlias = NDArray[np.float16]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.vectors import scanning
+from indexer.vectors import blocks, scanning
 from indexer.vectors.rows import IdMask, VectorRows
 from tests.fuzzing import examples
 from tests.indexer.unit_vectors import unit
@@ -48,7 +48,7 @@ def test_some_rows_are_searched_as_if_they_were_all(share, k, distinct, seed):
     query = unit(2, dim=DIM, seed=seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scanning, "FEW_ROWS", 10)
-        patch.setattr(scanning, "_BLOCK_ROWS", 37)
+        patch.setattr(blocks, "_BLOCK_BYTES", 37 * 2 * DIM)
         expected = [by_hand(rows, one, k, chosen) for one in query]
         for asked in (query[:1], query):
             found = rows.search(asked, k, chosen)
@@ -67,7 +67,7 @@ def test_rows_that_may_not_be_hits_and_score_most_push_none_out():
     chosen = np.arange(2500, 5000)
     found = rows.search(query, 30, chosen)[0]
     store = rows._copy_of(chosen)
-    alone = scanning.search_all(store, chosen, query, 30)[0]
+    alone = scanning.search_store(store, chosen, query, 30)[0]
     assert [part.tolist() for part in found] == [part.tolist() for part in alone]
 
 

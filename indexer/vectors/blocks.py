@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -207,6 +207,7 @@ def _by_threads(look: Callable[[], list[_Best]], threads: int) -> list[list[_Bes
         found = [look()]
     finally:
         begun = [one for one in helping if not one.cancel()]
+        wait(begun)  # whatever happened: the rows may be changed as soon as this returns
     return [*found, *(one.result() for one in begun)]
 
 

@@ -170,6 +170,29 @@ def test_what_goes_wrong_in_another_thread_is_raised_and_not_left_out(monkeypatc
             blocks.search_all(rows._store, rows.table.by_row, asked, 5)
 
 
+def test_no_thread_looks_any_more_when_the_caller_has_failed(monkeypatch):
+    """Whoever waited for the search changes the rows next."""
+    rows, asked = filled(300, distinct=300), unit(3, dim=DIM, seed=1)
+    here, begun, failed, ended = threading.get_ident(), threading.Event(), threading.Event(), []
+
+    def looks(*_):
+        if threading.get_ident() == here:
+            begun.wait(60)
+            raise MemoryError("no room")
+        begun.set()
+        failed.wait(0.2)  # is not set before the search has ended
+        ended.append(True)
+
+    monkeypatch.setattr(blocks._Best, "look", looks)
+    with ThreadPoolExecutor(1) as other, small_blocks(_FEW_PRODUCTS=0), threads_of_faiss(2):
+        monkeypatch.setattr(blocks, "_helpers", lambda: other)
+        with pytest.raises(MemoryError, match="no room"):
+            blocks.search_all(rows._store, rows.table.by_row, asked, 5)
+        had_ended = bool(ended)
+        failed.set()
+    assert had_ended
+
+
 def test_no_more_than_is_wanted_is_kept_of_photos_that_all_tie():
     rows, asked = filled(3000, distinct=1), unit(2, dim=DIM, seed=1)
     kept = []

@@ -16,8 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clip_model.towers.patches import PatchProduct
 from clip_model.towers.sentence import PostNormBlock
+from clip_model.towers.siglip import SiglipImageTower
 from clip_model.towers.transformer import MLP, Attention, ResidualAttentionBlock
+from clip_model.towers.vision import VisionTransformer
 
 _MACHINES = ("x86_64", "amd64")  # on which it was tried
 _NONE = ("none", "")
@@ -43,7 +46,9 @@ class PackedLinear(nn.Module):
 
 
 def pack(model: nn.Module) -> None:
-    """Pack the linear layers of a model's transformers, in place: for inference alone, and for good.
+    """Pack the linear layers of a model's transformers, and what makes positions of patches, in place.
+
+    It is for inference alone then, and for good.
 
     Args:
         model: on the CPU, of the number format that it will compute in, for which `packs` is true.
@@ -52,6 +57,10 @@ def pack(model: nn.Module) -> None:
         if isinstance(module, ResidualAttentionBlock | PostNormBlock):
             _pack_attention(module.attn)
             _pack_mlp(module.mlp)
+        elif isinstance(module, VisionTransformer | SiglipImageTower):
+            conv = module.conv1
+            product = PatchProduct(conv.kernel_size, PackedLinear(conv.weight.flatten(1), conv.bias))
+            setattr(module, "conv1", product)  # noqa: B010 - it is another kind of layer
 
 
 @lru_cache(maxsize=8)

@@ -137,27 +137,12 @@ def _ways(model: CLIP, folder: Path) -> dict[str, Way]:
     }
 
 
-class _LinearAttention(nn.Module):
-    """Our attention with its first product as a linear layer, which is what torch turns into int8."""
-
-    def __init__(self, attention: nn.Module) -> None:
-        super().__init__()
-        weight: Tensor = attention.in_proj_weight
-        self.heads, self.out_proj = attention.heads, attention.out_proj
-        self.in_proj = nn.Linear(weight.shape[1], weight.shape[0])
-        self.in_proj.weight, self.in_proj.bias = attention.in_proj_weight, attention.in_proj_bias
-
-    def forward(self, x: Tensor, causal: bool) -> Tensor:
-        b, s, d = x.shape
-        q, k, v = self.in_proj(x).view(b, s, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-        return self.out_proj(y.transpose(1, 2).reshape(b, s, d))
-
-
 def _quantized(tower: nn.Module) -> nn.Module:
     tower = copy.deepcopy(tower).requires_grad_(False)
-    for block in tower.transformer.resblocks:
-        block.attn = _LinearAttention(block.attn)
+    for block in tower.transformer.resblocks:  # of layers torch turns linear ones alone into int8
+        attention = block.attn
+        attention.in_proj = nn.Linear(attention.in_proj_weight.shape[1], len(attention.in_proj_weight))
+        attention.in_proj.weight, attention.in_proj.bias = attention.in_proj_weight, attention.in_proj_bias
     return torch.ao.quantization.quantize_dynamic(tower, {nn.Linear}, dtype=torch.qint8)
 
 

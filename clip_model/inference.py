@@ -31,7 +31,7 @@ from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.registry import resolve
 from clip_model.single_thread import on_one_core
 from clip_model.towers.cells import cell_features
-from clip_model.towers.folding import fold_for_inference
+from clip_model.towers.folding import made_ready
 from clip_model.towers.unit_length import ROWS, unit
 
 logger = logging.getLogger(__name__)
@@ -85,15 +85,15 @@ class Encoder:
         self.precision = INT8 if precision == INT8 else precision_name(self._dtype)
         self._model = copy.deepcopy(model).requires_grad_(False).float().cpu().eval()
         self._int8 = int8_tower(self._model.visual, config, fingerprint, models) if precision == INT8 else None
-        on_cuda = self._device.type == "cuda"
-        self._layout = fold_for_inference(self._model, self._model.visual, on_cuda=on_cuda)
-        self._model.to(self._device, self._dtype)
+        self._layout = made_ready(self._model, self._model.visual, self._device, self._dtype)
         self.batch_size = batch_size or self._default_batch(self._layout)
         self._text_batch = batch_size or self._default_batch(torch.contiguous_format)
         self._transform = transforms.ImageTransform(self.image_size, vision.mean, vision.std, vision.resize)
         self._turn = threading.Lock()
         # A CPU runs a short text beside a batch of pictures; on a GPU both would claim the same memory.
         self._text_turn = threading.Lock() if self._device.type == "cpu" else self._turn
+        if self._device.type == "cpu":  # kernels are made in the first run, which took 1.8 times as long as later ones
+            on_one_core(partial(self._encode_tokens, self._tokenizer([""])))
         logger.info("model %s runs on %s in %s", name, self.device, self.precision)
 
     def preprocess(self, image: Image.Image) -> Tensor:

@@ -30,6 +30,8 @@ class NamedModel:
         mean: of red in [0, 1], which pixels are shifted by: it tells the normalisations that are in use apart.
         zero_shot: published top-1 accuracy on ImageNet, in percent; None where none is.
         revision: the commit to fetch; None where the first pull settles it.
+        model_cfg: JSON of what open_clip's configuration says of the model, for a repository that holds none; "" where
+            its own says it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class NamedModel:
     mean: float = 0.481
     zero_shot: float | None = None
     revision: str | None = None
+    model_cfg: str = ""
 
     @property
     def about_bytes(self) -> int:

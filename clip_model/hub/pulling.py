@@ -19,8 +19,9 @@ from clip_model.hub.acceptance import accepted
 from clip_model.hub.named import NamedModel
 from clip_model.hub.pins import Pin
 from clip_model.hub.remote import Remote
-from clip_model.hub.repository import HubFile, check_commit, described, is_index, shards_of, wanted_files
+from clip_model.hub.repository import HubFile, check_commit, described, is_index, shards_of, wanted_files, written_files
 from clip_model.hub.shelf import Shelf
+from clip_model.stored_file import write_atomically
 
 _SHA256_LETTERS = 64
 Tell = Callable[[int, int], None]
@@ -70,8 +71,11 @@ def _pull(model: NamedModel, shelf: Shelf, revision: str | None, tell: Tell, acc
     expected = dict(pin.files) if pin is not None and pin.commit == commit else {}
     folder = shelf.home(model.name) / commit
     folder.mkdir(parents=True, exist_ok=True)
+    ours = written_files(model.model_cfg, known)
     try:
-        names = _pinned(expected, known) if expected else wanted_files(model.layout, known)
+        names = (
+            _pinned(expected.keys() - ours, known) if expected else wanted_files(model.layout, known, model.model_cfg)
+        )
         if is_index(names[-1]) and not expected:
             fetch = _Fetch(hub, commit, folder, expected, tell, _described(known, names[-1:]))
             fetch.all()
@@ -80,6 +84,9 @@ def _pull(model: NamedModel, shelf: Shelf, revision: str | None, tell: Tell, acc
         raise ValueError(f"{model.repo} cannot be used: {error}") from error
     fetch = _Fetch(hub, commit, folder, expected, tell, _described(known, names))
     hashes = fetch.all()
+    for name, text in ours.items():
+        write_atomically(folder / name, text)
+        hashes[name] = hashlib.sha256(text).hexdigest()
     removal.delete_files(file for file in folder.iterdir() if file.is_file() and file.name not in hashes)
     try:
         accept(model, folder, hashes, shelf.folder)
@@ -88,7 +95,7 @@ def _pull(model: NamedModel, shelf: Shelf, revision: str | None, tell: Tell, acc
             removal.delete_files(removal.made_of([folder], shelf.folder))
             removal.delete_folders([folder])
         raise
-    shelf.keep(model.name, Pin(commit, hashes), {file.name: file.size for file in fetch.files})
+    shelf.keep(model.name, Pin(commit, hashes), {name: (folder / name).stat().st_size for name in hashes})
     others = (other for other in removal.commit_folders(shelf.home(model.name)) if other != folder)
     removal.delete_folders(
         [other for other in others if any(other.glob("*.part"))]
@@ -96,7 +103,7 @@ def _pull(model: NamedModel, shelf: Shelf, revision: str | None, tell: Tell, acc
     return folder
 
 
-def _pinned(expected: Mapping[str, str], known: Mapping[str, Any]) -> list[str]:
+def _pinned(expected: Iterable[str], known: Mapping[str, Any]) -> list[str]:
     """The names of the files that a name stands for; no other one of its commit is trusted."""
     for name in expected:
         if name not in known:

@@ -5,6 +5,7 @@ Names are compared with those that models have, so that a repository can name no
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -71,12 +72,13 @@ def described(name: str, size: object, sha256: object, git_id: object) -> HubFil
     return None
 
 
-def wanted_files(layout: str, listing: Iterable[str]) -> list[str]:
+def wanted_files(layout: str, listing: Iterable[str], model_cfg: str = "") -> list[str]:
     """The names of the files to fetch, the configuration first, an index of shards last.
 
     Args:
         layout: OPEN_CLIP or HUGGING_FACE.
         listing: every name in the repository.
+        model_cfg: of `NamedModel`, which stands in for a configuration that is not there.
 
     Raises:
         ValueError: if the configuration is not there, or no weights are.
@@ -84,12 +86,20 @@ def wanted_files(layout: str, listing: Iterable[str]) -> list[str]:
     there = set(listing)
     config = _CONFIGS[layout]
     weights = next((name for name in _WEIGHTS[layout] if name in there), None)
-    if config not in there:
+    if config not in there and not model_cfg:
         raise ValueError(f"it is no model in the layout of {layout}: it holds no {config}")
     if weights is None:
         raise ValueError(f"it is no model in the layout of {layout}: it holds none of {', '.join(_WEIGHTS[layout])}")
     beside = PREPROCESSORS if layout == HUGGING_FACE else ()
-    return [config, *(name for name in (*beside, *TOKENIZER_FILES) if name in there), weights]
+    first = [config] if config in there else []
+    return [*first, *(name for name in (*beside, *TOKENIZER_FILES) if name in there), weights]
+
+
+def written_files(model_cfg: str, listing: Iterable[str]) -> dict[str, bytes]:
+    """What is written beside the fetched files, by name: the configuration of a repository that holds none."""
+    if not model_cfg or OPEN_CLIP_CONFIG in listing:
+        return {}
+    return {OPEN_CLIP_CONFIG: json.dumps({"model_cfg": json.loads(model_cfg)}, indent=1).encode()}
 
 
 def shards_of(index: Mapping[str, object], listing: Iterable[str]) -> list[str]:

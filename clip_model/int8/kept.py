@@ -30,7 +30,7 @@ from clip_model.stored_file import write_atomically
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Grows when something else is made of the same tower."""
 _PATIENCE_S = 1.0  # after which who waits for another process says so
 

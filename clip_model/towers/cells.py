@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from clip_model.towers.efficientnet import EfficientNetLite
 from clip_model.towers.siglip import SiglipImageTower
@@ -72,7 +71,7 @@ def _of_transformer(tower: VisionTransformer, images: Tensor) -> Tensor:
     for block in blocks:
         x = block(x, False)
     assert isinstance(last, ResidualAttentionBlock)
-    values = F.linear(last.ln_1(x), last.attn.in_proj_weight, last.attn.in_proj_bias).chunk(3, dim=-1)[2]
+    values = last.attn.projected(last.ln_1(x)).chunk(3, dim=-1)[2]
     x = x + last.attn.out_proj(values)
     x = x + last.mlp(last.ln_2(x))
     features: Tensor = tower.ln_post(x[:, 1:]) @ tower.proj  # [b, h*w, e]

@@ -1,6 +1,7 @@
 """Fold batch norms and the constant of the quick GELU into the layers around them, for inference only.
 
-A tower then has fewer steps and computes the same function. Nothing is trained afterwards.
+A tower then has fewer steps and computes the same function. Nothing is trained afterwards. `made_ready` is all that an
+`Encoder` does to its copy of a model.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from clip_model.towers.efficientnet import EfficientNetLite, InvertedResidual
+from clip_model.towers.packing import pack, packs
 from clip_model.towers.transformer import MLP, QuickGELU
 from clip_model.towers.vision import Bottleneck, ModifiedResNet
 
@@ -21,22 +23,26 @@ _PAIRS: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
 }
 
 
-def fold_for_inference(model: nn.Module, visual: nn.Module, *, on_cuda: bool) -> torch.memory_format:
-    """Fold what can be folded into a model's weights, in place; the layout that its pixels should have.
+def made_ready(model: nn.Module, visual: nn.Module, device: torch.device, dtype: torch.dtype) -> torch.memory_format:
+    """Fold what can be folded into a model's weights, move it, and pack it on a CPU, in place; its pixels' layout.
 
     Args:
-        model: in evaluation mode.
+        model: on the CPU, in float32, in evaluation mode.
         visual: its image tower.
-        on_cuda: whether it will run there; elsewhere not a bit of a transformer's features moves.
+        device: to compute on.
+        dtype: to compute in.
     """
-    layout = torch.contiguous_format
+    packing, layout = device.type == "cpu" and packs(dtype), torch.contiguous_format
     if isinstance(visual, ModifiedResNet | EfficientNetLite):
         fold_batch_norms(visual)
         # Convolutions over many channels run up to twice as fast when a pixel's channels lie together.
         layout = torch.channels_last
         visual.to(memory_format=layout)  # type: ignore[call-overload]
-    if on_cuda:
+    if packing or device.type == "cuda":
         fold_quick_gelus(model)
+    model.to(device, dtype)
+    if packing:
+        pack(model)
     return layout
 
 
@@ -62,7 +68,8 @@ def fold_batch_norms(tower: ModifiedResNet | EfficientNetLite) -> None:
 def fold_quick_gelus(tower: nn.Module) -> None:
     """Let each quick GELU be a SiLU, in place: x * sigmoid(a x) is silu(a x) / a, and both factors go into weights.
 
-    On a GPU the former takes three passes over the widest activations, a fifth of a ViT's time, the latter one.
+    On a GPU the former takes three passes over the widest activations, a fifth of a ViT's time, the latter one; on a
+    CPU the latter alone can be computed within a product.
     """
     for module in tower.modules():
         if isinstance(module, MLP) and isinstance(module.gelu, QuickGELU):

@@ -9,6 +9,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class PatchProduct(nn.Module):
+    """Such a convolution as one product, by a layer that computes that.
+
+    Attributes:
+        kernel_size: height and width of a patch in pixels.
+    """
+
+    def __init__(self, kernel_size: tuple[int, ...], layer: nn.Module) -> None:
+        """`layer` maps (..., c * kernel height * kernel width) to (..., d)."""
+        super().__init__()
+        self.kernel_size, self.layer = kernel_size, layer
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(b, c, h, w) -> (b, s, d), the patches row by row."""
+        patches: Tensor = self.layer(_laid_out(images, self.kernel_size[0]))
+        return patches
+
+
 def patch_products(images: Tensor, conv: nn.Conv2d) -> Tensor:
     """Compute a convolution whose patches touch but never overlap as one matrix product.
 
@@ -21,14 +39,21 @@ def patch_products(images: Tensor, conv: nn.Conv2d) -> Tensor:
     Returns:
         (b, s, d), the patches row by row.
     """
-    side, (b, c, h, w) = conv.kernel_size[0], images.shape
-    rows, columns = h // side, w // side
-    x = images[:, :, : rows * side, : columns * side].reshape(b, c, rows, side, columns, side)
-    x = x.permute(0, 2, 4, 1, 3, 5).reshape(b, rows * columns, c * side * side)
-    return F.linear(x, conv.weight.flatten(1), conv.bias)
+    return F.linear(_laid_out(images, conv.kernel_size[0]), conv.weight.flatten(1), conv.bias)
 
 
-def patches_of(images: Tensor, conv: nn.Conv2d) -> Tensor:
+def patches_of(images: Tensor, conv: nn.Conv2d | PatchProduct) -> Tensor:
     """(b, c, h, w) -> (b, s, d), the patches row by row, by the way that the device is quicker at."""
+    if isinstance(conv, PatchProduct):
+        packed: Tensor = conv(images)
+        return packed
     out: Tensor = patch_products(images, conv) if images.is_cuda else conv(images).flatten(2).transpose(1, 2)
     return out
+
+
+def _laid_out(images: Tensor, side: int) -> Tensor:
+    """(b, c, h, w) -> (b, s, c * side * side): the numbers of each patch in a row."""
+    b, c, h, w = images.shape
+    rows, columns = h // side, w // side
+    x = images[:, :, : rows * side, : columns * side].reshape(b, c, rows, side, columns, side)
+    return x.permute(0, 2, 4, 1, 3, 5).reshape(b, rows * columns, c * side * side)

@@ -111,7 +111,7 @@ class SiglipTextTower(nn.Module):
         if length > len(self.positional_embedding):
             raise ValueError(f"texts of {length} positions, but the context is {len(self.positional_embedding)}")
         x = self.token_embedding(tokens) + self.positional_embedding[:length]  # [b, s, d]
-        features: Tensor = self.proj(self.ln_final(self.transformer(x)[:, -1]))
+        features: Tensor = self.proj(self.ln_final(self.transformer(x, at=length - 1)))
         return features
 
 

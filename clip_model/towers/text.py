@@ -50,7 +50,6 @@ class TextTransformer(nn.Module):
         length = int(ends.max()) + 1 if len(ends) else 1
         x = self.token_embedding(tokens[:, :length])  # [b, s, d]
         x = x + self.positional_embedding[:length]
-        x = self.transformer(x, causal=True)
-        x = self.ln_final(x[torch.arange(len(x), device=x.device), ends])  # [b, d]
+        x = self.ln_final(self.transformer(x, causal=True, at=ends))  # [b, d]
         features: Tensor = x @ self.text_projection  # [b, e]
         return features

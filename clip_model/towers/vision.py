@@ -54,8 +54,8 @@ class VisionTransformer(nn.Module):
         Returns:
             (b, e) float, raw features.
         """
-        x = self.transformer(self.positions(images))
-        features: Tensor = self.ln_post(x[:, 0]) @ self.proj  # [b, e]
+        x = self.transformer(self.positions(images), at=0)  # [b, d]
+        features: Tensor = self.ln_post(x) @ self.proj  # [b, e]
         return features
 
     def positions(self, images: Tensor) -> Tensor:

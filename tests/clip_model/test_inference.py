@@ -70,6 +70,13 @@ def test_equal_texts_are_computed_once(encoder):
     assert not np.allclose(got[0], got[1])
 
 
+def test_the_first_query_does_not_pay_for_kernels_that_are_made_once(model, monkeypatch):
+    seen, encode_text = [], CLIP.encode_text
+    monkeypatch.setattr(CLIP, "encode_text", lambda self, tokens: seen.append(len(tokens)) or encode_text(self, tokens))
+    encoder_of(model)
+    assert seen == [1]
+
+
 def test_short_texts_do_not_pay_for_long_ones():
     encoder, seen = encoder_of(random_clip(CONFIGS["vit"]), batch_size=2), []
     encoder._model.transformer.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[1]))

@@ -12,11 +12,13 @@ from clip_model.checkpoints.said import Said
 from clip_model.checkpoints.sources import HUGGING_FACE, OPEN_CLIP
 from clip_model.config import OPENAI_MEAN, PRESETS
 from clip_model.hub.named import NAME, named_models
+from clip_model.hub.repository import written_files
 from clip_model.model import CLIP
 from tests.clip_model import open_clip_reference
 
 FAMILIES = {
-    name: name.removesuffix("-openai").removesuffix("-laion2b").removesuffix("-datacomp") for name in named_models()
+    name: name.removesuffix("-openai").removesuffix("-laion2b").removesuffix("-datacomp").removesuffix("-laion5b")
+    for name in named_models()
 }
 
 
@@ -70,3 +72,9 @@ def test_pictures_are_normalised_as_open_clip_does_it(name):
         assert {round(mean[0], 3) for mean in means} == {known.mean}
     else:
         assert known.mean == round(config_of(name).vision.mean[0], 3)
+
+
+@pytest.mark.parametrize("name", [name for name, known in named_models().items() if known.model_cfg])
+def test_a_configuration_that_the_hub_lacks_is_open_clips(name):
+    written = written_files(named_models()[name].model_cfg, ["open_clip_pytorch_model.bin"])["open_clip_config.json"]
+    assert read_config(json.loads(written), Path(name)) == config_of(name)

@@ -46,6 +46,29 @@ def test_a_model_is_fetched_converted_and_the_one_of_its_name(hub, shelf, tiny, 
     assert torch.equal(load_model(info.path).visual.proj, stored["visual.proj"])
 
 
+def test_a_repository_without_a_configuration_gets_the_one_that_is_known(hub, shelf, tiny, tiny_files):
+    said = tiny_files["open_clip_config.json"]
+    known = replace(tiny, model_cfg=json.dumps(json.loads(said)["model_cfg"]))
+    commit = hub.put(REPO, {name: data for name, data in tiny_files.items() if name != "open_clip_config.json"})
+    with pytest.raises(ValueError, match=r"it holds no open_clip_config\.json"):
+        pull(tiny, shelf)
+    folder = pull(known, shelf)
+    assert folder == shelf.sound("tiny") == shelf.home("tiny") / commit
+    assert json.loads((folder / "open_clip_config.json").read_bytes()) == json.loads(said)
+    first = resolve("tiny", models=shelf.folder).fingerprint
+    (folder / "open_clip_config.json").write_bytes(b"{}")  # damaged on the disk
+    assert shelf.sound("tiny") is None
+    pull(known, shelf)
+    assert resolve("tiny", models=shelf.folder).fingerprint == first
+    shelf.remove("tiny")
+    pull(known, shelf)
+    assert resolve("tiny", models=shelf.folder).fingerprint == first
+    hub.put(REPO, tiny_files)
+    shelf.remove("tiny")
+    assert pull(replace(known, model_cfg='{"embed_dim": 9}'), shelf, revision="main") != folder  # the hub's own counts
+    assert (shelf.pulled("tiny") / "open_clip_config.json").read_bytes() == said
+
+
 def test_what_is_there_asks_nobody(hub, shelf, tiny, tiny_files):
     hub.put(REPO, tiny_files)
     pull(tiny, shelf)

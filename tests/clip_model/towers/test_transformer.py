@@ -36,3 +36,23 @@ def test_every_parameter_gets_a_gradient():
 
 def test_quick_gelu_is_the_logistic_approximation():
     assert QuickGELU()(torch.tensor(1.0)).item() == pytest.approx(0.845795, abs=1e-6)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("at", [0, 5, torch.tensor([3, 0, 5])])
+def test_one_position_alone_is_what_it_is_among_all(causal, at):
+    torch.manual_seed(0)
+    transformer, x = Transformer(16, layers=3, heads=2, quick_gelu=True), torch.randn(3, 6, 16)
+    rows = at if isinstance(at, torch.Tensor) else torch.full((3,), at)
+    expected = transformer(x, causal)[torch.arange(3), rows]
+    got = transformer(x, causal, at=at)
+    assert expected.abs().mean() > 0.01
+    assert torch.allclose(got, expected, atol=1e-5)
+
+
+def test_the_last_block_feeds_nothing_but_the_one_position_through_its_mlp():
+    transformer, seen = Transformer(16, layers=2, heads=2, quick_gelu=True), []
+    for block in transformer.resblocks:
+        block.mlp.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape))
+    transformer(torch.randn(3, 6, 16), at=0)
+    assert seen == [(3, 6, 16), (3, 1, 16)]

@@ -69,7 +69,7 @@ class Attention(nn.Module):
                 mask, causal = torch.arange(s, device=x.device) <= ends, False  # [b or 1, 1, 1, s]
             q = _one_of(q.transpose(1, 2), at).transpose(1, 2)  # [b, h, 1, d/h]
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
-        out: Tensor = self.out_proj(y.transpose(1, 2).reshape(b, -1, d))
+        out: Tensor = self.out_proj(y.transpose(1, 2).reshape(b, y.shape[2], d))
         return out
 
 
@@ -147,12 +147,16 @@ class Transformer(nn.Module):
 
         Returns:
             (b, s, d) float, or (b, d) of that position.
+
+        Raises:
+            IndexError: there is no such position.
         """
-        *blocks, last = self.resblocks
-        for block in blocks:
-            x = block(x, causal)
-        x = last(x, causal, at)
-        return x if at is None else x[:, 0]
+        at = range(x.shape[1])[at] if isinstance(at, int) else at
+        for number, block in enumerate(self.resblocks, 1):
+            x = block(x, causal, at if number == len(self.resblocks) else None)
+        if at is None:
+            return x
+        return x[:, 0] if len(self.resblocks) else _one_of(x, at)[:, 0]
 
 
 def _one_of(x: Tensor, at: Place) -> Tensor:

@@ -83,7 +83,7 @@ def test_the_model_that_was_given_stays_as_it_is():
 @pytest.mark.parametrize("machine", ["aarch64", "riscv64"])
 def test_nothing_is_packed_where_it_was_not_tried(monkeypatch, machine):
     monkeypatch.setattr(packing.platform, "machine", lambda: machine)
-    assert not packs.__wrapped__(torch.float32)
+    assert not packing._are_right.__wrapped__(torch.float32)
 
 
 def test_nothing_is_packed_in_other_number_formats():
@@ -100,7 +100,44 @@ def test_operators_that_are_gone_or_wrong_are_not_used(monkeypatch, wrong):
         return x if wrong == "shape" else torch.full((*x.shape[:-1], 16), wrong)
 
     monkeypatch.setattr(PackedLinear, "forward", forward)
-    assert not packs.__wrapped__(torch.float32)
+    assert not packing._are_right.__wrapped__(torch.float32)
+
+
+@needs_packing
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("wrong", ["the other GELU", "a little off", "no number"])
+def test_what_is_a_little_wrong_is_not_used_either(monkeypatch, dtype, wrong):
+    computed = PackedLinear.forward
+
+    def forward(self, x):
+        if wrong == "the other GELU" and self._activation[0] == "gelu":
+            self._activation = ("gelu", "tanh" if self._activation[1] == "none" else "none")
+        return computed(self, x) * {"a little off": 1.001, "no number": float("nan")}.get(wrong, 1)
+
+    packing._are_right.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(PackedLinear, "forward", forward)
+        assert not packs(dtype)
+    packing._are_right.cache_clear()
+
+
+@needs_packing
+def test_nothing_is_packed_where_onednn_is_off():
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        assert not packs(torch.float32)
+    finally:
+        torch._C._set_mkldnn_enabled(True)
+    assert packs(torch.float32)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+@pytest.mark.parametrize("make", [copy.deepcopy, ready])
+def test_nothing_in_is_nothing_out(name, make):
+    model, side = make(random_clip(ALL[name])), ALL[name].vision.image_size
+    with torch.inference_mode():
+        pixels, tokens = model.encode_image(torch.zeros(0, 3, side, side)), torch.zeros(0, 9, dtype=torch.int64)
+        assert pixels.shape == model.encode_text(tokens).shape == (0, ALL[name].embed_dim)
 
 
 def test_a_model_runs_without_them(monkeypatch):

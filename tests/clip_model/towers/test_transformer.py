@@ -28,6 +28,19 @@ def test_no_position_sees_a_later_one_where_causal():
     assert everywhere.min() > 0
 
 
+@pytest.mark.parametrize("layers", [0, 1, 3])
+@pytest.mark.parametrize("causal", [False, True])
+def test_one_position_is_what_it_is_among_all(layers, causal):
+    torch.manual_seed(0)
+    transformer, x = Transformer(16, layers, 2, True, scaled=layers > 0), torch.randn(3, 6, 16)
+    every = transformer(x, causal)
+    for at in (0, 5, -1, torch.tensor([0, 5, 2])):
+        expected = every[torch.arange(3), at]
+        assert torch.allclose(transformer(x, causal, at), expected, atol=1e-6)
+    with pytest.raises(IndexError):
+        transformer(x, causal, 6)
+
+
 def test_every_parameter_gets_a_gradient():
     transformer = Transformer(16, layers=2, heads=2, quick_gelu=False)
     transformer(torch.randn(2, 5, 16), causal=True).square().sum().backward()

@@ -93,7 +93,7 @@ class Encoder:
         # A CPU runs a short text beside a batch of pictures; on a GPU both would claim the same memory.
         self._text_turn = threading.Lock() if self._device.type == "cpu" else self._turn
         if self._device.type == "cpu":  # kernels are made in the first run, which took 1.8 times as long as later ones
-            on_one_core(partial(self._encode_tokens, self._tokenizer([""])))
+            on_one_core(partial(self._encode_tokens, torch.zeros(1, 2, dtype=torch.int64)))
         logger.info("model %s runs on %s in %s", name, self.device, self.precision)
 
     def preprocess(self, image: Image.Image) -> Tensor:

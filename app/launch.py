@@ -22,8 +22,8 @@ def main() -> None:
             sys.stdout.flush()
             return
     try:
+        _look_for_less_garbage(lives_on=sys.argv[1:2] not in (["search"], ["similar"]))
         if sys.argv[1:2] in (["search"], ["similar"]):
-            _look_for_no_garbage()
             _ask_a_server(sys.argv[1], sys.argv[2:])
         from app.cli.commands import main as run
     except KeyboardInterrupt:
@@ -44,10 +44,11 @@ def _ask_a_server(command: str, arguments: list[str]) -> None:
         raise SystemExit(reply.status)
 
 
-def _look_for_no_garbage() -> None:
-    """In a process that ends within a second, neither among what is imported nor once more at the end."""
-    gc.set_threshold(OBJECTS_OF_A_SEARCH)
+def _look_for_less_garbage(*, lives_on: bool) -> None:
+    """Not once more at the end, and in a process that ends within a second not among what is imported either."""
     atexit.register(gc.freeze)
+    if not lives_on:
+        gc.set_threshold(OBJECTS_OF_A_SEARCH)
 
 
 if __name__ == "__main__":

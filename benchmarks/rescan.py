@@ -35,7 +35,7 @@ def write_photos(folder: Path, number: int) -> None:
 
 def index(folder: Path, library: Path, model: str | None = None) -> tuple[float, int, dict[str, object]]:
     """Run the command; seconds of wall time, peak of its memory in MB (workers are processes of their own), report."""
-    command = [sys.executable, "-m", "app.cli", "index", str(folder), "--library", str(library), "--json"]
+    command = [sys.executable, "-m", "app.launch", "index", str(folder), "--library", str(library), "--json"]
     command += ["--model", model] if model else []
     begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:

@@ -138,7 +138,7 @@ def run(monkeypatch, capsys):
     """Run a command from its start, in this process: exit status and both streams, without the time it took."""
     monkeypatch.setattr(asking, "PROVED_WITHIN_S", 60)  # this machine may be busy
     monkeypatch.setattr(asking, "ANSWERED_WITHIN_S", 60)
-    monkeypatch.setattr(launch, "_look_for_less_garbage", lambda lives_on: None)  # this process lives longer
+    monkeypatch.setattr(launch, "_look_for_less_garbage", lambda: None)  # this process lives longer
 
     def run(*arguments):
         capsys.readouterr()

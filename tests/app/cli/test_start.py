@@ -112,6 +112,22 @@ def test_the_group_of_tags_is_whole_in_a_new_process():
     ]
 
 
+def test_garbage_is_looked_for_as_usual_once_there_is_more_than_is_imported():
+    code = """
+import gc
+from app import launch
+usual, launch.IMPORTED, looks = gc.get_threshold(), gc.get_count()[0] + 5000, []
+launch._look_for_less_garbage()
+others = len(gc.callbacks)
+gc.callbacks.append(lambda phase, about: looks.append(phase))
+kept = [[] for _ in range(4000)]
+assert not looks and gc.get_threshold() != usual
+kept += [[] for _ in range(4000)]
+assert looks and gc.get_threshold() == usual and len(gc.callbacks) == others
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_a_version_that_nobody_reads_is_no_traceback():
     reader, writer = os.pipe()

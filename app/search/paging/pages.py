@@ -86,7 +86,7 @@ class Pages:
             calibration,
             query.min_relevance,
             with_nearest(worded(self.words, query, among, there), replace(look, within=None)),
-            Arrangement(index.vectors, contents, query.diverse),
+            Arrangement(index.vectors, contents, self.photos.may_be_copies, query.diverse),
             None if look.is_exact else lambda k: nearest_but(self.passes, replace(sure, k=k), unwanted, own),
             asked.handed_out,
             total if look.is_exact else 0,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.search.ranking import Hit, Nearest
-from app.search.refinement.copies import Contents, OneOfEach, Photos
+from app.search.refinement.copies import Contents, MayBeCopies, OneOfEach, Photos
 from app.search.refinement.diversity import Diverse
 from indexer.catalog.frame_ids import frame_id
 
@@ -23,11 +23,13 @@ class Arrangement:
     Attributes:
         vectors: ids of the index (n,) -> their vectors (n, d), of unit length.
         contents: what makes copies, where they stand as one hit; None: each is one.
+        may_be: which may be copies, without a look at all contents.
         diverse: whether alike ones come later.
     """
 
     vectors: Callable[[Ids], NDArray[np.float16]]
     contents: Contents | None
+    may_be: MayBeCopies
     diverse: bool = False
 
 
@@ -40,7 +42,7 @@ class Arranged:
         self._copies: OneOfEach | None = None
         self._diverse: Diverse | None = None
         if wanted and wanted.contents:
-            nearest = self._copies = OneOfEach(nearest, photos, wanted.contents)
+            nearest = self._copies = OneOfEach(nearest, photos, wanted.contents, wanted.may_be)
         if wanted and wanted.diverse:
             nearest = self._diverse = Diverse(nearest, wanted.vectors)
         self._nearest = nearest

@@ -31,6 +31,8 @@ Ids = NDArray[np.int64]
 Photos = Callable[[list[int]], Sequence[PhotoRecord]]
 Contents = Callable[[list[int]], Mapping[int, str | None]]
 """Ids of photos -> the hashes of their contents, as far as they have one."""
+MayBeCopies = Callable[[Ids], NDArray[np.bool_]]
+"""Ids of photos (n,) -> which of them may have the content of another one of these; all others have not."""
 
 
 @dataclass
@@ -46,17 +48,19 @@ class _Walk:
 class OneOfEach:
     """An order without the copies; called as a `Nearest`, with the scores that it was given."""
 
-    def __init__(self, nearest: Nearest, photos: Photos, contents: Contents) -> None:
+    def __init__(self, nearest: Nearest, photos: Photos, contents: Contents, may_be: MayBeCopies) -> None:
         """Walk nothing yet.
 
         Args:
             nearest: the order.
             photos: ids of photos -> what the catalog knows of them; asked of copies alone.
-            contents: what makes copies of them.
+            contents: what makes copies of them; asked of those alone that may be some.
+            may_be: which those are.
         """
         self._nearest = one_each(nearest)
         self._photos = photos
         self._contents = contents
+        self._may_be = may_be
         self._walk = _Walk()
         self._behind: dict[int, list[int]] = {}
 
@@ -81,14 +85,17 @@ class OneOfEach:
         ids, scores = ids[walk.places :], scores[walk.places :]
         walk.ended = len(ids) < BLOCK
         walk.places += len(ids)
-        stands = self._standing(ids, scores)
-        walk.ids.append(ids[list(stands.values())])
-        walk.scores.append(scores[list(stands)])
+        photo_ids = photo_of(ids)
+        doubtful = np.flatnonzero(self._may_be(photo_ids))
+        if len(doubtful):
+            stands = self._standing(photo_ids.tolist(), doubtful.tolist(), scores)
+            ids, scores = ids[list(stands.values())], scores[list(stands)]
+        walk.ids.append(ids)
+        walk.scores.append(scores)
 
-    def _standing(self, ids: Ids, scores: Floats) -> dict[int, int]:
-        """For each place of a block that is kept the place of the photo that stands in it."""
-        photo_ids = photo_of(ids).tolist()
-        contents = self._contents(photo_ids)
+    def _standing(self, photo_ids: list[int], doubtful: list[int], scores: Floats) -> dict[int, int]:
+        """For each place of a block that is kept the place of the photo that stands in it; some may have copies."""
+        contents = self._contents([photo_ids[at] for at in doubtful])
         groups: dict[object, list[int]] = {}
         for at, photo_id in enumerate(photo_ids):
             groups.setdefault(contents.get(photo_id) or photo_id, []).append(at)

@@ -47,6 +47,10 @@ class Shelf:
     def contents(self, ids):
         return {at: content for at in ids if at not in self.gone and (content := self.records[at].content_hash)}
 
+    def may_be_copies(self, ids):
+        contents = [self.records[at].content_hash for at in ids.tolist()]
+        return np.array([content is not None and contents.count(content) > 1 for content in contents], bool)
+
     def expected(self):
         hits = [Hit(photo, float(self.scores[photo.id])) for photo in self.records if photo.id not in self.gone]
         return sorted(hits, key=lambda hit: (-hit.score, str(hit.photo.path)))

@@ -112,7 +112,9 @@ class Shelves:
             HALF,
             0.5,
             (Worded(said, own), self.within) if len(said) else None,
-            Arrangement(vectors, self.contents if as_one else None, order == "diverse"),
+            Arrangement(
+                vectors, self.contents if as_one else None, lambda ids: np.ones(len(ids), bool), order == "diverse"
+            ),
             None,
             handed_out,
         )

@@ -25,7 +25,7 @@ def falling(contents, away=()):
 
 
 def one_of_each(shelf):
-    return OneOfEach(shelf.nearest, shelf.photos, shelf.contents)
+    return OneOfEach(shelf.nearest, shelf.photos, shelf.contents, shelf.may_be_copies)
 
 
 def test_the_first_stands_and_the_others_behind_it():

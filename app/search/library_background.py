@@ -55,13 +55,16 @@ class LibraryBackground:
         Raises:
             ModelError: the model cannot be loaded.
         """
+        kept = self._known
+        if kept is not None and kept[0] == model.fingerprint and _suffices(kept[1], index, with_words=with_words):
+            return kept[1]  # and nobody waits for anybody
         with self._lock:
             if self._known is None or self._known[0] != model.fingerprint:
                 read = _read(self._library.index_folder(model) / FILE, model.dim)
                 self._known = None if read is None else (model.fingerprint, read[0])
                 self._vectors = None if read is None else (model.fingerprint, read[1])
             known = None if self._known is None else self._known[1]
-            if known is None or _has_grown(known.photos, len(index)) or (with_words and known.words is None):
+            if known is None or not _suffices(known, index, with_words=with_words):
                 known = self._measured(model, index, with_words=with_words)
             return known
 
@@ -81,6 +84,10 @@ class LibraryBackground:
         if names_of is not None:
             _write(self._library.index_folder(model) / FILE, found, names_of)
         return found
+
+
+def _suffices(known: Background, index: VectorIndex, *, with_words: bool) -> bool:
+    return not _has_grown(known.photos, len(index)) and (known.words is not None or not with_words)
 
 
 def _has_grown(then: int, now: int) -> bool:

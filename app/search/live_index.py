@@ -41,7 +41,7 @@ class LiveIndex:
         self._lock = threading.Lock()
         self._model: tuple[object, ModelRecord] | None = None  # and the catalog's version then
         self._fingerprint: str | None = None
-        self._in_step: object = None  # the catalog's version when the index was
+        self._ready: tuple[VectorIndex, str, object] | None = None  # with its model, and the catalog's version then
         self._index: VectorIndex | None = None
         self._held: tuple[tuple[VectorIndex, int, str], NDArray[np.int64], PhotoSet] | None = None
 
@@ -70,21 +70,24 @@ class LiveIndex:
 
     def index(self, model: ModelRecord) -> VectorIndex:
         """That model's index, in step with the catalog as it is now; it may be searched from any thread."""
+        catalog = self._library.catalog
+        version = catalog.version.anew()  # the query was embedded meanwhile, which may take seconds
+        if (ready := self._in_step_with(model, version)) is not None:  # nobody waits for anybody
+            return self._tended(ready)
         with self._lock:
-            catalog = self._library.catalog
-            version = catalog.version.anew()  # the query was embedded meanwhile, which may take seconds
-            if self._index is None or self._fingerprint != model.fingerprint:
+            version = catalog.version.anew()
+            index = self._index
+            if index is None or self._fingerprint != model.fingerprint:
                 self.close(wait=False)
-                self._index = self._open(model)
+                index = self._index = self._open(model)
                 self._fingerprint = model.fingerprint
-            elif self._in_step == version or self._is_of_this_generation(self._index, model):
-                self._in_step = version
-                return self._tended(self._index)
-            repaired = refresh(self._index, catalog, model.id)
-            if repaired:
+                in_step = False
+            else:
+                in_step = self._in_step_with(model, version) is not None or self._is_of_this_generation(index, model)
+            if not in_step and (repaired := refresh(index, catalog, model.id)):
                 log.warning("%s", repaired)
-            self._in_step = version
-            return self._tended(self._index)
+            self._ready = index, model.fingerprint, version
+            return self._tended(index)
 
     def close(self, *, wait: bool = True) -> None:
         """End what the index does in the background."""
@@ -108,6 +111,11 @@ class LiveIndex:
     def _open_quietly(self, model: ModelRecord) -> None:
         with suppress(Exception):
             self.index(model)
+
+    def _in_step_with(self, model: ModelRecord, version: object) -> VectorIndex | None:
+        """The index, if it is that model's and was in step with that version of the catalog."""
+        ready = self._ready  # as a whole: another thread may change it
+        return ready[0] if ready is not None and ready[1:] == (model.fingerprint, version) else None
 
     def _is_of_this_generation(self, index: VectorIndex, model: ModelRecord) -> bool:
         """Whether nothing of the embeddings has changed; of a file that was just opened this says too little."""

@@ -1,6 +1,7 @@
 """The number that tells of every change of the database, by whomever."""
 
 import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -10,6 +11,7 @@ from indexer.catalog.catalog import Catalog
 from indexer.catalog.database import FILE_NAME, open_database
 from indexer.errors import LibraryError
 from tests import forked_code
+from tests.indexer.processes import wait_until
 
 
 @pytest.fixture
@@ -99,3 +101,43 @@ def test_it_keeps_no_snapshot_for_which_the_log_would_have_to_grow(catalog, tmp_
     with closing(sqlite3.connect(tmp_path / "a library #1 with %20" / FILE_NAME, timeout=0)) as other:
         busy, *_ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     assert not busy
+
+
+def test_threads_that_wait_for_one_another_share_a_look_that_began_after_they_asked(catalog, tmp_path, monkeypatch):
+    version, looks, go = catalog.version, [], threading.Event()
+    look = version._asked
+
+    def slow():
+        found = look()  # before the change below
+        looks.append(found)
+        if len(looks) == 1:
+            assert go.wait(60)
+        return found
+
+    waiting = []
+
+    class Counting:
+        """The lock, which says who waits for it; whoever does has asked."""
+
+        def __init__(self, lock):
+            self.lock = lock
+
+        def __enter__(self):
+            waiting.append(threading.get_ident())
+            self.lock.acquire()
+
+        def __exit__(self, *_):
+            self.lock.release()
+
+    monkeypatch.setattr(version, "_lock", Counting(version._lock))
+    monkeypatch.setattr(version, "_asked", slow)
+    with ThreadPoolExecutor(9) as threads:
+        first = threads.submit(version.now)
+        wait_until(lambda: looks)
+        catalog.add_root(tmp_path)
+        others = [threads.submit(version.now) for _ in range(8)]
+        wait_until(lambda: len(waiting) == 9)
+        go.set()
+        seen = {one.result(60) for one in others}
+    assert len(looks) == 2, "the eight that waited share one look"
+    assert seen == {version.now()} != {first.result()}

@@ -18,6 +18,8 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.web.door.one_write import OneWrite
+from app.web.door.security import HEADERS
+from app.web.problems import problem_response
 
 try:
     import resource
@@ -26,6 +28,10 @@ except ImportError:  # Windows has no such limit
 
 MOST_FILES = 65_536  # as many as are asked for where the system sets no limit
 MOST_CONNECTIONS = 1024
+REASON = (
+    "this is no HTTP request that can be read: it is damaged or too long, has no Host, or has letters in its address "
+    "that stand there as %C3%A9 for é."
+)
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 10\r\ncontent-length: 0\r\n\r\n"
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -93,6 +99,28 @@ class Connection(H11Protocol):
             self._timer.cancel()
         self._waits_for = ""
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong, where no answer was begun; where one was, uvicorn would fail, or the application."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
+        answer = problem_response(400, REASON)
+        headers = [*answer.raw_headers, *((name.lower().encode(), text.encode()) for name, text in HEADERS.items())]
+        for event in (
+            h11.Response(status_code=400, headers=[*headers, (b"connection", b"close")], reason=b"Bad Request"),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _should_upgrade(self) -> bool:
+        """Never: to another protocol a client goes only where it is let, and it is no news that one asks."""
+        return False
 
     def _look(self, received: int = 0) -> None:
         """Start the clock anew when something else is waited for than before; `received` may be the first of it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import logging
 import resource
 import select
@@ -100,6 +101,63 @@ def test_what_does_not_come_to_its_end_is_closed(sent):
     with answering(reads_all, Patience(head_s=0.2, body_s=0.2)) as (address, _), connect(address) as connected:
         connected.sendall(sent)
         assert was_closed(connected)
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def all_of(connected):
+    received = b""
+    while part := connected.recv(65_536):
+        received += part
+    return received
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        "GET /?q=Zürich HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(),
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        CHUNKED + b"no chunk\r\n",
+    ],
+    ids=["not HTTP", "letters in an address", "no host", "two hosts", "a body that breaks off"],
+)
+def test_what_cannot_be_read_is_told_so_as_anything_else_is_and_is_no_news(sent, caplog):
+    with answering(reads_all, Patience()) as (address, _), connect(address) as connected:
+        connected.sendall(sent)
+        head, _, body = all_of(connected).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json" in head
+    assert b"x-content-type-options: nosniff" in head
+    assert b"%C3%A9" in json.loads(body)["detail"].encode()
+    assert caplog.records == []
+
+
+async def answers_early(scope, receive, send):
+    """As the door does where a password is needed: whatever follows is not read."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def test_a_body_that_breaks_off_behind_its_answer_ends_the_connection_and_is_no_news(caplog):
+    """Else anybody fills the log, by twenty lines a request."""
+    with answering(answers_early, Patience()) as (address, _), connect(address) as connected:
+        connected.sendall(CHUNKED)
+        assert connected.recv(1000).startswith(b"HTTP/1.1 401")
+        connected.sendall(b"no chunk\r\n")
+        assert all_of(connected) == b""
+    assert caplog.records == []
+
+
+def test_another_protocol_is_not_taken_up_and_is_no_news(caplog):
+    asked = WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+    with answering(reads_all, Patience()) as (address, _), connect(address) as connected:
+        connected.sendall(asked)
+        assert connected.recv(12) == b"HTTP/1.1 200"
+    assert caplog.records == []
 
 
 def test_so_is_half_a_head_after_a_whole_request():

@@ -17,6 +17,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from app.web.door.doorkeeper import AT_THE_DOOR
 from app.web.door.one_write import OneWrite
 from app.web.door.security import HEADERS
 from app.web.problems import problem_response
@@ -63,7 +64,8 @@ class Patience:
 class Connection(H11Protocol):
     """One connection, closed when what it began to send does not come to its end.
 
-    Where there are too many, a new one takes the place of the one that has kept the server waiting longest.
+    Where there are too many, a new one takes the place of the one that has kept the server waiting longest, or waits
+    itself with a wrong password, or has long not read its answer.
     """
 
     def __init__(self, *args: Any, patience: Patience, **kwargs: Any) -> None:
@@ -73,6 +75,7 @@ class Connection(H11Protocol):
         self._waits_for = ""  # "head", "body" or nothing
         self._since = 0.0
         self._received = 0
+        self._unread_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -87,6 +90,16 @@ class Connection(H11Protocol):
         self._received += len(data)
         super().data_received(data)
         self._look(len(data))
+
+    def pause_writing(self) -> None:
+        """Note since when the client does not read what it is sent."""
+        self._unread_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It reads."""
+        self._unread_since = None
+        super().resume_writing()
 
     def on_response_complete(self) -> None:
         """Wait for the next head."""
@@ -154,12 +167,24 @@ class Connection(H11Protocol):
         if len(self.connections) <= self._patience.connections:
             return
         others = [other for other in self.connections if isinstance(other, Connection) and other is not self]
-        keep_waiting = [other for other in others if other._waits_for and not other.transport.is_closing()]
-        if keep_waiting:  # those without a head first: a body may be a person's picture on a slow line
-            min(keep_waiting, key=lambda other: (other._waits_for == "body", other._since)).transport.abort()
+        may_go = [(rank, other) for other in others if (rank := other._gives_way()) is not None]
+        if may_go:
+            min(may_go, key=lambda one: one[0])[1].transport.abort()
             return
         self.transport.write(FULL)
         self.transport.close()
+
+    def _gives_way(self) -> tuple[int, float] | None:
+        """How soon it gives way to a new one: kind, and since when it is of it; None where it does not."""
+        if self.transport.is_closing():
+            return None
+        if self.scope is not None and AT_THE_DOOR in self.scope:
+            return 0, self._since  # a wrong password waits for long, and would have others wait in front of the door
+        if self._waits_for:
+            return (1 if self._waits_for == "head" else 2), self._since  # a body may be a picture on a slow line
+        if self._unread_since is not None and self.loop.time() - self._unread_since >= self._patience.head_s:
+            return 3, self._unread_since
+        return None
 
 
 def send_at_once(transport: asyncio.Transport) -> None:

@@ -27,6 +27,8 @@ MOST_IN_ALL = 1024  # waiting, whatever their addresses, of which somebody may h
 TOLD_FROM = 5  # wrong answers
 TOLD_EVERY_S = 60.0
 
+AT_THE_DOOR = "picsift.at-the-door"  # in the scope of a request whose password is being looked at
+
 log = logging.getLogger(__name__)
 
 

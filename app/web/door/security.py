@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.password_hash import LONGEST_BYTES
-from app.web.door.doorkeeper import Doorkeeper, Verdict
+from app.web.door.doorkeeper import AT_THE_DOOR, Doorkeeper, Verdict
 from app.web.door.forwarding import NAME, Proxies, path_below_root, sender_of
 from app.web.problems import problem_response
 
@@ -87,14 +87,17 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        send = _with_headers(send)
+        send, asked = _with_headers(send), scope
         try:
             check_host(Headers(scope=scope), None if self.proxies.stands_elsewhere(scope) else self.hosts)
             scope = self.proxies.seen_from_outside(scope)
+            asked[AT_THE_DOOR] = True
             await self._check(scope)
         except RefusedError as refusal:
             await _refuse(refusal, scope, receive, send)
             return
+        finally:
+            asked.pop(AT_THE_DOOR, None)
         if scope["path"] == scope.get("root_path") and scope["type"] == "http":
             await RedirectResponse(scope["path"] + "/")(scope, receive, send)  # what is relative would be beside it
             return

@@ -19,6 +19,7 @@ from uvicorn.server import Server
 
 from app.web import server as server_module
 from app.web.door.connections import Patience, open_files, tell_once
+from app.web.door.doorkeeper import AT_THE_DOOR
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -234,6 +235,52 @@ def test_where_all_are_being_answered_a_new_one_is_told_to_come_later():
             assert refused.recv(12) == b"HTTP/1.1 503"
         go_on.set()
         assert [connected.recv(12) for connected in busy] == [b"HTTP/1.1 200"] * 2
+
+
+def test_a_new_connection_takes_the_place_of_one_with_a_wrong_password():
+    """Those wait for long, by hundreds, and whoever has the right one shall not wait in front of the door."""
+
+    async def door(scope, receive, send):
+        if scope["type"] == "http" and scope["path"] == "/wrong":
+            scope[AT_THE_DOOR] = True
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        await reads_all(scope, receive, send)
+
+    with answering(door, Patience(most=3)) as (address, server), ExitStack() as stack:
+        body = stack.enter_context(connect(address))
+        body.sendall(HEAD)
+        wrong = [stack.enter_context(connect(address)) for _ in range(2)]
+        there = server.server_state.connections
+        for many, connected in enumerate(wrong, 1):
+            connected.sendall(WHOLE.replace(b"/ HTTP", b"/wrong HTTP"))
+            wait_for(lambda many=many: len([one for one in there if AT_THE_DOOR in (one.scope or ())]) == many)
+        right = stack.enter_context(connect(address))
+        right.sendall(WHOLE)
+        assert right.recv(12) == b"HTTP/1.1 200"
+        assert was_closed(wrong[0])
+        body.sendall(b"x" * 100_000)
+        assert body.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_new_connection_takes_the_place_of_one_that_does_not_read_its_answer():
+    async def endless(scope, receive, send):
+        if scope["type"] == "http" and scope["path"] == "/endless":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(1000):
+                await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+            return
+        await reads_all(scope, receive, send)
+
+    with answering(endless, Patience(head_s=0.1, most=2)) as (address, server), ExitStack() as stack:
+        deaf = [stack.enter_context(connect(address)) for _ in range(2)]
+        for connected in deaf:
+            connected.sendall(WHOLE.replace(b"/ HTTP", b"/endless HTTP"))
+        wait_for(lambda: len([one for one in server.server_state.connections if one._gives_way()]) == 2)
+        hearing = stack.enter_context(connect(address))
+        hearing.sendall(WHOLE)
+        assert hearing.recv(12) == b"HTTP/1.1 200"
 
 
 LOW = """

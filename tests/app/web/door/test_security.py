@@ -14,7 +14,7 @@ from app import password_hash
 from app.password_hash import LONGEST_BYTES
 from app.trusted_proxies import networks
 from app.web.door import doorkeeper
-from app.web.door.doorkeeper import Doorkeeper
+from app.web.door.doorkeeper import AT_THE_DOOR, Doorkeeper, Verdict
 from app.web.door.forwarding import Proxies
 from app.web.door.security import Gate, is_loopback, is_same_site
 
@@ -71,6 +71,23 @@ def test_a_password_that_is_too_long_to_be_one_is_wrong_and_not_put_together(mon
     assert gate.get("/", headers=basic(":a" + "\u0301\u0316" * 40_000)).status_code == 401
     assert max(put_together) <= LONGEST_BYTES
     assert gate.get("/", headers=basic(":pässword:1")).status_code == 200
+
+
+def test_a_request_is_known_to_be_at_the_door_as_long_as_its_password_is_looked_at():
+    at_the_door = []
+
+    class Keeper:
+        async def check(self, given, address):
+            at_the_door.append(AT_THE_DOOR in scope)
+            return Verdict.RIGHT
+
+    async def inner(scope, receive, send):
+        at_the_door.append(AT_THE_DOOR in scope)
+
+    headers = [(b"host", b"localhost"), (b"authorization", b"Basic OmE=")]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+    asyncio.run(Gate(inner, keeper=Keeper())(scope, None, None))
+    assert (at_the_door, AT_THE_DOOR in scope) == ([True, False], False)
 
 
 def test_a_web_socket_needs_the_password_too():

@@ -4,6 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from app.printable import steers
+
 
 def shown_path(path: Path) -> str:
     """The path as text that is valid Unicode: bytes of a name that are none become U+FFFD."""
@@ -11,5 +13,6 @@ def shown_path(path: Path) -> str:
 
 
 def safe_filename(path: Path) -> str:
-    """The file's name for a header: no quotes, separators or control characters."""
-    return re.sub(r'[\x00-\x1f\x7f"\\/;]+', "_", shown_path(path).rpartition("/")[2])
+    """The file's name for a header, and for whoever saves it: no quotes or separators, nothing that `steers`."""
+    name = "".join("/" if steers(character) else character for character in shown_path(path).rpartition("/")[2])
+    return re.sub(r'["\\/;]+', "_", name)

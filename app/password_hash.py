@@ -3,6 +3,8 @@
 import unicodedata
 
 HASHED = "$argon2id$"
+LONGEST = 256  # characters of a password
+LONGEST_BYTES = 4096  # of an answer, however it is spelled: to compose a row of accents takes the square of its length
 
 
 def composed(password: str) -> str:
@@ -20,6 +22,16 @@ def make_hash(password: str) -> str:
     from argon2 import PasswordHasher
 
     return PasswordHasher().hash(composed(password))
+
+
+def check_length(password: str) -> None:
+    """Refuse one that no answer would be compared with.
+
+    Raises:
+        ValueError: saying so.
+    """
+    if len(password) > LONGEST:
+        raise ValueError(f"a password has at most {LONGEST} characters")
 
 
 def check_hash(text: str) -> None:

@@ -10,7 +10,7 @@ _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 
 def printable(text: str | Path) -> str:
     """The text with control characters, and those that turn the direction of writing, escaped."""
-    return "".join(_escaped(character) if _steers(character) else character for character in str(text))
+    return "".join(_escaped(character) if steers(character) else character for character in str(text))
 
 
 def safe_lines(text: str) -> str:
@@ -18,7 +18,8 @@ def safe_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def _steers(character: str) -> bool:
+def steers(character: str) -> bool:
+    """Whether a character moves a terminal's cursor, ends a line, or turns the direction of writing."""
     return character in _TURNING or unicodedata.category(character) in _STEERING
 
 

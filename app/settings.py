@@ -14,8 +14,8 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from app.password_hash import check_hash, is_hash
-from app.trusted_proxies import checked_root, networks
+from app.password_hash import check_hash, check_length, is_hash
+from app.trusted_proxies import checked_host, checked_root, networks
 from indexer.errors import PicsiftError
 from indexer.folders.ignoring import Ignoring, parse
 from indexer.workers.isolation import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S
@@ -117,8 +117,8 @@ class Settings(BaseModel):
     @field_validator("password")
     @classmethod
     def _whole(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and is_hash(value.get_secret_value()):
-            check_hash(value.get_secret_value())
+        if value is not None:
+            (check_hash if is_hash(value.get_secret_value()) else check_length)(value.get_secret_value())
         return value
 
     @field_validator("root_path")
@@ -140,7 +140,7 @@ class Settings(BaseModel):
     @field_validator("allowed_host")
     @classmethod
     def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name.lower() for name in value)
+        return tuple(map(checked_host, value))
 
     @property
     def ignoring(self) -> Ignoring:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 MAX_LEVELS = 8
 MAX_NAME = 200  # characters of one level
+LONGEST = 10 * MAX_NAME * MAX_LEVELS  # characters that are looked at: to compose a row of accents takes its square
 
 _FORBIDDEN = {"Cc": "control character", "Cs": "broken character", "Zl": "line break", "Zp": "line break"}
 
@@ -18,6 +19,7 @@ def parse_path(text: str) -> tuple[str, ...]:
     Raises:
         ValueError: if a level is empty or unusable, there are too many, or a backslash stands before another character.
     """
+    _expect_short(text)
     return clean_path(_split(text))
 
 
@@ -48,6 +50,7 @@ def clean_name(name: str) -> str:
     Raises:
         ValueError: if it is empty, longer than MAX_NAME, or holds a control character.
     """
+    _expect_short(name)
     for position, character in enumerate(name):
         if kind := _FORBIDDEN.get(unicodedata.category(character)):
             raise ValueError(f"{_short(name)} holds a {kind} (U+{ord(character):04X}) at {position + 1}: take it out")
@@ -72,6 +75,11 @@ def _split(text: str) -> list[str]:
     if escaped:
         raise ValueError(rf"{_short(text)}: levels are separated by /, and a backslash in a name is written \\")
     return levels
+
+
+def _expect_short(text: str) -> None:
+    if len(text) > LONGEST:
+        raise ValueError(f"{_short(text)} has {len(text)} characters: shorten it to {MAX_NAME}")
 
 
 def _short(name: str) -> str:

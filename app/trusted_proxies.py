@@ -1,4 +1,4 @@
-"""Which proxies are trusted, and below which path they put everything, as settings say it. Pure."""
+"""Which proxies are trusted, which names answered to, and what all lies below, as settings say it. Pure."""
 
 import ipaddress
 import re
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+HOST = re.compile(r"[\w.-]+", re.ASCII)
 ROOT = re.compile(r"(/[\w.~-]+)*", re.ASCII)
 OWN_NAMES = {"api", "assets", "config", "favicon.ico", "gradio_api", "openapi.json", "static", "svelte", "theme.css"}
 
@@ -17,6 +18,22 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
         ValueError: one is neither.
     """
     return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts if text.strip())
+
+
+def checked_host(text: str) -> str:
+    """A name as Host headers have it: small letters, IPv6 in brackets, no port.
+
+    Raises:
+        ValueError: it is none.
+    """
+    name = text.strip().lower().removesuffix(".")
+    try:
+        address = ipaddress.ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name)
+    except ValueError:
+        if not HOST.fullmatch(name):
+            raise ValueError(f"{text!r} is no name such as photos.lan, without http:// and without a port") from None
+        return name
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def checked_root(text: str) -> str:

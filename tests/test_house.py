@@ -84,6 +84,7 @@ MAY_IMPORT = {
     "app.doctor": "bootstrap built_in samples search settings status",
     "app.duplicates": "search",
     "app.launch": "cli cli.terminal running",
+    "app.names": "printable",
     "app.search": "search.paging search.refinement search.words",
     "app.search.language": "printable search tag_path",
     "app.search.paging": "search search.refinement search.words",
@@ -99,7 +100,7 @@ MAY_IMPORT = {
     "app.web.door": "password_hash running trusted_proxies web",
     "app.web.tagging": "printable tag_path tagging tagging.export web web.door",
     "app.web.page": "activities bootstrap built_in clock duplicates names printable search search.language "
-    "search.paging web.door",
+    "search.paging web web.door",
 }
 
 

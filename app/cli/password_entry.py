@@ -4,7 +4,7 @@ import getpass
 import os
 
 from app.cli.terminal.output import say
-from app.password_hash import composed, is_hash, make_hash
+from app.password_hash import LONGEST, composed, is_hash, make_hash
 from app.settings import ENV_PREFIX, Settings, config_path, password_path
 from app.tagging.export import safe_write
 from indexer.errors import PicsiftError
@@ -29,8 +29,8 @@ def ask_and_store(settings: Settings) -> None:
     if named and named != stored and not from_variable:
         raise PasswordError(f"{config_path()} has a password, which goes before a stored one. Take it out first.")
     password = composed(_asked("New password: "))
-    if len(password) < SHORTEST or is_hash(password):
-        raise PasswordError(f"a password has at least {SHORTEST} characters. Nothing was stored.")
+    if not SHORTEST <= len(password) <= LONGEST or is_hash(password):
+        raise PasswordError(f"a password has {SHORTEST} to {LONGEST} characters. Nothing was stored.")
     if password != composed(_asked("The same again: ")):
         raise PasswordError("the two were not the same. Nothing was stored.")
     path.parent.mkdir(parents=True, exist_ok=True)

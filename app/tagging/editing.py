@@ -15,6 +15,7 @@ from indexer.errors import PicsiftError
 from indexer.library import Library
 from indexer.metadata.values import MAX_LINE, MAX_PARAGRAPH
 
+LONGEST = 10  # times as many characters as a text has at the end are cleaned of blanks and put together
 FAVOURITE = 5  # stars, as `is:favourite` has it
 NO_STARS = 0
 
@@ -59,8 +60,10 @@ def forget(library: Library, photos: Mapping[Path, int]) -> int:
 def _clean(name: EditField, value: str) -> str:
     if name == "rating":
         return value
-    clean = clean_name(value) if name == "title" else sound_text(value).strip()
     most = MAX_LINE if name == "title" else MAX_PARAGRAPH
+    if len(value) > LONGEST * most:
+        raise EditError(f"a {name} has at most {most:,} characters; this one has {len(value):,}.")
+    clean = clean_name(value) if name == "title" else sound_text(value).strip()
     if not clean:
         raise EditError(f"a {name} is more than blanks. To have no {name} from here, take back what was given.")
     if len(clean) > most:

@@ -25,7 +25,7 @@ from app.status import read_status
 from app.web import pictures, problems
 from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer, search_document
 from app.web.caching import caching_headers, content_tag, file_tag, unchanged
-from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, opened_original, photo_of
+from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, Whole, opened_original, photo_of
 from app.web.door.forwarding import path_below_root
 from app.web.door.methods import ASKED_HEAD, Methods
 from app.web.duplicate_api import router as duplicate_router
@@ -46,7 +46,7 @@ router = APIRouter(prefix=PREFIX)
 
 OriginalDep = Annotated[Original, Depends(opened_original)]
 ONCE = [Depends(expect_once)]
-Frame = Annotated[int, Query(ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame, as in a hit.")]
+Frame = Annotated[Whole, Query(ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame, as in a hit.")]
 
 
 @router.get("/search", dependencies=ONCE, responses={**refusals(400, 422, 503), **CURSOR_GONE})
@@ -171,11 +171,16 @@ async def preview(
     request: Request, services: ServicesDep, found: PhotoDep, served: OriginalDep, frame: Frame = 0
 ) -> Response:
     """A WebP of the photo, or of a video's frame, as large as a screen, upright, whatever the format of its file."""
-    seen, turns = served.file.status, request.app.state.turns
+    catalog, decoder, seen, turns = (
+        services.library.catalog,
+        services.decoder,
+        served.file.status,
+        request.app.state.turns,
+    )
     headers = caching_headers(request, found, file_tag(seen, frame), seen)
     if same := unchanged(request, headers):
         return same
-    made: bytes = await turns.run(pictures.preview, found, services.library.catalog, services.decoder, frame)
+    made: bytes = await turns.run(pictures.preview, found, catalog, decoder, frame, served)
     return Response(made, media_type=WEBP, headers=headers)
 
 

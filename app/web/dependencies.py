@@ -21,17 +21,19 @@ async def services_of(request: Request) -> Services:
 
 
 def _digits(written: Any) -> Any:
-    """Only the digits 0 to 9 name a photo; Python's int() also takes ' 1', '+1', '1_0' and other scripts' digits.
+    """Only the digits 0 to 9 make a number; pydantic also takes ' 1', '+1', '1_0' and '1.0'.
 
     Raises:
         PydanticCustomError: for anything else.
     """
     if isinstance(written, str) and not re.fullmatch(r"-?[0-9]+", written):
-        raise PydanticCustomError("photo_id", "an id has only the digits 0 to 9")
+        raise PydanticCustomError("digits", "a number has only the digits 0 to 9")
     return written
 
 
-PhotoId = Annotated[int, BeforeValidator(_digits)]
+Whole = Annotated[int, BeforeValidator(_digits)]
+"""A whole number that stands in an address."""
+PhotoId = Whole
 
 
 def photo_of(photo_id: PhotoId, services: Annotated[Services, Depends(services_of)]) -> PhotoRecord:

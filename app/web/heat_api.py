@@ -14,7 +14,7 @@ from app.search.language.parsing import parse
 from app.search.matches import LOOKS_LIKE
 from app.search.query import MAX_TEXT
 from app.web import pictures
-from app.web.dependencies import PhotoDep, ServicesDep
+from app.web.dependencies import PhotoDep, ServicesDep, Whole
 from app.web.picture_turns import PictureTurns
 from app.web.responses import PREFIX, refusals
 from app.web.search_fields import expect_once
@@ -33,7 +33,7 @@ class HeatFields(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     q: str = Field(max_length=MAX_TEXT, description="What was searched for; filters among it do not count.")
-    frame: int = Field(default=0, ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame.")
+    frame: Whole = Field(default=0, ge=0, le=MAX_FRAMES, description="Of a video: the number of a frame.")
 
 
 class RegionAnswer(BaseModel):

@@ -4,6 +4,7 @@ It reads only files of photo rows that `originals.py` lets out of the library, a
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import astuple
 from functools import partial
 from io import BytesIO
@@ -14,7 +15,7 @@ from PIL import Image
 from app.names import shown_path
 from app.search.picture_decoder import PictureDecoder
 from app.search.query import Region
-from app.web.originals import PictureGoneError, changed, opened
+from app.web.originals import Original, PictureGoneError, changed, opened
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.frame_ids import frame_id
 from indexer.catalog.records import PhotoRecord
@@ -59,8 +60,10 @@ def thumbnail(
     return small
 
 
-def preview(photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, frame: int = 0) -> bytes:
-    """The photo, or a frame, upright, as WebP as large as a screen at most, from the original.
+def preview(
+    photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, frame: int = 0, served: Original | None = None
+) -> bytes:
+    """The photo, or a frame, upright, as WebP as large as a screen at most, from the original: `served` and no other.
 
     Raises:
         PictureGoneError: the original is gone.
@@ -68,7 +71,7 @@ def preview(photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, frame
     """
     short, long = sorted((photo.width or 1, photo.height or 1))
     min_side = max(1, SCREEN_SIDE * short // long)
-    return _render(photo, catalog, decoder, frame, min_side, for_a_screen, exact=False)[1]
+    return _render(photo, catalog, decoder, frame, min_side, for_a_screen, exact=False, served=served)[1]
 
 
 def region(photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, part: Region, side: int) -> bytes:
@@ -106,13 +109,14 @@ def _render(
     finish: Callable[[Image.Image], bytes],
     *,
     exact: bool,
+    served: Original | None = None,
 ) -> tuple[str, bytes]:
     """The content hash of a photo's file, and what `finish` makes of its picture, or of a frame of it.
 
     `exact` wants the hash of a video too, which costs a look at the whole file.
     """
     like = [photo.content_hash] if photo.content_hash else []
-    with opened(photo, catalog) as original:
+    with opened(photo, catalog) if served is None else nullcontext(served) as original:
         if photo.duration_s is not None or frame:  # a photo has no frames, and that is said
             moment_s = _moment(photo, catalog, frame)
             return decoder.frame(original.file, like if exact else [], moment_s, min_side, finish)

@@ -96,6 +96,9 @@ def install(app: FastAPI) -> None:
         return problem_response(500, "picsift met an error it does not know; its log says more.")
 
 
+_SAID = {"missing": "it is left out, and has to be there", "json_invalid": "it is no JSON"}
+
+
 def _sentence(problem: dict[str, object]) -> str:
     """One failed parameter: its name, what is wrong, and the value."""
     where = problem["loc"]
@@ -103,5 +106,9 @@ def _sentence(problem: dict[str, object]) -> str:
     name = names[-1] if names else "request"  # of one of several values their parameter's
     if problem["type"] == "extra_forbidden":
         return f"{printable(str(name)[:60])}: nothing here is called that; /openapi.json names what there is"
+    if problem["type"] in _SAID:
+        return f"{name}: {_SAID[str(problem['type'])]}"
+    if problem["type"] == "value_error":
+        return f"{name}: {str(problem['msg']).removeprefix('Value error, ')}"
     shown = repr(problem.get("input"))
     return f"{name}: {problem['msg']}, not {shown if len(shown) <= 60 else shown[:60] + '…'}"

@@ -16,13 +16,15 @@ from app.search import query
 from app.search.language.filter_fields import filter_of
 from app.search.language.filter_words import NAMES
 from app.search.language.parsing import parse
+from app.web.dependencies import Whole
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
 
 DEFAULT_LIMIT = 20
 Text = Annotated[str | None, Field(default=None, max_length=query.MAX_TEXT)]
 Texts = Annotated[list[str], Field(default_factory=list, max_length=100)]
-Marked = Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(default_factory=list, max_length=query.MAX_MARKS)]
+PhotoIds = list[Annotated[Whole, Field(ge=1, lt=2**63)]]
+Marked = Annotated[PhotoIds, Field(default_factory=list, max_length=query.MAX_MARKS)]
 
 
 class FilterFields(BaseModel):
@@ -71,8 +73,8 @@ class FilterFields(BaseModel):
 class ListingFields(FilterFields):
     """Which photos may be hits, how many of them are wanted, and in which order."""
 
-    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Hits wanted.")
-    offset: int = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")
+    limit: Whole = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Hits wanted.")
+    offset: Whole = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Hits skipped before the first.")
     sort: Literal["relevance", "date"] = Field(
         default="relevance", description="Best first, or all matches, the newest first by the instant."
     )
@@ -107,7 +109,7 @@ class ListingFields(FilterFields):
 class SimilarFields(ListingFields):
     """What else hits shall be like."""
 
-    also: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(
+    also: PhotoIds = Field(
         default_factory=list,
         max_length=query.MAX_SOURCES - 1,
         description="Ids of more photos: hits are like all of them together.",
@@ -125,8 +127,8 @@ class DuplicateFields(FilterFields):
     """Which photos are compared, and which groups of them are shown."""
 
     kind: list[Kind] = Field(default_factory=list, max_length=10, description="What counts; all where none is named.")
-    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Groups wanted.")
-    offset: int = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Groups skipped before the first.")
+    limit: Whole = Field(default=DEFAULT_LIMIT, ge=1, le=query.MAX_LIMIT, description="Groups wanted.")
+    offset: Whole = Field(default=0, ge=0, le=query.MAX_OFFSET, description="Groups skipped before the first.")
 
 
 class SearchFields(ListingFields):

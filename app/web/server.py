@@ -25,7 +25,8 @@ from app.web.door.doorkeeper import Doorkeeper
 from app.web.door.forwarding import Proxies
 from app.web.door.page_door import PageDoor
 from app.web.door.security import LOOPBACK_NAMES, Gate, is_loopback
-from app.web.page.ui import build_ui, mount, offered
+from app.web.page.mounting import made_in, mount
+from app.web.page.ui import build_ui, offered
 from app.web.resting import Resting
 from app.web.temporary_folder import temporary_folder
 from indexer.errors import PicsiftError
@@ -66,7 +67,7 @@ def serve(
     """
     host = services.settings.host if host is None else host
     port = services.settings.port if port is None else port
-    password = _password(services)
+    password = secret.get_secret_value() if (secret := services.settings.password) else None
     local = _check_door(host, password)
     if services.settings.trusted_proxy and password is None:
         log.warning("no password is set: whomever the proxy lets through can see your photos")
@@ -112,8 +113,11 @@ def build_app(
         folder: the server's own temporary folder; None is the system's.
         desk: put before the page and the API, to answer commands without the password; None answers none.
     """
-    page, settings = build_ui(services), services.settings
-    inside: ASGIApp = QuickSearch(PageDoor(mount(build_api(services, folder=folder), page), offered(page)), services)
+    settings = services.settings
+    with made_in(folder):
+        page = build_ui(services)
+        mounted = mount(build_api(services, folder=folder), page)
+    inside: ASGIApp = QuickSearch(PageDoor(mounted, offered(page)), services)
     return Gate(
         Resting(inside if desk is None else desk(inside)),
         keeper=Doorkeeper(password) if password else None,
@@ -121,11 +125,6 @@ def build_app(
         proxies=Proxies(networks(settings.trusted_proxy), settings.root_path),
         locked=None if desk is None else PATH,
     )
-
-
-def _password(services: Services) -> str | None:
-    secret = services.settings.password
-    return secret.get_secret_value() or None if secret is not None else None
 
 
 def _check_door(host: str, password: str | None) -> bool:
@@ -176,7 +175,7 @@ def make_server(app: ASGIApp, patience: Patience) -> uvicorn.Server:
     An open page holds a stream that never ends by itself, so stopping waits for none and reports none. What proxies say
     is not uvicorn's to believe, which would take the word of every program on this machine.
     """
-    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -214,9 +213,11 @@ async def answer(
     await serving
 
 
-def _is_no_cut_stream(record: logging.LogRecord) -> bool:
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether it is no stream that was cut, and nothing that any stranger can have said as often as he likes."""
     cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
-    return not cancelled and "timeout graceful shutdown" not in str(record.msg)
+    told = str(record.msg)
+    return not cancelled and "timeout graceful shutdown" not in told and "Invalid HTTP request" not in told
 
 
 async def _closing(services: Services, run: Awaitable[None]) -> None:

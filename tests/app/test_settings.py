@@ -120,6 +120,31 @@ def test_a_bad_password_is_not_repeated(config):
     assert "12345" not in str(caught.value)
 
 
+def test_a_password_that_no_answer_would_be_compared_with_is_refused():
+    with pytest.raises(SettingsError, match="at most 256 characters"):
+        load_settings(password="long" * 65)
+    assert load_settings(password="long" * 64).password is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Photos.LAN", "photos.lan"),
+        ("photos.lan.", "photos.lan"),
+        ("fe80::1", "[fe80::1]"),
+        ("[FE80::0:1]", "[fe80::1]"),
+    ],
+)
+def test_a_name_to_answer_to_is_kept_as_browsers_say_it(written, name):
+    assert load_settings(allowed_host=[written]).allowed_host == (name,)
+
+
+@pytest.mark.parametrize("written", ["photos.lan:8080", "http://photos.lan", "photos lan", "*", "[::1", "a/b", "é.lan"])
+def test_what_no_browser_says_is_no_name_to_answer_to(written):
+    with pytest.raises(SettingsError, match=r"--allowed-host cannot be.*photos\.lan, without http"):
+        load_settings(allowed_host=[written])
+
+
 def test_a_config_file_that_was_named_must_be_there(tmp_path, monkeypatch):
     monkeypatch.setenv("PICSIFT_CONFIG", str(tmp_path / "none.toml"))
     with pytest.raises(SettingsError, match=r"PICSIFT_CONFIG names .*none\.toml, and there is no such file"):

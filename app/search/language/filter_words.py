@@ -12,6 +12,7 @@ from typing import Any
 
 from app.search.language.date_words import span_of
 from app.search.language.query_text import short
+from app.search.query import MAX_TEXT
 from app.tag_path import parse_path
 from indexer.catalog.photo_filter import HAS, Bounds, Near, PhotoFilter
 from indexer.errors import QueryError
@@ -64,6 +65,8 @@ def condition(name: str, value: str) -> PhotoFilter:
     read = _READ.get(name)
     if read is None:
         raise QueryError(unknown(name, value))
+    if len(value) > MAX_TEXT:  # to compare names with a row of accents takes the square of its length
+        raise QueryError(f"{name}: has {len(value):,} characters; at most {MAX_TEXT:,} are taken. Shorten it.")
     if name in _EXAMPLES and not value.strip():
         needs = "a name" if name not in ("has", "is", "type") else "a word"
         raise QueryError(f"{name}: needs {needs} right behind it, such as {_EXAMPLES[name]}.")

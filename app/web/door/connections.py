@@ -17,7 +17,10 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from app.web.door.doorkeeper import AT_THE_DOOR
 from app.web.door.one_write import OneWrite
+from app.web.door.security import HEADERS
+from app.web.problems import problem_response
 
 try:
     import resource
@@ -26,6 +29,10 @@ except ImportError:  # Windows has no such limit
 
 MOST_FILES = 65_536  # as many as are asked for where the system sets no limit
 MOST_CONNECTIONS = 1024
+REASON = (
+    "this is no HTTP request that can be read: it is damaged or too long, has no Host, or has letters in its address "
+    "that stand there as %C3%A9 for é."
+)
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 10\r\ncontent-length: 0\r\n\r\n"
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -57,7 +64,8 @@ class Patience:
 class Connection(H11Protocol):
     """One connection, closed when what it began to send does not come to its end.
 
-    Where there are too many, a new one takes the place of the one that has kept the server waiting longest.
+    Where there are too many, a new one takes the place of the one that has kept the server waiting longest, or waits
+    itself with a wrong password, or has long not read its answer.
     """
 
     def __init__(self, *args: Any, patience: Patience, **kwargs: Any) -> None:
@@ -67,6 +75,7 @@ class Connection(H11Protocol):
         self._waits_for = ""  # "head", "body" or nothing
         self._since = 0.0
         self._received = 0
+        self._unread_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,6 +91,16 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._look(len(data))
 
+    def pause_writing(self) -> None:
+        """Note since when the client does not read what it is sent."""
+        self._unread_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It reads."""
+        self._unread_since = None
+        super().resume_writing()
+
     def on_response_complete(self) -> None:
         """Wait for the next head."""
         super().on_response_complete()
@@ -93,6 +112,28 @@ class Connection(H11Protocol):
             self._timer.cancel()
         self._waits_for = ""
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong, where no answer was begun; where one was, uvicorn would fail, or the application."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
+        answer = problem_response(400, REASON)
+        headers = [*answer.raw_headers, *((name.lower().encode(), text.encode()) for name, text in HEADERS.items())]
+        for event in (
+            h11.Response(status_code=400, headers=[*headers, (b"connection", b"close")], reason=b"Bad Request"),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _should_upgrade(self) -> bool:
+        """Never: to another protocol a client goes only where it is let, and it is no news that one asks."""
+        return False
 
     def _look(self, received: int = 0) -> None:
         """Start the clock anew when something else is waited for than before; `received` may be the first of it."""
@@ -126,12 +167,24 @@ class Connection(H11Protocol):
         if len(self.connections) <= self._patience.connections:
             return
         others = [other for other in self.connections if isinstance(other, Connection) and other is not self]
-        keep_waiting = [other for other in others if other._waits_for and not other.transport.is_closing()]
-        if keep_waiting:  # those without a head first: a body may be a person's picture on a slow line
-            min(keep_waiting, key=lambda other: (other._waits_for == "body", other._since)).transport.abort()
+        may_go = [(rank, other) for other in others if (rank := other._gives_way()) is not None]
+        if may_go:
+            min(may_go, key=lambda one: one[0])[1].transport.abort()
             return
         self.transport.write(FULL)
         self.transport.close()
+
+    def _gives_way(self) -> tuple[int, float] | None:
+        """How soon it gives way to a new one: kind, and since when it is of it; None where it does not."""
+        if self.transport.is_closing():
+            return None
+        if self.scope is not None and AT_THE_DOOR in self.scope:
+            return 0, self._since  # a wrong password waits for long, and would have others wait in front of the door
+        if self._waits_for:
+            return (1 if self._waits_for == "head" else 2), self._since  # a body may be a picture on a slow line
+        if self._unread_since is not None and self.loop.time() - self._unread_since >= self._patience.head_s:
+            return 3, self._unread_since
+        return None
 
 
 def send_at_once(transport: asyncio.Transport) -> None:

@@ -23,8 +23,11 @@ LONGEST_PAUSE_S = 30.0
 FORGOTTEN_S = 900.0  # after the last wrong answer of an address
 MOST_ADDRESSES = 1024
 MOST_WAITING = 512
+MOST_IN_ALL = 1024  # waiting, whatever their addresses, of which somebody may have any number
 TOLD_FROM = 5  # wrong answers
 TOLD_EVERY_S = 60.0
+
+AT_THE_DOOR = "picsift.at-the-door"  # in the scope of a request whose password is being looked at
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ class Doorkeeper:
         self._hash = password if is_hash(password) else None
         self._known = None if self._hash else self._digest(password)
         self._guessers: OrderedDict[str, Guesser] = OrderedDict()
+        self._welcomed: OrderedDict[str, None] = OrderedDict()
         self._everyone, self._checking = asyncio.Lock(), asyncio.Lock()
         self._waiting = 0
         self._untold, self._told_s = 0, -TOLD_EVERY_S
@@ -75,22 +79,37 @@ class Doorkeeper:
             address: of whoever gives it.
         """
         place = network_of(address)
-        guesser = self._guessers.get(place)
-        if self._waiting >= MOST_WAITING and guesser is not None and guesser.waiting:
+        if self._is_crowded(place):
             return Verdict.TOO_MANY  # comparing would tell a guesser who hangs up on every wrong answer what it was
         if self._is_known(given):
+            self._welcome(place)
             return Verdict.RIGHT
         guesser = self._guesser(place)
         guesser.waiting += 1
         self._waiting += 1
         try:
             if self._hash is not None and self._known is None and await self._verify(given, guesser):
+                self._welcome(place)
                 return Verdict.RIGHT
             await self._wait(guesser, address)
         finally:
             guesser.waiting -= 1
             self._waiting -= 1
         return Verdict.WRONG
+
+    def _is_crowded(self, place: str) -> bool:
+        """Whether an answer from there is not looked at: too many wait, from there, or at all where it is new here."""
+        guesser = self._guessers.get(place)
+        if self._waiting >= MOST_WAITING and guesser is not None and guesser.waiting:
+            return True
+        return self._waiting >= MOST_IN_ALL and place not in self._welcomed
+
+    def _welcome(self, place: str) -> None:
+        """Remember where a right answer came from, of the latest ones."""
+        self._welcomed[place] = None
+        self._welcomed.move_to_end(place)
+        while len(self._welcomed) > MOST_ADDRESSES:
+            self._welcomed.popitem(last=False)
 
     def _digest(self, password: str) -> bytes:
         return hmac.digest(self._key, composed(password).encode("utf-8", "surrogatepass"), "sha256")
@@ -145,7 +164,7 @@ def pause_s(wrong: int) -> float:
 
 
 def network_of(address: str) -> str:
-    """What counts as one address: IPv6 hands out 64 bits of them to everybody."""
+    """What counts as one address: IPv6 hands out 64 bits of them to everybody, and 127.0.0.0/8 is one machine."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -153,4 +172,5 @@ def network_of(address: str) -> str:
     mapped = getattr(parsed, "ipv4_mapped", None)
     if isinstance(parsed, ipaddress.IPv6Address) and mapped is None:
         return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(mapped or parsed)
+    known = mapped or parsed
+    return "127.0.0.0/8" if known.is_loopback else str(known)

@@ -14,8 +14,7 @@ from app.trusted_proxies import Network, checked_root
 Scope = MutableMapping[str, Any]  # of ASGI
 
 SAID = re.compile(rb"(x-forwarded(-.*)?|forwarded|x-real-ip|x-gradio-server|x-original-.*)")
-NAME = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", re.ASCII)
-PAIR = re.compile(r"""\s*([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^";,\s]*)\s*""")
+NAME = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{0,5})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ class Proxies:
     def _sender(self, said: str) -> str:
         """Who sent it to the first proxy that is trusted: each proxy adds whom it heard it from, at the end."""
         sender = ""
-        for heard in reversed([_address(text) for text in said.split(",") if text.strip()]):
+        for text in reversed([text for text in said.split(",") if text.strip()]):
+            heard = _address(text)
             if not heard:
                 break
             sender = heard
@@ -84,23 +84,34 @@ def path_below_root(scope: Scope) -> str:
 
 
 def _said(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """What the headers say, by the names of RFC 7239, and "prefix"; of several proxies' values that of the nearest."""
+    """What the headers say, by the names of RFC 7239, and "prefix"; of several proxies' values that of the nearest.
+
+    A proxy speaks one of two languages, and hands on what a client says in the other: beside X-Forwarded- headers
+    Forwarded counts for nothing.
+    """
     values: dict[str, list[str]] = {}
     for header, text in headers:
         values.setdefault(header.decode("latin-1"), []).append(text.decode("latin-1"))
     said: dict[str, str] = {}
-    senders = []
-    for hop in ",".join(values.get("forwarded", [])).split(","):
-        pairs = {key.lower(): value.strip('"') for key, value in PAIR.findall(hop)}
-        said |= {key: value for key, value in pairs.items() if key in ("host", "proto")}
-        senders += [pairs["for"]] if "for" in pairs else []
-    said |= {"for": ",".join(senders)} if senders else {}
     for name in ("host", "proto", "prefix"):
         last = ",".join(values.get(f"x-forwarded-{name}", [])).rpartition(",")[2].strip()
         if last:
             said[name] = last.lower() if name == "proto" else last
-    chain = ",".join(values.get("x-forwarded-for", []))
-    return said | ({"for": chain} if chain else {})
+    if chain := ",".join(values.get("x-forwarded-for", [])):
+        said["for"] = chain
+    return said or _said_in_one(",".join(values.get("forwarded", [])))
+
+
+def _said_in_one(forwarded: str) -> dict[str, str]:
+    """The same of a Forwarded header. It may be long, and anything: each part is looked at once."""
+    said: dict[str, str] = {}
+    senders = []
+    for hop in forwarded.split(","):
+        parts = (pair.partition("=") for pair in hop.split(";"))
+        pairs = {name.strip().lower(): value.strip().strip('"') for name, apart, value in parts if apart}
+        said |= {name: pairs[name] for name in ("host", "proto") if name in pairs}
+        senders += [pairs["for"]] if "for" in pairs else []
+    return said | ({"for": ",".join(senders)} if senders else {})
 
 
 def _address(text: str) -> str:

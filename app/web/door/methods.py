@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.problems import problem_response
 
+LONGEST_TOLD = 200  # characters of a path
 ASKED_HEAD = "picsift.head"  # in the scope of a GET that was asked as HEAD
 
 
@@ -34,32 +35,39 @@ class Methods:
         if scope["type"] != "http" or not path.startswith(self._own):
             await self._app(scope, receive, send)
             return
-        method, allowed = scope["method"], self._allowed(path)
-        if method not in allowed:
-            await _refusal(method, path, allowed)(scope, receive, send)
-        elif method == "OPTIONS":
-            await _options(allowed, send)
-        elif method == "HEAD":
-            await self._app({**scope, "method": "GET", ASKED_HEAD: True}, receive, _without_body(send))
-        else:
-            await self._app(scope, receive, send)
+        await answer_by_method(self._app, self._allowed(path), path, scope, receive, send)
 
     def _allowed(self, path: str) -> list[str]:
-        return next((methods for pattern, methods in self._known if pattern.match(path)), [])
+        return next((methods for pattern, methods in self._known if pattern.fullmatch(path)), [])
+
+
+async def answer_by_method(
+    app: ASGIApp, allowed: Collection[str], path: str, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer OPTIONS and what may not be done, and hand on the rest to `app`, HEAD as GET; `path` is for people."""
+    method = scope["method"]
+    if method not in allowed:
+        await _refusal(method, path, allowed)(scope, receive, send)
+    elif method == "OPTIONS":
+        await _options(allowed, send)
+    elif method == "HEAD":
+        await app({**scope, "method": "GET", ASKED_HEAD: True}, receive, _without_body(send))
+    else:
+        await app(scope, receive, send)
 
 
 def _methods(named: Collection[str]) -> list[str]:
     return sorted({*named, "OPTIONS"} | ({"HEAD"} if "GET" in named else set()))
 
 
-def _refusal(method: str, path: str, allowed: list[str]) -> ASGIApp:
+def _refusal(method: str, path: str, allowed: Collection[str]) -> ASGIApp:
     if not allowed:
-        return problem_response(404, f"nothing answers {method} {path}. See /openapi.json.")
+        return problem_response(404, f"nothing answers {method} {path[:LONGEST_TOLD]}. See /openapi.json.")
     others = ", ".join(allowed)
     return problem_response(405, f"{path} does not answer {method}, but {others}.", {"Allow": others})
 
 
-async def _options(allowed: list[str], send: Send) -> None:
+async def _options(allowed: Collection[str], send: Send) -> None:
     headers = [(b"allow", ", ".join(allowed).encode())]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b""})

@@ -5,7 +5,8 @@ does not use is not there; so an upgrade of Gradio that adds a route adds none t
 """
 
 import json
-from collections.abc import Set
+import re
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,21 +15,25 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.door.forwarding import path_below_root
+from app.web.door.methods import answer_by_method
 from app.web.door.short_bodies import read_short
 from app.web.problems import problem_response
 
 OWN = ("/api/v1/", "/openapi.json")
-PAGE_FILES = ("/assets/", "/static/", "/svelte/")
-PAGE_ROUTES = {
-    "/": {"GET", "HEAD"},
-    "/config": {"GET"},
-    "/theme.css": {"GET"},
-    "/favicon.ico": {"GET"},
-    "/gradio_api/app_id": {"GET"},
-    "/gradio_api/component_server": {"POST"},
-}
-HEARTBEAT = "/gradio_api/heartbeat/"
 CALLS = "/gradio_api/component_server"
+READ = ("GET", "HEAD", "OPTIONS")
+PAGE_ROUTES: dict[str, Collection[str]] = {
+    "/": READ,
+    "/config": READ,
+    "/theme.css": READ,
+    "/favicon.ico": READ,
+    "/gradio_api/app_id": READ,
+    CALLS: ("OPTIONS", "POST"),
+    CALLS + "/": ("OPTIONS", "POST"),  # Gradio's scripts write it in both ways
+}
+LONGEST_PATH = 300  # characters of a file's or a stream's, and of a name that the system takes
+PAGE_FILE = re.compile(r"/(assets|static|svelte)(/[\w+@=-][\w.+@=-]*)+", re.ASCII)
+HEARTBEAT = re.compile(r"/gradio_api/heartbeat/[\w-]+", re.ASCII)
 MAX_CALL_BYTES = 1024 * 1024  # what a call carries is what stands in the page's fields
 SESSION = "page"  # of every call: nothing is kept for a session, and no client makes Gradio keep one for it
 
@@ -54,11 +59,14 @@ class PageDoor:
             await self.app(scope, receive, send)
             return
         path = path_below_root(scope)
-        if not is_used(scope["method"], path, scope["query_string"].decode("latin-1")):
-            refusal = problem_response(404, f"nothing answers {scope['method']} {path}. See /openapi.json.")
-            await refusal(scope, receive, send)
+        if path.startswith(OWN):
+            await self.app(scope, receive, send)
             return
-        if path.rstrip("/") == CALLS:
+        allowed = methods_of(path, scope["query_string"].decode("latin-1"))
+        await answer_by_method(self._answer, allowed, path, scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if path_below_root(scope).removesuffix("/") == CALLS:
             body = await read_short(receive, MAX_CALL_BYTES)
             call = checked_call(body, self.functions) if body is not None else None
             if call is None:
@@ -71,15 +79,15 @@ class PageDoor:
         await self.app(scope, receive, send)
 
 
-def is_used(method: str, path: str, query: str) -> bool:
-    """Whether the page or the API has a use for a request; `path` is decoded, `query` is not."""
-    if path.startswith(OWN):
-        return True
+def methods_of(path: str, query: str) -> Collection[str]:
+    """What the page does at a path of its own, none where it has no use for it; `path` is decoded, `query` is not."""
     if "deep_link" in parse_qs(query, keep_blank_values=True):
-        return False
-    if path.startswith((*PAGE_FILES, HEARTBEAT)):
-        return method in {"GET", "HEAD"}
-    return method in PAGE_ROUTES.get(path.rstrip("/") or "/", ())
+        return ()
+    if len(path) <= LONGEST_PATH and PAGE_FILE.fullmatch(path):
+        return READ
+    if len(path) <= LONGEST_PATH and HEARTBEAT.fullmatch(path):
+        return ("GET", "OPTIONS")  # it never ends
+    return PAGE_ROUTES.get(path, ())
 
 
 def checked_call(body: bytes, functions: Set[tuple[int, str]]) -> bytes | None:

@@ -15,12 +15,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.web.door.doorkeeper import Doorkeeper, Verdict
-from app.web.door.forwarding import Proxies, path_below_root, sender_of
+from app.password_hash import LONGEST_BYTES
+from app.web.door.doorkeeper import AT_THE_DOOR, Doorkeeper, Verdict
+from app.web.door.forwarding import NAME, Proxies, path_below_root, sender_of
 from app.web.problems import problem_response
 
 MAX_BODY_BYTES = 50 * 1024 * 1024
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LONGEST_TOLD = 200  # characters of what a refusal quotes
 PORTS = {"http": 80, "https": 443}  # that an address need not name
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="picsift", charset="UTF-8"'}
 
@@ -85,15 +87,17 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        send = _with_headers(send)
+        send, asked = _with_headers(send), scope
         try:
-            if not self.proxies.stands_elsewhere(scope):
-                check_host(Headers(scope=scope), self.hosts)
+            check_host(Headers(scope=scope), None if self.proxies.stands_elsewhere(scope) else self.hosts)
             scope = self.proxies.seen_from_outside(scope)
+            asked[AT_THE_DOOR] = True
             await self._check(scope)
         except RefusedError as refusal:
             await _refuse(refusal, scope, receive, send)
             return
+        finally:
+            asked.pop(AT_THE_DOOR, None)
         if scope["path"] == scope.get("root_path") and scope["type"] == "http":
             await RedirectResponse(scope["path"] + "/")(scope, receive, send)  # what is relative would be beside it
             return
@@ -114,17 +118,20 @@ class Gate:
 
 
 def check_host(headers: Headers, hosts: frozenset[str] | None) -> None:
-    """Refuse a Host header that is none of `hosts`.
+    """Refuse a Host header that is none of `hosts`, or no name at all: what is made of it would be no address.
 
     Raises:
         RefusedError: 400.
     """
-    name = _without_port(headers.get("host", ""))
+    host = headers.get("host", "")
+    if host and not NAME.fullmatch(host):
+        raise RefusedError(400, f"{host[:LONGEST_TOLD]!r} is no name of a server.")
+    name = _without_port(host)
     if hosts is not None and name not in hosts:
         raise RefusedError(
             400,
-            f"this server does not answer to the name {name!r}. Open it as http://localhost; or, if a proxy or a name "
-            "of yours leads here, start it with --allowed-host NAME, or with a password.",
+            f"this server does not answer to the name {name[:LONGEST_TOLD]!r}. Open it as http://localhost; or, if a "
+            "proxy or a name of yours leads here, start it with --allowed-host NAME, or with a password.",
         )
 
 
@@ -138,8 +145,9 @@ def check_origin(headers: Headers) -> None:
     if origin is not None and not is_same_site(origin, headers.get("host", "")):
         raise RefusedError(
             403,
-            f"requests from pages of another site ({origin!r}) are not answered. If that is the address of a proxy "
-            "that leads here, start this with --trusted-proxy ADDRESS, and have the proxy send X-Forwarded-Host.",
+            f"requests from pages of another site ({origin[:LONGEST_TOLD]!r}) are not answered. If that is the "
+            "address of a proxy that leads here, start this with --trusted-proxy ADDRESS, and have the proxy send "
+            "X-Forwarded-Host.",
         )
 
 
@@ -177,7 +185,7 @@ def given_password(headers: Headers) -> str | None:
         given = base64.b64decode(encoded, validate=True).partition(b":")[2]
     except (binascii.Error, ValueError):
         return ""
-    return given.decode("utf-8", "surrogateescape")
+    return given.decode("utf-8", "surrogateescape") if len(given) <= LONGEST_BYTES else ""
 
 
 def is_loopback(host: str) -> bool:
@@ -200,7 +208,7 @@ async def _refuse(refusal: RefusedError, scope: Scope, receive: Receive, send: S
 
 def _without_port(host: str) -> str:
     bracketed, bracket, _ = host.lower().partition("]")
-    return bracketed + bracket if bracket else bracketed.partition(":")[0]
+    return bracketed + bracket if bracket else bracketed.partition(":")[0].removesuffix(".")
 
 
 def _too_large(max_body: int) -> str:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
 
-from fastapi import FastAPI
-
 from app.bootstrap import Services
 from app.printable import printable
 from app.search.language.spots import excerpt, spot_of
@@ -21,10 +19,8 @@ from app.web.page import browsing, gallery, groups, tools
 from app.web.page.browsing import Shown
 from app.web.page.chips import chips
 from app.web.page.following import PhotoCount
-from app.web.page.link_preview import name_links
 from app.web.page.question import Question
 from app.web.page.quiet_gradio import gradio as gr
-from app.web.page.theme import THEME
 from app.web.page.viewer import viewer
 from indexer.errors import PicsiftError
 from indexer.watching.activity import read_activity
@@ -36,9 +32,6 @@ GONE = (
     "since. Search again."
 )
 SHOWN = 160  # characters of a query around what is wrong in it
-
-ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("asking.js", "viewing.js", "page.js", *tools.SCRIPTS)
 
 # Each runs in its component's element.
 PICTURE_JS = "window.picsift.picture(element);"
@@ -67,7 +60,7 @@ START_JS = "() => window.picsift.start()"
 
 
 def build_ui(services: Services) -> gr.Blocks:
-    """The page over these services; `mount` serves it with its style and scripts."""
+    """The page over these services; `mounting.py` serves it with its style and scripts."""
     page = gr.Blocks(title="picsift", analytics_enabled=False, fill_width=True)
     with page:
         asking = lay_out(Actions(services, PhotoCount(services.library.catalog)))
@@ -80,32 +73,6 @@ def offered(page: gr.Blocks) -> frozenset[tuple[int, str]]:
     """What the page's script may call: the number of a component, and the name of a function that it offers."""
     components = page.blocks.items()
     return frozenset((number, call.__name__) for number, one in components for call in getattr(one, "server_fns", ()))
-
-
-def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:
-    """The page at /, beside the API; it may serve no file but its own."""
-    name_links()
-    mounted: FastAPI = gr.mount_gradio_app(
-        api,
-        page,
-        path="/",
-        allowed_paths=[],
-        footer_links=[],
-        run_history=False,
-        show_error=True,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        theme=THEME,
-        css_paths=[ASSETS / "page.css", ASSETS / tools.STYLE],
-        head="".join(f"<script>{(ASSETS / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS),
-        favicon_path=str(ASSETS / "favicon.png"),
-    )
-    page.has_launched = True  # else Gradio takes any path that a client names; `mount_gradio_app` leaves it unset
-    # No event of the page runs Python, and Gradio would look a thousand times a second whether one waits.
-    page._queue.start = lambda: None  # type: ignore[method-assign]
-    return mounted
 
 
 def explained(action: Callable[P, Answer]) -> Callable[P, Answer]:

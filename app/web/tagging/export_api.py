@@ -23,7 +23,7 @@ from app.tagging.export.export_service import PHOTOS_AT_A_TIME
 from app.tagging.export.sidecar_plan import Naming
 from app.tagging.export.table_export import Table
 from app.tagging.export.way_back import ExportReport, UnknownExportError, UnsettledError
-from app.web.dependencies import ServicesDep
+from app.web.dependencies import ServicesDep, Whole
 from app.web.door.short_bodies import ShortBody
 from app.web.problems import RefusedError
 from app.web.responses import PREFIX, TABLES, refusals
@@ -49,7 +49,7 @@ KINDS = {Table.csv: "text/csv", Table.jsonl: "application/jsonl", Table.parquet:
 router = APIRouter(prefix=PREFIX, route_class=ShortBody)
 _one_table, _one_reading = threading.Lock(), threading.Lock()
 
-ExportId = Annotated[int, InPath(ge=-(2**63), lt=2**63)]
+ExportId = Annotated[Whole, InPath(ge=-(2**63), lt=2**63)]
 HowNamed = Annotated[Naming, Query(description="What new sidecars are called; auto is as most are already.")]
 
 
@@ -57,7 +57,7 @@ HowNamed = Annotated[Naming, Query(description="What new sidecars are called; au
 def preview(
     services: ServicesDep,
     naming: HowNamed = Naming.auto,
-    page: Annotated[int, Query(ge=0, lt=10**9, description=f"Of {PHOTOS_AT_A_TIME} photos each.")] = 0,
+    page: Annotated[Whole, Query(ge=0, lt=10**9, description=f"Of {PHOTOS_AT_A_TIME} photos each.")] = 0,
     into_files: Annotated[bool, Query(description="What would be written into the photos themselves.")] = False,
     token: Annotated[Token | None, Query(description="As the page before gave it; of the first page none.")] = None,
 ) -> PreviewAnswer:

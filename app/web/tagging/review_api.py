@@ -9,7 +9,7 @@ from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from app.tagging.review import MOST, ReviewPage
 from app.web.answers import PathText
-from app.web.dependencies import ServicesDep
+from app.web.dependencies import ServicesDep, Whole
 from app.web.door.short_bodies import ShortBody
 from app.web.responses import PREFIX, refusals
 from indexer.catalog.records import PhotoRecord
@@ -22,7 +22,7 @@ router = APIRouter(prefix=PREFIX, route_class=ShortBody)
 
 PATH = "Levels parted by /; a slash within a name is written \\/."
 Named = Annotated[str, Field(description=PATH, max_length=2000)]
-PhotoNumber = Annotated[int, Field(ge=-(2**63), lt=2**63, description="The photo's id.")]
+PhotoNumber = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63, description="The photo's id.")]
 ORDER = "uncertain: the confidence nearest to 50 % first; frequent: the tag with most suggestions first."
 ByOrder = Annotated[Order, Query(description=ORDER)]
 UnderTag = Annotated[
@@ -122,7 +122,7 @@ def review(
     services: ServicesDep,
     order: ByOrder = "uncertain",
     tag: UnderTag = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 20,
+    limit: Annotated[Whole, Query(ge=1, le=MOST)] = 20,
     cursor: Cursor = None,
 ) -> ReviewAnswer:
     """Suggestions that nobody has decided on. Pages follow one another without a gap while decisions are made.

@@ -51,7 +51,16 @@ def test_another_one_takes_its_place(typed):
 
 
 @pytest.mark.parametrize(
-    "lines", [[], ["long enough"], ["long enough", "long enouhg"], ["short", "short"], ["", ""], ["$argon2id$abc"] * 2]
+    "lines",
+    [
+        [],
+        ["long enough"],
+        ["long enough", "long enouhg"],
+        ["short", "short"],
+        ["", ""],
+        ["$argon2id$abc"] * 2,
+        ["long" * 100] * 2,
+    ],
 )
 def test_what_will_not_do_is_not_stored(typed, lines):
     typed += lines

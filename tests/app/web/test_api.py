@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
@@ -12,6 +13,7 @@ from starlette.testclient import TestClient
 
 from app.search.query import Query
 from app.search.ranking import Hit
+from app.web import pictures
 from app.web.answers import SearchAnswer
 from app.web.api import QuickSearch, build_api
 from app.web.door.security import Gate
@@ -590,6 +592,61 @@ def test_marks_refine_a_search(client, services):
 def test_marks_and_orders_that_cannot_be_are_refused(client, sent, status, said):
     answer = client.get(f"/api/v1/search?{sent}")
     assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("search?q=red", "limit"),
+        ("search?q=red", "offset"),
+        ("search?q=red", "right"),
+        ("search?q=red", "wrong"),
+        ("photos/1/similar?", "also"),
+        ("photos/1/thumbnail?", "frame"),
+        ("photos/1/heat?q=red", "frame"),
+        ("duplicates?", "limit"),
+        ("review?", "limit"),
+        ("exports/preview?", "page"),
+    ],
+)
+def test_a_number_in_an_address_has_digits_alone(client, path, name):
+    for number in ("+1", "1_0", " 1", "1.0", "٣", "1\n", ""):
+        answer = client.get(f"/api/v1/{path}&{urlencode({name: number})}")
+        assert (answer.status_code, answer.json()["detail"].startswith(f"{name}: ")) == (422, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "said"),
+    [
+        ("photos/1/edits", b"", "body: it is left out"),
+        ("photos/1/edits", b"{", "body: it is no JSON"),
+        ("photos/1/edits", b"{}", "body: say what to give"),
+        ("tags/rename", b'{"tag": "a"}', "to: it is left out"),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_said_in_words(client, path, sent, said):
+    answer = client.post(f"/api/v1/{path}", content=sent, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(said)
+    assert "not {" not in answer.json()["detail"]
+    assert "Value error" not in answer.json()["detail"]
+
+
+def test_a_preview_is_of_the_file_that_its_tag_is_of(client, services, world, monkeypatch):
+    """Another file in its place, between the look and the reading, is not sent under the first one's tag."""
+    number, path = photo_id(services, "blue.png"), world.photos / "blue.png"
+    first = client.get(f"/api/v1/photos/{number}/preview")
+    made = pictures.preview
+
+    def swapped(*args):
+        world.write("other.png", "red").replace(path)
+        return made(*args)
+
+    monkeypatch.setattr(pictures, "preview", swapped)
+    answer = client.get(f"/api/v1/photos/{number}/preview")
+    assert (answer.status_code, "etag" in answer.headers) == (415, False)
+    monkeypatch.setattr(pictures, "preview", made)
+    assert client.get(f"/api/v1/photos/{number}/preview").headers["etag"] != first.headers["etag"]
 
 
 def test_marks_that_contradict_each_other_are_refused(client, world):

@@ -225,3 +225,5 @@ def test_only_formats_that_run_nothing_are_shown_inline(services, photo, format)
 def test_names_are_made_safe():
     assert shown_path(Path(os.fsdecode(b"/a/\xff.jpg"))) == "/a/\ufffd.jpg"
     assert safe_filename(Path('/a/b"\r\nX-Evil: 1;c\\d.jpg')) == "b_X-Evil: 1_c_d.jpg"
+    assert safe_filename(Path("/a/gpj.\u202eexe.jpg")) == "gpj._exe.jpg"
+    assert safe_filename(Path("/a/a\x9b31m\u2028b\x1b.jpg")) == "a_31m_b_.jpg"

@@ -14,6 +14,13 @@ D = datetime
 F = PhotoFilter
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_of_any_filter_has_a_length(name):
+    """From fields of a page, too: to compare a row of accents takes the square of its length, at once for all."""
+    with pytest.raises(QueryError, match="at most 10,000 are taken"):
+        filter_of({name: "a" + "\u0301\u0316" * 5_000})
+
+
 def test_a_date_is_its_first_moment():
     assert span_of(" 2021-06 ", "after") == (D(2021, 6, 1), D(2021, 7, 1))
 

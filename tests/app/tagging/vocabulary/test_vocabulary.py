@@ -1,11 +1,14 @@
 """Vocabularies: the built-in one is sound, own ones are read in every format, and hostile files are explained."""
 
 import re
+from types import SimpleNamespace
+from unicodedata import category
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import tag_path
 from app.tag_path import parse_path, path_text
 from app.tagging.vocabulary.vocabulary import VocabularyError, article, load_vocabulary
 
@@ -24,6 +27,16 @@ def by_path(vocabulary):
 
 
 # The built-in vocabulary
+
+
+def test_a_path_that_is_far_too_long_is_refused_before_it_is_put_together(monkeypatch):
+    """To compose n accents in a row takes n squared, while all else waits: minutes for what a request may hold."""
+    never = SimpleNamespace(normalize=lambda form, text: pytest.fail("it was put together"), category=category)
+    monkeypatch.setattr(tag_path, "unicodedata", never)
+    for text in ("a" + "\u0301\u0316" * 200_000, "a/" * 200_000, "\\/" * 200_000, "a" * 200_000):
+        for read in (tag_path.parse_path, tag_path.clean_name):
+            with pytest.raises(ValueError, match="characters: shorten it to 200"):
+                read(text)
 
 
 def test_the_built_in_vocabulary_is_large_and_in_order():

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import logging
 import resource
 import select
@@ -18,6 +19,7 @@ from uvicorn.server import Server
 
 from app.web import server as server_module
 from app.web.door.connections import Patience, open_files, tell_once
+from app.web.door.doorkeeper import AT_THE_DOOR
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -102,6 +104,63 @@ def test_what_does_not_come_to_its_end_is_closed(sent):
         assert was_closed(connected)
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def all_of(connected):
+    received = b""
+    while part := connected.recv(65_536):
+        received += part
+    return received
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        "GET /?q=Zürich HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(),
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        CHUNKED + b"no chunk\r\n",
+    ],
+    ids=["not HTTP", "letters in an address", "no host", "two hosts", "a body that breaks off"],
+)
+def test_what_cannot_be_read_is_told_so_as_anything_else_is_and_is_no_news(sent, caplog):
+    with answering(reads_all, Patience()) as (address, _), connect(address) as connected:
+        connected.sendall(sent)
+        head, _, body = all_of(connected).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json" in head
+    assert b"x-content-type-options: nosniff" in head
+    assert b"%C3%A9" in json.loads(body)["detail"].encode()
+    assert caplog.records == []
+
+
+async def answers_early(scope, receive, send):
+    """As the door does where a password is needed: whatever follows is not read."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def test_a_body_that_breaks_off_behind_its_answer_ends_the_connection_and_is_no_news(caplog):
+    """Else anybody fills the log, by twenty lines a request."""
+    with answering(answers_early, Patience()) as (address, _), connect(address) as connected:
+        connected.sendall(CHUNKED)
+        assert connected.recv(1000).startswith(b"HTTP/1.1 401")
+        connected.sendall(b"no chunk\r\n")
+        assert all_of(connected) == b""
+    assert caplog.records == []
+
+
+def test_another_protocol_is_not_taken_up_and_is_no_news(caplog):
+    asked = WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+    with answering(reads_all, Patience()) as (address, _), connect(address) as connected:
+        connected.sendall(asked)
+        assert connected.recv(12) == b"HTTP/1.1 200"
+    assert caplog.records == []
+
+
 def test_so_is_half_a_head_after_a_whole_request():
     with answering(reads_all, Patience(head_s=0.3)) as (address, _), connect(address) as connected:
         connected.sendall(WHOLE)
@@ -176,6 +235,52 @@ def test_where_all_are_being_answered_a_new_one_is_told_to_come_later():
             assert refused.recv(12) == b"HTTP/1.1 503"
         go_on.set()
         assert [connected.recv(12) for connected in busy] == [b"HTTP/1.1 200"] * 2
+
+
+def test_a_new_connection_takes_the_place_of_one_with_a_wrong_password():
+    """Those wait for long, by hundreds, and whoever has the right one shall not wait in front of the door."""
+
+    async def door(scope, receive, send):
+        if scope["type"] == "http" and scope["path"] == "/wrong":
+            scope[AT_THE_DOOR] = True
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        await reads_all(scope, receive, send)
+
+    with answering(door, Patience(most=3)) as (address, server), ExitStack() as stack:
+        body = stack.enter_context(connect(address))
+        body.sendall(HEAD)
+        wrong = [stack.enter_context(connect(address)) for _ in range(2)]
+        there = server.server_state.connections
+        for many, connected in enumerate(wrong, 1):
+            connected.sendall(WHOLE.replace(b"/ HTTP", b"/wrong HTTP"))
+            wait_for(lambda many=many: len([one for one in there if AT_THE_DOOR in (one.scope or ())]) == many)
+        right = stack.enter_context(connect(address))
+        right.sendall(WHOLE)
+        assert right.recv(12) == b"HTTP/1.1 200"
+        assert was_closed(wrong[0])
+        body.sendall(b"x" * 100_000)
+        assert body.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_new_connection_takes_the_place_of_one_that_does_not_read_its_answer():
+    async def endless(scope, receive, send):
+        if scope["type"] == "http" and scope["path"] == "/endless":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(1000):
+                await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+            return
+        await reads_all(scope, receive, send)
+
+    with answering(endless, Patience(head_s=0.1, most=2)) as (address, server), ExitStack() as stack:
+        deaf = [stack.enter_context(connect(address)) for _ in range(2)]
+        for connected in deaf:
+            connected.sendall(WHOLE.replace(b"/ HTTP", b"/endless HTTP"))
+        wait_for(lambda: len([one for one in server.server_state.connections if one._gives_way()]) == 2)
+        hearing = stack.enter_context(connect(address))
+        hearing.sendall(WHOLE)
+        assert hearing.recv(12) == b"HTTP/1.1 200"
 
 
 LOW = """

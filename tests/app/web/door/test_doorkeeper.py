@@ -15,6 +15,7 @@ from app.web.door.doorkeeper import (
     FORGOTTEN_S,
     LONGEST_PAUSE_S,
     MOST_ADDRESSES,
+    MOST_IN_ALL,
     MOST_WAITING,
     Doorkeeper,
     Verdict,
@@ -184,6 +185,27 @@ def test_who_hangs_up_on_wrong_answers_learns_nothing_more(time):
     asyncio.run(scenario())
 
 
+def test_whoever_has_any_number_of_addresses_guesses_no_faster_and_keeps_out_nobody_who_was_in(time):
+    """Each new address has its first answer compared at once; those that wait for theirs are bounded all the same."""
+    keeper = keeper_of("right", time)
+
+    async def scenario():
+        assert await keeper.check("right", HOME) is Verdict.RIGHT
+        addresses = (f"10.0.{number // 256}.{number % 256}" for number in range(MOST_IN_ALL + 200))
+        wrong = [asyncio.ensure_future(keeper.check("wrong", address)) for address in addresses]
+        await asyncio.sleep(0)
+        assert sum(not task.done() for task in wrong) == MOST_IN_ALL
+        assert {task.result() for task in wrong if task.done()} == {Verdict.TOO_MANY}
+        assert await keeper.check("right", ELSEWHERE) is Verdict.TOO_MANY
+        assert await keeper.check("right", HOME) is Verdict.RIGHT
+        for task in wrong:
+            task.cancel()
+        await asyncio.gather(*wrong, return_exceptions=True)
+        assert await keeper.check("right", ELSEWHERE) is Verdict.RIGHT
+
+    asyncio.run(scenario())
+
+
 def test_it_is_told_now_and_then(time, caplog):
     keeper = keeper_of("right", time)
 
@@ -237,6 +259,9 @@ def test_a_hash_is_told_from_a_password():
         ("2001:db8::ffff:1", "2001:db8::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("", ""),
+        ("127.0.0.1", "127.0.0.0/8"),
+        ("127.200.3.4", "127.0.0.0/8"),
+        ("::ffff:127.1.1.1", "127.0.0.0/8"),
     ],
 )
 def test_what_counts_as_one_address(address, network):

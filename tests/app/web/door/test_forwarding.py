@@ -77,6 +77,19 @@ def test_what_was_said_goes_no_further():
     assert [name for name, _ in seen(request(**SAID))["headers"]] == [b"host"]
 
 
+def test_what_a_client_says_in_the_other_language_is_not_the_proxys_word():
+    """A proxy that adds X-Forwarded- headers hands on what it was sent as Forwarded, and the other way round."""
+    told = {"x_forwarded_for": "192.0.2.9", "forwarded": "for=198.51.100.1;host=evil.example;proto=https"}
+    outside = seen(request(**told))
+    assert (outside["host"], outside["scheme"], outside["client"][0]) == ("127.0.0.1:7860", "http", "192.0.2.9")
+
+
+@pytest.mark.parametrize("word", [" ", "a", "a ", "=", ";", ",", '"', "for=", '="', "for=1.1.1.1,", "\\"])
+def test_a_long_header_is_looked_at_once(word):
+    """Whoever sends it need not know the password, and all wait: to go back and forth in it took many minutes."""
+    assert seen(request(forwarded=word * (250_000 // len(word))))["host"] == "127.0.0.1:7860"
+
+
 @pytest.mark.parametrize("sender", ["127.0.0.1", "::ffff:127.0.0.1", "10.200.3.4"])
 def test_addresses_and_networks_are_trusted(sender):
     assert seen(request(sender=sender, x_forwarded_host="photos.lan"))["host"] == "photos.lan"

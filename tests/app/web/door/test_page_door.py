@@ -4,14 +4,17 @@ import json
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
 
-from app.web.door.page_door import checked_call, is_used
+from app.web.door.page_door import checked_call, methods_of
+from app.web.page.quiet_gradio import gradio
 from tests.app.serving import running
 
 SESSION = "of-an-attacker"
+FRONTEND = Path(gradio.__file__).parent / "templates" / "frontend"
 CALLS = "/gradio_api/component_server"
 
 UNUSED = [
@@ -174,12 +177,52 @@ def test_what_the_page_does_not_use_is_not_there(client):
 
 
 def test_the_door_names_the_routes_of_the_page(client):
-    assert is_used("GET", "/assets/index.js", "") and is_used("GET", "/api/v1/search", "q=deep_link")
     for query in ("deep_link=a", "a=1&deep_link=", "%64eep_link=a"):
-        assert not is_used("GET", "/", query)
-        assert not is_used("GET", "/config", query)
-    assert not is_used("POST", "/assets/index.js", "")
-    assert not is_used("POST", "/", "")
+        for path in ("/", "/config", "/assets/index.js"):
+            assert not methods_of(path, query)
+    names = [file.relative_to(FRONTEND).as_posix() for file in FRONTEND.rglob("*.*") if file.is_file()]
+    files = [f"/{name}" for name in names if name.startswith(("assets/", "static/"))]
+    assert len(files) > 100
+    assert not [file for file in files if "GET" not in methods_of(file, "")]
+
+
+def test_every_path_of_the_page_tells_what_may_be_done_there(client):
+    read = dict.fromkeys(("/", "/config", "/theme.css", "/favicon.ico", "/static/img/logo.svg"), "GET, HEAD, OPTIONS")
+    for path, allowed in {**read, "/gradio_api/heartbeat/abc": "GET, OPTIONS", CALLS: "OPTIONS, POST"}.items():
+        told = client.options(path)
+        assert (told.status_code, told.headers["allow"], told.content) == (204, allowed, b"")
+        for method in {"GET", "HEAD", "POST", "PUT", "TRACE", "BREW"} - set(allowed.split(", ")):
+            refused = client.request(method, path)
+            assert (refused.status_code, refused.headers["allow"]) == (405, allowed), method
+        if path in read:
+            got, head = client.get(path), client.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-type"] == got.headers["content-type"]
+
+
+ODD = [
+    "/static/" + "a" * 5000,  # longer than a name may be
+    "/static/%00",
+    "/static/..%2f..%2f..%2fetc%2fpasswd",
+    "/assets/..%5c..%5ca",
+    "/assets//etc/passwd",
+    "/assets/.hidden",
+    "/svelte/",
+    "/static/none.js",
+    "/gradio_api/heartbeat/%00",
+    "/gradio_api/heartbeat/%0d%0aa",
+    "/gradio_api/heartbeat/" + "a" * 5000,
+    "/config%0a",
+    "/api/v1/health%0a",
+    "/openapi.json%0a",
+]
+
+
+def test_odd_paths_are_not_there_and_that_is_a_short_problem(client):
+    for path in ODD:
+        refused = client.get(path)
+        assert (refused.status_code, refused.headers["content-type"]) == (404, "application/problem+json"), path
+        assert len(refused.content) < 1000
 
 
 def test_a_call_that_is_none_is_refused(client):

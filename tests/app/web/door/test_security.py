@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from types import SimpleNamespace
 
 import pytest
 from starlette.applications import Starlette
@@ -9,9 +10,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from app import password_hash
+from app.password_hash import LONGEST_BYTES
 from app.trusted_proxies import networks
 from app.web.door import doorkeeper
-from app.web.door.doorkeeper import Doorkeeper
+from app.web.door.doorkeeper import AT_THE_DOOR, Doorkeeper, Verdict
 from app.web.door.forwarding import Proxies
 from app.web.door.security import Gate, is_loopback, is_same_site
 
@@ -55,6 +58,38 @@ def test_only_the_password_opens_the_door(headers, status):
     assert ("www-authenticate" in answer.headers) == (status == 401)
 
 
+def test_a_password_that_is_too_long_to_be_one_is_wrong_and_not_put_together(monkeypatch):
+    """To compose n accents in a row takes n squared: seven seconds of the whole server for what a head holds."""
+    put_together = []
+
+    def normalize(form, text):
+        put_together.append(len(text))
+        return text
+
+    monkeypatch.setattr(password_hash, "unicodedata", SimpleNamespace(normalize=normalize))
+    gate = client("http://photos.lan", keeper=Doorkeeper("pässword:1"), hosts=None)
+    assert gate.get("/", headers=basic(":a" + "\u0301\u0316" * 40_000)).status_code == 401
+    assert max(put_together) <= LONGEST_BYTES
+    assert gate.get("/", headers=basic(":pässword:1")).status_code == 200
+
+
+def test_a_request_is_known_to_be_at_the_door_as_long_as_its_password_is_looked_at():
+    at_the_door = []
+
+    class Keeper:
+        async def check(self, given, address):
+            at_the_door.append(AT_THE_DOOR in scope)
+            return Verdict.RIGHT
+
+    async def inner(scope, receive, send):
+        at_the_door.append(AT_THE_DOOR in scope)
+
+    headers = [(b"host", b"localhost"), (b"authorization", b"Basic OmE=")]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+    asyncio.run(Gate(inner, keeper=Keeper())(scope, None, None))
+    assert (at_the_door, AT_THE_DOOR in scope) == ([True, False], False)
+
+
 def test_a_web_socket_needs_the_password_too():
     sent = []
 
@@ -80,6 +115,14 @@ def test_a_web_socket_needs_the_password_too():
         ("127.0.0.1", 200),
         ("[::1]:7860", 200),
         ("LOCALHOST", 200),
+        ("localhost.", 200),
+        ("localhost.:7860", 200),
+        ("localhost:", 200),
+        ("localhost:80@evil.example", 400),
+        ("localhost:80/evil", 400),
+        ("localhost:x", 400),
+        ("[::1]x", 400),
+        ("[::1", 400),
         ("evil.example", 400),
         ("evil.example:7860", 400),
         ("127.0.0.1.evil.example", 400),
@@ -89,6 +132,14 @@ def test_a_web_socket_needs_the_password_too():
 )
 def test_another_name_for_this_machine_is_not_answered(host, status):
     assert client().get("/", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize("host", ["a b", "a/b", "a@b", "a:1:2", "[::1]]", "é.example", "a:b", "x" * 5000 + "/"])
+def test_what_is_no_name_is_not_answered_whoever_knows_the_password(host):
+    gate = client(keeper=Doorkeeper("right"), hosts=None)
+    refused = gate.get("/", headers={"Host": host.encode("utf-8"), **basic(":right")})
+    assert (refused.status_code, "no name of a server" in refused.json()["detail"]) == (400, True)
+    assert len(refused.content) < 1000
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from fastapi import FastAPI
 
 from app.web.page import browsing
 from app.web.page.following import PhotoCount
-from app.web.page.ui import GONE, Actions, build_ui, explained, mount, offered
+from app.web.page.mounting import mount
+from app.web.page.ui import GONE, Actions, build_ui, explained, offered
 from indexer.catalog.records import CopiedPhoto
 from indexer.errors import QueryError
 from tests.app.colours import World

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.tagging import editing
 from tests.app.serving import photo_id
 
 NONE = {"rating": None, "title": None, "description": None}
@@ -48,6 +49,12 @@ def test_what_cannot_be_given_is_refused_and_changes_nothing(client, route, said
     answer = client.post(route, json=said)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert client.get(route).json() == NONE
+
+
+def test_a_title_that_is_far_too_long_is_refused_before_it_is_put_together(client, route, monkeypatch):
+    monkeypatch.setattr(editing, "clean_name", lambda text: pytest.fail("it was put together"))
+    answer = client.post(route, json={"title": "a" + "\u0301\u0316" * 40_000})
+    assert (answer.status_code, "80,001" in answer.json()["detail"]) == (400, True)
 
 
 def test_of_no_photo_nothing_is_said(client):

@@ -264,6 +264,16 @@ def test_a_way_back_that_was_given_up_is_told(client, tagged, ended):
     assert (told["state"], "was given up" in told["problem"]) == ("failed", True)
 
 
+@pytest.mark.parametrize("number", ["+1", "1_0", "%201", "1.0", "1%0a", "%D9%A1", "0x1"])
+def test_what_is_no_number_names_no_export(client, tagged, ended, number):
+    export(client, ended)
+    for what in ("undo", "forget"):
+        answer = client.post(f"{ROUTE}/{number}/{what}")
+        assert (answer.status_code, "digits 0 to 9" in answer.json()["detail"]) == (422, True)
+    assert tagged.exports.history()[0].undone_at is None
+    assert not tagged.exports.history()[0].forgotten
+
+
 def test_forgetting_gives_up_the_way_back_and_tells_of_what(client, tagged, world, ended):
     (world.photos / "red.png.xmp").write_bytes(LIGHTROOM.encode())
     export(client, ended)

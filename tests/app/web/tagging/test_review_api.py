@@ -38,6 +38,12 @@ def say(client, *words):
     return [(one["became"], one["state"]) for one in answer.json()]
 
 
+@pytest.mark.parametrize("photo", ["1", "+1", "1_0", True, 1.0, None])
+def test_what_is_no_number_names_no_photo(client, suggested, photo):
+    answer = client.post(ROUTE, json={"words": [{**ACCEPT, "photo": photo}]})
+    assert (answer.status_code, "photo: " in answer.json()["detail"]) == (422, True)
+
+
 def test_a_suggestion_says_all_that_a_page_needs(client, suggested):
     answer = client.get(ROUTE, params={"limit": 1}).json()
     first = answer["suggestions"][0]

@@ -140,12 +140,12 @@ def _config(said: Said, mean: tuple[float, float, float], std: tuple[float, floa
 
 def _tower(said: Said, name: str) -> Said:
     """One tower's object, which older files hold a second time under another name; where both differ, it is refused."""
-    tower, older = said.part(name), said.get(f"{name}_dict", {})
+    older = said.get(f"{name}_dict", {})
+    tower = said.part(name) if said.get(name) is not None or not older else Said({}, said.path)
     if not isinstance(older, dict) or any(tower.get(key, value) != value for key, value in older.items()):
         raise said.refusal(f"{name}_dict", f"{name} says something else")
-    merged = Said({**older, **said.get(name)}, said.path, f"{name}.")
-    if abs(float(merged.get("layer_norm_eps", _EPSILON)) - _EPSILON) > 1e-12:
-        raise merged.refusal("layer_norm_eps", f"{_EPSILON} is known")
+    merged = Said({**older, **said.get(name, {})}, said.path, f"{name}.")
+    merged.near("layer_norm_eps", _EPSILON, 1e-12)
     return merged
 
 
@@ -166,8 +166,7 @@ def _pictures(files: tuple[Path, ...], side: int) -> tuple[tuple[float, float, f
                 raise said.refusal(name, "pictures are resized, cropped and normalised")
         if said.get("resample", _BICUBIC) != _BICUBIC:
             raise said.refusal("resample", f"{_BICUBIC}, bicubic, is known")
-        if abs(float(said.get("rescale_factor", 1 / 255)) - 1 / 255) > 1e-9:
-            raise said.refusal("rescale_factor", "1/255 is known")
+        said.near("rescale_factor", 1 / 255, 1e-9, "1/255")
         for name in ("size", "crop_size"):
             size = said.get(name, side)
             sides = set(size.values()) if isinstance(size, dict) else {size}

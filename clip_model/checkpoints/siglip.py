@@ -50,7 +50,7 @@ _LAYERS = {
     "mlp.fc2": "mlp.c_proj",
 }
 _LAYER = re.compile(r"(text|vision)_model\.encoder\.layers\.(\d+)\.([\w.]+)\.(weight|bias)")
-_FLAT = {"logit_scale": (), "logit_bias": (), "visual.head.probe": (-1,)}  # which they have one axis or two more of
+_PROBE = "visual.head.probe"  # of which they have two axes more
 
 
 def read_siglip(source: Source, said: Said) -> tuple[CLIPConfig, dict[str, Tensor]]:
@@ -86,7 +86,7 @@ def renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
         elif not is_counting(name, value):
             module, _, kind = name.rpartition(".")
             known = _NAMES.get(name) or (f"{_NAMES[module]}.{kind}" if module in _NAMES else name)
-            ours[known] = value.reshape(_FLAT[known]) if known in _FLAT and value.dim() in (1, 3) else value
+            ours[known] = value.flatten() if known == _PROBE and value.dim() == 3 else value
     return {**ours, **joined(apart, source)}
 
 
@@ -100,8 +100,7 @@ def read_config(said: Said, preprocessors: list[Path]) -> CLIPConfig:
     for tower in (vision, text):
         if tower.get("hidden_act", "gelu_pytorch_tanh") != "gelu_pytorch_tanh":
             raise tower.refusal("hidden_act", "'gelu_pytorch_tanh' is known")
-        if abs(float(tower.get("layer_norm_eps", _EPSILON)) - _EPSILON) > 1e-12:
-            raise tower.refusal("layer_norm_eps", f"{_EPSILON} is known")
+        tower.near("layer_norm_eps", _EPSILON, 1e-12)
     if vision.get("vision_use_head", True) is not True:
         raise vision.refusal("vision_use_head", "a SigLIP without its head has no features")
     if vision.number("num_channels", 3) != 3:
@@ -164,8 +163,7 @@ def _pictures(files: list[Path], side: int) -> tuple[tuple[float, float, float],
         if said.get("resample", 3) not in _RESIZES:
             raise said.refusal("resample", "2, bilinear, and 3, bicubic, are known")
         resize = _RESIZES[said.get("resample", 3)]
-        if abs(float(said.get("rescale_factor", 1 / 255)) - 1 / 255) > 1e-9:
-            raise said.refusal("rescale_factor", "1/255 is known")
+        said.near("rescale_factor", 1 / 255, 1e-9, "1/255")
         size = said.get("size", {"height": side, "width": side})
         if not isinstance(size, dict) or (size.get("height"), size.get("width")) != (side, side):
             raise said.refusal("size", f"both sides become {side}, the image tower's size")

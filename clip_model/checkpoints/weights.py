@@ -49,7 +49,8 @@ def joined(apart: Mapping[str, Mapping[str, Tensor]], source: str) -> dict[str, 
     whole = {}
     for name, parts in apart.items():
         lacking = [part for part in JOINED if part not in parts]
-        if lacking or len({(value.dtype, value.shape) for value in parts.values()}) != 1:
+        kinds = {(value.dtype, value.shape) for value in parts.values()}
+        if lacking or len(kinds) != 1 or any(not shape for _, shape in kinds):
             what = f"lack {lacking[0]}" if lacking else "differ in shape or type"
             raise ValueError(f"{source} does not fit its configuration: the parts of {name} {what}")
         whole[name] = torch.cat([parts[part] for part in JOINED])

@@ -18,6 +18,7 @@ VISION = {
     "hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 32,
     "patch_size": 8,
 }  # fmt: skip
+LAYER = "text_model.encoder.layers.1"
 KINDS = {
     "quick": {},
     "gelu": {"hidden_act": "gelu"},
@@ -103,7 +104,8 @@ def test_colours_are_those_of_the_preprocessor(folder, load):
         ({"size": {"shortest_edge": 224}}, "the image tower's size"),
         ({"size": {"height": 32, "width": 32}}, "the shorter side becomes 32"),
         ({"do_center_crop": False}, "do_center_crop is False"),
-        ({"rescale_factor": 1}, "rescale_factor is 1"),
+        ({"rescale_factor": 1}, "rescale_factor is 1; 1/255 is known"),
+        ({"rescale_factor": [1]}, r"rescale_factor is \[1\]"),
     ],
 )
 def test_another_preparation_of_pictures_is_named(folder, load, said, message):
@@ -130,6 +132,9 @@ def test_another_preparation_of_pictures_is_named(folder, load, said, message):
         (lambda c: c.update(projection_dim=16), "wrong shapes"),
         (lambda c: c.update(text_config_dict={"hidden_size": 7}), "text_config says something else"),
         (lambda c: c.update(text_config_dict={"hidden_size": 48}), None),
+        (lambda c: c.update(text_config_dict=c.pop("text_config")), None),
+        (lambda c: c["text_config"].update(layer_norm_eps="small"), "layer_norm_eps is 'small'; 1e-05 is known"),
+        (lambda c: c.update(model_type=["clip"]), "makes no sense"),
     ],
 )  # fmt: skip
 def test_what_it_cannot_be_is_named(folder, load, change, message):
@@ -145,6 +150,9 @@ def test_what_it_cannot_be_is_named(folder, load, change, message):
     ("change", "message"),
     [
         (lambda s: s.pop("text_model.encoder.layers.1.self_attn.k_proj.bias"), "in_proj_bias lack self_attn.k_proj"),
+        (lambda s: s.update({f"{LAYER}.self_attn.{k}_proj.bias": torch.zeros(()) for k in "qkv"}), "differ in shape"),
+        (lambda s: s.update(logit_scale=torch.ones(1)), None),
+        (lambda s: s.update(logit_scale=torch.ones(2)), r"logit_scale: expected \(\), got \(2,\)"),
         (lambda s: s.pop("visual_projection.weight"), r"1 tensors missing \(visual.proj\)"),
         (lambda s: s.update(spare=torch.zeros(3)), r"1 unknown \(spare\)"),
         (lambda s: s.update({"text_model.embeddings.position_ids": torch.arange(77)[None]}), None),

@@ -57,6 +57,22 @@ def joined(apart: Mapping[str, Mapping[str, Tensor]], source: str) -> dict[str, 
     return whole
 
 
+def apart(prefix: str, part: str, value: Tensor, layers: Mapping[str, str]) -> dict[str, Tensor]:
+    """A tensor of a block of ours under Hugging Face's names, queries, keys and values apart: the inverse of `joined`.
+
+    Args:
+        prefix: of the layer's names there.
+        part: its name within our block.
+        value: the tensor.
+        layers: their modules by ours.
+    """
+    module, dot, kind = part.rpartition(".")
+    if kind.startswith("in_proj_"):
+        names = [f"{prefix}.{each}.{kind.removeprefix('in_proj_')}" for each in JOINED]
+        return dict(zip(names, value.chunk(3), strict=True))
+    return {f"{prefix}.{layers[module]}{dot}{kind}": value}
+
+
 def is_counting(name: str, value: Tensor) -> bool:
     """Whether a tensor holds the numbers of the positions, which say nothing; any other value stays a stranger."""
     return bool(_POSITIONS.fullmatch(name)) and torch.equal(

@@ -2,9 +2,14 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from clip_model.checkpoint import load_model
+from clip_model.checkpoints.hugging_face import read_hugging_face
+from clip_model.checkpoints.sources import find_source
+from clip_model.preprocessing.tokenizer import vocabulary
+from clip_model.preprocessing.transforms import ImageTransform
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.reference_models import assert_same_features
 from tests.clip_model.open_clip_reference import transformers
@@ -98,12 +103,37 @@ def test_colours_are_those_of_the_preprocessor(folder, load):
 
 
 @pytest.mark.parametrize(
+    ("said", "resize"),
+    [
+        ({"resample": 2}, "crop-bilinear"),
+        ({"do_center_crop": False, "size": {"height": 32, "width": 32}}, "squash"),
+        ({"do_center_crop": False, "size": {"height": 32, "width": 32}, "resample": 2}, "squash-bilinear"),
+    ],
+)
+def test_pictures_are_resized_as_the_preprocessor_does_it(folder, resize, said):
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+    config, _ = read_hugging_face(find_source(folder))
+    assert config.vision.resize == resize
+    processor = transformers().CLIPImageProcessorPil(**{"size": {"shortest_edge": 32}, "crop_size": 32, **said})
+    for size in ((40, 61), (300, 33), (1, 50), (32, 32), (7, 9)):
+        for mode in ("RGB", "RGBA", "P", "LA"):
+            if resize.startswith("crop") and mode != "RGB":  # made RGB last, as by open_clip
+                continue
+            picture = Image.effect_noise(size, 90).convert("RGB").convert(mode)
+            expected = processor(images=picture, return_tensors="pt").pixel_values[0]
+            assert torch.allclose(ImageTransform(32, resize=resize)(picture), expected, atol=1e-5), (size, mode)
+
+
+@pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"resample": 2}, "resample is 2; 3, bicubic, is known"),
+        ({"resample": 1}, "resample is 1; 2, bilinear, and 3, bicubic, are known"),
+        ({"resample": [3]}, r"resample is \[3\]; 2, bilinear"),
         ({"size": {"shortest_edge": 224}}, "the image tower's size"),
         ({"size": {"height": 32, "width": 32}}, "the shorter side becomes 32"),
-        ({"do_center_crop": False}, "do_center_crop is False"),
+        ({"do_center_crop": False}, "size is None; what is not cropped becomes 32 high and wide"),
+        ({"do_center_crop": "no"}, "do_center_crop is 'no'; true or false is needed"),
+        ({"do_resize": False}, "do_resize is False"),
         ({"rescale_factor": 1}, "rescale_factor is 1; 1/255 is known"),
         ({"rescale_factor": [1]}, r"rescale_factor is \[1\]"),
     ],
@@ -170,6 +200,18 @@ def test_weights_that_do_not_fit_are_named(folder, load, change, message):
         return
     with pytest.raises(ValueError, match=message):
         load(folder)
+
+
+def test_another_tokenizer_beside_it_is_refused(tmp_path, folder):
+    """Texts are read by CLIP's: one of the same size, in another order, would mean other words."""
+    ours = dict(vocabulary())
+    (folder / "vocab.json").write_text(json.dumps(ours))
+    read_hugging_face(find_source(folder))
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {**ours, "dog</w>": 7}}}))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"is another tokenizer than CLIP's, which alone is known"):
+            read_hugging_face(find_source(folder))
+        (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": [["dog", 7]]}}))
 
 
 @pytest.mark.parametrize(

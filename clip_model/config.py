@@ -18,7 +18,7 @@ VARIANTS: Mapping[str, tuple[float, float]] = {"lite0": (1.0, 1.0), "lite1": (1.
 POOLINGS = ("mean", "attention")
 PROBE = "probe"
 """Pooling of a SigLIP's image tower, by attention of a learned probe."""
-RESIZES = ("crop", "squash", "squash-bilinear")
+RESIZES = tuple(f"{how}{by}" for how in ("crop", "squash", "stretch") for by in ("", "-bilinear"))
 TEXT_KINDS = ("causal", "sentence", "siglip", "roberta-mean", "roberta-dense", "roberta-first")
 
 
@@ -30,7 +30,7 @@ class VisionConfig:
         image_size: side of the square input in pixels.
         layers: number of blocks of the transformer, or the four stage depths of the ResNet.
         width: channels of the transformer, or of the ResNet's stem.
-        patch_size: side of a patch in pixels; None for a ResNet.
+        patch_size: side of a patch in pixels; None for a ResNet. Right and bottom pixels that fill none are not seen.
         head_width: channels of one attention head.
         variant: of an EfficientNetLite, such as "lite2"; it fixes depths and widths, so `layers`, `width` and
             `head_width` are 0 then, and `patch_size` is None.
@@ -40,8 +40,8 @@ class VisionConfig:
         mean: of red, green and blue in [0, 1]; what pixels are shifted by before the tower sees them.
         std: what they are divided by then.
         mlp_width: channels inside the MLP of a transformer's block; 0 is four times the width.
-        resize: how a picture becomes a square: "crop" scales the shorter side, bicubic, and cuts the middle out;
-            "squash" scales both sides, bicubic, and "squash-bilinear" likewise, bilinear.
+        resize: how a picture becomes a square, bicubic or "-bilinear": "crop" scales the shorter side and cuts the
+            middle out; "squash" scales both sides of its RGB, "stretch" both sides in the colours that it has.
     """
 
     image_size: int = 224
@@ -80,8 +80,8 @@ class VisionConfig:
                 raise ValueError(f"a ResNet tower needs an image_size divisible by 32, got {self.image_size}")
         elif not isinstance(self.layers, int) or self.layers < 1:
             raise ValueError(f"a vision transformer needs a number of layers of at least 1, got {self.layers!r}")
-        elif self.image_size % self.patch_size:
-            raise ValueError(f"image_size {self.image_size} is not divisible by patch_size {self.patch_size}")
+        elif self.image_size < self.patch_size:
+            raise ValueError(f"image_size {self.image_size} has no room for a patch of patch_size {self.patch_size}")
         channels = self.width if self.patch_size else self.width * 32
         if channels % self.head_width:
             raise ValueError(f"attention over {channels} channels is not divisible by head_width {self.head_width}")

@@ -1,12 +1,14 @@
 """Our weights files as folders that open_clip and transformers load: the same tensors under their names, and a config.
 
-Towers that those have no network for are refused. CLIP's tokenizer is not written, since both have it; a RoBERTa's is.
+Towers that those have no network for are refused. A RoBERTa's and SigLIP's tokenizers are written, and CLIP's for
+transformers, which has none of its own.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from clip_model.checkpoints import roberta
+from clip_model.checkpoints import roberta, siglip
 from clip_model.checkpoints.hugging_face import LAYERS, NAMES, TRANSPOSED
 from clip_model.checkpoints.sources import (
     HUGGING_FACE_CONFIG,
@@ -23,12 +25,17 @@ from clip_model.checkpoints.sources import (
     OWN_NAME,
     TOKENIZER_FILES,
 )
-from clip_model.checkpoints.weights import JOINED
-from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.checkpoints.weights import apart
+from clip_model.config import PROBE, CLIPConfig, TextConfig, VisionConfig
 from clip_model.header import TOKENIZER, read_header
+from clip_model.preprocessing.tokenizer import MARKS, vocabulary_files
 from clip_model.stored_file import replacing, write_atomically
 
 _START, _END = 49406, 49407
+_MARKS = {
+    "bos_token": MARKS[0],
+    **dict.fromkeys(("eos_token", "pad_token", "unk_token"), MARKS[1]),
+}
 
 
 def export(weights: Path, folder: Path, layout: str) -> None:
@@ -57,22 +64,29 @@ def export(weights: Path, folder: Path, layout: str) -> None:
         raise FileExistsError(f"{folder} holds something; name an empty or new folder")
     name, configs, renamed = _LAYOUTS[layout]
     tokenizer = state.pop(TOKENIZER, None)
-    with replacing(folder / name) as partial:  # the configuration comes last: without it there is no model
-        save_file({theirs: value.contiguous() for theirs, value in renamed(state).items()}, partial, {"format": "pt"})
-    if tokenizer is not None:
-        write_atomically(folder / TOKENIZER_FILES[0], roberta.their_tokenizer(tokenizer.numpy().tobytes()))
-    for file, values in configs(config).items():
-        write_atomically(folder / file, json.dumps(values, indent=2).encode())
+    carried = b"" if tokenizer is None else tokenizer.numpy().tobytes()
+    if config.text.kind == "siglip":
+        configs, renamed = partial(siglip.their_config, carried=carried), siglip.their_names
+    with replacing(folder / name) as file:  # the configuration comes last: without it there is no model
+        save_file({theirs: value.contiguous() for theirs, value in renamed(state).items()}, file, {"format": "pt"})
+    if layout == "huggingface" and config.text.kind == "causal":
+        for called, text in vocabulary_files().items():
+            write_atomically(folder / called, text.encode())
+    if carried:
+        write_atomically(folder / TOKENIZER_FILES[0], roberta.their_tokenizer(carried))
+    for called, values in configs(config).items():
+        write_atomically(folder / called, json.dumps(values, indent=2).encode())
 
 
 def _check(config: CLIPConfig, layout: str, weights: Path) -> None:
     v = config.vision
     lacking = None
     of_roberta = layout == "openclip" and config.text.kind.startswith("roberta-")
-    if config.text.kind != "causal" and not of_roberta:
+    of_siglip = layout == "huggingface" and config.text.kind == "siglip" and v.pooling == PROBE
+    if config.text.kind != "causal" and not of_roberta and not of_siglip:
         lacking = f"a text tower of the kind {config.text.kind!r}"
-    elif v.variant is not None:
-        lacking = f"an image tower {v.variant!r}"
+    elif v.variant is not None or (v.pooling == PROBE) != of_siglip:
+        lacking = f"an image tower {v.variant or 'of a SigLIP'!r}"
     elif layout == "huggingface" and v.patch_size is None:
         lacking = "a ResNet"
     if lacking is not None:
@@ -93,7 +107,9 @@ def _open_clip(config: CLIPConfig) -> dict[str, Any]:
         "vision_cfg": vision,
         "text_cfg": text if t.kind == "causal" else roberta.their_text_config(t),
     }
-    pictures = {"mean": list(v.mean), "std": list(v.std), "interpolation": "bicubic", "resize_mode": "shortest"}
+    how, _, by = v.resize.partition("-")
+    pictures = {"mean": list(v.mean), "std": list(v.std), "interpolation": by or "bicubic"}
+    pictures["resize_mode"] = "shortest" if how == "crop" else "squash"
     said = {OPEN_CLIP_CONFIG: {"model_cfg": model, "preprocess_cfg": pictures}}
     return said if t.kind == "causal" else {TOKENIZER_FILES[1]: roberta.TOKENIZER_CONFIG, **said}
 
@@ -117,13 +133,15 @@ def _hugging_face(config: CLIPConfig) -> dict[str, Any]:
         "model_type": "clip_text_model",
     }  # fmt: skip
     model = {"model_type": "clip", "architectures": ["CLIPModel"], "projection_dim": config.embed_dim}
-    side = {"height": v.image_size, "width": v.image_size}
+    side, crops = {"height": v.image_size, "width": v.image_size}, v.resize.startswith("crop")
     pictures = {
         "image_processor_type": "CLIPImageProcessor", "image_mean": list(v.mean), "image_std": list(v.std),
-        "size": {"shortest_edge": v.image_size}, "crop_size": side, "resample": 3,
-        **dict.fromkeys(("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb"), True),
+        "size": {"shortest_edge": v.image_size} if crops else side, "crop_size": side, "do_center_crop": crops,
+        "resample": 2 if v.resize.endswith("bilinear") else 3,
+        **dict.fromkeys(("do_resize", "do_rescale", "do_normalize", "do_convert_rgb"), True),
     }  # fmt: skip
     return {
+        TOKENIZER_FILES[1]: {"tokenizer_class": "CLIPTokenizer", "model_max_length": t.context_length, **_MARKS},
         "preprocessor_config.json": pictures,
         HUGGING_FACE_CONFIG: {**model, "vision_config": vision, "text_config": text},
     }
@@ -140,13 +158,7 @@ def _their_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             found[names[name]] = value.T if name in TRANSPOSED else value
             continue
         number, part = block.split(".", 1)
-        prefix = f"{'vision' if tower else 'text'}_model.encoder.layers.{number}"
-        if part.startswith("attn.in_proj_"):
-            kind = part.removeprefix("attn.in_proj_")
-            found |= {f"{prefix}.{each}.{kind}": rows for each, rows in zip(JOINED, value.chunk(3), strict=True)}
-        else:
-            module, _, kind = part.rpartition(".")
-            found[f"{prefix}.{layers[module]}.{kind}"] = value
+        found |= apart(f"{'vision' if tower else 'text'}_model.encoder.layers.{number}", part, value, layers)
     return found
 
 

@@ -16,6 +16,7 @@ _MOST_BLOCKS = 100  # of a tower; bigG has 48
 _NAMED = 5  # how many differing tensors a message names
 _KEPT = (torch.float16, torch.float32)
 _BLOCKS = {"siglip": "siglip_text.transformer.resblocks", "roberta": "roberta_text.blocks"}  # of a text tower's kind
+_SCALARS = ("logit_scale", "logit_bias")  # which some programs save as a row of one
 _COUNTER = "num_batches_tracked"  # of batch norms: how long they were trained, on which no feature depends
 
 
@@ -42,6 +43,7 @@ def fitted(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -> dict
     with torch.device("meta"):  # shapes alone: a configuration may ask for any size
         expected = CLIP(config).state_dict()
     counters = {name: torch.zeros((), dtype=torch.int64) for name in expected if name.endswith(_COUNTER)}
+    state |= {name: state[name].reshape(()) for name in _SCALARS if name in state and state[name].shape == (1,)}
     whole = {**counters, **state}
     check_tensors(expected, whole, source)
     stored = {name: _stored(name, whole[name], like, source) for name, like in expected.items()}

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from clip_model.checkpoints.said import Said
+from clip_model.checkpoints.said import Color, Said
 from clip_model.checkpoints.siglip import read_siglip
-from clip_model.checkpoints.sources import Source, read_json
+from clip_model.checkpoints.sources import TOKENIZER_FILES, Source, read_json
 from clip_model.checkpoints.weights import JOINED, is_counting, joined, read_weights
 from clip_model.config import OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
+from clip_model.preprocessing.tokenizer import vocabulary
 
 _ALONE = {"clip_vision_model": "image", "clip_text_model": "text"}
 _GELUS = {"quick_gelu": True, "gelu": False}
 _EPSILON = 1e-5  # of our layer norms
-_BICUBIC = 3  # Pillow's number
+_FILTERS = {"2": "-bilinear", "3": ""}  # by Pillow's numbers
 _ENDS = (2, 49407)  # ids of the end of text; 2 stood there by mistake, and means the largest id
 NAMES = {
     "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
@@ -68,8 +70,8 @@ def read_hugging_face(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
         )
     if kind != "clip":
         raise ValueError(f"{path} describes a model of type {kind!r}; of Hugging Face's, 'clip' and 'siglip' are known")
-    mean, std = _pictures(source.configs[1:], said.part("vision_config").number("image_size", 224))
-    return _config(said, mean, std), renamed(read_weights(source), str(source.path))
+    _check_tokenizer(path.parent)
+    return _config(said, source.configs[1:]), renamed(read_weights(source), str(source.path))
 
 
 def renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
@@ -99,7 +101,24 @@ def renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     return ours
 
 
-def _config(said: Said, mean: tuple[float, float, float], std: tuple[float, float, float]) -> CLIPConfig:
+def _check_tokenizer(folder: Path) -> None:
+    """See that a tokenizer that lies in the folder is CLIP's, which texts are read by.
+
+    Raises:
+        ValueError: if it has another vocabulary.
+    """
+    for name in (TOKENIZER_FILES[0], "vocab.json"):
+        if not (folder / name).is_file():
+            continue
+        theirs: Any = read_json(folder / name)
+        if name == TOKENIZER_FILES[0]:
+            model = theirs.get("model")
+            theirs = model.get("vocab") if isinstance(model, dict) else None
+        if not isinstance(theirs, dict) or any(vocabulary().get(token) != number for token, number in theirs.items()):
+            raise ValueError(f"{folder / name} is another tokenizer than CLIP's, which alone is known of such a model")
+
+
+def _config(said: Said, preprocessors: tuple[Path, ...]) -> CLIPConfig:
     vision, text = _tower(said, "vision_config"), _tower(said, "text_config")
     if vision.number("num_channels", 3) != 3:
         raise vision.refusal("num_channels", "pictures have three")
@@ -111,13 +130,14 @@ def _config(said: Said, mean: tuple[float, float, float], std: tuple[float, floa
             "hidden_act", f"'gelu' or 'quick_gelu' in both towers is known, the image tower has {acts[0]!r}"
         )
     width, text_width = vision.number("hidden_size", 768), text.number("hidden_size", 512)
-    heads = vision.number("num_attention_heads", 12)
+    heads, side = vision.number("num_attention_heads", 12), vision.number("image_size", 224)
+    mean, std, resize = _pictures(preprocessors, side)
     if width % heads:
         raise vision.refusal("num_attention_heads", f"the width {width} cannot be divided by it")
     return CLIPConfig(
         said.number("projection_dim", 512),
         VisionConfig(
-            image_size=vision.number("image_size", 224),
+            image_size=side,
             layers=vision.number("num_hidden_layers", 12),
             width=width,
             patch_size=vision.number("patch_size", 32),
@@ -125,6 +145,7 @@ def _config(said: Said, mean: tuple[float, float, float], std: tuple[float, floa
             mean=mean,
             std=std,
             mlp_width=_mlp_width(vision, width, 3072),
+            resize=resize,
         ),
         TextConfig(
             context_length=text.number("max_position_embeddings", 77),
@@ -140,12 +161,12 @@ def _config(said: Said, mean: tuple[float, float, float], std: tuple[float, floa
 
 def _tower(said: Said, name: str) -> Said:
     """One tower's object, which older files hold a second time under another name; where both differ, it is refused."""
-    tower, older = said.part(name), said.get(f"{name}_dict", {})
+    older = said.get(f"{name}_dict", {})
+    tower = said.part(name) if said.get(name) is not None or not older else Said({}, said.path)
     if not isinstance(older, dict) or any(tower.get(key, value) != value for key, value in older.items()):
         raise said.refusal(f"{name}_dict", f"{name} says something else")
-    merged = Said({**older, **said.get(name)}, said.path, f"{name}.")
-    if abs(float(merged.get("layer_norm_eps", _EPSILON)) - _EPSILON) > 1e-12:
-        raise merged.refusal("layer_norm_eps", f"{_EPSILON} is known")
+    merged = Said({**older, **said.get(name, {})}, said.path, f"{name}.")
+    merged.near("layer_norm_eps", _EPSILON, 1e-12)
     return merged
 
 
@@ -154,20 +175,28 @@ def _mlp_width(tower: Said, width: int, default: int) -> int:
     return 0 if inner == 4 * width else inner
 
 
-def _pictures(files: tuple[Path, ...], side: int) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Mean and deviation of the colours, of a preparation that is ours in all else; OpenAI's where no file says any."""
-    mean, std = OPENAI_MEAN, OPENAI_STD
+def _pictures(files: tuple[Path, ...], side: int) -> tuple[Color, Color, str]:
+    """Mean and deviation of the colours, and how a picture becomes a square; OpenAI's where no file says any."""
+    mean, std, resize = OPENAI_MEAN, OPENAI_STD, "crop"
     for path in files:
         values = read_json(path)
         said = Said(values.get("image_processor", values), path)
         mean, std = said.color("image_mean", mean), said.color("image_std", std)
-        for name in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
+        for name in ("do_resize", "do_rescale", "do_normalize"):
             if said.get(name, True) is not True:
-                raise said.refusal(name, "pictures are resized, cropped and normalised")
-        if said.get("resample", _BICUBIC) != _BICUBIC:
-            raise said.refusal("resample", f"{_BICUBIC}, bicubic, is known")
-        if abs(float(said.get("rescale_factor", 1 / 255)) - 1 / 255) > 1e-9:
-            raise said.refusal("rescale_factor", "1/255 is known")
+                raise said.refusal(name, "pictures are resized and normalised")
+        by = _FILTERS.get(str(said.get("resample", 3)))
+        if by is None:
+            raise said.refusal("resample", "2, bilinear, and 3, bicubic, are known")
+        crops = said.get("do_center_crop", True)
+        if type(crops) is not bool:
+            raise said.refusal("do_center_crop", "true or false is needed")
+        resize = ("crop" if crops else "squash") + by
+        if not crops:
+            if said.get("size") != {"height": side, "width": side}:
+                raise said.refusal("size", f"what is not cropped becomes {side} high and wide, the image tower's size")
+            continue
+        said.near("rescale_factor", 1 / 255, 1e-9, "1/255")
         for name in ("size", "crop_size"):
             size = said.get(name, side)
             sides = set(size.values()) if isinstance(size, dict) else {size}
@@ -175,4 +204,4 @@ def _pictures(files: tuple[Path, ...], side: int) -> tuple[tuple[float, float, f
                 raise said.refusal(
                     name, f"the shorter side becomes {side}, the image tower's size, and a square is cut out"
                 )
-    return mean, std
+    return mean, std, resize

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from clip_model.checkpoints import roberta
+from clip_model.checkpoints.openai import check_sizes, weights_alone
 from clip_model.checkpoints.said import MOBILE_CLIP, Said
 from clip_model.checkpoints.sources import Source, read_json
 from clip_model.checkpoints.weights import read_weights
@@ -55,7 +56,8 @@ _PLAIN_TEXT = {
     "proj_bias": (False,),
     "proj_type": ("linear",),
 }
-_PLAIN_PICTURES = {"mode": ("RGB",), "interpolation": ("bicubic",), "resize_mode": ("shortest",), "fill_color": (0,)}
+_RESIZES = {"shortest": "crop", "squash": "stretch"}  # "longest" would leave borders
+_FILTERS = {"bicubic": "", "bilinear": "-bilinear", "random": ""}  # at random in training alone
 _TEXT_PREFIX = "text."  # of models that keep the text tower apart, with the same names in it
 _MOBILE = re.compile(r"fastvit_mci\d|vit_\w+_mci_\d+")  # timm's names of MobileCLIP's and MobileCLIP2's image towers
 _HEAD_WIDTH = 64
@@ -77,7 +79,8 @@ def read_open_clip(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
         if len(renamed) != len(state):
             raise ValueError(f"{source.path} holds two text towers")
         state = renamed
-    return config, state
+    check_sizes(state, config, str(source.path))  # of OpenAI's files, which a configuration may stand beside too
+    return config, weights_alone(state)
 
 
 def read_config(values: Mapping[str, Any], path: Path) -> CLIPConfig:
@@ -100,7 +103,7 @@ def _config(model: Said, pictures: Said) -> CLIPConfig:
     model.only(
         {"multimodal_cfg": (), "init_logit_bias": (), "nonscalar_logit_scale": (False,), "cast_dtype": ()}, _MODEL
     )
-    pictures.only(_PLAIN_PICTURES, ("size", "mean", "std"))
+    pictures.only({"mode": ("RGB",)}, ("size", "mean", "std", "interpolation", "resize_mode", "fill_color"))
     image = _vision(vision, pictures)
     if pictures.get("size") is not None and pictures.number("size") != image.image_size:
         raise pictures.refusal("size", f"the image tower's is {image.image_size}")
@@ -127,6 +130,10 @@ def _vision(vision: Said, pictures: Said) -> VisionConfig:
     resnet = isinstance(layers, list)
     if resnet and (len(layers) != 4 or any(type(depth) is not int for depth in layers)):
         raise vision.refusal("layers", "a ResNet has four stages")
+    resize, by = pictures.get("resize_mode", "shortest"), pictures.get("interpolation", "bicubic")
+    for name, said, known in (("resize_mode", resize, _RESIZES), ("interpolation", by, _FILTERS)):
+        if str(said) not in known:
+            raise pictures.refusal(name, f"{', '.join(map(repr, known))} are known")
     return VisionConfig(
         image_size=vision.number("image_size", 224),
         layers=(layers[0], layers[1], layers[2], layers[3]) if resnet else vision.number("layers", 12),
@@ -136,6 +143,7 @@ def _vision(vision: Said, pictures: Said) -> VisionConfig:
         mean=pictures.color("mean", OPENAI_MEAN),
         std=pictures.color("std", OPENAI_STD),
         mlp_width=0 if resnet else _mlp_width(vision, width),
+        resize=_RESIZES[resize] + _FILTERS[by],
     )
 
 

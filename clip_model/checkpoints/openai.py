@@ -57,12 +57,11 @@ def read_openai(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
         raise ValueError(f"{path} is in Hugging Face's layout: its config.json has to lie beside it, and there is none")
     if any(name.startswith(_MOBILE) for name in state):
         raise ValueError(f"{path} cannot be used: it is {MOBILE_CLIP}")
-    weights = {name: value for name, value in state.items() if name not in _SIZES and not _is_mask(name, value)}
+    weights = weights_alone(state)
     config = infer_config(weights, str(path))
-    sizes = {name: state[name] for name in _SIZES if name in state}
-    _check_sizes(sizes, config, str(path))
-    if len(sizes) < len(_SIZES) or config not in PUBLISHED:
-        lacking = [name for name in _SIZES if name not in sizes]
+    check_sizes(state, config, str(path))
+    lacking = [name for name in _SIZES if name not in state]
+    if lacking or config not in PUBLISHED:
         why = f"the tensor {lacking[0]!r} is missing" if lacking else "none that OpenAI published has its sizes"
         raise ValueError(
             f"{path} does not tell whether its model has OpenAI's quick GELU or the exact one, and how many heads "
@@ -117,6 +116,11 @@ def _resnet(state: Mapping[str, Tensor]) -> VisionConfig:
     )
 
 
+def weights_alone(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict without the sizes and the mask that OpenAI saves among its weights."""
+    return {name: value for name, value in state.items() if name not in _SIZES and not _is_mask(name, value)}
+
+
 def _is_mask(name: str, value: Tensor) -> bool:
     """Whether a tensor is the mask that our text tower makes itself; any other value of that name stays a stranger."""
     if name.rpartition(".")[2] != _MASK or value.dim() != 2 or value.shape[0] != value.shape[1]:
@@ -125,8 +129,12 @@ def _is_mask(name: str, value: Tensor) -> bool:
     return value.is_floating_point() and torch.equal(value, causal)
 
 
-def _check_sizes(sizes: Mapping[str, Tensor], config: CLIPConfig, source: str) -> None:
-    """Compare the sizes that a file says with those that its shapes have."""
+def check_sizes(sizes: Mapping[str, Tensor], config: CLIPConfig, source: str) -> None:
+    """Compare the sizes that a state dict says, if it does, with those that its shapes have.
+
+    Raises:
+        ValueError: naming the first that differs.
+    """
     shown = (config.vision.image_size, config.text.context_length, config.text.vocab_size)
     for name, of_shapes in zip(_SIZES, shown, strict=True):
         if name in sizes and sizes[name].tolist() not in (of_shapes, [of_shapes]):

@@ -51,6 +51,7 @@ _PROJECTIONS = ("mlp", "linear")
 _PLAIN = {"output_tokens": (False,), "tokenizer_mode": ("",), "tokenizer_kwargs": ({},)}
 _KNOWN = (
     "hf_model_name", "hf_tokenizer_name", "hf_model_pretrained", "hf_pooler_type", "hf_proj_type", "context_length",
+    "pooler_type", "proj",
 )  # fmt: skip
 _LEAST_LENGTH = 3
 _START, _END, _PAD = "<s>", "</s>", "<pad>"
@@ -95,7 +96,9 @@ def text_config(text: Said, embed_dim: int) -> TextConfig:
     told = str(text.get("hf_tokenizer_name", text.get("hf_model_name")))
     if told not in NETWORKS or NETWORKS[told].vocab_size != network.vocab_size:
         raise text.refusal("hf_tokenizer_name", "the text tower's own tokenizer is known alone")
-    pooler, projection = text.get("hf_pooler_type", "mean_pooler"), text.get("hf_proj_type", "mlp")
+    # The names without "hf_" are those of open_clip before 2.21, of when LAION's were published.
+    pooler = text.get("hf_pooler_type", text.get("pooler_type", "mean_pooler"))
+    projection = text.get("hf_proj_type", text.get("proj", "mlp"))
     if str(pooler) not in _POOLERS:
         raise text.refusal("hf_pooler_type", f"{', '.join(_POOLERS)} are known")
     if projection not in _PROJECTIONS:

@@ -72,10 +72,20 @@ class Said:
         if (
             not isinstance(value, (list, tuple))
             or len(value) != 3
-            or not all(isinstance(v, (int, float)) for v in value)
+            or not all(type(v) in (int, float) and abs(v) < _LARGEST for v in value)  # NaN is not
         ):
             raise self.refusal(name, "three numbers are needed")
         return float(value[0]), float(value[1]), float(value[2])
+
+    def near(self, name: str, known: float, within: float, called: str | None = None) -> None:
+        """See that a number, if it is said, is the one that is known.
+
+        Raises:
+            ValueError: if it is another, or none.
+        """
+        value = self.get(name, known)
+        if type(value) not in (int, float) or not abs(value - known) <= within:
+            raise self.refusal(name, f"{called or known} is known")
 
     def only(self, plain: Mapping[str, tuple[Any, ...]], known: tuple[str, ...] = ()) -> None:
         """See that every key is known, and that those which change a network have values that leave it plain.

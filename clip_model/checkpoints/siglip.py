@@ -1,8 +1,10 @@
-"""Folders of Hugging Face's `SiglipModel`, SigLIP and SigLIP 2 for squares, with the tokenizer that lies in them."""
+"""Folders of Hugging Face's `SiglipModel`, SigLIP and SigLIP 2 for squares, with their tokenizer: read and written."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,11 @@ import torch
 from torch import Tensor
 
 from clip_model.checkpoints.said import Said
-from clip_model.checkpoints.sources import PREPROCESSORS, TOKENIZER_FILES, Source, read_json
-from clip_model.checkpoints.weights import JOINED, is_counting, joined, read_weights
+from clip_model.checkpoints.sources import HUGGING_FACE_CONFIG, PREPROCESSORS, TOKENIZER_FILES, Source, read_json
+from clip_model.checkpoints.weights import JOINED, apart, is_counting, joined, read_weights
 from clip_model.config import PROBE, CLIPConfig, TextConfig, VisionConfig
 from clip_model.header import TOKENIZER
-from clip_model.preprocessing.pieces import CANONICAL, LOWER, envelope, token_id
+from clip_model.preprocessing.pieces import CANONICAL, LOWER, envelope, token_id, token_of
 
 _HALF = (0.5, 0.5, 0.5)
 _RESIZES = {2: "squash-bilinear", 3: "squash"}  # by Pillow's number of the filter
@@ -50,7 +52,8 @@ _LAYERS = {
     "mlp.fc2": "mlp.c_proj",
 }
 _LAYER = re.compile(r"(text|vision)_model\.encoder\.layers\.(\d+)\.([\w.]+)\.(weight|bias)")
-_FLAT = {"logit_scale": (), "logit_bias": (), "visual.head.probe": (-1,)}  # which they have one axis or two more of
+_BLOCK = re.compile(r"(visual|siglip_text)\.transformer\.resblocks\.(\d+)\.([\w.]+)")
+_PROBE = "visual.head.probe"  # of which they have two axes more
 
 
 def read_siglip(source: Source, said: Said) -> tuple[CLIPConfig, dict[str, Tensor]]:
@@ -61,9 +64,8 @@ def read_siglip(source: Source, said: Said) -> tuple[CLIPConfig, dict[str, Tenso
     """
     files = {file.name: file for file in source.configs}
     config = read_config(said, [files[name] for name in PREPROCESSORS if name in files])
-    tensors = renamed(read_weights(source), str(source.path))
-    tokenizer = _tokenizer(files, source.path)
-    return config, {**tensors, TOKENIZER: torch.frombuffer(bytearray(tokenizer), dtype=torch.uint8)}
+    tokenizer = torch.frombuffer(bytearray(_tokenizer(files, source.path)), dtype=torch.uint8)
+    return config, {**renamed(read_weights(source), str(source.path)), TOKENIZER: tokenizer}
 
 
 def renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
@@ -73,21 +75,21 @@ def renamed(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
         ValueError: if a layer lacks its queries, keys or values.
     """
     ours: dict[str, Tensor] = {}
-    apart: dict[str, dict[str, Tensor]] = {}
+    parts: dict[str, dict[str, Tensor]] = {}
     for name, value in state.items():
         layer = _LAYER.fullmatch(name)
         if layer is not None:
             tower, number, part, kind = layer.groups()
             block = f"{'visual' if tower == 'vision' else 'siglip_text'}.transformer.resblocks.{number}"
             if part in JOINED:
-                apart.setdefault(f"{block}.attn.in_proj_{kind}", {})[part] = value
+                parts.setdefault(f"{block}.attn.in_proj_{kind}", {})[part] = value
             else:
                 ours[f"{block}.{_LAYERS.get(part, part)}.{kind}"] = value
         elif not is_counting(name, value):
             module, _, kind = name.rpartition(".")
             known = _NAMES.get(name) or (f"{_NAMES[module]}.{kind}" if module in _NAMES else name)
-            ours[known] = value.reshape(_FLAT[known]) if known in _FLAT and value.dim() in (1, 3) else value
-    return {**ours, **joined(apart, source)}
+            ours[known] = value.flatten() if known == _PROBE and value.dim() == 3 else value
+    return {**ours, **joined(parts, source)}
 
 
 def read_config(said: Said, preprocessors: list[Path]) -> CLIPConfig:
@@ -96,12 +98,10 @@ def read_config(said: Said, preprocessors: list[Path]) -> CLIPConfig:
     Raises:
         ValueError: if it needs a network that this program has not.
     """
-    vision, text = said.part("vision_config"), said.part("text_config")
-    for tower in (vision, text):
+    for tower in (vision := said.part("vision_config"), text := said.part("text_config")):
         if tower.get("hidden_act", "gelu_pytorch_tanh") != "gelu_pytorch_tanh":
             raise tower.refusal("hidden_act", "'gelu_pytorch_tanh' is known")
-        if abs(float(tower.get("layer_norm_eps", _EPSILON)) - _EPSILON) > 1e-12:
-            raise tower.refusal("layer_norm_eps", f"{_EPSILON} is known")
+        tower.near("layer_norm_eps", _EPSILON, 1e-12)
     if vision.get("vision_use_head", True) is not True:
         raise vision.refusal("vision_use_head", "a SigLIP without its head has no features")
     if vision.number("num_channels", 3) != 3:
@@ -164,8 +164,7 @@ def _pictures(files: list[Path], side: int) -> tuple[tuple[float, float, float],
         if said.get("resample", 3) not in _RESIZES:
             raise said.refusal("resample", "2, bilinear, and 3, bicubic, are known")
         resize = _RESIZES[said.get("resample", 3)]
-        if abs(float(said.get("rescale_factor", 1 / 255)) - 1 / 255) > 1e-9:
-            raise said.refusal("rescale_factor", "1/255 is known")
+        said.near("rescale_factor", 1 / 255, 1e-9, "1/255")
         size = said.get("size", {"height": side, "width": side})
         if not isinstance(size, dict) or (size.get("height"), size.get("width")) != (side, side):
             raise said.refusal("size", f"both sides become {side}, the image tower's size")
@@ -198,3 +197,54 @@ def _tokenizer(files: dict[str, Path], folder: Path) -> bytes:
 def _content(token: Any, default: str) -> str:
     """A special token, which is a text, or an object that holds it."""
     return str(token.get("content", default) if isinstance(token, dict) else token or default)
+
+
+def their_config(config: CLIPConfig, carried: bytes) -> dict[str, dict[str, Any]]:
+    """The JSON files of a folder by name; `carried` is what the weights file holds of the tokenizer."""
+    v, t, said = config.vision, config.text, json.loads(carried)
+    vision, text = _their_tower(v, v.heads, "vision"), _their_tower(t, t.heads, "text")
+    text |= {"max_position_embeddings": t.context_length, "vocab_size": t.vocab_size, "projection_size": t.width}
+    text |= {"pad_token_id": said["pad"]} | dict.fromkeys(("bos_token_id", "eos_token_id"), said["end"])
+    names = {clean: name for name, (clean, *_) in reversed(_TOKENIZERS.items())}
+    marks = {f"{mark}_token": token_of(said["tokenizer"], said[key]) for mark, key in (("pad", "pad"), ("eos", "end"))}
+    return {
+        TOKENIZER_FILES[1]: {
+            "tokenizer_class": names[said["clean"]], "add_bos_token": False, "add_eos_token": True,
+            "model_max_length": t.context_length, "padding_side": "right", **marks,
+        },
+        PREPROCESSORS[0]: {
+            "image_processor_type": "SiglipImageProcessor", "image_mean": list(v.mean), "image_std": list(v.std),
+            "size": {"height": v.image_size, "width": v.image_size},
+            "resample": next(number for number, resize in _RESIZES.items() if resize == v.resize),
+            **dict.fromkeys(("do_resize", "do_rescale", "do_normalize", "do_convert_rgb"), True),
+        },
+        HUGGING_FACE_CONFIG: {
+            "model_type": "siglip", "architectures": ["SiglipModel"], "text_config": text,
+            "vision_config": {**vision, "image_size": v.image_size, "patch_size": v.patch_size},
+        },
+    }  # fmt: skip
+
+
+def their_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under Hugging Face's names: the inverse of `renamed`."""
+    names = {ours: theirs for theirs, ours in _NAMES.items()}
+    layers = {ours: theirs for theirs, ours in _LAYERS.items()}
+    found: dict[str, Tensor] = {}
+    for name, value in state.items():
+        module, _, kind = name.rpartition(".")
+        block = _BLOCK.fullmatch(name)
+        if block is None:
+            shaped = value.reshape(1) if value.dim() == 0 else value.view(1, 1, -1) if name == _PROBE else value
+            found[names.get(name) or f"{names[module]}.{kind}"] = shaped
+            continue
+        tower = "vision" if block[1] == "visual" else "text"
+        found |= apart(f"{tower}_model.encoder.layers.{block[2]}", block[3], value, layers)
+    return found
+
+
+def _their_tower(tower: VisionConfig | TextConfig, heads: int, name: str) -> dict[str, Any]:
+    return {
+        "hidden_size": tower.width, "intermediate_size": tower.mlp_width or 4 * tower.width, "layer_norm_eps": _EPSILON,
+        "num_attention_heads": heads, "num_hidden_layers": tower.layers, "hidden_act": "gelu_pytorch_tanh",
+        "model_type": f"siglip_{name}_model",
+    }  # fmt: skip

@@ -19,7 +19,10 @@ OPEN_CLIP_CONFIG, HUGGING_FACE_CONFIG = "open_clip_config.json", "config.json"
 PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_OTHER_NAMES = ("open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.pth", OWN_NAME, "pytorch_model.bin")
+"""Which open_clip looks for in a folder too; where a `config.json` stands beside the last two, they are its model's."""
 HUGGING_FACE_WEIGHTS = (OWN_NAME, f"{OWN_NAME}.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_POINTER = b"version https://git-lfs"  # how a file begins that Git LFS has not fetched
 ARCHIVE, _LEGACY = b"PK\x03\x04", b"\x80\x02\x8a\x0a"  # how torch.save begins a file, and how it did before 1.6
 
 
@@ -49,10 +52,13 @@ def find_source(path: Path) -> Source | None:
     """What a file or folder of another program is; None where it is none, such as a weights file of ours.
 
     Raises:
-        ValueError: if a folder holds a configuration, but no weights that belong to it.
+        ValueError: if a folder holds a configuration, but no weights that belong to it, or a file was not fetched.
     """
-    path = path.resolve()
-    return _of_folder(path) if path.is_dir() else _of_file(path) if path.is_file() else None
+    source = _of_folder(path.resolve()) if path.is_dir() else _of_file(_place(path)) if path.is_file() else None
+    for file in () if source is None else (*source.weights, *source.configs):
+        if _begin(file, len(_POINTER)) == _POINTER:
+            raise ValueError(f"{file} holds no data, but what Git LFS puts in its place: run 'git lfs pull' there")
+    return source
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -76,6 +82,7 @@ def _of_folder(folder: Path) -> Source | None:
     known = [
         (OPEN_CLIP, OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS),
         (HUGGING_FACE, HUGGING_FACE_CONFIG, HUGGING_FACE_WEIGHTS),
+        (OPEN_CLIP, OPEN_CLIP_CONFIG, _OTHER_NAMES),
     ]
     lacking = []
     for layout, config, names in known:
@@ -84,10 +91,18 @@ def _of_folder(folder: Path) -> Source | None:
         weights = next((folder / name for name in names if (folder / name).is_file()), None)
         if weights is not None:
             return _with_config(layout, folder, weights, folder / config)
-        lacking.append(f"with {config} belongs one of {', '.join(names)}")
+        if names != _OTHER_NAMES:
+            lacking.append(f"with {config} belongs one of {', '.join(names)}")
     if lacking:
         raise ValueError(f"{folder} holds no weights: {'; '.join(lacking)}")
     return None
+
+
+def _place(file: Path) -> Path:
+    """Where a file is, or a link to it where its configuration lies beside that, as in the cache of Hugging Face."""
+    link = file.parent.resolve() / file.name
+    beside = any((link.parent / name).is_file() for name in (OPEN_CLIP_CONFIG, HUGGING_FACE_CONFIG))
+    return link if beside else file.resolve()
 
 
 def _of_file(path: Path) -> Source | None:

@@ -49,11 +49,28 @@ def joined(apart: Mapping[str, Mapping[str, Tensor]], source: str) -> dict[str, 
     whole = {}
     for name, parts in apart.items():
         lacking = [part for part in JOINED if part not in parts]
-        if lacking or len({(value.dtype, value.shape) for value in parts.values()}) != 1:
+        kinds = {(value.dtype, value.shape) for value in parts.values()}
+        if lacking or len(kinds) != 1 or any(not shape for _, shape in kinds):
             what = f"lack {lacking[0]}" if lacking else "differ in shape or type"
             raise ValueError(f"{source} does not fit its configuration: the parts of {name} {what}")
         whole[name] = torch.cat([parts[part] for part in JOINED])
     return whole
+
+
+def apart(prefix: str, part: str, value: Tensor, layers: Mapping[str, str]) -> dict[str, Tensor]:
+    """A tensor of a block of ours under Hugging Face's names, queries, keys and values apart: the inverse of `joined`.
+
+    Args:
+        prefix: of the layer's names there.
+        part: its name within our block.
+        value: the tensor.
+        layers: their modules by ours.
+    """
+    module, dot, kind = part.rpartition(".")
+    if kind.startswith("in_proj_"):
+        names = [f"{prefix}.{each}.{kind.removeprefix('in_proj_')}" for each in JOINED]
+        return dict(zip(names, value.chunk(3), strict=True))
+    return {f"{prefix}.{layers[module]}{dot}{kind}": value}
 
 
 def is_counting(name: str, value: Tensor) -> bool:

@@ -138,6 +138,15 @@ def token_id(tokenizer: Mapping[str, Any], token: str) -> int | None:
     return number
 
 
+def token_of(tokenizer: Mapping[str, Any], number: int) -> str | None:
+    """The token with an id, likewise."""
+    from tokenizers import Tokenizer
+
+    with _errors_of_the_library("its tokenizer cannot be read by the library tokenizers"):
+        token: str | None = Tokenizer.from_str(json.dumps(tokenizer)).id_to_token(number)
+    return token
+
+
 @contextmanager
 def _errors_of_the_library(what: str) -> Iterator[None]:
     """Have what the library raises be a ValueError: it has no class of its own, and a panic of Rust is no Exception."""

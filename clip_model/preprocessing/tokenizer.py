@@ -9,7 +9,8 @@ from __future__ import annotations
 import gzip
 import heapq
 import html
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 SOT = 49406
 EOT = 49407
+MARKS = ("<|startoftext|>", "<|endoftext|>")
+"""What transformers calls these two."""
 VOCABULARY_SIZE = 49408
 
 _BYTES = 256
@@ -122,6 +125,20 @@ def default_tokenizer() -> Tokenizer:
     return Tokenizer()
 
 
+@lru_cache(maxsize=1)
+def vocabulary() -> Mapping[str, int]:
+    """All tokens as transformers writes them, with their ids."""
+    table = _merge_table()
+    symbols = [table.symbol(number) for number in range(SOT)]
+    return {symbol: number for number, symbol in enumerate((*symbols, *MARKS))}
+
+
+def vocabulary_files() -> dict[str, str]:
+    """The files by name that transformers reads this tokenizer from."""
+    merges = "\n".join(["#version: 0.2", *_merge_table().lines, ""])
+    return {"vocab.json": json.dumps(vocabulary(), ensure_ascii=False), "merges.txt": merges}
+
+
 def clean(text: str) -> str:
     """Repair mis-decoded text, resolve HTML entities (twice: some are escaped twice), squeeze white space, lower."""
     text = html.unescape(html.unescape(ftfy.fix_text(text)))
@@ -185,19 +202,20 @@ class _Merges:
         """Lines of two symbols each, in the order in which they were learned."""
         alphabet = list(_byte_alphabet().values())
         self._first = [*alphabet, *(symbol + _WORD_END for symbol in alphabet)]
-        self._lines = lines
+        self.lines = lines
         self._ids = {line: i for i, line in enumerate(lines, start=_FIRST_MERGE)}
 
     def get(self, pair: tuple[int, int]) -> int | None:
         """The id of the joined symbol."""
-        return self._ids.get(f"{self._symbol(pair[0])} {self._symbol(pair[1])}")
+        return self._ids.get(f"{self.symbol(pair[0])} {self.symbol(pair[1])}")
 
-    def _symbol(self, id: int) -> str:
-        return self._first[id] if id < _FIRST_MERGE else self._lines[id - _FIRST_MERGE].replace(" ", "", 1)
+    def symbol(self, id: int) -> str:
+        """How a token is written; `</w>` ends a word."""
+        return self._first[id] if id < _FIRST_MERGE else self.lines[id - _FIRST_MERGE].replace(" ", "", 1)
 
 
 @lru_cache(maxsize=1)
-def _merge_table() -> MergeTable:
+def _merge_table() -> _Merges:
     """Read CLIP's merges from the package data, of which the file holds five times as many."""
     with resources.files("clip_model").joinpath("data", "bpe_simple_vocab_16e6.txt.gz").open("rb") as file:
         text = gzip.GzipFile(fileobj=file).read(_MERGES_BYTES).decode("utf-8", errors="ignore")

@@ -1,15 +1,21 @@
 """Exported folders are loaded by open_clip and transformers, with the same features; here they are the same model."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 from clip_model.checkpoint import load_model, save_model
 from clip_model.checkpoints.exporting import export
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.header import read_header
+from clip_model.preprocessing.tokenizer import EOT, Tokenizer
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.reference_models import assert_same_features
+from tests.clip_model.checkpoints.siglip_folders import save_siglip, save_siglip2
 from tests.clip_model.checkpoints.test_hugging_face import features
 from tests.clip_model.open_clip_reference import open_clip, transformers
-from tests.clip_model.tiny_models import random_clip
+from tests.clip_model.tiny_models import OURS, random_clip
 
 VIT = VisionConfig(32, 2, 32, 8, 16, mean=(0.5, 0.4, 0.3), std=(0.25, 0.5, 0.5))
 MODELS = {
@@ -55,10 +61,53 @@ def test_transformers_gives_the_same_features(saved, tmp_path, kind):
     assert load_model(again.path).config == model.config
 
 
+def test_transformers_finds_clips_tokenizer_in_the_export(saved, tmp_path):
+    _, path = saved(replace(MODELS["vit"], text=replace(MODELS["vit"].text, context_length=20)))
+    export(path, tmp_path / "out", "huggingface")
+    theirs = transformers().CLIPProcessor.from_pretrained(tmp_path / "out").tokenizer
+    texts = ["Two  dogs on a BEACH, №5 写真", "", "word " * 40, "it's <x> & 3.5"]
+    ids = theirs(texts, padding="max_length", truncation=True).input_ids
+    for mine, row in zip(Tokenizer(20).ids(texts).tolist(), ids, strict=True):
+        end = mine.index(EOT) + 1
+        assert row == [*mine[:end], *[EOT] * (20 - end)]
+
+
+@pytest.mark.parametrize("name", ["siglip", "siglip2"])
+def test_a_siglip_is_the_same_model_again(tmp_path, name):
+    folder = {"siglip": save_siglip, "siglip2": save_siglip2}[name](tmp_path / "folder")
+    info = resolve(folder, models=tmp_path / "models")
+    export(info.path, tmp_path / "out", "huggingface")
+    again = resolve(tmp_path / "out", models=tmp_path / "models")
+    assert again.fingerprint == info.fingerprint
+    theirs, expected = (
+        transformers().SiglipModel.from_pretrained(one).state_dict() for one in (tmp_path / "out", folder)
+    )
+    assert all(torch.equal(value, theirs[key]) for key, value in expected.items())
+    kind = transformers().SiglipImageProcessor
+    processors = [kind.from_pretrained(one) for one in (tmp_path / "out", folder)]
+    assert len({(str(one.size), one.resample, str(one.image_mean)) for one in processors}) == 1
+    if name == "siglip2":  # the other's wants sentencepiece
+        tokenizers = [transformers().Siglip2Tokenizer.from_pretrained(one) for one in (tmp_path / "out", folder)]
+        ids = [one("Two dogs on", padding="max_length", truncation=True, max_length=16).input_ids for one in tokenizers]
+        assert ids[0] == ids[1]
+    with pytest.raises(ValueError, match="the layout 'openclip' has no place for a text tower of the kind 'siglip'"):
+        export(info.path, tmp_path / "other", "openclip")
+
+
+@pytest.mark.parametrize("resize", ["crop-bilinear", "squash", "squash-bilinear", "stretch"])
+def test_the_export_says_how_pictures_are_resized(saved, tmp_path, resize):
+    _, path = saved(replace(MODELS["vit"], vision=replace(MODELS["vit"].vision, resize=resize)))
+    for layout, wanted in (("openclip", "stretch"), ("huggingface", "squash")):
+        export(path, tmp_path / layout, layout)
+        config = read_header(resolve(tmp_path / layout, models=tmp_path / "models").path).config
+        assert config.vision.resize == resize.replace("squash", wanted).replace("stretch", wanted)
+
+
 @pytest.mark.parametrize(
     ("config", "layout", "message"),
     [
         (MODELS["resnet"], "huggingface", "no place for a ResNet"),
+        (OURS["efficientnet"], "huggingface", "no place for a text tower of the kind 'sentence'"),
         (MODELS["vit"], "onnx", "unknown layout 'onnx'"),
     ],
 )

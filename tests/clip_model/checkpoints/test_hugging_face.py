@@ -2,9 +2,14 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from clip_model.checkpoint import load_model
+from clip_model.checkpoints.hugging_face import read_hugging_face
+from clip_model.checkpoints.sources import find_source
+from clip_model.preprocessing.tokenizer import vocabulary
+from clip_model.preprocessing.transforms import ImageTransform
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.reference_models import assert_same_features
 from tests.clip_model.open_clip_reference import transformers
@@ -18,6 +23,7 @@ VISION = {
     "hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 32,
     "patch_size": 8,
 }  # fmt: skip
+LAYER = "text_model.encoder.layers.1"
 KINDS = {
     "quick": {},
     "gelu": {"hidden_act": "gelu"},
@@ -97,13 +103,39 @@ def test_colours_are_those_of_the_preprocessor(folder, load):
 
 
 @pytest.mark.parametrize(
+    ("said", "resize"),
+    [
+        ({"resample": 2}, "crop-bilinear"),
+        ({"do_center_crop": False, "size": {"height": 32, "width": 32}}, "squash"),
+        ({"do_center_crop": False, "size": {"height": 32, "width": 32}, "resample": 2}, "squash-bilinear"),
+    ],
+)
+def test_pictures_are_resized_as_the_preprocessor_does_it(folder, resize, said):
+    (folder / "preprocessor_config.json").write_text(json.dumps(said))
+    config, _ = read_hugging_face(find_source(folder))
+    assert config.vision.resize == resize
+    processor = transformers().CLIPImageProcessorPil(**{"size": {"shortest_edge": 32}, "crop_size": 32, **said})
+    for size in ((40, 61), (300, 33), (1, 50), (32, 32), (7, 9)):
+        for mode in ("RGB", "RGBA", "P", "LA"):
+            if resize.startswith("crop") and mode != "RGB":  # made RGB last, as by open_clip
+                continue
+            picture = Image.effect_noise(size, 90).convert("RGB").convert(mode)
+            expected = processor(images=picture, return_tensors="pt").pixel_values[0]
+            assert torch.allclose(ImageTransform(32, resize=resize)(picture), expected, atol=1e-5), (size, mode)
+
+
+@pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"resample": 2}, "resample is 2; 3, bicubic, is known"),
+        ({"resample": 1}, "resample is 1; 2, bilinear, and 3, bicubic, are known"),
+        ({"resample": [3]}, r"resample is \[3\]; 2, bilinear"),
         ({"size": {"shortest_edge": 224}}, "the image tower's size"),
         ({"size": {"height": 32, "width": 32}}, "the shorter side becomes 32"),
-        ({"do_center_crop": False}, "do_center_crop is False"),
-        ({"rescale_factor": 1}, "rescale_factor is 1"),
+        ({"do_center_crop": False}, "size is None; what is not cropped becomes 32 high and wide"),
+        ({"do_center_crop": "no"}, "do_center_crop is 'no'; true or false is needed"),
+        ({"do_resize": False}, "do_resize is False"),
+        ({"rescale_factor": 1}, "rescale_factor is 1; 1/255 is known"),
+        ({"rescale_factor": [1]}, r"rescale_factor is \[1\]"),
     ],
 )
 def test_another_preparation_of_pictures_is_named(folder, load, said, message):
@@ -130,6 +162,9 @@ def test_another_preparation_of_pictures_is_named(folder, load, said, message):
         (lambda c: c.update(projection_dim=16), "wrong shapes"),
         (lambda c: c.update(text_config_dict={"hidden_size": 7}), "text_config says something else"),
         (lambda c: c.update(text_config_dict={"hidden_size": 48}), None),
+        (lambda c: c.update(text_config_dict=c.pop("text_config")), None),
+        (lambda c: c["text_config"].update(layer_norm_eps="small"), "layer_norm_eps is 'small'; 1e-05 is known"),
+        (lambda c: c.update(model_type=["clip"]), "makes no sense"),
     ],
 )  # fmt: skip
 def test_what_it_cannot_be_is_named(folder, load, change, message):
@@ -145,6 +180,9 @@ def test_what_it_cannot_be_is_named(folder, load, change, message):
     ("change", "message"),
     [
         (lambda s: s.pop("text_model.encoder.layers.1.self_attn.k_proj.bias"), "in_proj_bias lack self_attn.k_proj"),
+        (lambda s: s.update({f"{LAYER}.self_attn.{k}_proj.bias": torch.zeros(()) for k in "qkv"}), "differ in shape"),
+        (lambda s: s.update(logit_scale=torch.ones(1)), None),
+        (lambda s: s.update(logit_scale=torch.ones(2)), r"logit_scale: expected \(\), got \(2,\)"),
         (lambda s: s.pop("visual_projection.weight"), r"1 tensors missing \(visual.proj\)"),
         (lambda s: s.update(spare=torch.zeros(3)), r"1 unknown \(spare\)"),
         (lambda s: s.update({"text_model.embeddings.position_ids": torch.arange(77)[None]}), None),
@@ -162,6 +200,18 @@ def test_weights_that_do_not_fit_are_named(folder, load, change, message):
         return
     with pytest.raises(ValueError, match=message):
         load(folder)
+
+
+def test_another_tokenizer_beside_it_is_refused(tmp_path, folder):
+    """Texts are read by CLIP's: one of the same size, in another order, would mean other words."""
+    ours = dict(vocabulary())
+    (folder / "vocab.json").write_text(json.dumps(ours))
+    read_hugging_face(find_source(folder))
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {**ours, "dog</w>": 7}}}))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"is another tokenizer than CLIP's, which alone is known"):
+            read_hugging_face(find_source(folder))
+        (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": [["dog", 7]]}}))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from safetensors.torch import save_file
 
 from clip_model.checkpoint import load_model
 from clip_model.checkpoints.open_clip import read_config
+from clip_model.checkpoints.sources import HUGGING_FACE, OPEN_CLIP, find_source
 from clip_model.numpy_text.text_encoder import open_text_encoder
 from clip_model.preprocessing.tokenizer import Tokenizer
 from clip_model.registry import resolve
+from tests.clip_model.checkpoints.openai_files import plain, save_archive
 from tests.clip_model.checkpoints.reference_models import RESNET, SAID, TEXT, VIT, assert_same_features, model_of
 from tests.clip_model.open_clip_reference import open_clip
 from tests.clip_model.tiny_models import randomize
@@ -21,6 +23,7 @@ KINDS = {
     "bigG": {"vision_cfg": WIDE, "text_cfg": {**TEXT, "heads": 4, "mlp_ratio": 3.5}},
     "resnet": {"vision_cfg": RESNET, "text_cfg": {**TEXT, "context_length": 40}},
     "custom": {"vision_cfg": VIT, "text_cfg": TEXT, "custom_text": True},
+    "rest": {"vision_cfg": {**VIT, "image_size": 38}, "text_cfg": TEXT},  # which no patch has
 }
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
@@ -63,6 +66,18 @@ def test_a_search_needs_no_torch_for_them(tmp_path, kind):
     assert (got - expected).abs().max() <= 1e-4
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.pth", "model.safetensors", "pytorch_model.bin"],
+)
+def test_a_folder_may_name_its_weights_as_open_clip_finds_them(tmp_path, name):
+    folder = save(tmp_path / "folder", reference(KINDS["gelu"]), KINDS["gelu"], name)
+    assert [file.name for file in find_source(folder).weights] == [name]
+    if name == "model.safetensors":  # of both
+        (folder / "config.json").write_text("{}")
+        assert find_source(folder).layout == HUGGING_FACE
+
+
 @pytest.mark.parametrize("name", ["epoch_3.pt", "mine.bin", "mine.safetensors"])
 def test_bare_weights_with_the_configuration_beside_them_do(tmp_path, load, name):
     model = reference(KINDS["gelu"])
@@ -78,6 +93,50 @@ def test_a_training_checkpoint_is_unwrapped(tmp_path, load):
     assert_same_features(load(folder / "epoch_3.pt"), model.encode_image, model.encode_text)
 
 
+@pytest.mark.usefixtures("small_published")
+def test_a_file_of_openai_may_have_a_configuration_beside_it(tmp_path, load):
+    """Which the refusal of one that OpenAI has not published asks for: sizes and mask are no weights."""
+    said = {**KINDS["quick"], "vision_cfg": {**VIT, "layers": 3}}
+    model = model_of(said["vision_cfg"])
+    folder = save(tmp_path / "folder", model, said)
+    torch.save(plain(model), folder / "plain.pt")
+    for path in (folder / "plain.pt", save_archive(model, folder / "traced.pt", methods=["encode_text"])):
+        assert load(path).config.vision.layers == 3
+    torch.save({**plain(model), "vocab_size": torch.tensor(7)}, folder / "plain.pt")
+    with pytest.raises(ValueError, match="contradicts itself: vocab_size is 7, its weights have 49408"):
+        load(folder / "plain.pt")
+
+
+def test_a_scale_may_be_a_row_of_one(tmp_path, load):
+    """Programs that shard a model save it so; open_clip takes either."""
+    model = reference(KINDS["gelu"])
+    folder = save(tmp_path / "folder", model, KINDS["gelu"])
+    save_file({**model.state_dict(), "logit_scale": torch.tensor([2.5])}, folder / WEIGHTS[0])
+    assert load(folder).logit_scale.item() == 2.5
+
+
+def test_a_link_is_what_its_place_says(tmp_path):
+    """The cache of Hugging Face holds links to files without an ending, far from their configuration."""
+    folder = save(tmp_path / "folder", reference(KINDS["gelu"]), KINDS["gelu"])
+    expected = find_source(folder)
+    (folder / WEIGHTS[0]).rename(tmp_path / "0a1b2c")
+    (folder / WEIGHTS[0]).symlink_to(tmp_path / "0a1b2c")
+    by_link = find_source(folder / WEIGHTS[0])
+    assert (by_link.layout, by_link.weights, by_link.configs) == (OPEN_CLIP, expected.weights, expected.configs)
+    (tmp_path / "elsewhere.safetensors").symlink_to(folder / WEIGHTS[0])
+    assert find_source(tmp_path / "elsewhere.safetensors") is None
+
+
+@pytest.mark.parametrize("name", ["open_clip_config.json", WEIGHTS[0]])
+def test_what_git_lfs_has_not_fetched_is_named(tmp_path, load, name):
+    folder = save(tmp_path / "folder", reference(KINDS["gelu"]), KINDS["gelu"])
+    (folder / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0a1b\nsize 605157884\n")
+    with pytest.raises(
+        ValueError, match=rf"{name} holds no data, but what Git LFS puts in its place: run 'git lfs pull'"
+    ):
+        load(folder)
+
+
 def test_one_model_has_one_fingerprint_however_it_is_saved(tmp_path):
     model = reference(KINDS["gelu"])
     folders = [save(tmp_path / name, model, KINDS["gelu"], name) for name in WEIGHTS]
@@ -90,7 +149,21 @@ def test_colours_are_those_of_the_configuration(tmp_path, load):
     said = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.5, 0.5], "interpolation": "bicubic", "resize_mode": "shortest"}
     model = reference(KINDS["gelu"])
     vision = load(save(tmp_path / "folder", model, KINDS["gelu"], preprocess_cfg=said)).config.vision
-    assert (vision.mean, vision.std) == ((0.5, 0.5, 0.5), (0.25, 0.5, 0.5))
+    assert (vision.mean, vision.std, vision.resize) == ((0.5, 0.5, 0.5), (0.25, 0.5, 0.5), "crop")
+
+
+@pytest.mark.parametrize(
+    ("said", "resize"),
+    [
+        ({"resize_mode": "squash"}, "stretch"),  # as DFN5B's
+        ({"resize_mode": "squash", "interpolation": "bilinear"}, "stretch-bilinear"),
+        ({"interpolation": "bilinear", "fill_color": 255}, "crop-bilinear"),
+        ({"interpolation": "random", "resize_mode": None}, "crop"),
+    ],
+)
+def test_pictures_are_resized_as_the_configuration_says(said, resize):
+    values = {"model_cfg": {"embed_dim": 24, **KINDS["gelu"]}, "preprocess_cfg": said}
+    assert read_config(values, Path("it")).vision.resize == resize
 
 
 def test_half_and_bfloat16_weights_keep_their_numbers(tmp_path, load):
@@ -144,11 +217,16 @@ def test_what_it_cannot_be_is_named(tmp_path, load, part, change, message):
 @pytest.mark.parametrize(
     ("pictures", "message"),
     [
-        ({"resize_mode": "squash"}, "preprocess_cfg.resize_mode is 'squash'; picsift has no network for that"),
-        ({"interpolation": "bilinear"}, "preprocess_cfg.interpolation is 'bilinear'"),
+        ({"resize_mode": "longest"}, "preprocess_cfg.resize_mode is 'longest'; 'shortest', 'squash' are known"),
+        ({"interpolation": "lanczos"}, "preprocess_cfg.interpolation is 'lanczos'; 'bicubic', 'bilinear', 'random'"),
+        ({"interpolation": ["bicubic"]}, "interpolation is"),
+        ({"mode": "L"}, "preprocess_cfg.mode is 'L'"),
         ({"size": 224}, "preprocess_cfg.size is 224; the image tower's is 32"),
         ({"mean": [0.5]}, r"preprocess_cfg.mean is \[0.5\]; three numbers are needed"),
         ({"std": [0, 1, 1]}, "std divides the pixels"),
+        ({"std": [float("nan"), 1, 1]}, r"preprocess_cfg.std is \[nan, 1, 1\]; three numbers are needed"),
+        ({"mean": [0.5, float("inf"), 0.5]}, "three numbers are needed"),
+        ({"mean": [0.5, True, 0.5]}, "three numbers are needed"),
     ],
 )
 def test_another_preparation_of_pictures_is_named(tmp_path, load, pictures, message):

@@ -102,6 +102,13 @@ def test_what_is_not_said_is_as_open_clip_has_it(network, tmp_path, load):
     assert_same_features(load(save_folder(tmp_path / "folder", theirs, said)), theirs)
 
 
+def test_the_keys_that_open_clip_had_before_are_understood(network, tmp_path, load):
+    """As in the configurations of when LAION's were published."""
+    theirs = reference(text_cfg(network, "cls_pooler", "linear"))
+    before = {"hf_model_name": network, "hf_tokenizer_name": network, "proj": "linear", "pooler_type": "cls_pooler"}
+    assert_same_features(load(save_folder(tmp_path / "folder", theirs, before)), theirs)
+
+
 def test_numbers_of_positions_in_older_files_are_passed_over(folder, load):
     path = folder / "open_clip_model.safetensors"
     counting = {"text.transformer.embeddings.position_ids": torch.arange(514)[None]}

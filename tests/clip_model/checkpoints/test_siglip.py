@@ -19,6 +19,7 @@ from clip_model.preprocessing.pieces import PieceTokenizer, canonical, envelope
 from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.preprocessing.transforms import ImageTransform
 from clip_model.registry import resolve
+from clip_model.towers.cells import cell_features
 from indexer.embedder import Embedder
 from tests.clip_model.checkpoints.siglip_folders import (
     pieces,
@@ -69,6 +70,18 @@ def test_features_are_those_of_transformers(ours, name, seed):
         image, text, scale = mine(pixels, tokens)
         logits = theirs(input_ids=tokens, pixel_values=pixels).logits_per_image
         assert_close(scale * image @ text.T + mine.logit_bias, logits)
+
+
+def test_a_picture_that_its_patches_do_not_fill_is_seen_as_transformers_sees_it(folder, tmp_path):
+    """As siglip-so400m-patch14-384: 27 patches a side, and six pixels that no patch has."""
+    in_json("config.json", lambda c: c["vision_config"].update(image_size=38))(folder)
+    in_json("preprocessor_config.json", lambda c: c.update(size={"height": 38, "width": 38}))(folder)
+    theirs = transformers().SiglipModel.from_pretrained(folder).eval()
+    ours = load_model(resolve(folder, models=tmp_path / "models").path)
+    pixels = torch.randn(3, 3, 38, 38, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        assert_close(ours.encode_image(pixels), theirs.get_image_features(pixel_values=pixels).pooler_output)
+        assert cell_features(ours.visual, pixels).shape == (3, 4, 4, 32)
 
 
 def test_the_squares_are_those_of_transformers(ours):
@@ -203,6 +216,7 @@ def in_weights(change):
         (in_weights(lambda s: s.pop("vision_model.head.probe")), r"1 tensors missing \(visual.head.probe\)"),
         (in_weights(lambda s: s.pop("vision_model.encoder.layers.1.self_attn.k_proj.bias")), "lack self_attn.k_proj"),
         (in_weights(lambda s: s.update(spare=torch.zeros(3))), r"1 unknown \(spare\)"),
+        (in_weights(lambda s: s.update(logit_bias=torch.ones(2))), r"logit_bias: expected \(\), got \(2,\)"),
         (in_weights(lambda s: s["logit_bias"].fill_(torch.nan)), "logit_bias holds values that are not finite"),
     ],
 )  # fmt: skip

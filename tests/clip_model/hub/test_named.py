@@ -1,6 +1,7 @@
 """What the registry says of models is true of the networks, and of the layouts that can be loaded."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,7 @@ from clip_model.hub.repository import written_files
 from clip_model.model import CLIP
 from tests.clip_model import open_clip_reference
 
-FAMILIES = {
-    name: name.removesuffix("-openai").removesuffix("-laion2b").removesuffix("-datacomp").removesuffix("-laion5b")
-    for name in named_models()
-}
+FAMILIES = {name: re.sub("-(openai|laion2b|datacomp|laion5b|dfn5b)$", "", name) for name in named_models()}
 
 
 def config_of(name):
@@ -29,6 +27,9 @@ def config_of(name):
     if name.startswith("SigLIP"):
         vision = {"patch_size": 32, "image_size": 256} if "B-32" in name else {}
         text = {"vocab_size": 256_000} if "SigLIP2" in name else {}
+        if "SO400M" in name:  # as its config.json says
+            sizes = {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16}
+            vision, text = {**sizes, "image_size": 384, "patch_size": 14}, {**text, **sizes}
         return siglip.read_config(Said({"vision_config": vision, "text_config": text}, Path(name)), [])
     import importlib.util
 
@@ -44,7 +45,7 @@ def test_sizes_are_those_of_the_network(name):
     assert (known.dim, known.image_size, known.parameters) == (
         config.embed_dim, config.vision.image_size, parameters,
     )  # fmt: skip
-    assert known.quick_gelu == (name.endswith("openai") or name == "builtin-1")
+    assert known.quick_gelu == (name.endswith(("openai", "dfn5b")) or name == "builtin-1")
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -10,7 +10,17 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clip_model.preprocessing.tokenizer import EOT, SOT, VOCABULARY_SIZE, Tokenizer, clean, default_tokenizer, merge
+from clip_model.preprocessing.tokenizer import (
+    EOT,
+    MARKS,
+    SOT,
+    VOCABULARY_SIZE,
+    Tokenizer,
+    clean,
+    default_tokenizer,
+    merge,
+    vocabulary,
+)
 from tests.clip_model.open_clip_reference import open_clip
 from tests.counting import calls_of
 from tests.fuzzing import examples
@@ -76,11 +86,16 @@ def test_no_text_gives_no_rows():
     assert default_tokenizer()([""])[0, :3].tolist() == [SOT, EOT, 0]
 
 
+def test_the_vocabulary_is_written_as_open_clip_has_it():
+    marks = dict(zip(MARKS, ("<start_of_text>", "<end_of_text>"), strict=True))
+    assert {marks.get(token, token): number for token, number in vocabulary().items()} == reference().encoder
+
+
 def test_the_vocabulary_is_complete():
     merges = default_tokenizer()._merges
-    ids = {merges._symbol(i): i for i in range(SOT)}
+    ids = {merges.symbol(i): i for i in range(SOT)}
     assert len(ids) == SOT == VOCABULARY_SIZE - 2
-    pairs = [tuple(ids[symbol] for symbol in line.split(" ")) for line in merges._lines]
+    pairs = [tuple(ids[symbol] for symbol in line.split(" ")) for line in merges.lines]
     assert [merges.get(pair) for pair in pairs] == list(range(512, SOT))
     # What lets one pass over a heap equal a rescan after each merge: a symbol is older than every pair it is part of.
     assert all(left < merged and right < merged for merged, (left, right) in enumerate(pairs, start=512))

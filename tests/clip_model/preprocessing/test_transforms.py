@@ -47,6 +47,22 @@ def test_pixels_equal_open_clips(size, mode):
         assert (ours - theirs).abs().max() <= 1e-6
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("resize", "said"),
+    [
+        ("crop-bilinear", {"interpolation": "bilinear"}),
+        ("stretch", {"resize_mode": "squash"}),
+        ("stretch-bilinear", {"resize_mode": "squash", "interpolation": "bilinear"}),
+    ],
+)
+def test_pixels_equal_open_clips_where_it_resizes_otherwise(mode, resize, said):
+    theirs = open_clip().transform.image_transform(32, is_train=False, **said)
+    for size in SIZES:
+        ours = ImageTransform(32, resize=resize)(noise(size, mode))
+        assert (ours - theirs(noise(size, mode))).abs().max() <= 1e-6, size
+
+
 @pytest.mark.parametrize("size", [(5, 2000), (2000, 5), (1, 1000), (4, 257), (300, 1)], ids=str)
 def test_a_long_strip_is_cut_before_it_is_enlarged(size):
     ours, theirs = (

@@ -18,7 +18,7 @@ import typer
 from app.bootstrap import Services
 from app.cli.searching import alike, asked_for, changed_since, search_command, similar_command
 from app.cli.terminal import exits, output
-from app.cli.terminal.options import Filters, Listing
+from app.cli.terminal.options import Filters, Heard, Listing
 from app.cli.terminal.warned import Warned
 from app.running.note import identity_of
 from app.search.query import MAX_SOURCES
@@ -170,5 +170,5 @@ def _collecting(command: Callable[..., None]) -> Any:
     setattr(collect, "__signature__", inspect.signature(command))  # noqa: B010 - mypy knows no such attribute
     collect.__annotations__ = command.__annotations__
     group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    group.command("asked", add_help_option=False)(collect)
+    group.command("asked", cls=Heard, add_help_option=False)(collect)
     return typer.main.get_command(group)

@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from app.cli.terminal.options import Heard
+
 # Where each command is found, in the order of the help.
 COMMANDS = {
     "index": "commands.index_command",
@@ -53,5 +55,5 @@ def _made(name: str, found: Any) -> Any:
     if isinstance(found, typer.Typer):
         group.add_typer(found, name=name)
         return typer.main.get_group(group).commands[name]
-    group.command(name)(found)
+    group.command(name, cls=Heard)(found)
     return typer.main.get_command(group)

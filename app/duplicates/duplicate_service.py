@@ -17,6 +17,7 @@ from app.duplicates import grouping
 from app.duplicates.candidates import Candidate, candidate
 from app.duplicates.kinds import Kind
 from app.duplicates.look_cache import LookCache
+from app.search.hints import hint_of
 from indexer.catalog.frame_ids import FIRST_FRAME
 from indexer.catalog.photo_filter import PhotoFilter
 
@@ -68,12 +69,14 @@ class Duplicates:
         photos: how many photos were compared.
         by_vector: how many of them were held against the others by their vector alone, for want of a thumbnail.
         blank: how many show nearly nothing, and were not held against the others but as copies and in bursts.
+        hint: where the filter passes no photo, what may have been meant; None where nothing is known.
     """
 
     groups: list[Group]
     photos: int
     by_vector: int = 0
     blank: int = 0
+    hint: str | None = None
 
 
 class DuplicateService:
@@ -120,9 +123,9 @@ class DuplicateService:
         Raises:
             EmptyLibraryError: nothing is indexed.
         """
-        model = self._live.model()
+        model, catalog = self._live.model(), self._library.catalog
         wanted = filter or PhotoFilter()
-        photos = self._candidates(self._library.catalog.allowed_ids(model.id, wanted))
+        photos = self._candidates(catalog.allowed_ids(model.id, wanted))
         vectors = np.zeros((0, model.dim), np.float16)
         by_looks = set(kinds) != {Kind.exact}
         if by_looks:
@@ -138,6 +141,7 @@ class DuplicateService:
             photos=len(photos),
             by_vector=sum(photo.look is None for photo in photos) if by_looks else 0,
             blank=sum(map(grouping.is_blank, photos)),
+            hint=None if photos else hint_of(wanted, catalog.folders, catalog.words.names),
         )
 
     def _candidates(self, ids: NDArray[np.int64]) -> list[Candidate]:

@@ -66,6 +66,7 @@ class DuplicatesAnswer(BaseModel):
     by_vector: int = Field(description="Of these, how many by their vector alone, for want of a thumbnail.")
     blank: int = Field(description="Of these, how many show nearly nothing, and are compared as exact copies only.")
     total: int = Field(description="Groups in all.")
+    hint: str | None = Field(description="Where the filters pass no photo: what may have been meant, if that is known.")
     groups: list[GroupAnswer]
 
     @classmethod
@@ -73,7 +74,12 @@ class DuplicatesAnswer(BaseModel):
         """The answer for one page."""
         groups = list(map(GroupAnswer.of, found.groups[offset : offset + limit]))
         return cls(
-            photos=found.photos, by_vector=found.by_vector, blank=found.blank, total=len(found.groups), groups=groups
+            photos=found.photos,
+            by_vector=found.by_vector,
+            blank=found.blank,
+            total=len(found.groups),
+            hint=found.hint,
+            groups=groups,
         )
 
 

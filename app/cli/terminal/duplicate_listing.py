@@ -46,12 +46,20 @@ def document(found: Duplicates) -> Document:
         }
         for group in found.groups
     ]
-    return {"photos": found.photos, "by_vector": found.by_vector, "blank": found.blank, "groups": groups}
+    return {
+        "photos": found.photos,
+        "by_vector": found.by_vector,
+        "blank": found.blank,
+        "hint": found.hint,
+        "groups": groups,
+    }
 
 
 def summary(found: Duplicates) -> str:
     """A sentence or two of what was found."""
     others = [one for group in found.groups for one in group.others]
+    if not found.photos:
+        return found.hint or "no photo passes these filters."
     alone = ""
     if found.by_vector:
         alone += f" Without a thumbnail, {_photos(found.by_vector)} went by the vector alone."

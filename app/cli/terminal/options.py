@@ -9,11 +9,29 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from app.search.language.filter_fields import filter_of
 from app.search.language.filter_words import NAMES
 from app.search.query import MAX_LIMIT, MAX_OFFSET
 from indexer.catalog.photo_filter import PhotoFilter
+
+ONCE = frozenset((*NAMES, "image", "region"))
+"""Options of which a second value may not go unheard: they say what is looked for, and among which photos."""
+
+
+class Heard(TyperCommand):
+    """A command that does not let the last of several values count alone, where its options are of ONCE."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As ever; ends with an error of usage where one that takes one value is given several."""
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option in dict.fromkeys(given):
+            if option.name in ONCE and not getattr(option, "multiple", True) and given.count(option) > 1:
+                ctx.fail(
+                    f"{option.opts[0]} is given {given.count(option)} times, and takes one value. Leave one of them."
+                )
+        return super().parse_args(ctx, args)
 
 
 class Sort(StrEnum):

@@ -151,8 +151,8 @@ def possible(wanted: PhotoFilter) -> PhotoFilter:
         raise QueryError(f"more than {MAX_FILTERS} filters are asked for. Leave some out.")
     if wanted.after and wanted.before and wanted.after >= wanted.before:
         raise ConflictError(
-            f"no photo can be both from {wanted.after:%Y-%m-%d} on and before {wanted.before:%Y-%m-%d}. "
-            "Exchange the two dates.",
+            f"no photo can be both from {wanted.after.date()} on and before {wanted.before.date()}. "
+            "Change one of the two dates, or leave it out.",
             after=wanted.after,
             before=wanted.before,
         )

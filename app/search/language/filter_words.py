@@ -89,6 +89,14 @@ def unknown(name: str, value: str) -> str:
     )
 
 
+def stuck(name: str, before: str) -> str:
+    """What to say of a filter that STUCK finds."""
+    return (
+        f"{name.lower()}: is a filter, and {before!r} stands right before it. Put a blank between them, - or NOT alone "
+        "to exclude, or all of it in quotes to look for the words themselves."
+    )
+
+
 def _on(value: str) -> dict[str, Any]:
     start, end = span_of(value, "on")
     return {"after": start, "before": end}
@@ -218,3 +226,7 @@ _READ: dict[str, Callable[[str], dict[str, Any]]] = {
 }
 NAMES = tuple(_READ)
 """Every filter's name."""
+STUCK = re.compile(
+    rf"([^\w\s\"“”]{{1,9}}(?:NOT\s+)?|[^\s\"“”]+[,;&|])({'|'.join(NAMES)})[:：](?=[^\s:/])", re.IGNORECASE
+)
+"""A filter behind a word or signs that it does not stand apart from, which would be looked for as words."""

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 
 from app.search.language.filter_group import FilterGroup
-from app.search.language.filter_words import MANY, NAMES, condition, is_filter, unknown
+from app.search.language.filter_words import MANY, NAMES, STUCK, condition, is_filter, stuck, unknown
 from app.search.language.query_text import QueryText, clean, dangling, short
 from app.search.language.term_list import TermList, amount_of
 from app.search.query import MAX_TEXT, Query, Term
@@ -23,11 +23,14 @@ from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
 
 MAX_DEPTH = 20  # of parentheses
-_NAMED = re.compile(r"([^\W\d][\w-]+):(?!//)")
+_FILTERS = "|".join(NAMES)
+_NAMED = re.compile(
+    rf"((?:{_FILTERS}|image)(?=：)|[^\W\d][\w-]+(?=:))[:：](?!//)", re.IGNORECASE
+)  # as typed in Japanese
 _WEIGHT = re.compile(r'(\d{1,6}(?:\.\d{1,6})?):(?=[^\W\d]|["“])')
 _OPERATOR = re.compile(r"(OR|AND|NOT)(?=[\s(]|$)")
 _BEFORE_FILTER = re.compile(r"(?:\s+|\(|-(?!\s)|NOT(?=[\s(])){0,100}")
-_WORDS_WITH_FILTERS = re.compile(rf"\(([^()]{{0,200}}?)(?<![^\s(])-?(?:{'|'.join(NAMES)}):", re.IGNORECASE)
+_WORDS_WITH_FILTERS = re.compile(rf"\(([^()]{{0,200}}?)(?<![^\s(])-?(?:{_FILTERS})[:：]", re.IGNORECASE)
 _OR_FOLLOWS = re.compile(r"\s*OR[\s(]")
 _IMAGE = "image"
 _SIGNS = {"+": 1.0, "-": -1.0}
@@ -136,7 +139,10 @@ class _Reader:
     def _filter(self) -> bool:
         excludes, start = self._text.rest[0] == "-", self._text.at
         named = self._text.match(_NAMED, int(self._text.rest[0] in _SIGNS))
-        if named is None or (name := named[1].lower()) == _IMAGE:
+        if named is None:
+            self._expect_apart()
+            return False
+        if (name := named[1].lower()) == _IMAGE:
             return False
         if not is_filter(name):
             if named.end() == len(self._text.whole) or self._text.whole[named.end()].isspace():
@@ -156,6 +162,10 @@ class _Reader:
             group.add(condition(name, value), (start, end))
         self._after_filter = True
         return True
+
+    def _expect_apart(self) -> None:
+        if found := self._text.match(STUCK):
+            raise self._text.fault(stuck(found[2], short(found[1])), *found.span())
 
     def _expect_no_filter(self) -> None:
         """Words come: they may not stand where a filter must."""

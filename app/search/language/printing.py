@@ -83,13 +83,14 @@ def _signed(term: Term) -> str:
     weight = "" if abs(term.weight) == 1 else f"{_number(abs(term.weight))}:"
     if term.picture is not None:
         return f"{sign}{weight}image:{_value(str(term.picture))}"
-    return sign + weight + (term.text if term.text.isalpha() else _quoted(term.text))
+    bare = term.text.isalpha() and term.text not in ("OR", "AND", "NOT")
+    return sign + weight + (term.text if bare else _quoted(term.text))
 
 
 def _left_out(term: Term) -> str:
     if term.picture is not None:
         return f"NOT image:{_value(str(term.picture))}"
-    return f"NOT {_words(term.text) if term.text == term.text.lower() else _quoted(term.text)}"
+    return f"NOT {_words(term.text) if term.text.islower() else _quoted(term.text)}"  # NOT 5 is capitals alone
 
 
 def _quoted(text: str) -> str:
@@ -190,7 +191,7 @@ def _date(moment: datetime) -> str:
 def _span(one: PhotoFilter) -> str | None:
     """From `after` to `before` as years, a month or a day; None where it is none of them."""
     start, end = one.after, one.before
-    if start is None or end is None:
+    if start is None or end is None or start >= end:  # as in a group that passes nothing
         return None
     new_year = (1, 1)
     last = end.year if end == datetime.max else end.year - 1

@@ -58,10 +58,14 @@ def nothing_found(shown: Shown) -> str:
         why = safe(_sentence(shown.result.hint or "no photo matches."))
         return _notice("No matches", f"<p>{why}</p>{nearest}")
     if shown.query.filter != type(shown.query.filter)():
-        hint = f"<p>{safe(_sentence(shown.result.hint))}</p>" if shown.result.hint else ""
-        advice = "<p>Widen the dates, or leave the folder or the place out.</p>"
-        return _notice("No photo passes these filters", hint or advice)
+        return none_passes(shown.result.hint)
     return _notice("Nothing to compare with", "<p>The library holds no other photo yet.</p>")
+
+
+def none_passes(hint: str | None) -> str:
+    """That filters pass no photo, and what may have been meant, if that is known."""
+    said = _sentence(hint or "widen the dates, or leave the folder or the place out.")
+    return _notice("No photo passes these filters", f"<p>{safe(said)}</p>")
 
 
 def opening(shown: Shown, library: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from app.duplicates.duplicate_service import Duplicates, Group
 from app.duplicates.kinds import Kind
 from app.search.search_service import Hit
-from app.web.page.gallery import tile
+from app.web.page.gallery import none_passes, tile
 from app.web.page.markup import safe
 from app.web.page.viewer import amount
 from indexer.catalog.records import PhotoRecord
@@ -15,6 +15,8 @@ SAID = {Kind.exact: "exact copy", Kind.near: "nearly the same", Kind.burst: "of 
 
 def page(found: Duplicates, groups: Iterable[Group]) -> str:
     """Some groups; why there is none where there is none."""
+    if not found.photos:
+        return none_passes(found.hint)
     if not found.groups:
         told = f"No two of {_photos(found.photos)} are one picture."
         return f'<section class="notice"><h2>No duplicates</h2><p>{told}</p></section>'

@@ -14,7 +14,7 @@ _Names = tuple[Words, ...]
 def matching(wanted: str, places: Iterable[tuple[int, str, str, str]]) -> Iterator[int]:
     """Give the numbers of the places that are meant; `places` are (number, city, region, country).
 
-    Whole words that stand together in one of the names, or all of another name of the city or country; each part
+    Whole words that stand together in one of the names, or all of another name of one; each part
     between commas must be found ("Paris, France"). Upper and lower case are the same, and so are letters with and
     without their accents.
     """

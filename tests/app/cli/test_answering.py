@@ -87,6 +87,7 @@ SIMILAR_OF_THE_COMMAND = [
 OF_THE_COMMAND = [  # which no server answers
     ["--limit", "0", "dog"],
     ["--nope"],
+    ["--year", "2001", "dog", "--year", "2002"],
     ["dog", "--sort", "name"],
     ["dog", "--right", "{photos}/a.png"],
     ["dog", "image:{photos}/a.png"],
@@ -241,7 +242,7 @@ def test_what_is_for_the_command_is_left_to_it(world, monkeypatch, tmp_path, sea
     alone = [search(*arguments) for arguments in matrix]
     with serving(monkeypatch, tmp_path) as talk:
         assert [search(*arguments) for arguments in matrix] == alone
-    assert [said for _, said in talk] == [None] * 3
+    assert [said for _, said in talk] == [None] * 4
     assert not any(str(world.photos) in str(asked) for asked, _ in talk)
 
 

@@ -289,6 +289,7 @@ def test_search_by_a_picture(picsift, photos):
         (["search", "dog", "--limit", "0"], 2, "--limit"),
         (["search", "dog", "--limit", "many"], 2, "--limit"),
         (["search", "dog", "--colour", "red"], 2, "--colour"),
+        (["search", "--camera", "canon", "dog", "--camera=nikon"], 2, "--camera is given 2 times, and takes one value"),
         (["similar"], 2, "FILE"),
         (["similar", "{photos}/red.png", "--region", "0,0,2,1"], 1, "width of the region is 2; it goes from 0 to 1"),
         (["similar", "{photos}/red.png", "{photos}/red.png", "--region", "0,0,1,1"], 2, "is of one picture"),

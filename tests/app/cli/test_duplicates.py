@@ -50,7 +50,7 @@ def test_one_document(duplicates, world):
     status, out, err = duplicates("--json", "--kind", "near")
     document = json.loads(out)
     (group,) = document.pop("groups")
-    assert (status, err, document) == (0, "", {"photos": 5, "by_vector": 0, "blank": 1})
+    assert (status, err, document) == (0, "", {"photos": 5, "by_vector": 0, "blank": 1, "hint": None})
     assert group["best"].keys() == {"path", "width", "height", "bytes", "format", "taken_at", "reachable"}
     assert [(one["kind"], one["of"], one["width"]) for one in group["others"]] == [
         ("near", f"{world.photos}/a.png", 160)
@@ -72,6 +72,11 @@ def test_filters_and_nothing(duplicates):
     status, out, err = duplicates("--name", "alone")
     assert (status, out) == (0, "")
     assert "no duplicates among 1 photo." in err
+    status, out, err = duplicates("--folder", "nowhere")
+    assert (status, out, err) == (0, "", "picsift: no folder is called 'nowhere'.\n")
+    document = json.loads(duplicates("--json", "--folder", "nowhere")[1])
+    assert (document["photos"], document["hint"]) == (0, "no folder is called 'nowhere'.")
+    assert duplicates("--year", "1901")[2] == "picsift: no photo passes these filters.\n"
 
 
 @pytest.mark.parametrize("arguments", [["--kind", "same"], ["word"]])

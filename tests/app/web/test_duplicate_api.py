@@ -57,6 +57,8 @@ def test_groups_come_page_by_page_of_the_kinds_and_photos_that_are_asked_for(cli
         ["a.png", "a small.jpg"]
     ]
     assert client.get(URL, params={"folder": "trip"}).json()["total"] == 0
+    nothing = client.get(URL, params={"folder": "nowhere"}).json()
+    assert (nothing["total"], nothing["photos"], nothing["hint"]) == (0, 0, "no folder is called 'nowhere'.")
     assert client.get(URL, params={"name": "b*", "kind": ["exact", "burst"]}).json()["total"] == 1
 
 

@@ -179,6 +179,12 @@ def test_a_picture_is_a_term_for_whoever_may_name_files():
         ("1000:beach", "weight of 1000 is out of bounds"),
         ("(beach camera:canon)", "only filters stand in parentheses"),
         ("(OR place:x)", "only filters stand in parentheses"),
+        ("--camera:canon", "camera: is a filter, and '--' stands right before it"),
+        ("!CAMERA:canon", "camera: is a filter, and '!' stands"),
+        ("-NOT camera:canon", "camera: is a filter, and '-NOT ' stands"),
+        ("dogs,camera:canon", "camera: is a filter, and 'dogs,' stands"),
+        ('"dogs",camera：canon', "camera: is a filter, and ',' stands"),
+        ("x" * 5000 + ",place:y", "place: is a filter, and 'xxx"),
         ("type:vidoe", "type: does not know 'vidoe'"),
         ("- a " * 50, "50 terms; at most 32"),
         ("place:a OR " * 150 + "place:b", "more than 100 filters"),
@@ -203,6 +209,21 @@ def test_no_text_is_read_again_and_again(piece, monkeypatch):
     with suppress(QueryError):
         parse((piece * MAX_TEXT)[:MAX_TEXT])
     assert sum(read) < 300 * MAX_TEXT
+
+
+@pytest.mark.parametrize(
+    "text", ['"!camera:canon"', '"dogs,camera:canon"', "“a;tag:x”", "a,b", "http://a/x,name", "see: name", "時間：12"]
+)
+def test_quotes_keep_what_would_be_a_filter_behind_signs_and_other_colons_are_words(text):
+    query = parse(text)
+    assert (query.text, query.filter) == (text.strip('"“”'), F())
+
+
+def test_a_wide_colon_stands_behind_a_filters_name():
+    assert parse("夏 PLACE：東京 -camera：canon (tag：a OR tag:b)") == parse(
+        "夏 place:東京 -camera:canon (tag:a OR tag:b)"
+    )
+    assert parse("image：x.jpg", pictures=True).terms == parse("image:x.jpg", pictures=True).terms
 
 
 def test_a_text_of_the_largest_length_is_taken():
@@ -314,7 +335,7 @@ def test_a_request_has_a_bound_of_filters_however_it_is_written():
 
 
 def test_filters_that_exclude_each_other_are_noticed_when_merged():
-    with pytest.raises(QueryError, match="Exchange the two dates"):
+    with pytest.raises(QueryError, match="Change one of the two dates"):
         merge(make_filter(after="2022"), make_filter(before="2021"))
 
 

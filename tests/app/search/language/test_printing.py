@@ -13,7 +13,8 @@ from indexer.errors import QueryError
 PIECES = [
     "dogs", "on a beach", '"red frisbee"', '"camera:canon"', "“a b”", "OR", "NOT", "AND", "NOT people",
     'NOT "Red ball"', "+", "-", "- people",
-    "+ball", "2:beach", '-0.5:"old man"', "a-b", "-5", '5"', "(brown)", ":)", "note:", "after:2021",
+    "+ball", "2:beach", '-0.5:"old man"', "a-b", "-5",
+    "NOT 5", "-NOT", "(year:2020 after:2021) OR is:raw", '5"', "(brown)", ":)", "note:", "after:2021",
     "before:2022-07", "on:2021-06", "on:2021-12", "on:9999", "on:2021-01-31", "year:2021", "year:2019..2021",
     "year:9999", "after:9999-06", "month:july", "place:Lisbon", 'place:"New York"', "near:38.71,-9.14,5",
     "near:0.0000001,1", 'camera:"EOS R5"', "camera:a(b)c", "lens:50mm", "folder:Trip/Sea", "name:*.heic",
@@ -32,6 +33,10 @@ PIECES = [
 @example('+"ball"')
 @example("camera:a (camera:b) (camera:c month:2)")
 @example("year:2020..9999 after:2021-05")
+@example("(year:1993..2020 after:2021) OR camera:x")
+@example("NOT (on:2021 before:2021)")
+@example('NOT "5" year:2021')
+@example("camera:x -NOT")
 def test_what_is_written_is_read_as_the_same(text):
     try:
         query = parse(text)
@@ -41,6 +46,9 @@ def test_what_is_written_is_read_as_the_same(text):
     assert (again.terms or again.text) == (query.terms or query.text)
     assert again.filter == query.filter
     assert again.unwanted == query.unwanted
+    for _, rest in parts(query):
+        left = parse(written(rest))
+        assert (left.terms or left.text, left.unwanted) == (rest.terms or rest.text, rest.unwanted)
 
 
 @given(st.text(alphabet='ab1 :+-"()OR.\u00e9', max_size=20))
@@ -63,6 +71,7 @@ def test_words_are_read_as_the_same_words(text):
                 ('camera:"EOS R5"', 'dogs +"red ball" -people after:2021'),
             ],
         ),
+        ('NOT "5" rating:4', [('NOT "5"', "rating:4"), ("rating:4", 'NOT "5"')]),
         (
             "dogs NOT people year:2021",
             [("dogs", "NOT people year:2021"), ("NOT people", "dogs year:2021"), ("year:2021", "dogs NOT people")],

@@ -91,6 +91,12 @@ def test_a_picture_found_it_only_where_it_looks_like_it(least):
     assert (found[1], found[4]) == (("words", "picture"), ("words",))
 
 
+def test_no_picture_found_a_photo_that_fits_less_well_than_is_asked_for():
+    matches = matches_of(Shelf([0.9, 0.55]), {1}, least=0.9, calibration=Calibration(20.0, -9.0))
+    found = {hit.photo.id: hit.found_by for hit in matches.by_score(10, 0).hits}
+    assert found == {0: ("picture",), 1: ("words",)}
+
+
 def test_of_photos_that_tie_none_gains_by_it(monkeypatch):
     # by hand: 1 to 9 tie at a mean rank of 6 by their picture, 5 by words; 0 is first by its picture
     found = matches_of(Shelf([0.9] + [0.2] * 9 + [0.1]), set(range(1, 10)) | {10}).by_score(11, 0)

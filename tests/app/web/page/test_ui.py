@@ -170,6 +170,7 @@ def test_groups_of_duplicates_go_on_likewise(actions, services, monkeypatch):
     assert ("red 2.png" in second["grid"], "a purple one.jpg" in second["grid"], second["next"]) == (True, True, None)
     assert ask(actions, "made up", show="duplicates") == {"trouble": GONE, "gone": True}
     assert "3 groups" in ask(actions, show="duplicates")["summary"]
+    assert "No folder is called &#x27;nowhere&#x27;." in ask(actions, show="duplicates", folder="nowhere")["grid"]
     services.library.catalog.remove([photo_id(services, name) for name in ("red 2.png", "a purple one.jpg")])
     assert ask(actions, first["next"], show="duplicates")["grid"] == "", "of which all is gone"
 

@@ -83,10 +83,10 @@ def kept_models():
 
 
 @pytest.fixture(scope="session")
-def ready_schema():
-    from tests.ready_schema import ReadySchema
+def ready_database():
+    from tests.ready_database import ReadyDatabase
 
-    return ReadySchema()
+    return ReadyDatabase()
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +108,7 @@ def what_is_ready(request, monkeypatch):
         from tests import unsynced
 
         unsynced.install(monkeypatch)
-    for name, own in (("kept_workers", "fresh_workers"), ("ready_schema", "fresh_schema")):
+    for name, own in (("kept_workers", "fresh_workers"), ("ready_database", "fresh_schema")):
         if request.node.get_closest_marker(own) is None:
             request.getfixturevalue(name).install(monkeypatch)
     if request.node.get_closest_marker("fresh_workers") is not None:

@@ -3,10 +3,12 @@
 import gc
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 
 from tests.fuzzing import load_profile
+from tests.in_memory import DISK, PREFIX
 
 load_profile()
 if "PYTEST_XDIST_WORKER" in os.environ:  # before torch and FAISS are loaded, and for every process that is started
@@ -134,6 +136,21 @@ def tiny_model_path(tmp_path_factory):
         torch.manual_seed(0)
         save_model(CLIP(config), path, {"title": "tiny random CLIP"}, dtype=torch.float16)
     return path
+
+
+@pytest.fixture(scope="session")
+def disk():
+    """A folder on the disk where all others lie in memory (tests/in_memory.py)."""
+    with TemporaryDirectory(prefix=PREFIX, dir=os.environ.get(DISK), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def tmp_path(request, tmp_path):
+    """A folder of the test's own, on the disk for those that say `on_disk`."""
+    if request.node.get_closest_marker("on_disk") is None:
+        return tmp_path
+    return Path(mkdtemp(dir=request.getfixturevalue("disk")))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ demo: $(VENV)/.demo-$(FAISS)
 
 # Three workers suit two cores: about a tenth of the time a test waits for a process, a browser or the disk.
 test: $(VENV)/.dev-$(FAISS)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -p tests.in_memory $(TEST_ARGS)
 
 fuzz: $(VENV)/.dev-$(FAISS)
 	PICSIFT_FUZZ=1 $(BIN)/python -m pytest -m hypothesis --timeout 3600 $(TEST_ARGS)

@@ -3,10 +3,12 @@
 import gc
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 
 from tests.fuzzing import load_profile
+from tests.in_memory import DISK, PREFIX
 
 load_profile()
 if "PYTEST_XDIST_WORKER" in os.environ:  # before torch and FAISS are loaded, and for every process that is started
@@ -83,10 +85,10 @@ def kept_models():
 
 
 @pytest.fixture(scope="session")
-def ready_schema():
-    from tests.ready_schema import ReadySchema
+def ready_database():
+    from tests.ready_database import ReadyDatabase
 
-    return ReadySchema()
+    return ReadyDatabase()
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +110,7 @@ def what_is_ready(request, monkeypatch):
         from tests import unsynced
 
         unsynced.install(monkeypatch)
-    for name, own in (("kept_workers", "fresh_workers"), ("ready_schema", "fresh_schema")):
+    for name, own in (("kept_workers", "fresh_workers"), ("ready_database", "fresh_schema")):
         if request.node.get_closest_marker(own) is None:
             request.getfixturevalue(name).install(monkeypatch)
     if request.node.get_closest_marker("fresh_workers") is not None:
@@ -134,6 +136,21 @@ def tiny_model_path(tmp_path_factory):
         torch.manual_seed(0)
         save_model(CLIP(config), path, {"title": "tiny random CLIP"}, dtype=torch.float16)
     return path
+
+
+@pytest.fixture(scope="session")
+def disk():
+    """A folder on the disk where all others lie in memory (tests/in_memory.py)."""
+    with TemporaryDirectory(prefix=PREFIX, dir=os.environ.get(DISK), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def tmp_path(request, tmp_path):
+    """A folder of the test's own, on the disk for those that say `on_disk`."""
+    if request.node.get_closest_marker("on_disk") is None:
+        return tmp_path
+    return Path(mkdtemp(dir=request.getfixturevalue("disk")))
 
 
 @pytest.fixture(scope="session")

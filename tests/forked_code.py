@@ -34,7 +34,10 @@ PRELOADED = [
     "indexer.library",
     "indexer.pipeline",
     "indexer.watching.daemon",
-    "app.cli.commands",
+    *("app.launch", "app.cli.commands", "app.cli.indexing", "app.cli.watching", "app.cli.searching"),
+    *("app.cli.live_status", "app.cli.tagging.tag_commands", "app.running.asking"),
+    *("app.search.dropped_pictures", "app.search.embedders"),
+    *("clip_model.preprocessing.tokenizer", "ftfy", "pathspec", "rich.markdown", "typer.rich_utils"),
     "app.tagging.export.export_service",
     "app.web.server",
 ]

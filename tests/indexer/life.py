@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.in_memory import DISK
 from tests.indexer.worlds import World, draw
 
 ROOTS = ("one", "two")
@@ -28,7 +29,7 @@ class Life:
     """
 
     def __init__(self, model: Path):
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder = Path(tempfile.mkdtemp(dir=os.environ.get(DISK)))  # where numbers of files are given again
         self.world = World(self.folder, model)
         self.files: dict[tuple[str, str], tuple[int, str]] = {}
         self.away: set[str] = set()

@@ -13,6 +13,8 @@ from indexer.catalog.stamps import storable_ns
 from indexer.folders.scanner import StoppedError, is_skipped, scan
 from tests.indexer.odd_names import ODD_NAMES
 
+pytestmark = pytest.mark.on_disk  # which lists names in no order, and not as they were made
+
 
 def write(root: Path, *paths: str) -> None:
     for path in paths:

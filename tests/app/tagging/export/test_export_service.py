@@ -298,6 +298,7 @@ def test_albums_are_collections_too(world, tagged):
     assert described((world.photos / "red.png.xmp").read_bytes()).albums == ("Trip",)
 
 
+@pytest.mark.on_disk  # file systems in memory have no such attributes before Linux 6.6
 def test_a_sidecar_keeps_owner_and_attributes_and_gets_them_back(world, tagged):
     sidecar = world.photos / "red.png.xmp"
     sidecar.write_text(LIGHTROOM)

@@ -17,6 +17,7 @@ from tests import forked_code
 from tests.indexer.catalog_samples import DIM, new, vectors
 from tests.indexer.following import following, wait_until
 
+pytestmark = pytest.mark.on_disk  # which gives the number of a file that is gone to the next one
 GOOD = PhotoFilter(rating=Bounds(3))
 ASKING = (
     "import sys; from pathlib import Path\n"

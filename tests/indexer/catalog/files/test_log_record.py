@@ -12,6 +12,7 @@ from indexer.catalog.database import open_database
 from tests import forked_code
 from tests.indexer.catalog.files.test_database_file import ASKING, Kept
 
+pytestmark = pytest.mark.on_disk  # which gives the number of a file that is gone to the next one
 WRITING = (
     "import os, sys; from pathlib import Path\n"
     "from indexer.library import open_library\n"

@@ -176,6 +176,7 @@ def make_server(app: ASGIApp, patience: Patience) -> uvicorn.Server:
     is not uvicorn's to believe, which would take the word of every program on this machine.
     """
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it tells of each damaged form
     return uvicorn.Server(
         uvicorn.Config(
             app,

@@ -43,12 +43,13 @@ class Verdict(Enum):
 
 @dataclass
 class Guesser:
-    """What an address answered wrong; its line is what its next wrong answers wait in."""
+    """What an address answered wrong; its line is what its next wrong answers wait in, once the hash was asked."""
 
     wrong: int = 0
     last_s: float = 0.0
     waiting: int = 0
     line: asyncio.Lock = field(default_factory=asyncio.Lock)
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Doorkeeper:
@@ -129,8 +130,11 @@ class Doorkeeper:
         return self._known is not None and hmac.compare_digest(self._digest(given), self._known)
 
     async def _verify(self, given: str, guesser: Guesser) -> bool:
-        """Ask the hash, in a thread; one answer at a time, and one of each address in the line before it."""
-        async with guesser.line:
+        """Ask the hash, in a thread; one answer at a time, and one of each address in the line before it.
+
+        Not in the line of wrong ones, whose pauses a right one would wait for.
+        """
+        async with guesser.asking:
             return await self._ask(given)
 
     async def _ask(self, given: str) -> bool:

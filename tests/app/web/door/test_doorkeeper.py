@@ -113,6 +113,25 @@ def test_a_right_answer_never_waits_not_even_behind_wrong_ones_from_its_address(
     asyncio.run(scenario())
 
 
+def test_a_right_answer_does_not_wait_behind_wrong_ones_before_the_first_right_one_either(time, monkeypatch):
+    """After a start nobody knows yet that others are wrong: the hash is asked, and their pauses are not waited for."""
+    monkeypatch.setattr(doorkeeper, "matches", lambda hashed, given: given == "right")
+    keeper = keeper_of(make_hash("right"), time)
+
+    async def scenario():
+        wrong = [asyncio.ensure_future(keeper.check("wrong", HOME)) for _ in range(10)]
+        async with asyncio.timeout(60):
+            while not time.sleepers:  # the first of them has its pause
+                await asyncio.sleep(0.001)
+            assert await keeper.check("right", HOME) is Verdict.RIGHT
+        assert not any(task.done() for task in wrong)
+        for task in wrong:
+            task.cancel()
+        await asyncio.gather(*wrong, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
 def test_the_hash_is_asked_until_it_was_right_once_and_by_one_at_a_time(time, monkeypatch):
     asked, inside, lock = [], [], threading.Lock()
 

@@ -226,6 +226,10 @@ def _warn_of_unknown_variables() -> None:
             log.warning("the variable %s is no setting and is ignored; did you mean %s?", name, near[0])
 
 
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ").removesuffix(".")
+
+
 def _explain(error: ValidationError, path: Path, options: Collection[str], variables: Collection[str]) -> str:
     """One sentence for each value that will not do."""
     sentences = []
@@ -236,5 +240,5 @@ def _explain(error: ValidationError, path: Path, options: Collection[str], varia
         else:
             where = f"the variable {ENV_PREFIX}{name.upper()}" if name in variables else f"{name} in {path}"
         value = "" if name == "password" else f" {problem['input']!r}"
-        sentences.append(f"{where} cannot be{value}: {problem['msg'].removesuffix('.')}.")
+        sentences.append(f"{where} cannot be{value}: {_said(problem['msg'])}.")
     return " ".join(sentences)

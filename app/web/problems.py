@@ -110,5 +110,8 @@ def _sentence(problem: dict[str, object]) -> str:
         return f"{name}: {_SAID[str(problem['type'])]}"
     if problem["type"] == "value_error":
         return f"{name}: {str(problem['msg']).removeprefix('Value error, ')}"
-    shown = repr(problem.get("input"))
+    given = problem.get("input")
+    if not isinstance(given, str | int | float | None):
+        return f"{name}: {problem['msg']}"
+    shown = repr(given)
     return f"{name}: {problem['msg']}, not {shown if len(shown) <= 60 else shown[:60] + '…'}"

@@ -157,8 +157,9 @@ def listen(host: str, port: int) -> socket.socket:
     except PermissionError as error:
         raise ServerError(f"port {port} needs rights that you do not have. Take one above 1023 with --port.") from error
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)  # its own says twice where
         raise ServerError(
-            f"port {port} on {host} cannot be used: {(error.strerror or str(error)).lower()}. "
+            f"port {port} on {host} cannot be used: {reason.lower()}. "
             "Stop what listens there, or take another with --port."
         ) from error
 
@@ -176,6 +177,7 @@ def make_server(app: ASGIApp, patience: Patience) -> uvicorn.Server:
     is not uvicorn's to believe, which would take the word of every program on this machine.
     """
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it tells of each damaged form
     return uvicorn.Server(
         uvicorn.Config(
             app,

@@ -18,6 +18,7 @@ from enum import Enum
 from app.password_hash import composed, is_hash, matches
 
 EVERY_WRONG_S = 0.5  # between two wrong answers, whoever gives them
+EVERY_CROWDED_S = 5.0  # between two answers that are compared where too many wait
 FORGIVEN = 3  # wrong answers of an address before its pauses grow: people mistype
 LONGEST_PAUSE_S = 30.0
 FORGOTTEN_S = 900.0  # after the last wrong answer of an address
@@ -42,12 +43,13 @@ class Verdict(Enum):
 
 @dataclass
 class Guesser:
-    """What an address answered wrong; its line is what its next wrong answers wait in."""
+    """What an address answered wrong; its line is what its next wrong answers wait in, once the hash was asked."""
 
     wrong: int = 0
     last_s: float = 0.0
     waiting: int = 0
     line: asyncio.Lock = field(default_factory=asyncio.Lock)
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Doorkeeper:
@@ -67,7 +69,7 @@ class Doorkeeper:
         self._guessers: OrderedDict[str, Guesser] = OrderedDict()
         self._welcomed: OrderedDict[str, None] = OrderedDict()
         self._everyone, self._checking = asyncio.Lock(), asyncio.Lock()
-        self._waiting = 0
+        self._waiting, self._looked_s = 0, -EVERY_CROWDED_S
         self._untold, self._told_s = 0, -TOLD_EVERY_S
         self._now_s, self._sleep = now_s, sleep
 
@@ -79,11 +81,14 @@ class Doorkeeper:
             address: of whoever gives it.
         """
         place = network_of(address)
-        if self._is_crowded(place):
+        crowded = self._is_crowded(place)
+        if crowded and not self._looks_again():
             return Verdict.TOO_MANY  # comparing would tell a guesser who hangs up on every wrong answer what it was
-        if self._is_known(given):
+        if self._is_known(given) or (crowded and self._hash and await self._ask(given)):
             self._welcome(place)
             return Verdict.RIGHT
+        if crowded:
+            return Verdict.TOO_MANY
         guesser = self._guesser(place)
         guesser.waiting += 1
         self._waiting += 1
@@ -104,6 +109,13 @@ class Doorkeeper:
             return True
         return self._waiting >= MOST_IN_ALL and place not in self._welcomed
 
+    def _looks_again(self) -> bool:
+        """Whether one answer is compared where too many wait: else a moment's guesses keep out everybody for hours."""
+        now_s = self._now_s()
+        due = now_s - self._looked_s >= EVERY_CROWDED_S
+        self._looked_s = now_s if due else self._looked_s
+        return due
+
     def _welcome(self, place: str) -> None:
         """Remember where a right answer came from, of the latest ones."""
         self._welcomed[place] = None
@@ -118,8 +130,15 @@ class Doorkeeper:
         return self._known is not None and hmac.compare_digest(self._digest(given), self._known)
 
     async def _verify(self, given: str, guesser: Guesser) -> bool:
-        """Ask the hash, in a thread; one answer at a time, and one of each address in the line before it."""
-        async with guesser.line, self._checking:
+        """Ask the hash, in a thread; one answer at a time, and one of each address in the line before it.
+
+        Not in the line of wrong ones, whose pauses a right one would wait for.
+        """
+        async with guesser.asking:
+            return await self._ask(given)
+
+    async def _ask(self, given: str) -> bool:
+        async with self._checking:
             if self._known is not None:
                 return self._is_known(given)
             if await asyncio.to_thread(matches, self._hash or "", given):

@@ -9,7 +9,9 @@ from app.tagging import editing
 from app.tagging.editing import EditError
 from app.web.dependencies import PhotoDep, ServicesDep
 from app.web.door.short_bodies import ShortBody
+from app.web.problems import RefusedError
 from app.web.responses import PREFIX, refusals
+from app.web.tagging.jobs import LOCKED, JobsDep
 from indexer.catalog.tag_records import EditField
 from indexer.errors import LibraryLockedError
 
@@ -67,12 +69,13 @@ def edit(services: ServicesDep, found: PhotoDep, asked: EditRequest) -> EditsAns
 
 
 @router.delete("/photos/{photo_id}/edits", responses=refusals(404, 409, 410, 422, 503))
-def forget(services: ServicesDep, found: PhotoDep) -> EditsAnswer:
+def forget(services: ServicesDep, jobs: JobsDep, found: PhotoDep) -> EditsAnswer:
     """Take back all that was given here: what the file says counts again."""
+    jobs.require_idle()
     try:
         editing.forget(services.library, {found.path: found.id})
     except EditError as error:
         raise HTTPException(410, str(error)) from error
     except LibraryLockedError as error:
-        raise HTTPException(409, str(error)) from error
+        raise RefusedError(409, LOCKED, str(error)) from error
     return EditsAnswer.of(services, found.id)

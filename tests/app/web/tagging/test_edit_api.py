@@ -78,6 +78,16 @@ def test_what_cannot_be_read_is_not_taken_back(client, route, services, world):
     assert client.get(route).json()["rating"] == 2
 
 
+def test_what_runs_here_is_not_told_as_another_process(client, api, route, services, monkeypatch):
+    client.post(route, json={"rating": 2})
+    with services.library.writer_lock():
+        assert client.delete(route).json()["type"] == "urn:picsift:locked"
+        monkeypatch.setattr(api.state.jobs, "_running", "tagging")
+        refused = client.delete(route)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:picsift:running")
+    assert "another" not in refused.json()["detail"]
+
+
 def test_a_refusal_names_no_switch_of_the_command_line(client, route):
     refused = client.post(route, json={"title": " "})
     assert (refused.status_code, "--" in refused.text) == (400, False)

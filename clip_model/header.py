@@ -138,7 +138,8 @@ def _tensors(path: Path, entries: Mapping[str, Any], data: int) -> dict[str, Ent
 def _config(path: Path, metadata: Mapping[str, str]) -> CLIPConfig:
     if CONFIG_KEY not in metadata:
         raise ValueError(
-            f"{path} holds no model configuration (metadata key {CONFIG_KEY!r}): it was not saved by this program"
+            f"{path} holds no model configuration (metadata key {CONFIG_KEY!r}): it was not saved by this program. "
+            "Beside the weights of another one its open_clip_config.json or config.json has to lie"
         )
     try:
         return CLIPConfig.from_dict(json.loads(metadata[CONFIG_KEY]))

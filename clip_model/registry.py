@@ -11,7 +11,13 @@ from importlib import resources
 from pathlib import Path
 
 from clip_model.checkpoints.converted import converted, default_folder
-from clip_model.checkpoints.sources import OWN_NAME, TORCH_SUFFIXES, find_source
+from clip_model.checkpoints.sources import (
+    HUGGING_FACE_CONFIG,
+    OPEN_CLIP_CONFIG,
+    OWN_NAME,
+    TORCH_SUFFIXES,
+    find_source,
+)
 from clip_model.header import read_header
 from clip_model.hub.fingerprint import fingerprint_of
 from clip_model.hub.shelf import Shelf
@@ -80,6 +86,12 @@ def resolve(name_or_path: str | Path, *, models: Path | None = None) -> ModelInf
     foreign = find_source(path)
     if foreign is not None:
         return _describe(str(foreign.path), converted(foreign, models or default_folder()), "converted")
+    if path.is_dir() and not (path / WEIGHTS_IN_FOLDER).is_file():
+        cached = (path / "snapshots").is_dir()
+        raise FileNotFoundError(
+            f"{path} holds no model: neither {WEIGHTS_IN_FOLDER} nor another program's, with its {OPEN_CLIP_CONFIG} or "
+            f"{HUGGING_FACE_CONFIG}" + ("; it is a cache of Hugging Face: name a folder in its 'snapshots'" * cached)
+        )
     weights = path / WEIGHTS_IN_FOLDER if path.is_dir() else path
     return _describe(str(weights.resolve()), weights.resolve(), "file")
 

@@ -151,7 +151,7 @@ class Embedder:
 
     def embed_cells(self, square: Pixels) -> tuple[NDArray[np.float32], bool]:
         """Embeddings of cells of what `prepare` gave: (h, w, d) float32, unit length; and whether it cut none off."""
-        return self._ready().encode_cells(square), self._info.resize != "crop"
+        return self._ready().encode_cells(square), not self._info.resize.startswith("crop")
 
     def warm(self) -> None:
         """Have the model loaded beside other work; what goes wrong is raised by whoever needs it."""

@@ -150,7 +150,7 @@ def _show(document: dict[str, Any]) -> None:
 
 def _lines(source: dict[str, Any], templates: int) -> Iterator[str]:
     """The figures of one source, a line each, then what is left out and why."""
-    counts = [f"{source['photos']:,} pictures"]
+    counts = [f"{source['photos']:,} {'picture' if source['photos'] == 1 else 'pictures'}"]
     if source["labelled"]:
         labels = f"one of {source['classes']:,} labels" if source["classes"] > 1 else "one label"
         counts.append(f"{source['labelled']:,} with {labels}")

@@ -67,15 +67,20 @@ def export(weights: Path, folder: Path, layout: str) -> None:
     carried = b"" if tokenizer is None else tokenizer.numpy().tobytes()
     if config.text.kind == "siglip":
         configs, renamed = partial(siglip.their_config, carried=carried), siglip.their_names
-    with replacing(folder / name) as file:  # the configuration comes last: without it there is no model
-        save_file({theirs: value.contiguous() for theirs, value in renamed(state).items()}, file, {"format": "pt"})
-    if layout == "huggingface" and config.text.kind == "causal":
-        for called, text in vocabulary_files().items():
-            write_atomically(folder / called, text.encode())
+    texts = dict(vocabulary_files()) if layout == "huggingface" and config.text.kind == "causal" else {}
+    files = {called: text.encode() for called, text in texts.items()}
     if carried:
-        write_atomically(folder / TOKENIZER_FILES[0], roberta.their_tokenizer(carried))
-    for called, values in configs(config).items():
-        write_atomically(folder / called, json.dumps(values, indent=2).encode())
+        files[TOKENIZER_FILES[0]] = roberta.their_tokenizer(carried)
+    files |= {called: json.dumps(values, indent=2).encode() for called, values in configs(config).items()}
+    try:
+        with replacing(folder / name) as file:
+            save_file({theirs: value.contiguous() for theirs, value in renamed(state).items()}, file, {"format": "pt"})
+        for called, data in files.items():  # the configuration comes last: without it there is no model
+            write_atomically(folder / called, data)
+    except (OSError, SafetensorError) as error:  # safetensors tells of a full disk in a class of its own
+        for called in (name, *files):
+            (folder / called).unlink(missing_ok=True)
+        raise OSError(f"{folder} cannot be written ({error}); nothing of the model is left there") from error
 
 
 def _check(config: CLIPConfig, layout: str, weights: Path) -> None:

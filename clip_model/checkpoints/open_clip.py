@@ -97,6 +97,8 @@ def _config(model: Said, pictures: Said) -> CLIPConfig:
     vision, text = model.part("vision_cfg"), model.part("text_cfg")
     if _MOBILE.fullmatch(str(vision.get("timm_model_name"))):
         raise vision.refusal("timm_model_name", f"it is {MOBILE_CLIP}")
+    if "siglip" in str(vision.get("timm_model_name")):
+        raise vision.refusal("timm_model_name", "a SigLIP is known in Hugging Face's layout, as Google publishes it")
     vision.only(
         _PLAIN_VISION, (*_VISION, *(f"timm_{name}" for name in ("pool", "proj", "proj_bias", "drop", "drop_path")))
     )

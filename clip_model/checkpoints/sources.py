@@ -6,6 +6,7 @@ Looks at names and at the first bytes of files alone, and imports no torch.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin
 _OTHER_NAMES = ("open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.pth", OWN_NAME, "pytorch_model.bin")
 """Which open_clip looks for in a folder too; where a `config.json` stands beside the last two, they are its model's."""
 HUGGING_FACE_WEIGHTS = (OWN_NAME, f"{OWN_NAME}.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_SHARD = re.compile(r"(model|pytorch_model)-\d{5}-of-\d{5}\.(safetensors|bin)")
 _POINTER = b"version https://git-lfs"  # how a file begins that Git LFS has not fetched
 ARCHIVE, _LEGACY = b"PK\x03\x04", b"\x80\x02\x8a\x0a"  # how torch.save begins a file, and how it did before 1.6
 
@@ -108,14 +110,18 @@ def _place(file: Path) -> Path:
 def _of_file(path: Path) -> Source | None:
     if carries_config(path):
         return None
+    config, main = path.parent / OPEN_CLIP_CONFIG, path.parent / HUGGING_FACE_CONFIG
+    shard = _SHARD.fullmatch(path.name)  # which means all of them
+    whole = path if shard is None else path.with_name(f"{shard[1]}.{shard[2]}.index.json")
+    if whole.name in HUGGING_FACE_WEIGHTS and whole.is_file() and main.is_file():
+        return _with_config(HUGGING_FACE, path, whole, main)
     of_torch = path.suffix.lower() in TORCH_SUFFIXES or _begin(path, 4) in (ARCHIVE, _LEGACY)
     if not of_torch and path.suffix.lower() != ".safetensors":
         return None
-    config, main = path.parent / OPEN_CLIP_CONFIG, path.parent / HUGGING_FACE_CONFIG
-    if path.name in HUGGING_FACE_WEIGHTS and main.is_file():
-        return _with_config(HUGGING_FACE, path, path, main)
     if config.is_file():
         return _with_config(OPEN_CLIP, path, path, config)
+    if main.is_file() and path.suffix.lower() in (".safetensors", ".bin"):  # as model.fp16.safetensors; OpenAI's is .pt
+        return _with_config(HUGGING_FACE, path, path, main)
     return Source(OPENAI, path, (path,)) if of_torch else None
 
 

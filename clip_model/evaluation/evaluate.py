@@ -90,7 +90,7 @@ def read_photos(path: Path) -> list[Photos]:
     Raises:
         FileNotFoundError: if there is no such file.
         ImportError: if pyarrow is not installed.
-        ValueError: if it is no Parquet file, or lacks a column.
+        ValueError: if it is no Parquet file, lacks a column, or a row holds something else.
     """
     try:
         import pyarrow
@@ -104,11 +104,15 @@ def read_photos(path: Path) -> list[Photos]:
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path} cannot be read as Parquet with the columns {_COLUMNS}: {error}") from error
     by_source: dict[str, Photos] = {}
-    for row in rows:
+    for number, row in enumerate(rows, 1):
+        image, label, captions = row["image"], row["label"] or "", row["captions"] or []
+        kinds = [type(image), type(captions), *map(type, (label, row["source"], *captions))]
+        if kinds != [bytes, list, *[str] * (len(kinds) - 2)]:
+            raise ValueError(f"{path}, row {number}: expected a picture's bytes, and texts, or use 'picsift evaluate'")
         photos = by_source.setdefault(row["source"], Photos(row["source"], [], [], []))
-        photos.images.append(row["image"])
-        photos.labels.append(row["label"] or "")
-        photos.captions.append(row["captions"] or [])
+        photos.images.append(image)
+        photos.labels.append(label)
+        photos.captions.append(captions)
     return [by_source[source] for source in sorted(by_source)]
 
 
@@ -166,9 +170,8 @@ def halves(labels: Labels) -> NDArray[np.bool_]:
 
     So both halves hold every label that two photos or more have.
     """
-    numbers = np.empty(len(labels), dtype=np.int64)
-    numbers[np.argsort(labels, kind="stable")] = np.arange(len(labels))
-    fit: NDArray[np.bool_] = numbers % 2 == 0
+    fit = np.empty(len(labels), dtype=np.bool_)
+    fit[np.argsort(labels, kind="stable")] = np.arange(len(labels)) % 2 == 0
     return fit
 
 
@@ -194,10 +197,17 @@ def evaluate_retrieval(images: Floats, texts: Floats, owners: Labels) -> dict[st
 def _encode_all(encoder: Encodes, files: Sequence[bytes]) -> Floats:
     parts = []
     for start in range(0, len(files), _IMAGES_AT_ONCE):
-        images = [Image.open(io.BytesIO(data)).convert("RGB") for data in files[start : start + _IMAGES_AT_ONCE]]
-        parts.append(unit_rows(encoder.encode_images(images)))
-        logger.info("%d of %d photos", start + len(images), len(files))
+        numbers = range(start, min(start + _IMAGES_AT_ONCE, len(files)))
+        parts.append(unit_rows(encoder.encode_images([_decoded(files[number], number) for number in numbers])))
+        logger.info("%d of %d photos", numbers.stop, len(files))
     return np.concatenate(parts)
+
+
+def _decoded(data: bytes, number: int) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data)).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"picture {number} of its source, from 0, cannot be read: {type(error).__name__}") from error
 
 
 def _renumber(owners: NDArray[np.int64]) -> Labels:

@@ -56,11 +56,19 @@ def pull(
     """
     if not model.repo:
         raise ValueError(f"the model {model.name!r} comes with picsift: there is nothing to fetch")
-    pin = shelf.pin(model.name)
-    if revision is None and pin is not None and (there := shelf.sound(model.name)) and there.name == pin.commit:
-        return there
-    with shelf.alone(model.name):
-        return _pull(model, shelf, revision, on_progress or (lambda done, total: None), accept)
+    try:
+        pin = shelf.pin(model.name)
+        if revision is None and pin is not None and (there := shelf.sound(model.name)) and there.name == pin.commit:
+            return there
+        with shelf.alone(model.name):
+            return _pull(model, shelf, revision, on_progress or (lambda done, total: None), accept)
+    except OSError as error:
+        if error.errno is None:  # a sentence already: of the hub, or of the conversion
+            raise
+        raise OSError(
+            f"what is fetched cannot be kept in {shelf.folder} ({error.strerror}). Make room, or have the setting "
+            "'converted_models' name another folder; the same command goes on where this one stopped"
+        ) from error
 
 
 def _pull(model: NamedModel, shelf: Shelf, revision: str | None, tell: Tell, accept: Accept) -> Path:

@@ -78,7 +78,15 @@ def test_a_missing_path_is_named(name, tmp_path, monkeypatch):
 
 
 def test_a_folder_without_weights_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
+    said = (
+        r"holds no model: neither model\.safetensors nor another program's, with its open_clip_config.* or config\.json"
+    )
+    with pytest.raises(FileNotFoundError, match=said + "$"):
+        resolve(tmp_path)
+    (tmp_path / "snapshots").mkdir()
+    with pytest.raises(
+        FileNotFoundError, match=said + "; it is a cache of Hugging Face: name a folder in its 'snapshots'"
+    ):
         resolve(tmp_path)
 
 

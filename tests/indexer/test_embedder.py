@@ -5,13 +5,14 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from clip_model import load_encoder
+from clip_model import load_encoder, load_model, save_model
 from clip_model.preprocessing.tokenizer import Tokenizer
 from indexer import embedder as embedder_module
 from indexer.embedder import Embedder
@@ -49,6 +50,19 @@ def test_prepared_pictures_and_pictures_give_the_same(embedder):
     assert searched.dtype == np.float32
     np.testing.assert_allclose(searched, embedder.embed_images(images), atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(prepared.astype(np.float32), axis=1), 1, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("resize", "whole"), [("crop", False), ("crop-bilinear", False), ("squash-bilinear", True), ("stretch", True)]
+)
+def test_cells_are_of_the_whole_picture_unless_it_is_cropped(tiny_model_path, tmp_path, resize, whole):
+    model = load_model(tiny_model_path)
+    model.config = replace(model.config, vision=replace(model.config.vision, resize=resize))
+    save_model(model, tmp_path / "m.safetensors")
+    embedder = Embedder(str(tmp_path / "m.safetensors"), device="cpu", precision="fp32")
+    square = embedder.prepare(picture(0))
+    assert square.shape == (32, 32, 3)
+    assert embedder.embed_cells(square)[1] is whole
 
 
 def test_texts_are_the_encoders(embedder, tiny_model_path):

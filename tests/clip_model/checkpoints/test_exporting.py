@@ -1,11 +1,14 @@
 """Exported folders are loaded by open_clip and transformers, with the same features; here they are the same model."""
 
+import errno
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from clip_model.checkpoint import load_model, save_model
+from clip_model.checkpoints import exporting
 from clip_model.checkpoints.exporting import export
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.header import read_header
@@ -125,3 +128,19 @@ def test_nothing_is_written_over(saved, tmp_path):
     with pytest.raises(FileExistsError, match="holds something"):
         export(path, tmp_path / "out", "openclip")
     assert (tmp_path / "out/precious").read_text() == "mine"
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["weights", "configuration"])
+def test_a_full_disk_is_told_as_one_and_the_next_call_begins_anew(saved, tmp_path, monkeypatch, late):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device") if late else SafetensorError("No space left on device")
+
+    _, path = saved(MODELS["vit"])
+    with monkeypatch.context() as patched:
+        patched.setattr(exporting, "write_atomically" if late else "save_file", full)
+        with pytest.raises(
+            OSError, match=r"out cannot be written \(.*No space left on device\); nothing of the model is"
+        ):
+            export(path, tmp_path / "out", "huggingface")
+    assert not list((tmp_path / "out").iterdir())
+    export(path, tmp_path / "out", "huggingface")

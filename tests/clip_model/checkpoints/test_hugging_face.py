@@ -214,6 +214,24 @@ def test_another_tokenizer_beside_it_is_refused(tmp_path, folder):
         (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": [["dog", 7]]}}))
 
 
+@pytest.mark.parametrize(("stem", "end"), [("model", "safetensors"), ("pytorch_model", "bin")])
+def test_any_file_of_the_weights_names_the_model(tmp_path, stem, end):
+    """All shards where one or their index is named, and a half-precision variant alone."""
+    shards = [f"{stem}-0000{n}-of-00002.{end}" for n in (1, 2)]
+    index = f"{stem}.{end}.index.json"
+    (tmp_path / "config.json").write_text('{"model_type": "clip"}')
+    (tmp_path / index).write_text(json.dumps({"weight_map": dict(zip("ab", shards, strict=True))}))
+    for name in (*shards, f"{stem}.fp16.{end}"):
+        (tmp_path / name).write_bytes(b"")
+    for named in (".", index, *shards):
+        source = find_source(tmp_path / named)
+        assert (source.layout, [file.name for file in source.weights]) == ("Hugging Face", shards), named
+    variant = find_source(tmp_path / f"{stem}.fp16.{end}")
+    assert (variant.layout, [file.name for file in variant.weights]) == ("Hugging Face", [f"{stem}.fp16.{end}"])
+    (tmp_path / "ViT-B-32.pt").write_bytes(b"")
+    assert find_source(tmp_path / "ViT-B-32.pt").layout == "OpenAI"
+
+
 @pytest.mark.parametrize(
     ("index", "message"),
     [

@@ -180,6 +180,7 @@ def test_half_and_bfloat16_weights_keep_their_numbers(tmp_path, load):
     ("part", "change", "message"),
     [
         ("vision_cfg", {"timm_model_name": "vit_base"}, "timm_model_name is 'vit_base'; picsift has no network"),
+        ("vision_cfg", {"timm_model_name": "vit_base_patch16_siglip_224"}, "is known in Hugging Face's layout, as Goo"),
         ("text_cfg", {"hf_model_name": "google/mt5-base"}, "hf_model_name is 'google/mt5-base'; of Hugging Face's"),
         ("text_cfg", {"hf_model_name": "roberta-base"}, "text_cfg.vocab_size is 49408; picsift does not know what"),
         ("text_cfg", {"hf_tokenizer_name": "bert"}, "text_cfg.hf_tokenizer_name is 'bert'; picsift has no network"),

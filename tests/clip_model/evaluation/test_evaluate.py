@@ -147,6 +147,25 @@ def test_a_file_without_the_columns_is_refused(tmp_path):
         read_photos(path)
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"image": b"no picture"}, "picture 0 of its source, from 0, cannot be read: UnidentifiedImageError"),
+        ({"image": None}, "row 1: expected a picture's bytes, and texts, or use 'picsift evaluate'"),
+        ({"image": {"bytes": b""}}, "row 1: expected a picture's bytes"),
+        ({"label": 7}, "row 1: expected a picture's bytes, and texts"),
+        ({"source": None}, "row 1: expected a picture's bytes, and texts"),
+        ({"captions": [None]}, "row 1: expected a picture's bytes, and texts"),
+        ({"captions": "one"}, "row 1: expected a picture's bytes, and texts"),
+    ],
+)
+def test_a_row_that_cannot_be_is_one_sentence(tiny_model_path, tmp_path, capsys, row, message):
+    whole = {"image": b"", "captions": ["a"], "label": "red", "source": "s", **row}
+    path = write(tmp_path / "odd.parquet", [whole])
+    assert main(["--model", str(tiny_model_path), "--val", str(path)]) == 1
+    assert message in capsys.readouterr().err
+
+
 def test_an_unknown_model_is_one_sentence(photos, capsys):
     assert main(["--model", "nonesuch", "--val", str(photos)]) == 1
     assert "unknown model 'nonesuch'" in capsys.readouterr().err

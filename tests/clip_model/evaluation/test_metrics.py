@@ -115,6 +115,35 @@ def test_a_probe_has_the_penalty_that_fits_its_own_rows_best():
     assert swept > linear_probe(*fitted, rows[80:], labels[80:], penalty=metrics._PENALTY)
 
 
+def newton(rows, labels, classes, penalty):
+    """Weights and offsets (classes, d + 1) of the least mean cross-entropy and penalty, by Newton's method."""
+    x, truth = np.c_[rows, np.ones(len(rows))].astype(float), np.eye(classes)[labels]
+    weight, ridge = np.zeros((classes, x.shape[1])), np.tile([*[2 * penalty] * rows.shape[1], 0.0], classes)
+    for _ in range(30):
+        likely = np.exp(x @ weight.T - (x @ weight.T).max(axis=1, keepdims=True))
+        likely /= likely.sum(axis=1, keepdims=True)
+        slope = ((likely - truth).T @ x / len(x)).ravel() + ridge * weight.ravel()
+        curve = [
+            [(x.T * (likely[:, i] * ((i == j) - likely[:, j]))) @ x / len(x) for j in range(classes)]
+            for i in range(classes)
+        ]
+        weight -= (np.linalg.pinv(np.block(curve) + np.diag(ridge)) @ slope).reshape(weight.shape)
+    assert np.abs(slope).max() < 1e-9
+    return weight
+
+
+@pytest.mark.parametrize("penalty", [1e-4, 1e-2, 0.3])
+def test_a_probe_is_the_regression_that_newtons_method_finds(penalty):
+    draw = np.random.default_rng(2)
+    labels = draw.integers(0, 3, 400)
+    rows = (draw.normal(size=(3, 6))[labels] + 1.5 * draw.normal(size=(400, 6))).astype(np.float32)
+    weight = newton(rows[:200], labels[:200], 3, penalty)
+    guessed = (np.c_[rows[200:], np.ones(200)] @ weight.T).argmax(axis=1)
+    share = linear_probe(rows[:200], labels[:200], rows[200:], labels[200:], penalty=penalty)
+    assert 0.5 < share < 0.95
+    assert share == pytest.approx((guessed == labels[200:]).mean(), abs=1 / 200)
+
+
 def test_a_probe_without_rows_is_refused():
     with pytest.raises(ValueError, match="got 4 and 0"):
         linear_probe(ONES, FOUR, ONES[:0], FOUR[:0])

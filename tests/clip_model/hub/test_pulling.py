@@ -1,7 +1,9 @@
 """Models are fetched whole, checked and pinned, or they are not there; the hub is a small one on this machine."""
 
+import errno
 import io
 import json
+import os
 import threading
 from dataclasses import replace
 
@@ -11,7 +13,7 @@ from safetensors.torch import load as read_safetensors
 from safetensors.torch import save as as_safetensors
 
 from clip_model.checkpoint import load_model
-from clip_model.hub import fingerprint
+from clip_model.hub import fingerprint, remote
 from clip_model.hub.pins import Pin
 from clip_model.hub.pulling import pull
 from clip_model.registry import resolve
@@ -421,6 +423,32 @@ def test_offline_is_told_in_plain_words(shelf, tiny, monkeypatch):
     with pytest.raises(OSError, match="since HF_HUB_OFFLINE is set"):
         pull(tiny, shelf)
     assert shelf.pulled("tiny") is None
+
+
+def test_a_full_disk_is_told_with_its_folder_and_the_next_call_goes_on(hub, shelf, tiny, tiny_files, monkeypatch):
+    hub.put(REPO, tiny_files)
+    write = remote.Remote.download
+
+    def full(self, commit, name, file, *rest):
+        if name == WEIGHTS:
+            file.write(tiny_files[name][:1000])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(self, commit, name, file, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(remote.Remote, "download", full)
+        with pytest.raises(OSError, match=rf"kept in {shelf.folder} \(No space left on device\).*'converted_models'"):
+            pull(tiny, shelf)
+    assert shelf.pulled("tiny") is None
+    pull(tiny, shelf)
+    assert downloads(hub)[-1] == (WEIGHTS, "bytes=1000-")
+
+
+def test_a_folder_that_cannot_be_one_is_told_with_its_setting(hub, shelf, tiny, tiny_files):
+    hub.put(REPO, tiny_files)
+    shelf.folder.write_bytes(b"a file")
+    with pytest.raises(OSError, match=r"cannot be kept in .*'converted_models' name another folder"):
+        pull(tiny, shelf)
 
 
 def test_another_model_than_the_name_says_is_refused(hub, shelf, tiny, tiny_files):

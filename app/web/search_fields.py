@@ -219,10 +219,9 @@ async def expect_once(request: Request) -> None:
     names = [name for name, _ in sent]
     for name in dict.fromkeys(names):
         if names.count(name) > 1 and name not in MANY:
-            raise QueryError(
-                f"{name} stands {names.count(name)} times, and is taken once. Leave one of them; words that are looked "
-                "for together stand in one q, things to look for beside each other with a +."
-            )
+            words = "; words that are looked for together stand in one q, things to look for beside each other with a +"
+            said = f"{name} stands {names.count(name)} times, and is taken once. Leave one of them"
+            raise QueryError(f"{said}{words if name == 'q' else ''}.")
 
 
 def _several() -> frozenset[str]:

@@ -227,6 +227,6 @@ _READ: dict[str, Callable[[str], dict[str, Any]]] = {
 NAMES = tuple(_READ)
 """Every filter's name."""
 STUCK = re.compile(
-    rf"([^\w\s\"“”]{{1,9}}(?:NOT\s+)?|[^\s\"“”]+[,;&|])({'|'.join(NAMES)})[:：](?=[^\s:/])", re.IGNORECASE
+    rf"([^\w\s\"“”„«]{{1,9}}(?:NOT\s+)?|[^\s\"“”„«]+[,;&|])({'|'.join(NAMES)})[:：](?=[^\s:/])", re.IGNORECASE
 )
 """A filter behind a word or signs that it does not stand apart from, which would be looked for as words."""

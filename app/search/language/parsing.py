@@ -16,7 +16,7 @@ from pathlib import Path
 
 from app.search.language.filter_group import FilterGroup
 from app.search.language.filter_words import MANY, NAMES, STUCK, condition, is_filter, stuck, unknown
-from app.search.language.query_text import QueryText, clean, dangling, short
+from app.search.language.query_text import OPENING, QueryText, clean, dangling, short
 from app.search.language.term_list import TermList, amount_of
 from app.search.query import MAX_TEXT, Query, Term
 from indexer.catalog.photo_filter import PhotoFilter
@@ -27,7 +27,7 @@ _FILTERS = "|".join(NAMES)
 _NAMED = re.compile(
     rf"((?:{_FILTERS}|image)(?=：)|[^\W\d][\w-]+(?=:))[:：](?!//)", re.IGNORECASE
 )  # as typed in Japanese
-_WEIGHT = re.compile(r'(\d{1,6}(?:\.\d{1,6})?):(?=[^\W\d]|["“])')
+_WEIGHT = re.compile(r'(\d{1,6}(?:\.\d{1,6})?):(?=[^\W\d]|["“„«])')
 _OPERATOR = re.compile(r"(OR|AND|NOT)(?=[\s(]|$)")
 _BEFORE_FILTER = re.compile(r"(?:\s+|\(|-(?!\s)|NOT(?=[\s(])){0,100}")
 _WORDS_WITH_FILTERS = re.compile(rf"\(([^()]{{0,200}}?)(?<![^\s(])-?(?:{_FILTERS})[:：]", re.IGNORECASE)
@@ -134,7 +134,7 @@ class _Reader:
         """Whether NOT goes before words, rather than being one of them."""
         if rest and len(self._groups) > 1:
             raise self._text.fault("within parentheses NOT goes before a filter, such as NOT place:Lisbon.", *place)
-        return bool(rest) and (rest[0] in '"“' or not self._text.whole.isupper())
+        return bool(rest) and (rest[0] in OPENING or not self._text.whole.isupper())
 
     def _filter(self) -> bool:
         excludes, start = self._text.rest[0] == "-", self._text.at
@@ -198,9 +198,7 @@ class _Reader:
         picture = named is not None and named[1].lower() == _IMAGE
         follows = text.rest[begin : begin + 1]
         plain = begin == 0 and not picture
-        if (plain and follows not in ('"', "“")) or not (
-            weight or picture or follows.isalpha() or follows in ('"', "“")
-        ):
+        if (plain and follows not in OPENING) or not (weight or picture or follows.isalpha() or follows in OPENING):
             return False  # a word, a number, or a dash
         amount = _SIGNS.get(text.rest[0], 1.0) * (amount_of(text, weight) if weight else 1.0)
         if self._terms.leaves_out and not plain:

@@ -1,6 +1,6 @@
 """A query written down again, whole or in the parts that a person would take out of it. Pure; `parsing.py` reads it.
 
-What it writes is read as the same query. Only text that holds both kinds of quotation marks, which the language cannot
+What it writes is read as the same query. Only text that holds three kinds of quotation marks, which the language cannot
 quote, may be read as another one.
 """
 
@@ -18,6 +18,7 @@ from indexer.catalog.photo_filter import Bounds, PhotoFilter
 from indexer.errors import QueryError
 
 T = TypeVar("T")
+_MARKS = set('"“”„«»')
 
 _PLAIN = ("folder", "place", "camera", "lens", "name", "kind", "orientation", "month")
 _NAMES = {"kind": "type", "tags": "tag", "keywords": "keyword", "texts": "text", "copies": "duplicate"}
@@ -72,7 +73,7 @@ def _words(text: str) -> str:
     try:
         alone = parse(text) == Query(text=text)
         beside = parse(f"{text} is:raw") == Query(text=text, filter=PhotoFilter(kind="raw"))
-        bare = alone and beside and not set(text) & set('"“”')
+        bare = alone and beside and not set(text) & _MARKS
     except QueryError:
         bare = False
     return text if bare else _quoted(text)
@@ -94,7 +95,10 @@ def _left_out(term: Term) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"' if '"' not in text else f"“{text}”" if "”" not in text else text
+    for opening, closing in ('""', "“”", "«»"):
+        if closing not in text:
+            return opening + text + closing
+    return text
 
 
 # Which photos
@@ -163,7 +167,7 @@ def _all(wanted: PhotoFilter) -> str:
 
 def _value(text: str) -> str:
     """What stands behind a filter's colon."""
-    return _quoted(text) if any(one.isspace() or one in '"“”()' for one in text) else text
+    return _quoted(text) if any(one.isspace() or one in _MARKS | {"(", ")"} for one in text) else text
 
 
 def _number(number: float) -> str:

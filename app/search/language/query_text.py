@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from app.search.language.spots import PartError, Spot
 from indexer.errors import QueryError
 
-_QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”')
+OPENING = ('"', "“", "„", "«")
+"""Quotation marks, as keyboards of several languages set them in place of what is typed."""
+_QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”|„([^“”]*)[“”]|«\s*([^»]*?)\s*»')
 _WORD = re.compile(r"\S*")
 _WORD_IN_PARENTHESES = re.compile(r"[^\s)]*")
 
@@ -59,7 +61,7 @@ class QueryText:
         if match is None:
             return None
         self.at = match.end()
-        return match[1] if match[1] is not None else match[2]
+        return next(said for said in match.groups() if said is not None)
 
     def word(self, *, in_parentheses: bool) -> str:
         """Read up to the next blank; in parentheses, up to the one that closes them."""
@@ -75,7 +77,7 @@ class QueryText:
             PartError: a quotation is never closed.
         """
         quoted = self.quoted()
-        if quoted is None and self.rest[:1] in ('"', "“"):
+        if quoted is None and self.rest[:1] in OPENING:
             opened = f"{name}:{short(self.rest)}"
             said = f"{opened} opens a quotation mark that is never closed. Close it, or leave it out."
             raise self.fault(said, self.at, self.at + 1)

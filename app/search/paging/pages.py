@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.search.index_pass import Found
     from app.search.live_index import LiveIndex
     from app.search.paging.asked import Asked
+    from app.search.query import Query
     from app.search.recent_photos import RecentPhotos
     from app.search.words.unsaid import KnownWords
     from indexer.catalog.catalog import Catalog
@@ -96,7 +97,7 @@ class Pages:
         if not (found.has_more or matches.looked_at_all or query.offset):  # at the end nothing may be left out
             return self.nearest(asked, index, started, allowed, exact=True)
         count = found.count if found.count is not None or calibration is None else total
-        hint = matches.why_none() if total and count == 0 else None
+        hint = matches.why_none() if total and count == 0 else self._hint(query, total)
         hits = with_moments(found.hits, partial(self.catalog.moments, model.id))
         following = asked.following(hits, has_more=found.has_more)
         took_ms = (time.perf_counter() - started) * 1000
@@ -120,8 +121,12 @@ class Pages:
         as_one = not (query.all_copies or query.filter.copies)
         found, has_more = by_date(newest, self.photos, query.limit, query.offset, as_one=as_one)
         hits = [Hit(photo, None, moment_s=photo.poster_s, copies=copies) for photo, copies in found]
-        hint = None if total else hint_of(query.filter, catalog.folders, catalog.words.names)
+        hint = self._hint(query, total)
         following = asked.following(hits, has_more=has_more)
         name = asked.model.name if asked.model else ""
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(asked.name, name, total, took_ms, hits, has_more, hint, following=following)
+
+    def _hint(self, query: Query, total: int) -> str | None:
+        """What may have been meant by filters that pass no photo."""
+        return None if total else hint_of(query.filter, self.catalog.folders, self.catalog.words.names)

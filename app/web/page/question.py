@@ -50,6 +50,7 @@ class Question:
         """The question that was sent; what is no text in it counts as not asked."""
         known = sent if isinstance(sent, dict) else {}
         texts = {part.name: _text(known.get(part.name)) for part in fields(cls)}
+        texts["show"] = texts["show"] if texts["show"] == "duplicates" else ""
         return cls(**(texts | {"q": ""} if texts["like"] else texts))
 
     def __bool__(self) -> bool:

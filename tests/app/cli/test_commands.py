@@ -289,6 +289,12 @@ def test_search_by_a_picture(picsift, photos):
         (["search", "dog", "--limit", "0"], 2, "--limit"),
         (["search", "dog", "--limit", "many"], 2, "--limit"),
         (["search", "dog", "--colour", "red"], 2, "--colour"),
+        (
+            ["search", "dogs", "-people"],
+            2,
+            "'-people' is read as options: put all",
+        ),
+        (["search", "dogs", "-name:IMG"], 2, "'-name:IMG' is read as options"),
         (["search", "--camera", "canon", "dog", "--camera=nikon"], 2, "--camera is given 2 times, and takes one value"),
         (["similar"], 2, "FILE"),
         (["similar", "{photos}/red.png", "--region", "0,0,2,1"], 1, "width of the region is 2; it goes from 0 to 1"),

@@ -200,6 +200,8 @@ def test_similar_pages_and_filters_without_the_photo_itself(search, world):
     path = world.photos / "trip/yellow.jpg"
     result = search.similar(path, Query(filter=make_filter(folder="trip")))
     assert (names(result.hits), result.total) == (["purple.jpg"], 1)
+    nothing = search.similar(path, Query(filter=make_filter(folder="tripp")))
+    assert (nothing.total, nothing.hint) == (0, "no folder is called 'tripp'. Near to it are 'trip'.")
     pages = [search.similar(path, Query(limit=1, offset=offset)) for offset in range(4)]
     assert [page.has_more for page in pages] == [True, True, True, False]
     assert len({page.hits[0].photo.id for page in pages}) == 4

@@ -551,6 +551,7 @@ def test_a_parameter_of_one_value_is_refused_when_it_stands_twice(client, sent):
     assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
     name = "limit" if "limit" in sent else "after" if "after" in sent else "q"
     assert answer.json()["detail"].startswith(f"{name} stands 2 times, and is taken once.")
+    assert ("in one q" in answer.json()["detail"]) == (name == "q")
     assert (
         client.get("/api/v1/search?q=red&tag=a&tag=b&not=type:png&not=type:jpeg&is=photo&is=photo").status_code == 200
     )

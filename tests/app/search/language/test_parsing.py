@@ -172,6 +172,7 @@ def test_a_picture_is_a_term_for_whoever_may_name_files():
         ("0:dog cat", "weight of 0 is out of bounds"),
         ("999:dog cat", "weight of 999 is out of bounds"),
         ("image: a dog", "this machine alone"),
+        ("camera:„EOS R5", "opens a quotation mark that is never closed"),
         ("camera_model:canon", "no filter is called 'camera_model'"),
         ("f-stop:2.8", "no filter is called 'f-stop'"),
         ("größe:5", "no filter is called 'größe'"),
@@ -217,6 +218,17 @@ def test_no_text_is_read_again_and_again(piece, monkeypatch):
 def test_quotes_keep_what_would_be_a_filter_behind_signs_and_other_colons_are_words(text):
     query = parse(text)
     assert (query.text, query.filter) == (text.strip('"“”'), F())
+
+
+@pytest.mark.parametrize("quoted", ['"{}"', "“{}”", "„{}“", "„{}”", "«{}»", "« {} »", "«\u202f{}\u202f»"])
+def test_quotes_are_those_that_keyboards_set(quoted):
+    def typed(words):
+        return quoted.format(words)
+
+    assert parse(typed("camera:x OR")).text == "camera:x OR"
+    assert parse(f"folder:{typed('My trip')} dogs").filter == F(folder="My trip")
+    assert parse(f"dogs -{typed('red ball')}").terms == (Term("dogs"), Term("red ball", -1.0))
+    assert parse(f"2:{typed('red ball')} NOT {typed('Cat')}").unwanted == (Term("Cat"),)
 
 
 def test_a_wide_colon_stands_behind_a_filters_name():

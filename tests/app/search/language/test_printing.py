@@ -11,7 +11,7 @@ from app.search.query import Query
 from indexer.errors import QueryError
 
 PIECES = [
-    "dogs", "on a beach", '"red frisbee"', '"camera:canon"', "“a b”", "OR", "NOT", "AND", "NOT people",
+    "dogs", "on a beach", "„a b“", "«", '"red frisbee"', '"camera:canon"', "“a b”", "OR", "NOT", "AND", "NOT people",
     'NOT "Red ball"', "+", "-", "- people",
     "+ball", "2:beach", '-0.5:"old man"', "a-b", "-5",
     "NOT 5", "-NOT", "(year:2020 after:2021) OR is:raw", '5"', "(brown)", ":)", "note:", "after:2021",
@@ -37,6 +37,7 @@ PIECES = [
 @example("NOT (on:2021 before:2021)")
 @example('NOT "5" year:2021')
 @example("camera:x -NOT")
+@example('«5" or 6”» camera:«a"b”»')
 def test_what_is_written_is_read_as_the_same(text):
     try:
         query = parse(text)

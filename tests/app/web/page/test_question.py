@@ -16,3 +16,8 @@ def test_marks_are_ids_and_nothing_else(sent, numbers):
 def test_how_answers_are_listed_is_no_question():
     assert not Question(least="0.3", right="1", wrong="2", diverse="yes", copies="all")
     assert Question(q="a")
+
+
+def test_a_view_that_there_is_not_is_not_asked_for():
+    assert Question.of({"show": "duplicates"}).show == "duplicates"
+    assert not Question.of({"show": "groups"})

@@ -1,8 +1,12 @@
 """Small models for the tests of the network."""
 
+from contextlib import suppress
+
 import pytest
 
 from tests.clip_model.tiny_models import CONFIGS, random_clip
+
+LARGE = 1 << 20  # bytes
 
 
 @pytest.fixture(params=CONFIGS)
@@ -13,3 +17,16 @@ def config(request):
 @pytest.fixture
 def model(config):
     return random_clip(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    """Take away the large files of a test: checkpoints, of which a run writes gigabytes, and into memory at times."""
+    try:
+        return (yield)
+    finally:
+        folder = item.funcargs.get("tmp_path")
+        for path in folder.rglob("*") if folder else ():
+            with suppress(OSError):
+                if path.lstat().st_size >= LARGE:
+                    path.unlink()

@@ -47,7 +47,7 @@ def loop_without_letting_python_run():
 def hoard():
     held = []
     while True:
-        held.append(np.ones(16 << 20, dtype=np.uint8))
+        held.append(np.empty(16 << 20, dtype=np.uint8))  # unwritten: a busy machine shall not take long for it
 
 
 def tell(path):

@@ -107,6 +107,7 @@ def test_folding_twice_is_folding_once_and_a_name_means_itself(text):
         ("Columbus", "Tocoa", "Colón Department", "Honduras"),
         ("Seaside", "Jurmala", "Jūrmala", "Latvia"),
         ("Freiburg", "Bulle", "Fribourg", "Switzerland"),
+        ("Oak", "", "Dâmboviţa County", "Romania"),  # a word of names in many countries
         ("Beach", "", "Praia", "Cape Verde"),  # a village's own name, and no official one of the region
         ("Sicily", "Geneva", "Geneva", "Switzerland"),
     ],

@@ -130,8 +130,8 @@ def export_command(
     settings = begin(verbose)
     embedder = Embedder(name, converted=settings.converted_models)
     with as_model_error():
-        Shelf(settings.converted_models).export(embedder.weights, folder.absolute(), layout.value)
-    output.say(f"{name} is in {folder}, as {layout.value} has it.")
+        otherwise = Shelf(settings.converted_models).export(embedder.weights, folder.absolute(), layout.value)
+    output.say(f"{name} is in {folder}, as {layout.value} has it. {otherwise}".rstrip())
 
 
 @models_app.command("remove")

@@ -38,13 +38,16 @@ _MARKS = {
 }
 
 
-def export(weights: Path, folder: Path, layout: str) -> None:
+def export(weights: Path, folder: Path, layout: str) -> str:
     """Write a model as another program's folder.
 
     Args:
         weights: a weights file of ours.
         folder: where to; made if it is not there.
         layout: "openclip" or "huggingface".
+
+    Returns:
+        What the other program does otherwise with pictures, as a sentence; "" where it does nothing so.
 
     Raises:
         ValueError: if the layout has no such towers, or the file is damaged.
@@ -81,6 +84,18 @@ def export(weights: Path, folder: Path, layout: str) -> None:
         for called in (name, *files):
             (folder / called).unlink(missing_ok=True)
         raise OSError(f"{folder} cannot be written ({error}); nothing of the model is left there") from error
+    return _otherwise(config, layout)
+
+
+def _otherwise(config: CLIPConfig, layout: str) -> str:
+    """What is said of a model whose pictures become RGB at another time in the other program."""
+    if config.text.kind == "siglip" or config.vision.resize.startswith("squash") == (layout == "huggingface"):
+        return ""
+    other, when = ("transformers", "before") if layout == "huggingface" else ("open_clip", "after")
+    return (
+        f"{other} makes a picture RGB {when} it scales it, and picsift does the other for this model: a picture with a "
+        "palette or transparency has other features there; one that is RGB or grey has the same."
+    )
 
 
 def _check(config: CLIPConfig, layout: str, weights: Path) -> None:

@@ -11,17 +11,18 @@ from typing import Any
 
 from torch import Tensor
 
-from clip_model.checkpoints.said import Color, Said
+from clip_model.checkpoints.said import Preparation, Said, prepared
 from clip_model.checkpoints.siglip import read_siglip
 from clip_model.checkpoints.sources import TOKENIZER_FILES, Source, read_json
 from clip_model.checkpoints.weights import JOINED, is_counting, joined, read_weights
 from clip_model.config import OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
-from clip_model.preprocessing.tokenizer import vocabulary
+from clip_model.preprocessing.tokenizer import EOT, MARKS, SOT, vocabulary
 
 _ALONE = {"clip_vision_model": "image", "clip_text_model": "text"}
 _GELUS = {"quick_gelu": True, "gelu": False}
 _EPSILON = 1e-5  # of our layer norms
 _FILTERS = {"2": "-bilinear", "3": ""}  # by Pillow's numbers
+_MARKS = dict(zip(MARKS, (SOT, EOT), strict=True))  # which a vocabulary may leave to other files
 _ENDS = (2, 49407)  # ids of the end of text; 2 stood there by mistake, and means the largest id
 NAMES = {
     "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
@@ -114,7 +115,7 @@ def _check_tokenizer(folder: Path) -> None:
         if name == TOKENIZER_FILES[0]:
             model = theirs.get("model")
             theirs = model.get("vocab") if isinstance(model, dict) else None
-        if not isinstance(theirs, dict) or any(vocabulary().get(token) != number for token, number in theirs.items()):
+        if not isinstance(theirs, dict) or {**_MARKS, **theirs} != vocabulary():
             raise ValueError(f"{folder / name} is another tokenizer than CLIP's, which alone is known of such a model")
 
 
@@ -131,7 +132,8 @@ def _config(said: Said, preprocessors: tuple[Path, ...]) -> CLIPConfig:
         )
     width, text_width = vision.number("hidden_size", 768), text.number("hidden_size", 512)
     heads, side = vision.number("num_attention_heads", 12), vision.number("image_size", 224)
-    mean, std, resize = _pictures(preprocessors, side)
+    plain = OPENAI_MEAN, OPENAI_STD, "crop"
+    mean, std, resize = prepared(preprocessors, lambda said: _pictures(said, side), plain)
     if width % heads:
         raise vision.refusal("num_attention_heads", f"the width {width} cannot be divided by it")
     return CLIPConfig(
@@ -175,33 +177,19 @@ def _mlp_width(tower: Said, width: int, default: int) -> int:
     return 0 if inner == 4 * width else inner
 
 
-def _pictures(files: tuple[Path, ...], side: int) -> tuple[Color, Color, str]:
-    """Mean and deviation of the colours, and how a picture becomes a square; OpenAI's where no file says any."""
-    mean, std, resize = OPENAI_MEAN, OPENAI_STD, "crop"
-    for path in files:
-        values = read_json(path)
-        said = Said(values.get("image_processor", values), path)
-        mean, std = said.color("image_mean", mean), said.color("image_std", std)
-        for name in ("do_resize", "do_rescale", "do_normalize"):
-            if said.get(name, True) is not True:
-                raise said.refusal(name, "pictures are resized and normalised")
-        by = _FILTERS.get(str(said.get("resample", 3)))
-        if by is None:
-            raise said.refusal("resample", "2, bilinear, and 3, bicubic, are known")
-        crops = said.get("do_center_crop", True)
-        if type(crops) is not bool:
-            raise said.refusal("do_center_crop", "true or false is needed")
-        resize = ("crop" if crops else "squash") + by
-        if not crops:
-            if said.get("size") != {"height": side, "width": side}:
-                raise said.refusal("size", f"what is not cropped becomes {side} high and wide, the image tower's size")
-            continue
-        said.near("rescale_factor", 1 / 255, 1e-9, "1/255")
-        for name in ("size", "crop_size"):
-            size = said.get(name, side)
-            sides = set(size.values()) if isinstance(size, dict) else {size}
-            if sides != {side} or (name == "size" and isinstance(size, dict) and "shortest_edge" not in size):
-                raise said.refusal(
-                    name, f"the shorter side becomes {side}, the image tower's size, and a square is cut out"
-                )
-    return mean, std, resize
+def _pictures(said: Said, side: int) -> Preparation:
+    """Mean and deviation of the colours, and how a picture becomes a square."""
+    said.prepares("CLIP")
+    by = _FILTERS.get(str(said.get("resample", 3)))
+    if by is None:
+        raise said.refusal("resample", "2, bilinear, and 3, bicubic, are known")
+    square, crops = {"height": side, "width": side}, said.get("do_center_crop", True)
+    if not crops and said.get("size") != square:
+        raise said.refusal("size", f"what is not cropped becomes {side} high and wide, the image tower's size")
+    for name, known in (("size", {"shortest_edge": side}), ("crop_size", square)) if crops else ():
+        if said.get(name, side) not in (side, known):
+            raise said.refusal(
+                name, f"the shorter side becomes {side}, the image tower's size, and a square is cut out"
+            )
+    colors = said.color("image_mean", OPENAI_MEAN), said.color("image_std", OPENAI_STD)
+    return *colors, ("crop" if crops else "squash") + by

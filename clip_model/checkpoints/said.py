@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clip_model.checkpoints.sources import PREPROCESSORS, read_json
+
 Color = tuple[float, float, float]
+Preparation = tuple[Color, Color, str]
+"""Mean and deviation of the colours, and how a picture becomes a square."""
 _LARGEST = 1_000_000  # no size of any model comes near it
+_STEPS = ("do_resize", "do_rescale", "do_normalize")
+_CHOICES = ("do_center_crop", "do_convert_rgb")  # of which either may be; pictures that are RGB stay as they are
 
 
 MOBILE_CLIP = (
@@ -87,6 +94,31 @@ class Said:
         if type(value) not in (int, float) or not abs(value - known) <= within:
             raise self.refusal(name, f"{called or known} is known")
 
+    def prepares(self, kind: str) -> None:
+        """See that pictures are resized, scaled to 0..1 and normalised, and that nothing else is done with them.
+
+        Args:
+            kind: how the name of the class begins that does it.
+
+        Raises:
+            ValueError: naming what else is said.
+        """
+        for name in _STEPS:
+            if self.get(name, True) is not True:
+                raise self.refusal(name, "pictures are resized and normalised")
+        for name in self._values:
+            if name.startswith("do_") and name not in _STEPS + _CHOICES and self.get(name, False) is not False:
+                raise self.refusal(name, "picsift does not know what that means")
+        for name in _CHOICES:
+            if type(self.get(name, True)) is not bool:
+                raise self.refusal(name, "true or false is needed")
+        for name in ("image_processor_type", "feature_extractor_type"):
+            if not re.fullmatch(
+                rf"{kind}(ImageProcessor|FeatureExtractor)\w*", str(self.get(name, f"{kind}ImageProcessor"))
+            ):
+                raise self.refusal(name, f"{kind}ImageProcessor is known")
+        self.near("rescale_factor", 1 / 255, 1e-9, "1/255")
+
     def only(self, plain: Mapping[str, tuple[Any, ...]], known: tuple[str, ...] = ()) -> None:
         """See that every key is known, and that those which change a network have values that leave it plain.
 
@@ -108,3 +140,22 @@ class Said:
         return ValueError(
             f"{self._path} cannot be used: {self._part}{name} is {self._values.get(name)!r:.80}; {reason}"
         )
+
+
+def prepared(files: Iterable[Path], read: Callable[[Said], Preparation], default: Preparation) -> Preparation:
+    """How pictures are prepared, as the files of Hugging Face beside a model say it; the default where none does.
+
+    Raises:
+        ValueError: if two of them say different things, or `read` raises it.
+    """
+    found: dict[Preparation, Path] = {}
+    for path in files:
+        values = read_json(path)
+        pictures = values.get("image_processor", None if path.name == PREPROCESSORS[1] else values)
+        if pictures is not None:
+            found.setdefault(read(Said(pictures, path)), path)
+    if len(found) > 1:
+        raise ValueError(
+            f"{' and '.join(map(str, found.values()))} say different things about how pictures are prepared"
+        )
+    return next(iter(found), default)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clip_model.checkpoints.said import Said
+from clip_model.checkpoints.said import Preparation, Said, prepared
 from clip_model.checkpoints.sources import HUGGING_FACE_CONFIG, PREPROCESSORS, TOKENIZER_FILES, Source, read_json
 from clip_model.checkpoints.weights import JOINED, apart, is_counting, joined, read_weights
 from clip_model.config import PROBE, CLIPConfig, TextConfig, VisionConfig
@@ -19,7 +19,7 @@ from clip_model.header import TOKENIZER
 from clip_model.preprocessing.pieces import CANONICAL, LOWER, envelope, token_id, token_of
 
 _HALF = (0.5, 0.5, 0.5)
-_RESIZES = {2: "squash-bilinear", 3: "squash"}  # by Pillow's number of the filter
+_RESIZES = {"2": "squash-bilinear", "3": "squash"}  # by Pillow's number of the filter
 _EPSILON = 1e-6
 # By the class that a folder's tokenizer_config.json names: how texts are cleaned, and what fills and what ends a text.
 _TOKENIZERS = {
@@ -116,7 +116,7 @@ def read_config(said: Said, preprocessors: list[Path]) -> CLIPConfig:
         raise vision.refusal("num_attention_heads", f"the width {width} cannot be divided by it")
     if dim != width:
         raise text.refusal("projection_size", f"texts are compared with pictures, whose features have {width}")
-    mean, std, resize = _pictures(preprocessors, side)
+    mean, std, resize = prepared(preprocessors, lambda said: _pictures(said, side), (_HALF, _HALF, "squash"))
     return CLIPConfig(
         dim,
         VisionConfig(
@@ -149,26 +149,17 @@ def _mlp_width(tower: Said, width: int) -> int:
     return 0 if inner == 4 * width else inner
 
 
-def _pictures(files: list[Path], side: int) -> tuple[tuple[float, float, float], tuple[float, float, float], str]:
-    """Mean and deviation of the colours, and how a picture is squashed; SigLIP's where no file says it."""
-    mean, std, resize = _HALF, _HALF, "squash"
-    for path in files:
-        values = read_json(path)
-        said = Said(values.get("image_processor", values), path)
-        mean, std = said.color("image_mean", mean), said.color("image_std", std)
-        for name in ("do_resize", "do_rescale", "do_normalize"):
-            if said.get(name, True) is not True:
-                raise said.refusal(name, "pictures are resized and normalised")
-        if said.get("do_center_crop", False) is not False:
-            raise said.refusal("do_center_crop", "SigLIP sees the whole picture")
-        if said.get("resample", 3) not in _RESIZES:
-            raise said.refusal("resample", "2, bilinear, and 3, bicubic, are known")
-        resize = _RESIZES[said.get("resample", 3)]
-        said.near("rescale_factor", 1 / 255, 1e-9, "1/255")
-        size = said.get("size", {"height": side, "width": side})
-        if not isinstance(size, dict) or (size.get("height"), size.get("width")) != (side, side):
-            raise said.refusal("size", f"both sides become {side}, the image tower's size")
-    return mean, std, resize
+def _pictures(said: Said, side: int) -> Preparation:
+    """Mean and deviation of the colours, and how a picture is squashed."""
+    said.prepares("Siglip")
+    if said.get("do_center_crop", False):
+        raise said.refusal("do_center_crop", "SigLIP sees the whole picture")
+    resize = _RESIZES.get(str(said.get("resample", 3)))
+    if resize is None:
+        raise said.refusal("resample", "2, bilinear, and 3, bicubic, are known")
+    if said.get("size", square := {"height": side, "width": side}) != square:
+        raise said.refusal("size", f"both sides become {side}, the image tower's size")
+    return said.color("image_mean", _HALF), said.color("image_std", _HALF), resize
 
 
 def _tokenizer(files: dict[str, Path], folder: Path) -> bytes:
@@ -215,7 +206,7 @@ def their_config(config: CLIPConfig, carried: bytes) -> dict[str, dict[str, Any]
         PREPROCESSORS[0]: {
             "image_processor_type": "SiglipImageProcessor", "image_mean": list(v.mean), "image_std": list(v.std),
             "size": {"height": v.image_size, "width": v.image_size},
-            "resample": next(number for number, resize in _RESIZES.items() if resize == v.resize),
+            "resample": next(int(by) for by, resize in _RESIZES.items() if resize == v.resize),
             **dict.fromkeys(("do_resize", "do_rescale", "do_normalize", "do_convert_rgb"), True),
         },
         HUGGING_FACE_CONFIG: {

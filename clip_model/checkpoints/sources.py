@@ -19,6 +19,7 @@ OWN_NAME = "model.safetensors"  # of a file of ours in a folder, and of Hugging 
 OPEN_CLIP_CONFIG, HUGGING_FACE_CONFIG = "open_clip_config.json", "config.json"
 PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+_VOCABULARY = ("vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json")
 OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _OTHER_NAMES = ("open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.pth", OWN_NAME, "pytorch_model.bin")
 """Which open_clip looks for in a folder too; where a `config.json` stands beside the last two, they are its model's."""
@@ -57,9 +58,8 @@ def find_source(path: Path) -> Source | None:
         ValueError: if a folder holds a configuration, but no weights that belong to it, or a file was not fetched.
     """
     source = _of_folder(path.resolve()) if path.is_dir() else _of_file(_place(path)) if path.is_file() else None
-    for file in () if source is None else (*source.weights, *source.configs):
-        if _begin(file, len(_POINTER)) == _POINTER:
-            raise ValueError(f"{file} holds no data, but what Git LFS puts in its place: run 'git lfs pull' there")
+    for file in () if source is None else (*source.weights, *source.configs, *_tokenizer(source)):
+        _expect_fetched(file)
     return source
 
 
@@ -67,8 +67,9 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object that a JSON file holds.
 
     Raises:
-        ValueError: if it holds none.
+        ValueError: if it holds none, or was not fetched.
     """
+    _expect_fetched(path)
     try:
         values = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
@@ -76,6 +77,19 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{path} is not a JSON object, and holds no configuration of a model")
     return values
+
+
+def _expect_fetched(file: Path) -> None:
+    if _begin(file, len(_POINTER)) == _POINTER:
+        raise ValueError(f"{file} holds no data, but what Git LFS puts in its place: run 'git lfs pull' there")
+
+
+def _tokenizer(source: Source) -> list[Path]:
+    """The files of a tokenizer beside a model of Hugging Face."""
+    if source.layout != HUGGING_FACE:
+        return []
+    beside = (source.configs[0].parent / name for name in (*TOKENIZER_FILES, *_VOCABULARY))
+    return [file for file in beside if file.is_file()]
 
 
 def _of_folder(folder: Path) -> Source | None:

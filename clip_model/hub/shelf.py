@@ -164,11 +164,11 @@ class Shelf:
         return pull(model, self, revision=revision, on_progress=on_progress)
 
     @staticmethod
-    def export(weights: Path, folder: Path, layout: str) -> None:
+    def export(weights: Path, folder: Path, layout: str) -> str:
         """Write a weights file as a folder of open_clip or transformers; see `checkpoints/exporting.py`."""
         from clip_model.checkpoints.exporting import export
 
-        export(weights, folder, layout)
+        return export(weights, folder, layout)
 
     def remove(self, name: str, fingerprint: str | None = None, *, keep: str | None = None) -> int:
         """Delete what was fetched of a name, and the weights that were converted from it; gives the bytes.

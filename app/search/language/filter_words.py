@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.search.language.date_words import span_of
-from app.search.language.query_text import short
+from app.search.language.query_text import QueryText, short
 from app.search.query import MAX_TEXT
 from app.tag_path import parse_path
 from indexer.catalog.photo_filter import HAS, Bounds, Near, PhotoFilter
@@ -89,12 +89,19 @@ def unknown(name: str, value: str) -> str:
     )
 
 
-def stuck(name: str, before: str) -> str:
-    """What to say of a filter that STUCK finds."""
-    return (
-        f"{name.lower()}: is a filter, and {before!r} stands right before it. Put a blank between them, - or NOT alone "
-        "to exclude, or all of it in quotes to look for the words themselves."
-    )
+def expect_apart(text: QueryText, start: int, end: int) -> None:
+    """See that no filter stands right behind the word or signs that begin at `start`, and ends until `end`.
+
+    Raises:
+        PartError: one does, which would be looked for as words, or as a part of another filter's value.
+    """
+    found = STUCK.match(text.whole, start, end)
+    if found:
+        said = (
+            f"{found[2].lower()}: is a filter, and {short(found[1])!r} stands right before it. Put a blank between "
+            "them, - or NOT alone to exclude, or all of it in quotes to look for the words themselves."
+        )
+        raise text.fault(said, *found.span())
 
 
 def _on(value: str) -> dict[str, Any]:
@@ -226,7 +233,9 @@ _READ: dict[str, Callable[[str], dict[str, Any]]] = {
 }
 NAMES = tuple(_READ)
 """Every filter's name."""
-STUCK = re.compile(
-    rf"([^\w\s\"“”„«]{{1,9}}(?:NOT\s+)?|[^\s\"“”„«]+[,;&|])({'|'.join(NAMES)})[:：](?=[^\s:/])", re.IGNORECASE
+_QUOTES = r"\"“”„«"
+STUCK = re.compile(  # signs alone, or a word and any sign but those that addresses, names of files and code have within
+    rf"([^\w\s{_QUOTES}]{{1,9}}(?:NOT\s+)?|(?:(?!://)[^\s{_QUOTES}])+[^\w\s{_QUOTES}.:：/\\@#'’%*=-])"
+    rf"({'|'.join(NAMES)})[:：](?!//)(?=[^\s:])",
+    re.IGNORECASE,
 )
-"""A filter behind a word or signs that it does not stand apart from, which would be looked for as words."""

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 
 from app.search.language.filter_group import FilterGroup
-from app.search.language.filter_words import MANY, NAMES, STUCK, condition, is_filter, stuck, unknown
+from app.search.language.filter_words import MANY, NAMES, condition, expect_apart, is_filter, unknown
 from app.search.language.query_text import OPENING, QueryText, clean, dangling, short
 from app.search.language.term_list import TermList, amount_of
 from app.search.query import MAX_TEXT, Query, Term
@@ -140,7 +140,7 @@ class _Reader:
         excludes, start = self._text.rest[0] == "-", self._text.at
         named = self._text.match(_NAMED, int(self._text.rest[0] in _SIGNS))
         if named is None:
-            self._expect_apart()
+            expect_apart(self._text, self._text.at, len(self._text.whole))
             return False
         if (name := named[1].lower()) == _IMAGE:
             return False
@@ -150,7 +150,10 @@ class _Reader:
             raise self._text.fault(unknown(name, self._text.whole[named.end() :].split()[0]), *named.span(1))
         self._terms.end()
         self._text.at = named.end()
-        value, group = self._text.value(name, in_parentheses=len(self._groups) > 1), self._groups[-1]
+        quoted, group = self._text.rest[:1] in OPENING, self._groups[-1]
+        value = self._text.value(name, in_parentheses=len(self._groups) > 1)
+        if not quoted:
+            expect_apart(self._text, named.end(), self._text.at)
         if not (excludes or group.excludes or group.joins or name in MANY or self._text.match(_OR_FOLLOWS)):
             if name in group.names:
                 said = f"{name}: stands twice in the query. Leave one, or write OR between them."
@@ -162,10 +165,6 @@ class _Reader:
             group.add(condition(name, value), (start, end))
         self._after_filter = True
         return True
-
-    def _expect_apart(self) -> None:
-        if found := self._text.match(STUCK):
-            raise self._text.fault(stuck(found[2], short(found[1])), *found.span())
 
     def _expect_no_filter(self) -> None:
         """Words come: they may not stand where a filter must."""

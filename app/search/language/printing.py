@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from app.search.language.filter_group import all_of
+from app.search.language.filter_words import STUCK
 from app.search.language.parsing import parse
 from app.search.query import Query, Term
 from app.tag_path import path_text
@@ -167,7 +168,8 @@ def _all(wanted: PhotoFilter) -> str:
 
 def _value(text: str) -> str:
     """What stands behind a filter's colon."""
-    return _quoted(text) if any(one.isspace() or one in _MARKS | {"(", ")"} for one in text) else text
+    bare = not STUCK.match(text) and not any(one.isspace() or one in _MARKS | {"(", ")"} for one in text)
+    return text if bare else _quoted(text)
 
 
 def _number(number: float) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import SafetensorError
 
 from clip_model.checkpoint import load_model, save_model
@@ -12,6 +13,7 @@ from clip_model.checkpoints import exporting
 from clip_model.checkpoints.exporting import export
 from clip_model.config import CLIPConfig, TextConfig, VisionConfig
 from clip_model.header import read_header
+from clip_model.preprocessing.squares import CenterSquare
 from clip_model.preprocessing.tokenizer import EOT, Tokenizer
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.reference_models import assert_same_features
@@ -101,9 +103,21 @@ def test_a_siglip_is_the_same_model_again(tmp_path, name):
 def test_the_export_says_how_pictures_are_resized(saved, tmp_path, resize):
     _, path = saved(replace(MODELS["vit"], vision=replace(MODELS["vit"].vision, resize=resize)))
     for layout, wanted in (("openclip", "stretch"), ("huggingface", "squash")):
-        export(path, tmp_path / layout, layout)
+        said = export(path, tmp_path / layout, layout)
         config = read_header(resolve(tmp_path / layout, models=tmp_path / "models").path).config
         assert config.vision.resize == resize.replace("squash", wanted).replace("stretch", wanted)
+        early = resize.startswith("squash")  # RGB is what it becomes first
+        assert ("palette or transparency has other features there" in said) is (early != (layout == "huggingface"))
+        if said:
+            assert ("RGB before" in said) is (layout == "huggingface")
+
+
+def test_pictures_of_other_colours_are_what_the_sentence_says():
+    noise = Image.effect_noise((60, 40), 90).convert("RGB")
+    noise.putalpha(noise.getchannel(0).point(lambda value: 255 * (value > 128)))
+    for mode in ("RGB", "L", "P", "RGBA", "LA"):
+        early, late = (CenterSquare(32, how)(noise.convert(mode)).astype(int) for how in ("squash", "stretch"))
+        assert (int(abs(early - late).max()) > 20) is (mode in ("P", "RGBA", "LA")), mode
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -6,9 +7,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from clip_model.checkpoint import load_model
+from clip_model.checkpoints import hugging_face, siglip
 from clip_model.checkpoints.hugging_face import read_hugging_face
+from clip_model.checkpoints.said import Said
 from clip_model.checkpoints.sources import find_source
-from clip_model.preprocessing.tokenizer import vocabulary
+from clip_model.preprocessing.tokenizer import MARKS, vocabulary
 from clip_model.preprocessing.transforms import ImageTransform
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.reference_models import assert_same_features
@@ -136,12 +139,56 @@ def test_pictures_are_resized_as_the_preprocessor_does_it(folder, resize, said):
         ({"do_resize": False}, "do_resize is False"),
         ({"rescale_factor": 1}, "rescale_factor is 1; 1/255 is known"),
         ({"rescale_factor": [1]}, r"rescale_factor is \[1\]"),
+        ({"size": {"shortest_edge": 32, "longest_edge": 64}}, "the shorter side becomes 32"),
+        ({"crop_size": {"height": 32, "width": 24}}, "crop_size is .* a square is cut out"),
+        ({"crop_size": 24}, "crop_size is 24"),
+        ({"do_thumbnail": True}, "do_thumbnail is True; picsift does not know what that means"),
+        ({"image_processor_type": "ViTImageProcessor"}, "CLIPImageProcessor is known"),
     ],
 )
 def test_another_preparation_of_pictures_is_named(folder, load, said, message):
     (folder / "preprocessor_config.json").write_text(json.dumps(said))
     with pytest.raises(ValueError, match=message):
         load(folder)
+
+
+SQUARE = {"size": {"height": 32, "width": 32}}
+WAYS = {"crop": {"size": 32}, "squash": {**SQUARE, "do_center_crop": False}, "siglip": SQUARE}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rescale_factor": 1 / 127.5}, {"do_resize": False}, {"do_rescale": False}, {"do_normalize": False},
+        {"do_convert_rgb": "yes"}, {"do_center_crop": "no"}, {"do_flip_channel_order": True}, {"do_pad": 1},
+        {"resample": 1}, {"resample": [3]}, {"image_mean": [0.5]}, {"image_std": 0.5}, {"size": {"longest_edge": 32}},
+        {"size": 24}, {"image_processor_type": "BlipImageProcessor"}, {"feature_extractor_type": "Other"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_no_field_is_passed_over_however_pictures_become_squares(way, change):
+    read = siglip if way == "siglip" else hugging_face
+    known = {"do_convert_rgb": False, "do_pad": False, "resample": 2, "rescale_factor": 1 / 255, **WAYS[way]}
+    assert read._pictures(Said(known, Path("known.json")), 32)[2].endswith("-bilinear")
+    with pytest.raises(ValueError, match=f"said.json cannot be used: {next(iter(change))} is "):
+        read._pictures(Said({**known, **change}, Path("said.json")), 32)
+
+
+def test_two_files_about_pictures_agree(folder):
+    (folder / "preprocessor_config.json").write_text('{"resample": 2}')
+    (folder / "processor_config.json").write_text('{"processor_class": "CLIPProcessor"}')
+    assert read_hugging_face(find_source(folder))[0].vision.resize == "crop-bilinear"
+    (folder / "processor_config.json").write_text('{"image_processor": {"resample": 3}}')
+    with pytest.raises(ValueError, match="say different things about how pictures are prepared"):
+        read_hugging_face(find_source(folder))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt"])
+def test_a_file_that_git_lfs_has_not_fetched_is_called_one(folder, name):
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 3\n")
+    with pytest.raises(ValueError, match=f"{name} holds no data, but what Git LFS puts in its place"):
+        find_source(folder)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +252,13 @@ def test_weights_that_do_not_fit_are_named(folder, load, change, message):
 def test_another_tokenizer_beside_it_is_refused(tmp_path, folder):
     """Texts are read by CLIP's: one of the same size, in another order, would mean other words."""
     ours = dict(vocabulary())
-    (folder / "vocab.json").write_text(json.dumps(ours))
+    (folder / "vocab.json").write_text(json.dumps({word: ours[word] for word in ours if word not in MARKS}))
     read_hugging_face(find_source(folder))
     (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {**ours, "dog</w>": 7}}}))
-    for _ in range(2):
+    for vocab in ([["dog", 7]], {}, None):
         with pytest.raises(ValueError, match=r"is another tokenizer than CLIP's, which alone is known"):
             read_hugging_face(find_source(folder))
-        (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": [["dog", 7]]}}))
+        (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocab}}))
 
 
 @pytest.mark.parametrize(("stem", "end"), [("model", "safetensors"), ("pytorch_model", "bin")])

@@ -186,6 +186,12 @@ def test_a_picture_is_a_term_for_whoever_may_name_files():
         ("dogs,camera:canon", "camera: is a filter, and 'dogs,' stands"),
         ('"dogs",camera：canon', "camera: is a filter, and ',' stands"),
         ("x" * 5000 + ",place:y", "place: is a filter, and 'xxx"),
+        ("犬、place:Paris", "place: is a filter, and '犬、' stands"),
+        ("犬｜on：2021", "on: is a filter, and '犬｜' stands"),
+        ("photos(tag:a)", r"tag: is a filter, and 'photos\(' stands"),
+        ("dogs,folder:/Trip", "folder: is a filter, and 'dogs,' stands"),
+        ("tag:a,tag:b", "tag: is a filter, and 'a,' stands"),
+        ("(camera:x OR place:a；on:2021)", "on: is a filter, and 'a；' stands"),
         ("type:vidoe", "type: does not know 'vidoe'"),
         ("- a " * 50, "50 terms; at most 32"),
         ("place:a OR " * 150 + "place:b", "more than 100 filters"),
@@ -213,8 +219,12 @@ def test_no_text_is_read_again_and_again(piece, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text", ['"!camera:canon"', '"dogs,camera:canon"', "“a;tag:x”", "a,b", "http://a/x,name", "see: name", "時間：12"]
-)
+    "text",
+    [
+        '"!camera:canon"', '"dogs,camera:canon"', "“a;tag:x”", "a,b", "http://a/x,name", "see: name", "時間：12",
+        "https://x/?q=1&on:2", "(https://x/a,b&type:raw)", "C:\\name:x", "a.is:b", '"犬、place:Paris"',
+    ],
+)  # fmt: skip
 def test_quotes_keep_what_would_be_a_filter_behind_signs_and_other_colons_are_words(text):
     query = parse(text)
     assert (query.text, query.filter) == (text.strip('"“”'), F())
@@ -229,6 +239,10 @@ def test_quotes_are_those_that_keyboards_set(quoted):
     assert parse(f"folder:{typed('My trip')} dogs").filter == F(folder="My trip")
     assert parse(f"dogs -{typed('red ball')}").terms == (Term("dogs"), Term("red ball", -1.0))
     assert parse(f"2:{typed('red ball')} NOT {typed('Cat')}").unwanted == (Term("Cat"),)
+
+
+def test_quotes_keep_a_filters_name_within_the_value_of_another():
+    assert parse('tag:"a,tag:b" text:«x、on:sale»').filter == F(tags=(("a,tag:b",),), texts=("x、on:sale",))
 
 
 def test_a_wide_colon_stands_behind_a_filters_name():

@@ -14,6 +14,7 @@ PIECES = [
     "dogs", "on a beach", "„a b“", "«", '"red frisbee"', '"camera:canon"', "“a b”", "OR", "NOT", "AND", "NOT people",
     'NOT "Red ball"', "+", "-", "- people",
     "+ball", "2:beach", '-0.5:"old man"', "a-b", "-5",
+    "+NOT", "5 - 3", "2:OR", '"犬、on:2021"', 'tag:"a,tag:b"', "https://x/?q&on:2",
     "NOT 5", "-NOT", "(year:2020 after:2021) OR is:raw", '5"', "(brown)", ":)", "note:", "after:2021",
     "before:2022-07", "on:2021-06", "on:2021-12", "on:9999", "on:2021-01-31", "year:2021", "year:2019..2021",
     "year:9999", "after:9999-06", "month:july", "place:Lisbon", 'place:"New York"', "near:38.71,-9.14,5",
@@ -37,6 +38,9 @@ PIECES = [
 @example("NOT (on:2021 before:2021)")
 @example('NOT "5" year:2021')
 @example("camera:x -NOT")
+@example("+NOT")
+@example("5 - 3 is:raw")
+@example('(text:"a、on:sale" OR place:"x,is:raw") dogs')
 @example('«5" or 6”» camera:«a"b”»')
 def test_what_is_written_is_read_as_the_same(text):
     try:

@@ -61,6 +61,8 @@ def pointed_at(typed, **how):
         ("a -999:dog cat", "999"),
         ("2:camera:canon", "2:camera:"),
         ("a image:x", "image:"),
+        ("a 犬、place:Paris b", "犬、place:"),
+        ("a place:Paris,is:raw b", "Paris,is:"),
         ("x" * (MAX_TEXT + 1), None),
         ("- a " * 50, None),
         ("place:a OR " * 150 + "place:b", None),

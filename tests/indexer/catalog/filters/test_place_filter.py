@@ -48,6 +48,7 @@ CALLED = [
     (13, "Sapporo", "Hokkaido", "Japan"),
     (14, "", "Grisons", "Switzerland"),
     (15, "Bayern", "", "Nowhere"),
+    (16, "Milan", "Lombardy", "Italy"),
 ]
 
 
@@ -62,7 +63,7 @@ CALLED = [
         ("Deutschland", [1, 2]), ("Allemagne", [1, 2]), ("Germany, Munich", [1, 2]), ("Munich, DE", [1, 2]),
         ("Bayern", [1, 2, 15]), ("Bavaria", [1, 2]), ("BAYERN, Allemagne", [1, 2]), ("Bavaria, France", []),
         ("Toscana", [11, 12]), ("tuscany", [11, 12]), ("Toscana, Italia", [11]), ("北海道", [13]), ("Graubünden", [14]),
-        ("Grigioni", [14]), ("Grischun, CH", [14]), ("Freiburg", []),
+        ("Grigioni", [14]), ("Grischun, CH", [14]), ("Freiburg", []), ("Lombardia", [16]),
     ],
 )  # fmt: skip
 def test_places_go_by_their_names_in_every_language(wanted, expected):
@@ -104,6 +105,10 @@ def test_folding_twice_is_folding_once_and_a_name_means_itself(text):
         ("Tampere", "Nokia", "Pirkanmaa", "Finland"),  # which the region is called as well, like its city
         ("Boston", "", "Ebon Atoll", "Marshall Islands"),  # which a region elsewhere is called as well
         ("Columbus", "Tocoa", "Colón Department", "Honduras"),
+        ("Seaside", "Jurmala", "Jūrmala", "Latvia"),
+        ("Freiburg", "Bulle", "Fribourg", "Switzerland"),
+        ("Oak", "", "Dâmboviţa County", "Romania"),  # a word of names in many countries
+        ("Beach", "", "Praia", "Cape Verde"),  # a village's own name, and no official one of the region
         ("Sicily", "Geneva", "Geneva", "Switzerland"),
     ],
 )

@@ -18,7 +18,8 @@ import typer
 from app.bootstrap import Services
 from app.cli.searching import alike, asked_for, changed_since, search_command, similar_command
 from app.cli.terminal import exits, output
-from app.cli.terminal.options import Filters, Heard, Listing
+from app.cli.terminal.heard import Heard
+from app.cli.terminal.options import Filters, Listing
 from app.cli.terminal.warned import Warned
 from app.running.note import identity_of
 from app.search.query import MAX_SOURCES

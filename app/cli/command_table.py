@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from app.cli.terminal.options import Heard
+from app.cli.terminal.heard import Heard
 
 # Where each command is found, in the order of the help.
 COMMANDS = {

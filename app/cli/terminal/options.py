@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -10,47 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from app.search.language.filter_fields import filter_of
 from app.search.language.filter_words import NAMES
 from app.search.query import MAX_LIMIT, MAX_OFFSET
 from indexer.catalog.photo_filter import PhotoFilter
-
-ONCE = frozenset((*NAMES, "image", "region"))
-"""Options of which a second value may not go unheard: they say what is looked for, and among which photos."""
-
-
-_MINUS = re.compile(r"-[^\W\d_]{2}\S*")
-
-
-class Heard(TyperCommand):
-    """A command that does not let the last of several values count alone, where its options are of ONCE.
-
-    Where what is asked for is no usage, and a word with a minus is read as options, it says that.
-    """
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As ever; ends with an error of usage where an option that takes one value is given several."""
-        options = args[: args.index("--")] if "--" in args else args[:]
-        try:
-            return self._parsed(ctx, args)
-        except Exception as error:
-            words = list(filter(_MINUS.fullmatch, options))
-            message = getattr(error, "message", None)
-            if words and isinstance(message, str) and any(one.name == "query" for one in self.params):
-                read = f"{words[0]!r} is read as options: put all of the query in quotes, or -- before it"
-                error.message = f"{message.rstrip('.')}. {read}"  # type: ignore[attr-defined]
-            raise
-
-    def _parsed(self, ctx: Any, args: list[str]) -> list[str]:
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
-        for option in dict.fromkeys(given):
-            if option.name in ONCE and not getattr(option, "multiple", True) and given.count(option) > 1:
-                ctx.fail(
-                    f"{option.opts[0]} is given {given.count(option)} times, and takes one value. Leave one of them."
-                )
-        return super().parse_args(ctx, args)
 
 
 class Sort(StrEnum):

@@ -11,7 +11,7 @@ from indexer.errors import QueryError
 
 OPENING = ('"', "“", "„", "«")
 """Quotation marks, as keyboards of several languages set them in place of what is typed."""
-_QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”|„([^“”]*)[“”]|«\s*([^»]*?)\s*»')
+_QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”|„([^“”]*)[“”]|«([^»]*)»')
 _WORD = re.compile(r"\S*")
 _WORD_IN_PARENTHESES = re.compile(r"[^\s)]*")
 
@@ -61,7 +61,8 @@ class QueryText:
         if match is None:
             return None
         self.at = match.end()
-        return next(said for said in match.groups() if said is not None)
+        *said, spaced = match.groups()
+        return next((one for one in said if one is not None), None) if spaced is None else spaced.strip()
 
     def word(self, *, in_parentheses: bool) -> str:
         """Read up to the next blank; in parentheses, up to the one that closes them."""

@@ -289,12 +289,9 @@ def test_search_by_a_picture(picsift, photos):
         (["search", "dog", "--limit", "0"], 2, "--limit"),
         (["search", "dog", "--limit", "many"], 2, "--limit"),
         (["search", "dog", "--colour", "red"], 2, "--colour"),
-        (
-            ["search", "dogs", "-people"],
-            2,
-            "'-people' is read as options: put all",
-        ),
-        (["search", "dogs", "-name:IMG"], 2, "'-name:IMG' is read as options"),
+        (["search", "dogs", "-people"], 2, "'-people' is read as options: write -- before"),
+        (["search", "-people dogs"], 2, "'-people dogs' is read as options: write -- before"),
+        (["search", "-name:IMG dogs"], 2, "'-name:IMG dogs' is read as options"),
         (["search", "--camera", "canon", "dog", "--camera=nikon"], 2, "--camera is given 2 times, and takes one value"),
         (["similar"], 2, "FILE"),
         (["similar", "{photos}/red.png", "--region", "0,0,2,1"], 1, "width of the region is 2; it goes from 0 to 1"),
@@ -308,6 +305,12 @@ def test_bad_input_gets_a_sentence_and_its_exit_status(picsift, photos, args, st
     ended = picsift(*[str(arg).replace("{photos}", str(photos)) for arg in args])
     assert (ended.status, ended.out) == (status, "")
     assert said in ended.err
+
+
+def test_the_value_of_an_option_is_none_of_the_words_with_a_minus(picsift):
+    ended = picsift("search", "dogs", "--tag", "-people", "--limit", "x")
+    assert ended.status == 2
+    assert "read as options" not in ended.err
 
 
 @pytest.mark.parametrize("command", [["search", "dog"], ["similar", "x.jpg"], ["status"]])

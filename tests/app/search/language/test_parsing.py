@@ -230,6 +230,12 @@ def test_quotes_keep_what_would_be_a_filter_behind_signs_and_other_colons_are_wo
     assert (query.text, query.filter) == (text.strip('"“”'), F())
 
 
+@pytest.mark.parametrize("opened", ["«", "camera:«", "dogs «", "NOT «", '"', "„"])
+def test_a_mark_that_is_never_closed_is_read_once_however_much_follows(opened):
+    with suppress(QueryError):
+        parse(opened + " " * 9_000 + "x")
+
+
 @pytest.mark.parametrize("quoted", ['"{}"', "“{}”", "„{}“", "„{}”", "«{}»", "« {} »", "«\u202f{}\u202f»"])
 def test_quotes_are_those_that_keyboards_set(quoted):
     def typed(words):

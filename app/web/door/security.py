@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.password_hash import LONGEST_BYTES
+from app.trusted_proxies import checked_host
 from app.web.door.doorkeeper import AT_THE_DOOR, Doorkeeper, Verdict
 from app.web.door.forwarding import NAME, Proxies, path_below_root, sender_of
 from app.web.problems import problem_response
@@ -124,9 +125,10 @@ def check_host(headers: Headers, hosts: frozenset[str] | None) -> None:
         RefusedError: 400.
     """
     host = headers.get("host", "")
-    if host and not NAME.fullmatch(host):
-        raise RefusedError(400, f"{host[:LONGEST_TOLD]!r} is no name of a server.")
-    name = _without_port(host)
+    try:
+        name = _name_in(host) if host else ""
+    except ValueError:
+        raise RefusedError(400, f"{host[:LONGEST_TOLD]!r} is no name of a server.") from None
     if hosts is not None and name not in hosts:
         raise RefusedError(
             400,
@@ -206,9 +208,14 @@ async def _refuse(refusal: RefusedError, scope: Scope, receive: Receive, send: S
     await problem_response(refusal.status, str(refusal), refusal.headers)(scope, receive, send)
 
 
-def _without_port(host: str) -> str:
-    bracketed, bracket, _ = host.lower().partition("]")
-    return bracketed + bracket if bracket else bracketed.partition(":")[0].removesuffix(".")
+def _name_in(host: str) -> str:
+    """What a Host header names, written as `--allowed-host` is.
+
+    Raises:
+        ValueError: nothing.
+    """
+    named = NAME.fullmatch(host)
+    return checked_host(named[1] if named else "")
 
 
 def _too_large(max_body: int) -> str:

@@ -113,7 +113,7 @@ class Gate:
         answer = given_password(headers)
         verdict = Verdict.WRONG if answer is None else await self.keeper.check(answer, sender_of(scope))
         if verdict is Verdict.TOO_MANY:
-            raise RefusedError(429, "too many wrong passwords came from your address. Wait.", {"Retry-After": "30"})
+            raise RefusedError(429, "too many wrong passwords wait for an answer. Wait.", {"Retry-After": "30"})
         if verdict is Verdict.WRONG:
             raise RefusedError(401, "a password is needed.", CHALLENGE)
 

@@ -5,7 +5,9 @@ What a server can say takes less time than to import what finds it out.
 
 import atexit
 import gc
+import os
 import sys
+import threading
 from contextlib import suppress
 
 IMPORTED = 200_000
@@ -21,15 +23,23 @@ def main() -> None:
             sys.stdout.write(f"{importlib.metadata.version('picsift')}\n")
             sys.stdout.flush()
             return
+    status = [1]  # of an error that nobody foresaw
+    atexit.register(_end_before_threads_do, status)  # as the first, which is called as the last
     try:
         _look_for_less_garbage()
         if sys.argv[1:2] in (["search"], ["similar"]):
             _ask_a_server(sys.argv[1], sys.argv[2:])
         from app.cli.commands import main as run
+
+        run()
+        status[0] = 0
+    except SystemExit as ended:
+        status[0] = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        raise
     except KeyboardInterrupt:
         sys.stderr.write("picsift: interrupted.\n")
+        status[0] = 130
         raise SystemExit(130) from None
-    run()
 
 
 def _ask_a_server(command: str, arguments: list[str]) -> None:
@@ -42,6 +52,19 @@ def _ask_a_server(command: str, arguments: list[str]) -> None:
 
         write(reply.out, reply.err)
         raise SystemExit(reply.status)
+
+
+def _end_before_threads_do(status: list[int]) -> None:
+    """End at once where a thread still imports or loads what nobody needs any more; all else has ended by now.
+
+    Python stops such a thread in the midst of another library's code, which may abort the process: of fifteen servers
+    that were stopped while they started two ended so.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        with suppress(OSError, ValueError):  # nobody reads it
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status[0])
 
 
 def _look_for_less_garbage() -> None:

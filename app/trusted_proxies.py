@@ -21,19 +21,22 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
 
 def checked_host(text: str) -> str:
-    """A name as Host headers have it: small letters, IPv6 in brackets, no port.
+    """A name in the one way that Host headers and settings are compared in: small letters, IPv6 in brackets, no port.
+
+    An IPv6 zone is left out: it is the client's own word for one of its networks (RFC 4007, section 6).
 
     Raises:
         ValueError: it is none.
     """
     name = text.strip().lower().removesuffix(".")
     try:
-        address = ipaddress.ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name)
+        in_brackets = name.startswith("[") and name.endswith("]")
+        address = ipaddress.IPv6Address(name[1:-1]) if in_brackets else ipaddress.ip_address(name)
     except ValueError:
         if not HOST.fullmatch(name):
             raise ValueError(f"{text!r} is no name such as photos.lan, without http:// and without a port") from None
         return name
-    return f"[{address}]" if address.version == 6 else str(address)
+    return str(address) if address.version == 4 else f"[{str(address).partition('%')[0]}]"
 
 
 def checked_root(text: str) -> str:

@@ -133,6 +133,7 @@ def test_a_password_that_no_answer_would_be_compared_with_is_refused():
         ("photos.lan.", "photos.lan"),
         ("fe80::1", "[fe80::1]"),
         ("[FE80::0:1]", "[fe80::1]"),
+        ("fe80::1%eth0", "[fe80::1]"),
     ],
 )
 def test_a_name_to_answer_to_is_kept_as_browsers_say_it(written, name):

@@ -5,13 +5,13 @@ It reads no request and answers none; that is uvicorn's, which can be reached by
 
 import asyncio
 import errno
-import functools
 import logging
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import h11
@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from app.web.door.doorkeeper import AT_THE_DOOR
 from app.web.door.one_write import OneWrite
 from app.web.door.security import HEADERS
+from app.web.door.unread import Unread, bytes_left
 from app.web.problems import problem_response
 
 try:
@@ -47,12 +48,14 @@ class Patience:
         head_s: seconds for a whole head of a request, from the connection's start or the last answer's end.
         body_s: seconds for a body, and as many more as its size takes at `body_bytes_per_s`.
         body_bytes_per_s: the slowest that a body may come.
+        unread_s: seconds that a client may read nothing of its answer, where others wait for its place.
         most: connections at a time; None is what suits the limit of open files.
     """
 
     head_s: float = 10.0
     body_s: float = 20.0
     body_bytes_per_s: int = 10_000
+    unread_s: float = 30.0
     most: int | None = None
 
     @property
@@ -75,13 +78,13 @@ class Connection(H11Protocol):
         self._waits_for = ""  # "head", "body" or nothing
         self._since = 0.0
         self._received = 0
-        self._unread_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
         send_at_once(transport)
         super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]  # it does what one does
+        self._unread = Unread(transport, self.loop, self._patience.unread_s / 4, partial(bytes_left, transport))
         self._look()
         self._make_room()
 
@@ -92,14 +95,14 @@ class Connection(H11Protocol):
         self._look(len(data))
 
     def pause_writing(self) -> None:
-        """Note since when the client does not read what it is sent."""
-        self._unread_since = self.loop.time()
+        """Look from now on whether the client reads what it is sent."""
         super().pause_writing()
+        self._unread.watch()
 
     def resume_writing(self) -> None:
         """It reads."""
-        self._unread_since = None
         super().resume_writing()
+        self._unread.read()
 
     def on_response_complete(self) -> None:
         """Wait for the next head."""
@@ -111,6 +114,7 @@ class Connection(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._waits_for = ""
+        self._unread.end()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -123,12 +127,12 @@ class Connection(H11Protocol):
             return
         answer = problem_response(400, REASON)
         headers = [*answer.raw_headers, *((name.lower().encode(), text.encode()) for name, text in HEADERS.items())]
-        for event in (
-            h11.Response(status_code=400, headers=[*headers, (b"connection", b"close")], reason=b"Bad Request"),
-            h11.Data(data=bytes(answer.body)),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
+        head = h11.Response(status_code=400, headers=[*headers, (b"connection", b"close")], reason=b"Bad Request")
+        to_head = self.conn.our_state is h11.SEND_RESPONSE and self.scope["method"] == "HEAD"  # it was read so far
+        body = [] if to_head else [h11.Data(data=bytes(answer.body))]
+        with suppress(h11.LocalProtocolError):  # no answer may follow what came
+            for event in (head, *body, h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
     def _should_upgrade(self) -> bool:
@@ -153,9 +157,10 @@ class Connection(H11Protocol):
         return self._patience.body_s + self._received / self._patience.body_bytes_per_s
 
     def _end(self) -> None:
-        """Close, unless enough came meanwhile, or it is the application that does not read."""
+        """Close, unless enough came meanwhile, an answer still leaves, or it is the application that does not read."""
         cycle = self.cycle if self._waits_for == "body" else None
-        if self.flow.read_paused or (cycle is not None and cycle.waiting_for_100_continue):
+        leaves = self._unread.since() is not None and not self._is_deaf()
+        if leaves or self.flow.read_paused or (cycle is not None and cycle.waiting_for_100_continue):
             self._since = self.loop.time()
         left_s = self._since + self._allowed_s() - self.loop.time()
         if left_s <= 0:
@@ -176,15 +181,20 @@ class Connection(H11Protocol):
 
     def _gives_way(self) -> tuple[int, float] | None:
         """How soon it gives way to a new one: kind, and since when it is of it; None where it does not."""
-        if self.transport.is_closing():
-            return None
-        if self.scope is not None and AT_THE_DOOR in self.scope:
+        closes = self.transport.is_closing()
+        if not closes and self.scope is not None and AT_THE_DOOR in self.scope:
             return 0, self._since  # a wrong password waits for long, and would have others wait in front of the door
+        unread_since = self._unread.since()
+        if closes or unread_since is not None:
+            return (3, unread_since or 0.0) if self._is_deaf() else None
         if self._waits_for:
             return (1 if self._waits_for == "head" else 2), self._since  # a body may be a picture on a slow line
-        if self._unread_since is not None and self.loop.time() - self._unread_since >= self._patience.head_s:
-            return 3, self._unread_since
         return None
+
+    def _is_deaf(self) -> bool:
+        """Whether the client has long read nothing of what waits for it."""
+        since = self._unread.since()
+        return since is not None and self.loop.time() - since >= self._patience.unread_s
 
 
 def send_at_once(transport: asyncio.Transport) -> None:
@@ -229,4 +239,4 @@ def tell_once(every_s: float = 60.0, now_s: Callable[[], float] = time.monotonic
 
 def protocol(patience: Patience) -> Callable[..., Connection]:
     """What uvicorn makes of each connection."""
-    return functools.partial(Connection, patience=patience)
+    return partial(Connection, patience=patience)

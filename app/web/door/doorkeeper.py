@@ -10,7 +10,7 @@ import ipaddress
 import logging
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,13 +18,14 @@ from enum import Enum
 from app.password_hash import composed, is_hash, matches
 
 EVERY_WRONG_S = 0.5  # between two wrong answers, whoever gives them
-EVERY_CROWDED_S = 5.0  # between two answers that are compared where too many wait
+EVERY_CROWDED_S = 5.0  # between two answers that are compared where too many wait, for each of the reasons
 FORGIVEN = 3  # wrong answers of an address before its pauses grow: people mistype
 LONGEST_PAUSE_S = 30.0
 FORGOTTEN_S = 900.0  # after the last wrong answer of an address
 MOST_ADDRESSES = 1024
-MOST_WAITING = 512
+MOST_WAITING = 512  # from where on a place that has one waiting has no more, and a network of places few
 MOST_IN_ALL = 1024  # waiting, whatever their addresses, of which somebody may have any number
+MOST_OF_NETWORK = {4: {24: 16, 16: 64}, 6: {48: 16, 32: 64}}  # bits of a network that is handed out as one: few
 TOLD_FROM = 5  # wrong answers
 TOLD_EVERY_S = 60.0
 
@@ -38,7 +39,15 @@ class Verdict(Enum):
 
     RIGHT = "right"
     WRONG = "wrong"
-    TOO_MANY = "not looked at, since too many wrong ones from there are waiting"
+    TOO_MANY = "not looked at, since too many wrong ones are waiting"
+
+
+class Crowd(Enum):
+    """Whose wrong answers wait where too many do."""
+
+    PLACE = "those of the same place"
+    NETWORK = "those of a network around it"
+    ALL = "everybody's"
 
 
 @dataclass
@@ -69,7 +78,9 @@ class Doorkeeper:
         self._guessers: OrderedDict[str, Guesser] = OrderedDict()
         self._welcomed: OrderedDict[str, None] = OrderedDict()
         self._everyone, self._checking = asyncio.Lock(), asyncio.Lock()
-        self._waiting, self._looked_s = 0, -EVERY_CROWDED_S
+        self._waiting = 0
+        self._waiting_in = Counter[str]()  # networks around places
+        self._looked_s = dict.fromkeys(Crowd, -EVERY_CROWDED_S)
         self._untold, self._told_s = 0, -TOLD_EVERY_S
         self._now_s, self._sleep = now_s, sleep
 
@@ -81,8 +92,8 @@ class Doorkeeper:
             address: of whoever gives it.
         """
         place = network_of(address)
-        crowded = self._is_crowded(place)
-        if crowded and not self._looks_again():
+        crowded = self._crowd(place)
+        if crowded and not self._looks_again(crowded):
             return Verdict.TOO_MANY  # comparing would tell a guesser who hangs up on every wrong answer what it was
         if self._is_known(given) or (crowded and self._hash and await self._ask(given)):
             self._welcome(place)
@@ -90,30 +101,46 @@ class Doorkeeper:
         if crowded:
             return Verdict.TOO_MANY
         guesser = self._guesser(place)
-        guesser.waiting += 1
-        self._waiting += 1
+        self._count(place, guesser, 1)
         try:
             if self._hash is not None and self._known is None and await self._verify(given, guesser):
                 self._welcome(place)
                 return Verdict.RIGHT
             await self._wait(guesser, address)
         finally:
-            guesser.waiting -= 1
-            self._waiting -= 1
+            self._count(place, guesser, -1)
         return Verdict.WRONG
 
-    def _is_crowded(self, place: str) -> bool:
-        """Whether an answer from there is not looked at: too many wait, from there, or at all where it is new here."""
-        guesser = self._guessers.get(place)
-        if self._waiting >= MOST_WAITING and guesser is not None and guesser.waiting:
-            return True
-        return self._waiting >= MOST_IN_ALL and place not in self._welcomed
+    def _crowd(self, place: str) -> Crowd | None:
+        """Why an answer from there is not looked at: too many wait, from there, from around it where it is new, or all.
 
-    def _looks_again(self) -> bool:
+        Networks are told apart so that whoever has a whole one keeps out others of the same one alone.
+        """
+        if self._waiting < MOST_WAITING:
+            return None
+        guesser = self._guessers.get(place)
+        if guesser is not None and guesser.waiting:
+            return Crowd.PLACE
+        if place in self._welcomed:
+            return None
+        if any(self._waiting_in[network] >= most for network, most in networks_around(place).items()):
+            return Crowd.NETWORK
+        return Crowd.ALL if self._waiting >= MOST_IN_ALL else None
+
+    def _count(self, place: str, guesser: Guesser, more: int) -> None:
+        """Count one that waits, or waits no more."""
+        guesser.waiting += more
+        self._waiting += more
+        for network in networks_around(place):
+            self._waiting_in[network] += more
+            if not self._waiting_in[network]:
+                del self._waiting_in[network]
+
+    def _looks_again(self, crowd: Crowd) -> bool:
         """Whether one answer is compared where too many wait: else a moment's guesses keep out everybody for hours."""
         now_s = self._now_s()
-        due = now_s - self._looked_s >= EVERY_CROWDED_S
-        self._looked_s = now_s if due else self._looked_s
+        due = now_s - self._looked_s[crowd] >= EVERY_CROWDED_S
+        self._looked_s[crowd] = now_s if due else self._looked_s[crowd]
         return due
 
     def _welcome(self, place: str) -> None:
@@ -193,3 +220,13 @@ def network_of(address: str) -> str:
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     known = mapped or parsed
     return "127.0.0.0/8" if known.is_loopback else str(known)
+
+
+def networks_around(place: str) -> dict[str, int]:
+    """Networks around a place, as `network_of` names it, with the most that may wait of each where many wait."""
+    try:
+        network = ipaddress.ip_network(place)
+    except ValueError:
+        return {}
+    bounds = MOST_OF_NETWORK[network.version] if not network.is_loopback else {}
+    return {str(network.supernet(new_prefix=bits)): most for bits, most in bounds.items()}

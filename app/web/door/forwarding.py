@@ -14,7 +14,7 @@ from app.trusted_proxies import Network, checked_root
 Scope = MutableMapping[str, Any]  # of ASGI
 
 SAID = re.compile(rb"(x-forwarded(-.*)?|forwarded|x-real-ip|x-gradio-server|x-original-.*)")
-NAME = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{0,5})?", re.ASCII)
+NAME = re.compile(r"(\[[0-9a-fA-F:.]+(?:%[\w.~-]+)?\]|[\w.-]+)(:\d{0,5})?", re.ASCII)  # %25eth0, %eth0: an IPv6 zone
 
 
 @dataclass(frozen=True)
@@ -87,19 +87,23 @@ def _said(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """What the headers say, by the names of RFC 7239, and "prefix"; of several proxies' values that of the nearest.
 
     A proxy speaks one of two languages, and hands on what a client says in the other: beside X-Forwarded- headers
-    Forwarded counts for nothing.
+    Forwarded counts for nothing. X-Forwarded-Prefix belongs to both, since Forwarded has no word for it.
     """
     values: dict[str, list[str]] = {}
     for header, text in headers:
         values.setdefault(header.decode("latin-1"), []).append(text.decode("latin-1"))
     said: dict[str, str] = {}
-    for name in ("host", "proto", "prefix"):
-        last = ",".join(values.get(f"x-forwarded-{name}", [])).rpartition(",")[2].strip()
-        if last:
-            said[name] = last.lower() if name == "proto" else last
+    last = {
+        name: ",".join(values.get(f"x-forwarded-{name}", [])).rpartition(",")[2].strip()
+        for name in ("host", "proto", "prefix")
+    }
+    if last["host"]:
+        said["host"] = last["host"]
+    if last["proto"]:
+        said["proto"] = last["proto"].lower()
     if chain := ",".join(values.get("x-forwarded-for", [])):
         said["for"] = chain
-    return said or _said_in_one(",".join(values.get("forwarded", [])))
+    return (said or _said_in_one(",".join(values.get("forwarded", [])))) | {"prefix": last["prefix"]}
 
 
 def _said_in_one(forwarded: str) -> dict[str, str]:

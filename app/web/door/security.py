@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.password_hash import LONGEST_BYTES
+from app.trusted_proxies import checked_host
 from app.web.door.doorkeeper import AT_THE_DOOR, Doorkeeper, Verdict
 from app.web.door.forwarding import NAME, Proxies, path_below_root, sender_of
 from app.web.problems import problem_response
@@ -112,7 +113,7 @@ class Gate:
         answer = given_password(headers)
         verdict = Verdict.WRONG if answer is None else await self.keeper.check(answer, sender_of(scope))
         if verdict is Verdict.TOO_MANY:
-            raise RefusedError(429, "too many wrong passwords came from your address. Wait.", {"Retry-After": "30"})
+            raise RefusedError(429, "too many wrong passwords wait for an answer. Wait.", {"Retry-After": "30"})
         if verdict is Verdict.WRONG:
             raise RefusedError(401, "a password is needed.", CHALLENGE)
 
@@ -124,9 +125,10 @@ def check_host(headers: Headers, hosts: frozenset[str] | None) -> None:
         RefusedError: 400.
     """
     host = headers.get("host", "")
-    if host and not NAME.fullmatch(host):
-        raise RefusedError(400, f"{host[:LONGEST_TOLD]!r} is no name of a server.")
-    name = _without_port(host)
+    try:
+        name = _name_in(host) if host else ""
+    except ValueError:
+        raise RefusedError(400, f"{host[:LONGEST_TOLD]!r} is no name of a server.") from None
     if hosts is not None and name not in hosts:
         raise RefusedError(
             400,
@@ -206,9 +208,14 @@ async def _refuse(refusal: RefusedError, scope: Scope, receive: Receive, send: S
     await problem_response(refusal.status, str(refusal), refusal.headers)(scope, receive, send)
 
 
-def _without_port(host: str) -> str:
-    bracketed, bracket, _ = host.lower().partition("]")
-    return bracketed + bracket if bracket else bracketed.partition(":")[0].removesuffix(".")
+def _name_in(host: str) -> str:
+    """What a Host header names, written as `--allowed-host` is.
+
+    Raises:
+        ValueError: nothing.
+    """
+    named = NAME.fullmatch(host)
+    return checked_host(named[1] if named else "")
 
 
 def _too_large(max_body: int) -> str:

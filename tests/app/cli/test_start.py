@@ -128,6 +128,25 @@ assert looks and gc.get_threshold() == usual and len(gc.callbacks) == others
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+@pytest.mark.parametrize("status", [0, 130])
+def test_a_thread_that_still_loads_is_not_stopped_in_the_midst_of_it(status):
+    """Python's end would, and torch then aborts the process; what is saved at the end is saved before."""
+    code = f"""
+import atexit, os, sys, threading, types
+end = os._exit
+os._exit = lambda status: print("at once", flush=True) or end(status)
+def run():
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    atexit.register(print, "saved")
+    raise SystemExit({status})
+sys.modules["app.cli.commands"] = types.SimpleNamespace(main=run)
+from app.launch import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "saved\nat once\n", "")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_a_version_that_nobody_reads_is_no_traceback():
     reader, writer = os.pipe()

@@ -153,6 +153,16 @@ def test_a_body_that_breaks_off_behind_its_answer_ends_the_connection_and_is_no_
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("app", [reads_all, answers_early])
+def test_an_answer_to_head_has_no_body_where_the_request_breaks_off_either(app, caplog):
+    with answering(app, Patience()) as (address, _), connect(address) as connected:
+        connected.sendall(CHUNKED.replace(b"POST", b"HEAD") + b"no chunk\r\n")
+        head, _, body = all_of(connected).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert body == b""
+    assert caplog.records == []
+
+
 def test_another_protocol_is_not_taken_up_and_is_no_news(caplog):
     asked = WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
     with answering(reads_all, Patience()) as (address, _), connect(address) as connected:
@@ -264,23 +274,48 @@ def test_a_new_connection_takes_the_place_of_one_with_a_wrong_password():
         assert body.recv(12) == b"HTTP/1.1 200"
 
 
-def test_a_new_connection_takes_the_place_of_one_that_does_not_read_its_answer():
-    async def endless(scope, receive, send):
-        if scope["type"] == "http" and scope["path"] == "/endless":
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            for _ in range(1000):
-                await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
-            return
+async def endless(scope, receive, send):
+    """Answers without an end at /endless, with more than the system takes at /large, else as `reads_all`."""
+    if scope["type"] != "http" or scope["path"] == "/":
         await reads_all(scope, receive, send)
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    part = b"x" * (LARGE if scope["path"] == "/large" else 100_000)
+    for _ in range(1 if scope["path"] == "/large" else 1000):
+        await send({"type": "http.response.body", "body": part, "more_body": scope["path"] == "/endless"})
 
-    with answering(endless, Patience(head_s=0.1, most=2)) as (address, server), ExitStack() as stack:
-        deaf = [stack.enter_context(connect(address)) for _ in range(2)]
-        for connected in deaf:
-            connected.sendall(WHOLE.replace(b"/ HTTP", b"/endless HTTP"))
+
+LARGE = 32 * 2**20
+
+
+@pytest.mark.parametrize("asked", [b"GET /endless", b"GET /large"])
+def test_a_new_connection_takes_the_place_of_one_that_does_not_read_its_answer(asked):
+    """One that is to be closed when its answer has left is there as long as that does not leave."""
+    request = WHOLE.replace(b"GET /", asked).replace(b"localhost", b"localhost\r\nConnection: close")
+    with answering(endless, Patience(unread_s=0.1, most=2)) as (address, server), ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(connect(address)).sendall(request)
         wait_for(lambda: len([one for one in server.server_state.connections if one._gives_way()]) == 2)
         hearing = stack.enter_context(connect(address))
         hearing.sendall(WHOLE)
         assert hearing.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_client_that_reads_slowly_keeps_its_place_and_hears_the_whole_answer():
+    """A full buffer does not say that nothing is read, and the wait for a next request begins when it is empty."""
+    with answering(endless, Patience(head_s=0.1, most=1)) as (address, server), connect(address) as slow:
+        slow.sendall(WHOLE.replace(b"/ HTTP", b"/large HTTP"))
+        wait_for(lambda: any(one._waits_for == "head" and one.scope for one in server.server_state.connections))
+        (there,) = server.server_state.connections
+        since = there._since
+        wait_for(lambda: there._since > since)  # it was time to close it
+        with connect(address) as refused:
+            assert refused.recv(12) == b"HTTP/1.1 503"
+        received = 0
+        while received < LARGE:
+            part = slow.recv(2**20)
+            assert part
+            received += len(part)
 
 
 LOW = """

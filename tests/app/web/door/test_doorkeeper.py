@@ -213,13 +213,38 @@ def test_who_hangs_up_on_wrong_answers_learns_nothing_more(time, password, monke
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    "guessing", [lambda n: f"2001:db8:0:{n:x}::1", lambda n: f"2001:db8:{n:x}::1", lambda n: f"10.0.{n >> 8}.{n & 255}"]
+)
+def test_whoever_has_a_whole_network_keeps_out_nobody_elsewhere(time, guessing):
+    """A provider hands out a /48, or a /32, as easily as an address; all of them wait in the line as one."""
+    keeper = keeper_of("right", time)
+
+    async def scenario():
+        wrong = [asyncio.ensure_future(keeper.check("wrong", guessing(number))) for number in range(1024)]
+        await asyncio.sleep(0)
+        assert sum(not task.done() for task in wrong) < MOST_IN_ALL
+        for elsewhere in ("192.0.2.7", "198.51.100.7", "2001:470::1", "a pipe"):
+            assert await keeper.check("right", elsewhere) is Verdict.RIGHT
+        neighbour = guessing(5000)
+        time.now += EVERY_CROWDED_S
+        assert await keeper.check("right", neighbour) is Verdict.RIGHT  # compared now and then
+        assert await keeper.check("right", neighbour) is Verdict.RIGHT  # it was right
+        for task in wrong:
+            task.cancel()
+        await asyncio.gather(*wrong, return_exceptions=True)
+        assert not keeper._waiting_in
+
+    asyncio.run(scenario())
+
+
 def test_whoever_has_any_number_of_addresses_guesses_no_faster_and_keeps_out_nobody_who_was_in(time):
     """Each new address has its first answer compared at once; those that wait for theirs are bounded all the same."""
     keeper = keeper_of("right", time)
 
     async def scenario():
         assert await keeper.check("right", HOME) is Verdict.RIGHT
-        addresses = (f"10.0.{number // 256}.{number % 256}" for number in range(MOST_IN_ALL + 200))
+        addresses = (f"{10 + number // 250}.{number % 250}.0.1" for number in range(MOST_IN_ALL + 200))
         wrong = [asyncio.ensure_future(keeper.check("wrong", address)) for address in addresses]
         await asyncio.sleep(0)
         assert sum(not task.done() for task in wrong) == MOST_IN_ALL

@@ -84,6 +84,14 @@ def test_what_a_client_says_in_the_other_language_is_not_the_proxys_word():
     assert (outside["host"], outside["scheme"], outside["client"][0]) == ("127.0.0.1:7860", "http", "192.0.2.9")
 
 
+def test_a_proxy_that_says_forwarded_says_its_path_beside_it():
+    """Forwarded has no word for a path (RFC 7239); no other header is asked for it, so none silences the rest."""
+    told = {"forwarded": "for=192.0.2.5;host=photos.example;proto=https", "x_forwarded_prefix": "/photos"}
+    outside = seen(request(**told))
+    assert (outside["host"], outside["scheme"], outside["client"][0]) == ("photos.example", "https", "192.0.2.5")
+    assert outside["root_path"] == "/photos"
+
+
 @pytest.mark.parametrize("word", [" ", "a", "a ", "=", ";", ",", '"', "for=", '="', "for=1.1.1.1,", "\\"])
 def test_a_long_header_is_looked_at_once(word):
     """Whoever sends it need not know the password, and all wait: to go back and forth in it took many minutes."""

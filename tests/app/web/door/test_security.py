@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app import password_hash
 from app.password_hash import LONGEST_BYTES
-from app.trusted_proxies import networks
+from app.trusted_proxies import checked_host, networks
 from app.web.door import doorkeeper
 from app.web.door.doorkeeper import AT_THE_DOOR, Doorkeeper, Verdict
 from app.web.door.forwarding import Proxies
@@ -134,7 +134,36 @@ def test_another_name_for_this_machine_is_not_answered(host, status):
     assert client().get("/", headers={"Host": host}).status_code == status
 
 
-@pytest.mark.parametrize("host", ["a b", "a/b", "a@b", "a:1:2", "[::1]]", "é.example", "a:b", "x" * 5000 + "/"])
+@pytest.mark.parametrize(
+    ("allowed", "host"),
+    [
+        ("[2001:0db8::1]", "[2001:0db8::1]:7860"),
+        ("2001:db8::1", "[2001:DB8:0::1]"),
+        ("::ffff:192.168.0.1", "[::ffff:192.168.0.1]:7860"),
+        ("::ffff:192.168.0.1", "[::ffff:c0a8:1]"),
+        ("fe80::1%eth0", "[fe80::1]:7860"),
+        ("fe80::1", "[fe80::1%25eth0]:7860"),
+        ("fe80::1%25wlan0", "[fe80::1%wlan0]"),
+        ("Photos.LAN.", "photos.lan"),
+    ],
+)
+def test_an_allowed_name_is_known_however_either_side_writes_it(allowed, host):
+    gate = client(hosts=frozenset({checked_host(allowed)}))
+    assert gate.get("/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["[fe80::1%25eth0]:7860", "[fe80::1%eth0]"])
+def test_a_name_may_tell_the_zone_of_an_address(host):
+    gate = client(keeper=Doorkeeper("right"), hosts=None)
+    assert gate.get("/", headers={"Host": host, **basic(":right")}).status_code == 200
+    assert client().get("/", headers={"Host": host}).status_code == 400
+
+
+NO_NAMES = ["a b", "a/b", "a@b", "a:1:2", "[::1]]", "é.example", "a:b", "x" * 5000 + "/", "."]
+NO_ADDRESSES = ["[fe80::1%]", "[%eth0]", "[fe80::1%a/b]", "[1:2]", "[127.0.0.1]"]
+
+
+@pytest.mark.parametrize("host", NO_NAMES + NO_ADDRESSES)
 def test_what_is_no_name_is_not_answered_whoever_knows_the_password(host):
     gate = client(keeper=Doorkeeper("right"), hosts=None)
     refused = gate.get("/", headers={"Host": host.encode("utf-8"), **basic(":right")})

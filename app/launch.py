@@ -71,10 +71,10 @@ def _look_for_less_garbage() -> None:
     """For the first time where there are more objects than imports make, as usual from then on, and not at the end."""
     usual = gc.get_threshold()
 
-    def go_on(phase: str, _: dict[str, int]) -> None:
-        if phase == "stop":
-            gc.callbacks.remove(go_on)
-            gc.set_threshold(*usual)
+    def go_on(*_: object) -> None:
+        """As a look begins: at its end Python would ignore what a signal raises that came meanwhile."""
+        gc.callbacks.remove(go_on)
+        gc.set_threshold(*usual)
 
     gc.callbacks.append(go_on)
     gc.set_threshold(IMPORTED)

@@ -147,6 +147,20 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (status, "saved\nat once\n", "")
 
 
+def test_nothing_of_it_is_called_at_the_end_of_a_look_where_what_a_signal_raises_would_be_ignored():
+    """A look takes long, a signal that comes meanwhile is heard in the next call, and the server would go on."""
+    code = """
+import gc
+from app import launch
+launch._look_for_less_garbage()
+there, seen = gc.callbacks[-1], []
+gc.callbacks.insert(0, lambda phase, about: seen.append((phase, there in gc.callbacks)))
+gc.collect()
+assert seen == [("start", True), ("stop", False)], seen
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_a_version_that_nobody_reads_is_no_traceback():
     reader, writer = os.pipe()

@@ -3,12 +3,12 @@
 import gc
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 
 import pytest
 
 from tests.fuzzing import load_profile
-from tests.in_memory import DISK, PREFIX
+from tests.in_memory import DISK, made, place_on_disk, take_away
 
 load_profile()
 if "PYTEST_XDIST_WORKER" in os.environ:  # before torch and FAISS are loaded, and for every process that is started
@@ -140,9 +140,13 @@ def tiny_model_path(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def disk():
-    """A folder on the disk where all others lie in memory (tests/in_memory.py)."""
-    with TemporaryDirectory(prefix=PREFIX, dir=os.environ.get(DISK), ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    """A folder on the disk, where all others lie in memory too, which goes with the run (tests/in_memory.py)."""
+    if DISK in os.environ:
+        yield Path(os.environ[DISK])
+        return
+    folder, lock = made(place_on_disk())
+    yield folder
+    take_away(folder, lock)
 
 
 @pytest.fixture

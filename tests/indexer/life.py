@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.in_memory import DISK
+from tests.in_memory import DISK, place_on_disk
 from tests.indexer.worlds import World, draw
 
 ROOTS = ("one", "two")
@@ -29,7 +29,8 @@ class Life:
     """
 
     def __init__(self, model: Path):
-        self.folder = Path(tempfile.mkdtemp(dir=os.environ.get(DISK)))  # where numbers of files are given again
+        where = os.environ.get(DISK) or place_on_disk()  # where numbers of files are given again
+        self.folder = Path(tempfile.mkdtemp(dir=where))
         self.world = World(self.folder, model)
         self.files: dict[tuple[str, str], tuple[int, str]] = {}
         self.away: set[str] = set()

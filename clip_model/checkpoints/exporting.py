@@ -89,7 +89,9 @@ def export(weights: Path, folder: Path, layout: str) -> str:
     except BaseException as error:
         _take_back(put)
         if isinstance(error, OSError | SafetensorError):  # safetensors tells of a full disk in a class of its own
-            raise OSError(f"{folder} cannot be written ({error}); nothing that was written there is left") from error
+            raise OSError(
+                f"{folder} cannot be written ({error}); nothing that this export wrote is left there"
+            ) from error
         raise
     return _otherwise(config, layout)
 

@@ -169,7 +169,9 @@ def test_a_full_disk_is_told_as_one_and_the_next_call_begins_anew(saved, tmp_pat
             patched.setattr(exporting, "replacing", failing(OSError(errno.ENOSPC, "No space left on device")))
         else:
             patched.setattr(exporting, "save_file", full)
-        with pytest.raises(OSError, match=r"out cannot be written \(.*No space left on device\); nothing that was"):
+        with pytest.raises(
+            OSError, match=r"out cannot be written \(.*No space left on device\); nothing that this export wrote"
+        ):
             export(path, tmp_path / "out", "huggingface")
     assert not list((tmp_path / "out").iterdir())
     export(path, tmp_path / "out", "huggingface")

@@ -7,7 +7,9 @@ transformers, which has none of its own.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ from clip_model.checkpoints.weights import apart
 from clip_model.config import PROBE, CLIPConfig, TextConfig, VisionConfig
 from clip_model.header import TOKENIZER, read_header
 from clip_model.preprocessing.tokenizer import MARKS, vocabulary_files
-from clip_model.stored_file import replacing, write_atomically
+from clip_model.stored_file import replacing
 
 _START, _END = 49406, 49407
 _MARKS = {
@@ -75,16 +77,31 @@ def export(weights: Path, folder: Path, layout: str) -> str:
     if carried:
         files[TOKENIZER_FILES[0]] = roberta.their_tokenizer(carried)
     files |= {called: json.dumps(values, indent=2).encode() for called, values in configs(config).items()}
+    put: dict[Path, os.stat_result] = {}
     try:
         with replacing(folder / name) as file:
             save_file({theirs: value.contiguous() for theirs, value in renamed(state).items()}, file, {"format": "pt"})
+            put[folder / name] = file.stat()
         for called, data in files.items():  # the configuration comes last: without it there is no model
-            write_atomically(folder / called, data)
-    except (OSError, SafetensorError) as error:  # safetensors tells of a full disk in a class of its own
-        for called in (name, *files):
-            (folder / called).unlink(missing_ok=True)
-        raise OSError(f"{folder} cannot be written ({error}); nothing of the model is left there") from error
+            with replacing(folder / called) as file:
+                file.write_bytes(data)
+                put[folder / called] = file.stat()
+    except BaseException as error:
+        _take_back(put)
+        if isinstance(error, OSError | SafetensorError):  # safetensors tells of a full disk in a class of its own
+            raise OSError(
+                f"{folder} cannot be written ({error}); nothing that this export wrote is left there"
+            ) from error
+        raise
     return _otherwise(config, layout)
+
+
+def _take_back(put: Mapping[Path, os.stat_result]) -> None:
+    """Delete files as they were put there; one that took the place of such a file meanwhile is somebody else's."""
+    for file, stat in put.items():
+        with suppress(FileNotFoundError):
+            if os.path.samestat(stat, file.stat()):
+                file.unlink()
 
 
 def _otherwise(config: CLIPConfig, layout: str) -> str:

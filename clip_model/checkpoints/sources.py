@@ -24,7 +24,9 @@ OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin
 _OTHER_NAMES = ("open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.pth", OWN_NAME, "pytorch_model.bin")
 """Which open_clip looks for in a folder too; where a `config.json` stands beside the last two, they are its model's."""
 HUGGING_FACE_WEIGHTS = (OWN_NAME, f"{OWN_NAME}.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-_SHARD = re.compile(r"(model|pytorch_model)-\d{5}-of-\d{5}\.(safetensors|bin)")
+_SHARD = re.compile(r"(model|pytorch_model)(\.\w+)?-\d{5}-of-\d{5}\.(safetensors|bin)")
+_WHOLE = re.compile(r"(model|pytorch_model)(\.\w+)?\.(safetensors|bin)")  # with a variant, as model.fp16.safetensors
+_INDEX = re.compile(r"(model|pytorch_model)\.(safetensors|bin)\.index(\.\w+)?\.json")
 _POINTER = b"version https://git-lfs"  # how a file begins that Git LFS has not fetched
 ARCHIVE, _LEGACY = b"PK\x03\x04", b"\x80\x02\x8a\x0a"  # how torch.save begins a file, and how it did before 1.6
 
@@ -55,7 +57,8 @@ def find_source(path: Path) -> Source | None:
     """What a file or folder of another program is; None where it is none, such as a weights file of ours.
 
     Raises:
-        ValueError: if a folder holds a configuration, but no weights that belong to it, or a file was not fetched.
+        ValueError: if a folder holds a configuration, but no weights that belong to it, a shard has no index beside it,
+            or a file was not fetched.
     """
     source = _of_folder(path.resolve()) if path.is_dir() else _of_file(_place(path)) if path.is_file() else None
     for file in () if source is None else (*source.weights, *source.configs, *_tokenizer(source)):
@@ -125,18 +128,29 @@ def _of_file(path: Path) -> Source | None:
     if carries_config(path):
         return None
     config, main = path.parent / OPEN_CLIP_CONFIG, path.parent / HUGGING_FACE_CONFIG
-    shard = _SHARD.fullmatch(path.name)  # which means all of them
-    whole = path if shard is None else path.with_name(f"{shard[1]}.{shard[2]}.index.json")
-    if whole.name in HUGGING_FACE_WEIGHTS and whole.is_file() and main.is_file():
-        return _with_config(HUGGING_FACE, path, whole, main)
+    if shard := _SHARD.fullmatch(path.name):
+        return _of_shard(path, path.with_name(f"{shard[1]}.{shard[3]}.index{shard[2] or ''}.json"), main)
+    if main.is_file() and (_WHOLE.fullmatch(path.name) or _INDEX.fullmatch(path.name)):
+        return _with_config(HUGGING_FACE, path, path, main)
     of_torch = path.suffix.lower() in TORCH_SUFFIXES or _begin(path, 4) in (ARCHIVE, _LEGACY)
     if not of_torch and path.suffix.lower() != ".safetensors":
         return None
     if config.is_file():
         return _with_config(OPEN_CLIP, path, path, config)
-    if main.is_file() and path.suffix.lower() in (".safetensors", ".bin"):  # as model.fp16.safetensors; OpenAI's is .pt
+    if main.is_file() and not of_torch:  # under a name of its own; a pickle so called may be OpenAI's
         return _with_config(HUGGING_FACE, path, path, main)
     return Source(OPENAI, path, (path,)) if of_torch else None
+
+
+def _of_shard(path: Path, index: Path, main: Path) -> Source:
+    """All shards of the model of which one is named."""
+    for needed in (index, main):
+        if not needed.is_file():
+            raise ValueError(f"{path} is one of several shards, and {needed.name} is missing beside it")
+    source = _with_config(HUGGING_FACE, path, index, main)
+    if path not in source.weights:
+        raise ValueError(f"{path} is none of the shards that {index.name} beside it names")
+    return source
 
 
 def _with_config(layout: str, path: Path, weights: Path, config: Path) -> Source:

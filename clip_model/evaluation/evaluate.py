@@ -108,7 +108,8 @@ def read_photos(path: Path) -> list[Photos]:
         image, label, captions = row["image"], row["label"] or "", row["captions"] or []
         kinds = [type(image), type(captions), *map(type, (label, row["source"], *captions))]
         if kinds != [bytes, list, *[str] * (len(kinds) - 2)]:
-            raise ValueError(f"{path}, row {number}: expected a picture's bytes, and texts, or use 'picsift evaluate'")
+            what = f"{path}, row {number}, from 1"
+            raise ValueError(f"{what}: expected a picture's bytes, and texts, or use 'picsift evaluate'")
         photos = by_source.setdefault(row["source"], Photos(row["source"], [], [], []))
         photos.images.append(image)
         photos.labels.append(label)
@@ -135,7 +136,7 @@ def evaluate(encoder: Encodes, sources: Sequence[Photos], *, probe: bool = False
     """
     results: dict[str, float] = {}
     for photos in sources:
-        images = _encode_all(encoder, photos.images)
+        images = _encode_all(encoder, photos)
         measured = evaluate_source(encoder, images, photos, probe=probe)
         results |= {f"{photos.source}.{name}": value for name, value in measured.items()}
     return results
@@ -194,20 +195,21 @@ def evaluate_retrieval(images: Floats, texts: Floats, owners: Labels) -> dict[st
     return {f"{way}.recall@{k}": share for way, shares in found.items() for k, share in shares.items()}
 
 
-def _encode_all(encoder: Encodes, files: Sequence[bytes]) -> Floats:
-    parts = []
+def _encode_all(encoder: Encodes, photos: Photos) -> Floats:
+    parts, files = [], photos.images
     for start in range(0, len(files), _IMAGES_AT_ONCE):
-        numbers = range(start, min(start + _IMAGES_AT_ONCE, len(files)))
-        parts.append(unit_rows(encoder.encode_images([_decoded(files[number], number) for number in numbers])))
-        logger.info("%d of %d photos", numbers.stop, len(files))
+        end = min(start + _IMAGES_AT_ONCE, len(files))
+        decoded = [_decoded(files[place], f"picture {place + 1} of {photos.source!r}") for place in range(start, end)]
+        parts.append(unit_rows(encoder.encode_images(decoded)))
+        logger.info("%d of %d photos", end, len(files))
     return np.concatenate(parts)
 
 
-def _decoded(data: bytes, number: int) -> Image.Image:
+def _decoded(data: bytes, what: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data)).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"picture {number} of its source, from 0, cannot be read: {type(error).__name__}") from error
+    except Exception as error:  # decoders raise whatever they like
+        raise ValueError(f"{what}, from 1, cannot be read: {type(error).__name__}") from error
 
 
 def _renumber(owners: NDArray[np.int64]) -> Labels:

@@ -6,6 +6,7 @@ the files that the first download settles are those of all later ones, once they
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,15 @@ from clip_model.hub.shelf import Shelf
 from clip_model.stored_file import write_atomically
 
 _SHA256_LETTERS = 64
+_ANOTHER = "have the setting 'converted_models' name another folder"
+_REMEDIES: Mapping[int, str] = {
+    **dict.fromkeys((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)), f"Make room, or {_ANOTHER}"),
+    errno.EFBIG: f"The disk, or a limit of this process, takes no file that large: {_ANOTHER}, or lift the limit",
+    errno.EROFS: f"It can be read alone: {_ANOTHER}",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), f"Let this user read and write there, or {_ANOTHER}"),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), f"A file is where a folder has to be: move it, or {_ANOTHER}"),
+}
+"""What to do where a folder takes no files, by the number of the error."""
 Tell = Callable[[int, int], None]
 """Told how many bytes of how many are here."""
 Accept = Callable[[NamedModel, Path, Mapping[str, str], Path], object]
@@ -63,12 +73,20 @@ def pull(
         with shelf.alone(model.name):
             return _pull(model, shelf, revision, on_progress or (lambda done, total: None), accept)
     except OSError as error:
-        if error.errno is None:  # a sentence already: of the hub, or of the conversion
+        remedy = _REMEDIES.get(error.errno or 0)
+        if remedy is None or not _is_of(shelf.folder, error.filename):  # a sentence already, or of something else
             raise
         raise OSError(
-            f"what is fetched cannot be kept in {shelf.folder} ({error.strerror}). Make room, or have the setting "
-            "'converted_models' name another folder; the same command goes on where this one stopped"
+            f"what is fetched cannot be kept in {shelf.folder} ({error.strerror}). {remedy}; the same command goes on "
+            "where this one stopped"
         ) from error
+
+
+def _is_of(folder: Path, name: object) -> bool:
+    """Whether an error that names such a file, or none, may be the folder's: it lies in it, or the folder in it."""
+    if not isinstance(name, str | os.PathLike):
+        return True
+    return Path(name).is_relative_to(folder) or folder.is_relative_to(name)
 
 
 def _pull(model: NamedModel, shelf: Shelf, revision: str | None, tell: Tell, accept: Accept) -> Path:

@@ -84,8 +84,8 @@ def read_canvas(paths: Sequence[Path], side: int, *, device: str = "cpu", worker
             with Image.open(io.BytesIO(files[i])) as image:
                 photo = upright(image).convert("RGB")
                 squeezed = np.asarray(photo.resize((side, side), Image.Resampling.BICUBIC))
-        except (OSError, ValueError) as error:
-            logger.warning("left out photo %d of the shards: %s", i, error)
+        except Exception as error:  # decoders raise whatever they like
+            logger.warning("left out photo %d of the shards, from 1: %s", i + 1, error)
             return
         pixels[i] = torch.from_numpy(squeezed.transpose(2, 0, 1).copy()).to(device)
         aspects[i], decoded[i] = photo.width / photo.height, True

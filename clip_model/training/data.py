@@ -115,7 +115,7 @@ def read_pairs(paths: Sequence[Path], side: int, workers: int = 2) -> Pairs:
         try:
             with Image.open(io.BytesIO(rows[i]["image"])) as image:
                 pixels[i] = np.asarray(center_square(upright(image).convert("RGB"), side))
-        except (OSError, ValueError) as error:
+        except Exception as error:  # decoders raise whatever they like
             logger.warning("left out %s: %s", rows[i].get("key", i), error)
             return False
         return True

@@ -31,6 +31,13 @@ def picture(colour, rng, size=(48, 40)):
     return buffer.getvalue()
 
 
+def damaged_dds():
+    """A picture for which Pillow raises NotImplementedError: a DDS without a format of its pixels."""
+    data, flags = io.BytesIO(), 80  # where those of the format are
+    Image.new("RGB", (12, 8)).save(data, "DDS")
+    return data.getvalue()[:flags] + bytes(4) + data.getvalue()[flags + 4 :]
+
+
 def rows(number, seed=0):
     rng = np.random.default_rng(seed)
     names = list(COLOURS)
@@ -52,7 +59,7 @@ def rows(number, seed=0):
 def write(path, number=60, seed=0, damaged=()):
     table = list(rows(number, seed))
     for i in damaged:
-        table[i]["image"] = b"no picture"
+        table[i]["image"] = b"no picture" if i % 2 else damaged_dds()
     parquet.write_table(pa.Table.from_pylist(table, schema=SCHEMA), path)
     return path
 

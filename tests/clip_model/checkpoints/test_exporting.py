@@ -144,17 +144,57 @@ def test_nothing_is_written_over(saved, tmp_path):
     assert (tmp_path / "out/precious").read_text() == "mine"
 
 
+def failing(error, meanwhile=lambda: None):
+    """A `replacing` that lets the weights be written, and nothing else."""
+    real, calls = exporting.replacing, []
+
+    def replacing(path):
+        calls.append(path)
+        if len(calls) == 2:
+            meanwhile()
+            raise error
+        return real(path)
+
+    return replacing
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["weights", "configuration"])
 def test_a_full_disk_is_told_as_one_and_the_next_call_begins_anew(saved, tmp_path, monkeypatch, late):
     def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device") if late else SafetensorError("No space left on device")
+        raise SafetensorError("No space left on device")
 
     _, path = saved(MODELS["vit"])
     with monkeypatch.context() as patched:
-        patched.setattr(exporting, "write_atomically" if late else "save_file", full)
+        if late:
+            patched.setattr(exporting, "replacing", failing(OSError(errno.ENOSPC, "No space left on device")))
+        else:
+            patched.setattr(exporting, "save_file", full)
         with pytest.raises(
-            OSError, match=r"out cannot be written \(.*No space left on device\); nothing of the model is"
+            OSError, match=r"out cannot be written \(.*No space left on device\); nothing that this export wrote"
         ):
             export(path, tmp_path / "out", "huggingface")
     assert not list((tmp_path / "out").iterdir())
     export(path, tmp_path / "out", "huggingface")
+
+
+def test_an_interrupted_export_leaves_nothing(saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "replacing", failing(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        export(saved(MODELS["vit"])[1], tmp_path / "out", "openclip")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_an_export_that_fails_deletes_nothing_that_another_has_put_there(saved, tmp_path, monkeypatch):
+    """Both began while the folder was empty, and the other one has ended well."""
+    _, path = saved(MODELS["vit"])
+    export(path, tmp_path / "other", "openclip")
+    theirs, out = {file.name: file.read_bytes() for file in (tmp_path / "other").iterdir()}, tmp_path / "out"
+
+    def other():
+        for file in (tmp_path / "other").iterdir():
+            file.replace(out / file.name)
+
+    monkeypatch.setattr(exporting, "replacing", failing(OSError(errno.ENOSPC, "No space left on device"), other))
+    with pytest.raises(OSError, match="No space left on device"):
+        export(path, out, "openclip")
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == theirs

@@ -263,20 +263,39 @@ def test_another_tokenizer_beside_it_is_refused(tmp_path, folder):
 
 @pytest.mark.parametrize(("stem", "end"), [("model", "safetensors"), ("pytorch_model", "bin")])
 def test_any_file_of_the_weights_names_the_model(tmp_path, stem, end):
-    """All shards where one or their index is named, and a half-precision variant alone."""
-    shards = [f"{stem}-0000{n}-of-00002.{end}" for n in (1, 2)]
-    index = f"{stem}.{end}.index.json"
+    """All shards where one or their index is named, and a variant alone, also beside OpenCLIP's configuration."""
     (tmp_path / "config.json").write_text('{"model_type": "clip"}')
-    (tmp_path / index).write_text(json.dumps({"weight_map": dict(zip("ab", shards, strict=True))}))
-    for name in (*shards, f"{stem}.fp16.{end}"):
-        (tmp_path / name).write_bytes(b"")
-    for named in (".", index, *shards):
-        source = find_source(tmp_path / named)
-        assert (source.layout, [file.name for file in source.weights]) == ("Hugging Face", shards), named
-    variant = find_source(tmp_path / f"{stem}.fp16.{end}")
-    assert (variant.layout, [file.name for file in variant.weights]) == ("Hugging Face", [f"{stem}.fp16.{end}"])
-    (tmp_path / "ViT-B-32.pt").write_bytes(b"")
-    assert find_source(tmp_path / "ViT-B-32.pt").layout == "OpenAI"
+    alone, indexes = f"{stem}.fp16.{end}", {}
+    (tmp_path / alone).write_bytes(b"")
+    for variant in ("", ".bf16"):
+        shards = [f"{stem}{variant}-0000{n}-of-00002.{end}" for n in (1, 2)]
+        indexes[f"{stem}.{end}.index{variant}.json"] = shards
+        for name in shards:
+            (tmp_path / name).write_bytes(b"")
+    for index, shards in indexes.items():
+        with pytest.raises(ValueError, match=rf"is one of several shards, and {index} is missing beside it"):
+            find_source(tmp_path / shards[0])
+        (tmp_path / index).write_text(json.dumps({"weight_map": dict(zip("ab", shards, strict=True))}))
+    for beside in (False, True):
+        if beside:
+            (tmp_path / "open_clip_config.json").write_text("{}")
+        for index, shards in indexes.items():
+            for named in (index, *shards):
+                source = find_source(tmp_path / named)
+                assert (source.layout, [file.name for file in source.weights]) == ("Hugging Face", shards), named
+        source = find_source(tmp_path / alone)
+        assert (source.layout, [file.name for file in source.weights]) == ("Hugging Face", [alone])
+    assert [file.name for file in find_source(tmp_path).weights] == [f"{stem}-0000{n}-of-00002.{end}" for n in (1, 2)]
+    (tmp_path / f"{stem}-00001-of-00003.{end}").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"00003.* is none of the shards that .*index.json beside it names"):
+        find_source(tmp_path / f"{stem}-00001-of-00003.{end}")
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32.pt", "clip.bin", "models.bin", "epoch_1.bin"])
+def test_a_pickle_of_another_name_is_openais_whatever_config_lies_beside_it(tmp_path, name):
+    (tmp_path / "config.json").write_text('{"anything": 1}')
+    (tmp_path / name).write_bytes(b"")
+    assert find_source(tmp_path / name).layout == "OpenAI"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from PIL import Image
 
 from clip_model.evaluation.evaluate import Towers, evaluate_file, evaluate_retrieval, main, read_photos
 from clip_model.evaluation.zero_shot import TEMPLATES
+from tests.clip_model.training_data import damaged_dds
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
@@ -150,13 +151,14 @@ def test_a_file_without_the_columns_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"image": b"no picture"}, "picture 0 of its source, from 0, cannot be read: UnidentifiedImageError"),
-        ({"image": None}, "row 1: expected a picture's bytes, and texts, or use 'picsift evaluate'"),
-        ({"image": {"bytes": b""}}, "row 1: expected a picture's bytes"),
-        ({"label": 7}, "row 1: expected a picture's bytes, and texts"),
-        ({"source": None}, "row 1: expected a picture's bytes, and texts"),
-        ({"captions": [None]}, "row 1: expected a picture's bytes, and texts"),
-        ({"captions": "one"}, "row 1: expected a picture's bytes, and texts"),
+        ({"image": b"no picture"}, "picture 1 of 's', from 1, cannot be read: UnidentifiedImageError"),
+        ({"image": damaged_dds()}, "picture 1 of 's', from 1, cannot be read: NotImplementedError"),
+        ({"image": None}, "row 1, from 1: expected a picture's bytes, and texts, or use 'picsift evaluate'"),
+        ({"image": {"bytes": b""}}, "row 1, from 1: expected a picture's bytes"),
+        ({"label": 7}, "row 1, from 1: expected a picture's bytes, and texts"),
+        ({"source": None}, "row 1, from 1: expected a picture's bytes, and texts"),
+        ({"captions": [None]}, "row 1, from 1: expected a picture's bytes, and texts"),
+        ({"captions": "one"}, "row 1, from 1: expected a picture's bytes, and texts"),
     ],
 )
 def test_a_row_that_cannot_be_is_one_sentence(tiny_model_path, tmp_path, capsys, row, message):

@@ -444,10 +444,42 @@ def test_a_full_disk_is_told_with_its_folder_and_the_next_call_goes_on(hub, shel
     assert downloads(hub)[-1] == (WEIGHTS, "bytes=1000-")
 
 
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EMFILE, errno.ENOENT, errno.EACCES])
+def test_what_another_file_or_pipe_meets_is_not_told_of_the_folder(hub, shelf, tiny, tiny_files, number):
+    hub.put(REPO, tiny_files)
+    met = OSError(number, os.strerror(number), *[shelf.folder.parent / "elsewhere"] * (number == errno.EACCES))
+
+    def tell(*_):
+        raise met
+
+    with pytest.raises(type(met)) as raised:
+        pull(tiny, shelf, on_progress=tell)
+    assert raised.value is met
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EDQUOT, "Make room, or have"),
+        (errno.EFBIG, "takes no file that large: have"),
+        (errno.EROFS, "It can be read alone: have"),
+        (errno.EACCES, "Let this user read and write there, or have"),
+        (errno.EPERM, "Let this user read and write there, or have"),
+    ],
+)
+def test_why_the_folder_takes_nothing_is_told_with_what_helps(shelf, tiny, monkeypatch, number, remedy):
+    def refuse(self, *_, **__):
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(type(shelf.folder), "mkdir", refuse)
+    with pytest.raises(OSError, match=rf"{os.strerror(number)}\)\. .*{remedy} the setting 'converted_models'"):
+        pull(tiny, shelf)
+
+
 def test_a_folder_that_cannot_be_one_is_told_with_its_setting(hub, shelf, tiny, tiny_files):
     hub.put(REPO, tiny_files)
     shelf.folder.write_bytes(b"a file")
-    with pytest.raises(OSError, match=r"cannot be kept in .*'converted_models' name another folder"):
+    with pytest.raises(OSError, match=r"cannot be kept in .*A file is where .*'converted_models' name another folder"):
         pull(tiny, shelf)
 
 

@@ -1,79 +1,180 @@
-"""Whose turn it is where many send pictures."""
+"""Whose turn it is where many send pictures. The clock, and the looks at how much came, are the tests'."""
+
+from types import SimpleNamespace
 
 import anyio
 import pytest
 from fastapi import HTTPException
 
 from app.web import picture_turns
-from app.web.picture_turns import BODIES, PictureTurns
+from app.web.picture_turns import BODIES, LOOKS, WAITED_S, PictureTurns
+
+BETWEEN_S = WAITED_S / LOOKS
+
+
+async def everybody():
+    """Let all tasks go on until they wait for the test."""
+    for _ in range(10):
+        await anyio.sleep(0)
 
 
 class Sender:
-    """A request whose body begins with so many bytes; the rest comes when it is told to."""
+    """A request with a body of `size` bytes, which comes as it is told to."""
 
-    def __init__(self, first: int):
-        self.first, self.go_on, self.became = bytes(first), anyio.Event(), None
+    def __init__(self, turns, size=50_000_000, says=True):
+        self.turns, self.size, self.became = turns, size, None
+        self.headers = {"content-length": str(size)} if says else {}
+        self.more, self.parts = anyio.create_memory_object_stream(100)
 
     async def stream(self):
-        yield self.first
-        await self.go_on.wait()
+        sent = 0
+        while sent < self.size:
+            part = bytes(min(await self.parts.receive(), self.size - sent))
+            sent += len(part)
+            yield part
 
-    async def send(self, turns):
-        try:
-            async with turns.body():
-                self.became = len(await turns.read(self))
-        except HTTPException as refusal:
-            self.became = refusal.status_code
+    async def send(self, *, task_status=anyio.TASK_STATUS_IGNORED):
+        task_status.started()
+        with self.more, self.parts:
+            try:
+                async with self.turns.body():
+                    self.became = len(await self.turns.read(self))
+            except HTTPException as refusal:
+                self.became = refusal
+
+
+class World:
+    """Turns, their senders, and a time that passes when it is told to."""
+
+    def __init__(self, monkeypatch, group):
+        self.now, self.group, self.turns = 1000.0, group, PictureTurns()
+        monkeypatch.setattr(picture_turns, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    async def begin(self, *sizes, says=True):
+        senders = [Sender(self.turns, size, says) for size in sizes]
+        for sender in senders:
+            await self.group.start(sender.send)
+        await everybody()
+        return senders
+
+    async def pass_s(self, seconds, rates):
+        """Let bytes come of each sender in `rates`, per second, and have the looks that are due."""
+        for _ in range(round(seconds / BETWEEN_S)):
+            for sender, rate in rates.items():
+                if sender.became is None and rate:
+                    sender.more.send_nowait(round(rate * BETWEEN_S))
+            await everybody()
+            self.now += BETWEEN_S
+            if self.turns._line:
+                self.turns._look()
+            await everybody()
+
+
+def in_a_world(monkeypatch, scenario):
+    async def run():
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+                await scenario(World(monkeypatch, group))
+                group.cancel_scope.cancel()
+
+    anyio.run(run)
 
 
 @pytest.mark.parametrize("slow", [0, 2])
-def test_a_picture_that_comes_slowly_gives_way_where_others_wait_and_no_other_does(monkeypatch, slow):
-    """Four that send next to nothing would keep all others waiting for an hour."""
-    monkeypatch.setattr(picture_turns, "WAITED_S", 0.05)
+@pytest.mark.parametrize("burst", [0, 30_000_000])
+def test_one_that_comes_to_a_halt_gives_way_where_others_wait_and_no_other_does(monkeypatch, slow, burst):
+    """Four that send next to nothing would keep all others waiting for an hour, also after a burst."""
 
-    async def scenario():
-        turns = PictureTurns()
-        senders = [Sender(10 if number == slow else 30_000_000) for number in range(BODIES)]
-        with anyio.fail_after(60):
-            async with anyio.create_task_group() as group:
-                for sender in senders:
-                    group.start_soon(sender.send, turns)
-                while len(turns._arriving) < BODIES:
-                    await anyio.sleep(0)
-                last = Sender(7)
-                last.go_on.set()
-                await last.send(turns)
-                assert last.became == 7
-                assert [sender.became for sender in senders] == [408 if n == slow else None for n in range(BODIES)]
-                for sender in senders:
-                    sender.go_on.set()
-        assert [sender.became for sender in senders] == [408 if n == slow else 30_000_000 for n in range(BODIES)]
+    async def scenario(world):
+        senders = await world.begin(*[50_000_000] * BODIES)
+        rates = {sender: 1 if number == slow else 25_000 for number, sender in enumerate(senders)}
+        await world.pass_s(300, rates)
+        if burst:
+            await world.pass_s(BETWEEN_S, {senders[slow]: burst / BETWEEN_S})
+        assert [sender.became for sender in senders] == [None] * BODIES  # since nobody waits
+        (last,) = await world.begin(70)
+        await world.pass_s(WAITED_S - BETWEEN_S, rates)
+        assert [sender.became for sender in senders] == [None] * BODIES
+        await world.pass_s(BETWEEN_S, rates)
+        refusal = senders[slow].became
+        assert (refusal.status_code, refusal.headers["Connection"]) == (503, "close")
+        assert int(refusal.headers["Retry-After"]) >= WAITED_S
+        await world.pass_s(WAITED_S, {last: 70})
+        assert last.became == 70
+        await world.pass_s(200, rates)
+        assert [sender.became for sender in senders if sender is not senders[slow]] == [None] * (BODIES - 1)
 
-    anyio.run(scenario)
+    in_a_world(monkeypatch, scenario)
 
 
-def test_whoever_waits_for_a_place_waits_on_where_none_is_slow(monkeypatch):
-    monkeypatch.setattr(picture_turns, "WAITED_S", 0.01)
-    looked = []
+def test_where_all_come_alike_on_a_poor_line_none_is_ended(monkeypatch):
+    """Eight phones with pictures of 4 MB, which share 100 kB a second: each one ended would have to begin anew."""
 
-    async def scenario():
-        turns = PictureTurns()
-        look = turns._end_a_slow_one
-        monkeypatch.setattr(turns, "_end_a_slow_one", lambda: (looked.append(1), look()))
-        senders, last = [Sender(30_000_000) for _ in range(BODIES)], Sender(7)
-        last.go_on.set()
-        with anyio.fail_after(60):
-            async with anyio.create_task_group() as group:
-                for sender in (*senders, last):
-                    group.start_soon(sender.send, turns)
-                while len(looked) < 3:
-                    await anyio.sleep(0.001)
-                assert last.became is None
-                senders[1].go_on.set()
-                while last.became is None:
-                    await anyio.sleep(0.001)
-                for sender in senders:
-                    sender.go_on.set()
-        assert [sender.became for sender in (*senders, last)] == [30_000_000] * BODIES + [7]
+    async def scenario(world):
+        senders = await world.begin(*[4_000_000] * 2 * BODIES)
+        await world.pass_s(160, dict.fromkeys(senders[:BODIES], 25_000))
+        assert [sender.became for sender in senders] == [4_000_000] * BODIES + [None] * BODIES
+        await world.pass_s(160, dict.fromkeys(senders[BODIES:], 25_000))
+        assert [sender.became for sender in senders] == [4_000_000] * 2 * BODIES
 
-    anyio.run(scenario)
+    in_a_world(monkeypatch, scenario)
+
+
+def test_however_many_wait_one_is_ended_at_a_time(monkeypatch):
+    async def scenario(world):
+        slow = await world.begin(*[50_000_000] * BODIES)
+        waiting = await world.begin(*[50_000_000] * 10)
+        rates = dict.fromkeys(slow, 9_000) | dict.fromkeys(waiting, 100_000)
+        ended = []
+        for _ in range(6):
+            await world.pass_s(WAITED_S, rates)
+            ended.append(sum(sender.became is not None for sender in slow))
+        assert ended == [1, 2, 3, 4, 4, 4]
+        assert [sender.became for sender in waiting] == [None] * 10
+
+    in_a_world(monkeypatch, scenario)
+
+
+@pytest.mark.parametrize(("rate", "says", "spared"), [(3_000, True, True), (3_000, False, False), (0, True, False)])
+def test_one_that_is_nearly_there_is_spared_if_it_comes_at_all(monkeypatch, rate, says, spared):
+    async def scenario(world):
+        (nearly,) = await world.begin(4_000_000, says=says)
+        rates = dict.fromkeys(await world.begin(*[50_000_000] * (BODIES - 1)), 20_000) | {nearly: rate}
+        nearly.more.send_nowait(3_900_000)
+        await world.pass_s(BETWEEN_S, rates)
+        await world.begin(1000)
+        await world.pass_s(2 * WAITED_S, rates)
+        assert (nearly.became == 4_000_000) == spared
+        assert spared or nearly.became.status_code == 503
+
+    in_a_world(monkeypatch, scenario)
+
+
+def test_whoever_waits_longest_is_first_however_long(monkeypatch):
+    async def scenario(world):
+        senders = await world.begin(*[2_000_000] * BODIES)
+        rates = dict.fromkeys(senders, 25_000)
+        (first,) = await world.begin(2_000_000)
+        await world.pass_s(WAITED_S - BETWEEN_S, rates)
+        (second,) = await world.begin(2_000_000)
+        await world.pass_s(BETWEEN_S, rates)
+        assert world.turns._arriving and world.turns._line == [1000.0, 1000.0 + WAITED_S - BETWEEN_S]
+        senders[1].more.send_nowait(2_000_000)
+        await everybody()
+        first.more.send_nowait(2_000_000)
+        await everybody()
+        assert (first.became, second.became) == (2_000_000, None)
+
+    in_a_world(monkeypatch, scenario)
+
+
+def test_nobody_looks_where_nobody_waits(monkeypatch):
+    async def scenario(world):
+        await world.begin(*[1000] * BODIES)
+        assert world.turns._timer is None
+        with anyio.move_on_after(0):
+            async with world.turns.body():
+                pytest.fail("there is no place")
+        assert (world.turns._timer, world.turns._line) == (None, [])
+
+    in_a_world(monkeypatch, scenario)

@@ -1,17 +1,23 @@
 """The route that pictures come to from the page: bounded, answered with a token, and nothing of it on a disk."""
 
+import json
+import select
 import socket
 import tempfile
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from app.web import picture_turns
 from app.web.api import build_api
+from app.web.door.connections import Patience
 from app.web.door.security import Gate
 from tests.app.colours import World
 from tests.app.serving import picture, running
+from tests.app.web.door.test_connections import all_of, answering, connect
 from tests.indexer.processes import wait_until
 
 PROBLEM = "application/problem+json"
@@ -85,3 +91,23 @@ def test_a_broken_off_upload_leaves_nothing_and_holds_nobody_up(services, monkey
         uploads = tmp_path / "uploads"
         assert not uploads.exists() or not [path for path in uploads.rglob("*") if path.is_file()]
     assert "Traceback" not in caplog.text and "ERROR" not in caplog.text
+
+
+def test_a_picture_that_gives_way_is_told_so_for_good(services, monkeypatch):
+    """Its connection ends: on a 408 browsers send it again by themselves, and what else came was taken for nothing."""
+    monkeypatch.setattr(picture_turns, "WAITED_S", 0.2)
+    api = build_api(services)
+    head = f"POST {ROUTE} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n".encode()
+    with answering(Gate(api), Patience()) as (place, _), ExitStack() as stack:
+        slow = [stack.enter_context(connect(place)) for _ in range(picture_turns.BODIES)]
+        for one in slow:
+            one.sendall(head + bytes(100_000))
+        wait_until(lambda: len(api.state.turns._arriving) == len(slow))
+        answer = httpx.post(f"http://localhost:{place[1]}{ROUTE}", content=picture("blue"), timeout=60)
+        assert answer.status_code == 200
+        (ended,) = select.select(slow, [], [], 60)[0]
+        said, _, body = all_of(ended).partition(b"\r\n\r\n")  # up to the end of the connection
+        assert said.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nconnection: close" in said.lower() and b"\r\nretry-after: " in said.lower()
+        assert "too slowly" in json.loads(body)["detail"]
+        assert len(api.state.turns._arriving) == len(slow) - 1

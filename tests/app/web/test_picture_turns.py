@@ -135,6 +135,38 @@ def test_however_many_wait_one_is_ended_at_a_time(monkeypatch):
     in_a_world(monkeypatch, scenario)
 
 
+def test_what_came_earlier_counts_for_nothing(monkeypatch):
+    """Neither a burst makes up for a halt, nor is a sender ended for a halt that is over."""
+
+    async def scenario(world):
+        async def wait():
+            with scope:
+                async with world.turns.body():
+                    pytest.fail("there is no place")
+
+        senders = await world.begin(*[50_000_000] * BODIES)
+        rates = dict.fromkeys(senders, 25_000)
+        scope = anyio.CancelScope()
+        world.group.start_soon(wait)
+        await everybody()
+        await world.pass_s(3 * WAITED_S, rates)
+        scope.cancel()
+        await everybody()
+        await world.pass_s(1000, {})
+        await world.begin(1000)
+        for sender in senders:
+            sender.more.send_nowait(2_000_000)
+        await everybody()
+        world.now += WAITED_S  # in which the server came to no look
+        world.turns._look()
+        await everybody()
+        assert [sender.became for sender in senders] == [None] * BODIES
+        await world.pass_s(WAITED_S + BETWEEN_S, rates | {senders[0]: 0})
+        assert [sender.became is None for sender in senders] == [False] + [True] * (BODIES - 1)
+
+    in_a_world(monkeypatch, scenario)
+
+
 @pytest.mark.parametrize(("rate", "says", "spared"), [(3_000, True, True), (3_000, False, False), (0, True, False)])
 def test_one_that_is_nearly_there_is_spared_if_it_comes_at_all(monkeypatch, rate, says, spared):
     async def scenario(world):

@@ -230,10 +230,13 @@ def test_quotes_keep_what_would_be_a_filter_behind_signs_and_other_colons_are_wo
     assert (query.text, query.filter) == (text.strip('"“”'), F())
 
 
-@pytest.mark.parametrize("opened", ["«", "camera:«", "dogs «", "NOT «", '"', "„"])
-def test_a_mark_that_is_never_closed_is_read_once_however_much_follows(opened):
-    with suppress(QueryError):
-        parse(opened + " " * 9_000 + "x")
+@pytest.mark.parametrize("mark", ['"', "“", "„", "«"])
+def test_a_mark_that_is_never_closed_is_read_once_however_much_follows(mark):
+    """Read again and again, this much would take hours: the test's own limit of time ends it."""
+    blanks = " " * 9_000
+    assert parse(f"dogs {mark}{blanks}x").text == f"dogs {mark} x"
+    with pytest.raises(QueryError, match="opens a quotation mark that is never closed"):
+        parse(f"camera:{mark}{blanks}x")
 
 
 @pytest.mark.parametrize("quoted", ['"{}"', "“{}”", "„{}“", "„{}”", "«{}»", "« {} »", "«\u202f{}\u202f»"])

@@ -1,7 +1,8 @@
 """Weights of transformers laid out as oneDNN multiplies them, once, instead of within each product; for CPUs alone.
 
 A short text meets every weight of its tower once, and takes as long as laying them out does: packed it takes two thirds
-of the time. The activation in the middle of an MLP is computed within its first product.
+of the time. The activation in the middle of an MLP is computed within its first product, and attention in bfloat16 as
+`score_products.py` has it.
 
 It uses the operators that torch's own compiler (`torch/_inductor`) turns linear layers into. They are not documented,
 so they are tried first, and where they are missing or compute something else, all stays as it is.
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clip_model.towers import score_products
 from clip_model.towers.patches import PatchProduct
 from clip_model.towers.sentence import PostNormBlock
 from clip_model.towers.siglip import SiglipImageTower
@@ -91,6 +93,8 @@ def _are_right(dtype: torch.dtype) -> bool:
 
 
 def _pack_attention(attention: Attention) -> None:
+    if attention.in_proj_weight.dtype == torch.bfloat16:
+        attention.attend = score_products.attention
     attention.in_proj = PackedLinear(attention.in_proj_weight, attention.in_proj_bias)
     del attention.in_proj_weight, attention.in_proj_bias
     _pack_layer(attention, "out_proj")

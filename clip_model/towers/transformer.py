@@ -7,6 +7,8 @@ Legend: b batch, s positions, d channels, h heads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,7 +28,7 @@ class QuickGELU(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention on `scaled_dot_product_attention`.
+    """Multi-head self-attention on `scaled_dot_product_attention`, or what `packing.py` puts in its place.
 
     The parameter names are those of `torch.nn.MultiheadAttention`, so that OpenAI's checkpoints load strictly.
     """
@@ -38,6 +40,7 @@ class Attention(nn.Module):
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
         self.in_proj: nn.Module | None = None  # in place of the two above, where `packing.py` laid them out
+        self.attend: Callable[..., Tensor] = F.scaled_dot_product_attention
         self.out_proj = nn.Linear(width, width)
         nn.init.xavier_uniform_(self.in_proj_weight)  # as torch.nn.MultiheadAttention begins
         nn.init.zeros_(self.out_proj.bias)
@@ -68,7 +71,7 @@ class Attention(nn.Module):
                 ends = torch.as_tensor(at, device=x.device).view(-1, 1, 1, 1)
                 mask, causal = torch.arange(s, device=x.device) <= ends, False  # [b or 1, 1, 1, s]
             q = _one_of(q.transpose(1, 2), at).transpose(1, 2)  # [b, h, 1, d/h]
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+        y = self.attend(q, k, v, attn_mask=mask, is_causal=causal)
         out: Tensor = self.out_proj(y.transpose(1, 2).reshape(b, y.shape[2], d))
         return out
 

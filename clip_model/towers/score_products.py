@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_SCORES = 2**21  # at once: 4 MB, which stay in a core's cache; without a bound it is slower than torch's from 257 positions
+_SCORES = 2**21  # at once: 4 MB; without a bound it is slower than torch's from 257 positions on
 
 
 def attention(

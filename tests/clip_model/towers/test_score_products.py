@@ -72,3 +72,14 @@ def test_a_vit_in_bfloat16_points_where_the_exact_one_does():
     with torch.inference_mode():
         got, exact = made.encode_image(pixels.bfloat16()).float(), model.encode_image(pixels)
     assert F.cosine_similarity(got, exact).min() > 0.999
+
+
+@pytest.mark.skipif(not packs(torch.bfloat16), reason="oneDNN packs no weights of bfloat16 on this processor")
+def test_a_pictures_features_do_not_depend_on_the_pictures_beside_it():
+    made = random_clip(CONFIGS["vit"])
+    made_ready(made, made.visual, CPU, torch.bfloat16)
+    side = CONFIGS["vit"].vision.image_size
+    pixels = torch.randn(5, 3, side, side).bfloat16()
+    with torch.inference_mode():
+        together = made.encode_image(pixels)
+        assert all(torch.equal(made.encode_image(pixels[n : n + 1])[0], together[n]) for n in range(5))

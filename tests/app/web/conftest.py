@@ -12,7 +12,7 @@ from tests.app.colours import OPENED, World
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory, indexed, five):
-    """For tests that change nothing, nor have a picture decoded, in place of `services`."""
+    """For tests that change nothing, in place of `services`; a decoding process would stay with it, too."""
     world = World(tmp_path_factory.mktemp("standing"))
     shutil.copytree(five, world.photos, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:

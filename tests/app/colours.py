@@ -4,6 +4,7 @@ The embedder is written by hand and goes in at the composition root; catalog, in
 """
 
 import os
+import shutil
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from PIL import Image
 
 from app.bootstrap import Services, build_services
 from app.settings import Settings
+from indexer.catalog.stamps import Restamp, changed_ns, inode_of
 from indexer.errors import ModelError
 from indexer.pipeline import SyncReport, sync
 from tests.app.mean_colour import mean_colour
@@ -124,6 +126,17 @@ class World:
     def services(self, *, create: bool = True) -> Services:
         services = build_services(self.settings, create=create, new_embedder=self._new_embedder)
         OPENED.append(services)
+        return services
+
+    def services_over_a_copy(self, indexed: "World") -> Services:
+        """Services over that world's library, whose photos lie here, too, as files that it has read."""
+        shutil.copytree(indexed.settings.library, self.settings.library)
+        services = self.services()
+        catalog = services.library.catalog
+        for root in catalog.roots():
+            catalog.rename_root(root.id, self.photos)
+        files = {photo.id: photo.path.stat() for photo in catalog.photos(range(1, 6))}
+        catalog.restamp([Restamp(number, changed_ns(file), inode_of(file), "") for number, file in files.items()])
         return services
 
     def index(self, model: str | None = None, *, videos: bool | None = None) -> SyncReport:

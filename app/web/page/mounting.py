@@ -39,8 +39,9 @@ def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:
         favicon_path=str(ASSETS / "favicon.png"),
     )
     for route in mounted.routes:
-        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
+        if isinstance(route, Mount) and isinstance(route.app, gr.routes.App):
             problems.install(route.app)
+            page.app = route.app  # the one that answers: it was laid out with none
     page.has_launched = True  # else Gradio takes any path that a client names; `mount_gradio_app` leaves it unset
     # No event of the page runs Python, and Gradio would look a thousand times a second whether one waits.
     page._queue.start = lambda: None  # type: ignore[method-assign]

@@ -33,4 +33,28 @@ def _without_stubs() -> Iterator[None]:
 with _without_stubs():
     import gradio
 
-__all__ = ["gradio"]
+
+class _Unserved:
+    """Stands in for what makes an application of a page."""
+
+    @staticmethod
+    def create_app(*_: object, **__: object) -> None: ...
+
+
+@contextmanager
+def unserved() -> Iterator[None]:
+    """While the block runs, pages are begun and laid out without the application that Gradio makes at each step.
+
+    Mounting makes another, which alone answers; the routes of the two take as long as the rest of a page. The block is
+    of one thread: any other's pages would go without one, too.
+    """
+    blocks: Any = gradio.blocks
+    make = blocks.App
+    blocks.App = _Unserved
+    try:
+        yield
+    finally:
+        blocks.App = make
+
+
+__all__ = ["gradio", "unserved"]

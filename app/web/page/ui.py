@@ -21,6 +21,7 @@ from app.web.page.chips import chips
 from app.web.page.following import PhotoCount
 from app.web.page.question import Question
 from app.web.page.quiet_gradio import gradio as gr
+from app.web.page.quiet_gradio import unserved
 from app.web.page.viewer import viewer
 from indexer.errors import PicsiftError
 from indexer.watching.activity import read_activity
@@ -61,11 +62,12 @@ START_JS = "() => window.picsift.start()"
 
 def build_ui(services: Services) -> gr.Blocks:
     """The page over these services; `mounting.py` serves it with its style and scripts."""
-    page = gr.Blocks(title="picsift", analytics_enabled=False, fill_width=True)
-    with page:
-        asking = lay_out(Actions(services, PhotoCount(services.library.catalog)))
-        page.load(None, js=START_JS, **QUIET)
-        gr.on(asking, None, js=SUBMIT_JS, **QUIET)
+    with unserved():
+        page = gr.Blocks(title="picsift", analytics_enabled=False, fill_width=True)
+        with page:
+            asking = lay_out(Actions(services, PhotoCount(services.library.catalog)))
+            page.load(None, js=START_JS, **QUIET)
+            gr.on(asking, None, js=SUBMIT_JS, **QUIET)
     return page
 
 

@@ -36,8 +36,8 @@ def names(answer):
     return [hit["path"].rpartition("/")[2] for hit in answer.json()["hits"]]
 
 
-def test_a_search_answers_as_the_contract_says(client):
-    answer = client.get("/api/v1/search", params={"q": "yellow", "limit": 2})
+def test_a_search_answers_as_the_contract_says(reader):
+    answer = reader.get("/api/v1/search", params={"q": "yellow", "limit": 2})
     assert answer.status_code == 200
     body = answer.json()
     assert set(body) == {"query", "model", "total", "matches", "has_more", "next", "took_ms", "hint", "hits"}
@@ -68,27 +68,27 @@ def test_a_search_answers_as_the_contract_says(client):
         {"q": "red", "after": "2018", "not": ["year:2019", "type:png"]},
     ],
 )
-def test_filters_hold_among_the_words_and_beside_them(client, params):
-    answer = client.get("/api/v1/search", params=params)
+def test_filters_hold_among_the_words_and_beside_them(reader, params):
+    answer = reader.get("/api/v1/search", params=params)
     assert (names(answer), answer.json()["total"]) == (["yellow.jpg"], 1)
 
 
-def test_sort_orders_by_date(client):
-    answer = client.get("/api/v1/search", params={"q": "purple", "sort": "date"})
+def test_sort_orders_by_date(reader):
+    answer = reader.get("/api/v1/search", params={"q": "purple", "sort": "date"})
     assert names(answer)[:2] == ["yellow.jpg", "purple.jpg"]
 
 
 @pytest.mark.parametrize("path", ["search", "photos/1/similar"])
 @pytest.mark.parametrize("field", ["kamera", "order", "tags", "not_", "is_"])
-def test_a_parameter_that_is_none_is_refused(client, path, field):
-    answer = client.get(f"/api/v1/{path}", params={"q": "red", field: "x"} if path == "search" else {field: "x"})
+def test_a_parameter_that_is_none_is_refused(reader, path, field):
+    answer = reader.get(f"/api/v1/{path}", params={"q": "red", field: "x"} if path == "search" else {field: "x"})
     assert answer.status_code == 422
     assert f"{field}: nothing here is called that" in answer.json()["detail"]
 
 
-def test_an_upload_with_a_field_that_is_none_is_refused(client):
+def test_an_upload_with_a_field_that_is_none_is_refused(reader):
     upload = {"file": ("photo.png", picture("green"), "image/png")}
-    answer = client.post("/api/v1/search", files=upload, data={"kamera": "x"})
+    answer = reader.post("/api/v1/search", files=upload, data={"kamera": "x"})
     assert (answer.status_code, "kamera: nothing here" in answer.json()["detail"]) == (422, True)
 
 
@@ -99,8 +99,8 @@ def test_no_request_names_a_file_of_the_servers(client, world):
     assert answer.status_code == 400
 
 
-def test_a_folder_that_is_none_is_told(client):
-    body = client.get("/api/v1/search", params={"q": "red", "folder": "trips"}).json()
+def test_a_folder_that_is_none_is_told(reader):
+    body = reader.get("/api/v1/search", params={"q": "red", "folder": "trips"}).json()
     assert (body["hits"], body["hint"]) == ([], "no folder is called 'trips'. Near to it are 'trip'.")
 
 
@@ -112,9 +112,9 @@ def test_an_empty_filter_is_none(client, field, empty):
     assert client.post("/api/v1/search", files=upload, data={field: empty}).json()["total"] == 5
 
 
-def test_offset_goes_on_where_the_first_page_ended(client):
-    whole = names(client.get("/api/v1/search", params={"q": "blue"}))
-    rest = names(client.get("/api/v1/search", params={"q": "blue", "limit": 3, "offset": 2}))
+def test_offset_goes_on_where_the_first_page_ended(reader):
+    whole = names(reader.get("/api/v1/search", params={"q": "blue"}))
+    rest = names(reader.get("/api/v1/search", params={"q": "blue", "limit": 3, "offset": 2}))
     assert len(whole) == 5
     assert rest == whole[2:]
 
@@ -148,39 +148,39 @@ def test_a_cursor_goes_on_with_a_search_whatever_route_it_came_by(client, servic
     assert [page.json()["has_more"] for page in pages] == [True] * (len(pages) - 1) + [False]
 
 
-def test_a_cursor_may_be_asked_for_again_with_another_limit_and_by_both_ways(client, services):
-    cursor = client.get("/api/v1/search", params={"q": "blue", "limit": 1}).json()["next"]
-    once, again = (client.get("/api/v1/search", params={"cursor": cursor}) for _ in range(2))
+def test_a_cursor_may_be_asked_for_again_with_another_limit_and_by_both_ways(reader, standing):
+    cursor = reader.get("/api/v1/search", params={"q": "blue", "limit": 1}).json()["next"]
+    once, again = (reader.get("/api/v1/search", params={"cursor": cursor}) for _ in range(2))
     assert names(once) == names(again)
     assert once.json()["next"] not in (None, cursor, again.json()["next"])
-    assert len(names(client.get("/api/v1/search", params={"cursor": cursor, "limit": 3}))) == 3
-    assert names(ahead(services).get(f"/api/v1/search?cursor={cursor}")) == names(once)
+    assert len(names(reader.get("/api/v1/search", params={"cursor": cursor, "limit": 3}))) == 3
+    assert names(ahead(standing).get(f"/api/v1/search?cursor={cursor}")) == names(once)
 
 
-def test_a_page_at_an_offset_and_the_last_one_have_no_cursor(client):
-    assert client.get("/api/v1/search", params={"q": "blue", "limit": 1, "offset": 1}).json()["next"] is None
-    assert client.get("/api/v1/search", params={"q": "blue"}).json()["next"] is None
+def test_a_page_at_an_offset_and_the_last_one_have_no_cursor(reader):
+    assert reader.get("/api/v1/search", params={"q": "blue", "limit": 1, "offset": 1}).json()["next"] is None
+    assert reader.get("/api/v1/search", params={"q": "blue"}).json()["next"] is None
 
 
 @pytest.mark.parametrize(
     "others", [{"q": "red"}, {"offset": 0}, {"is": ["photo"], "sort": "date"}, {"not": ["type:raw"]}]
 )
-def test_beside_a_cursor_stands_nothing_but_a_limit(client, others):
-    cursor = client.get("/api/v1/search", params={"q": "blue", "limit": 1}).json()["next"]
-    answer = client.get("/api/v1/search", params={"cursor": cursor, **others})
+def test_beside_a_cursor_stands_nothing_but_a_limit(reader, others):
+    cursor = reader.get("/api/v1/search", params={"q": "blue", "limit": 1}).json()["next"]
+    answer = reader.get("/api/v1/search", params={"cursor": cursor, **others})
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith(f"{', '.join(sorted(others))}: beside a cursor")
 
 
-def test_a_cursor_is_of_one_route_alone(client):
-    assert client.get("/api/v1/photos/1/similar", params={"cursor": "x"}).status_code == 422
+def test_a_cursor_is_of_one_route_alone(reader):
+    assert reader.get("/api/v1/photos/1/similar", params={"cursor": "x"}).status_code == 422
     upload = {"file": ("photo.png", picture("green"), "image/png")}
-    assert client.post("/api/v1/search", files=upload, data={"cursor": "x"}).status_code == 422
+    assert reader.post("/api/v1/search", files=upload, data={"cursor": "x"}).status_code == 422
 
 
 @pytest.mark.parametrize("cursor", ["x", "", "\u6771", "x" * 5_000])
-def test_a_cursor_that_is_none_any_more_is_gone(client, services, cursor):
-    for one in (client, ahead(services)):
+def test_a_cursor_that_is_none_any_more_is_gone(reader, standing, cursor):
+    for one in (reader, ahead(standing)):
         answer = one.get("/api/v1/search", params={"cursor": cursor})
         assert (answer.status_code, answer.headers["content-type"]) == (410, PROBLEM)
         assert "Search again" in answer.json()["detail"]
@@ -202,8 +202,8 @@ def test_a_cursor_that_is_none_any_more_is_gone(client, services, cursor):
         ({"q": "x" * 20_000}, 400, "20,000"),
     ],
 )
-def test_a_bad_request_is_a_problem_that_says_why(client, params, status, said):
-    answer = client.get("/api/v1/search", params=params)
+def test_a_bad_request_is_a_problem_that_says_why(reader, params, status, said):
+    answer = reader.get("/api/v1/search", params=params)
     assert answer.status_code == status
     assert answer.headers["content-type"] == PROBLEM
     problem = answer.json()
@@ -222,8 +222,8 @@ def test_a_bad_request_is_a_problem_that_says_why(client, params, status, said):
         ({"q": ""}, None),
     ],
 )
-def test_a_problem_says_where_in_the_query_it_is(client, params, position):
-    told = client.get("/api/v1/search", params=params).json()
+def test_a_problem_says_where_in_the_query_it_is(reader, params, position):
+    told = reader.get("/api/v1/search", params=params).json()
     assert ("position" in told, told.get("position")) == (position is not None, position)
 
 
@@ -240,8 +240,8 @@ def test_an_upload_that_is_no_picture_is_refused(client, content):
     assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
 
 
-def test_a_post_without_a_file_is_a_problem(client):
-    answer = client.post("/api/v1/search", data={"q": "red"})
+def test_a_post_without_a_file_is_a_problem(reader):
+    answer = reader.post("/api/v1/search", data={"q": "red"})
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
     assert "file" in answer.json()["detail"]
 
@@ -327,26 +327,26 @@ def test_a_place_is_a_filter_among_the_words_and_beside_them(lisbon, place):
     assert client.get("/api/v1/search", params={"q": "red place:Porto"}).json()["total"] == 0
 
 
-def test_similar_photos_leave_the_photo_itself_out(client, services):
-    number = photo_id(services, "blue.png")
-    answer = client.get(f"/api/v1/photos/{number}/similar", params={"limit": 2})
+def test_similar_photos_leave_the_photo_itself_out(reader, standing):
+    number = photo_id(standing, "blue.png")
+    answer = reader.get(f"/api/v1/photos/{number}/similar", params={"limit": 2})
     assert names(answer)[0] == "purple.jpg"
     assert "blue.png" not in names(answer)
 
 
-def test_photos_similar_to_several(client, services):
-    red, blue = (photo_id(services, name) for name in ("red.png", "blue.png"))
-    answer = client.get(f"/api/v1/photos/{red}/similar", params={"also": [blue], "limit": 1})
+def test_photos_similar_to_several(reader, standing):
+    red, blue = (photo_id(standing, name) for name in ("red.png", "blue.png"))
+    answer = reader.get(f"/api/v1/photos/{red}/similar", params={"also": [blue], "limit": 1})
     assert names(answer) == ["purple.jpg"]
-    assert answer.json()["total"] == client.get(f"/api/v1/photos/{red}/similar").json()["total"] - 1
+    assert answer.json()["total"] == reader.get(f"/api/v1/photos/{red}/similar").json()["total"] - 1
 
 
 @pytest.mark.parametrize(
     ("also", "status"), [("987654", 400), ("0", 422), ("x", 422), (str(2**63), 422), (["1"] * 100, 422)]
 )
-def test_similar_to_several_names_what_is_wrong(client, services, also, status):
-    number = photo_id(services, "red.png")
-    answer = client.get(f"/api/v1/photos/{number}/similar", params={"also": also})
+def test_similar_to_several_names_what_is_wrong(reader, standing, also, status):
+    number = photo_id(standing, "red.png")
+    answer = reader.get(f"/api/v1/photos/{number}/similar", params={"also": also})
     assert answer.status_code == status
     assert ("also: " if status == 422 else "no photo with the id 987654") in answer.json()["detail"]
 
@@ -383,8 +383,8 @@ def test_photos_similar_to_a_region(client, services, world):
         ("..%2F..%2Fetc%2Fpasswd", 404),
     ],
 )
-def test_an_unknown_id_names_nothing(client, kind, number, status):
-    answer = client.get(f"/api/v1/photos/{number}{kind}")
+def test_an_unknown_id_names_nothing(reader, kind, number, status):
+    answer = reader.get(f"/api/v1/photos/{number}{kind}")
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
 
 
@@ -527,13 +527,13 @@ def test_an_empty_library_says_what_to_do(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "OPTIONS", "DELETE", "TRACE"])
-def test_what_nothing_answers_is_a_problem_too(client, method):
-    answer = client.request(method, "/api/v1/nothing")
+def test_what_nothing_answers_is_a_problem_too(reader, method):
+    answer = reader.request(method, "/api/v1/nothing")
     assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
 
 
-def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(client):
-    paths = client.get("/openapi.json").json()["paths"]
+def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(reader):
+    paths = reader.get("/openapi.json").json()["paths"]
     photo = "/api/v1/photos/{photo_id}"
     kinds = {f"{photo}/{kind}" for kind in ("thumbnail", "preview", "original", "similar", "heat", "edits")}
     tags = {f"/api/v1/tags{below}" for below in ("", "/rename", "/merge", "/changes", "/restore")} | {f"{photo}/tags"}
@@ -542,18 +542,18 @@ def test_openapi_describes_every_route_and_documentation_loads_from_nowhere(clie
     own = {f"/api/v1/{name}" for name in ("search", "status", "health", "duplicates", "tagging", "review")}
     assert set(paths) == own | {photo} | kinds | tags | exports
     assert set(paths["/api/v1/search"]) == {"get", "post"}
-    assert client.get("/docs").status_code == 404
+    assert reader.get("/docs").status_code == 404
 
 
 @pytest.mark.parametrize("sent", ["q=red&q=blue", "q=red&limit=1&limit=2", "q=red&after=2020&after=2021", "q=&q=red"])
-def test_a_parameter_of_one_value_is_refused_when_it_stands_twice(client, sent):
-    answer = client.get(f"/api/v1/search?{sent}")
+def test_a_parameter_of_one_value_is_refused_when_it_stands_twice(reader, sent):
+    answer = reader.get(f"/api/v1/search?{sent}")
     assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
     name = "limit" if "limit" in sent else "after" if "after" in sent else "q"
     assert answer.json()["detail"].startswith(f"{name} stands 2 times, and is taken once.")
     assert ("in one q" in answer.json()["detail"]) == (name == "q")
     assert (
-        client.get("/api/v1/search?q=red&tag=a&tag=b&not=type:png&not=type:jpeg&is=photo&is=photo").status_code == 200
+        reader.get("/api/v1/search?q=red&tag=a&tag=b&not=type:png&not=type:jpeg&is=photo&is=photo").status_code == 200
     )
 
 
@@ -564,14 +564,14 @@ def test_a_word_of_a_form_is_refused_when_it_stands_twice(client, world):
     assert client.post("/api/v1/search", data={"q": "red"}, files=file).status_code == 200
 
 
-def test_marks_refine_a_search(client, services):
-    red, yellow, purple = (photo_id(services, name) for name in ("red.png", "yellow.jpg", "purple.jpg"))
-    assert names(client.get("/api/v1/search", params={"q": "black"}))[0] == "yellow.jpg"
-    marked = client.get("/api/v1/search", params={"q": "black", "right": [purple], "wrong": [yellow]})
+def test_marks_refine_a_search(reader, standing):
+    red, yellow, purple = (photo_id(standing, name) for name in ("red.png", "yellow.jpg", "purple.jpg"))
+    assert names(reader.get("/api/v1/search", params={"q": "black"}))[0] == "yellow.jpg"
+    marked = reader.get("/api/v1/search", params={"q": "black", "right": [purple], "wrong": [yellow]})
     assert names(marked)[0] == "purple.jpg"
     assert "yellow.jpg" not in names(marked)
     assert (len(marked.json()["hits"]), marked.json()["total"]) == (4, 4)
-    like = client.get(f"/api/v1/photos/{red}/similar", params={"right": [yellow], "wrong": [purple]})
+    like = reader.get(f"/api/v1/photos/{red}/similar", params={"right": [yellow], "wrong": [purple]})
     assert names(like)[0] == "yellow.jpg"
     assert not {"red.png", "purple.jpg"} & set(names(like))
 
@@ -590,8 +590,8 @@ def test_marks_refine_a_search(client, services):
         ("q=red&" + "&".join(f"right={number}" for number in range(1, 102)), 422, "right: "),
     ],
 )
-def test_marks_and_orders_that_cannot_be_are_refused(client, sent, status, said):
-    answer = client.get(f"/api/v1/search?{sent}")
+def test_marks_and_orders_that_cannot_be_are_refused(reader, sent, status, said):
+    answer = reader.get(f"/api/v1/search?{sent}")
     assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
 
 
@@ -610,9 +610,9 @@ def test_marks_and_orders_that_cannot_be_are_refused(client, sent, status, said)
         ("exports/preview?", "page"),
     ],
 )
-def test_a_number_in_an_address_has_digits_alone(client, path, name):
+def test_a_number_in_an_address_has_digits_alone(reader, path, name):
     for number in ("+1", "1_0", " 1", "1.0", "٣", "1\n", ""):
-        answer = client.get(f"/api/v1/{path}&{urlencode({name: number})}")
+        answer = reader.get(f"/api/v1/{path}&{urlencode({name: number})}")
         assert (answer.status_code, answer.json()["detail"].startswith(f"{name}: ")) == (422, True), answer.text
 
 
@@ -625,8 +625,8 @@ def test_a_number_in_an_address_has_digits_alone(client, path, name):
         ("tags/rename", b'{"tag": "a"}', "to: it is left out"),
     ],
 )
-def test_what_is_wrong_with_a_body_is_said_in_words(client, path, sent, said):
-    answer = client.post(f"/api/v1/{path}", content=sent, headers={"Content-Type": "application/json"})
+def test_what_is_wrong_with_a_body_is_said_in_words(reader, path, sent, said):
+    answer = reader.post(f"/api/v1/{path}", content=sent, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(said)
     assert "not {" not in answer.json()["detail"]
@@ -666,8 +666,8 @@ def test_marks_that_contradict_each_other_are_refused(client, world):
     assert client.get("/api/v1/search", params={"q": "red", "right": [one, other]}).status_code == 200
 
 
-def test_an_answer_says_whether_more_follow(client):
-    told = [client.get("/api/v1/search", params={"q": "red", "limit": limit}).json()["has_more"] for limit in (2, 5)]
+def test_an_answer_says_whether_more_follow(reader):
+    told = [reader.get("/api/v1/search", params={"q": "red", "limit": limit}).json()["has_more"] for limit in (2, 5)]
     assert told == [True, False]
 
 
@@ -727,12 +727,12 @@ def test_a_diverse_order_shows_each_burst_once_before_it_shows_more(world):
         "q=%ff%00&width=%3E=30",
     ],
 )
-def test_a_sound_search_is_answered_ahead_and_as_the_api_does(client, services, monkeypatch, sent):
-    theirs = client.get(f"/api/v1/search?{sent}")
+def test_a_sound_search_is_answered_ahead_and_as_the_api_does(reader, standing, monkeypatch, sent):
+    theirs = reader.get(f"/api/v1/search?{sent}")
     query, read = SearchFields.query, []
     monkeypatch.setattr(SearchFields, "query", lambda fields, *args: read.append(fields) or query(fields, *args))
-    assert client.get(f"/api/v1/search?{sent}").status_code == theirs.status_code == 200
-    ours = ahead(services).get(f"/api/v1/search?{sent}")
+    assert reader.get(f"/api/v1/search?{sent}").status_code == theirs.status_code == 200
+    ours = ahead(standing).get(f"/api/v1/search?{sent}")
     assert read[0] == read[1]
     assert (ours.status_code, ours.headers["content-type"]) == (200, theirs.headers["content-type"])
     ours, theirs = ours.json(), theirs.json()
@@ -784,10 +784,10 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("sent", REFUSED)
-def test_what_is_refused_is_explained_as_the_api_does(client, services, sent):
-    theirs = client.get(f"/api/v1/search?{sent}")
+def test_what_is_refused_is_explained_as_the_api_does(reader, standing, sent):
+    theirs = reader.get(f"/api/v1/search?{sent}")
     assert theirs.status_code in (400, 422)
-    ours = ahead(services, build_api(services)).get(f"/api/v1/search?{sent}")
+    ours = ahead(standing, build_api(standing)).get(f"/api/v1/search?{sent}")
     assert (ours.status_code, ours.json(), ours.headers["content-type"]) == (theirs.status_code, theirs.json(), PROBLEM)
 
 
@@ -809,6 +809,6 @@ def test_a_search_that_fails_is_told_as_the_api_does_and_not_done_again(services
     ("method", "path"),
     [("POST", "search"), ("HEAD", "search"), ("GET", "searches"), ("GET", "search/"), ("GET", "photos/1")],
 )
-def test_nothing_but_a_search_is_answered_ahead(services, method, path):
+def test_nothing_but_a_search_is_answered_ahead(standing, method, path):
     with pytest.raises(AssertionError, match="ahead"):
-        ahead(services).request(method, f"/api/v1/{path}?q=red")
+        ahead(standing).request(method, f"/api/v1/{path}?q=red")

@@ -80,6 +80,6 @@ def test_one_look_serves_all_pages_until_the_library_changes(client, services, w
     [("kind=same", 422, "kind"), ("limit=1&limit=2", 400, "limit stands 2 times"), ("q=red", 422, "q: "),
      ("after=x", 400, "after: wants")],
 )  # fmt: skip
-def test_what_is_no_such_question_is_refused(client, sent, status, said):
-    answer = client.get(f"{URL}?{sent}")
+def test_what_is_no_such_question_is_refused(reader, sent, status, said):
+    answer = reader.get(f"{URL}?{sent}")
     assert (answer.status_code, said in answer.json()["detail"]) == (status, True)

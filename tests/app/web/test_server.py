@@ -59,27 +59,27 @@ def test_it_says_where_it_answers_and_ctrl_c_ends_it_though_a_page_is_open(tmp_p
         process.stdout.close()
 
 
-def test_a_port_in_use_is_a_sentence(services):
+def test_a_port_in_use_is_a_sentence(standing):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServerError, match=f"port {port} on 127.0.0.1 cannot be used: address already in use"):
-            serve(services, "127.0.0.1", port)
+            serve(standing, "127.0.0.1", port)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_other_machines_need_a_password(services, host):
+def test_other_machines_need_a_password(standing, host):
     with pytest.raises(ServerError, match="PICSIFT_PASSWORD"):
-        serve(services, host, 0)
+        serve(standing, host, 0)
 
 
-def test_a_host_that_is_no_address_is_a_sentence(services):
+def test_a_host_that_is_no_address_is_a_sentence(standing):
     with pytest.raises(ServerError, match="no address"):
-        serve(services, "no such host", 0)
+        serve(standing, "no such host", 0)
 
 
-@pytest.fixture
-def address(services, monkeypatch, tmp_path):
-    with running(services, monkeypatch, tmp_path) as address:
+@pytest.fixture(scope="module")
+def address(standing, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch, running(standing, patch, tmp_path_factory.mktemp("run")) as address:
         yield address
 
 
@@ -103,20 +103,22 @@ def test_the_page_serves_no_file_of_this_machine(address, route):
     assert status_of(f"{address}/gradio_api/{route}") in (403, 404)
 
 
-def test_the_page_serves_neither_catalog_nor_photos_by_path(address, services, world):
-    for path in (services.library.folder / "catalog.db", world.photos / "red.png"):
+def test_the_page_serves_neither_catalog_nor_photos_by_path(address, standing):
+    (photos,) = (root.path for root in standing.library.catalog.roots())
+    for path in (standing.library.folder / "catalog.db", photos / "red.png"):
+        assert path.is_file()
         assert status_of(f"{address}/gradio_api/file={path}") in (403, 404)
 
 
-def test_the_password_guards_page_streams_and_api_alike(services):
-    with TestClient(in_loop(build_app, services, password="secret"), base_url="http://photos.lan") as client:
+def test_the_password_guards_page_streams_and_api_alike(standing):
+    with TestClient(in_loop(build_app, standing, password="secret"), base_url="http://photos.lan") as client:
         for path in ("/", "/api/v1/health", "/openapi.json", "/config", "/gradio_api/app_id", "/theme.css"):
             assert client.get(path).status_code == 401, path
             assert client.get(path, auth=("me", "secret")).status_code == 200, path
 
 
-def test_the_page_names_no_other_host(services):
-    with TestClient(in_loop(build_app, services), base_url="http://localhost") as client:
+def test_the_page_names_no_other_host(standing):
+    with TestClient(in_loop(build_app, standing), base_url="http://localhost") as client:
         page = client.get("/").text
         assert not re.findall(r"<(?:script|link)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*", page)
         assert "fonts.googleapis" not in page + client.get("/theme.css").text

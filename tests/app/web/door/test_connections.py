@@ -7,12 +7,9 @@ import logging
 import resource
 import select
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 from uvicorn.server import Server
@@ -20,6 +17,7 @@ from uvicorn.server import Server
 from app.web import server as server_module
 from app.web.door.connections import Patience, open_files, tell_once
 from app.web.door.doorkeeper import AT_THE_DOOR
+from tests import forked_code
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -319,9 +317,8 @@ def test_a_client_that_reads_slowly_keeps_its_place_and_hears_the_whole_answer()
 
 
 LOW = """
-import asyncio, resource, socket, sys
+import asyncio, resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
-sys.path[:0] = sys.argv[1:]
 from tests.app.web.door.test_connections import reads_all
 from app.web.door.connections import Patience, raise_open_files
 from app.web.server import answer, listen
@@ -334,22 +331,22 @@ with listen("127.0.0.1", 0) as listening:
 
 def test_half_sent_requests_beyond_the_limit_of_files_stop_nobody_for_long():
     """Nothing but the clock helps here: the bound of connections is out of the way."""
-    command = [sys.executable, "-c", LOW, str(Path(__file__).parents[4])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            address = ("127.0.0.1", int(process.stdout.readline()))
-            with ExitStack() as stack:
-                for _ in range(90):
-                    silent = stack.enter_context(socket.socket())
-                    silent.setblocking(False)  # the system answers for the server as long as its queue has room
-                    silent.connect_ex(address)
-                assert select.select([process.stderr], [], [], 60)[0]
-                with connect(address) as connected:
-                    connected.sendall(WHOLE)
-                    assert connected.recv(12) == b"HTTP/1.1 200"
-        finally:
-            process.kill()
+    process = forked_code.Started(LOW)
+    try:
+        address = ("127.0.0.1", int(process.stdout.readline()))
+        with ExitStack() as stack:
+            for _ in range(90):
+                silent = stack.enter_context(socket.socket())
+                silent.setblocking(False)  # the system answers for the server as long as its queue has room
+                silent.connect_ex(address)
+            assert select.select([process.stderr], [], [], 60)[0]
+            with connect(address) as connected:
+                connected.sendall(WHOLE)
+                assert connected.recv(12) == b"HTTP/1.1 200"
+        process.kill()
         log = process.stderr.read()
+    finally:
+        process.close()
     assert "Traceback" not in log
     assert log.count("connections wait: Too many open files (60 files may be open)") == 1
 
@@ -359,9 +356,7 @@ def test_the_limit_of_files_is_raised_to_the_hard_one():
         "import resource as r; from app.web.door.connections import *; hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
         "r.setrlimit(r.RLIMIT_NOFILE, (100, min(300, hard))); raise_open_files(); print(open_files())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[4], check=True
-    )
+    done = forked_code.run(code)
     assert int(done.stdout) == min(300, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import ExitStack
 
 import pytest
 from fastapi import FastAPI
@@ -21,7 +22,14 @@ def asked():
     return []
 
 
-def client(asked, **gate):
+@pytest.fixture
+def client(asked):
+    """Makes clients of a desk, whose loop goes on between their requests."""
+    with ExitStack() as opened:
+        yield lambda **gate: opened.enter_context(make_client(asked, **gate))
+
+
+def make_client(asked, **gate):
     inside = FastAPI()
 
     @inside.get("/photos")
@@ -47,8 +55,8 @@ def question(numbers, token=TOKEN, purpose=ASKED):
 
 
 @pytest.mark.parametrize(("proxies", "path"), [(Proxies(), PATH), (Proxies(root_path="/photos"), PATH)])
-def test_who_knows_the_token_needs_no_password(asked, proxies, path):
-    browser = client(asked, keeper=Doorkeeper("secret"), hosts=None, proxies=proxies)
+def test_who_knows_the_token_needs_no_password(client, asked, proxies, path):
+    browser = client(keeper=Doorkeeper("secret"), hosts=None, proxies=proxies)
     numbers = greeted(browser, path)
     answer = browser.post(path, content=question(numbers))
     assert json.loads(opened(TOKEN, ANSWERED, numbers, answer.content)) == {"out": "found", "err": "", "status": 0}
@@ -72,24 +80,24 @@ def test_who_knows_the_token_needs_no_password(asked, proxies, path):
         lambda numbers: f"{HELLO} short".encode(),
     ],
 )
-def test_nobody_else_is_answered(asked, message):
-    browser = client(asked)
+def test_nobody_else_is_answered(client, asked, message):
+    browser = client()
     answer = browser.post(PATH, content=message(greeted(browser)))
     assert answer.status_code == 403
     assert TOKEN not in answer.text
     assert asked == []
 
 
-def test_a_question_is_answered_once(asked):
-    browser = client(asked)
+def test_a_question_is_answered_once(client, asked):
+    browser = client()
     message = question(greeted(browser))
     assert browser.post(PATH, content=message).status_code == 200
     assert browser.post(PATH, content=message).status_code == 403
     assert len(asked) == 1
 
 
-def test_nobody_who_greets_keeps_another_from_asking(asked):
-    browser = client(asked)
+def test_nobody_who_greets_keeps_another_from_asking(client):
+    browser = client()
     first = greeted(browser)
     for _ in range(300):
         last = greeted(browser)
@@ -98,8 +106,8 @@ def test_nobody_who_greets_keeps_another_from_asking(asked):
     assert browser.post(PATH, content=question(last)).status_code == 200
 
 
-def test_a_greeting_is_good_for_a_while_and_for_who_it_was_said_to(asked, monkeypatch):
-    browser = client(asked)
+def test_a_greeting_is_good_for_a_while_and_for_who_it_was_said_to(client, asked, monkeypatch):
+    browser = client()
     numbers, used = greeted(browser), greeted(browser)
     theirs, _, own = numbers.partition(" ")
     begun, rest = own.split("/", 1)
@@ -114,8 +122,8 @@ def test_a_greeting_is_good_for_a_while_and_for_who_it_was_said_to(asked, monkey
     assert len(asked) == 2
 
 
-def test_the_rest_of_the_gate_holds_there_too(asked):
-    browser = client(asked)
+def test_the_rest_of_the_gate_holds_there_too(client, asked):
+    browser = client()
     message = question(greeted(browser))
     assert browser.post(PATH, content=message, headers={"Host": "evil.example"}).status_code == 400
     assert browser.post(PATH, content=message, headers={"Origin": "https://evil.example"}).status_code == 403

@@ -54,9 +54,20 @@ UNUSED = [
 ]
 
 
-@pytest.fixture
-def client(services, monkeypatch, tmp_path):
-    with running(services, monkeypatch, tmp_path) as address, httpx.Client(base_url=address, timeout=60) as client:
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory):
+    """Gradio's own folder, in which it would take files."""
+    return tmp_path_factory.mktemp("gradio") / "uploads"
+
+
+@pytest.fixture(scope="module")
+def client(standing, uploads):
+    """Sends to one server; what it answers to one request shall not hang on others."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        running(standing, patch, uploads.parent) as address,
+        httpx.Client(base_url=address, timeout=60, verify=False) as client,
+    ):
         yield client
 
 
@@ -77,7 +88,12 @@ def forged(path):
     return {"path": str(path), "url": str(path), "meta": {"_type": "gradio.FileData"}, "orig_name": "a.png"}
 
 
-def test_no_call_makes_the_server_read_a_file(client, tmp_path):
+def lying(folder):
+    """All files below it."""
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_no_call_makes_the_server_read_a_file(client, tmp_path, uploads):
     """The whole attack: have a file copied into the cache, have the state saved, and read it back."""
     secret = tmp_path / "secret.txt"
     secret.write_text("the owner's secret words")
@@ -86,17 +102,16 @@ def test_no_call_makes_the_server_read_a_file(client, tmp_path):
     for number, name in every:
         for value in (forged(secret), [forged(secret)], {"deep": [forged(secret)]}):
             assert "secret words" not in call(client, number, name, value)
-    kept = [path for path in (tmp_path / "uploads").rglob("*") if path.is_file()]
-    assert not [path for path in kept if b"secret words" in path.read_bytes()]
-    for route in ("deep_link?session_hash=" + SESSION, f"file={secret}", "file=" + str(tmp_path / "uploads")):
+    assert not [path for path in lying(uploads) if b"secret words" in path.read_bytes()]
+    for route in ("deep_link?session_hash=" + SESSION, f"file={secret}", f"file={uploads}"):
         assert client.get(f"/gradio_api/{route}").status_code == 404
     for link in ("/config?deep_link=0123456789abcdef0123", "/?deep_link=0123456789abcdef0123"):
         assert client.get(link).status_code == 404
 
 
-def test_no_call_that_holds_a_file_comes_to_gradio_not_even_one_that_was_uploaded(client, tmp_path):
+def test_no_call_that_holds_a_file_comes_to_gradio_not_even_one_that_was_uploaded(client, uploads):
     """What lies in Gradio's own folder is what it would take: the door refuses it all the same."""
-    own = tmp_path / "uploads" / "0123" / "a.png"
+    own = uploads / "0123" / "a.png"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"of another session")
     for number, name in functions(client):
@@ -133,10 +148,11 @@ def test_a_call_keeps_no_session_and_is_read_as_what_was_checked(client):
     assert uploaded.status_code == 400
 
 
-def test_nothing_is_uploaded_to_gradio(client, tmp_path):
+def test_nothing_is_uploaded_to_gradio(client, uploads):
+    before = lying(uploads)
     for route in ("/gradio_api/upload", "/gradio_api/upload/", "/gradio_api/upload?upload_id=a"):
         assert client.post(route, files={"files": ("a.png", b"a picture", "image/png")}).status_code == 404
-    assert not [path for path in tmp_path.joinpath("uploads").rglob("*") if path.is_file()]
+    assert lying(uploads) == before
 
 
 def test_a_device_that_never_ends_hangs_nothing(client):

@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import time
+from asyncio.events import _set_running_loop as set_running_loop
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +21,6 @@ import httpx
 import pytest
 
 from tests.app.chromium import CHROMIUM, WANTED
-from tests.app.colours import OPENED, World
 from tests.app.serving import picture, running
 
 README = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
@@ -48,7 +48,6 @@ http://photos.lan:{port} {{
 }}
 """
 SESSION = "behind-a-proxy"
-COLOURS = ("red", "green", "blue", "yellow", "purple")
 
 
 def lines_of(name):
@@ -102,17 +101,11 @@ def proxy(kind, upstream, folder):
 
 
 @pytest.fixture(scope="module", params=["nginx", "nginx that keeps the path", "caddy"])
-def client(request, tmp_path_factory):
+def client(request, tmp_path_factory, standing):
     """Sends to the proxy, by a name that only the proxy knows; its address is that of the page."""
     folder = tmp_path_factory.mktemp("proxies")
-    world = World(folder)
-    for colour in COLOURS:
-        world.write(f"{colour}.png", colour)
-    world.index()
     behind = {"root_path": "/photos", "trusted_proxy": ("127.0.0.1",)}
-    services = world.services()
-    OPENED.remove(services)  # it serves for the whole module
-    services = dataclasses.replace(services, settings=services.settings.model_copy(update=behind))
+    services = dataclasses.replace(standing, settings=standing.settings.model_copy(update=behind))
     with (
         pytest.MonkeyPatch.context() as patch,
         running(services, patch, folder) as address,
@@ -120,8 +113,31 @@ def client(request, tmp_path_factory):
     ):
         name = f"photos.lan:{front.rpartition(':')[2]}"
         headers = {"Host": name, "Origin": f"http://{name}"}
-        with httpx.Client(base_url=f"http://{front}/photos/", headers=headers, timeout=60) as client:
+        with httpx.Client(base_url=f"http://{front}/photos/", headers=headers, timeout=60, verify=False) as client:
             yield client
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """One for all proxies; its loop, which stands still between two calls, counts as running in tests with it alone."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP photos.lan 127.0.0.1"]
+    with sync_playwright() as playwright:
+        browser, loop = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments), asyncio.get_running_loop()
+        set_running_loop(None)
+        yield browser, loop
+        set_running_loop(loop)
+        browser.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def browser(chromium):
+    browser, loop = chromium
+    set_running_loop(loop)
+    yield browser
+    set_running_loop(None)
 
 
 class Links(HTMLParser):
@@ -200,21 +216,15 @@ def test_a_stream_arrives_before_it_ends(client):
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason=WANTED)
-def test_a_browser_finds_photos_below_the_path(client):
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP photos.lan 127.0.0.1"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page()
-        asked = []
-        page.on("request", lambda sent: asked.append(sent.url))
-        page.goto(f"http://{client.headers['Host']}/photos/")
-        page.fill("#words input", "green")
-        page.click("#go")
-        page.wait_for_selector("#grid .tile img")
-        page.wait_for_function("[...document.querySelectorAll('#grid .tile img')].every((image) => image.naturalWidth)")
-        assert page.locator("#grid .tile").count() == 5
-        browser.close()
-    asyncio.set_event_loop(None)
+def test_a_browser_finds_photos_below_the_path(client, browser):
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda sent: asked.append(sent.url))
+    page.goto(f"http://{client.headers['Host']}/photos/")
+    page.fill("#words input", "green")
+    page.click("#go")
+    page.wait_for_selector("#grid .tile img")
+    page.wait_for_function("[...document.querySelectorAll('#grid .tile img')].every((image) => image.naturalWidth)")
+    assert page.locator("#grid .tile").count() == 5
+    page.close()
     assert {urlsplit(url).path[:8] for url in asked if url.startswith("http")} == {"/photos/"}

@@ -1,6 +1,8 @@
 """The page beside the API."""
 
-from app.web.page.quiet_gradio import gradio
+import pytest
+
+from app.web.page.quiet_gradio import gradio, unserved
 from app.web.server import build_app
 from tests.app.serving import in_loop
 
@@ -13,3 +15,24 @@ def test_what_gradio_makes_lies_in_the_servers_folder(services, tmp_path, monkey
     monkeypatch.setattr(gradio.routes, "DEFAULT_TEMP_DIR", str(others))
     in_loop(build_app, services, folder=own)
     assert str(others) == gradio.routes.DEFAULT_TEMP_DIR
+
+
+def test_gradio_makes_one_application_which_is_the_pages(services, monkeypatch):
+    """It makes another each time that a page is begun or laid out, which a start would wait for."""
+    made, make = [], gradio.routes.App.create_app
+
+    def create_app(page, *args, **kwargs):
+        made.append((page, make(page, *args, **kwargs)))
+        return made[-1][1]
+
+    monkeypatch.setattr(gradio.routes.App, "create_app", staticmethod(create_app))
+    in_loop(build_app, services)
+    ((page, app),) = made
+    assert page.app is app
+
+
+def test_where_no_page_is_begun_gradio_is_as_it_was():
+    with pytest.raises(ZeroDivisionError), unserved():
+        assert gradio.blocks.App is not gradio.routes.App
+        raise ZeroDivisionError
+    assert gradio.blocks.App is gradio.routes.App

@@ -78,6 +78,15 @@ def kept_workers():
 
 
 @pytest.fixture(scope="session")
+def kept_exiftool():
+    from tests.kept_exiftool import KeptExifTool
+
+    kept = KeptExifTool()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture(scope="session")
 def kept_models():
     from tests.kept_models import KeptModels
 
@@ -100,7 +109,7 @@ def ready_statements():
 
 @pytest.fixture(autouse=True)
 def what_is_ready(request, monkeypatch):
-    """Libraries, SQL, models and decoding processes made before, but in tests that are about how they are made."""
+    """What was made before, from libraries to ExifTool, but in tests that are about how it is made."""
     at = request.node.path.relative_to(Path(__file__).parent).parts[0]
     if at not in ("app", "indexer"):
         return
@@ -110,7 +119,11 @@ def what_is_ready(request, monkeypatch):
         from tests import unsynced
 
         unsynced.install(monkeypatch)
-    for name, own in (("kept_workers", "fresh_workers"), ("ready_database", "fresh_schema")):
+    for name, own in (
+        ("kept_workers", "fresh_workers"),
+        ("kept_exiftool", "fresh_exiftool"),
+        ("ready_database", "fresh_schema"),
+    ):
         if request.node.get_closest_marker(own) is None:
             request.getfixturevalue(name).install(monkeypatch)
     if request.node.get_closest_marker("fresh_workers") is not None:

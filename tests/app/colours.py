@@ -4,6 +4,7 @@ The embedder is written by hand and goes in at the composition root; catalog, in
 """
 
 import os
+import shutil
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from PIL import Image
 
 from app.bootstrap import Services, build_services
 from app.settings import Settings
+from indexer.catalog.stamps import Restamp, changed_ns, inode_of
 from indexer.errors import ModelError
 from indexer.pipeline import SyncReport, sync
 from tests.app.mean_colour import mean_colour
@@ -137,6 +139,19 @@ class World:
             max_pixels=10_000_000,
             videos=videos,
         )
+
+    def take_over(self, other: "World") -> Services:
+        """Have a copy of the photos of another world and of its library, which knows them by their new places."""
+        shutil.copytree(other.photos, self.photos, dirs_exist_ok=True)
+        shutil.copytree(other.settings.library, self.settings.library)
+        services = self.services()
+        catalog = services.library.catalog
+        for root in catalog.roots():
+            catalog.rename_root(root.id, self.photos)
+        known = catalog.photos(range(1, sum(1 for path in self.photos.rglob("*") if path.is_file()) + 1))
+        files = {photo.id: photo.path.stat() for photo in known}
+        catalog.restamp([Restamp(number, changed_ns(file), inode_of(file), "") for number, file in files.items()])
+        return services
 
     def _new_embedder(self, name: str, **_: str) -> ColourEmbedder:
         if name not in self.embedders:

@@ -5,7 +5,6 @@ from datetime import datetime
 
 import pytest
 
-from indexer.catalog.stamps import Restamp, changed_ns, inode_of
 from tests.app.colours import OPENED, World
 
 
@@ -57,11 +56,4 @@ def indexed(tmp_path_factory, five):
 
 @pytest.fixture
 def services(world, indexed):
-    shutil.copytree(indexed.settings.library, world.settings.library)
-    services = world.services()
-    catalog = services.library.catalog
-    for root in catalog.roots():
-        catalog.rename_root(root.id, world.photos)
-    files = {photo.id: photo.path.stat() for photo in catalog.photos(range(1, 6))}
-    catalog.restamp([Restamp(number, changed_ns(file), inode_of(file), "") for number, file in files.items()])
-    return services
+    return world.take_over(indexed)

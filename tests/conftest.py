@@ -68,6 +68,12 @@ def pytest_collection_finish():
     gc.set_threshold(700, 10, 50)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    """After pytest's look for garbage that could not be closed, let its second one, moments later, see what is new."""
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def kept_workers():
     from tests.kept_workers import KeptWorkers

@@ -68,6 +68,12 @@ def pytest_collection_finish():
     gc.set_threshold(700, 10, 50)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    """After pytest's look for garbage that could not be closed, let its second one, moments later, see what is new."""
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def kept_workers():
     from tests.kept_workers import KeptWorkers
@@ -75,6 +81,15 @@ def kept_workers():
     workers = KeptWorkers()
     yield workers
     workers.close()
+
+
+@pytest.fixture(scope="session")
+def kept_exiftool():
+    from tests.kept_exiftool import KeptExifTool
+
+    kept = KeptExifTool()
+    yield kept
+    kept.close()
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +115,7 @@ def ready_statements():
 
 @pytest.fixture(autouse=True)
 def what_is_ready(request, monkeypatch):
-    """Libraries, SQL, models and decoding processes made before, but in tests that are about how they are made."""
+    """What was made before, from libraries to ExifTool, but in tests that are about how it is made."""
     at = request.node.path.relative_to(Path(__file__).parent).parts[0]
     if at not in ("app", "indexer"):
         return
@@ -110,7 +125,11 @@ def what_is_ready(request, monkeypatch):
         from tests import unsynced
 
         unsynced.install(monkeypatch)
-    for name, own in (("kept_workers", "fresh_workers"), ("ready_database", "fresh_schema")):
+    for name, own in (
+        ("kept_workers", "fresh_workers"),
+        ("kept_exiftool", "fresh_exiftool"),
+        ("ready_database", "fresh_schema"),
+    ):
         if request.node.get_closest_marker(own) is None:
             request.getfixturevalue(name).install(monkeypatch)
     if request.node.get_closest_marker("fresh_workers") is not None:

@@ -135,7 +135,8 @@ class World:
         catalog = services.library.catalog
         for root in catalog.roots():
             catalog.rename_root(root.id, self.photos)
-        files = {photo.id: photo.path.stat() for photo in catalog.photos(range(1, 6))}
+        known = catalog.photos(range(1, sum(1 for path in self.photos.rglob("*") if path.is_file()) + 1))
+        files = {photo.id: photo.path.stat() for photo in known}
         catalog.restamp([Restamp(number, changed_ns(file), inode_of(file), "") for number, file in files.items()])
         return services
 
@@ -150,6 +151,11 @@ class World:
             max_pixels=10_000_000,
             videos=videos,
         )
+
+    def take_over(self, other: "World") -> Services:
+        """Have a copy of the photos of another world, too."""
+        shutil.copytree(other.photos, self.photos, dirs_exist_ok=True)
+        return self.services_over_a_copy(other)
 
     def _new_embedder(self, name: str, **_: str) -> ColourEmbedder:
         if name not in self.embedders:

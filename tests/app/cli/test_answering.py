@@ -115,7 +115,13 @@ def world(tmp_path, tiny_model_path, monkeypatch):
 
 @contextmanager
 def serving(monkeypatch, tmp_path, **options):
-    """A server of the library that the settings name, in a thread; yields what it was asked and said."""
+    """A server of the library that the settings name, in a thread; yields what it was asked and said.
+
+    Without the page, which takes most of the time that a server needs to begin, and no command asks for.
+    """
+    monkeypatch.setattr("app.web.server.build_ui", lambda services: None)
+    monkeypatch.setattr("app.web.server.offered", lambda page: frozenset())
+    monkeypatch.setattr("app.web.server.mount", lambda api, page: api)
     origins = Origins.now()
     services = build_services(load_settings())
     notice, talk, answering = Notice(services.library.folder, Settings.model_fields, origins), [], Answering(services)
@@ -337,7 +343,7 @@ def new_python(*arguments, **surroundings):
     [(new_python, signal.SIGTERM), (forked_code.picsift, signal.SIGINT), (forked_code.picsift, signal.SIGKILL)],
 )
 def test_a_server_takes_its_note_away_and_one_that_was_killed_misleads_nobody(world, start, end):
-    def searched(words):
+    def searched(words, start=forked_code.picsift):
         process = start("search", words, cwd=ROOT)
         said = process.communicate(timeout=60)
         assert process.returncode == 0, said
@@ -350,7 +356,7 @@ def test_a_server_takes_its_note_away_and_one_that_was_killed_misleads_nobody(wo
         wait_until(lambda: list(world.library_folder.glob("server-*.json")))
         (note,) = world.library_folder.glob("server-*.json")
         assert note.stat().st_mode & 0o777 == 0o600
-        beside = searched("a dog")
+        beside = searched("a dog", start)
         process.send_signal(end)
         process.wait(60)
     finally:

@@ -49,15 +49,14 @@ def test_the_version_is_told_by_next_to_nothing():
     assert len(lines) == 1
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"]])
-def test_help_needs_no_library(arguments):
-    found, lines = imported(*arguments, unwanted=["torch", "faiss", "gradio", "fastapi", "alembic", "looks at the end"])
+@pytest.mark.parametrize(
+    ("arguments", "more"), [(["--help"], []), (["search", "--help"], ["sqlalchemy", "numpy", "PIL", "lxml"])]
+)
+def test_help_needs_no_library_and_that_for_a_search_neither_numpy_nor_sqlalchemy(arguments, more):
+    unwanted = ["torch", "faiss", "gradio", "fastapi", "alembic", "looks at the end", *more]
+    found, lines = imported(*arguments, unwanted=unwanted)
     assert found == []
     assert any("search" in line for line in lines)
-
-
-def test_help_for_a_search_needs_neither_numpy_nor_sqlalchemy():
-    assert imported("search", "--help", unwanted=["sqlalchemy", "numpy", "PIL", "lxml"])[0] == []
 
 
 def test_a_search_for_words_needs_no_torch(tmp_path, tiny_model_path, monkeypatch):

@@ -15,18 +15,53 @@ from tests.app.colours import NAMES, World
 RED, BLUE = "colour/red", "colour/blue"
 
 
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    world = World(tmp_path)
+WORDS = "[colour]\n" + "".join(f"\t{name}\n" for name in NAMES)
+
+
+@pytest.fixture(scope="session")
+def three(tmp_path_factory):
+    """Three photos, indexed once and copied for each test."""
+    world = World(tmp_path_factory.mktemp("three"))
     for name in ("red", "green", "blue"):
         world.write(f"{name}.png", name)
     world.index()
-    (tmp_path / "words.txt").write_text("[colour]\n" + "".join(f"\t{name}\n" for name in NAMES))
+    return world
+
+
+@pytest.fixture(scope="session")
+def three_tagged(tmp_path_factory, three):
+    """The same after a run with words of their own."""
+    folder = tmp_path_factory.mktemp("tagged")
+    world = World(folder)
+    world.take_over(three)
+    (folder / "words.txt").write_text(WORDS)
+    with pytest.MonkeyPatch.context() as patch:
+        lead_to(world, patch)
+        as_json("tag", "--vocabulary", folder / "words.txt", "--threshold", 0.01)
+    return world
+
+
+def lead_to(world, monkeypatch):
+    """Have commands work on that library."""
     monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
     monkeypatch.setattr(
         bootstrap.build_services, "__kwdefaults__", {"create": False, "new_embedder": world._new_embedder}
     )
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """A folder of no photos beside the words, to which commands are led."""
+    world = World(tmp_path)
+    (tmp_path / "words.txt").write_text(WORDS)
+    lead_to(world, monkeypatch)
     return world
+
+
+@pytest.fixture
+def world(empty, three):
+    empty.take_over(three)
+    return empty
 
 
 def run(*arguments):
@@ -41,9 +76,9 @@ def as_json(*arguments):
 
 
 @pytest.fixture
-def tagged(world, tmp_path):
-    as_json("tag", "--vocabulary", tmp_path / "words.txt", "--threshold", 0.01)
-    return world
+def tagged(empty, three_tagged):
+    empty.take_over(three_tagged)
+    return empty
 
 
 def test_a_run_says_how_much_it_did(world, tmp_path):

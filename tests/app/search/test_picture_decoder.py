@@ -21,7 +21,6 @@ from tests.indexer.processes import NewWorkers, wait_until
 
 LIMIT_S = 60
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-pytestmark = pytest.mark.fresh_workers
 
 
 def bomb(side):
@@ -59,6 +58,7 @@ def test_a_picture_that_takes_too_long_costs_a_sentence(world, held):
 
 
 @only_linux
+@pytest.mark.fresh_workers
 def test_previews_and_thumbnails_are_made_elsewhere_within_the_bounds_too(world):
     world.index()
     world.settings = world.settings.model_copy(update={"max_pixels": 500})
@@ -123,6 +123,7 @@ def test_uploads_wait_for_their_turn_and_none_is_lost_while_words_are_answered(
 
 
 @only_linux
+@pytest.mark.fresh_workers
 def test_processes_are_kept_for_a_while_and_then_end():
     workers = NewWorkers()
     decoder = PictureDecoder(rest_after_s=0.2)
@@ -134,6 +135,7 @@ def test_processes_are_kept_for_a_while_and_then_end():
 
 
 @only_linux
+@pytest.mark.fresh_workers
 @pytest.mark.parametrize("how", ["close", "forget"])
 def test_no_process_outlives_its_decoder(how):
     workers = NewWorkers()

@@ -86,6 +86,7 @@ def one(tmp_path, name="a.jpg", **extra):
     return world, path, tag(world)
 
 
+@pytest.mark.fresh_exiftool
 def test_every_format_is_written_read_by_others_and_put_back(shelf):
     services, before = shelf.services(), files(shelf)
     known = {path.name: services.library.catalog.photo_at(path) for path in shelf.photos.iterdir()}

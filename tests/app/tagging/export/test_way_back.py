@@ -96,12 +96,13 @@ def hanging(tmp_path, monkeypatch, condition):
     program = tmp_path / "bin" / "exiftool"
     program.parent.mkdir()
     program.write_text(f"""#!/bin/bash
+exec 3> >(exec {real} -config "" -stay_open True -@ -)
 in=
 while IFS= read -r line; do
   in+=$line$'\\n'
   [ "$line" = -execute ] || continue
   if {condition}; then exec sleep 600; fi
-  {real} -config "" -@ - <<<"$in"
+  printf %s "$in" >&3
   in=
 done
 """)

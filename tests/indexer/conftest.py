@@ -31,7 +31,14 @@ def other_model(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def apart():
-    """Decodes in a worker, as a run does: the libraries below Pillow may crash on what nobody ever wrote."""
+def shared_pool(kept_workers):
+    """One pool for all tests of a file, whose processes then are there for those of the next one."""
     with WorkerPool() as pool:
-        yield partial(pool.run, partial(images.decode, min_side=64, max_pixels=1_000_000))
+        yield pool
+        kept_workers.rest(pool)
+
+
+@pytest.fixture
+def apart(shared_pool):
+    """Decodes in a worker, as a run does: the libraries below Pillow may crash on what nobody ever wrote."""
+    return partial(shared_pool.run, partial(images.decode, min_side=64, max_pixels=1_000_000))

@@ -115,7 +115,7 @@ def endless_metadata(picture):
     """Metadata without measure before a sound picture."""
     jpeg = encoded(picture, "JPEG")
     segment = b"\xff\xe1" + struct.pack(">H", SIDE) + b"http://ns.adobe.com/xmp/extension/\0".ljust(SIDE - 2, b"x")
-    blank = zlib.compress(bytes(200 << 20), 9)
+    blank = zeros(200 << 20)
     pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in np.asarray(picture)))
     loop = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x8769, 4, 1, 8) + struct.pack("<I", 8)
     return {
@@ -127,6 +127,16 @@ def endless_metadata(picture):
         "chunks.png": png(*picture.size, pixels, chunk(b"tEXt", b"Comment\0" + b"x" * 100) * 300_000),
         "ifd-loop.tif": tiff(32, 24, next_ifd=8),
     }
+
+
+def zeros(length):
+    """What zlib makes of that many zero bytes, put together from what it makes of a mebibyte of them."""
+    packer = zlib.compressobj(9)
+    head, block = (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    rest = zlib.compressobj(9, wbits=-15)
+    end = rest.compress(bytes(length % (1 << 20))) + rest.flush()
+    checksum = struct.pack(">HH", length % 65521, 1)  # Adler-32 of zeros
+    return head + block * ((length >> 20) - 1) + end + checksum
 
 
 def chunk(kind, content):

@@ -1,4 +1,7 @@
-"""What a decoder may do to the process that it runs in; called there by the tests through the recipe's `prepare`."""
+"""What a decoder may do to the process that it runs in; called there by the tests through the recipe's `prepare`.
+
+It imports within its functions what takes long to import: most of them run in a process that is there for one call.
+"""
 
 import ctypes
 import os
@@ -7,13 +10,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
-
-from clip_model.preprocessing.squares import CenterSquare
-
-square = CenterSquare(32)
 
 SEGFAULT, KILLED, LEFT, LOOP, HOARD, NATIVE_LOOP = 41, 43, 47, 53, 59, 61  # heights of pictures, in pixels
 
@@ -45,6 +41,8 @@ def loop_without_letting_python_run():
 
 
 def hoard():
+    import numpy as np
+
     held = []
     while True:
         held.append(np.empty(16 << 20, dtype=np.uint8))  # unwritten: a busy machine shall not take long for it
@@ -56,8 +54,10 @@ def tell(path):
     forever()
 
 
-def square_unless_hostile(picture: Image.Image):
+def square_unless_hostile(picture):
     """The square of 32 pixels, except for pictures of some heights."""
+    from clip_model.preprocessing.squares import CenterSquare
+
     hostile = {
         SEGFAULT: crash,
         KILLED: lambda: kill_itself(signal.SIGKILL),
@@ -67,7 +67,7 @@ def square_unless_hostile(picture: Image.Image):
         NATIVE_LOOP: loop_without_letting_python_run,
     }
     hostile.get(picture.height, lambda: None)()
-    return square(picture)
+    return CenterSquare(32)(picture)
 
 
 def weight():

@@ -17,7 +17,7 @@ from indexer.workers.isolation import WorkerPool
 from tests.indexer.following import following, wait_until
 from tests.indexer.worlds import draw
 
-ROWS = 20_000
+ROWS = 5_000
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :rows) "
 FILL = (
     NUMBERS + "INSERT INTO folders (root_id, path) SELECT :root, printf('other/%05d', i) FROM n WHERE i % 100 = 0",

@@ -275,7 +275,7 @@ def live(model, number, steps, *, fresh=FUZZING):
 @pytest.mark.hypothesis
 @pytest.mark.timeout(3600 if FUZZING else 900)
 def test_life_leaves_catalog_index_and_folders_in_agreement(tiny_model_path):
-    live(tiny_model_path, examples(60), steps=25)
+    live(tiny_model_path, examples(30), steps=25)
 
 
 def act(life, chance):

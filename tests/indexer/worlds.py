@@ -1,5 +1,7 @@
 """A folder of drawn photos, a library over it and a tiny real model: what the pipeline's tests work on."""
 
+import io
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,14 @@ def draw(seed, size=(96, 72)):
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
+
+
+@lru_cache(512)
+def drawn_file(seed, suffix):
+    """The bytes of a file of the picture of a seed; many tests write the same few."""
+    content = io.BytesIO()
+    draw(seed).save(content, Image.registered_extensions()[suffix.lower()])
+    return content.getvalue()
 
 
 def another_model(path):
@@ -49,10 +59,7 @@ class World:
         """A photo drawn from a seed, or the bytes given; in any format by its suffix."""
         path = self.photos / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, bytes):
-            path.write_bytes(content)
-        else:
-            draw(content).save(path)
+        path.write_bytes(content if isinstance(content, bytes) else drawn_file(content, path.suffix))
         return path
 
     def sync(self, *folders, **options):

@@ -5,14 +5,12 @@ from dataclasses import replace
 import pytest
 
 from indexer.folders import looking, renaming
-from indexer.workers.isolation import WorkerPool
 from tests.indexer.worlds import World
 
 
-@pytest.fixture(scope="module")
-def pool():
-    with WorkerPool() as processes:
-        yield processes
+@pytest.fixture
+def pool(shared_pool):
+    return shared_pool
 
 
 @pytest.fixture

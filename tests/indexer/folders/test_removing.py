@@ -78,7 +78,7 @@ def test_the_daemon_removes_no_more_than_half_in_however_many_batches(eight):
 
 
 def missing_or_gone(world, folder):
-    photos = [world.library.catalog.photo_at(world.photos / f"{folder}/{seed}.png") for seed in range(5)]
+    photos = (world.library.catalog.photo_at(world.photos / f"{folder}/{seed}.png") for seed in range(5))
     return all(photo is None or photo.missing_since is not None for photo in photos)
 
 

@@ -220,8 +220,10 @@ def test_a_folder_of_another_number_loses_what_was_deleted_in_it(world, monkeypa
 REAL = """
 import subprocess, sys
 from pathlib import Path
+from indexer.workers.isolation import WorkerPool
 from tests.indexer.worlds import World, draw
 
+pool = WorkerPool()
 world, kind = World(Path(sys.argv[1]), Path(sys.argv[2])), sys.argv[3]
 mounted = Path(sys.argv[1]) / "mounted"
 mounted.mkdir()
@@ -254,11 +256,12 @@ for seeds in (range(40, 46), None, (), range(50, 60), (60, 61), range(40, 46), r
     if seeds is not None:
         plug(*seeds)
     for _ in range(2):
-        assert world.sync(root).removed == 0, seeds
+        assert world.sync(root, workers=1, pool=pool).removed == 0, seeds
         assert known().items() >= before.items(), seeds
     if seeds is not None:
         unplug()
     before = known()
+pool.close()
 print(len([path for path in before if int(Path(path).stem) >= 40]))
 """
 

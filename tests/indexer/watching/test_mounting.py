@@ -201,9 +201,13 @@ def test_a_look_at_a_drive_alone_still_knows_that_it_is_one(tmp_path, monkeypatc
 MOUNTED = """
 import subprocess, sys
 from pathlib import Path
+import pytest
 from tests.indexer.following import following, wait_until
 from tests.indexer.worlds import World
+from tests.kept_workers import KeptWorkers
 
+workers = KeptWorkers()
+workers.install(pytest.MonkeyPatch())
 world = World(Path(sys.argv[1]), Path(sys.argv[2]))
 usb = world.photos / "usb"
 usb.mkdir()
@@ -244,6 +248,7 @@ with following(world, mode=sys.argv[3], check_s=3600) as daemon:
     world.write("usb/8.png", 8)
     present("usb/8.png")
     daemon.wait_for(added=18)
+workers.close()
 print("done")
 """
 

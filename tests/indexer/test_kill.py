@@ -8,7 +8,7 @@ import time
 from tests import forked_code
 from tests.indexer.processes import is_running, wait_until, workers_of
 
-KILLS = 12
+KILLS = 20
 PHOTOS = 48
 
 
@@ -43,7 +43,7 @@ def as_it_was(world):
     return {photo.path for photo, now in there if (photo.size, photo.mtime_ns) == (now.st_size, now.st_mtime_ns)}
 
 
-def test_killed_at_a_dozen_moments_the_library_ends_in_agreement(world):
+def test_killed_at_twenty_moments_the_library_ends_in_agreement(world):
     rng = random.Random(7)
     for seed in range(PHOTOS):
         world.write(f"{seed:02}.png", seed)

@@ -1,6 +1,7 @@
 """The model that ships is the one its card describes, and knows what installed pictures show; random weights do not."""
 
 import hashlib
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,7 +49,12 @@ def encoder():
     return load_encoder("builtin", device="cpu", precision="fp32")
 
 
+@cache
 def pictures():
+    return [*decoded()]
+
+
+def decoded():
     for name in SHOWN:
         package, _, path = name.partition("/")
         spec = find_spec(package)
@@ -59,7 +65,7 @@ def pictures():
 def known(encoder):
     """Whose own words are the nearest of all, and the cosines of each picture with its own."""
     texts = [*SHOWN.values(), *OTHERS]
-    cosines = encoder.encode_images(list(pictures())) @ encoder.encode_texts(texts).T
+    cosines = encoder.encode_images(pictures()) @ encoder.encode_texts(texts).T
     return {texts[at] for at, best in enumerate(cosines.argmax(axis=1)) if at == best}, cosines.diagonal()
 
 

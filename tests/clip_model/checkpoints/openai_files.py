@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from functools import cache
 
 import torch
 
@@ -11,8 +12,9 @@ SIZES = ("input_resolution", "context_length", "vocab_size")
 METHODS = ("forward", "encode_image", "encode_text")
 
 
+@cache
 def halved(model):
-    """The model with OpenAI's mixture of half and float weights."""
+    """The model with OpenAI's mixture of half and float weights: one for all callers, to change a copy of."""
     low = copy.deepcopy(model)
     open_clip().model.convert_weights_to_fp16(low)
     return low
@@ -27,7 +29,7 @@ def sizes_of(model):
 def plain(model):
     """Its state dict as OpenAI's archives give it, sizes among the half and float weights."""
     sizes = {name: torch.tensor(number) for name, number in sizes_of(model).items()}
-    return {**halved(model).state_dict(), **sizes}
+    return {**{name: value.clone() for name, value in halved(model).state_dict().items()}, **sizes}
 
 
 def save_archive(model, path, *, half=True, sizes=None, methods=METHODS):

@@ -63,11 +63,16 @@ def text_cfg(network, pooler="mean_pooler", projection="mlp", **others):
 
 
 def reference(text, dim=24, seed=0, **others):
-    """A CustomTextCLIP of open_clip in evaluation mode."""
+    """A CustomTextCLIP of open_clip in evaluation mode: one for all callers, which nobody changes."""
+    return _made(json.dumps({"embed_dim": dim, "vision_cfg": VIT, "text_cfg": text, **others}), seed)
+
+
+@cache
+def _made(said, seed):
     transformers()
     kind = open_clip().model.CustomTextCLIP
     with Undrawn():
-        model = kind(embed_dim=dim, vision_cfg=VIT, text_cfg=text, **others)
+        model = kind(**json.loads(said))
     return randomize(model, seed)
 
 

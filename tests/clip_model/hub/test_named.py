@@ -1,5 +1,6 @@
 """What the registry says of models is true of the networks, and of the layouts that can be loaded."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -37,13 +38,18 @@ def config_of(name):
     return read_config({"model_cfg": json.loads((folder / f"{FAMILIES[name]}.json").read_text())}, folder)
 
 
+@functools.cache
+def parameters_of(config):
+    """How many its network has; several names are of one."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in CLIP(config).parameters())
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_sizes_are_those_of_the_network(name):
     known, config = named_models()[name], config_of(name)
-    with torch.device("meta"):
-        parameters = sum(parameter.numel() for parameter in CLIP(config).parameters())
     assert (known.dim, known.image_size, known.parameters) == (
-        config.embed_dim, config.vision.image_size, parameters,
+        config.embed_dim, config.vision.image_size, parameters_of(config),
     )  # fmt: skip
     assert known.quick_gelu == (name.endswith(("openai", "dfn5b")) or name == "builtin-1")
 

@@ -54,11 +54,11 @@ def written(model, path, dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_embeddings_are_torchs(model, tmp_path, dtype):
     path = written(model, tmp_path / "m.safetensors", dtype)
-    encoder = open_text_encoder(path)
+    encoder, wanted = open_text_encoder(path), expected(load_model(path), TEXTS)
     for _ in range(2):  # weights that are asked for again are kept
         got = encoder.encode_texts(TEXTS)
         assert got.dtype == np.float32
-        np.testing.assert_allclose(got, expected(load_model(path), TEXTS), atol=1e-4)
+        np.testing.assert_allclose(got, wanted, atol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-5)
 
 

@@ -117,7 +117,7 @@ def rescan(ids, merges):
     return ids
 
 
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(250))
 @given(st.data())
 def test_merging_by_heap_equals_rescanning(data):
     merges = {}

@@ -51,7 +51,7 @@ def model(folder):
     return load_model(folder / "heads.safetensors").eval()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def published(folder):
     return joint_run.published_tower(OURS["efficientnet"].vision, folder / "lite0.pth")
 
@@ -59,6 +59,11 @@ def published(folder):
 @pytest.fixture(scope="module")
 def canvas(folder):
     return read_canvas([folder / "photos-00.parquet"], 40)
+
+
+@pytest.fixture(scope="module")
+def known(folder, canvas, published):
+    return chances(published, load_model(folder / "heads.safetensors").eval(), canvas)
 
 
 def told_of(folder, canvas, known):
@@ -118,9 +123,9 @@ def test_colours_change_but_not_without_being_asked_to():
     np.testing.assert_array_equal(drawn(jitter=0.4, gray=0.5), drawn(jitter=0.4, gray=0.5))
 
 
-def test_what_cannot_be_decoded_is_said_and_never_drawn(canvas, folder, model, published):
+def test_what_cannot_be_decoded_is_said_and_never_drawn(canvas, folder, model, published, known):
     assert canvas.decoded.tolist() == [i != 5 for i in range(48)]
-    told = told_of(folder, canvas, chances(published, model, canvas))
+    told = told_of(folder, canvas, known)
     seen = []
 
     class Watched(np.ndarray):
@@ -131,7 +136,7 @@ def test_what_cannot_be_decoded_is_said_and_never_drawn(canvas, folder, model, p
     watched = replace(canvas, aspects=canvas.aspects.view(Watched))
     shares = np.zeros(48)
     shares[[5, 6, 7]] = 1
-    list(train(model, watched, told, shares, published, SETTINGS))
+    list(train(model, watched, told, shares, published, replace(SETTINGS, steps=2)))
     assert set(np.concatenate(seen)) == {6, 7}
 
 
@@ -141,13 +146,13 @@ def test_a_shard_without_a_picture_is_refused(tmp_path):
         read_canvas([tmp_path / "none.parquet"], 16)
 
 
-def test_the_probabilities_are_those_of_the_published_network(folder, canvas, model, published):
+def test_the_probabilities_are_those_of_the_published_network(folder, canvas, model, known):
     reference = EfficientNet.from_name("efficientnet-lite0").eval()
     reference.load_state_dict(torch.load(folder / "lite0.pth", weights_only=True))
     numbers = np.arange(48)
     with torch.no_grad():
         expected = reference(normalized(middles(canvas, numbers, SIZE), model)).softmax(dim=1)
-    torch.testing.assert_close(chances(published, model, canvas).float(), expected, atol=2e-3, rtol=1e-2)
+    torch.testing.assert_close(known.float(), expected, atol=2e-3, rtol=1e-2)
 
 
 def test_every_stage_learns_more_slowly_than_the_one_above_it(model):
@@ -170,9 +175,9 @@ def test_every_stage_learns_more_slowly_than_the_one_above_it(model):
     assert decays[id(model.visual.head.linear.weight)] == settings.weight_decay
 
 
-def test_a_text_tower_without_a_rate_stays_as_it_is(folder, canvas, model, published):
+def test_a_text_tower_without_a_rate_stays_as_it_is(folder, canvas, model, published, known):
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    told = told_of(folder, canvas, chances(published, model, canvas))
+    told = told_of(folder, canvas, known)
     *_, (step, _, averaged) = train(model, canvas, told, np.ones(48), published, replace(SETTINGS, text_lr=0.0))
     assert step == 4
     moved = {name for name, value in averaged.state_dict().items() if not torch.equal(value, before[name])}

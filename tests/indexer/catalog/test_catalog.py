@@ -435,19 +435,19 @@ def test_more_photos_than_a_statement_has_parameters(catalog, root, model):
     # Some builds of SQLite take far more than the usual 32,766, so that the test sets a limit of its own.
     @event.listens_for(catalog.engine, "connect")
     def limit(connection, _record):
-        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 12_000)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 10_200)
 
     catalog.close()
-    many = [FailedPhoto(f"{n % 7}/{n}.jpg", n, n, "bad") for n in range(12_500)]
+    many = [FailedPhoto(f"{n % 7}/{n}.jpg", n, n, "bad") for n in range(10_300)]
     ids = catalog.fail(root.id, many)
     assert catalog.fail(root.id, many) == ids
     catalog.mark_missing(ids, NOW)
     catalog.void_stamps(ids)
-    assert catalog.counts() == Counts(photos=0, failed=12_500, missing=12_500)
-    assert len(catalog.photos(ids)) == len(catalog.known_sizes()) == 12_500
-    assert catalog.by_content(map(str, range(12_500)), model_id=model) == {}
+    assert catalog.counts() == Counts(photos=0, failed=10_300, missing=10_300)
+    assert len(catalog.photos(ids)) == len(catalog.known_sizes()) == 10_300
+    assert catalog.by_content(map(str, range(10_300)), model_id=model) == {}
     moves = [Move(number, root.id, f"{place}/m.jpg", 1, 1) for place, number in enumerate(ids)]
-    assert catalog.move(moves) == [] and len(catalog.known(root.id, model_id=model)) == 12_500
+    assert catalog.move(moves) == [] and len(catalog.known(root.id, model_id=model)) == 10_300
     catalog.remove(ids)
     assert catalog.counts() == Counts(0, 0, 0)
 

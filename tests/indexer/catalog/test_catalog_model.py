@@ -223,5 +223,5 @@ class CatalogModel(RuleBasedStateMachine):
         ]
 
 
-CatalogModel.TestCase.settings = settings(max_examples=examples(15), stateful_step_count=15)
+CatalogModel.TestCase.settings = settings(max_examples=examples(8), stateful_step_count=15)
 TestCatalogModel = CatalogModel.TestCase

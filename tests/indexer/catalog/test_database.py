@@ -146,8 +146,27 @@ def others():
         assert (*process.communicate(timeout=120), process.returncode) == ("", "", 0)
 
 
+@pytest.fixture(scope="module")
+def make_old(tmp_path_factory):
+    """Makes the library that the picsift of a schema left: a copy, since the steps to it take far longer."""
+    made = {}
+
+    def make(folder, version):
+        if version not in made:
+            made[version] = tmp_path_factory.mktemp("old") / database.FILE_NAME
+            engine = database._engine(made[version], foreign_keys=False)
+            with writing(engine) as connection:
+                migrations.upgrade(connection, f"{version:04}")
+            engine.dispose()
+        folder.mkdir()
+        for part in made[version].parent.iterdir():  # of a file with a log beside it, both
+            shutil.copy(part, folder)
+
+    return make
+
+
 @pytest.mark.parametrize("version", range(database.SCHEMA_VERSION))
-def test_processes_may_make_or_upgrade_a_library_at_once(tmp_path, others, version):
+def test_processes_may_make_or_upgrade_a_library_at_once(tmp_path, others, make_old, version):
     """Version 0 is a new library."""
     folders = [tmp_path / f"library-{number}" for number in range(12)]
     for folder in folders if version else ():
@@ -161,18 +180,9 @@ def test_processes_may_make_or_upgrade_a_library_at_once(tmp_path, others, versi
             assert schema_version(connection) == database.SCHEMA_VERSION
 
 
-def make_old(folder, version):
-    """A library as the picsift of that schema left it."""
-    folder.mkdir()
-    engine = database._engine(folder / database.FILE_NAME, foreign_keys=False)
-    with writing(engine) as connection:
-        migrations.upgrade(connection, f"{version:04}")
-    engine.dispose()
-
-
 @pytest.mark.parametrize("held", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE", "BEGIN; SELECT * FROM sqlite_master"])
 @pytest.mark.parametrize("version", range(database.SCHEMA_VERSION))
-def test_a_library_that_is_busy_is_waited_for(tmp_path, version, held):
+def test_a_library_that_is_busy_is_waited_for(tmp_path, make_old, version, held):
     """Also where SQLite itself waits for nothing: when another writes while the journal's mode is to change."""
     if version:
         make_old(tmp_path / "lib", version)

@@ -240,7 +240,7 @@ def test_random_exif_never_raises(tail, head):
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=10))
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(250))
 def test_flipped_exif_never_raises_and_stays_sound(flips):
     sound = written(
         {271: "Acme", 272: "Acme One", 306: "2019:01:02 03:04:05", 274: 6}, {36867: "2021:06:30 12:34:56"}, NORTH
@@ -263,7 +263,7 @@ VALUES = st.one_of(
 @given(st.dictionaries(st.sampled_from([271, 272, 274, 306]), VALUES),
        st.dictionaries(st.sampled_from([36867, 36868, 37520, 37521, 36881, 42036]), VALUES),
        st.dictionaries(st.integers(1, 6), VALUES))  # fmt: skip
-@settings(max_examples=examples(500))
+@settings(max_examples=examples(250))
 def test_values_of_any_type_never_raise(main, photo, gps):
     exif = Image.Exif()
     exif.update(main)

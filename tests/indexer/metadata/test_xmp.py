@@ -155,7 +155,7 @@ def test_what_is_no_packet_says_nothing(source):
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8))
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 def test_a_flipped_packet_never_raises(flips):
     source = bytearray(packet(listed("dc:subject", "red"), 'xmp:Rating="3" photoshop:DateCreated="1975-08"'))
     for at, value in flips:

@@ -509,9 +509,11 @@ def test_a_heic_that_goes_on_in_zeros_is_refused():
 @pytest.mark.parametrize("colour_name", ["white", "black", "gray"])
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "AVIF", "JXL"])
 def test_a_flat_picture_is_not_taken_for_a_truncated_one(format_, colour_name):
+    # A WEBP of this size ends in a thousand zeros, as a cut one may; other formats' files do at no size.
+    width, height = (4000, 3000) if format_ == "WEBP" else (2200, 800)
     options = {"JXL": {"effort": 1}, "AVIF": {"speed": 10}}.get(format_, {})
-    source = encoded(Image.new("RGB", (4000, 3000), colour_name), format_, **options)
-    assert images.decode(source, min_side=64).width == 4000
+    source = encoded(Image.new("RGB", (width, height), colour_name), format_, **options)
+    assert images.decode(source, min_side=64).width == width
 
 
 def test_a_png_whose_pixels_fail_their_checksum_is_refused(files):

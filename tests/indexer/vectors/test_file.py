@@ -289,7 +289,7 @@ def test_a_file_size_limit_of_the_system_keeps_the_old_file(tmp_path):
 
 KILLED_AT_EACH_LINE = """
 import os, signal, sys
-import numpy as np
+import filelock, numpy as np  # here, not in each of them
 from pathlib import Path
 from indexer.vectors import file as vector_file
 
@@ -307,10 +307,10 @@ def save_until(line_number):
             if seen == line_number:
                 os.kill(os.getpid(), signal.SIGKILL)
         return trace
-    ids, rows = np.load(folder / "ids.npy"), np.load(folder / "rows.npy")
     sys.settrace(trace)
     vector_file.save(folder / "index", ids, rows, fingerprint="f" * 64, generation=2)
 
+ids, rows = np.load(folder / "ids.npy"), np.load(folder / "rows.npy")
 for line_number in range(1, 1000):
     child = os.fork()
     if child == 0:

@@ -203,7 +203,7 @@ CHANGE = st.tuples(
 )
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(20))
 @given(changes=st.lists(CHANGE, max_size=8), k=st.integers(1, 70))
 def test_an_index_with_lists_answers_as_a_dictionary_does(tmp_path_factory, changes, k):
     folder, model = tmp_path_factory.mktemp("model"), {}

@@ -301,7 +301,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(15))
 @given(steps=steps)
 def test_whatever_happened_a_refresh_ends_in_step(tmp_path_factory, steps):
     shelf = Shelf(tmp_path_factory.mktemp("shelf"))

@@ -151,7 +151,7 @@ def both(catalog, columns, model, wanted):
     return found.ids().tolist(), catalog.allowed_ids(model, wanted).tolist()
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(75))
 @given(st.recursive(plain, joined, max_leaves=6), st.integers(0, 1))
 def test_columns_let_the_same_photos_pass_as_sql(libraries, wanted, which):
     for seed, (catalog, models, columns) in enumerate(libraries):

@@ -198,7 +198,7 @@ def joined(inner):
     )
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 @given(st.recursive(st.sampled_from([F(), *SINGLE]), joined, max_leaves=6))
 def test_joined_conditions_mean_what_they_say(library, wanted):
     catalog, model, photos, tagged = library

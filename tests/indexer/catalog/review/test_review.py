@@ -11,6 +11,7 @@ from indexer.catalog.database import open_database
 from indexer.catalog.records import FailedPhoto
 from indexer.catalog.review.records import WORDS, Asked, Queue, Settled
 from indexer.catalog.tag_records import Decision, Suggestion
+from tests.fuzzing import examples
 from tests.indexer.catalog_samples import DIM, new, vectors
 
 DOG, CAT, ANIMAL, SEA = ("animal", "dog"), ("animal", "cat"), ("animal",), ("sea",)
@@ -179,7 +180,7 @@ words = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([DOG, CAT]), st.sa
 
 
 @given(words, st.integers(0, 8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20))
 def test_words_in_one_request_come_to_what_they_come_to_one_by_one(tmp_path_factory, said, cut):
     """Each time on two photos of their own, of a library that three such times share."""
     folder = tmp_path_factory.mktemp("review")

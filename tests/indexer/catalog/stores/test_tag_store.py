@@ -16,6 +16,7 @@ from indexer.catalog.records import CopiedPhoto, FailedPhoto, Move
 from indexer.catalog.stores import suggestion_store
 from indexer.catalog.tag_records import Decision, Edit, Suggestion
 from indexer.errors import TagError
+from tests.fuzzing import examples
 from tests.indexer.catalog_samples import DIM, new, vectors
 
 DOG, CAT, ANIMAL = ("animal", "dog"), ("animal", "cat"), ("animal",)
@@ -303,7 +304,7 @@ names = st.text(st.characters(exclude_characters="\x1f", exclude_categories=["Cs
 tag_paths = st.lists(names, min_size=1, max_size=3).map(tuple)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15))
 @given(st.lists(st.tuples(tag_paths, tag_paths), max_size=12))
 def test_no_decision_is_lost_by_renaming_and_merging(tmp_path_factory, pairs):
     catalog = Catalog(open_database(tmp_path_factory.mktemp("library")))

@@ -365,5 +365,5 @@ class WordsModel(RuleBasedStateMachine):
         assert_in_step(self.catalog)
 
 
-WordsModel.TestCase.settings = settings(max_examples=examples(20), stateful_step_count=20)
+WordsModel.TestCase.settings = settings(max_examples=examples(10), stateful_step_count=20)
 TestWordsModel = WordsModel.TestCase

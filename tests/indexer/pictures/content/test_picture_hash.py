@@ -272,7 +272,7 @@ HEADS = (
 )
 
 
-@settings(max_examples=examples(1500))
+@settings(max_examples=examples(750))
 @given(st.sampled_from(HEADS), st.binary(max_size=400))
 @example(HEADS[0], bytes(200))
 @example(HEADS[1], bytes(200))

@@ -1,6 +1,6 @@
 # make demo    set up, index sample photos, search them, serve the page   (DEMO_ARGS=--no-serve stops before the page)
 # make test    set up, run the tests                                      (TEST_ARGS='-k name' and so on)
-# make fuzz    set up, run the property tests with new examples, ten times as many
+# make fuzz    set up, run the property tests with new examples, twenty times as many
 # make soak    set up, let folders live for half an hour under the daemon  (SOAK_MINUTES=5 shortens it)
 # make check   set up, then ruff and mypy
 

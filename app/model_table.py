@@ -75,9 +75,14 @@ class ModelEntry:
         return self.vector_bytes + self.index_bytes + self.file_bytes
 
     @property
+    def weight_bytes(self) -> int | None:
+        """About what the weights of one on the hub take in float32, as most are published; None of any other."""
+        return 4 * self.parameters if self.parameters and self.repo else None
+
+    @property
     def document(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
-        return asdict(self)
+        return asdict(self) | {"weight_bytes": self.weight_bytes}
 
 
 def entries(shelf: Shelf, library: Library | None) -> list[ModelEntry]:

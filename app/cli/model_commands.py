@@ -198,6 +198,7 @@ def _line(entry: ModelEntry, width: int) -> str:
     figures = [f"{entry.dim} dim"]
     figures += [f"{entry.image_size} px"] if entry.image_size else []
     figures += [f"{entry.parameters / 1e6:,.0f} M"] if entry.parameters else []
+    figures += [_size(entry.weight_bytes)] if entry.weight_bytes else []
     figures += [f"{entry.zero_shot:.1f} %"] if entry.zero_shot is not None else []
     figures += [entry.languages] if entry.languages not in (None, "English") else []
     parts = (f"{entry.name:<{width}}", f"{entry.state:<11}", f"{held:<24}", f"{here:>8}", "  ".join(figures))
@@ -214,7 +215,7 @@ def _facts(entry: ModelEntry) -> Iterator[str]:
         "dimensions": entry.dim or None,
         "picture": f"{entry.image_size} x {entry.image_size} pixels" if entry.image_size else None,
         "parameters": f"{entry.parameters:,}" if entry.parameters else None,
-        "weights": f"about {_size(4 * entry.parameters)} in float32" if entry.parameters and entry.repo else None,
+        "weights": f"about {_size(entry.weight_bytes)} in float32" if entry.weight_bytes else None,
         "zero-shot": f"{entry.zero_shot:.1f} % on ImageNet, as published" if entry.zero_shot is not None else None,
         "licence": entry.licence,
         "languages": entry.languages,

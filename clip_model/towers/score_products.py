@@ -21,7 +21,10 @@ def attention(
 ) -> Tensor:
     """Compute `softmax(q k^T / sqrt(e)) v`, the paper's eq. 1 (Vaswani et al. 2017, arXiv 1706.03762).
 
-    Scores are rounded to the number format of `q` before their softmax, which itself is computed in float32.
+    Scores are rounded to the number format of `q` before their softmax, which itself is computed in float32; torch's
+    own keeps them in float32. What it costs a whole network in bfloat16 is lost among its other rounding.
+
+    For inference: it is not differentiable.
 
     Args:
         q: (b, h, s, e), of which there may be fewer than keys; then torch computes it, as it does with a mask.
@@ -34,7 +37,7 @@ def attention(
     Returns:
         (b, h, s, e).
     """
-    if attn_mask is not None or is_causal or q.shape != k.shape:
+    if attn_mask is not None or is_causal or q.shape != k.shape or not q.numel():
         return F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask, is_causal=is_causal)
     b, h, s, e = q.shape
     out, step = q.new_empty(b, h, s, e), max(1, scores // (h * s * s))

@@ -1,11 +1,20 @@
-"""The short number formats, with a trained model on real photos: nearly the embeddings of float32."""
+"""The short number formats on real photos: nearly the embeddings of float32."""
+
+import copy
+from dataclasses import replace
 
 import pytest
+import torch
 from PIL import Image
+from torch.nn.functional import cosine_similarity
 
 from clip_model.checkpoint import load_model
+from clip_model.config import PROBE, CLIPConfig, VisionConfig
 from clip_model.inference import Encoder
+from clip_model.preprocessing.transforms import ImageTransform
 from clip_model.registry import resolve
+from clip_model.towers.folding import made_ready
+from tests.clip_model.tiny_models import TEXT, random_clip
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket", "page")  # those that come with scikit-image
 TEXTS = ["a woman in a space suit", "a cup of coffee", "a cat", "a rocket at its start", "a page of a book"]
@@ -33,3 +42,19 @@ def test_float16_stays_near(model):
     """Texts alone: a CPU takes seconds for a picture, since its convolutions have no such numbers."""
     exact, short = (Encoder(model, device="cpu", precision=precision) for precision in ("fp32", "fp16"))
     assert (exact.encode_texts(TEXTS[:2]) * short.encode_texts(TEXTS[:2])).sum(axis=1).min() >= 0.999
+
+
+@pytest.mark.parametrize("pooling", ["mean", PROBE])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_transformers_over_patches_stay_near(photos, pooling, dtype):
+    """A ViT's tower and a SigLIP's of six layers and fifty positions, which attend otherwise in bfloat16."""
+    vision = VisionConfig(112, layers=6, width=192, patch_size=16, pooling=pooling)
+    text = replace(TEXT, kind="siglip", vocab_size=50) if pooling == PROBE else TEXT
+    model = random_clip(CLIPConfig(192, vision, text))
+    prepared = ImageTransform(112, vision.mean, vision.std, vision.resize)
+    pixels = torch.stack([prepared(photo) for photo in photos])
+    short = copy.deepcopy(model)
+    made_ready(short, short.visual, torch.device("cpu"), dtype)
+    with torch.inference_mode():
+        near = cosine_similarity(short.encode_image(pixels.to(dtype)).float(), model.encode_image(pixels))
+    assert near.min() >= 0.999

@@ -72,6 +72,9 @@ def test_a_model_comes_answers_and_goes(picsift, library, hub, tiny, tiny_files,
     status, _, err = picsift("models", "pull", "tiny")
     assert (status, f"commit {commit[:12]}" in err) == (0, True)
     assert listed(picsift)["tiny"]["state"] == "fetched"
+    assert listed(picsift)["tiny"]["weight_bytes"] == 4 * listed(picsift)["tiny"]["parameters"]
+    assert listed(picsift)["builtin"]["weight_bytes"] is None
+    assert "0 M  1.6 MB" in picsift("models", "list")[1]
     assert picsift("models", "use", "tiny")[0] == 0
     found = listed(picsift)
     assert {name: entry["active"] for name, entry in found.items() if entry["photos"]} == {

@@ -5,7 +5,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 FUZZING = bool(os.environ.get("PICSIFT_FUZZ"))
-DEFAULT_EXAMPLES = 100
+DEFAULT_EXAMPLES = 50
 
 
 def examples(number):

@@ -102,7 +102,7 @@ def _exported(path: Path) -> Path:
     """A text tower as large as a ViT-B/32's, random, in float32: 254 MB."""
     import torch
 
-    from clip_model.config import PRESETS
+    from clip_model.sizes.presets import PRESETS
     from clip_model.towers.text import TextTransformer
 
     class Tower(torch.nn.Module):

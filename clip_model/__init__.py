@@ -10,9 +10,10 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from clip_model.checkpoint import load_model, save_model
-    from clip_model.config import PRESETS, CLIPConfig
+    from clip_model.config import CLIPConfig
     from clip_model.inference import Encoder, load_encoder
     from clip_model.model import CLIP
+    from clip_model.sizes.presets import PRESETS
 
 __all__ = ["CLIP", "PRESETS", "CLIPConfig", "Encoder", "load_encoder", "load_model", "save_model"]
 
@@ -20,8 +21,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "checkpoint": ["load_model", "save_model"],
-        "config": ["PRESETS", "CLIPConfig"],
+        "config": ["CLIPConfig"],
         "inference": ["Encoder", "load_encoder"],
         "model": ["CLIP"],
+        "sizes.presets": ["PRESETS"],
     },
 )

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from clip_model.checkpoints.fitting import check_tensors
+from clip_model.checkpoints.fitting import check_finite, read_own
 from clip_model.config import CLIPConfig
-from clip_model.header import CONFIG_KEY, TOKENIZER, read_header
+from clip_model.header import CONFIG_KEY, TOKENIZER
 from clip_model.model import CLIP
 from clip_model.registry import resolve
 from clip_model.stored_file import write_atomically
@@ -57,17 +56,11 @@ def load_model(name_or_path: str | Path) -> CLIP:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the name is unknown, the file is no model or damaged, or its tensors are not those that its
-            configuration asks for.
+        ValueError: if the name is unknown, the file is no model or damaged, its tensors are not those that its
+            configuration asks for, or a number is not finite.
     """
     path = resolve(name_or_path).path
-    config = read_header(path).config
-    try:
-        with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
-    except SafetensorError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    return _build(config, state, source=str(path))
+    return _build(*read_own(path), source=str(path))
 
 
 def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
@@ -79,16 +72,15 @@ def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
     return stored
 
 
-def _build(config: CLIPConfig, state: Mapping[str, Tensor], *, source: str) -> CLIP:
+def _build(config: CLIPConfig, state: Mapping[str, Tensor], tokenizer: bytes | None, *, source: str) -> CLIP:
     with _NoRandomWeights():  # the next lines replace them
         model = CLIP(config)
-    expected, weights = model.state_dict(), dict(state)
-    tokenizer = weights.pop(TOKENIZER, None)
-    check_tensors(expected, weights, source)
     # A copy: the tensors of a file are views of it, and the file may be replaced.
-    weights = {name: weights[name].to(like.dtype, copy=True) for name, like in expected.items()}
+    weights = {name: state[name].to(like.dtype, copy=True) for name, like in model.state_dict().items()}
+    for name, value in weights.items():
+        check_finite(name, value, source)
     model.load_state_dict(weights, strict=True, assign=True)
-    model.tokenizer_data = None if tokenizer is None else tokenizer.numpy().tobytes()
+    model.tokenizer_data = tokenizer
     return model.eval()
 
 

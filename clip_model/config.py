@@ -1,4 +1,4 @@
-"""What a CLIP looks like: frozen dataclasses that one `CLIP(config)` is built from, and the presets.
+"""What a CLIP looks like: frozen dataclasses that one `CLIP(config)` is built from.
 
 Knows shapes only; it reads no weights and imports no torch.
 """
@@ -19,7 +19,15 @@ POOLINGS = ("mean", "attention")
 PROBE = "probe"
 """Pooling of a SigLIP's image tower, by attention of a learned probe."""
 RESIZES = tuple(f"{how}{by}" for how in ("crop", "squash", "stretch") for by in ("", "-bilinear"))
+LARGEST, MOST_BLOCKS = 1_000_000, 100
+"""No size of any model comes near the first; bigG has 48 blocks in a tower."""
+_LARGEST_SIDE = 4096  # pixels
+_LARGEST_COLOR = 1e6  # which pixels in [0, 1] are shifted by or divided by, or its inverse
 TEXT_KINDS = ("causal", "sentence", "siglip", "roberta-mean", "roberta-dense", "roberta-first")
+
+
+class ConfigError(ValueError):
+    """No tower is like that; the message names the field and no file."""
 
 
 @dataclass(frozen=True)
@@ -63,41 +71,42 @@ class VisionConfig:
         Raises:
             ValueError: naming the field, what was expected and what was given.
         """
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) != 3:
-                raise ValueError(f"{name} is one number for each of red, green and blue, got {getattr(self, name)!r}")
+        _check_colors(self.mean, self.std)
         if self.resize not in RESIZES:
-            raise ValueError(f"unknown resize {self.resize!r}; known are: {', '.join(RESIZES)}")
-        if min(self.std) <= 0:
-            raise ValueError(f"std divides the pixels and must be positive, got {self.std!r}")
+            raise ConfigError(f"unknown resize {self.resize!r}; known are: {', '.join(RESIZES)}")
+        _check_sizes(self, {"image_size": _LARGEST_SIDE}, {"hidden": LARGEST, "mlp_width": LARGEST})
         if self.variant is not None:
             self._check_variant()
             return
+        _check_sizes(self, dict.fromkeys(("width", "head_width"), LARGEST))
         if self.patch_size is None:
-            if not isinstance(self.layers, tuple) or len(self.layers) != 4 or min(self.layers) < 1:
-                raise ValueError(f"a ResNet tower needs four stage depths of at least 1, got layers={self.layers!r}")
+            depths = self.layers
+            if not isinstance(depths, tuple) or len(depths) != 4 or not all(_is_size(d, MOST_BLOCKS) for d in depths):
+                raise ConfigError(f"a ResNet tower needs four stage depths from 1 to {MOST_BLOCKS}, got {depths!r:.80}")
             if self.image_size % 32:
-                raise ValueError(f"a ResNet tower needs an image_size divisible by 32, got {self.image_size}")
-        elif not isinstance(self.layers, int) or self.layers < 1:
-            raise ValueError(f"a vision transformer needs a number of layers of at least 1, got {self.layers!r}")
-        elif self.image_size < self.patch_size:
-            raise ValueError(f"image_size {self.image_size} has no room for a patch of patch_size {self.patch_size}")
+                raise ConfigError(f"a ResNet tower needs an image_size divisible by 32, got {self.image_size}")
+        elif not _is_size(self.layers, MOST_BLOCKS):
+            raise ConfigError(
+                f"a vision transformer needs a number of layers from 1 to {MOST_BLOCKS}, got {self.layers!r:.80}"
+            )
+        elif not _is_size(self.patch_size, self.image_size):
+            raise ConfigError(f"image_size {self.image_size} has no room for a patch of patch_size {self.patch_size}")
         channels = self.width if self.patch_size else self.width * 32
         if channels % self.head_width:
-            raise ValueError(f"attention over {channels} channels is not divisible by head_width {self.head_width}")
+            raise ConfigError(f"attention over {channels} channels is not divisible by head_width {self.head_width}")
 
     def _check_variant(self) -> None:
         if self.variant not in VARIANTS:
-            raise ValueError(f"unknown EfficientNetLite {self.variant!r}; known are: {', '.join(VARIANTS)}")
+            raise ConfigError(f"unknown EfficientNetLite {self.variant!r}; known are: {', '.join(VARIANTS)}")
         if (self.layers, self.width, self.head_width, self.patch_size) != (0, 0, 0, None):
-            raise ValueError(
+            raise ConfigError(
                 f"{self.variant} fixes depths and widths: layers, width and head_width are 0 and patch_size is None, "
                 f"got {self.layers!r}, {self.width!r}, {self.head_width!r} and {self.patch_size!r}"
             )
         if self.pooling not in POOLINGS:
-            raise ValueError(f"unknown pooling {self.pooling!r}; known are: {', '.join(POOLINGS)}")
+            raise ConfigError(f"unknown pooling {self.pooling!r}; known are: {', '.join(POOLINGS)}")
         if self.image_size < 32 or self.hidden < 0:
-            raise ValueError(
+            raise ConfigError(
                 f"{self.variant} needs an image_size of at least 32 and hidden channels of at least 0, "
                 f"got {self.image_size} and {self.hidden}"
             )
@@ -110,7 +119,7 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class TextConfig:
-    """Text transformer.
+    """Text transformer. No file has more than LARGEST of anything, or MOST_BLOCKS blocks.
 
     Attributes:
         context_length: positions, start and end of text included.
@@ -141,9 +150,11 @@ class TextConfig:
             ValueError: naming what was given.
         """
         if self.kind not in TEXT_KINDS:
-            raise ValueError(f"unknown kind of text tower {self.kind!r}; known are: {', '.join(TEXT_KINDS)}")
+            raise ConfigError(f"unknown kind of text tower {self.kind!r}; known are: {', '.join(TEXT_KINDS)}")
+        sizes = dict.fromkeys(("context_length", "vocab_size", "width", "heads"), LARGEST)
+        _check_sizes(self, {**sizes, "layers": MOST_BLOCKS}, {"hidden": LARGEST, "mlp_width": LARGEST})
         if self.width % self.heads:
-            raise ValueError(f"text width {self.width} is not divisible by its {self.heads} heads")
+            raise ConfigError(f"text width {self.width} is not divisible by its {self.heads} heads")
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,12 @@ class CLIPConfig:
     vision: VisionConfig
     text: TextConfig
     quick_gelu: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a dimension that no space has."""
+        _check_sizes(self, {"embed_dim": LARGEST})
+        if type(self.quick_gelu) is not bool:
+            raise ConfigError(f"quick_gelu is true or false, got {self.quick_gelu!r:.80}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold; what most models have in common is left out, as in files of before."""
@@ -187,6 +204,27 @@ class CLIPConfig:
         return cls(values["embed_dim"], VisionConfig(**vision), TextConfig(**text), values["quick_gelu"])
 
 
+def _is_size(value: object, most: int, least: int = 1) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _check_sizes(config: object, sizes: Mapping[str, int], with_zero: Mapping[str, int] | None = None) -> None:
+    """See that fields are whole numbers up to a bound, from 1 on, or from 0 on."""
+    for least, bounds in ((1, sizes), (0, with_zero or {})):
+        for name, most in bounds.items():
+            if not _is_size(value := getattr(config, name), most, least):
+                raise ConfigError(f"{name} is a whole number from {least} to {most:,}, got {value!r:.80}")
+
+
+def _check_colors(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    for name, values, least in (("mean", mean, -_LARGEST_COLOR), ("std", std, 1 / _LARGEST_COLOR)):
+        if len(values) != 3 or not all(type(v) in (int, float) and least <= v <= _LARGEST_COLOR for v in values):
+            raise ConfigError(
+                f"{name} is one number for each of red, green and blue, from {least:g} to {_LARGEST_COLOR:g}, "
+                f"got {values!r:.80}"
+            )
+
+
 # Files of earlier versions lack these, and mean the defaults.
 _ADDED_LATER = frozenset({"variant", "pooling", "hidden", "mean", "std", "kind", "mlp_width", "resize"})
 _LEFT_OUT = {"resize": "crop"}  # else files of the same models would have other bytes, and so be other models
@@ -196,55 +234,4 @@ def _check_fields(cls: type[CLIPConfig] | type[VisionConfig] | type[TextConfig],
     known, got = {field.name for field in fields(cls)}, set(values)
     missing, unknown = sorted(known - got - _ADDED_LATER), sorted(got - known)
     if missing or unknown:
-        raise ValueError(f"{cls.__name__}: missing fields {missing}, unknown fields {unknown}")
-
-
-def _vit(embed_dim: int, patch: int, width: int, layers: int, size: int = 224, text: int = 512) -> CLIPConfig:
-    return CLIPConfig(
-        embed_dim,
-        VisionConfig(image_size=size, layers=layers, width=width, patch_size=patch),
-        TextConfig(width=text, heads=text // 64),
-    )
-
-
-def _resnet(embed_dim: int, layers: tuple[int, int, int, int], width: int, size: int, text: int) -> CLIPConfig:
-    return CLIPConfig(
-        embed_dim,
-        VisionConfig(image_size=size, layers=layers, width=width, patch_size=None),
-        TextConfig(width=text, heads=text // 64),
-    )
-
-
-# The paper's models (Radford et al. 2021, tables 19 and 20), the small one that ships, and the one that did before.
-PRESETS: Mapping[str, CLIPConfig] = {
-    "RN50": _resnet(1024, (3, 4, 6, 3), 64, 224, 512),
-    "RN101": _resnet(512, (3, 4, 23, 3), 64, 224, 512),
-    "RN50x4": _resnet(640, (4, 6, 10, 6), 80, 288, 640),
-    "RN50x16": _resnet(768, (6, 8, 18, 8), 96, 384, 768),
-    "RN50x64": _resnet(1024, (3, 15, 36, 10), 128, 448, 1024),
-    "ViT-B-32": _vit(512, 32, 768, 12),
-    "ViT-B-16": _vit(512, 16, 768, 12),
-    "ViT-L-14": _vit(768, 14, 1024, 24, text=768),
-    "ViT-L-14-336": _vit(768, 14, 1024, 24, size=336, text=768),
-    "builtin": CLIPConfig(
-        embed_dim=256,
-        vision=VisionConfig(
-            image_size=176,
-            layers=0,
-            width=0,
-            patch_size=None,
-            head_width=0,
-            variant="lite2",
-            hidden=1024,
-            mean=(127 / 255, 127 / 255, 127 / 255),
-            std=(128 / 255, 128 / 255, 128 / 255),
-        ),
-        text=TextConfig(128, 30522, 384, 12, 6, kind="sentence", hidden=1024),
-        quick_gelu=False,
-    ),
-    "builtin-1": CLIPConfig(
-        embed_dim=256,
-        vision=VisionConfig(image_size=64, layers=(2, 2, 2, 2), width=32, patch_size=None),
-        text=TextConfig(width=256, heads=4, layers=4),
-    ),
-}
+        raise ConfigError(f"{cls.__name__}: missing fields {missing}, unknown fields {unknown}")

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from clip_model.config import CLIPConfig
+from clip_model.sizes.shapes import COUNTER, check_shapes, shapes_of
 
 CONFIG_KEY = "config"
 TOKENIZER = "tokenizer"  # of the bytes, among the tensors, that a model's own tokenizer is made of
 _LENGTH_BYTES = 8
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"  # what checkpoints of PyTorch begin with
 _LONGEST_HEADER = 100_000_000  # the format's own bound
+_NUMBERS, _COUNTS, _BYTES = ("F16", "BF16", "F32"), ("I64",), ("U8",)  # types as the format names them
 _NO_PARAMETERS = ("running_mean", "running_var", "num_batches_tracked", TOKENIZER)  # state, not learned
 
 
@@ -70,7 +72,8 @@ def read_header(path: Path) -> Header:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a safetensors file, is cut short, or holds no configuration of a CLIP.
+        ValueError: if it is not a safetensors file, is cut short, holds no configuration of a CLIP, or its tensors have
+            other names, shapes or types than those that the configuration asks for.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -84,7 +87,9 @@ def read_header(path: Path) -> Header:
     if size != expected:
         raise ValueError(f"{path} is damaged or cut short: its header announces {expected} bytes, it has {size}")
     texts = {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
-    return Header(_config(path, texts), {key: value for key, value in texts.items() if key != CONFIG_KEY}, tensors)
+    config = _config(path, texts)
+    _check_tensors(path, config, tensors)
+    return Header(config, {key: value for key, value in texts.items() if key != CONFIG_KEY}, tensors)
 
 
 def _foreign(path: Path, size: int) -> str:
@@ -133,6 +138,17 @@ def _tensors(path: Path, entries: Mapping[str, Any], data: int) -> dict[str, Ent
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise ValueError(f"{path} is not a safetensors file: no shape or place for the tensor {name!r}") from error
     return tensors
+
+
+def _check_tensors(path: Path, config: CLIPConfig, tensors: Mapping[str, Entry]) -> None:
+    expected = shapes_of(config)
+    if config.text.kind not in ("causal", "sentence"):  # its tokenizer has any length
+        expected[TOKENIZER] = tensors[TOKENIZER].shape[:1] if TOKENIZER in tensors else (0,)
+    check_shapes(expected, {name: entry.shape for name, entry in tensors.items()}, str(path))
+    for name, entry in tensors.items():
+        known = _COUNTS if name.endswith(COUNTER) else _BYTES if name == TOKENIZER else _NUMBERS
+        if entry.dtype not in known:
+            raise ValueError(f"{path}: the tensor {name} is of type {entry.dtype}; known there: {', '.join(known)}")
 
 
 def _config(path: Path, metadata: Mapping[str, str]) -> CLIPConfig:

@@ -74,7 +74,7 @@ class Encoder:
         models: Path | None = None,
     ) -> None:
         config, vision = model.config, model.config.vision
-        self._tokenizer = tokenizer_of(config.text, model.tokenizer_data)
+        self._tokenizer = tokenizer_of(config.text, model.tokenizer_data, name)
         self.name, self.fingerprint = name, fingerprint
         self.dim, self.image_size = config.embed_dim, vision.image_size
         self._device = choose_device(device)

@@ -156,13 +156,13 @@ def sync(
             written=written,
             shallow=shallow,
         )
-        total, storing = len(settled.jobs), Storing(library, embedder, model, batch_size=batch_size, stop=stopped)
+        total, ready = len(settled.jobs), partial(activate_first, library, model)
+        storing = Storing(library, embedder, model, batch_size=batch_size, stop=stopped, loaded=ready)
         if settled.jobs and not stopped():
-            activate_first(library, model)
-            most = workers_for(settled.jobs, workers)
             decoder = _decoder(library, embedder, model, max_pixels, processes, settled.jobs)
-            _work_off(settled.jobs, decoder, storing, tell, stopped, workers=most, ahead=AHEAD * batch_size)
-        said = finish(library, model, settled, complete=not stopped(), new=new, lazily=lazy_index)
+            _work_off(settled.jobs, decoder, storing, tell, stopped, workers=workers, ahead=AHEAD * batch_size)
+        usable = model == library.catalog.active_model() or embedder.load(stopped)  # else it may not answer
+        said = finish(library, model, settled, complete=usable and not stopped(), new=new, lazily=lazy_index)
         _end(library, killed=killed)
     tell(Progress("done", total, total, len(storing.failures), time.monotonic() - begun))
     return _report(settled, storing, settled.messages + said, time.monotonic() - begun)
@@ -223,7 +223,7 @@ def _work_off(
     ahead: int,
 ) -> None:
     """Decode, embed and store; then decode the copies whose original changed meanwhile."""
-    decode = partial(decode_in_turn, workers=workers, ahead=ahead, stop=stopped)
+    decode = partial(decode_in_turn, workers=workers_for(jobs, workers), ahead=ahead, stop=stopped)
     _store(storing, decode(jobs, decoder), len(jobs), tell, stopped)
     without_copies = replace(decoder, sizes=frozenset[int]())
     _store(storing, decode(storing.again, without_copies), 0, tell, stopped)

@@ -45,14 +45,18 @@ class Storing:
         *,
         batch_size: int,
         stop: Callable[[], bool] = lambda: False,
+        loaded: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write to `library`, whose writer lock the caller holds; `stop` is asked while the model loads."""
+        """Write to `library`, whose writer lock the caller holds.
+
+        `stop` is asked while the model loads; `loaded` is called before each batch, once it is.
+        """
         self.added = self.updated = self.unchanged = 0
         self.failures: list[tuple[str, str]] = []
         self.temporary: list[str] = []
         self.again: list[Job] = []
         self._library, self._embedder, self._model, self._batch_size = library, embedder, model, batch_size
-        self._stop = stop
+        self._stop, self._loaded = stop, loaded
         self._waiting: list[Result] = []  # decoded, to be embedded
         self._embedded: list[tuple[Result, NewPhoto, Vectors]] = []
         self._copies: list[tuple[Job, CopiedPhoto]] = []
@@ -102,6 +106,7 @@ class Storing:
     def _embed(self) -> None:
         if not self._waiting or not self._embedder.load(self._stop):
             return
+        self._loaded()
         batch = [result for result in self._waiting if _pictures(result) == 1]
         videos = [result for result in self._waiting if _pictures(result) > 1]
         self._waiting = []

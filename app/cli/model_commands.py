@@ -99,6 +99,7 @@ def use_command(
     """Let a model answer searches: at once if it has embedded everything, else when it has; the one before stays."""
     services = build_services(begin(verbose, library=library, model=name))
     catalog, embedder = services.library.catalog, services.embedder_for(name)
+    embedder.load()  # what does not load cannot answer
     active = catalog.active_model()
     if active is not None and (active.name, active.fingerprint) == (embedder.name, embedder.fingerprint):
         output.say(f"the model {embedder.name!r} answers already.")

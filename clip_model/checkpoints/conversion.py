@@ -16,7 +16,7 @@ from clip_model.checkpoints.hugging_face import read_hugging_face
 from clip_model.checkpoints.open_clip import read_open_clip
 from clip_model.checkpoints.openai import read_openai
 from clip_model.checkpoints.sources import HUGGING_FACE, OPEN_CLIP, OPENAI, Source
-from clip_model.config import CLIPConfig
+from clip_model.config import CLIPConfig, ConfigError
 from clip_model.header import CONFIG_KEY
 from clip_model.stored_file import replacing
 
@@ -40,6 +40,8 @@ def convert(source: Source, target: Path) -> None:
         config, state = _READERS[source.layout](source)
     except (TypeError, ZeroDivisionError, OverflowError) as error:  # of a configuration that is nonsense
         raise ValueError(f"{source.path} cannot be used: what it says of its model makes no sense ({error})") from error
+    except ConfigError as error:
+        raise ValueError(f"{source.path} cannot be used: {error}") from error
     tensors = fitted(config, state, str(source.path))
     try:
         with replacing(target) as partial:

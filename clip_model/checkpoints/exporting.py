@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from clip_model.checkpoints import roberta, siglip
+from clip_model.checkpoints.fitting import check_whole, read_own
 from clip_model.checkpoints.hugging_face import LAYERS, NAMES, TRANSPOSED
 from clip_model.checkpoints.sources import (
     HUGGING_FACE_CONFIG,
@@ -29,7 +30,7 @@ from clip_model.checkpoints.sources import (
 )
 from clip_model.checkpoints.weights import apart
 from clip_model.config import PROBE, CLIPConfig, TextConfig, VisionConfig
-from clip_model.header import TOKENIZER, read_header
+from clip_model.header import read_header
 from clip_model.preprocessing.tokenizer import MARKS, vocabulary_files
 from clip_model.stored_file import replacing
 
@@ -52,24 +53,24 @@ def export(weights: Path, folder: Path, layout: str) -> str:
         What the other program does otherwise with pictures, as a sentence; "" where it does nothing so.
 
     Raises:
-        ValueError: if the layout has no such towers, or the file is damaged.
-        FileExistsError: if the folder holds something.
+        ValueError: if the layout has no such towers, or the file is damaged or could not be loaded.
+        FileExistsError: if the folder holds something, or is a file.
         OSError: if it cannot be written.
     """
     config = read_header(weights).config
     if layout not in _LAYOUTS:
         raise ValueError(f"unknown layout {layout!r}; known are: {', '.join(_LAYOUTS)}")
     _check(config, layout, weights)
+    config, state, tokenizer = read_own(weights)
+    check_whole(config, state, tokenizer, str(weights))
     try:
-        state = load_file(weights)
-    except SafetensorError as error:
-        raise ValueError(f"{weights} is damaged: {error}") from error
-    folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FileExistsError(f"{folder} is a file, or lies below one; name an empty or new folder") from error
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} holds something; name an empty or new folder")
     name, configs, renamed = _LAYOUTS[layout]
-    tokenizer = state.pop(TOKENIZER, None)
-    carried = b"" if tokenizer is None else tokenizer.numpy().tobytes()
+    carried = tokenizer or b""
     if config.text.kind == "siglip":
         configs, renamed = partial(siglip.their_config, carried=carried), siglip.their_names
     texts = dict(vocabulary_files()) if layout == "huggingface" and config.text.kind == "causal" else {}

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from clip_model.config import CLIPConfig
-from clip_model.header import TOKENIZER
-from clip_model.model import CLIP
+from clip_model.header import TOKENIZER, read_header
 from clip_model.preprocessing.tokenizers import tokenizer_of
+from clip_model.sizes.shapes import COUNTER, check_shapes, shapes_of, some
 
 _MOST_BLOCKS = 100  # of a tower; bigG has 48
-_NAMED = 5  # how many differing tensors a message names
 _KEPT = (torch.float16, torch.float32)
 _BLOCKS = {"siglip": "siglip_text.transformer.resblocks", "roberta": "roberta_text.blocks"}  # of a text tower's kind
 _SCALARS = ("logit_scale", "logit_bias")  # which some programs save as a row of one
-_COUNTER = "num_batches_tracked"  # of batch norms: how long they were trained, on which no feature depends
 
 
 def fitted(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
@@ -36,39 +36,47 @@ def fitted(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -> dict
     tokenizer = state.pop(TOKENIZER, None)
     _check_towers(state, source)
     _check_depth(config, state, source)
-    try:
-        tokenizer_of(config.text, None if tokenizer is None else tokenizer.numpy().tobytes())
-    except ValueError as error:
-        raise ValueError(f"{source} cannot be used: {error}") from error
-    with torch.device("meta"):  # shapes alone: a configuration may ask for any size
-        expected = CLIP(config).state_dict()
-    counters = {name: torch.zeros((), dtype=torch.int64) for name in expected if name.endswith(_COUNTER)}
+    tokenizer_of(config.text, None if tokenizer is None else tokenizer.numpy().tobytes(), source)
+    expected = shapes_of(config)
+    # How long batch norms were trained: no feature depends on it.
+    counters = {name: torch.zeros((), dtype=torch.int64) for name in expected if name.endswith(COUNTER)}
     state |= {name: state[name].reshape(()) for name in _SCALARS if name in state and state[name].shape == (1,)}
     whole = {**counters, **state}
-    check_tensors(expected, whole, source)
-    stored = {name: _stored(name, whole[name], like, source) for name, like in expected.items()}
+    check_shapes(expected, {name: tuple(value.shape) for name, value in whole.items()}, source)
+    stored = {name: _stored(name, whole[name], source) for name in expected}
     return stored if tokenizer is None else {**stored, TOKENIZER: tokenizer}
 
 
-def check_tensors(expected: Mapping[str, Tensor], got: Mapping[str, Tensor], source: str) -> None:
-    """Compare names and shapes.
+def read_own(path: Path) -> tuple[CLIPConfig, dict[str, Tensor], bytes | None]:
+    """The configuration, the tensors by name as they are stored, and what is carried of a tokenizer.
+
+    The tensors are views of the file.
 
     Raises:
-        ValueError: naming the first that differ.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is no model or damaged, or its tensors are not those that its configuration asks for.
     """
-    missing, unknown = sorted(expected.keys() - got.keys()), sorted(got.keys() - expected.keys())
-    if missing or unknown:
-        raise ValueError(
-            f"{source} does not fit its configuration: {len(missing)} tensors missing ({_some(missing)}), "
-            f"{len(unknown)} unknown ({_some(unknown)})"
-        )
-    wrong = [
-        f"{name}: expected {tuple(like.shape)}, got {tuple(got[name].shape)}"
-        for name, like in expected.items()
-        if like.shape != got[name].shape
-    ]
-    if wrong:
-        raise ValueError(f"{source} does not fit its configuration: {len(wrong)} wrong shapes ({_some(wrong)})")
+    config = read_header(path).config
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    tokenizer = state.pop(TOKENIZER, None)
+    # The header said so already, and the file may have been replaced since.
+    check_shapes(shapes_of(config), {name: tuple(value.shape) for name, value in state.items()}, str(path))
+    return config, state, None if tokenizer is None else tokenizer.numpy().tobytes()
+
+
+def check_whole(config: CLIPConfig, state: dict[str, Tensor], tokenizer: bytes | None, source: str) -> None:
+    """See that every number is finite and texts can be tokenised, as loading and embedding do.
+
+    Raises:
+        ValueError: naming `source` and what is wrong.
+    """
+    for name, value in state.items():
+        check_finite(name, value, source)
+    tokenizer_of(config.text, tokenizer, source)
 
 
 def count_children(names: Iterable[str], prefix: str) -> int:
@@ -80,7 +88,7 @@ def _check_towers(state: Mapping[str, Tensor], source: str) -> None:
     image = any(name.startswith("visual.") for name in state)
     text = any(name.startswith(("transformer.", "token_embedding.", "siglip_text.", "roberta_text.")) for name in state)
     if not image and not text:
-        raise ValueError(f"{source} is no CLIP: it holds none of its tensors ({_some(sorted(state))})")
+        raise ValueError(f"{source} is no CLIP: it holds none of its tensors ({some(sorted(state))})")
     if not image or not text:
         there, lacking = ("image", "text") if image else ("text", "image")
         raise ValueError(f"{source} holds a tower for {there} alone; a search needs the one for {lacking} too")
@@ -102,8 +110,19 @@ def _check_depth(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -
             raise ValueError(f"{source} does not fit its configuration: {prefix} has {found} blocks, that says {said}")
 
 
-def _stored(name: str, value: Tensor, like: Tensor, source: str) -> Tensor:
-    if not like.is_floating_point():
+def check_finite(name: str, value: Tensor, source: str) -> None:
+    """See that every number of a tensor is finite.
+
+    Raises:
+        ValueError: naming `source` and the tensor.
+    """
+    # A sum is quick, and finite only where all numbers are; it may be too large where they are, too.
+    if not value.sum(dtype=torch.float32).isfinite() and not torch.isfinite(value).all():
+        raise ValueError(f"{source}: the tensor {name} holds values that are not finite")
+
+
+def _stored(name: str, value: Tensor, source: str) -> Tensor:
+    if name.endswith(COUNTER):
         if value.is_floating_point() or value.is_complex():
             raise ValueError(f"{source}: the tensor {name} counts, and holds numbers of type {value.dtype}")
         return value.to(torch.int64).contiguous()
@@ -112,11 +131,5 @@ def _stored(name: str, value: Tensor, like: Tensor, source: str) -> Tensor:
             f"{source}: the tensor {name} is of type {value.dtype}; float16, bfloat16 and float32 are known"
         )
     kept = value if value.dtype in _KEPT else value.float()
-    if not torch.isfinite(kept).all():
-        raise ValueError(f"{source}: the tensor {name} holds values that are not finite")
+    check_finite(name, kept, source)
     return kept.detach().contiguous()
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "") if names else "none"

@@ -5,38 +5,13 @@ Legend: b batch, s positions, d channels, e dimension of the shared space.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from clip_model.config import CLIPConfig
 from clip_model.numpy_text.layers import attention, gelu, layer_norm, linear, quick_gelu
 from clip_model.numpy_text.mapped_weights import Floats, MappedWeights
 
 _EPSILON = 1e-5  # torch's default for layer norms
-
-
-def shapes(config: CLIPConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The name and the shape of each tensor that the tower reads."""
-    t, d = config.text, config.text.width
-    yield "token_embedding.weight", (t.vocab_size, d)
-    yield "positional_embedding", (t.context_length, d)
-    yield "text_projection", (d, config.embed_dim)
-    yield from (("ln_final.weight", (d,)), ("ln_final.bias", (d,)))
-    for i in range(t.layers):
-        yield from block_shapes(f"transformer.resblocks.{i}", d, t.mlp_width)
-
-
-def block_shapes(name: str, width: int, inner: int = 0) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The same of one block of attention and MLP, of either tower; `inner` 0 is four times the width."""
-    inner = inner or 4 * width
-    yield from ((f"{name}.attn.in_proj_weight", (3 * width, width)), (f"{name}.attn.in_proj_bias", (3 * width,)))
-    layers = {"attn.out_proj": (width, width), "mlp.c_fc": (inner, width), "mlp.c_proj": (width, inner)}
-    for layer, (rows, columns) in layers.items():
-        yield from ((f"{name}.{layer}.weight", (rows, columns)), (f"{name}.{layer}.bias", (rows,)))
-    for norm in ("ln_1", "ln_2"):
-        yield from ((f"{name}.{norm}.weight", (width,)), (f"{name}.{norm}.bias", (width,)))
 
 
 def features(weights: MappedWeights, tokens: NDArray[np.int64]) -> Floats:

@@ -5,32 +5,14 @@ Legend: b batch, s positions, d channels, e dimension of the shared space.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from clip_model.config import CLIPConfig
-from clip_model.numpy_text.causal import block_shapes
 from clip_model.numpy_text.layers import attention, gelu, layer_norm, linear, unit
 from clip_model.numpy_text.mapped_weights import Floats, MappedWeights
 
 PAD = 0
 _EPSILON = 1e-12  # of BERT's layer norms
-
-
-def shapes(config: CLIPConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The name and the shape of each tensor that the tower reads."""
-    t, d, e = config.text, config.text.width, config.embed_dim
-    yield "text.token_embedding.weight", (t.vocab_size, d)
-    yield "text.positional_embedding", (t.context_length, d)
-    yield from (("text.ln_embedding.weight", (d,)), ("text.ln_embedding.bias", (d,)))
-    for i in range(t.layers):
-        yield from block_shapes(f"text.blocks.{i}", d)
-    yield from (("text.head.linear.weight", (e, d)), ("text.head.linear.bias", (e,)))
-    if t.hidden:
-        yield from (("text.head.hidden.weight", (t.hidden, d)), ("text.head.hidden.bias", (t.hidden,)))
-        yield "text.head.out.weight", (e, t.hidden)
 
 
 def features(weights: MappedWeights, tokens: NDArray[np.int64]) -> Floats:

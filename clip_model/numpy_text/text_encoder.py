@@ -18,24 +18,25 @@ from numpy.typing import NDArray
 from clip_model.numpy_text import causal, sentence
 from clip_model.numpy_text.mapped_weights import Floats, MappedWeights
 from clip_model.preprocessing.tokenizers import tokenizer_of
+from clip_model.sizes import shapes
 
 _BATCH = 32
-_TOWERS = {"causal": causal, "sentence": sentence}
+_TOWERS = {"causal": (shapes.causal, causal.features), "sentence": (shapes.sentence, sentence.features)}
 
 
 class TextEncoder:
     """A model's text tower; safe to call from several threads, which take turns."""
 
-    def __init__(self, weights: MappedWeights) -> None:
-        """Weights whose tensors are those of the tower; see `open_text_encoder`.
+    def __init__(self, weights: MappedWeights, source: str = "the model") -> None:
+        """Weights whose tensors are those of the tower, see `open_text_encoder`; `source` is what a message calls it.
 
         Raises:
             ValueError: if the model has another vocabulary than the tokenizer's.
         """
         self._weights = weights
         self.dim = weights.header.config.embed_dim
-        self._tokenizer = tokenizer_of(weights.header.config.text)
-        self._features = _TOWERS[weights.header.config.text.kind].features
+        self._tokenizer = tokenizer_of(weights.header.config.text, source=source)
+        self._features = _TOWERS[weights.header.config.text.kind][1]
         self._turn = threading.Lock()
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
@@ -83,7 +84,8 @@ def open_text_encoder(path: Path) -> TextEncoder | None:
         ValueError: if it is no model's weights file or is damaged, or has another vocabulary than the tokenizer's.
     """
     weights = MappedWeights(path)
-    tower = _TOWERS.get(weights.header.config.text.kind)
-    if tower is None or not all(weights.holds(name, shape) for name, shape in tower.shapes(weights.header.config)):
+    config = weights.header.config
+    asked, _ = _TOWERS.get(config.text.kind, (None, None))
+    if asked is None or not all(weights.holds(name, shape) for name, shape in asked(config.text, config.embed_dim)):
         return None
-    return TextEncoder(weights)
+    return TextEncoder(weights, str(path))

@@ -50,7 +50,7 @@ class PieceTokenizer:
             self._clean, self._pad, self._end = str(said["clean"]), int(said["pad"]), int(said["end"])
             self._start = [int(said["start"])] if "start" in said else []
             whole = json.dumps(said["tokenizer"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"its tokenizer cannot be read: {error}") from error
         with _errors_of_the_library("its tokenizer cannot be read by the library tokenizers"):
             self._tokenizer = Tokenizer.from_str(whole)

@@ -12,16 +12,26 @@ if TYPE_CHECKING:
     from clip_model.preprocessing.wordpiece import WordPiece
 
 
-def tokenizer_of(config: TextConfig, data: bytes | None = None) -> Tokenizer | WordPiece | PieceTokenizer:
+def tokenizer_of(
+    config: TextConfig, data: bytes | None = None, source: str = "the model"
+) -> Tokenizer | WordPiece | PieceTokenizer:
     """The tokenizer for a text tower, at its context length; the others are not even imported.
 
     Args:
         config: of the tower.
         data: what the model's file carries of one, see `pieces.py`; None where it carries none.
+        source: what a message calls the model.
 
     Raises:
-        ValueError: if the tower has another vocabulary than the tokenizer, or needs one that is not there.
+        ValueError: if the tower has another vocabulary than the tokenizer, or needs one that is not there or damaged.
     """
+    try:
+        return _tokenizer_of(config, data)
+    except ValueError as error:
+        raise ValueError(f"{source} cannot be used: {error}") from error
+
+
+def _tokenizer_of(config: TextConfig, data: bytes | None) -> Tokenizer | WordPiece | PieceTokenizer:
     if config.kind not in ("causal", "sentence"):
         from clip_model.preprocessing.pieces import PieceTokenizer
 

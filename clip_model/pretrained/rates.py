@@ -12,7 +12,8 @@ from torch import nn
 from clip_model.model import CLIP
 from clip_model.pretrained.telling import Drawing
 from clip_model.pretrained.twin_towers import towers
-from clip_model.towers.efficientnet import STAGES, EfficientNetLite
+from clip_model.sizes.efficientnet_lite import STAGES
+from clip_model.towers.efficientnet import EfficientNetLite
 
 
 @dataclass(frozen=True)

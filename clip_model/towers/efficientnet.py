@@ -10,31 +10,19 @@ Legend: b batch, c channels, h w grid, e dimension of the shared space.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clip_model.config import VARIANTS
+from clip_model.sizes.efficientnet_lite import FEATURES, POOLING_HEADS, STEM
+from clip_model.sizes.efficientnet_lite import blocks as sizes_of
 from clip_model.towers.head import Head
 
 EPSILON = 1e-3  # of the published batch norms, and their momentum in torch's sense
 MOMENTUM = 0.01
-STEM, FEATURES = 32, 1280
 CLASSES = 1000
-# Kernel, stride, expansion, channels, depth of each stage of lite0: table 1 of the paper without its first line.
-STAGES = (
-    (3, 1, 1, 16, 1),
-    (3, 2, 6, 24, 2),
-    (5, 2, 6, 40, 2),
-    (3, 2, 6, 80, 3),
-    (5, 1, 6, 112, 3),
-    (5, 2, 6, 192, 4),
-    (3, 1, 6, 320, 1),
-)
-POOLING_HEADS = 8
 
 
 class SameConv2d(nn.Conv2d):
@@ -114,7 +102,7 @@ class EfficientNetLite(nn.Module):
         """See `VisionConfig`."""
         super().__init__()
         self.conv_stem, self.bn0 = SameConv2d(3, STEM, 3, stride=2), _norm(STEM)
-        blocks = list(_blocks(variant))
+        blocks = [InvertedResidual(*sizes) for sizes in sizes_of(variant)]
         self.blocks = nn.ModuleList(blocks)
         self.conv_head = SameConv2d(blocks[-1].project_conv.out_channels, FEATURES, 1)
         self.bn1 = _norm(FEATURES)
@@ -148,24 +136,6 @@ class EfficientNetLite(nn.Module):
     def pooled(self, grid: Tensor) -> Tensor:
         """(b, c, h, w) -> (b, c)."""
         return grid.mean(dim=(2, 3)) if self.pool is None else self.pool(grid)
-
-
-def _blocks(variant: str) -> Iterator[InvertedResidual]:
-    width, depth = VARIANTS[variant]
-    channels = STEM
-    for number, (kernel, stride, expansion, channels_out, repeats) in enumerate(STAGES):
-        out = round_channels(channels_out * width)
-        if 0 < number < len(STAGES) - 1:  # the first and the last stage keep their depth in all sizes
-            repeats = math.ceil(repeats * depth)
-        for repeat in range(repeats):
-            yield InvertedResidual(channels, out, kernel, 1 if repeat else stride, expansion)
-            channels = out
-
-
-def round_channels(channels: float) -> int:
-    """To the nearest multiple of eight, but never down by more than a tenth."""
-    rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 def load_pretrained(tower: EfficientNetLite, path: Path) -> tuple[Tensor, Tensor]:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from clip_model.config import CLIPConfig
+from clip_model.sizes.shapes import POSITIONS
 from clip_model.towers.sentence import PostNormBlock
 
 PAD = 1
-POSITIONS = 514  # of every published one; the first that a token has is PAD + 1
 MEAN, DENSE, FIRST = "roberta-mean", "roberta-dense", "roberta-first"
 """Kinds of text tower by their pooling: all positions' mean, a layer over the first position, the first itself."""
 _EPSILON = 1e-5  # of its layer norms

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from clip_model.config import PRESETS, CLIPConfig, TextConfig, VisionConfig
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.sizes.presets import PRESETS
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from clip_model import registry
-from clip_model.config import PRESETS
 from clip_model.header import read_header
 from clip_model.inference import Encoder, load_encoder
 from clip_model.model import CLIP
+from clip_model.sizes.presets import PRESETS
 
 LARGEST = 64_000_000  # bytes
 CARD = Path(registry.__file__).parent / "weights" / "README.md"

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from clip_model.config import PRESETS, CLIPConfig, TextConfig, VisionConfig
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.sizes.presets import PRESETS
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -31,7 +32,7 @@ def test_missing_and_unknown_fields_are_named():
         ({"patch_size": None, "layers": 12}, "four stage depths"),
         ({"patch_size": None, "layers": (1, 1, 1, 1), "image_size": 100}, "divisible by 32, got 100"),
         ({"layers": (1, 1, 1, 1)}, "number of layers"),
-        ({"layers": 0}, "at least 1, got 0"),
+        ({"layers": 0}, "from 1 to 100, got 0"),
         ({"width": 100}, "head_width 64"),
     ],
 )

@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
-from clip_model.config import PRESETS
 from clip_model.model import CLIP
 from clip_model.preprocessing.tokenizer import default_tokenizer
+from clip_model.sizes.presets import PRESETS
 from tests.clip_model.open_clip_models import reference_of
 from tests.clip_model.tiny_models import random_clip
 

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from app.cli import commands
+from clip_model.checkpoint import save_model
 from tests.clip_model.hub.conftest import REPO, hub, tiny, tiny_files, tiny_model
+from tests.clip_model.own_files import rewritten
 
 __all__ = ["hub", "tiny", "tiny_files", "tiny_model"]
 
@@ -151,3 +153,20 @@ def test_a_model_is_exported(picsift, tmp_path, tiny_model_path):
     assert (status, "holds something" in err) == (1, True)
     status, _, err = picsift("models", "export", "builtin", tmp_path / "other")
     assert (status, "cannot be exported" in err) == (1, True)
+
+
+@pytest.mark.parametrize("photos", [0, 1])
+def test_a_library_is_never_bound_to_a_model_that_does_not_load(picsift, tmp_path, tiny_model, tiny_model_path, photos):
+    bad, folder = tmp_path / "bad.safetensors", tmp_path / "photos"
+    save_model(tiny_model, bad)
+    rewritten(bad, lambda state: state["visual.proj"].fill_(float("nan")))
+    folder.mkdir()
+    for number in range(photos):
+        Image.new("RGB", (64, 48), "red").save(folder / f"{number}.png")
+    status, _, err = picsift("index", folder, "--model", bad)
+    assert status == 1 and f"{bad}: the tensor visual.proj holds values that are not finite" in err
+    assert not any(entry["active"] for entry in listed(picsift).values())
+    status, _, err = picsift("models", "use", bad)
+    assert status == 1 and "not finite" in err
+    assert picsift("index", folder, "--model", tiny_model_path)[0] == 0
+    assert listed(picsift)[str(tiny_model_path)]["active"]

@@ -7,8 +7,8 @@ import torch
 
 from clip_model.checkpoints import hugging_face, siglip
 from clip_model.checkpoints.said import Said
-from clip_model.config import PRESETS
 from clip_model.model import CLIP
+from clip_model.sizes.presets import PRESETS
 from tests.clip_model.open_clip_reference import transformers
 from tests.clip_model.tiny_models import Noise
 

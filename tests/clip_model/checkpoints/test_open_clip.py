@@ -224,7 +224,7 @@ def test_what_it_cannot_be_is_named(tmp_path, load, part, change, message):
         ({"mode": "L"}, "preprocess_cfg.mode is 'L'"),
         ({"size": 224}, "preprocess_cfg.size is 224; the image tower's is 32"),
         ({"mean": [0.5]}, r"preprocess_cfg.mean is \[0.5\]; three numbers are needed"),
-        ({"std": [0, 1, 1]}, "std divides the pixels"),
+        ({"std": [0, 1, 1]}, "std is one number for each of"),
         ({"std": [float("nan"), 1, 1]}, r"preprocess_cfg.std is \[nan, 1, 1\]; three numbers are needed"),
         ({"mean": [0.5, float("inf"), 0.5]}, "three numbers are needed"),
         ({"mean": [0.5, True, 0.5]}, "three numbers are needed"),

@@ -6,9 +6,9 @@ import torch
 from clip_model.checkpoint import load_model
 from clip_model.checkpoints.fitting import fitted
 from clip_model.checkpoints.openai import PUBLISHED, infer_config
-from clip_model.config import PRESETS
 from clip_model.model import CLIP
 from clip_model.registry import resolve
+from clip_model.sizes.presets import PRESETS
 from tests.clip_model.checkpoints.openai_files import halved, plain, save_archive, sizes_of
 from tests.clip_model.checkpoints.reference_models import RESNET, TEXT, VIT, assert_same_features, model_of
 from tests.clip_model.open_clip_reference import open_clip

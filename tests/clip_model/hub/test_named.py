@@ -12,10 +12,11 @@ from clip_model.checkpoints import siglip
 from clip_model.checkpoints.open_clip import read_config
 from clip_model.checkpoints.said import Said
 from clip_model.checkpoints.sources import HUGGING_FACE, OPEN_CLIP
-from clip_model.config import OPENAI_MEAN, PRESETS
+from clip_model.config import OPENAI_MEAN
 from clip_model.hub.named import NAME, named_models
 from clip_model.hub.repository import written_files
 from clip_model.model import CLIP
+from clip_model.sizes.presets import PRESETS
 from tests.clip_model import open_clip_reference
 
 FAMILIES = {name: re.sub("-(openai|laion2b|datacomp|laion5b|dfn5b)$", "", name) for name in named_models()}

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from clip_model.checkpoint import load_model, save_model
 from clip_model.config import VARIANTS, VisionConfig
 from clip_model.inference import Encoder
-from clip_model.towers.efficientnet import AttentionPool, EfficientNetLite, SameConv2d, load_pretrained, round_channels
+from clip_model.sizes.efficientnet_lite import round_channels
+from clip_model.towers.efficientnet import AttentionPool, EfficientNetLite, SameConv2d, load_pretrained
 from clip_model.towers.folding import fold_batch_norms
 from tests.clip_model.tiny_models import OURS, random_clip, randomize
 
@@ -140,7 +141,7 @@ def test_a_model_with_it_is_saved_loaded_and_embeds(tmp_path):
         ({"pooling": "max"}, "unknown pooling 'max'"),
         ({"image_size": 16}, "at least 32"),
         ({"hidden": -1}, "at least 0"),
-        ({"std": (0.0, 1.0, 1.0)}, "must be positive"),
+        ({"std": (0.0, 1.0, 1.0)}, "std is one number for each of"),
         ({"mean": (0.0, 1.0)}, "one number for each"),
     ],
 )

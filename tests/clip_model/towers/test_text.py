@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from clip_model.config import PRESETS
 from clip_model.preprocessing.tokenizer import EOT, SOT, default_tokenizer
+from clip_model.sizes.presets import PRESETS
 from clip_model.towers.text import TextTransformer
 from tests.clip_model.open_clip_models import reference_of
 from tests.clip_model.tiny_models import CONFIGS, random_clip

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from clip_model.config import PRESETS, CLIPConfig, TextConfig, VisionConfig
+from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.sizes.presets import PRESETS
 from clip_model.towers.patches import patch_products
 from clip_model.towers.vision import (
     AttentionPool2d,

@@ -22,6 +22,8 @@ RESIZES = tuple(f"{how}{by}" for how in ("crop", "squash", "stretch") for by in 
 LARGEST, MOST_BLOCKS = 1_000_000, 100
 """No size of any model comes near the first; bigG has 48 blocks in a tower."""
 _LARGEST_SIDE = 4096  # pixels
+ROBERTA_CONTEXT = 512
+"""The longest text of every published RoBERTa."""
 _LARGEST_COLOR = 1e6  # which pixels in [0, 1] are shifted by or divided by, or its inverse
 TEXT_KINDS = ("causal", "sentence", "siglip", "roberta-mean", "roberta-dense", "roberta-first")
 
@@ -73,7 +75,7 @@ class VisionConfig:
         """
         _check_colors(self.mean, self.std)
         if self.resize not in RESIZES:
-            raise ConfigError(f"unknown resize {self.resize!r}; known are: {', '.join(RESIZES)}")
+            raise ConfigError(f"unknown resize {self.resize!r:.80}; known are: {', '.join(RESIZES)}")
         _check_sizes(self, {"image_size": _LARGEST_SIDE}, {"hidden": LARGEST, "mlp_width": LARGEST})
         if self.variant is not None:
             self._check_variant()
@@ -90,21 +92,24 @@ class VisionConfig:
                 f"a vision transformer needs a number of layers from 1 to {MOST_BLOCKS}, got {self.layers!r:.80}"
             )
         elif not _is_size(self.patch_size, self.image_size):
-            raise ConfigError(f"image_size {self.image_size} has no room for a patch of patch_size {self.patch_size}")
+            patch = f"{self.patch_size!r:.80}"
+            raise ConfigError(f"image_size {self.image_size} has no room for a whole patch_size, got {patch}")
+        if self.pooling == PROBE and self.patch_size is None:
+            raise ConfigError("a SigLIP's image tower is a transformer over patches, got patch_size=None")
         channels = self.width if self.patch_size else self.width * 32
         if channels % self.head_width:
             raise ConfigError(f"attention over {channels} channels is not divisible by head_width {self.head_width}")
 
     def _check_variant(self) -> None:
         if self.variant not in VARIANTS:
-            raise ConfigError(f"unknown EfficientNetLite {self.variant!r}; known are: {', '.join(VARIANTS)}")
+            raise ConfigError(f"unknown EfficientNetLite {self.variant!r:.80}; known are: {', '.join(VARIANTS)}")
         if (self.layers, self.width, self.head_width, self.patch_size) != (0, 0, 0, None):
             raise ConfigError(
                 f"{self.variant} fixes depths and widths: layers, width and head_width are 0 and patch_size is None, "
-                f"got {self.layers!r}, {self.width!r}, {self.head_width!r} and {self.patch_size!r}"
+                f"got {(self.layers, self.width, self.head_width, self.patch_size)!r:.80}"
             )
         if self.pooling not in POOLINGS:
-            raise ConfigError(f"unknown pooling {self.pooling!r}; known are: {', '.join(POOLINGS)}")
+            raise ConfigError(f"unknown pooling {self.pooling!r:.80}; known are: {', '.join(POOLINGS)}")
         if self.image_size < 32 or self.hidden < 0:
             raise ConfigError(
                 f"{self.variant} needs an image_size of at least 32 and hidden channels of at least 0, "
@@ -150,9 +155,13 @@ class TextConfig:
             ValueError: naming what was given.
         """
         if self.kind not in TEXT_KINDS:
-            raise ConfigError(f"unknown kind of text tower {self.kind!r}; known are: {', '.join(TEXT_KINDS)}")
+            raise ConfigError(f"unknown kind of text tower {self.kind!r:.80}; known are: {', '.join(TEXT_KINDS)}")
         sizes = dict.fromkeys(("context_length", "vocab_size", "width", "heads"), LARGEST)
         _check_sizes(self, {**sizes, "layers": MOST_BLOCKS}, {"hidden": LARGEST, "mlp_width": LARGEST})
+        if self.kind.startswith("roberta") and self.context_length > ROBERTA_CONTEXT:
+            raise ConfigError(
+                f"a RoBERTa has {ROBERTA_CONTEXT} positions, and the context length is {self.context_length}"
+            )
         if self.width % self.heads:
             raise ConfigError(f"text width {self.width} is not divisible by its {self.heads} heads")
 
@@ -234,4 +243,4 @@ def _check_fields(cls: type[CLIPConfig] | type[VisionConfig] | type[TextConfig],
     known, got = {field.name for field in fields(cls)}, set(values)
     missing, unknown = sorted(known - got - _ADDED_LATER), sorted(got - known)
     if missing or unknown:
-        raise ConfigError(f"{cls.__name__}: missing fields {missing}, unknown fields {unknown}")
+        raise ConfigError(f"{cls.__name__}: missing fields {missing}, unknown fields {unknown!s:.200}")

@@ -132,11 +132,13 @@ def _tensors(path: Path, entries: Mapping[str, Any], data: int) -> dict[str, Ent
     tensors: dict[str, Entry] = {}
     for name, entry in entries.items():
         try:
-            shape = tuple(int(side) for side in entry["shape"])
-            start, end = int(entry["data_offsets"][0]), int(entry["data_offsets"][1])
+            shape, (start, end) = tuple(entry["shape"]), entry["data_offsets"]
+            if not all(type(number) is int and number >= 0 for number in (*shape, start, end)):
+                raise ValueError("no whole numbers")
             tensors[name] = Entry(str(entry.get("dtype", "")), shape, data + start, data + end)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ValueError(f"{path} is not a safetensors file: no shape or place for the tensor {name!r}") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problem = f"no shape or place for the tensor {name!r:.80}"
+            raise ValueError(f"{path} is not a safetensors file: {problem}") from error
     return tensors
 
 
@@ -148,7 +150,8 @@ def _check_tensors(path: Path, config: CLIPConfig, tensors: Mapping[str, Entry])
     for name, entry in tensors.items():
         known = _COUNTS if name.endswith(COUNTER) else _BYTES if name == TOKENIZER else _NUMBERS
         if entry.dtype not in known:
-            raise ValueError(f"{path}: the tensor {name} is of type {entry.dtype}; known there: {', '.join(known)}")
+            kind, kinds = f"{entry.dtype:.80}", ", ".join(known)
+            raise ValueError(f"{path}: the tensor {name:.120} is of type {kind}; known there: {kinds}")
 
 
 def _config(path: Path, metadata: Mapping[str, str]) -> CLIPConfig:

@@ -66,7 +66,7 @@ def export(weights: Path, folder: Path, layout: str) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise FileExistsError(f"{folder} is a file, or lies below one; name an empty or new folder") from error
+        raise FileExistsError(f"{folder} is no folder and cannot become one; name an empty or new folder") from error
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} holds something; name an empty or new folder")
     name, configs, renamed = _LAYOUTS[layout]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from clip_model.config import PROBE, CLIPConfig, TextConfig, VisionConfig
+from clip_model.config import PROBE, ROBERTA_CONTEXT, CLIPConfig, TextConfig, VisionConfig
 from clip_model.sizes.efficientnet_lite import FEATURES, POOLING_HEADS, STEM, blocks
 
 COUNTER = "num_batches_tracked"  # of batch norms: the one tensor of whole numbers
-POSITIONS = 514  # of every published RoBERTa; the first that a token has is the padding's id + 1
+POSITIONS = ROBERTA_CONTEXT + 2  # of every published RoBERTa; the first that a token has is the padding's id + 1
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 _NAMED = 5  # how many differing tensors a message names
 
@@ -46,7 +46,9 @@ def check_shapes(expected: Mapping[str, tuple[int, ...]], got: Mapping[str, tupl
             f"{len(unknown)} unknown ({some(unknown)})"
         )
     wrong = [
-        f"{name}: expected {shape}, got {tuple(got[name])}" for name, shape in expected.items() if shape != got[name]
+        f"{name}: expected {shape}, got {tuple(got[name])!s:.80}"
+        for name, shape in expected.items()
+        if shape != got[name]
     ]
     if wrong:
         raise ValueError(f"{source} does not fit its configuration: {len(wrong)} wrong shapes ({some(wrong)})")
@@ -54,8 +56,8 @@ def check_shapes(expected: Mapping[str, tuple[int, ...]], got: Mapping[str, tupl
 
 def some(names: list[str]) -> str:
     """The first few names, and how many more there are."""
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "") if names else "none"
+    rest, first = len(names) - _NAMED, [f"{name:.200}" for name in names[:_NAMED]]
+    return ", ".join(first) + (f" and {rest} more" if rest > 0 else "") if names else "none"
 
 
 def block(name: str, width: int, inner: int = 0) -> Shapes:

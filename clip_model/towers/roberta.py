@@ -25,17 +25,9 @@ class RobertaTower(nn.Module):
     """Tokens to raw features."""
 
     def __init__(self, config: CLIPConfig) -> None:
-        """Build the tower that `config.text` describes.
-
-        Raises:
-            ValueError: if its context is longer than there are positions.
-        """
+        """Build the tower that `config.text` describes."""
         super().__init__()
         t = config.text
-        if t.context_length > POSITIONS - PAD - 1:
-            raise ValueError(
-                f"a RoBERTa has {POSITIONS - PAD - 1} positions, and the context length is {t.context_length}"
-            )
         self.context_length, self.kind = t.context_length, t.kind
         self.token_embedding = nn.Embedding(t.vocab_size, t.width)
         self.positional_embedding = nn.Parameter(torch.randn(POSITIONS, t.width) * 0.02)

@@ -28,7 +28,7 @@ def test_missing_and_unknown_fields_are_named():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"image_size": 20, "patch_size": 32}, "20 has no room for a patch of patch_size 32"),
+        ({"image_size": 20, "patch_size": 32}, "image_size 20 has no room for a whole patch_size, got 32"),
         ({"patch_size": None, "layers": 12}, "four stage depths"),
         ({"patch_size": None, "layers": (1, 1, 1, 1), "image_size": 100}, "divisible by 32, got 100"),
         ({"layers": (1, 1, 1, 1)}, "number of layers"),

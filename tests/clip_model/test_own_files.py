@@ -1,5 +1,6 @@
 """A file in picsift's own layout that does not hold what it says is refused: at once by its header, or when loaded."""
 
+import json
 import shutil
 
 import pytest
@@ -63,7 +64,7 @@ def test_the_shapes_that_are_said_are_those_of_the_network(name):
         ({"vision.layers": 99}, "does not fit its configuration"),
         ({"vision.width": -64}, "width is a whole number"),
         ({"vision.head_width": 0}, "head_width is a whole number"),
-        ({"vision.patch_size": 0}, "has no room for a patch"),
+        ({"vision.patch_size": 0}, "has no room for a whole patch_size, got 0"),
         ({"vision.image_size": 10**6}, "image_size is a whole number from 1 to 4,096"),
         ({"vision.image_size": 4096}, r"visual.positional_embedding: expected \(65537, 64\)"),
         ({"text.width": 10**9}, "width is a whole number"),
@@ -86,6 +87,30 @@ def test_a_configuration_that_the_tensors_are_not_of_is_refused_by_every_reader(
         with pytest.raises(ValueError, match=message) as refused:
             load(path)
         assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("field", ["shape", "data_offsets"])
+@pytest.mark.parametrize("numbers", [[float("inf"), 24], [-1, 24], [2.5, 24], ["2", "4"], [True, 4], 3, None])
+def test_places_that_are_no_whole_numbers_are_refused_by_every_reader(path, field, numbers):
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["visual.proj"][field] = numbers
+    changed = json.dumps(header).encode()
+    path.write_bytes(len(changed).to_bytes(8, "little") + changed + data[8 + length :])
+    for load in LOADERS:
+        with pytest.raises(ValueError, match=r"no shape or place for the tensor 'visual\.proj'") as refused:
+            load(path)
+        assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"text.kind": "x" * 10**6}, {"vision.resize": "x" * 10**6}, {"vision.patch_size": [1] * 10**6}]
+)
+def test_a_message_is_short_whatever_the_file_says(path, changes):
+    with pytest.raises(ValueError, match=r"own\.safetensors") as refused:
+        read_header(reheaded(path, **changes))
+    assert len(str(refused.value)) < len(str(path)) + 500
 
 
 @pytest.mark.parametrize(
@@ -157,6 +182,6 @@ def test_a_damaged_tokenizer_is_told_with_its_file(siglip, tmp_path, data):
 
 def test_an_export_onto_a_file_is_refused_with_its_name(path, tmp_path):
     for folder in (path, path / "below"):
-        with pytest.raises(FileExistsError, match=f"{folder} is a file, or lies below one") as refused:
+        with pytest.raises(FileExistsError, match=f"{folder} is no folder and cannot become one") as refused:
             export(path, folder, "openclip")
         assert "Errno" not in str(refused.value)

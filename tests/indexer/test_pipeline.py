@@ -589,6 +589,15 @@ def test_told_to_stop_while_the_model_loads_it_does_not_wait(world, monkeypatch)
     assert not world.embedder.loading
 
 
+def test_told_to_stop_before_anything_is_done_it_loads_no_model(world, monkeypatch):
+    world.write("a.png", 1)
+    asked = []
+    monkeypatch.setattr(Embedder, "load", lambda self, stop=None: asked.append(self))
+    world.sync(stop=lambda: True)
+    assert not asked
+    assert world.library.catalog.active_model() is None
+
+
 def test_a_pool_is_kept_between_runs(world):
     with WorkerPool() as pool:
         world.write("a.png", 1)

@@ -113,8 +113,10 @@ def test_it_is_named_by_its_place_among_those_given(model, tmp_path):
         encoder.encode_texts(["a dog", "a dog", "a cat", "a cat that sleeps on a mat in the sun", "a cat"])
 
 
-@pytest.mark.parametrize("change", ["missing", "shape", "dtype"])
-def test_a_file_that_is_not_for_numpy_is_left_to_torch(model, tmp_path, change):
+@pytest.mark.parametrize(
+    ("change", "message"), [("missing", "1 tensors missing"), ("shape", "1 wrong shapes"), ("dtype", "is of type F64")]
+)
+def test_a_file_of_another_network_is_said(model, tmp_path, change, message):
     path = tmp_path / "m.safetensors"
     save_model(model, path)
     with safe_open(path, framework="pt") as file:
@@ -126,7 +128,9 @@ def test_a_file_that_is_not_for_numpy_is_left_to_torch(model, tmp_path, change):
     else:
         tensors[name] = tensors[name][:-1].contiguous() if change == "shape" else tensors[name].double()
     save_file(tensors, path, metadata)
-    assert open_text_encoder(path) is None
+    with pytest.raises(ValueError, match=message) as refused:
+        open_text_encoder(path)
+    assert str(path) in str(refused.value)
 
 
 @pytest.mark.parametrize("left", [0, 100, -1])

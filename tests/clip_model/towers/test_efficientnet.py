@@ -140,7 +140,7 @@ def test_a_model_with_it_is_saved_loaded_and_embeds(tmp_path):
         ({"layers": 12}, "fixes depths and widths"),
         ({"pooling": "max"}, "unknown pooling 'max'"),
         ({"image_size": 16}, "at least 32"),
-        ({"hidden": -1}, "at least 0"),
+        ({"hidden": -1}, "hidden is a whole number from 0 to"),
         ({"std": (0.0, 1.0, 1.0)}, "std is one number for each of"),
         ({"mean": (0.0, 1.0)}, "one number for each"),
     ],

@@ -161,9 +161,8 @@ def sync(
         if settled.jobs and not stopped():
             decoder = _decoder(library, embedder, model, max_pixels, processes, settled.jobs)
             _work_off(settled.jobs, decoder, storing, tell, stopped, workers=workers, ahead=AHEAD * batch_size)
-        # Another than answers may do so once it was loaded.
-        usable = not stopped() and (model == library.catalog.active_model() or embedder.load(stopped))
-        said = finish(library, model, settled, complete=usable and not stopped(), new=new, lazily=lazy_index)
+        loads = not stopped() and (model == library.catalog.active_model() or embedder.load(stopped))
+        said = finish(library, model, settled, complete=loads and not stopped(), new=new, lazily=lazy_index)
         _end(library, killed=killed)
     tell(Progress("done", total, total, len(storing.failures), time.monotonic() - begun))
     return _report(settled, storing, settled.messages + said, time.monotonic() - begun)

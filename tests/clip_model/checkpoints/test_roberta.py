@@ -189,7 +189,8 @@ def test_a_saved_model_is_the_same_and_open_clip_loads_the_export(network, tmp_p
 def test_an_export_needs_a_name_for_the_network(network, tmp_path):
     config = CLIPConfig(24, CONFIGS["vit"].vision, TextConfig(77, 300, 32, 2, 2, kind="roberta-mean"))
     model = random_clip(config)
-    model.tokenizer_data = b"{}"
+    said = json.loads(unigrams().to_str())
+    model.tokenizer_data = roberta.envelope(said, clean="whitespace", pad=1, end=2, start=0)
     save_model(model, tmp_path / "mine.safetensors")
     with pytest.raises(ValueError, match="no text tower of Hugging Face that has a name has the sizes"):
         export(tmp_path / "mine.safetensors", tmp_path / "out", "openclip")

@@ -1,8 +1,8 @@
 """Attention as two products with all scores in between: bfloat16 on a CPU, where all positions see all.
 
 torch's own `scaled_dot_product_attention` keeps few scores at a time, which pays on a GPU; on a CPU its products in
-bfloat16 are so small that a ViT-B/32 spends a ninth of its time there, and twice what these take. In float32 it is the
-quicker one.
+bfloat16 are so small that a ViT-B/32 spends a tenth of its time there, half as long again as these take. In float32 it
+is the quicker one.
 
 Legend: b batch, h heads, s positions, e channels of a head.
 """
@@ -22,7 +22,8 @@ def attention(
     """Compute `softmax(q k^T / sqrt(e)) v`, the paper's eq. 1 (Vaswani et al. 2017, arXiv 1706.03762).
 
     Scores are rounded to the number format of `q` before their softmax, which itself is computed in float32; torch's
-    own keeps them in float32. What it costs a whole network in bfloat16 is lost among its other rounding.
+    own keeps them in float32. In a whole network in bfloat16 that shows where scores are above 20 or so, where its
+    other rounding shows as well (benchmarks/RESULTS.md).
 
     For inference: it is not differentiable.
 

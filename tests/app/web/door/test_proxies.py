@@ -3,7 +3,6 @@
 Each runs with the lines of the README; nginx once with the path taken away before it passes a request on, once not.
 """
 
-import asyncio
 import dataclasses
 import json
 import re
@@ -11,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import time
-from asyncio.events import _set_running_loop as set_running_loop
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
-from tests.app.chromium import CHROMIUM, WANTED
+from tests.app.chromium import CHROMIUM, WANTED, driving, launched
 from tests.app.serving import picture, running
 
 README = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
@@ -119,25 +117,15 @@ def client(request, tmp_path_factory, standing):
 
 @pytest.fixture(scope="module")
 def chromium():
-    """One for all proxies; its loop, which stands still between two calls, counts as running in tests with it alone."""
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP photos.lan 127.0.0.1"]
-    with sync_playwright() as playwright:
-        browser, loop = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments), asyncio.get_running_loop()
-        set_running_loop(None)
-        yield browser, loop
-        set_running_loop(loop)
-        browser.close()
-    asyncio.set_event_loop(None)
+    """One for all proxies."""
+    with launched(["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP photos.lan 127.0.0.1"]) as chromium:
+        yield chromium
 
 
 @pytest.fixture
 def browser(chromium):
-    browser, loop = chromium
-    set_running_loop(loop)
-    yield browser
-    set_running_loop(None)
+    with driving(chromium) as browser:
+        yield browser
 
 
 class Links(HTMLParser):

@@ -1,8 +1,6 @@
 """A browser, and the page over a library of sample photos, served from this process."""
 
-import asyncio
 import shutil
-from asyncio.events import _set_running_loop as set_running_loop
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +10,7 @@ from app.bootstrap import build_services
 from app.cli.demo import copy_photos
 from app.settings import Settings
 from indexer.pipeline import sync
-from tests.app.chromium import CHROMIUM
+from tests.app.chromium import driving, launched
 from tests.app.serving import running
 from tests.app.web.page.browsers import ARGUMENTS, HOSTILE, SIZES
 
@@ -46,25 +44,15 @@ def address(library, tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def chromium():
-    """The browser, and the loop of events that it is driven by."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser, loop = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS), asyncio.get_running_loop()
-        set_running_loop(None)
-        yield browser, loop
-        set_running_loop(loop)
-        browser.close()
-    asyncio.set_event_loop(None)
+    with launched(ARGUMENTS) as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="module")
 def browser(chromium):
-    """One for all modules; its loop, which stands still between two calls, counts as running in those that use it."""
-    browser, loop = chromium
-    set_running_loop(loop)
-    yield browser
-    set_running_loop(None)
+    """One for all modules, driven in those that use it."""
+    with driving(chromium) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="package")

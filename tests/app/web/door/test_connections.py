@@ -73,6 +73,16 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
+def seen(server, tell):
+    """What `tell` says of each connection of a server, asked in its loop: from here one may be seen half made."""
+
+    async def ask():
+        return [tell(one) for one in server.server_state.connections]
+
+    there = list(server.server_state.connections)
+    return asyncio.run_coroutine_threadsafe(ask(), there[0].loop).result(60) if there else []
+
+
 def was_closed(connected):
     """Whether the other side ended it without a word; waits for that."""
     try:
@@ -214,7 +224,7 @@ def test_a_new_connection_takes_the_place_of_one_that_waits():
     with answering(reads_all, Patience(head_s=3600, body_s=3600, most=4)) as (address, server), ExitStack() as stack:
         body = stack.enter_context(connect(address))
         body.sendall(HEAD + b"x" * 10)
-        wait_for(lambda: any(connected.cycle for connected in server.server_state.connections))
+        wait_for(lambda: any(seen(server, lambda one: one.cycle)))
         waiting = [stack.enter_context(connect(address)) for _ in range(3)]
         for connected in waiting:
             connected.sendall(b"GET")
@@ -238,7 +248,7 @@ def test_where_all_are_being_answered_a_new_one_is_told_to_come_later():
         busy = [stack.enter_context(connect(address)) for _ in range(2)]
         for connected in busy:
             connected.sendall(WHOLE)
-        wait_for(lambda: len([connected for connected in server.server_state.connections if connected.cycle]) == 2)
+        wait_for(lambda: sum(seen(server, lambda one: bool(one.cycle))) == 2)
         with connect(address) as refused:
             assert refused.recv(12) == b"HTTP/1.1 503"
         go_on.set()
@@ -260,10 +270,9 @@ def test_a_new_connection_takes_the_place_of_one_with_a_wrong_password():
         body = stack.enter_context(connect(address))
         body.sendall(HEAD)
         wrong = [stack.enter_context(connect(address)) for _ in range(2)]
-        there = server.server_state.connections
         for many, connected in enumerate(wrong, 1):
             connected.sendall(WHOLE.replace(b"/ HTTP", b"/wrong HTTP"))
-            wait_for(lambda many=many: len([one for one in there if AT_THE_DOOR in (one.scope or ())]) == many)
+            wait_for(lambda many=many: sum(seen(server, lambda one: AT_THE_DOOR in (one.scope or ()))) == many)
         right = stack.enter_context(connect(address))
         right.sendall(WHOLE)
         assert right.recv(12) == b"HTTP/1.1 200"
@@ -293,7 +302,7 @@ def test_a_new_connection_takes_the_place_of_one_that_does_not_read_its_answer(a
     with answering(endless, Patience(unread_s=0.1, most=2)) as (address, server), ExitStack() as stack:
         for _ in range(2):
             stack.enter_context(connect(address)).sendall(request)
-        wait_for(lambda: len([one for one in server.server_state.connections if one._gives_way()]) == 2)
+        wait_for(lambda: sum(seen(server, lambda one: one._gives_way() is not None)) == 2)
         hearing = stack.enter_context(connect(address))
         hearing.sendall(WHOLE)
         assert hearing.recv(12) == b"HTTP/1.1 200"
@@ -303,7 +312,7 @@ def test_a_client_that_reads_slowly_keeps_its_place_and_hears_the_whole_answer()
     """A full buffer does not say that nothing is read, and the wait for a next request begins when it is empty."""
     with answering(endless, Patience(head_s=0.1, most=1)) as (address, server), connect(address) as slow:
         slow.sendall(WHOLE.replace(b"/ HTTP", b"/large HTTP"))
-        wait_for(lambda: any(one._waits_for == "head" and one.scope for one in server.server_state.connections))
+        wait_for(lambda: any(seen(server, lambda one: one._waits_for == "head" and one.scope)))
         (there,) = server.server_state.connections
         since = there._since
         wait_for(lambda: there._since > since)  # it was time to close it

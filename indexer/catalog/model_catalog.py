@@ -48,15 +48,15 @@ class ModelCatalog:
 
     def model(self, name: str, fingerprint: str, dim: int) -> ModelRecord:
         """Give the model with this fingerprint, entered if it is new. ModelError where its dimension is another one."""
-        return self._write(embedding_store.model, name, fingerprint, dim)
+        return self._write(model_store.model, name, fingerprint, dim)
 
     def active_model(self) -> ModelRecord | None:
         """Give the model that answers searches."""
-        return self._read(embedding_store.active_model)
+        return self._read(model_store.active_model)
 
     def activate(self, model_id: int) -> None:
         """Let this model answer searches from now on."""
-        self._write(embedding_store.activate, model_id)
+        self._write(model_store.activate, model_id)
 
     def models(self) -> list[StoredModel]:
         """Give every model with what the library holds of it, in the order of their coming."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, union, update
 
 from indexer.catalog.database import in_chunks
+from indexer.catalog.tables.by_id import ById
 from indexer.catalog.tables.photo_tables import PhotoRow
 from indexer.catalog.tables.tag_tables import EditRow, ExportStepRow, PhotoTagRow
 from indexer.catalog.tag_records import Edit
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 def edits(connection: Connection, photo_ids: Sequence[int]) -> dict[int, dict[str, str]]:
     """Give what was given to photos, by field; photos without any are left out."""
     found: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for chunk in in_chunks(photo_ids):
-        query = select(EditRow.photo_id, EditRow.field, EditRow.value).where(EditRow.photo_id.in_(chunk))
-        for photo_id, field, value in connection.execute(query):
-            found[photo_id][field] = value
+    for photo_id, field, value in _EDITS.rows(connection, photo_ids):
+        found[photo_id][field] = value
     return dict(found)
+
+
+_EDITS = ById(lambda: select(EditRow.photo_id, EditRow.field, EditRow.value), EditRow.photo_id)
 
 
 def edit(connection: Connection, changes: Sequence[Edit], now: datetime, *, firm: bool = True) -> int:

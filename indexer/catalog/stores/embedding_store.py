@@ -1,4 +1,4 @@
-"""Models and their embeddings: which there are, what each photo's vector is, and what changed since when.
+"""The embeddings of models: what each photo's vector is, and what changed since when.
 
 The frames of videos, which frame_store.py keeps, count among the embeddings wherever the search index is spoken of.
 Functions on one connection, inside the caller's transaction. A vector is stored as it came: unit length, float16.
@@ -16,51 +16,20 @@ from sqlalchemy import delete, exists, func, insert, select, update
 
 from indexer.catalog.database import fetch_ids, in_chunks, sorted_ids
 from indexer.catalog.frame_ids import photo_of
-from indexer.catalog.records import ModelRecord
 from indexer.catalog.soundness import STORED, has_unit_length, sound
 from indexer.catalog.stores import frame_store, suggestion_store
 from indexer.catalog.tables.photo_tables import EmbeddingRow, ModelRow, PhotoRow
 from indexer.catalog.tables.vector_tables import EmbeddingFailureRow, FrameRow, GenerationRow
-from indexer.errors import ModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection
 
-
 REMEMBERED = 10_000  # generations: an index that is further behind is made anew
 _GENERATION = "SELECT generation FROM models WHERE id = ?"
+_TOKEN = "SELECT token FROM generations WHERE model_id = ? AND number = ?"
+_DIM = "SELECT dim FROM models WHERE id = ?"
 _PHOTO_IDS = "SELECT group_concat(photo_id) FROM embeddings WHERE model_id = ?"
-
-
-def model(connection: Connection, name: str, fingerprint: str, dim: int) -> ModelRecord:
-    """Give the model with this fingerprint, entered if it is new; a new name for it is kept."""
-    found = _model(connection, ModelRow.fingerprint == fingerprint)
-    if found is None:
-        connection.execute(insert(ModelRow).values(name=name, fingerprint=fingerprint, dim=dim))
-    elif found.dim != dim:
-        raise ModelError(f"model {name!r} has dimension {dim}, but the library holds vectors of {found.dim} by it")
-    elif found.name != name:
-        connection.execute(update(ModelRow).where(ModelRow.id == found.id).values(name=name))
-    entered = _model(connection, ModelRow.fingerprint == fingerprint)
-    assert entered is not None
-    return entered
-
-
-def active_model(connection: Connection) -> ModelRecord | None:
-    """Give the model that answers searches."""
-    return _model(connection, ModelRow.active)
-
-
-def activate(connection: Connection, model_id: int) -> None:
-    """Let this model answer searches, and no other."""
-    connection.execute(update(ModelRow).values(active=ModelRow.id == model_id))
-
-
-def _model(connection: Connection, condition: object) -> ModelRecord | None:
-    query = select(ModelRow.id, ModelRow.name, ModelRow.fingerprint, ModelRow.dim).where(condition)  # type: ignore[arg-type]
-    row = connection.execute(query).first()
-    return ModelRecord(*row) if row else None
 
 
 def generation(connection: Connection, model_id: int) -> int:
@@ -83,8 +52,7 @@ def bump(connection: Connection, model_ids: Collection[int]) -> None:
 
 def token(connection: Connection, model_id: int, number: int) -> str | None:
     """Give what tells a generation from one of the same number before a restore; None where it is not known."""
-    query = select(GenerationRow.token).where(GenerationRow.model_id == model_id, GenerationRow.number == number)
-    return connection.execute(query).scalar()
+    return connection.exec_driver_sql(_TOKEN, (model_id, number)).scalar()
 
 
 def put(connection: Connection, model_id: int, photo_ids: Sequence[int], vectors: Iterable[bytes]) -> None:
@@ -162,7 +130,7 @@ def discard_unsound(connection: Connection, model_id: int, photo_ids: Sequence[i
 
 
 def _dim(connection: Connection, model_id: int) -> int:
-    return connection.execute(select(ModelRow.dim).where(ModelRow.id == model_id)).scalar() or 0
+    return connection.exec_driver_sql(_DIM, (model_id,)).scalar() or 0
 
 
 def embedding_count(connection: Connection, model_id: int) -> int:
@@ -238,8 +206,8 @@ def packed(connection: Connection, model_id: int, vectors: NDArray[np.float16], 
     Raises:
         ValueError: wrong shape or type, or a vector that is not finite and of unit length.
     """
-    dim = connection.execute(select(ModelRow.dim).where(ModelRow.id == model_id)).scalar()
-    if dim is None:
+    dim = _dim(connection, model_id)
+    if not dim:
         raise ValueError(f"there is no model with id {model_id}: enter it with Catalog.model()")
     if vectors.shape != (count, dim) or vectors.dtype != np.float16:
         raise ValueError(f"expected ({count}, {dim}) float16 embeddings, got {vectors.shape} {vectors.dtype}")

@@ -1,4 +1,4 @@
-"""Models as a whole: what each holds, which sound photos it could not be given and why, and how one leaves.
+"""Models as a whole: which one answers, what each holds, which photos it could not be given and why, how one leaves.
 
 A photo that a model could not be given keeps what is known of it, and still lacks that model. Functions on one
 connection, inside the caller's transaction. Files that are no photos at all are `photo_store.py`'s, vectors
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, func, insert, select
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 
 from indexer.catalog.database import in_chunks
 from indexer.catalog.records import ModelRecord, StoredModel
@@ -19,11 +20,58 @@ from indexer.catalog.stores import embedding_store
 from indexer.catalog.stores.photo_store import locate
 from indexer.catalog.tables.photo_tables import EmbeddingRow, ModelRow
 from indexer.catalog.tables.vector_tables import EmbeddingFailureRow, FrameRow
+from indexer.errors import ModelError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from indexer.catalog.records import FailedPhoto
+
+    _Models = Select[int, str, str, int]
+
+
+def model(connection: Connection, name: str, fingerprint: str, dim: int) -> ModelRecord:
+    """Give the model with this fingerprint, entered if it is new; a new name for it is kept."""
+    found = _model(connection, _by_fingerprint(), fingerprint)
+    if found is None:
+        connection.execute(insert(ModelRow).values(name=name, fingerprint=fingerprint, dim=dim))
+    elif found.dim != dim:
+        raise ModelError(f"model {name!r} has dimension {dim}, but the library holds vectors of {found.dim} by it")
+    elif found.name != name:
+        connection.execute(update(ModelRow).where(ModelRow.id == found.id).values(name=name))
+    entered = _model(connection, _by_fingerprint(), fingerprint)
+    assert entered is not None
+    return entered
+
+
+def active_model(connection: Connection) -> ModelRecord | None:
+    """Give the model that answers searches."""
+    return _model(connection, _answering())
+
+
+def activate(connection: Connection, model_id: int) -> None:
+    """Let this model answer searches, and no other."""
+    connection.execute(update(ModelRow).values(active=ModelRow.id == model_id))
+
+
+def _model(connection: Connection, query: _Models, fingerprint: str | None = None) -> ModelRecord | None:
+    row = connection.execute(query, {"fingerprint": fingerprint} if fingerprint else {}).first()
+    return ModelRecord(*row) if row else None
+
+
+def _models() -> _Models:
+    return select(ModelRow.id, ModelRow.name, ModelRow.fingerprint, ModelRow.dim)
+
+
+@cache
+def _answering() -> _Models:
+    """Made once: every run and every search asks for it several times."""
+    return _models().where(ModelRow.active)
+
+
+@cache
+def _by_fingerprint() -> _Models:
+    return _models().where(ModelRow.fingerprint == bindparam("fingerprint"))
 
 
 def note(connection: Connection, root_id: int, model_id: int, failures: Sequence[FailedPhoto], now: datetime) -> None:
@@ -68,7 +116,7 @@ def stored(connection: Connection) -> list[StoredModel]:
 
 def embedded_only_by(connection: Connection, model_id: int) -> int:
     """Count the photos that a model has embedded and the one that answers has not; 0 where none answers."""
-    answering = embedding_store.active_model(connection)
+    answering = active_model(connection)
     if answering is None or answering.id == model_id:
         return 0
     photos = [select(EmbeddingRow.photo_id).where(EmbeddingRow.model_id == each) for each in (model_id, answering.id)]

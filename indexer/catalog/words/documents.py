@@ -9,19 +9,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 
-from indexer.catalog.database import in_chunks
 from indexer.catalog.stores import edit_store, tag_store
 from indexer.catalog.stores.description_store import keywords_of
+from indexer.catalog.tables.by_id import ById
 from indexer.catalog.tables.photo_tables import FolderRow, PhotoRow, RootRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow, TagRow
 from indexer.catalog.words.tokens import joined, tokens
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
 
 class Document(NamedTuple):
@@ -40,19 +40,22 @@ def documents(connection: Connection, photo_ids: Sequence[int]) -> dict[int, Doc
     """Give the words of those of these photos that there are, failed ones among them."""
     edits = edit_store.edits(connection, photo_ids)
     keywords, tags = keywords_of(connection, photo_ids), _tags_of(connection, photo_ids)
-    query = select(
-        *(PhotoRow.id, RootRow.path, FolderRow.path, PhotoRow.name, PhotoRow.title, PhotoRow.description)
-    ).join_from(PhotoRow, FolderRow)
     found: dict[int, Document] = {}
-    for chunk in in_chunks(photo_ids):
-        rows = connection.execute(query.join(RootRow).where(PhotoRow.id.in_(chunk)))
-        for number, root, folder, name, title, description in rows:
-            given = edits.get(number, {})
-            said = [given.get("title", title), given.get("description", description)]
-            words = [*said, *(word.text for word in keywords.get(number, ())), *tags.get(number, ())]
-            named = " ".join(filter(None, (_folders(root, folder), " ".join(tokens(name)))))
-            found[number] = Document(joined(filter(None, words)), named)
+    for number, root, folder, name, title, description in _PHOTOS.rows(connection, photo_ids):
+        given = edits.get(number, {})
+        said = [given.get("title", title), given.get("description", description)]
+        words = [*said, *(word.text for word in keywords.get(number, ())), *tags.get(number, ())]
+        named = " ".join(filter(None, (_folders(root, folder), " ".join(tokens(name)))))
+        found[number] = Document(joined(filter(None, words)), named)
     return found
+
+
+def _photos_query() -> Select[*tuple[Any, ...]]:
+    columns = (PhotoRow.id, RootRow.path, FolderRow.path, PhotoRow.name, PhotoRow.title, PhotoRow.description)
+    return select(*columns).join_from(PhotoRow, FolderRow).join(RootRow)
+
+
+_PHOTOS = ById(_photos_query, PhotoRow.id)
 
 
 @lru_cache(maxsize=4096)
@@ -64,9 +67,14 @@ def _folders(root: str, folder: str) -> str:
 def _tags_of(connection: Connection, photo_ids: Sequence[int]) -> dict[int, list[str]]:
     """The tags that were accepted for photos, each with its levels."""
     found: defaultdict[int, list[str]] = defaultdict(list)
-    query = select(PhotoTagRow.photo_id, TagRow.path).join_from(PhotoTagRow, TagRow)
-    for chunk in in_chunks(photo_ids):
-        accepted = (PhotoTagRow.photo_id.in_(chunk), PhotoTagRow.state == "accepted")
-        for photo_id, path in connection.execute(query.where(*accepted).order_by(PhotoTagRow.photo_id, TagRow.path)):
-            found[photo_id].append(" ".join(tag_store.path_of(path)))
+    for photo_id, path in _TAGS.rows(connection, photo_ids):
+        found[photo_id].append(" ".join(tag_store.path_of(path)))
     return found
+
+
+def _tags_query() -> Select[*tuple[Any, ...]]:
+    tags = select(PhotoTagRow.photo_id, TagRow.path).join_from(PhotoTagRow, TagRow)
+    return tags.where(PhotoTagRow.state == literal_column("'accepted'")).order_by(PhotoTagRow.photo_id, TagRow.path)
+
+
+_TAGS = ById(_tags_query, PhotoTagRow.photo_id)

@@ -20,6 +20,7 @@ ARGUMENTS += ["--process-per-site", "--renderer-process-limit=1"]  # a page find
 SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
 PHOTOS = len(find_photos()) + 43  # the demo's, one of a hostile name, a turned one, forty plain ones, a copy
 HITS = PHOTOS - 1  # the copy stands behind its original
+NONE_FOUND = "/?q=after:2090"  # where the page shows no photo
 HOSTILE = '"><img src=x onerror=alert(1)>{{x}}${y}.jpg'
 
 

@@ -1,7 +1,6 @@
 """A browser, and the page over a library of sample photos, served from this process."""
 
 import shutil
-from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -13,6 +12,7 @@ from indexer.pipeline import sync
 from tests.app.chromium import driving, launched
 from tests.app.serving import running
 from tests.app.web.page.browsers import ARGUMENTS, HOSTILE, SIZES
+from tests.app.web.page.watched import Watched
 
 
 @pytest.fixture(scope="session")
@@ -74,22 +74,51 @@ def size(request, browser, windows, address):
 
 
 @pytest.fixture
-def page(size, address):
-    """A page that fails the test when it asks another host for anything, or an error stands in its console."""
-    page = size.new_page()
-    page.set_default_timeout(60_000)
-    asked, errors, refused = [], [], []
-    page.on("request", lambda sent: asked.append(sent.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    page.on("response", lambda sent: refused.append(sent.url) if sent.status == 415 else None)
-    page.goto(address)
-    page.wait_for_selector(".notice")
-    yield page
-    page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
-    page.close()
-    size.clear_cookies()
-    elsewhere = [url for url in asked if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)]
-    assert not elsewhere
-    assert set(refused) <= {f"{address}/api/v1/pictures"}
-    assert not [error for error in errors if "status of 415" not in error]  # a picture that is none
+def start():
+    """What a new page asks from its address on: nothing, and the newest photos are there."""
+    return ""
+
+
+@pytest.fixture
+def new_page(size, address, start):
+    """A page that was just loaded."""
+    watched = Watched(size.new_page(), address)
+    watched.load(address + start)
+    yield watched.page
+    watched.forget()
+    watched.page.close()
+    watched.check()
+
+
+@pytest.fixture
+def page(new_page):
+    """The page, which is a new one where a file of tests does not say otherwise."""
+    return new_page
+
+
+@pytest.fixture(scope="module")
+def kept(size):
+    """The page that stands for the tests of a file, if there is one."""
+    pages = []
+    yield pages
+    for watched in pages:
+        watched.page.close()
+
+
+@pytest.fixture
+def kept_page(size, address, kept):
+    """One that tests of searching leave to one another: led back to its start, it is as one that was just loaded.
+
+    One that is not goes, and the next test loads its own, which takes the computing of half a dozen searches.
+    """
+    if not kept:
+        kept.append(Watched(size.new_page(), address))
+        kept[0].load(address)
+    watched = kept.pop()
+    yield watched.page
+    watched.forget()
+    if watched.is_as_loaded():
+        kept.append(watched)
+    else:
+        watched.page.close()
+    watched.check()

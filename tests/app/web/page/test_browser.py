@@ -13,11 +13,18 @@ from app.settings import Settings
 from indexer.pipeline import sync
 from tests.app.serving import running
 from tests.app.web.page.browsers import HITS, HOSTILE, PHOTOS, fits, in_a_browser, search, shoot
+from tests.app.web.page.watched import LOOKS, Watched
 
 pytestmark = in_a_browser
 
 
-def test_searching_opening_and_finding_more_like_a_photo(page, request):
+@pytest.fixture
+def page(kept_page):
+    return kept_page
+
+
+def test_searching_opening_and_finding_more_like_a_photo(new_page, request):
+    page = new_page
     assert page.evaluate("document.activeElement.closest('#words') !== null"), "the search box has the focus"
     assert fits(page)
     tools = page.locator("#brand nav").get_by_text("Export").bounding_box()
@@ -54,6 +61,21 @@ def test_searching_opening_and_finding_more_like_a_photo(page, request):
     shoot(page, request, "4-more-like-this")
     page.click("[data-clear]")
     page.wait_for_selector(".notice")
+
+
+@pytest.mark.parametrize("size", ["desktop"], indirect=True)
+def test_a_page_is_left_to_the_next_test_as_it_was_loaded_or_not_at_all(size, address):
+    watched = Watched(size.new_page(), address)
+    watched.load(address)
+    search(watched.page, "anything")
+    watched.page.locator(".tile [data-id]").first.click()
+    watched.page.wait_for_selector(".viewer")
+    assert watched.is_as_loaded()
+    for change in ("window.more = true", "document.querySelector('#panel button').click()"):
+        watched.page.evaluate(change)
+        assert not watched.is_as_loaded()
+        watched.loaded = watched.page.evaluate(LOOKS)
+    watched.page.close()
 
 
 def test_more_results_follow_until_there_are_none(page):

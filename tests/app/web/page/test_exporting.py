@@ -6,10 +6,16 @@ import pytest
 
 from indexer.catalog.tag_records import Decision
 from tests.app.serving import photo_id
-from tests.app.web.page.browsers import fits, in_a_browser, shoot
+from tests.app.web.page.browsers import NONE_FOUND, fits, in_a_browser, shoot
 
 pytestmark = in_a_browser
 TAG = ("animal", "<b>cat")
+
+
+@pytest.fixture
+def start():
+    """No photo is to be drawn behind the dialog."""
+    return NONE_FOUND
 
 
 @pytest.fixture

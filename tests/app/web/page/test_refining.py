@@ -2,9 +2,16 @@
 
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from tests.app.web.page.browsers import fits, in_a_browser, search, shoot
 
 pytestmark = in_a_browser
+
+
+@pytest.fixture
+def page(kept_page):
+    return kept_page
 
 
 def asked(page, name):
@@ -130,7 +137,8 @@ def test_duplicates_stand_in_groups_with_the_best_named(page, request):
     page.wait_for_selector(".group")
 
 
-def test_why_a_photo_matched_is_laid_over_it(page, request):
+def test_why_a_photo_matched_is_laid_over_it(new_page, request):
+    page = new_page
     search(page, "a wild cat")
     page.locator(".tile [data-id]").first.click()
     page.wait_for_function("document.querySelector('.viewer figure img')?.naturalWidth > 0")

@@ -7,13 +7,19 @@ import pytest
 from app.tagging.tagging_service import TaggingReport
 from indexer.catalog.tag_records import Decision, Suggestion
 from tests.app.serving import photo_id
-from tests.app.web.page.browsers import fits, in_a_browser, shoot
+from tests.app.web.page.browsers import NONE_FOUND, fits, in_a_browser, shoot
 
 pytestmark = in_a_browser
 TAG, OTHER = ("colour", "a\\b <i>/c"), ("plain",)
 SURE = {"plain00.png": 0.52, "plain01.png": 0.6, "plain02.png": 0.65, "plain03.png": 0.9}
 desktop = pytest.mark.parametrize("size", ["desktop"], indirect=True)
 phone = pytest.mark.parametrize("size", ["phone"], indirect=True)
+
+
+@pytest.fixture
+def start():
+    """No photo is to be drawn behind the dialog."""
+    return NONE_FOUND
 
 
 @pytest.fixture
@@ -194,10 +200,10 @@ def test_the_address_keeps_it_open_and_back_closes_it(page, suggested):
 
 
 @desktop
-def test_of_two_tabs_the_first_word_stands(page, suggested, size, address):
+def test_of_two_tabs_the_first_word_stands(page, suggested, size, address, start):
     other = size.new_page()
     try:
-        other.goto(f"{address}/#review")
+        other.goto(f"{address}{start}#review")
         shows(other, "plain00.png")
         begin(page)
         page.keyboard.press("a")

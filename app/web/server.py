@@ -29,6 +29,7 @@ from app.web.page.mounting import made_in, mount
 from app.web.page.ui import build_ui, offered
 from app.web.resting import Resting
 from app.web.temporary_folder import temporary_folder
+from indexer import memory
 from indexer.errors import PicsiftError
 
 LONGEST_HEAD_BYTES = 256 * 1024  # of a request; a query of 100 kB shall get its sentence, not a bare 400
@@ -231,16 +232,14 @@ async def _closing(services: Services, run: Awaitable[None]) -> None:
 
 
 def _warm_up(services: Services, answering: threading.Event, put_up: Callable[[], None] | None) -> None:
-    """Load the model before the first search asks for it; what is wrong with it the search will say again.
-
-    Then the notice is put up, once the server answers: before that a command is done sooner by itself.
-    """
+    """Load the model before the first search asks for it; what is wrong with it the search will say again."""
     try:
         services.search.warm_up()
     except PicsiftError as error:
         log.info("nothing is loaded ahead: %s", error)
+    answering.wait()  # before that a command is done sooner by itself
+    memory.settle()
     if put_up is not None:
-        answering.wait()
         put_up()
 
 

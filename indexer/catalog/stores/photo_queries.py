@@ -201,7 +201,7 @@ def _record(row: Sequence[Any], words: Sequence[Keyword], beside: Sequence[str])
 
 
 _BY_ID = ById(_record_query, PhotoRow.id)
-_CONTENTS = ById(lambda: select(PhotoRow.id, PhotoRow.content_hash), PhotoRow.id)
+_CONTENTS = ById(lambda: select(PhotoRow.id, PhotoRow.content_hash), PhotoRow.id, at_once=True)
 
 
 def file_names(connection: Connection, photo_ids: Sequence[int]) -> dict[int, str]:

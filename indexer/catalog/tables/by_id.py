@@ -24,15 +24,20 @@ _Read = Callable[[Any], Any]
 class ById:
     """One such statement; safe to use from many threads."""
 
-    def __init__(self, query: Callable[[], Select[*tuple[Any, ...]]], by: SQLColumnExpression[int]) -> None:
+    def __init__(
+        self, query: Callable[[], Select[*tuple[Any, ...]]], by: SQLColumnExpression[int], *, at_once: bool = False
+    ) -> None:
         """Make nothing yet.
 
         Args:
             query: what is asked of all rows, made when it is first needed; it has no parameters.
             by: the column that holds the ids.
+            at_once: have SQLite join all rows into one, in any order: of whole numbers and sound text alone. Before
+                each row a thread lets go of the interpreter, and waits for it where many threads search.
         """
         self._query = query
         self._by = by
+        self._at_once = at_once
 
     def rows(self, connection: Connection, ids: Iterable[int]) -> Sequence[Sequence[Any]]:
         """The rows with these ids."""
@@ -42,6 +47,8 @@ class ById:
         driver = connection.connection.driver_connection
         assert driver is not None, "a connection that is closed reads nothing"
         found: list[tuple[Any, ...]] = driver.execute(text, (json.dumps(list(ids)),)).fetchall()
+        if self._at_once:
+            found = list(zip(*map(json.loads, found[0]), strict=True))
         return [_read(row, reads) for row in found] if reads else found
 
     @cached_property
@@ -51,6 +58,8 @@ class ById:
         given = func.json_each(bindparam("ids")).table_valued("value")
         query = self._query().where(self._by.in_(select(given.c.value)))
         reads = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in query.selected_columns]
+        if self._at_once:
+            query = select(*map(func.json_group_array, query.subquery().c))
         text = str(query.compile(dialect=dialect))
         return text, [(at, read) for at, read in enumerate(reads) if read is not None]
 

@@ -1,17 +1,21 @@
 """The server as a person starts and stops it."""
 
+import gc
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
 
-from app.web.server import ServerError, build_app, serve
+from app.web.server import ServerError, _warm_up, build_app, serve
+from indexer.errors import LibraryError
 from tests.app.serving import announced, in_loop, running
 
 SERVE = """
@@ -122,3 +126,19 @@ def test_the_page_names_no_other_host(standing):
         page = client.get("/").text
         assert not re.findall(r"<(?:script|link)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*", page)
         assert "fonts.googleapis" not in page + client.get("/theme.css").text
+
+
+@pytest.mark.parametrize("error", [None, LibraryError("there is no photo yet")])
+def test_no_look_for_garbage_passes_what_a_server_that_answers_has_loaded(monkeypatch, error):
+    steps = []
+
+    def load():
+        steps.append("loaded")
+        if error:
+            raise error
+
+    monkeypatch.setattr(gc, "freeze", lambda: steps.append("settled"))
+    answering = threading.Event()
+    monkeypatch.setattr(answering, "wait", lambda: steps.append("answers"))
+    _warm_up(SimpleNamespace(search=SimpleNamespace(warm_up=load)), answering, lambda: steps.append("told"))
+    assert steps == ["loaded", "answers", "settled", "told"]

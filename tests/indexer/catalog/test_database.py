@@ -11,13 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import IntegrityError
 
 from indexer.catalog import database, migrations
@@ -413,3 +413,18 @@ def test_rows_that_point_nowhere_stop_an_upgrade(tmp_path, monkeypatch):
     monkeypatch.setattr(migrations, "upgrade", careless)
     with pytest.raises(LibraryError, match="1 rows point nowhere, the first in folders"):
         open_database(tmp_path)
+
+
+def test_many_threads_that_read_at_once_open_the_database_once_each(tmp_path):
+    engine, opened = open_database(tmp_path), []
+    event.listen(engine, "connect", lambda *_: opened.append(1))
+    for _ in range(3):
+        with ExitStack() as stack:
+            for _ in range(16):
+                stack.enter_context(reading(engine))
+    assert len(opened) <= 16  # the one that opened it is there yet
+    for _ in range(20):
+        with reading(engine) as connection:
+            assert not opened.append(id(connection.connection.driver_connection))
+    assert len(set(opened[-20:])) == 1  # rather than one after the other, each with pages of its own
+    engine.dispose()

@@ -41,6 +41,7 @@ def ids(catalog, tmp_path):
     ("statement", "query", "by"),
     [
         (photo_queries._BY_ID, photo_queries._record_query, PhotoRow.id),
+        (photo_queries._CONTENTS, lambda: select(PhotoRow.id, PhotoRow.content_hash), PhotoRow.id),
         (description_store._KEYWORDS, description_store._keywords_query, None),
         (companion_store._NAMES, companion_store._names_query, None),
     ],
@@ -76,3 +77,14 @@ def test_sqlalchemy_is_asked_for_no_statement(catalog, ids):
     event.listen(catalog.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
     assert [photo.id for photo in catalog.photos(ids)] == ids
     assert asked == []
+
+
+def test_rows_at_once_are_one_row_of_sqlites(catalog, ids):
+    at_once = ById(lambda: select(PhotoRow.id, PhotoRow.content_hash), PhotoRow.id, at_once=True)
+    by_row = ById(lambda: select(PhotoRow.id, PhotoRow.content_hash), PhotoRow.id)
+    with reading(catalog.engine) as connection:
+        for wanted in (ids, [ids[1], 10**9, ids[1]], []):
+            expected = list(map(list, by_row.rows(connection, wanted)))
+            assert sorted(map(list, at_once.rows(connection, wanted))) == sorted(expected)
+        text = at_once._made[0]
+        assert len(connection.exec_driver_sql(text, ("[1, 2, 3]",)).fetchall()) == 1

@@ -22,6 +22,7 @@ from app.search.search_service import SearchService
 from app.settings import Settings, load_settings
 from app.web.door.desk import Desk
 from app.web.server import serve
+from indexer.vectors.rows import VectorRows
 from tests import forked_code
 from tests.app.cli.test_start import ROOT, imported
 from tests.app.serving import announced, running
@@ -175,6 +176,14 @@ def similar(world, run, monkeypatch):
     world.library.catalog.close()
     monkeypatch.chdir(world.photos)
     return lambda *arguments: run("similar", *(word.format(photos=world.photos) for word in arguments))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a save could not remove the file")
+def test_a_command_copies_no_vectors_into_its_memory(world, search, similar, monkeypatch):
+    alone = [search("a dog"), similar("a.png")]
+    monkeypatch.setattr(VectorRows, "allocate", lambda *_: pytest.fail("memory for a copy"))
+    assert [search("a dog"), similar("a.png")] == alone
+    assert [status for status, _, _ in alone] == [0, 0]
 
 
 def test_photos_like_some_of_the_library_are_the_same_to_the_byte(world, monkeypatch, tmp_path, similar):

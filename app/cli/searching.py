@@ -59,7 +59,8 @@ def search_command(
     settings = begin(verbose, library=library)
     wanted = asked_for(query, listing, filters, settings)
     wanted = replace(wanted, image=image, image_weight=image_weight)
-    with closing(_services_for_one_question(settings)) as services:
+    embeds = bool(wanted.text.strip() or image)
+    with closing(_services_for_one_question(settings, ahead=embeds)) as services:
         result = services.search.search(_marked(wanted, listing, services))
         changed = changed_since(wanted, services)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
@@ -139,13 +140,13 @@ def _marked(query: Query, listing: Listing, services: Services) -> Query:
     return replace(query, right=right, wrong=wrong)
 
 
-def _services_for_one_question(settings: Settings) -> Services:
+def _services_for_one_question(settings: Settings, *, ahead: bool = False) -> Services:
     """On the CPU, unless a GPU is named: to start one, and to copy a library to it, takes longer than the answer.
 
     So does a copy of the vectors in memory.
     """
     settings = settings.model_copy(update={"device": "cpu"}) if settings.device == "auto" else settings
-    services = build_services(settings)
+    services = build_services(settings, ahead=ahead)
     services.search.live.once = True
     return services
 

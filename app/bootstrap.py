@@ -122,7 +122,11 @@ class Services:
 
 
 def build_services(
-    settings: Settings, *, create: bool = False, new_embedder: Callable[..., Embedder] | None = None
+    settings: Settings,
+    *,
+    create: bool = False,
+    new_embedder: Callable[..., Embedder] | None = None,
+    ahead: bool = False,
 ) -> Services:
     """Open the library and put the services together.
 
@@ -130,11 +134,9 @@ def build_services(
         settings: where the library is and how to run.
         create: make the library when there is none; else that is a LibraryError.
         new_embedder: called with a model's name, `device`, `precision` and `converted`; None makes an `Embedder`.
+        ahead: the model that answers is found while the rest is imported, for one who asks for it at once.
     """
-    from app.search.dropped_pictures import DroppedPictures
     from app.search.embedders import Embedders
-    from app.search.picture_decoder import PictureDecoder
-    from app.search.search_service import SearchService
     from indexer.embedder import Embedder
     from indexer.library import open_library
 
@@ -146,6 +148,12 @@ def build_services(
         ),
         lambda model: _earlier(model, settings.converted_models),
     )
+    if ahead:
+        embedders.find_meanwhile(library.catalog.active_model)
+    from app.search.dropped_pictures import DroppedPictures
+    from app.search.picture_decoder import PictureDecoder
+    from app.search.search_service import SearchService
+
     decoder = PictureDecoder(
         max_pixels=settings.max_pixels, timeout_s=settings.decode_timeout_s, memory_mb=settings.decode_memory_mb
     )

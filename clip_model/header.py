@@ -10,11 +10,13 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from clip_model.config import CLIPConfig
 from clip_model.sizes.shapes import COUNTER, check_shapes, shapes_of
+from clip_model.stored_file import stamp
 
 CONFIG_KEY = "config"
 TOKENIZER = "tokenizer"  # of the bytes, among the tensors, that a model's own tokenizer is made of
@@ -68,13 +70,19 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read and check the header of a weights file.
+    """Read and check the header of a weights file, once while the file stays as it is.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is not a safetensors file, is cut short, holds no configuration of a CLIP, or its tensors have
             other names, shapes or types than those that the configuration asks for.
     """
+    return _read_header(path, stamp(path))
+
+
+@lru_cache(maxsize=8)
+def _read_header(path: Path, stamped: tuple[int, ...]) -> Header:
+    """Read it; its stamp only makes a replaced file a different question."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")

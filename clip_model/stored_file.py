@@ -45,7 +45,7 @@ def sha256(path: Path) -> str:
         FileNotFoundError: if there is no such file.
         ValueError: if it was written to meanwhile.
     """
-    return _sha256(path, _stamp(path))
+    return _sha256(path, stamp(path))
 
 
 def _sync_folder(folder: Path) -> None:
@@ -58,17 +58,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def stamp(path: Path) -> tuple[int, ...]:
     """What is another one where a file was replaced or written to, also with its size and its time put back."""
     stat = path.stat()
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: Path, stamp: tuple[int, ...]) -> str:
-    """Hash a file once; `stamp` only makes a replaced file a different question."""
+def _sha256(path: Path, stamped: tuple[int, ...]) -> str:
+    """Hash a file once; its stamp only makes a replaced file a different question."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if _stamp(path) != stamp:
+    if stamp(path) != stamped:
         raise ValueError(f"{path} was written to while it was read; wait until it is whole")
     return digest

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from clip_model.hub.shelf import Shelf as Shelf  # for those who may not import clip_model
 from clip_model.int8.extra import lacking as int8_lacks
-from clip_model.preprocessing.squares import CenterSquare
 from clip_model.registry import ModelInfo, kept, resolve
 from indexer import memory
 from indexer.errors import ModelError, OtherModelError, as_model_error
@@ -54,8 +53,7 @@ class Embedder:
     ) -> None:
         """Find the file of a model, by name or path, converted where it has to be; load nothing. May raise ModelError.
 
-        `device` and `precision` are as `load_encoder` has them; NUMPY embeds texts alone, and not a RoBERTa's.
-        `converted`: the folder of converted models, None one in the user's cache.
+        `device`, `precision`: as of `load_encoder`; NUMPY: texts alone, no RoBERTa's. `converted`: a folder, None: one.
         """
         self._find, self._models = partial(resolve, models=converted), converted
         with as_model_error():
@@ -138,6 +136,8 @@ class Embedder:
     @property
     def prepare(self) -> Callable[[Image.Image], Pixels]:
         """Turns an upright picture into (s, s, 3) bytes for the network; needs no model, and can be pickled."""
+        from clip_model.preprocessing.squares import CenterSquare
+
         return CenterSquare(self.image_size, self._info.resize)
 
     def embed_prepared(self, pixels: Sequence[Pixels]) -> NDArray[np.float16]:

@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "clip_model.features": "pretrained",
     "clip_model.pretrained": "checkpoint config evaluation model preprocessing sizes towers training",
     "clip_model.head_run": "pretrained",
-    "clip_model.header": "config sizes",
+    "clip_model.header": "config sizes stored_file",
     "clip_model.int8": "checkpoints config preprocessing stored_file",
     "clip_model.joint_run": "pretrained",
     "clip_model.hub": "checkpoints header int8 stored_file",

@@ -59,7 +59,8 @@ def search_command(
     settings = begin(verbose, library=library)
     wanted = asked_for(query, listing, filters, settings)
     wanted = replace(wanted, image=image, image_weight=image_weight)
-    with closing(build_services(_for_one_question(settings))) as services:
+    embeds = bool(wanted.text.strip() or image)
+    with closing(_services_for_one_question(settings, ahead=embeds)) as services:
         result = services.search.search(_marked(wanted, listing, services))
         changed = changed_since(wanted, services)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
@@ -96,7 +97,7 @@ def similar_command(
     part = None if region is None else parse_region(region)
     if part is not None and len(files) > 1:
         exits.usage("--region is of one picture, and several are named.")
-    with closing(build_services(_for_one_question(settings))) as services:
+    with closing(_services_for_one_question(settings)) as services:
         sources = files if part is None else [services.search.cut(files[0], part)]
         result = services.search.similar(sources, _marked(wanted, listing, services))
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
@@ -139,9 +140,15 @@ def _marked(query: Query, listing: Listing, services: Services) -> Query:
     return replace(query, right=right, wrong=wrong)
 
 
-def _for_one_question(settings: Settings) -> Settings:
-    """On the CPU, unless a GPU is named: to start one, and to copy a library to it, takes longer than the answer."""
-    return settings.model_copy(update={"device": "cpu"}) if settings.device == "auto" else settings
+def _services_for_one_question(settings: Settings, *, ahead: bool = False) -> Services:
+    """On the CPU, unless a GPU is named: to start one, and to copy a library to it, takes longer than the answer.
+
+    So does a copy of the vectors in memory.
+    """
+    settings = settings.model_copy(update={"device": "cpu"}) if settings.device == "auto" else settings
+    services = build_services(settings, ahead=ahead)
+    services.search.live.once = True
+    return services
 
 
 def _compute_on_one_core() -> None:

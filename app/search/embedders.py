@@ -5,6 +5,7 @@ It embeds nothing. Whether a model may take over the answers is the pipeline's b
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.records import ModelRecord
@@ -73,6 +74,19 @@ class Embedders:
                     f"or run 'picsift index --model {model.name}' to embed the photos again."
                 )
             return self._keep(made)
+
+    def find_meanwhile(self, answering: Callable[[], ModelRecord | None]) -> None:
+        """Have a thread find the model that answers, all of whose file has to be read, while the caller imports others.
+
+        What goes wrong is raised to whoever asks for the model, and nobody waits for the thread.
+        """
+        threading.Thread(target=self._find_quietly, args=(answering,), name="model", daemon=True).start()
+
+    def _find_quietly(self, answering: Callable[[], ModelRecord | None]) -> None:
+        with suppress(Exception):
+            model = answering()
+            if model is not None:
+                self.of(model)
 
     def changed(self, model: ModelRecord) -> str | None:
         """What to tell where the name of a library's model stands for other weights by now, and the old ones answer.

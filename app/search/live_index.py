@@ -35,6 +35,7 @@ class LiveIndex:
 
     def __init__(self, library: Library, *, device: str = "auto", exact_up_to: int | None = None):
         self.tends = False  # a process that stays has a large index ordered for quick searches, in the background
+        self.once = False  # one that ends soon copies no vectors into its memory
         self._exact_up_to = EXACT_UP_TO if exact_up_to is None else exact_up_to
         self._library = library
         self._device = device
@@ -158,4 +159,5 @@ class LiveIndex:
             fingerprint=model.fingerprint,
             device=self._device,
             exact_up_to=self._exact_up_to,
+            mapped=self.once,
         )

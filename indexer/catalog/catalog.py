@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.catalog.filters import passing
 from indexer.catalog.model_catalog import ModelCatalog
 from indexer.catalog.records import RootPath, Sampled
 from indexer.catalog.stores import (
@@ -225,6 +224,8 @@ class Catalog(ModelCatalog):
 
     def allowed_ids(self, model_id: int, wanted: PhotoFilter) -> NDArray[np.int64]:
         """Give the ids (n,) of the photos that a model has embedded and that pass the filter, sorted."""
+        from indexer.catalog.filters import passing  # a search without filters does without
+
         return with_sound_words(self.engine, lambda: self._read(passing.allowed_ids, model_id, wanted))
 
     def newest(self, ids: NDArray[np.int64] | None, *, limit: int, offset: int = 0) -> list[int]:

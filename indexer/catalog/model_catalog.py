@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from indexer.catalog.absence_catalog import AbsenceCatalog
 from indexer.catalog.data_version import DataVersion
 from indexer.catalog.database import file_of, reading, writing
-from indexer.catalog.export_catalog import ExportCatalog
 from indexer.catalog.stores import embedding_store, frame_store, model_store, setting_store
-from indexer.catalog.tag_catalog import TagCatalog
 from indexer.catalog.word_catalog import WordCatalog
 from indexer.errors import LibraryError
 
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine
 
+    from indexer.catalog.export_catalog import ExportCatalog
     from indexer.catalog.records import FailedPhoto, ModelRecord, StoredModel
+    from indexer.catalog.tag_catalog import TagCatalog
 
 _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
@@ -36,10 +37,22 @@ class ModelCatalog:
         self.engine = engine
         self.version = DataVersion(engine)
         self.absences = AbsenceCatalog(engine)
-        self.tags = TagCatalog(engine)
-        self.exports = ExportCatalog(engine)
         self.words = WordCatalog(engine)
         self._told = set[int]()  # photos with damaged vectors that could not be dropped
+
+    @cached_property
+    def tags(self) -> TagCatalog:
+        """Photos' tags, and what people said of them."""
+        from indexer.catalog.tag_catalog import TagCatalog
+
+        return TagCatalog(self.engine)
+
+    @cached_property
+    def exports(self) -> ExportCatalog:
+        """The journal of exports."""
+        from indexer.catalog.export_catalog import ExportCatalog
+
+        return ExportCatalog(self.engine)
 
     def close(self) -> None:
         """Let go of the database; a later call opens it again."""

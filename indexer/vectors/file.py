@@ -15,7 +15,7 @@ import re
 import secrets
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import LibraryError, LibraryLockedError
-from indexer.vectors.syncing import sync_folder, synced
+from indexer.vectors.data_file import chunks, map_rows, read_into, sync_folder, synced
 
 POINTER = "index.json"
 _POINTER_TEMPORARY = "index.json.tmp"
@@ -32,7 +32,10 @@ _LOCK = "save.lock"
 _LOCK_SECONDS = 60.0
 _FORMAT = 2
 _DATA_NAME = re.compile(r"vectors-\d+-[0-9a-f]{8}\.bin")
-_CHUNK_BYTES = 16 * 1024 * 1024
+
+
+Allocate = Callable[[int], NDArray[np.float16]]
+Hold = Callable[[NDArray[np.float16]], None]
 
 
 class UnusableFileError(Exception):
@@ -129,7 +132,7 @@ def _write_data(path: Path, ids: NDArray[np.int64], rows: NDArray[np.float16]) -
     size = crc = 0
     with synced(path) as write:
         for part in (ids.astype("<i8", copy=False), rows.astype("<f2", copy=False)):
-            for chunk in _chunks(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data):
+            for chunk in chunks(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data):
                 write(chunk)
                 crc = zlib.crc32(chunk, crc)
                 size += len(chunk)
@@ -166,21 +169,17 @@ def _remove_leftovers(folder: Path, keep: str) -> None:
             file.unlink(missing_ok=True)
 
 
-def _chunks(raw: memoryview) -> Iterator[memoryview]:
-    for start in range(0, len(raw), _CHUNK_BYTES):
-        yield raw[start : start + _CHUNK_BYTES]
-
-
 def load(
-    folder: Path, *, dim: int, fingerprint: str, allocate: Callable[[int], NDArray[np.float16]]
+    folder: Path, *, dim: int, fingerprint: str, allocate: Allocate, hold: Hold | None = None
 ) -> tuple[NDArray[np.int64], int, str]:
-    """Read the vectors straight into memory that the caller owns.
+    """Read the vectors straight into memory that the caller owns, or map the file.
 
     Args:
         folder: where `save` wrote.
         dim: that the rows must have.
         fingerprint: of the model that must have made them.
-        allocate: takes the count n and gives the (n, d) float16 rows to fill. If this raises, they hold rubbish.
+        allocate: takes the count n and gives the (n, d) rows to fill. If this raises, they hold rubbish.
+        hold: takes the (n, d) rows as they lie in the file instead, not to be written to; None: it is read.
 
     Returns:
         ids (n,), the generation, and its token.
@@ -191,12 +190,12 @@ def load(
     try:
         pointer = read_pointer(folder)
         try:
-            return _load_data(folder, pointer, dim, fingerprint, allocate)
+            return _load_data(folder, pointer, dim, fingerprint, allocate, hold)
         except FileNotFoundError:
             newer = read_pointer(folder)  # a save of another process may have removed it just now
             if newer == pointer:
                 raise
-            return _load_data(folder, newer, dim, fingerprint, allocate)
+            return _load_data(folder, newer, dim, fingerprint, allocate, hold)
     except FileNotFoundError as error:
         raise UnusableFileError(f"the file {Path(error.filename).name} is missing") from error
     except OSError as error:
@@ -223,7 +222,7 @@ def read_pointer(folder: Path) -> Pointer:
 
 
 def _load_data(
-    folder: Path, pointer: Pointer, dim: int, fingerprint: str, allocate: Callable[[int], NDArray[np.float16]]
+    folder: Path, pointer: Pointer, dim: int, fingerprint: str, allocate: Allocate, hold: Hold | None
 ) -> tuple[NDArray[np.int64], int, str]:
     if pointer.fingerprint != fingerprint:
         raise UnusableFileError(f"it belongs to another model ({pointer.fingerprint[:12]}, not {fingerprint[:12]})")
@@ -233,15 +232,19 @@ def _load_data(
         if (size := os.fstat(file.fileno()).st_size) != pointer.bytes or size != pointer.count * (8 + 2 * dim):
             raise UnusableFileError(f"{pointer.file} has {size} bytes instead of {pointer.bytes}")
         ids = np.empty(pointer.count, "<i8")
-        rows = allocate(pointer.count)
-        crc = 0
-        for part in (ids, rows):
-            for chunk in _chunks(part.reshape(-1).view(np.uint8).data):
-                if file.readinto(chunk) != len(chunk):
-                    raise UnusableFileError(f"{pointer.file} ends too early")
-                crc = zlib.crc32(chunk, crc)
+        try:
+            crc = read_into(file, ids, 0)
+            if hold is None or not pointer.count or sys.byteorder == "big":
+                rows, hold = allocate(pointer.count), None
+                crc = read_into(file, rows, crc)
+            else:
+                rows, crc = map_rows(file, pointer.count, dim, crc)
+        except EOFError:
+            raise UnusableFileError(f"{pointer.file} ends too early") from None
     if crc != pointer.crc32:
         raise UnusableFileError(f"{pointer.file} is damaged (its checksum differs)")
     if sys.byteorder == "big":
         rows.byteswap(inplace=True)
+    if hold is not None:
+        hold(rows)
     return ids.astype(np.int64, copy=False), pointer.generation, pointer.token

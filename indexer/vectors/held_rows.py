@@ -61,7 +61,9 @@ class HeldRows:
     def ids(self) -> Ids:
         """Return all ids, ascending."""
         with self._looking:
-            return np.sort(self._rows.table.by_row)
+            ids = self._rows.table.by_row
+            is_ascending = bool(np.all(ids[1:] > ids[:-1]))  # as nearly always; to sort them takes twenty times as long
+            return ids.copy() if is_ascending else np.sort(ids)
 
     def vector(self, photo_id: int) -> Half:
         """Return one vector (d,).
@@ -85,8 +87,8 @@ class HeldRows:
     def sample(self, most: int) -> Half:
         """Return at most so many vectors (n, d), spread evenly over the rows."""
         with self._looking:
-            rows = np.unique(np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64))
-            return np.array(self._rows.halves()[rows])
+            rows = np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64)  # ascending
+            return np.array(self._rows.halves()[rows[np.diff(rows, prepend=-1) > 0]])
 
     def begin_copy(self) -> Ids:
         """Return the ids of all rows, of which somebody makes a copy; what changes from now on is noted."""

@@ -7,6 +7,7 @@ the query, once somebody has had it trained. The shapes: n rows, d dimensions, q
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -55,6 +56,7 @@ class VectorIndex(HeldRows):
         device: str = "auto",
         mirror: Callable[[int, str], GpuMirror | None] = open_mirror,
         exact_up_to: int = EXACT_UP_TO,
+        mapped: bool = False,
     ) -> VectorIndex:
         """Read the index in `folder`, or give an empty one of generation 0 whose `problem` says why.
 
@@ -65,6 +67,8 @@ class VectorIndex(HeldRows):
             device: "auto", "cpu", "cuda" or "cuda:N".
             mirror: takes dim and device and gives the GPU's copy, or None.
             exact_up_to: vectors up to which no lists are used.
+            mapped: search them where they lie in the file, without a copy in memory, until the first change: for a
+                process that ends soon. On Windows a save could not remove the file meanwhile, and they are read.
 
         Raises:
             FaissMissingError: if no FAISS is installed.
@@ -72,7 +76,11 @@ class VectorIndex(HeldRows):
         index = cls(folder, dim=dim, fingerprint=fingerprint, exact_up_to=exact_up_to)
         try:
             ids, index.generation, index.token = vector_file.load(
-                folder, dim=dim, fingerprint=fingerprint, allocate=index._rows.allocate
+                folder,
+                dim=dim,
+                fingerprint=fingerprint,
+                allocate=index._rows.allocate,
+                hold=index._rows.hold if mapped and os.name == "posix" else None,
             )
             index._rows.table.assign(ids)
         except vector_file.UnusableFileError as error:

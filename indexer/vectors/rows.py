@@ -97,6 +97,7 @@ class VectorRows:
         self.lists: NearLists | None = None
         self.table = IdTable()
         self._store = self._new_store()
+        self._held: Half | None = None  # the memory of the store's codes, where it is not the store's own
 
     def _new_store(self) -> Any:
         faiss = load_faiss()
@@ -111,7 +112,9 @@ class VectorRows:
         return len(self) * self.dim * 2 + self.table.nbytes + (0 if self.lists is None else self.lists.nbytes)
 
     def halves(self) -> Half:
-        """Return the rows (n, d), a view of FAISS's own memory that the next change invalidates."""
+        """Return the rows (n, d), a view of the store's memory that the next change invalidates."""
+        if self._held is not None:
+            return self._held
         if not self._store.ntotal:
             return np.empty((0, self.dim), np.float16)
         raw = load_faiss().rev_swig_ptr(self._store.codes.data(), self._store.ntotal * self.dim * 2)
@@ -128,6 +131,25 @@ class VectorRows:
         self._store.ntotal = count
         return self.halves()
 
+    def hold(self, halves: Half) -> None:
+        """Search rows (n, d) where they lie, in an empty store: they are kept, and copied before the first change."""
+        make_view = getattr(getattr(load_faiss(), "MaybeOwnedVectorUInt8", None), "create_view", None)
+        if make_view is None:  # one whose memory is always its own
+            self.allocate(len(halves))[:] = halves
+            return
+        raw = halves.reshape(-1).view(np.uint8)
+        store = self._new_store()
+        store.codes = make_view(load_faiss().swig_ptr(raw), raw.size, store.codes.owner)
+        store.ntotal = len(halves)
+        self._store, self._held = store, halves
+
+    def _own(self) -> None:
+        """Copy rows that are only held: FAISS ends the process where others are added to those, or removed."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._store = self._new_store()
+            self.allocate(len(held))[:] = held
+
     def nearest(self, halves: Half) -> tuple[Ids, Floats] | None:
         """Return the nearest list of each vector (n, d) and the cosine with it; None where there are no lists."""
         return None if self.lists is None else nearest_lists(self.lists.centroids, halves)
@@ -140,6 +162,7 @@ class VectorRows:
             halves: (n, d).
             nearest: of these; None: it is worked out here.
         """
+        self._own()
         at = self.table.rows(ids)
         known = at >= 0
         if known.any():
@@ -157,6 +180,7 @@ class VectorRows:
         at = self.table.rows(np.unique(ids))
         at = np.sort(at[at >= 0])
         if len(at):
+            self._own()
             self._store.remove_ids(at)  # moves the later rows up and keeps their order
             self.table.delete(at)
             if self.lists is not None:

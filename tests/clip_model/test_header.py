@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -88,3 +90,16 @@ def test_a_sound_checkpoint_of_another_kind_is_called_by_its_name_and_never_run(
     with pytest.raises(ValueError, match=r"model\.pt is a checkpoint of PyTorch.*--model") as refused:
         read_header(path)
     assert "cut short" not in str(refused.value)
+
+
+def test_it_is_read_once_while_the_file_stays_as_it_is(tiny_model_path, tmp_path):
+    path = tmp_path / "model.safetensors"
+    shutil.copyfile(tiny_model_path, path)
+    first, before = read_header(path), path.stat()
+    assert read_header(path) is first
+    data = path.read_bytes()
+    at = data.index(b'"config"')
+    path.write_bytes(data[:at] + b'"CONFIG"' + data[at + 8 :])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(ValueError, match="no model configuration"):
+        read_header(path)

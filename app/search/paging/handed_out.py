@@ -26,7 +26,10 @@ NOBODY: Ids = np.empty(0, np.int64)
 def with_hits(handed_out: Ids, hits: Sequence[Hit]) -> Ids:
     """The photos (n,) that were handed out, sorted, with these hits and the copies behind them."""
     shown = [photo.id for hit in hits for photo in (hit.photo, *hit.copies)]
-    return np.union1d(handed_out, np.array(shown, np.int64))
+    both = np.sort(np.concatenate([handed_out, np.array(shown, np.int64)]))
+    is_first = np.ones(len(both), np.bool_)
+    np.not_equal(both[1:], both[:-1], out=is_first[1:])
+    return both[is_first]  # np.union1d imports NumPy's masked arrays
 
 
 def unseen(order: Nearest, handed_out: Ids) -> Nearest:

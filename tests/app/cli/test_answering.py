@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from app.search.search_service import SearchService
 from app.settings import Settings, load_settings
 from app.web.door.desk import Desk
 from app.web.server import serve
+from indexer.embedder import Embedder
+from indexer.vectors.rows import VectorRows
 from tests import forked_code
 from tests.app.cli.test_start import ROOT, imported
 from tests.app.serving import announced, running
@@ -175,6 +178,27 @@ def similar(world, run, monkeypatch):
     world.library.catalog.close()
     monkeypatch.chdir(world.photos)
     return lambda *arguments: run("similar", *(word.format(photos=world.photos) for word in arguments))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a save could not remove the file")
+def test_a_command_copies_no_vectors_into_its_memory(world, search, similar, monkeypatch):
+    alone = [search("a dog"), similar("a.png")]
+    monkeypatch.setattr(VectorRows, "allocate", lambda *_: pytest.fail("memory for a copy"))
+    assert [search("a dog"), similar("a.png")] == alone
+    assert [status for status, _, _ in alone] == [0, 0]
+
+
+def test_the_model_is_found_while_the_rest_is_imported_where_words_are_looked_for(world, search, monkeypatch):
+    """All of its file is read for that."""
+    threads, make = [], Embedder.__init__
+
+    def noted(self, *given, **named):
+        threads.append(threading.current_thread().name)
+        make(self, *given, **named)
+
+    monkeypatch.setattr(Embedder, "__init__", noted)
+    assert [search(*words)[0] for words in (["a dog"], ["a", "dog", "--json"], ["type:png"])] == [0, 0, 0]
+    assert threads == ["model", "model"]
 
 
 def test_photos_like_some_of_the_library_are_the_same_to_the_byte(world, monkeypatch, tmp_path, similar):

@@ -73,6 +73,11 @@ def test_a_search_for_words_needs_no_torch(tmp_path, tiny_model_path, monkeypatc
         "rich.table",
         "lxml",
         "app.tagging.tagging_service",
+        "PIL.Image",
+        "numpy.ma",
+        "indexer.catalog.tag_catalog",
+        "indexer.catalog.export_catalog",
+        "indexer.catalog.filters.passing",
         "av",
         "filelock",
         "pathspec",
@@ -127,22 +132,29 @@ assert looks and gc.get_threshold() == usual and len(gc.callbacks) == others
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize("status", [0, 130])
-def test_a_thread_that_still_loads_is_not_stopped_in_the_midst_of_it(status):
+@pytest.mark.parametrize(
+    ("command", "thread", "status"), [("serve", True, 0), ("serve", True, 130), ("search", False, 0)]
+)
+def test_a_thread_that_still_loads_is_not_stopped_in_the_midst_of_it_and_a_search_not_taken_apart(
+    command, thread, status
+):
     """Python's end would, and torch then aborts the process; what is saved at the end is saved before."""
     code = f"""
 import atexit, os, sys, threading, types
 end = os._exit
 os._exit = lambda status: print("at once", flush=True) or end(status)
 def run():
-    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    if {thread}:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
     atexit.register(print, "saved")
     raise SystemExit({status})
 sys.modules["app.cli.commands"] = types.SimpleNamespace(main=run)
 from app.launch import main
 main()
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, command, "--no-server"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (status, "saved\nat once\n", "")
 
 

@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 from indexer.errors import LibraryError, LibraryLockedError
+from indexer.vectors import data_file
 from indexer.vectors import file as vector_file
 from indexer.vectors.file import UnusableFileError
 from tests import forked_code
@@ -40,7 +41,7 @@ def load(folder: Path, **changed):
         return kept[-1]
 
     ids, generation, _ = vector_file.load(folder, **{"dim": DIM, "fingerprint": MODEL, "allocate": allocate, **changed})
-    return ids, kept[-1], generation
+    return ids, kept[-1] if kept else None, generation
 
 
 def assert_is_generation(folder: Path, generation: int, count: int = 50) -> None:
@@ -54,6 +55,36 @@ def data_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("vectors-*"))
 
 
+@pytest.mark.parametrize("count", [0, 5, 50])
+def test_rows_are_mapped_where_somebody_holds_them(tmp_path, count):
+    save(tmp_path, 3, count)
+    held = []
+
+    def allocate(number):
+        assert number == 0, "memory for a copy"
+        return np.empty((0, DIM), np.float16)
+
+    ids, *_ = vector_file.load(tmp_path, dim=DIM, fingerprint=MODEL, allocate=allocate, hold=held.append)
+    assert ids.tolist() == list(range(3, count + 3))
+    assert len(held) == bool(count)
+    for found in held:
+        np.testing.assert_array_equal(found, rows(count, 3))
+        with pytest.raises(ValueError, match="read-only"):
+            found[0] = 0
+
+
+def test_damaged_rows_are_held_by_nobody(tmp_path, monkeypatch):
+    monkeypatch.setattr(data_file, "_CHUNK_BYTES", 1000)
+    save(tmp_path, 3)
+    (data,) = data_files(tmp_path)
+    sound = data.read_bytes()
+    data.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    with pytest.raises(UnusableFileError, match="checksum"):
+        load(tmp_path, hold=lambda rows: pytest.fail("held"))
+    data.write_bytes(sound)
+    load(tmp_path, allocate=None, hold=lambda found: np.testing.assert_array_equal(found, rows(50, 3)))
+
+
 def test_what_was_saved_is_loaded_and_replaces_what_was_there(tmp_path):
     folder = tmp_path / "not" / "there"
     for generation in (1, 7):
@@ -64,7 +95,7 @@ def test_what_was_saved_is_loaded_and_replaces_what_was_there(tmp_path):
 
 
 def test_rows_longer_than_a_chunk_are_saved_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(vector_file, "_CHUNK_BYTES", 100)
+    monkeypatch.setattr(data_file, "_CHUNK_BYTES", 100)
     save(tmp_path, 3)
     assert_is_generation(tmp_path, 3)
 
@@ -291,6 +322,7 @@ KILLED_AT_EACH_LINE = """
 import os, signal, sys
 import filelock, numpy as np  # here, not in each of them
 from pathlib import Path
+from indexer.vectors import data_file
 from indexer.vectors import file as vector_file
 
 vector_file._CHUNK_BYTES = 1000

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -56,9 +57,9 @@ def torch_on_the_cpu(dim: int, number: int) -> TorchFlat:
     return TorchFlat(dim, "cpu")
 
 
-@pytest.fixture(params=["cpu", "mirror", "torch"], scope="module")
+@pytest.fixture(params=["cpu", "mapped", "mirror", "torch"], scope="module")
 def kind(request):
-    """On the CPU alone and with a stand-in for the GPU."""
+    """On the CPU alone, in memory or in the file, and with a stand-in for the GPU."""
     return request.param
 
 
@@ -74,11 +75,11 @@ def make(kind, tmp_path):
 
 def opened(kind: str, folder: Path, dim: int = DIM, fingerprint: str = MODEL) -> VectorIndex:
     def mirror(dim, device):
-        if kind == "cpu":
+        if kind in ("cpu", "mapped"):
             return None
         return gpu_mirror.open_mirror(dim, "cuda", RoundingFlat if kind == "mirror" else torch_on_the_cpu)
 
-    return VectorIndex.open(folder, dim=dim, fingerprint=fingerprint, mirror=mirror)
+    return VectorIndex.open(folder, dim=dim, fingerprint=fingerprint, mirror=mirror, mapped=kind == "mapped")
 
 
 @pytest.fixture(scope="module")
@@ -326,6 +327,35 @@ def test_a_damaged_file_gives_an_empty_index_that_can_be_used(make, tmp_path):
     assert make().problem is None
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a save could not remove the file")
+def test_rows_that_are_mapped_are_not_copied_before_the_first_change(tmp_path):
+    folder, rows = tmp_path / "index", unit(300)
+    writer = opened("cpu", folder)
+    writer.add(np.arange(300), rows)
+    writer.save(1)
+    index = opened("mapped", folder)
+    assert index.vectors([5]).tolist() == writer.vectors([5]).tolist()
+    assert not index._rows.halves().flags.writeable
+    writer.remove(np.arange(100))
+    writer.save(2)  # which removes the file that is mapped
+    assert len(list(folder.glob("*.bin"))) == 1
+    assert_nearest(index.search(rows[7], 5)[0], dict(enumerate(rows)), rows[7], 5)
+    index.add([300], rows[:1])
+    assert index._rows.halves().flags.writeable
+    assert index.search(rows[:1], 2)[0][0].tolist() == [0, 300]
+
+
+def test_a_faiss_that_looks_at_no_memory_but_its_own_copies(tmp_path, monkeypatch):
+    folder, rows = tmp_path / "index", unit(30)
+    index = opened("mapped", folder)
+    index.add(np.arange(30), rows)
+    index.save(1)
+    monkeypatch.delattr(faiss, "MaybeOwnedVectorUInt8")
+    again = opened("mapped", folder)
+    assert again._rows.halves().flags.writeable
+    assert again.search(rows[3], 1)[0][0].tolist() == [3]
+
+
 def test_new_contents_replace_all_at_once_and_a_failure_leaves_the_old(make):
     index, rows = make(), unit(10)
     index.add(np.arange(5), rows[:5])
@@ -351,14 +381,14 @@ changes = st.lists(
 
 @settings(max_examples=examples(30))
 @given(steps=changes, k=st.integers(1, 30), seed=st.integers(0, 1000))
-@pytest.mark.parametrize("with_mirror", [False, True])
-def test_any_sequence_of_changes_equals_a_dictionary(tmp_path_factory, with_mirror, steps, k, seed):
+@pytest.mark.parametrize("way", ["cpu", "mapped", "mirror"])
+def test_any_sequence_of_changes_equals_a_dictionary(tmp_path_factory, way, steps, k, seed):
     folder = tmp_path_factory.mktemp("sequence")
 
     def reopen():
-        if with_mirror:
+        if way == "mirror":
             return mirrored(folder)
-        return VectorIndex.open(folder / "index", dim=DIM, fingerprint=MODEL, device="cpu")
+        return VectorIndex.open(folder / "index", dim=DIM, fingerprint=MODEL, device="cpu", mapped=way == "mapped")
 
     index, model = reopen(), {}
     for number, (step, ids) in enumerate(steps):

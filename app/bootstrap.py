@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.duplicates.duplicate_service import DuplicateService
     from app.search.dropped_pictures import DroppedPictures
     from app.search.embedders import Embedders, ModelChoice
+    from app.search.live_index import LiveIndex
     from app.search.paging.cursors import Cursors
     from app.search.picture_decoder import PictureDecoder
     from app.search.search_service import SearchService
@@ -126,7 +127,7 @@ def build_services(
     *,
     create: bool = False,
     new_embedder: Callable[..., Embedder] | None = None,
-    ahead: bool = False,
+    meanwhile: Callable[[LiveIndex, Embedders], None] | None = None,
 ) -> Services:
     """Open the library and put the services together.
 
@@ -134,9 +135,10 @@ def build_services(
         settings: where the library is and how to run.
         create: make the library when there is none; else that is a LibraryError.
         new_embedder: called with a model's name, `device`, `precision` and `converted`; None makes an `Embedder`.
-        ahead: the model that answers is found while the rest is imported, for one who asks for it at once.
+        meanwhile: is handed what may be begun while the rest is imported.
     """
     from app.search.embedders import Embedders
+    from app.search.live_index import LiveIndex
     from indexer.embedder import Embedder
     from indexer.library import open_library
 
@@ -148,8 +150,9 @@ def build_services(
         ),
         lambda model: _earlier(model, settings.converted_models),
     )
-    if ahead:
-        embedders.find_meanwhile(library.catalog.active_model)
+    live = LiveIndex(library, device=settings.device, exact_up_to=settings.exact_up_to)
+    if meanwhile is not None:
+        meanwhile(live, embedders)
     from app.search.dropped_pictures import DroppedPictures
     from app.search.picture_decoder import PictureDecoder
     from app.search.search_service import SearchService
@@ -164,9 +167,8 @@ def build_services(
             library,
             embedders.of,
             decoder,
-            device=settings.device,
+            live=live,
             names=_plain_names,
-            exact_up_to=settings.exact_up_to,
         ),
         embedders=embedders,
         decoder=decoder,

@@ -75,7 +75,7 @@ def _sides(library: Path, folder: Path, before: Path | None) -> dict[str, list[s
     }
     if before is not None:
         code = f"import sys; sys.path.insert(0, {str(before)!r}); from app.launch import main; main()"
-        sides["picsift search of before"] = [python, "-c", code, *search]
+        sides["picsift search of before"] = [python, "-c", code, *search, "--no-server"]
     if importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime"):
         sides["onnxruntime opens a text tower"] = [python, "-c", ONNX, str(_exported(folder / "text.onnx"))]
     return sides

@@ -6,7 +6,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,10 @@ from app.cli.terminal.options import Filters, JsonOption, LibraryOption, Listing
 from app.search.language.parsing import parse
 from app.search.query import Query, parse_region
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.search.embedders import Embedders
+    from app.search.live_index import LiveIndex
 
 LISTING = Listing()
 FILTERS = Filters()
@@ -60,7 +64,7 @@ def search_command(
     wanted = asked_for(query, listing, filters, settings)
     wanted = replace(wanted, image=image, image_weight=image_weight)
     embeds = bool(wanted.text.strip() or image)
-    with closing(_services_for_one_question(settings, ahead=embeds)) as services:
+    with closing(_services_for_one_question(settings, compares=embeds, embeds=embeds)) as services:
         result = services.search.search(_marked(wanted, listing, services))
         changed = changed_since(wanted, services)
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
@@ -97,7 +101,7 @@ def similar_command(
     part = None if region is None else parse_region(region)
     if part is not None and len(files) > 1:
         exits.usage("--region is of one picture, and several are named.")
-    with closing(_services_for_one_question(settings)) as services:
+    with closing(_services_for_one_question(settings, compares=True, embeds=False)) as services:
         sources = files if part is None else [services.search.cut(files[0], part)]
         result = services.search.similar(sources, _marked(wanted, listing, services))
     output.show_hits(result, json=json, first_rank=listing.offset + 1)
@@ -140,15 +144,27 @@ def _marked(query: Query, listing: Listing, services: Services) -> Query:
     return replace(query, right=right, wrong=wrong)
 
 
-def _services_for_one_question(settings: Settings, *, ahead: bool = False) -> Services:
+def _services_for_one_question(settings: Settings, *, compares: bool, embeds: bool) -> Services:
     """On the CPU, unless a GPU is named: to start one, and to copy a library to it, takes longer than the answer.
 
-    So does a copy of the vectors in memory.
+    So does a copy of the vectors in memory. They are read, and the model that answers is found, all of whose file is
+    read for that, while what else it takes is imported.
+
+    Args:
+        settings: what the person set.
+        compares: the question is answered from the vectors, and not by filters alone.
+        embeds: it is of words, or of pictures that may be strangers.
     """
+
+    def begin(live: "LiveIndex", embedders: "Embedders") -> None:
+        live.once = True
+        if compares:
+            live.read_ahead()
+        if embeds:
+            embedders.find_meanwhile(live.model)
+
     settings = settings.model_copy(update={"device": "cpu"}) if settings.device == "auto" else settings
-    services = build_services(settings, ahead=ahead)
-    services.search.live.once = True
-    return services
+    return build_services(settings, meanwhile=begin)
 
 
 def _compute_on_one_core() -> None:

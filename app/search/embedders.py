@@ -75,18 +75,16 @@ class Embedders:
                 )
             return self._keep(made)
 
-    def find_meanwhile(self, answering: Callable[[], ModelRecord | None]) -> None:
+    def find_meanwhile(self, answering: Callable[[], ModelRecord]) -> None:
         """Have a thread find the model that answers, all of whose file has to be read, while the caller imports others.
 
         What goes wrong is raised to whoever asks for the model, and nobody waits for the thread.
         """
         threading.Thread(target=self._find_quietly, args=(answering,), name="model", daemon=True).start()
 
-    def _find_quietly(self, answering: Callable[[], ModelRecord | None]) -> None:
+    def _find_quietly(self, answering: Callable[[], ModelRecord]) -> None:
         with suppress(Exception):
-            model = answering()
-            if model is not None:
-                self.of(model)
+            self.of(answering())
 
     def changed(self, model: ModelRecord) -> str | None:
         """What to tell where the name of a library's model stands for other weights by now, and the old ones answer.

@@ -44,6 +44,8 @@ class LiveIndex:
         self._fingerprint: str | None = None
         self._ready: tuple[VectorIndex, str, object] | None = None  # with its model, and the catalog's version then
         self._index: VectorIndex | None = None
+        self._ahead: VectorIndex | None = None  # one that was read and not compared with the catalog yet
+        self._opening = False
         self._held: tuple[tuple[VectorIndex, int, str], NDArray[np.int64], PhotoSet] | None = None
 
     @property
@@ -80,7 +82,7 @@ class LiveIndex:
             index = self._index
             if index is None or self._fingerprint != model.fingerprint:
                 self.close(wait=False)
-                index = self._index = self._open(model)
+                index = self._index = self._read(model)
                 self._fingerprint = model.fingerprint
                 in_step = False
             else:
@@ -100,18 +102,37 @@ class LiveIndex:
             index.tend()
         return index
 
+    def read_ahead(self) -> None:
+        """Have a thread read the index of the model that answers, while the caller has other work; it repairs nothing.
+
+        What goes wrong is met again by whoever asks for the index.
+        """
+        threading.Thread(target=self._read_quietly, name="index-file", daemon=True).start()
+
+    def _read_quietly(self) -> None:
+        with suppress(Exception), self._lock:
+            self._ahead = self._open(self.model())
+
+    def _read(self, model: ModelRecord) -> VectorIndex:
+        ahead, self._ahead = self._ahead, None
+        return self._open(model) if ahead is None or ahead.fingerprint != model.fingerprint else ahead
+
     def open_meanwhile(self, model: ModelRecord) -> None:
         """Have an index that is not open yet read by a thread of its own, while the caller embeds what it looks for.
 
         What goes wrong is raised to whoever asks for the index, and nobody waits for the thread: a command that has
         said what is wrong ends.
         """
-        if self._index is None and not self._lock.locked():
+        if self._index is None and not self._opening:
+            self._opening = True
             threading.Thread(target=self._open_quietly, args=(model,), name="index", daemon=True).start()
 
     def _open_quietly(self, model: ModelRecord) -> None:
-        with suppress(Exception):
-            self.index(model)
+        try:
+            with suppress(Exception):
+                self.index(model)
+        finally:
+            self._opening = False
 
     def _in_step_with(self, model: ModelRecord, version: object) -> VectorIndex | None:
         """The index, if it is that model's and was in step with that version of the catalog."""

@@ -60,9 +60,8 @@ class SearchService:
         embedder_for: Callable[[ModelRecord], Embedder],
         decoder: PictureDecoder,
         *,
-        device: str = "auto",
+        live: LiveIndex | None = None,
         names: Callable[[], Sequence[str]] = tuple,
-        exact_up_to: int | None = None,
     ):
         """Open nothing yet.
 
@@ -70,11 +69,10 @@ class SearchService:
             library: where the photos are listed.
             embedder_for: the library's model -> its embedder; asked when a query has to be embedded.
             decoder: decodes query pictures.
-            device: where the index shall live.
+            live: the index of its vectors; None: one is made.
             names: plain names of many things, which a query's relevance is measured against; none: it stays unknown.
-            exact_up_to: vectors up to which a search looks at all of them; None: as the index thinks best.
         """
-        self.live = LiveIndex(library, device=device, exact_up_to=exact_up_to)
+        self.live = live or LiveIndex(library)
         self._library = library
         self._embedder = QueryEmbedder(embedder_for, decoder)
         self._examples = Examples(library.catalog, self._embedder)

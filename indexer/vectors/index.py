@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from indexer.vectors import file as vector_file
 from indexer.vectors.checks import checked_queries, checked_rows
+from indexer.vectors.faiss_module import load_faiss
 from indexer.vectors.gpu_mirror import GpuMirror, open_mirror
 from indexer.vectors.held_rows import HeldRows
 from indexer.vectors.rows import Half, IdMask, VectorRows, integers
@@ -86,6 +87,7 @@ class VectorIndex(HeldRows):
         except vector_file.UnusableFileError as error:
             index._rows = VectorRows(dim)
             index.problem = str(error)
+        load_faiss()  # behind the file, which needs no Python while it is read
         index._mirror = mirror(dim, device)
         index._follow(lambda copy: copy.load(index._rows.table.by_row, index._rows.halves()))
         return index

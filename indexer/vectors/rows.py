@@ -6,6 +6,7 @@ It knows no lock, no file and no GPU: index.py owns those. The shapes: n rows, d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -96,8 +97,11 @@ class VectorRows:
         self.dim = dim
         self.lists: NearLists | None = None
         self.table = IdTable()
-        self._store = self._new_store()
         self._held: Half | None = None  # the memory of the store's codes, where it is not the store's own
+
+    @cached_property
+    def _store(self) -> Any:
+        return self._new_store()
 
     def _new_store(self) -> Any:
         faiss = load_faiss()

@@ -24,6 +24,7 @@ from app.settings import Settings, load_settings
 from app.web.door.desk import Desk
 from app.web.server import serve
 from indexer.embedder import Embedder
+from indexer.vectors.index import VectorIndex
 from indexer.vectors.rows import VectorRows
 from tests import forked_code
 from tests.app.cli.test_start import ROOT, imported
@@ -188,17 +189,38 @@ def test_a_command_copies_no_vectors_into_its_memory(world, search, similar, mon
     assert [status for status, _, _ in alone] == [0, 0]
 
 
-def test_the_model_is_found_while_the_rest_is_imported_where_words_are_looked_for(world, search, monkeypatch):
-    """All of its file is read for that."""
-    threads, make = [], Embedder.__init__
+def test_model_and_index_are_read_while_the_rest_is_imported_where_they_are_asked_for(
+    world, search, similar, monkeypatch
+):
+    """All of the file is read, of the one and of the other; here the rest is imported already, and waits for them."""
+    models, indexes, waited_for = [], [], []
+    make, read, ask = Embedder.__init__, VectorIndex.open, SearchService.__init__
 
     def noted(self, *given, **named):
-        threads.append(threading.current_thread().name)
+        models.append(threading.current_thread().name)
         make(self, *given, **named)
 
+    def noted_too(*given, **named):
+        indexes.append(threading.current_thread().name)
+        return read(*given, **named)
+
+    def begun(self, *given, **named):
+        ask(self, *given, **named)
+        wait_until(lambda: (len(models), len(indexes)) == waited_for[-1])
+
     monkeypatch.setattr(Embedder, "__init__", noted)
-    assert [search(*words)[0] for words in (["a dog"], ["a", "dog", "--json"], ["type:png"])] == [0, 0, 0]
-    assert threads == ["model", "model"]
+    monkeypatch.setattr(VectorIndex, "open", noted_too)
+    monkeypatch.setattr(SearchService, "__init__", begun)
+    for run, words, expected in (
+        (search, ["a dog"], (1, 1)),
+        (search, ["a", "dog", "--json"], (2, 2)),
+        (similar, ["a.png"], (2, 3)),
+        (search, ["type:png"], (2, 3)),
+    ):
+        waited_for.append(expected)
+        assert run(*words)[0] == 0
+        assert (len(models), len(indexes)) == expected
+    assert set(models) == {"model"} and set(indexes) == {"index-file"}
 
 
 def test_photos_like_some_of_the_library_are_the_same_to_the_byte(world, monkeypatch, tmp_path, similar):

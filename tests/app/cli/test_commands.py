@@ -583,7 +583,7 @@ def test_one_question_starts_no_gpu_but_one_that_is_named(picsift, monkeypatch, 
 
     seen = []
 
-    def built(settings):
+    def built(settings, **_):
         seen.append(settings.device)
         raise LibraryError("enough is known")
 

@@ -1,6 +1,7 @@
 """The index that a server searches: of the catalog as it is, whatever its file was."""
 
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -9,6 +10,7 @@ from app.search.matches import Matches
 from app.search.paging import pages
 from app.search.query import Query
 from indexer.vectors.index import VectorIndex
+from tests.indexer.processes import wait_until
 
 
 def opened(services):
@@ -35,6 +37,46 @@ def test_it_is_the_same_one_while_nothing_changes_and_follows_what_does(world, s
     world.write("orange.png", "purple")
     world.index()
     assert len(services.search.live.index(model)) == 6
+
+
+@pytest.fixture
+def reads(services, monkeypatch):
+    """The threads that read the index."""
+    live, threads = services.search.live, []
+    read = live._open
+
+    def noted(model):
+        threads.append(threading.current_thread().name)
+        return read(model)
+
+    monkeypatch.setattr(live, "_open", noted)
+    return threads
+
+
+def test_one_that_was_read_ahead_is_taken_and_follows_what_came_since(world, services, reads):
+    live, model = services.search.live, services.library.catalog.active_model()
+    live.read_ahead()
+    wait_until(lambda: live._ahead is not None)
+    world.write("orange.png", "purple")
+    world.index()
+    assert len(live.index(model)) == 6
+    assert reads == ["index-file"]
+    assert live._ahead is None
+
+
+def test_one_that_was_read_ahead_and_is_of_another_model_is_not_taken(services, reads):
+    live, model = services.search.live, services.library.catalog.active_model()
+    live._ahead = VectorIndex(services.library.index_folder(model), dim=model.dim, fingerprint="f" * 64)
+    assert len(live.index(model)) == 5
+    assert reads == ["MainThread"]
+
+
+def test_what_goes_wrong_ahead_is_met_by_who_asks(services, reads, monkeypatch):
+    live, model = services.search.live, services.library.catalog.active_model()
+    monkeypatch.setattr(live, "model", lambda: reads.append("asked") or 1 / 0)
+    live.read_ahead()
+    wait_until(lambda: reads == ["asked"])
+    assert len(live.index(model)) == 5
 
 
 def restoring(world):

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import typer
@@ -33,20 +34,21 @@ COMMANDS = {
 class Commands(Mapping[str, Any]):
     """The commands by name, each imported and made when it is first asked for."""
 
-    def __init__(self) -> None:
-        self._made: dict[str, Any] = {}
-
     def __getitem__(self, name: str) -> Any:
-        if name not in self._made:
-            module, _, found = COMMANDS[name].rpartition(".")
-            self._made[name] = _made(name, getattr(importlib.import_module(f"app.cli.{module}"), found))
-        return self._made[name]
+        return _command(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
 
     def __len__(self) -> int:
         return len(COMMANDS)
+
+
+@cache
+def _command(name: str) -> Any:
+    """What Typer makes of the function, or the group of them, that the name stands for: once in a process."""
+    module, _, found = COMMANDS[name].rpartition(".")
+    return _made(name, getattr(importlib.import_module(f"app.cli.{module}"), found))
 
 
 def _made(name: str, found: Any) -> Any:

@@ -165,6 +165,8 @@ def _fill(template: str, name: str) -> str:
 
 def fold(word: str) -> str:
     """A word without case and accents, and with single blanks."""
+    if word.isascii():  # which most are: they have no accents, nor another way to be written
+        return " ".join(word.casefold().split())
     letters = unicodedata.normalize("NFKD", word.casefold())
     return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
 

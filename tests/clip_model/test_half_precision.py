@@ -53,6 +53,7 @@ def test_transformers_over_patches_stay_near(photos, pooling, dtype):
     assert least_cosine(CLIPConfig(192, vision, text), photos, dtype) >= 0.999
 
 
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize("kind", MOBILE)
 def test_towers_of_mobile_clip_stay_near(photos, kind):
     """Small ones, in bfloat16: a CPU takes seconds for a picture of float16's convolutions."""

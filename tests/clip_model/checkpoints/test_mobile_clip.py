@@ -25,6 +25,7 @@ from tests.clip_model.mobile.timm_towers import NAMES, made, timm
 from tests.clip_model.open_clip_reference import open_clip
 from tests.clip_model.tiny_models import MOBILE, random_clip
 
+pytestmark = pytest.mark.usefixtures("one_core")
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "mobileclip2.pt")
 PICTURES = {"mean": [0, 0, 0], "std": [1, 1, 1], "interpolation": "bilinear", "resize_mode": "shortest"}
 SMALL = {"embed_dim": 24}

@@ -14,6 +14,7 @@ from tests.clip_model.mobile.timm_towers import timm, tower
 from tests.clip_model.open_clip_reference import open_clip
 from tests.clip_model.tiny_models import MOBILE, Undrawn, randomize
 
+pytestmark = pytest.mark.usefixtures("one_core")
 PUBLISHED = [
     *(f"MobileCLIP-{name}" for name in ("S1", "S2", "B")),
     *(f"MobileCLIP2-{name}" for name in ("S0", "S2", "S3", "S4", "B", "L-14")),

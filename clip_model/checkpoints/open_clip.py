@@ -85,7 +85,7 @@ def read_open_clip(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
             raise ValueError(f"{source.path} holds two text towers")
         state = renamed
     check_sizes(state, config, str(source.path))  # of OpenAI's files, which a configuration may stand beside too
-    return config, weights_alone(state)
+    return config, weights_alone(state) if config.text.kind == "causal" else state  # a mask contradicts the others
 
 
 def read_config(values: Mapping[str, Any], path: Path) -> CLIPConfig:

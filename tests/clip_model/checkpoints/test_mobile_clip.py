@@ -14,50 +14,26 @@ from clip_model.checkpoint import load_model, save_model
 from clip_model.checkpoints.exporting import export
 from clip_model.checkpoints.open_clip import read_config
 from clip_model.config import CLIPConfig, ConfigError, TextConfig, VisionConfig
+from clip_model.inference import load_encoder
 from clip_model.mobile import apple_names
-from clip_model.mobile.published import TRUNKS, Trunk
 from clip_model.numpy_text.text_encoder import open_text_encoder
 from clip_model.preprocessing.tokenizer import Tokenizer
 from clip_model.preprocessing.transforms import ImageTransform
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.reference_models import SAID, TEXT, assert_same_features, model_of
-from tests.clip_model.mobile.timm_towers import NAMES, made, timm
+from tests.clip_model.mobile.timm_towers import NAMES, said_of, small_published
 from tests.clip_model.open_clip_reference import open_clip
 from tests.clip_model.tiny_models import MOBILE, random_clip
 
 pytestmark = pytest.mark.usefixtures("one_core")
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "mobileclip2.pt")
 PICTURES = {"mean": [0, 0, 0], "std": [1, 1, 1], "interpolation": "bilinear", "resize_mode": "shortest"}
-SMALL = {"embed_dim": 24}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small_towers():
-    """The published names stand for small towers, with timm and here."""
-    timm()
-    from timm.models import _registry as registered
-
-    with pytest.MonkeyPatch.context() as patch:
-        for kind, name in NAMES.items():
-            v, pool = MOBILE[kind].vision, TRUNKS[name].pool
-            small = Trunk(v.variant, v.layers, v.width, v.patch_size, v.head_width, v.mlp_width, pool)
-            patch.setitem(TRUNKS, name, small)
-            patch.setitem(registered._model_entrypoints, name, functools.partial(_small, kind))
+    with small_published():
         yield
-
-
-def _small(kind, **asked):
-    return made(kind, num_classes=asked["num_classes"])
-
-
-def said_of(kind):
-    """What open_clip's configuration says of a small model of a kind; the text tower as MOBILE has it."""
-    name = NAMES[kind]
-    pool, side = TRUNKS[name].pool, MOBILE[kind].vision.image_size
-    vision = {"timm_model_name": name, "timm_model_pretrained": False, "timm_pool": pool, "timm_proj": None}
-    vision |= {"timm_drop": 0.0, "timm_drop_path": 0.0, "image_size": side}
-    text = {**TEXT, "no_causal_mask": MOBILE[kind].text.kind == "unmasked"}
-    return {**SMALL, "vision_cfg": vision, "text_cfg": text, "custom_text": True}
 
 
 def reference(kind):
@@ -117,6 +93,22 @@ def photos():
     noise = torch.randint(0, 256, (90, 130, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     whole = Image.fromarray(noise.numpy())
     return [whole, whole.resize((300, 40)), whole.convert("L"), whole.resize((20, 31))]
+
+
+@pytest.mark.parametrize("kind", ["fastvit", "vit-stem"])
+def test_an_encoder_embeds_photos_and_texts_as_open_clip(tmp_path, kind, photos):
+    """From files to unit length: prepared, folded, packed and in batches."""
+    encoder = load_encoder(save(tmp_path / "folder", kind), device="cpu", precision="fp32", models=tmp_path / "models")
+    model = reference(kind)
+    prepare = open_clip().image_transform(
+        encoder.image_size, is_train=False, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bilinear",
+        resize_mode="shortest",
+    )  # fmt: skip
+    with torch.inference_mode():
+        images = model.encode_image(torch.stack([prepare(photo) for photo in photos]), normalize=True)
+        texts = model.encode_text(Tokenizer(77)(SAID), normalize=True)
+    assert (torch.from_numpy(encoder.encode_images(photos)) - images).abs().max() <= 1e-4
+    assert (torch.from_numpy(encoder.encode_texts(SAID)) - texts).abs().max() <= 1e-4
 
 
 @pytest.mark.parametrize("kind", ["fastvit", "vit-stem"])

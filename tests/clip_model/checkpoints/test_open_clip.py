@@ -66,6 +66,14 @@ def test_a_search_needs_no_torch_for_them(tmp_path, kind):
     assert (got - expected).abs().max() <= 1e-4
 
 
+def test_a_mask_in_a_file_whose_configuration_says_that_there_is_none_is_named(tmp_path, load):
+    state = reference(KINDS["unmasked"]).state_dict()
+    folder = save(tmp_path / "folder", reference(KINDS["unmasked"]), KINDS["unmasked"])
+    save_file({**state, "attn_mask": torch.full((77, 77), float("-inf")).triu(1)}, folder / WEIGHTS[0])
+    with pytest.raises(ValueError, match=r"1 unknown \(attn_mask\)"):
+        load(folder)
+
+
 @pytest.mark.parametrize(
     "name",
     ["open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.pth", "model.safetensors", "pytorch_model.bin"],

@@ -1,7 +1,12 @@
 """Small image towers of timm with random weights, of each kind that MobileCLIP has: what ours are compared with."""
 
 import functools
+from contextlib import contextmanager
 
+import pytest
+
+from clip_model.mobile.published import TRUNKS, Trunk
+from tests.clip_model.checkpoints.reference_models import TEXT
 from tests.clip_model.open_clip_reference import open_clip
 from tests.clip_model.tiny_models import MOBILE, randomize
 
@@ -22,8 +27,8 @@ def timm():
     return timm
 
 
-def made(kind, *, num_classes=24, global_pool="", **_others):
-    """A small tower of a kind, with the sizes of `MOBILE`; as timm is asked for one by open_clip."""
+def made(kind, *, num_classes=24):
+    """A small tower of a kind, with the sizes of `MOBILE`."""
     timm()
     from timm.layers import LayerNorm2d
     from timm.models import fastvit, vision_transformer, vision_transformer_hybrid
@@ -66,3 +71,31 @@ def made(kind, *, num_classes=24, global_pool="", **_others):
 def tower(kind):
     """Such a tower with random weights; who changes it copies it first."""
     return randomize(made(kind))
+
+
+@contextmanager
+def small_published():
+    """Within it the published names stand for small towers, with timm and with us."""
+    timm()
+    from timm.models import _registry as registered
+
+    with pytest.MonkeyPatch.context() as patch:
+        for kind, name in NAMES.items():
+            v, pool = MOBILE[kind].vision, TRUNKS[name].pool
+            small = Trunk(v.variant, v.layers, v.width, v.patch_size, v.head_width, v.mlp_width, pool)
+            patch.setitem(TRUNKS, name, small)
+            patch.setitem(registered._model_entrypoints, name, functools.partial(_small, kind))
+        yield
+
+
+def _small(kind, **asked):
+    return made(kind, num_classes=asked["num_classes"])
+
+
+def said_of(kind):
+    """What open_clip's configuration says of a small model of a kind; its texts are as `MOBILE` has them."""
+    name = NAMES[kind]
+    vision = {"timm_model_name": name, "timm_model_pretrained": False, "timm_pool": TRUNKS[name].pool}
+    vision |= {"timm_proj": None, "timm_drop": 0.0, "timm_drop_path": 0.0, "image_size": MOBILE[kind].vision.image_size}
+    text = {**TEXT, "no_causal_mask": MOBILE[kind].text.kind == "unmasked"}
+    return {"embed_dim": 24, "vision_cfg": vision, "text_cfg": text, "custom_text": True}

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from clip_model.mobile.kinds import KINDS, STAGES, misfit
+
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 """Mean of red, green, blue over the training pictures of OpenAI's CLIP, in [0, 1]."""
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -25,7 +27,9 @@ _LARGEST_SIDE = 4096  # pixels
 ROBERTA_CONTEXT = 512
 """The longest text of every published RoBERTa."""
 _LARGEST_COLOR = 1e6  # which pixels in [0, 1] are shifted by or divided by, or its inverse
-TEXT_KINDS = ("causal", "sentence", "siglip", "roberta-mean", "roberta-dense", "roberta-first")
+CLIP_TEXTS = ("causal", "unmasked")
+"""Kinds of text towers that read CLIP's vocabulary."""
+TEXT_KINDS = (*CLIP_TEXTS, "sentence", "siglip", "roberta-mean", "roberta-dense", "roberta-first")
 
 
 class ConfigError(ValueError):
@@ -34,28 +38,28 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """Image tower: with `variant` an EfficientNetLite, with `patch_size` a VisionTransformer, else a ModifiedResNet.
+    """Image tower: with `patch_size` a VisionTransformer, else a ModifiedResNet, or what `variant` says.
 
     Attributes:
         image_size: side of the square input in pixels.
-        layers: number of blocks of the transformer, or the four stage depths of the ResNet.
-        width: channels of the transformer, or of the ResNet's stem.
-        patch_size: side of a patch in pixels; None for a ResNet. Right and bottom pixels that fill none are not seen.
+        layers: number of blocks of the transformer, or the stage depths of the ResNet (four) or FastViT.
+        width: channels of the transformer, or of the ResNet's or FastViT's stem.
+        patch_size: side of a patch in pixels; None without any. Right and bottom pixels that fill none are not seen.
         head_width: channels of one attention head.
         variant: of an EfficientNetLite, such as "lite2"; it fixes depths and widths, so `layers`, `width` and
-            `head_width` are 0 then, and `patch_size` is None.
+            `head_width` are 0 then, and `patch_size` is None. Or a tower of MobileCLIP's, see `mobile/kinds.py`.
         pooling: "mean" or "attention", how an EfficientNetLite sums its grid up; "probe" makes a vision transformer
             SigLIP's, without a class token.
         hidden: channels inside the head of an EfficientNetLite; 0 is a linear head.
         mean: of red, green and blue in [0, 1]; what pixels are shifted by before the tower sees them.
         std: what they are divided by then.
-        mlp_width: channels inside the MLP of a transformer's block; 0 is four times the width.
+        mlp_width: channels inside the MLP of a transformer's block, or of a FastViT's first; 0 is four times the width.
         resize: how a picture becomes a square, bicubic or "-bilinear": "crop" scales the shorter side and cuts the
             middle out; "squash" scales both sides of its RGB, "stretch" both sides in the colours that it has.
     """
 
     image_size: int = 224
-    layers: int | tuple[int, int, int, int] = 12
+    layers: int | tuple[int, ...] = 12
     width: int = 768
     patch_size: int | None = 32
     head_width: int = 64
@@ -68,19 +72,19 @@ class VisionConfig:
     resize: str = "crop"
 
     def __post_init__(self) -> None:
-        """Refuse shapes that no tower can have.
-
-        Raises:
-            ValueError: naming the field, what was expected and what was given.
-        """
+        """Refuse shapes that no tower can have, by a ValueError with the field and what was expected and given."""
         _check_colors(self.mean, self.std)
         if self.resize not in RESIZES:
             raise ConfigError(f"unknown resize {self.resize!r:.80}; known are: {', '.join(RESIZES)}")
         _check_sizes(self, {"image_size": _LARGEST_SIDE}, {"hidden": LARGEST, "mlp_width": LARGEST})
-        if self.variant is not None:
+        if self.variant not in (None, *KINDS):
             self._check_variant()
             return
         _check_sizes(self, dict.fromkeys(("width", "head_width"), LARGEST))
+        if self.variant is not None and (problem := misfit(self.variant, self, MOST_BLOCKS)):
+            raise ConfigError(problem)
+        if self.variant in STAGES:
+            return
         if self.patch_size is None:
             depths = self.layers
             if not isinstance(depths, tuple) or len(depths) != 4 or not all(_is_size(d, MOST_BLOCKS) for d in depths):
@@ -101,8 +105,8 @@ class VisionConfig:
             raise ConfigError(f"attention over {channels} channels is not divisible by head_width {self.head_width}")
 
     def _check_variant(self) -> None:
-        if self.variant not in VARIANTS:
-            raise ConfigError(f"unknown EfficientNetLite {self.variant!r:.80}; known are: {', '.join(VARIANTS)}")
+        if self.variant not in tuple(VARIANTS):
+            raise ConfigError(f"unknown variant {self.variant!r:.80}; known are: {', '.join((*VARIANTS, *KINDS))}")
         if (self.layers, self.width, self.head_width, self.patch_size) != (0, 0, 0, None):
             raise ConfigError(
                 f"{self.variant} fixes depths and widths: layers, width and head_width are 0 and patch_size is None, "
@@ -132,9 +136,10 @@ class TextConfig:
         width: channels.
         heads: attention heads.
         layers: number of blocks.
-        kind: "causal" is the paper's, over CLIP's vocabulary; "sentence" a bidirectional one over BERT's, whose mean
-            of positions goes through a head; "siglip" SigLIP's, over the vocabulary that its file carries, and so are
-            "roberta-mean", "roberta-dense" and "roberta-first", which `towers/roberta.py` tells apart.
+        kind: "causal" is the paper's, over CLIP's vocabulary; "unmasked" the same where each position sees all, also
+            those after the text; "sentence" a bidirectional one over BERT's, whose mean of positions goes through a
+            head; "siglip" SigLIP's, over the vocabulary that its file carries, and so are "roberta-mean",
+            "roberta-dense" and "roberta-first", which `towers/roberta.py` tells apart.
         hidden: channels inside that head, or RoBERTa's projection; 0 is a linear one, and the causal tower has none.
         mlp_width: channels inside the MLP of a block of the causal tower; 0 is four times the width.
     """
@@ -149,11 +154,7 @@ class TextConfig:
     mlp_width: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a width that the heads do not divide, and a kind that no tower is of.
-
-        Raises:
-            ValueError: naming what was given.
-        """
+        """Refuse, by a ValueError, a width that the heads do not divide, and a kind that no tower is of."""
         if self.kind not in TEXT_KINDS:
             raise ConfigError(f"unknown kind of text tower {self.kind!r:.80}; known are: {', '.join(TEXT_KINDS)}")
         sizes = dict.fromkeys(("context_length", "vocab_size", "width", "heads"), LARGEST)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from clip_model.config import CLIPConfig
+from clip_model.config import CLIP_TEXTS, CLIPConfig
 from clip_model.sizes.shapes import COUNTER, check_shapes, shapes_of
 from clip_model.stored_file import stamp
 
@@ -152,7 +152,7 @@ def _tensors(path: Path, entries: Mapping[str, Any], data: int) -> dict[str, Ent
 
 def _check_tensors(path: Path, config: CLIPConfig, tensors: Mapping[str, Entry]) -> None:
     expected = shapes_of(config)
-    if config.text.kind not in ("causal", "sentence"):  # its tokenizer has any length
+    if config.text.kind not in (*CLIP_TEXTS, "sentence"):  # its tokenizer has any length
         expected[TOKENIZER] = tensors[TOKENIZER].shape[:1] if TOKENIZER in tensors else (0,)
     check_shapes(expected, {name: entry.shape for name, entry in tensors.items()}, str(path))
     for name, entry in tensors.items():

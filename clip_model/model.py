@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from clip_model.config import CLIPConfig
+from clip_model.config import CLIP_TEXTS, CLIPConfig
 from clip_model.towers.roberta import RobertaTower
 from clip_model.towers.sentence import SentenceTower
 from clip_model.towers.siglip import SiglipTextTower
@@ -30,10 +30,10 @@ class CLIP(TextTransformer):
     def __init__(self, config: CLIPConfig) -> None:
         """Build with random weights; see `clip_model.checkpoint.load_model` for trained ones."""
         kind = config.text.kind
-        if kind == "causal":
+        if kind in CLIP_TEXTS:
             super().__init__(config)
         else:
-            nn.Module.__init__(self)  # without the causal tower
+            nn.Module.__init__(self)  # without the paper's tower
         self.text: SentenceTower | None = SentenceTower(config) if kind == "sentence" else None
         self.siglip_text: SiglipTextTower | None = SiglipTextTower(config) if kind == "siglip" else None
         self.roberta_text = RobertaTower(config) if kind.startswith("roberta-") else None

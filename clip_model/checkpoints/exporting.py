@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,11 @@ from clip_model.checkpoints.sources import (
     TOKENIZER_FILES,
 )
 from clip_model.checkpoints.weights import apart
-from clip_model.config import PROBE, CLIPConfig, TextConfig, VisionConfig
+from clip_model.config import CLIP_TEXTS, PROBE, CLIPConfig, TextConfig, VisionConfig
 from clip_model.header import read_header
+from clip_model.mobile import timm_names
+from clip_model.mobile.kinds import KINDS
+from clip_model.mobile.published import TRUNKS
 from clip_model.preprocessing.tokenizer import MARKS, vocabulary_files
 from clip_model.stored_file import replacing
 
@@ -71,6 +75,8 @@ def export(weights: Path, folder: Path, layout: str) -> str:
         raise FileExistsError(f"{folder} holds something; name an empty or new folder")
     name, configs, renamed = _LAYOUTS[layout]
     carried = tokenizer or b""
+    if config.vision.variant is not None:
+        renamed = partial(_of_timm, config.vision.variant)
     if config.text.kind == "siglip":
         configs, renamed = partial(siglip.their_config, carried=carried), siglip.their_names
     texts = dict(vocabulary_files()) if layout == "huggingface" and config.text.kind == "causal" else {}
@@ -121,8 +127,14 @@ def _check(config: CLIPConfig, layout: str, weights: Path) -> None:
     lacking = None
     of_roberta = layout == "openclip" and config.text.kind.startswith("roberta-")
     of_siglip = layout == "huggingface" and config.text.kind == "siglip" and v.pooling == PROBE
-    if config.text.kind != "causal" and not of_roberta and not of_siglip:
+    of_clip = config.text.kind == "causal" or (layout == "openclip" and config.text.kind in CLIP_TEXTS)
+    if not of_clip and not of_roberta and not of_siglip:
         lacking = f"a text tower of the kind {config.text.kind!r}"
+    elif v.variant in KINDS:
+        if layout != "openclip":
+            lacking = f"an image tower of a MobileCLIP ({v.variant})"
+        elif _trunk_of(v) is None:
+            raise ValueError(f"{weights} cannot be exported: timm has no image tower {v.variant} of its sizes")
     elif v.variant is not None or (v.pooling == PROBE) != of_siglip:
         lacking = f"an image tower {v.variant or 'of a SigLIP'!r}"
     elif layout == "huggingface" and v.patch_size is None:
@@ -133,9 +145,14 @@ def _check(config: CLIPConfig, layout: str, weights: Path) -> None:
 
 def _open_clip(config: CLIPConfig) -> dict[str, Any]:
     v, t = config.vision, config.text
-    vision: dict[str, Any] = {"image_size": v.image_size, "layers": v.layers, "width": v.width}
-    vision["head_width"] = v.head_width
-    if v.patch_size is not None:
+    vision: dict[str, Any] = {"image_size": v.image_size}
+    trunk = _trunk_of(v)
+    if trunk is not None:
+        vision |= {"timm_model_name": trunk, "timm_model_pretrained": False, "timm_pool": TRUNKS[trunk].pool}
+        vision |= {"timm_proj": None, "timm_drop": 0.0, "timm_drop_path": 0.0}
+    else:
+        vision |= {"layers": v.layers, "width": v.width, "head_width": v.head_width}
+    if trunk is None and v.patch_size is not None:
         vision |= {"patch_size": v.patch_size, **_ratio(v)}
     text: dict[str, Any] = {"context_length": t.context_length, "vocab_size": t.vocab_size, "width": t.width}
     text |= {"heads": t.heads, "layers": t.layers, **_ratio(t)}
@@ -143,18 +160,33 @@ def _open_clip(config: CLIPConfig) -> dict[str, Any]:
         "embed_dim": config.embed_dim,
         "quick_gelu": config.quick_gelu,
         "vision_cfg": vision,
-        "text_cfg": text if t.kind == "causal" else roberta.their_text_config(t),
+        "text_cfg": text if t.kind in CLIP_TEXTS else roberta.their_text_config(t),
     }
+    if t.kind == "unmasked":
+        text["no_causal_mask"] = True
+    if trunk is not None:
+        model["custom_text"] = True
     how, _, by = v.resize.partition("-")
     pictures = {"mean": list(v.mean), "std": list(v.std), "interpolation": by or "bicubic"}
     pictures["resize_mode"] = "shortest" if how == "crop" else "squash"
     said = {OPEN_CLIP_CONFIG: {"model_cfg": model, "preprocess_cfg": pictures}}
-    return said if t.kind == "causal" else {TOKENIZER_FILES[1]: roberta.TOKENIZER_CONFIG, **said}
+    return said if t.kind in CLIP_TEXTS else {TOKENIZER_FILES[1]: roberta.TOKENIZER_CONFIG, **said}
+
+
+def _trunk_of(vision: VisionConfig) -> str | None:
+    """The name that timm has for an image tower of MobileCLIP's; None where it has none of its sizes."""
+    sizes = (vision.variant, vision.layers, vision.width, vision.patch_size, vision.head_width, vision.mlp_width)
+    return next((name for name, trunk in TRUNKS.items() if astuple(trunk)[:-1] == sizes), None)
 
 
 def _ratio(tower: VisionConfig | TextConfig) -> dict[str, float]:
     """The width of the MLPs as open_clip has it: a factor, of which the product is cut to a whole number."""
     return {"mlp_ratio": (tower.mlp_width + 0.25) / tower.width} if tower.mlp_width else {}
+
+
+def _of_timm(kind: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the names of open_clip's models with an image tower of timm."""
+    return timm_names.their_names(roberta.their_names(state), kind)
 
 
 def _hugging_face(config: CLIPConfig) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clip_model.config import CLIPConfig
 from clip_model.header import TOKENIZER, read_header
+from clip_model.mobile.kinds import STAGES
 from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.sizes.shapes import COUNTER, check_shapes, shapes_of, some
 
@@ -97,7 +98,9 @@ def _check_depth(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -
     """Compare the numbers of blocks, which say more than lists of tensors that are missing or too many."""
     layers = config.vision.layers
     if isinstance(layers, tuple):
-        depths = {f"visual.layer{stage}": depth for stage, depth in enumerate(layers, 1)}
+        named = "visual.stages.{}.blocks" if config.vision.variant in STAGES else "visual.layer{}"
+        first = 0 if config.vision.variant in STAGES else 1
+        depths = {named.format(stage): depth for stage, depth in enumerate(layers, first)}
     else:
         depths = {"visual.transformer.resblocks": layers}
     text = _BLOCKS.get(config.text.kind.partition("-")[0], "transformer.resblocks")

@@ -1,11 +1,11 @@
 """OpenCLIP's checkpoints: `open_clip_config.json` beside the weights, with towers that are the paper's in other sizes.
 
-Or with a RoBERTa for texts. Towers of timm, others of Hugging Face, and variants of the transformer are refused.
+Or with a RoBERTa for texts, or an image tower of MobileCLIP's. Other towers of timm or Hugging Face, and variants of
+the transformer, are refused.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,19 @@ from torch import Tensor
 
 from clip_model.checkpoints import roberta
 from clip_model.checkpoints.openai import check_sizes, weights_alone
-from clip_model.checkpoints.said import MOBILE_CLIP, Said
+from clip_model.checkpoints.said import Said
 from clip_model.checkpoints.sources import Source, read_json
 from clip_model.checkpoints.weights import read_weights
-from clip_model.config import OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
+from clip_model.config import CLIP_TEXTS, OPENAI_MEAN, OPENAI_STD, CLIPConfig, TextConfig, VisionConfig
 from clip_model.header import TOKENIZER
+from clip_model.mobile import timm_names
+from clip_model.mobile.published import TRUNKS, Trunk
 
 _MODEL = ("embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "custom_text", "init_logit_scale", "output_dict")
 _TOWER = ("layers", "width", "mlp_ratio")
 _VISION = (*_TOWER, "head_width", "patch_size", "image_size", "patch_dropout")  # patches are dropped in training alone
-_TEXT = (*_TOWER, "heads", "context_length", "vocab_size", "pad_id", "eos_id")  # read where they are pooled by alone
+_TEXT = (*_TOWER, "heads", "context_length", "vocab_size", "no_causal_mask", "pad_id", "eos_id")  # the last two are
+# read where they are pooled by alone
 _PLAIN_BLOCK = {
     "ls_init_value": (),
     "act_kwargs": ({},),
@@ -51,7 +54,6 @@ _PLAIN_TEXT = {
     "tokenizer_mode": ("",),
     "tokenizer_kwargs": ({},),
     "embed_cls": (False,),
-    "no_causal_mask": (False,),
     "pool_type": ("argmax",),
     "proj_bias": (False,),
     "proj_type": ("linear",),
@@ -59,7 +61,7 @@ _PLAIN_TEXT = {
 _RESIZES = {"shortest": "crop", "squash": "stretch"}  # "longest" would leave borders
 _FILTERS = {"bicubic": "", "bilinear": "-bilinear", "random": ""}  # at random in training alone
 _TEXT_PREFIX = "text."  # of models that keep the text tower apart, with the same names in it
-_MOBILE = re.compile(r"fastvit_mci\d|vit_\w+_mci_\d+")  # timm's names of MobileCLIP's and MobileCLIP2's image towers
+_OF_TIMM = tuple(f"timm_{name}" for name in ("pool", "proj", "proj_bias", "drop", "drop_path"))
 _HEAD_WIDTH = 64
 
 
@@ -70,17 +72,20 @@ def read_open_clip(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
         ValueError: if it needs a network that this program has not, or its files do not say what it looks like.
     """
     config = read_config(read_json(source.configs[0]), source.configs[0])
-    if config.text.kind != "causal":
-        tokenizer = torch.frombuffer(bytearray(roberta.tokenizer_of(source)), dtype=torch.uint8)
-        return config, {**roberta.renamed(read_weights(source), str(source.path)), TOKENIZER: tokenizer}
+    carried = None if config.text.kind in CLIP_TEXTS else bytearray(roberta.tokenizer_of(source))
     state = read_weights(source)
+    if config.vision.variant is not None:
+        state = timm_names.renamed(state, config.vision.variant, str(source.path))
+    if carried is not None:
+        tokenizer = torch.frombuffer(carried, dtype=torch.uint8)
+        return config, {**roberta.renamed(state, str(source.path)), TOKENIZER: tokenizer}
     if any(name.startswith(_TEXT_PREFIX) for name in state):
         renamed = {name.removeprefix(_TEXT_PREFIX): value for name, value in state.items()}
         if len(renamed) != len(state):
             raise ValueError(f"{source.path} holds two text towers")
         state = renamed
     check_sizes(state, config, str(source.path))  # of OpenAI's files, which a configuration may stand beside too
-    return config, weights_alone(state)
+    return config, weights_alone(state) if config.text.kind == "causal" else state  # a mask contradicts the others
 
 
 def read_config(values: Mapping[str, Any], path: Path) -> CLIPConfig:
@@ -95,18 +100,14 @@ def read_config(values: Mapping[str, Any], path: Path) -> CLIPConfig:
 
 def _config(model: Said, pictures: Said) -> CLIPConfig:
     vision, text = model.part("vision_cfg"), model.part("text_cfg")
-    if _MOBILE.fullmatch(str(vision.get("timm_model_name"))):
-        raise vision.refusal("timm_model_name", f"it is {MOBILE_CLIP}")
     if "siglip" in str(vision.get("timm_model_name")):
         raise vision.refusal("timm_model_name", "a SigLIP is known in Hugging Face's layout, as Google publishes it")
-    vision.only(
-        _PLAIN_VISION, (*_VISION, *(f"timm_{name}" for name in ("pool", "proj", "proj_bias", "drop", "drop_path")))
-    )
     model.only(
         {"multimodal_cfg": (), "init_logit_bias": (), "nonscalar_logit_scale": (False,), "cast_dtype": ()}, _MODEL
     )
     pictures.only({"mode": ("RGB",)}, ("size", "mean", "std", "interpolation", "resize_mode", "fill_color"))
-    image = _vision(vision, pictures)
+    trunk = TRUNKS.get(str(vision.get("timm_model_name")))
+    image = _vision(vision, pictures) if trunk is None else _of_timm(trunk, vision, pictures)
     if pictures.get("size") is not None and pictures.number("size") != image.image_size:
         raise pictures.refusal("size", f"the image tower's is {image.image_size}")
     dim = model.number("embed_dim")
@@ -124,28 +125,47 @@ def _text(text: Said) -> TextConfig:
         heads=text.number("heads", 8),
         layers=text.number("layers", 12),
         mlp_width=_mlp_width(text, width),
+        kind=CLIP_TEXTS[_flag(text, "no_causal_mask")],
     )
 
 
-def _vision(vision: Said, pictures: Said) -> VisionConfig:
-    layers, width = vision.get("layers", 12), vision.number("width", 768)
-    resnet = isinstance(layers, list)
-    if resnet and (len(layers) != 4 or any(type(depth) is not int for depth in layers)):
-        raise vision.refusal("layers", "a ResNet has four stages")
+def _of_timm(trunk: Trunk, vision: Said, pictures: Said) -> VisionConfig:
+    """A tower whose sizes its name says; those of the paper's, where they are said too, are of none then."""
+    others = {name: values for name, values in _PLAIN_VISION.items() if name != "timm_model_name"}
+    vision.only(others, (*_VISION, *_OF_TIMM, "timm_model_name"))
+    if vision.get("timm_pool", "avg") != trunk.pool:
+        raise vision.refusal("timm_pool", f"such a tower is known with {trunk.pool!r}")
+    if vision.get("timm_proj", "" if vision.has("timm_proj") else "linear") != "":
+        raise vision.refusal("timm_proj", "such a tower is known with a projection of its own, where null is said")
+    return VisionConfig(
+        vision.number("image_size", 224), trunk.layers, trunk.width, trunk.patch_size, trunk.head_width,
+        trunk.variant, mlp_width=trunk.mlp_width, **_preparation(pictures),
+    )  # fmt: skip
+
+
+def _preparation(pictures: Said) -> dict[str, Any]:
     resize, by = pictures.get("resize_mode", "shortest"), pictures.get("interpolation", "bicubic")
     for name, said, known in (("resize_mode", resize, _RESIZES), ("interpolation", by, _FILTERS)):
         if str(said) not in known:
             raise pictures.refusal(name, f"{', '.join(map(repr, known))} are known")
+    mean, std = pictures.color("mean", OPENAI_MEAN), pictures.color("std", OPENAI_STD)
+    return {"mean": mean, "std": std, "resize": _RESIZES[resize] + _FILTERS[by]}
+
+
+def _vision(vision: Said, pictures: Said) -> VisionConfig:
+    vision.only(_PLAIN_VISION, (*_VISION, *_OF_TIMM))
+    layers, width = vision.get("layers", 12), vision.number("width", 768)
+    resnet = isinstance(layers, list)
+    if resnet and (len(layers) != 4 or any(type(depth) is not int for depth in layers)):
+        raise vision.refusal("layers", "a ResNet has four stages")
     return VisionConfig(
         image_size=vision.number("image_size", 224),
         layers=(layers[0], layers[1], layers[2], layers[3]) if resnet else vision.number("layers", 12),
         width=width,
         patch_size=None if resnet else vision.number("patch_size", 16),
         head_width=vision.number("head_width", _HEAD_WIDTH),
-        mean=pictures.color("mean", OPENAI_MEAN),
-        std=pictures.color("std", OPENAI_STD),
         mlp_width=0 if resnet else _mlp_width(vision, width),
-        resize=_RESIZES[resize] + _FILTERS[by],
+        **_preparation(pictures),
     )
 
 

@@ -2,7 +2,8 @@
 
 Their shapes tell the configuration (Radford et al. 2021, tables 19 and 20): heads of 64 channels, quick GELU. State
 dicts of other programs have the same names, and number formats too, and mean another GELU or other heads: a file has to
-show whose it is, and to be one of the nine models that OpenAI published.
+show whose it is, and to be one of the nine models that OpenAI published. Apple's files of MobileCLIP, which have no
+configuration beside them either, are read here too.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import torch
 from torch import Tensor
 
 from clip_model.checkpoints.fitting import count_children
-from clip_model.checkpoints.said import MOBILE_CLIP
 from clip_model.checkpoints.sources import Source
 from clip_model.checkpoints.torch_files import read_torch_file
-from clip_model.config import CLIPConfig, TextConfig, VisionConfig
+from clip_model.config import CLIP_TEXTS, CLIPConfig, TextConfig, VisionConfig
+from clip_model.mobile import apple_names, timm_names
+from clip_model.mobile.published import TRUNKS
 
 _HEAD_WIDTH = 64  # channels of an attention head in every model of the paper
 _SIZES = ("input_resolution", "context_length", "vocab_size")  # that OpenAI saves as if they were weights
 _MASK = "attn_mask"  # of causal attention; the same in all models
 _ELSEWHERE = ("vision_model.", "text_model.")  # how names begin in Hugging Face's layout
-_MOBILE = "image_encoder.model."  # and in Apple's files of MobileCLIP
+_OF_TIMM = "visual.trunk."  # and in open_clip's, of an image tower that timm has
 
 
 def _published(embed_dim: int, side: int, layers: int | tuple[int, int, int, int], width: int, patch: int | None,
@@ -55,8 +57,12 @@ def read_openai(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
     state = read_torch_file(path)
     if any(name.startswith(_ELSEWHERE) for name in state):
         raise ValueError(f"{path} is in Hugging Face's layout: its config.json has to lie beside it, and there is none")
-    if any(name.startswith(_MOBILE) for name in state):
-        raise ValueError(f"{path} cannot be used: it is {MOBILE_CLIP}")
+    if any(name.startswith(apple_names.IMAGE) for name in state):
+        return _read_apple(state, str(path))
+    if any(_OF_TIMM in name for name in state):
+        raise ValueError(
+            f"{path} does not tell which image tower it has: put the open_clip_config.json of the model beside it"
+        )
     weights = weights_alone(state)
     config = infer_config(weights, str(path))
     check_sizes(state, config, str(path))
@@ -68,6 +74,19 @@ def read_openai(source: Source) -> tuple[CLIPConfig, dict[str, Tensor]]:
             f"({why}): put the open_clip_config.json of the model beside it"
         )
     return config, weights
+
+
+def _read_apple(state: Mapping[str, Tensor], source: str) -> tuple[CLIPConfig, dict[str, Tensor]]:
+    """The configuration and the tensors of one of Apple's own files of MobileCLIP."""
+    model = apple_names.model_of(state, source)
+    trunk = TRUNKS[model.trunk]
+    vision = VisionConfig(
+        model.image_size, trunk.layers, trunk.width, trunk.patch_size, trunk.head_width, trunk.variant,
+        mean=(0.0,) * 3, std=(1.0,) * 3, mlp_width=trunk.mlp_width, resize="crop-bilinear",
+    )  # fmt: skip
+    config = CLIPConfig(512, vision, TextConfig(kind=CLIP_TEXTS[not model.causal]), quick_gelu=False)
+    weights = timm_names.renamed(apple_names.renamed(state), trunk.variant, source)
+    return config, {name.removeprefix("text."): value for name, value in weights.items()}
 
 
 def infer_config(state: Mapping[str, Tensor], source: str) -> CLIPConfig:

@@ -17,13 +17,6 @@ _STEPS = ("do_resize", "do_rescale", "do_normalize")
 _CHOICES = ("do_center_crop", "do_convert_rgb")  # of which either may be; pictures that are RGB stay as they are
 
 
-MOBILE_CLIP = (
-    "a MobileCLIP, whose image tower only the library timm has; it needs torchvision, of which no build fits the torch "
-    "that picsift is tested with"
-)
-"""What is said of one, whichever file shows it."""
-
-
 class Said:
     """One object of a configuration.
 
@@ -55,6 +48,10 @@ class Said:
         """A value as it is; one that is null counts as not said."""
         value = self._values.get(name)
         return default if value is None else value
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a key, be it null."""
+        return name in self._values
 
     def number(self, name: str, default: int | None = None) -> int:
         """A positive whole number; a list of equal ones, as sides of a square, is one.

@@ -143,5 +143,5 @@ def _hash(tower: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, value in tower.state_dict().items():
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().contiguous().view(torch.uint8).numpy().data)
+        digest.update(value.detach().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

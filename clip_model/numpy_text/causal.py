@@ -1,4 +1,4 @@
-"""The paper's causal text tower in NumPy: what `towers/text.py` is in torch, with the same tensor names.
+"""The paper's text tower in NumPy, causal or not: what `towers/text.py` is in torch, with the same tensor names.
 
 Legend: b batch, s positions, d channels, e dimension of the shared space.
 """
@@ -18,7 +18,7 @@ def features(weights: MappedWeights, tokens: NDArray[np.int64]) -> Floats:
     """Raw features of tokenised texts.
 
     Args:
-        weights: of a model whose text tower is causal.
+        weights: of a model whose text tower is of CLIP_TEXTS.
         tokens: (b, s) ids, the end of text being the largest id of a row.
 
     Returns:
@@ -27,9 +27,10 @@ def features(weights: MappedWeights, tokens: NDArray[np.int64]) -> Floats:
     config = weights.header.config
     activation = quick_gelu if config.quick_gelu else gelu
     ends = tokens.argmax(axis=1)  # [b]
-    length = int(ends.max()) + 1  # what follows the last end never reaches it
+    masked = config.text.kind == "causal"
+    length = int(ends.max()) + 1 if masked else tokens.shape[1]  # what follows the last end never reaches it then
     x = weights.rows("token_embedding.weight", tokens[:, :length]) + weights("positional_embedding")[:length]
-    seen = np.triu(np.full((length, length), -np.inf, dtype=np.float32), k=1)
+    seen = np.triu(np.full((length, length), -np.inf if masked else 0, dtype=np.float32), k=1)
     for i in range(config.text.layers):
         name = f"transformer.resblocks.{i}"
         x = x + attention(weights, f"{name}.attn", _norm(weights, f"{name}.ln_1", x), config.text.heads, seen)

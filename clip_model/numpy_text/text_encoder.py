@@ -15,13 +15,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clip_model.config import CLIP_TEXTS
 from clip_model.numpy_text import causal, sentence
 from clip_model.numpy_text.mapped_weights import Floats, MappedWeights
 from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.sizes import shapes
 
 _BATCH = 32
-_TOWERS = {"causal": (shapes.causal, causal.features), "sentence": (shapes.sentence, sentence.features)}
+_TOWERS = {
+    **dict.fromkeys(CLIP_TEXTS, (shapes.causal, causal.features)),
+    "sentence": (shapes.sentence, sentence.features),
+}
 
 
 class TextEncoder:

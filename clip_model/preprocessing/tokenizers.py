@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clip_model.config import TextConfig
+from clip_model.config import CLIP_TEXTS, TextConfig
 
 if TYPE_CHECKING:
     from clip_model.preprocessing.pieces import PieceTokenizer
@@ -32,7 +32,7 @@ def tokenizer_of(
 
 
 def _tokenizer_of(config: TextConfig, data: bytes | None) -> Tokenizer | WordPiece | PieceTokenizer:
-    if config.kind not in ("causal", "sentence"):
+    if config.kind not in (*CLIP_TEXTS, "sentence"):
         from clip_model.preprocessing.pieces import PieceTokenizer
 
         if data is None:

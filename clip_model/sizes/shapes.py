@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from clip_model.config import PROBE, ROBERTA_CONTEXT, CLIPConfig, TextConfig, VisionConfig
-from clip_model.sizes.efficientnet_lite import FEATURES, POOLING_HEADS, STEM, blocks
+from clip_model.config import CLIP_TEXTS, PROBE, ROBERTA_CONTEXT, VARIANTS, CLIPConfig, TextConfig, VisionConfig
+from clip_model.mobile import shapes as mobile
+from clip_model.mobile.kinds import BIASED, STAGES, STEM
+from clip_model.sizes.efficientnet_lite import FEATURES, POOLING_HEADS, blocks
+from clip_model.sizes.efficientnet_lite import STEM as LITE_STEM
 
-COUNTER = "num_batches_tracked"  # of batch norms: the one tensor of whole numbers
+COUNTER = mobile.COUNTER  # of batch norms: the one tensor of whole numbers
 POSITIONS = ROBERTA_CONTEXT + 2  # of every published RoBERTa; the first that a token has is the padding's id + 1
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 _NAMED = 5  # how many differing tensors a message names
@@ -22,14 +25,17 @@ def shapes_of(config: CLIPConfig) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {"logit_scale": ()}
     if t.kind == "siglip":
         shapes["logit_bias"] = ()
-    if v.variant is not None:
+    if v.variant in VARIANTS:
         image = _lite(v, e)
+    elif v.variant in STAGES and isinstance(v.layers, tuple):
+        image = mobile.fastvit(str(v.variant), v.layers, v.width, e, v.mlp_width)
     elif v.pooling == PROBE:
         image = _probed(v)
     else:
         image = _transformer(v, e) if isinstance(v.layers, int) else _resnet(v, v.layers, e)
     shapes |= {f"visual.{name}": shape for name, shape in image}
-    text = {"causal": causal, "sentence": sentence, "siglip": _siglip}.get(t.kind, _roberta)
+    known = {**dict.fromkeys(CLIP_TEXTS, causal), "sentence": sentence, "siglip": _siglip}
+    text = known.get(t.kind, _roberta)
     return shapes | dict(text(t, e))
 
 
@@ -110,9 +116,17 @@ def _roberta(t: TextConfig, e: int) -> Shapes:
 
 def _transformer(v: VisionConfig, e: int) -> Shapes:
     side = v.patch_size or 1
-    yield from (("conv1.weight", (v.width, 3, side, side)), ("class_embedding", (v.width,)))
-    yield "positional_embedding", ((v.image_size // side) ** 2 + 1, v.width)
-    yield from (*_both("ln_pre", v.width), *_both("ln_post", v.width), ("proj", (v.width, e)))
+    patches = (v.image_size // side) ** 2
+    if v.variant == STEM:
+        yield from ((f"conv1.{name}", shape) for name, shape in mobile.stem(v.width))
+        yield "positional_embedding", (patches, v.width)
+    else:
+        yield from (("conv1.weight", (v.width, 3, side, side)), *_both("ln_pre", v.width))
+        yield "positional_embedding", (patches + 1, v.width)
+    yield "class_embedding", (v.width,)
+    yield from (*_both("ln_post", v.width), ("proj", (v.width, e)))
+    if v.variant in (STEM, BIASED):
+        yield "proj_bias", (e,)
     yield from _stack(v)
 
 
@@ -153,8 +167,8 @@ def _resnet(v: VisionConfig, depths: tuple[int, ...], e: int) -> Shapes:
 
 
 def _lite(v: VisionConfig, e: int) -> Shapes:
-    yield from _convolution("conv_stem", "bn0", (STEM, 3, 3, 3))
-    last = STEM
+    yield from _convolution("conv_stem", "bn0", (LITE_STEM, 3, 3, 3))
+    last = LITE_STEM
     for i, (channels, out, kernel, _, expansion) in enumerate(blocks(v.variant or "")):
         name, inside, last = f"blocks.{i}", channels * expansion, out
         if expansion > 1:

@@ -3,7 +3,7 @@
 A tower sums its grid up and maps the sum into the shared space; here each cell is mapped as if it were the whole grid.
 So no gradient is needed, and a cell's cosine with a text says how much the text is there.
 
-    EfficientNetLite   the head of each cell, in place of the head of the pooled grid
+    EfficientNetLite   the head of each cell, in place of the head of the pooled grid; of a FastViT likewise
     ModifiedResNet     values and output of the attention pooling, without its queries and keys
     VisionTransformer  the last block with values in place of attention, then as the class token is mapped
     SiglipImageTower   what its probe answers when it asks one position alone
@@ -19,15 +19,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from clip_model.mobile.fastvit import FastViT
 from clip_model.towers.efficientnet import EfficientNetLite
 from clip_model.towers.siglip import SiglipImageTower
 from clip_model.towers.transformer import ResidualAttentionBlock
-from clip_model.towers.vision import ModifiedResNet, VisionTransformer
-
-Tower = VisionTransformer | ModifiedResNet | EfficientNetLite | SiglipImageTower
+from clip_model.towers.vision import ImageTower, ModifiedResNet, VisionTransformer
 
 
-def cell_features(tower: Tower, images: Tensor) -> Tensor:
+def cell_features(tower: ImageTower, images: Tensor) -> Tensor:
     """Features of cells.
 
     Args:
@@ -37,8 +36,9 @@ def cell_features(tower: Tower, images: Tensor) -> Tensor:
     Returns:
         (b, h, w, e) float, raw features.
     """
-    if isinstance(tower, EfficientNetLite):
-        features: Tensor = tower.head(tower.top(tower.trunk(images)).permute(0, 2, 3, 1))  # [b, h, w, e]
+    if isinstance(tower, EfficientNetLite | FastViT):
+        grid = tower.top(tower.trunk(images)) if isinstance(tower, EfficientNetLite) else tower.grid(images)
+        features: Tensor = tower.head(grid.permute(0, 2, 3, 1))  # [b, h, w, e]
         return features
     if isinstance(tower, SiglipImageTower):
         return _of_siglip(tower, images)
@@ -74,5 +74,5 @@ def _of_transformer(tower: VisionTransformer, images: Tensor) -> Tensor:
     values = last.attn.projected(last.ln_1(x)).chunk(3, dim=-1)[2]
     x = x + last.attn.out_proj(values)
     x = x + last.mlp(last.ln_2(x))
-    features: Tensor = tower.ln_post(x[:, 1:]) @ tower.proj  # [b, h*w, e]
+    features = tower.projected(x[:, 1:])  # [b, h*w, e]
     return torch.unflatten(features, 1, _grid_of(tower, images))

@@ -10,15 +10,19 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from clip_model.mobile.branches import ConvStem
+from clip_model.mobile.fastvit import FastViT
+from clip_model.mobile.folding import fold_branches
 from clip_model.towers.efficientnet import EfficientNetLite, InvertedResidual
 from clip_model.towers.packing import pack, packs
 from clip_model.towers.transformer import MLP, QuickGELU
-from clip_model.towers.vision import Bottleneck, ModifiedResNet
+from clip_model.towers.vision import Bottleneck, ModifiedResNet, VisionTransformer
 
 _PAIRS: dict[type[nn.Module], tuple[tuple[str, str], ...]] = {
     ModifiedResNet: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
     Bottleneck: (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3")),
     EfficientNetLite: (("conv_stem", "bn0"), ("conv_head", "bn1")),
+    ConvStem: (("conv1", "bn1"), ("conv2", "bn2")),
     InvertedResidual: (("depthwise_conv", "bn1"), ("project_conv", "bn2")),
 }
 
@@ -33,8 +37,9 @@ def made_ready(model: nn.Module, visual: nn.Module, device: torch.device, dtype:
         dtype: to compute in.
     """
     packing, layout = device.type == "cpu" and packs(dtype), torch.contiguous_format
-    if isinstance(visual, ModifiedResNet | EfficientNetLite):
+    if isinstance(visual, ModifiedResNet | EfficientNetLite | FastViT | VisionTransformer):
         fold_batch_norms(visual)
+    if isinstance(visual, ModifiedResNet | EfficientNetLite | FastViT):
         # Convolutions over many channels run up to twice as fast when a pixel's channels lie together.
         layout = torch.channels_last
         visual.to(memory_format=layout)  # type: ignore[call-overload]
@@ -46,14 +51,18 @@ def made_ready(model: nn.Module, visual: nn.Module, device: torch.device, dtype:
     return layout
 
 
-def fold_batch_norms(tower: ModifiedResNet | EfficientNetLite) -> None:
-    """Replace each convolution and its batch norm by one convolution, in place.
+def fold_batch_norms(tower: ModifiedResNet | EfficientNetLite | FastViT | VisionTransformer) -> None:
+    """Replace each convolution and its batch norm by one convolution, in place, and of a FastViT all parallel branches.
+
+    Of a VisionTransformer there are such in a convolutional stem alone.
 
     Raises:
         ValueError: if the tower is in training mode, where a batch norm depends on the batch.
     """
     if tower.training:
         raise ValueError("batch norms are folded for inference only; call eval() on the tower first")
+    if isinstance(tower, FastViT):
+        fold_branches(tower)
     for module in tower.modules():
         for names in _PAIRS.get(type(module), ()):
             _fold_pair(module, *names)

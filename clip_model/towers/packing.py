@@ -60,8 +60,7 @@ def pack(model: nn.Module) -> None:
         if isinstance(module, ResidualAttentionBlock | PostNormBlock):
             _pack_attention(module.attn)
             _pack_mlp(module.mlp)
-        elif isinstance(module, VisionTransformer | SiglipImageTower):
-            conv = module.conv1
+        elif isinstance(module, VisionTransformer | SiglipImageTower) and isinstance(conv := module.conv1, nn.Conv2d):
             product = PatchProduct(conv.kernel_size, PackedLinear(conv.weight.flatten(1), conv.bias))
             setattr(module, "conv1", product)  # noqa: B010 - it is another kind of layer
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clip_model.mobile.branches import ConvStem
+
 
 class PatchProduct(nn.Module):
     """Such a convolution as one product, by a layer that computes that.
@@ -42,12 +44,14 @@ def patch_products(images: Tensor, conv: nn.Conv2d) -> Tensor:
     return F.linear(_laid_out(images, conv.kernel_size[0]), conv.weight.flatten(1), conv.bias)
 
 
-def patches_of(images: Tensor, conv: nn.Conv2d | PatchProduct) -> Tensor:
+def patches_of(images: Tensor, conv: nn.Conv2d | ConvStem | PatchProduct) -> Tensor:
     """(b, c, h, w) -> (b, s, d), the patches row by row, by the way that the device is quicker at."""
     if isinstance(conv, PatchProduct):
         packed: Tensor = conv(images)
         return packed
-    out: Tensor = patch_products(images, conv) if images.is_cuda else conv(images).flatten(2).transpose(1, 2)
+    if images.is_cuda and isinstance(conv, nn.Conv2d):
+        return patch_products(images, conv)
+    out: Tensor = conv(images).flatten(2).transpose(1, 2)
     return out
 
 

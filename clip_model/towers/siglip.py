@@ -116,8 +116,7 @@ class SiglipTextTower(nn.Module):
 
 
 def _transformer(width: int, layers: int, heads: int, inner: int) -> Transformer:
-    made = Transformer(width, layers, heads, quick_gelu=False, inner=inner, scaled=False)
+    made = Transformer(width, layers, heads, quick_gelu=False, inner=inner, scaled=False, epsilon=_EPSILON)
     for block in made.resblocks:
         block.mlp.gelu = nn.GELU(approximate="tanh")  # type: ignore[union-attr]
-        block.ln_1.eps = block.ln_2.eps = _EPSILON  # type: ignore[union-attr]
     return made

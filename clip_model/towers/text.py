@@ -1,4 +1,4 @@
-"""The causal text transformer: token ids to raw features, pooled at the end of the text.
+"""The paper's text transformer, causal or not: token ids to raw features, pooled at the end of the text.
 
 Legend: b batch, s positions, d channels, e dimension of the shared space.
 """
@@ -13,12 +13,13 @@ from clip_model.towers.transformer import Transformer
 
 
 class TextTransformer(nn.Module):
-    """The text tower of the paper (section 2.4)."""
+    """The text tower of the paper (section 2.4); of the kind "unmasked" without its mask, as most of MobileCLIP's."""
 
     def __init__(self, config: CLIPConfig) -> None:
         """Build and initialise the tower that `config.text` describes."""
         super().__init__()
         t = config.text
+        self.is_causal = t.kind == "causal"
         self.transformer = Transformer(t.width, t.layers, t.heads, config.quick_gelu, inner=t.mlp_width)
         self.token_embedding = nn.Embedding(t.vocab_size, t.width)
         self.positional_embedding = nn.Parameter(torch.empty(t.context_length, t.width))
@@ -31,10 +32,11 @@ class TextTransformer(nn.Module):
     def encode_text(self, tokens: Tensor) -> Tensor:
         """Features of tokenised texts.
 
-        The mask is causal, so what follows the last end of text never reaches it: those positions are not computed.
+        Where the mask is causal, what follows the last end of text never reaches it: those positions are not computed.
 
         Args:
-            tokens: (b, s) int64 ids, the end of text being the largest id of a row.
+            tokens: (b, s) int64 ids, the end of text being the largest id of a row; without a mask, what fills the
+                context up is seen, and has to be there.
 
         Returns:
             (b, e) float, raw features.
@@ -47,9 +49,11 @@ class TextTransformer(nn.Module):
                 f"texts of {tokens.shape[1]} positions, but the context is {len(self.positional_embedding)}"
             )
         ends = tokens.argmax(dim=-1)  # [b]
-        length = int(ends.max()) + 1 if len(ends) else 1
+        length = tokens.shape[1]
+        if self.is_causal:
+            length = int(ends.max()) + 1 if len(ends) else 1
         x = self.token_embedding(tokens[:, :length])  # [b, s, d]
         x = x + self.positional_embedding[:length]
-        x = self.ln_final(self.transformer(x, causal=True, at=ends))  # [b, d]
+        x = self.ln_final(self.transformer(x, causal=self.is_causal, at=ends))  # [b, d]
         features: Tensor = x @ self.text_projection  # [b, e]
         return features

@@ -96,13 +96,13 @@ class MLP(nn.Module):
 class ResidualAttentionBlock(nn.Module):
     """Pre-norm attention and MLP, each added to its input."""
 
-    def __init__(self, width: int, heads: int, quick_gelu: bool, inner: int = 0) -> None:
-        """`width` channels, `heads` heads, `inner` channels inside the MLP."""
+    def __init__(self, width: int, heads: int, quick_gelu: bool, inner: int = 0, epsilon: float = 1e-5) -> None:
+        """`width` channels, `heads` heads, `inner` channels inside the MLP; `epsilon` of the norms."""
         super().__init__()
         self.attn = Attention(width, heads)
-        self.ln_1 = nn.LayerNorm(width)
+        self.ln_1 = nn.LayerNorm(width, eps=epsilon)
         self.mlp = MLP(width, quick_gelu, inner)
-        self.ln_2 = nn.LayerNorm(width)
+        self.ln_2 = nn.LayerNorm(width, eps=epsilon)
 
     def forward(self, x: Tensor, causal: bool, at: Place | None = None) -> Tensor:
         """(b, s, d) -> (b, s, d), or (b, 1, d) of one position of each row."""
@@ -116,16 +116,18 @@ class Transformer(nn.Module):
     """A stack of residual attention blocks."""
 
     def __init__(
-        self, width: int, layers: int, heads: int, quick_gelu: bool, *, inner: int = 0, scaled: bool = True
-    ) -> None:
+        self, width: int, layers: int, heads: int, quick_gelu: bool, *, inner: int = 0, scaled: bool = True,
+        epsilon: float = 1e-5,
+    ) -> None:  # fmt: skip
         """Build and initialise as the paper's reference implementation does.
 
         `inner` is the width of the MLPs, 0 four times the other one. `scaled` is how it begins the text tower, by depth
-        and width; the image tower begins as torch's layers do.
+        and width; the image tower begins as torch's layers do. `epsilon` is of the layer norms.
         """
         super().__init__()
         self.width, self.layers = width, layers
-        self.resblocks = nn.ModuleList(ResidualAttentionBlock(width, heads, quick_gelu, inner) for _ in range(layers))
+        sizes = (width, heads, quick_gelu, inner, epsilon)
+        self.resblocks = nn.ModuleList(ResidualAttentionBlock(*sizes) for _ in range(layers))
         if scaled:
             self._initialise()
 

@@ -13,15 +13,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clip_model.config import PROBE, CLIPConfig
+from clip_model.config import PROBE, VARIANTS, CLIPConfig
+from clip_model.mobile.branches import ConvStem
+from clip_model.mobile.fastvit import FastViT
+from clip_model.mobile.kinds import STAGES, STEM
 from clip_model.towers.efficientnet import EfficientNetLite
 from clip_model.towers.patches import patches_of
 from clip_model.towers.siglip import SiglipImageTower
 from clip_model.towers.transformer import Transformer
 
+_STEM_EPSILON = 1e-6  # of the layer norms of MobileCLIP-B
+
 
 class VisionTransformer(nn.Module):
-    """Patches, a class token, a transformer, and a projection (section 2.4 of the paper)."""
+    """Patches, a class token, a transformer, and a projection (section 2.4 of the paper).
+
+    With a `variant` it is one of MobileCLIP's: its projection has a bias, and of "vit-stem" convolutions make the
+    patches, which alone have positions, and no norm comes before the blocks.
+    """
 
     def __init__(
         self,
@@ -33,17 +42,22 @@ class VisionTransformer(nn.Module):
         embed_dim: int,
         quick_gelu: bool,
         inner: int = 0,
+        variant: str | None = None,
     ) -> None:
         """Sizes in pixels; see `VisionConfig`."""
         super().__init__()
-        scale, positions = width**-0.5, (image_size // patch_size) ** 2 + 1
-        self.conv1 = nn.Conv2d(3, width, kernel_size=patch_size, stride=patch_size, bias=False)
+        scale, patches, stem = width**-0.5, (image_size // patch_size) ** 2, variant == STEM
+        side, epsilon = patch_size, _STEM_EPSILON if stem else 1e-5
+        self.conv1 = ConvStem(width) if stem else nn.Conv2d(3, width, kernel_size=side, stride=side, bias=False)
         self.class_embedding = nn.Parameter(scale * torch.randn(width))
-        self.positional_embedding = nn.Parameter(scale * torch.randn(positions, width))
-        self.ln_pre = nn.LayerNorm(width)
-        self.transformer = Transformer(width, layers, heads, quick_gelu, inner=inner, scaled=False)
-        self.ln_post = nn.LayerNorm(width)
+        self.positional_embedding = nn.Parameter(scale * torch.randn(patches if stem else patches + 1, width))
+        self.ln_pre = nn.Identity() if stem else nn.LayerNorm(width)
+        self.transformer = Transformer(
+            width, layers, heads, quick_gelu and variant is None, inner=inner, scaled=False, epsilon=epsilon
+        )
+        self.ln_post = nn.LayerNorm(width, eps=epsilon)
         self.proj = nn.Parameter(scale * torch.randn(width, embed_dim))
+        self.proj_bias = nn.Parameter(torch.zeros(embed_dim)) if variant is not None else None
 
     def forward(self, images: Tensor) -> Tensor:
         """Features of images.
@@ -55,14 +69,21 @@ class VisionTransformer(nn.Module):
             (b, e) float, raw features.
         """
         x = self.transformer(self.positions(images), at=0)  # [b, d]
-        features: Tensor = self.ln_post(x) @ self.proj  # [b, e]
-        return features
+        return self.projected(x)
+
+    def projected(self, x: Tensor) -> Tensor:
+        """(..., d) of positions after the last block -> (..., e)."""
+        features: Tensor = self.ln_post(x) @ self.proj
+        return features if self.proj_bias is None else features + self.proj_bias
 
     def positions(self, images: Tensor) -> Tensor:
         """(b, 3, h, w) normalised images -> (b, s, d): the class token and the patches, before the first block."""
         x = patches_of(images, self.conv1)  # [b, h*w, d]
         token = self.class_embedding.to(x.dtype).expand(x.shape[0], 1, -1)
-        x = torch.cat([token, x], dim=1) + self.positional_embedding.to(x.dtype)  # [b, h*w + 1, d]
+        places = self.positional_embedding.to(x.dtype)
+        if isinstance(self.conv1, ConvStem):
+            return torch.cat([token, x + places], dim=1)  # [b, h*w + 1, d]
+        x = torch.cat([token, x], dim=1) + places
         normed: Tensor = self.ln_pre(x)
         return normed
 
@@ -132,9 +153,7 @@ class AttentionPool2d(nn.Module):
 class ModifiedResNet(nn.Module):
     """ResNet-D with a three-convolution stem, anti-aliased strides and attention pooling (section 2.4)."""
 
-    def __init__(
-        self, image_size: int, layers: tuple[int, int, int, int], width: int, heads: int, embed_dim: int
-    ) -> None:
+    def __init__(self, image_size: int, layers: tuple[int, ...], width: int, heads: int, embed_dim: int) -> None:
         """Sizes in pixels; see `VisionConfig`."""
         super().__init__()
         self.conv1 = nn.Conv2d(3, width // 2, 3, stride=2, padding=1, bias=False)
@@ -183,16 +202,24 @@ class ModifiedResNet(nn.Module):
         return grid
 
 
-def build_visual(config: CLIPConfig) -> VisionTransformer | ModifiedResNet | EfficientNetLite | SiglipImageTower:
+ImageTower = VisionTransformer | ModifiedResNet | EfficientNetLite | FastViT | SiglipImageTower
+
+
+def build_visual(config: CLIPConfig) -> ImageTower:
     """The image tower that a configuration describes."""
     v = config.vision
-    if v.variant is not None:
-        return EfficientNetLite(v.variant, config.embed_dim, pooling=v.pooling, hidden=v.hidden)
+    if v.variant in VARIANTS:
+        return EfficientNetLite(str(v.variant), config.embed_dim, pooling=v.pooling, hidden=v.hidden)
     if v.pooling == PROBE:
         return SiglipImageTower(v)
+    if v.variant in STAGES and isinstance(v.layers, tuple):
+        sizes = {"inner": v.mlp_width, "head_width": v.head_width}
+        return FastViT(str(v.variant), v.layers, v.width, config.embed_dim, **sizes)
     if v.patch_size is not None and isinstance(v.layers, int):
+        sides = (v.image_size, v.patch_size)
+        act = config.quick_gelu
         return VisionTransformer(
-            v.image_size, v.patch_size, v.width, v.layers, v.heads, config.embed_dim, config.quick_gelu, v.mlp_width
+            *sides, v.width, v.layers, v.heads, config.embed_dim, act, v.mlp_width, variant=v.variant
         )
     if isinstance(v.layers, tuple):
         return ModifiedResNet(v.image_size, v.layers, v.width, v.heads, config.embed_dim)

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 import pytest
+import torch
 
 from tests.clip_model.tiny_models import CONFIGS, random_clip
 
@@ -30,3 +31,12 @@ def pytest_runtest_teardown(item):
             with suppress(OSError):
                 if path.lstat().st_size >= LARGE:
                     path.unlink()
+
+
+@pytest.fixture
+def one_core():
+    """Within it torch computes with one thread: in networks of many small steps a second one is waited for in each."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

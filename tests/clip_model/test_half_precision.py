@@ -14,7 +14,7 @@ from clip_model.inference import Encoder
 from clip_model.preprocessing.transforms import ImageTransform
 from clip_model.registry import resolve
 from clip_model.towers.folding import made_ready
-from tests.clip_model.tiny_models import TEXT, random_clip
+from tests.clip_model.tiny_models import MOBILE, TEXT, random_clip
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket", "page")  # those that come with scikit-image
 TEXTS = ["a woman in a space suit", "a cup of coffee", "a cat", "a rocket at its start", "a page of a book"]
@@ -50,11 +50,23 @@ def test_transformers_over_patches_stay_near(photos, pooling, dtype):
     """A ViT's tower and a SigLIP's of six layers and fifty positions, which attend otherwise in bfloat16."""
     vision = VisionConfig(112, layers=6, width=192, patch_size=16, pooling=pooling)
     text = replace(TEXT, kind="siglip", vocab_size=50) if pooling == PROBE else TEXT
-    model = random_clip(CLIPConfig(192, vision, text))
-    prepared = ImageTransform(112, vision.mean, vision.std, vision.resize)
+    assert least_cosine(CLIPConfig(192, vision, text), photos, dtype) >= 0.999
+
+
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.parametrize("kind", MOBILE)
+def test_towers_of_mobile_clip_stay_near(photos, kind):
+    """Small ones, in bfloat16: a CPU takes seconds for a picture of float16's convolutions."""
+    assert least_cosine(MOBILE[kind], photos, torch.bfloat16) >= 0.999
+
+
+def least_cosine(config, photos, dtype):
+    """Of a random model's features of photos in a number format with those in float32."""
+    model, vision = random_clip(config), config.vision
+    prepared = ImageTransform(vision.image_size, vision.mean, vision.std, vision.resize)
     pixels = torch.stack([prepared(photo) for photo in photos])
     short = copy.deepcopy(model)
-    made_ready(short, short.visual, torch.device("cpu"), dtype)
+    layout = made_ready(short, short.visual, torch.device("cpu"), dtype)
     with torch.inference_mode():
-        near = cosine_similarity(short.encode_image(pixels.to(dtype)).float(), model.encode_image(pixels))
-    assert near.min() >= 0.999
+        features = short.encode_image(pixels.to(dtype).contiguous(memory_format=layout)).float()
+        return cosine_similarity(features, model.encode_image(pixels)).min()

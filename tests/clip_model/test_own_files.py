@@ -18,7 +18,7 @@ from clip_model.sizes.presets import PRESETS
 from clip_model.sizes.shapes import shapes_of
 from tests.clip_model.checkpoints.siglip_folders import save_siglip
 from tests.clip_model.own_files import reheaded, rewritten
-from tests.clip_model.tiny_models import CONFIGS, OURS, random_clip
+from tests.clip_model.tiny_models import CONFIGS, MOBILE, OURS, random_clip
 
 PROBED = VisionConfig(48, 2, 32, 16, 16, pooling="probe", mlp_width=40)
 OTHERS = {
@@ -47,9 +47,9 @@ def path(saved, tmp_path):
     return shutil.copy(saved, tmp_path / "own.safetensors")
 
 
-@pytest.mark.parametrize("name", [*CONFIGS, *OURS, *PRESETS, *OTHERS])
+@pytest.mark.parametrize("name", [*CONFIGS, *MOBILE, *OURS, *PRESETS, *OTHERS])
 def test_the_shapes_that_are_said_are_those_of_the_network(name):
-    config = {**CONFIGS, **OURS, **PRESETS, **OTHERS}[name]
+    config = {**CONFIGS, **MOBILE, **OURS, **PRESETS, **OTHERS}[name]
     with torch.device("meta"):
         expected = {name: tuple(value.shape) for name, value in CLIP(config).state_dict().items()}
     assert shapes_of(config) == expected

@@ -18,6 +18,18 @@ CONFIGS = {
         24, VisionConfig(image_size=64, layers=(1, 2, 1, 1), width=8, patch_size=None, head_width=32), TEXT
     ),
 }
+UNMASKED = TextConfig(width=32, heads=4, layers=2, kind="unmasked")
+PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "resize": "crop-bilinear"}  # as most of MobileCLIP's
+MOBILE = {
+    "fastvit": CLIPConfig(
+        24, VisionConfig(64, (1, 2, 1, 2), 16, None, 32, "fastvit", mlp_width=48, **PLAIN), UNMASKED, quick_gelu=False
+    ),
+    "fastvit-deep": CLIPConfig(
+        24, VisionConfig(96, (1, 1, 2, 1, 1), 16, None, 32, "fastvit-deep"), UNMASKED, quick_gelu=False
+    ),
+    "vit-stem": CLIPConfig(24, VisionConfig(48, 2, 64, 16, 32, "vit-stem", **PLAIN), TEXT, quick_gelu=False),
+    "vit-biased": CLIPConfig(24, VisionConfig(48, 2, 64, 16, 32, "vit-biased"), UNMASKED, quick_gelu=False),
+}
 # What no reference implementation has.
 OURS = {
     "efficientnet": CLIPConfig(

@@ -21,6 +21,7 @@ from tests.clip_model.checkpoints.roberta_folders import (
     save_network,
     text_cfg,
 )
+from tests.clip_model.mobile.timm_towers import said_of, small_published
 
 
 @pytest.fixture
@@ -50,6 +51,23 @@ def picsift(tmp_path, monkeypatch, capsys):
         return ended.value.code or 0, *capsys.readouterr()
 
     return run
+
+
+def test_a_library_lives_with_a_mobile_clip(tmp_path, photos, picsift):
+    folder = tmp_path / "mobile"
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": said_of("fastvit")}))
+    with small_published():
+        said = {name: value for name, value in said_of("fastvit").items() if name != "custom_text"}
+        model = model_of(**{**said, "quick_gelu": False}, kind="CustomTextCLIP")
+        torch.save(model.state_dict(), folder / "open_clip_pytorch_model.bin")
+        status, out, _ = picsift("index", photos, "--model", folder, "--json")
+    assert (status, json.loads(out)["added"]) == (0, 3)
+    status, out, err = picsift("search", "a", "red", "photo", "--json")
+    assert (status, err, len(json.loads(out)["hits"]) >= 2) == (0, "", True)
+    status, out, _ = picsift("models", "info", folder, "--json")
+    (info,) = json.loads(out)
+    assert (status, info["dim"], info["name"]) == (0, 24, str(folder))
 
 
 def test_a_library_lives_with_another_programs_file(tmp_path, photos, picsift):

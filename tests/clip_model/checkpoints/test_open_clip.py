@@ -14,7 +14,6 @@ from clip_model.preprocessing.tokenizer import Tokenizer
 from clip_model.registry import resolve
 from tests.clip_model.checkpoints.openai_files import plain, save_archive
 from tests.clip_model.checkpoints.reference_models import RESNET, SAID, TEXT, VIT, assert_same_features, model_of
-from tests.clip_model.open_clip_reference import open_clip
 
 WIDE = {**VIT, "width": 52, "head_width": 26, "mlp_ratio": 4.9231}  # as bigG: 1664 channels in 104s, 8192 inside
 KINDS = {
@@ -23,6 +22,7 @@ KINDS = {
     "bigG": {"vision_cfg": WIDE, "text_cfg": {**TEXT, "heads": 4, "mlp_ratio": 3.5}},
     "resnet": {"vision_cfg": RESNET, "text_cfg": {**TEXT, "context_length": 40}},
     "custom": {"vision_cfg": VIT, "text_cfg": TEXT, "custom_text": True},
+    "unmasked": {"vision_cfg": VIT, "text_cfg": {**TEXT, "no_causal_mask": True}},
     "rest": {"vision_cfg": {**VIT, "image_size": 38}, "text_cfg": TEXT},  # which no patch has
 }
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -55,7 +55,7 @@ def test_a_folder_gives_the_same_features(tmp_path, load, kind, weights):
     assert_same_features(ours, model.encode_image, model.encode_text)
 
 
-@pytest.mark.parametrize("kind", ["quick", "bigG"])
+@pytest.mark.parametrize("kind", ["quick", "bigG", "unmasked"])
 def test_a_search_needs_no_torch_for_them(tmp_path, kind):
     """A process that asks once has NumPy run the text tower, in whatever width its MLPs have."""
     model = reference(KINDS[kind])
@@ -64,6 +64,14 @@ def test_a_search_needs_no_torch_for_them(tmp_path, kind):
         expected = model.encode_text(Tokenizer(77)(SAID), normalize=True)
     got = torch.from_numpy(open_text_encoder(path).encode_texts(SAID))
     assert (got - expected).abs().max() <= 1e-4
+
+
+def test_a_mask_in_a_file_whose_configuration_says_that_there_is_none_is_named(tmp_path, load):
+    state = reference(KINDS["unmasked"]).state_dict()
+    folder = save(tmp_path / "folder", reference(KINDS["unmasked"]), KINDS["unmasked"])
+    save_file({**state, "attn_mask": torch.full((77, 77), float("-inf")).triu(1)}, folder / WEIGHTS[0])
+    with pytest.raises(ValueError, match=r"1 unknown \(attn_mask\)"):
+        load(folder)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +192,8 @@ def test_half_and_bfloat16_weights_keep_their_numbers(tmp_path, load):
         ("text_cfg", {"hf_model_name": "google/mt5-base"}, "hf_model_name is 'google/mt5-base'; of Hugging Face's"),
         ("text_cfg", {"hf_model_name": "roberta-base"}, "text_cfg.vocab_size is 49408; picsift does not know what"),
         ("text_cfg", {"hf_tokenizer_name": "bert"}, "text_cfg.hf_tokenizer_name is 'bert'; picsift has no network"),
+        ("text_cfg", {"no_causal_mask": "no"}, "text_cfg.no_causal_mask is 'no'; true or false is needed"),
+        ("text_cfg", {"use_pad_mask": True}, "text_cfg.use_pad_mask is True; picsift does not know what that means"),
         ("text_cfg", {"pool_type": "last"}, "text_cfg.pool_type is 'last'; picsift has no network"),
         ("vision_cfg", {"no_ln_pre": True}, "vision_cfg.no_ln_pre is True; picsift has no network"),
         ("vision_cfg", {"ls_init_value": 1e-4}, "vision_cfg.ls_init_value is 0.0001; picsift has no network"),
@@ -270,30 +280,3 @@ def test_an_own_model_in_such_a_folder_stays_ours(tmp_path, tiny_model_path):
     folder = save(tmp_path / "folder", reference(KINDS["gelu"]), KINDS["gelu"])
     (folder / "mine.safetensors").write_bytes(tiny_model_path.read_bytes())
     assert resolve(folder / "mine.safetensors").source == "file"
-
-
-@pytest.mark.parametrize("name", ["S1", "S2", "B"])
-def test_mobile_clip_is_refused_by_its_name_and_with_the_reason(tmp_path, load, name):
-    said = open_clip().get_model_config(f"MobileCLIP-{name}")
-    folder = save(tmp_path / "folder", reference(KINDS["gelu"]), {})
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": said}))
-    with pytest.raises(ValueError, match=r"it is a MobileCLIP, whose image tower only the library timm has"):
-        load(folder)
-
-
-def test_every_mobile_clip_of_open_clip_is_told():
-    names = [name for name in open_clip().list_models() if name.startswith("MobileCLIP")]
-    assert len(names) > 3
-    for name in names:
-        model, told = open_clip().get_model_config(name), r"it is a MobileCLIP, .* of which no build fits the torch"
-        if name == "MobileCLIP2-L-14":  # a plain ViT of timm's
-            told = "timm_model_name is 'vit_large_patch14_clip_224'; picsift has no network"
-        with pytest.raises(ValueError, match=told):
-            read_config({"model_cfg": model}, Path(name))
-
-
-def test_apples_own_files_of_mobile_clip_are_told(tmp_path, load):
-    state = {"image_encoder.model.patch_emb.0.block.conv.weight": torch.zeros(3), "logit_scale": torch.zeros(())}
-    torch.save(state, tmp_path / "mobileclip_s0.pt")
-    with pytest.raises(ValueError, match=r"mobileclip_s0.pt cannot be used: it is a MobileCLIP, whose image tower"):
-        load(tmp_path / "mobileclip_s0.pt")

@@ -19,7 +19,8 @@ from clip_model.model import CLIP
 from clip_model.sizes.presets import PRESETS
 from tests.clip_model import open_clip_reference
 
-FAMILIES = {name: re.sub("-(openai|laion2b|datacomp|laion5b|dfn5b)$", "", name) for name in named_models()}
+_TAGS = "-(openai|laion2b|datacomp|laion5b|dfn5b|datacompdr(-lt)?|dfndr2b)$"
+FAMILIES = {name: re.sub(_TAGS, "", name) for name in named_models()}
 
 
 def config_of(name):

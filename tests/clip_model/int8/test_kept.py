@@ -19,7 +19,7 @@ from clip_model.int8.kept import int8_tower
 from clip_model.int8.notes import files_made_of
 from clip_model.model import CLIP
 from indexer.embedder import Embedder
-from tests.clip_model.tiny_models import CONFIGS, OURS, TEXT, random_clip
+from tests.clip_model.tiny_models import CONFIGS, MOBILE, OURS, TEXT, random_clip
 
 VISION = VisionConfig(image_size=32, layers=2, width=64, patch_size=8, head_width=32)
 CONFIG = CLIPConfig(24, VISION, TEXT)
@@ -216,7 +216,16 @@ def test_a_picture_alone_is_tried_too(model):
         proving.check(only_together, model.visual, proving.drawn_pixels(VISION))
 
 
-@pytest.mark.parametrize("config", [CONFIGS["resnet"], OURS["efficientnet"]])
+@pytest.mark.parametrize("kind", ["vit-stem", "vit-biased"])
+def test_mobile_clips_transformers_are_taken_with_their_stem(kind, tmp_path):
+    tower, vision = random_clip(MOBILE[kind]).visual, MOBILE[kind].vision
+    with torch.inference_mode():
+        pixels = proving.drawn_pixels(vision)
+        made = int8_tower(tower, MOBILE[kind], "", tmp_path)
+        assert proving.least_cosine(made(pixels), tower(pixels)) > 0.99
+
+
+@pytest.mark.parametrize("config", [CONFIGS["resnet"], OURS["efficientnet"], MOBILE["fastvit"]])
 def test_convolutions_are_refused_and_run_as_by_auto(config, tmp_path, caplog):
     with pytest.raises(ValueError, match="transformers, and this model's is made of convolutions; let the precision"):
         int8_tower(CLIP(config).visual, config, "", tmp_path)

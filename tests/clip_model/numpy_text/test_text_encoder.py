@@ -1,5 +1,6 @@
 """The text towers in NumPy: the embeddings that torch computes, to 1e-4, and nothing where they cannot be had."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ CONFIGS = {
     "causal": CLIPConfig(24, VISION, CAUSAL),
     "causal-gelu": CLIPConfig(24, VISION, CAUSAL, quick_gelu=False),
     "causal-short": CLIPConfig(24, VISION, TextConfig(context_length=5, width=32, heads=2, layers=1)),
+    "unmasked": CLIPConfig(24, VISION, replace(CAUSAL, kind="unmasked", context_length=40), quick_gelu=False),
     "sentence": CLIPConfig(24, VISION, SENTENCE, quick_gelu=False),
     "sentence-linear": CLIPConfig(24, VISION, TextConfig(24, 30522, 32, 2, 1, kind="sentence")),
 }

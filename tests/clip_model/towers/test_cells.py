@@ -7,10 +7,12 @@ from clip_model.config import PROBE, VisionConfig
 from clip_model.inference import Encoder
 from clip_model.towers.cells import cell_features
 from clip_model.towers.siglip import SiglipImageTower
-from tests.clip_model.tiny_models import CONFIGS, OURS, random_clip, randomize
+from tests.clip_model.tiny_models import CONFIGS, MOBILE, OURS, random_clip, randomize
 
-ALL = {**CONFIGS, **OURS}
+pytestmark = pytest.mark.usefixtures("one_core")
+ALL = {**CONFIGS, **MOBILE, **OURS}
 GRIDS = {"vit": 4, "vit-gelu": 3, "resnet": 2, "efficientnet": 2}
+GRIDS |= {"fastvit": 2, "fastvit-deep": 2, "vit-stem": 3, "vit-biased": 3}
 
 
 def pixels_of(config, seed=0):
@@ -41,6 +43,14 @@ def test_one_cell_is_the_whole_picture_and_linear_heads_add_up():
         network.visual.head.has_hidden = False
         whole = pixels_of(config)
         assert torch.allclose(cell_features(network.visual, whole).mean(dim=(1, 2)), network.visual(whole), atol=1e-4)
+
+
+def test_of_a_fastvit_their_mean_is_the_whole_picture():
+    network = random_clip(MOBILE["fastvit"]).eval()
+    with torch.inference_mode():
+        pixels = pixels_of(MOBILE["fastvit"])
+        mean, whole = cell_features(network.visual, pixels).mean(dim=(1, 2)), network.visual(pixels)
+    assert (mean - whole).abs().max() <= 1e-5 * whole.abs().max()
 
 
 def test_of_a_resnet_they_are_what_attention_to_one_cell_alone_gives():

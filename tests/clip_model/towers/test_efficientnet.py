@@ -136,7 +136,7 @@ def test_a_model_with_it_is_saved_loaded_and_embeds(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"variant": "lite9"}, "unknown EfficientNetLite 'lite9'"),
+        ({"variant": "lite9"}, "unknown variant 'lite9'"),
         ({"layers": 12}, "fixes depths and widths"),
         ({"pooling": "max"}, "unknown pooling 'max'"),
         ({"image_size": 16}, "at least 32"),

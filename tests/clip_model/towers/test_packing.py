@@ -8,9 +8,9 @@ from clip_model.towers.cells import cell_features
 from clip_model.towers.folding import made_ready
 from clip_model.towers.packing import PackedLinear, pack, packs
 from clip_model.towers.transformer import Transformer
-from tests.clip_model.tiny_models import CONFIGS, OURS, random_clip
+from tests.clip_model.tiny_models import CONFIGS, MOBILE, OURS, random_clip
 
-ALL = {**CONFIGS, **OURS}
+ALL = {**CONFIGS, **MOBILE, **OURS}
 CPU = torch.device("cpu")
 needs_packing = pytest.mark.skipif(not packs(torch.float32), reason="oneDNN packs no weights on this processor")
 
@@ -22,11 +22,12 @@ def ready(model, dtype=torch.float32):
 
 
 @needs_packing
+@pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize("name", sorted(ALL))
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_packed_model_computes_the_same(name, count):
     model = random_clip(ALL[name])
-    side = ALL[name].vision.image_size
+    side, bound = ALL[name].vision.image_size, 1e-4 if name.startswith("fastvit") else 2e-5  # whose branches are folded
     pixels, tokens = torch.randn(count, 3, side, side), torch.randint(2, 40, (count, 9))
     with torch.inference_mode():
         packed = ready(model)
@@ -36,7 +37,7 @@ def test_a_packed_model_computes_the_same(name, count):
             (cell_features(packed.visual, pixels), cell_features(model.visual, pixels)),
         ):
             assert expected.abs().mean() > 1e-3
-            assert (got - expected).abs().max() <= 2e-5 * expected.abs().max()
+            assert (got - expected).abs().max() <= bound * expected.abs().max()
     assert any(isinstance(module, PackedLinear) for module in packed.modules())
 
 

@@ -19,6 +19,7 @@ from clip_model.training.schedule import adamw, learning_rate
 from clip_model.training.train import train, train_step
 from clip_model.training.validation import validator
 from tests.clip_model import training_data
+from tests.clip_model.tiny_models import MOBILE
 
 TINY = CLIPConfig(
     embed_dim=16,
@@ -53,6 +54,18 @@ def test_it_overfits_one_batch(pairs):
     floor = _least_possible(one.same)
     assert losses[0] > floor + 0.5
     assert losses[-1] < floor + 0.15
+
+
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.parametrize("kind", ["fastvit", "vit-stem"])
+def test_towers_of_mobile_clip_learn(pairs, kind):
+    """Unfolded, with batch norms that see the batch."""
+    small = {"layers": (1, 1, 1, 1), "width": 8, "mlp_width": 16} if kind == "fastvit" else {"layers": 1}
+    vision = replace(MOBILE[kind].vision, image_size=32, **small)
+    run = begin(replace(RECIPE, model=replace(TINY, vision=vision), warmup=1))
+    one = batch(pairs, 0, size=6, caption_weight=0.0)
+    losses = [train_step(run, one) for _ in range(4)]
+    assert losses[-1] < losses[0] - 0.05
 
 
 def test_a_locked_text_tower_stays_while_the_image_tower_learns(pairs, tmp_path):

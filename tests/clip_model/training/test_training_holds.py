@@ -25,7 +25,7 @@ from clip_model.training.teacher import DIM, SentenceVectors
 from clip_model.training.train import train_step
 from clip_model.training.validation import validator
 from tests.clip_model import training_data
-from tests.clip_model.tiny_models import CONFIGS, OURS
+from tests.clip_model.tiny_models import CONFIGS, MOBILE, OURS
 
 CPU = torch.device("cpu")
 VIT = CLIPConfig(
@@ -46,9 +46,10 @@ def pairs(shard):
     return read_pairs([shard], side=36)
 
 
-@pytest.mark.parametrize("name", ["resnet", "efficientnet"])
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.parametrize("name", ["resnet", "efficientnet", "fastvit", "vit-stem"])
 def test_a_validation_neither_depends_on_its_batch_nor_moves_batch_norms(shard, name):
-    run = start(Recipe((CONFIGS | OURS)[name], steps=4, warmup=1), seed=0, device=CPU, vectors=None)
+    run = start(Recipe((CONFIGS | MOBILE | OURS)[name], steps=4, warmup=1), seed=0, device=CPU, vectors=None)
     run.model.train()
     norms = {k: v.clone() for k, v in run.model.visual.state_dict().items() if "running" in k}
     modes = []

@@ -22,9 +22,7 @@ def world(tmp_path, monkeypatch):
     os.utime(world.photos / "red.jpg", (0, 0))
     world.index()
     monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
-    monkeypatch.setattr(
-        bootstrap.build_services, "__kwdefaults__", {"create": False, "new_embedder": world._new_embedder}
-    )
+    monkeypatch.setitem(bootstrap.build_services.__kwdefaults__, "new_embedder", world._new_embedder)
     return world
 
 

@@ -44,9 +44,7 @@ def three_tagged(tmp_path_factory, three):
 def lead_to(world, monkeypatch):
     """Have commands work on that library."""
     monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
-    monkeypatch.setattr(
-        bootstrap.build_services, "__kwdefaults__", {"create": False, "new_embedder": world._new_embedder}
-    )
+    monkeypatch.setitem(bootstrap.build_services.__kwdefaults__, "new_embedder", world._new_embedder)
 
 
 @pytest.fixture

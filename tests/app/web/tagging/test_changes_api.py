@@ -140,8 +140,7 @@ def test_what_the_command_line_refuses_is_refused_in_its_words(client, decided, 
     answer = client.request(method, TAGS + route, **how)
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
     monkeypatch.setenv("PICSIFT_LIBRARY", str(world.settings.library))
-    known = {"create": False, "new_embedder": world._new_embedder}
-    monkeypatch.setattr(bootstrap.build_services, "__kwdefaults__", known)
+    monkeypatch.setitem(bootstrap.build_services.__kwdefaults__, "new_embedder", world._new_embedder)
     done = CliRunner().invoke(cli.app, ["tags", *typed])
     assert done.exit_code == 1
     assert " ".join(done.stderr.split()).removeprefix("picsift: ") == answer.json()["detail"]

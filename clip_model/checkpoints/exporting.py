@@ -176,7 +176,10 @@ def _open_clip(config: CLIPConfig) -> dict[str, Any]:
 def _trunk_of(vision: VisionConfig) -> str | None:
     """The name that timm has for an image tower of MobileCLIP's; None where it has none of its sizes."""
     sizes = (vision.variant, vision.layers, vision.width, vision.patch_size, vision.head_width, vision.mlp_width)
-    return next((name for name, trunk in TRUNKS.items() if astuple(trunk)[:-1] == sizes), None)
+    for name, trunk in TRUNKS.items():
+        if astuple(trunk)[:-2] == sizes and trunk.image_size in (None, vision.image_size):
+            return name
+    return None
 
 
 def _ratio(tower: VisionConfig | TextConfig) -> dict[str, float]:

@@ -137,8 +137,11 @@ def _of_timm(trunk: Trunk, vision: Said, pictures: Said) -> VisionConfig:
         raise vision.refusal("timm_pool", f"such a tower is known with {trunk.pool!r}")
     if vision.get("timm_proj", "" if vision.has("timm_proj") else "linear") != "":
         raise vision.refusal("timm_proj", "such a tower is known with a projection of its own, where null is said")
+    side = vision.number("image_size", 224)
+    if trunk.image_size not in (None, side):
+        raise vision.refusal("image_size", f"such a tower is known with {trunk.image_size}")
     return VisionConfig(
-        vision.number("image_size", 224), trunk.layers, trunk.width, trunk.patch_size, trunk.head_width,
+        side, trunk.layers, trunk.width, trunk.patch_size, trunk.head_width,
         trunk.variant, mlp_width=trunk.mlp_width, **_preparation(pictures),
     )  # fmt: skip
 

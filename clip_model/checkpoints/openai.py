@@ -85,7 +85,7 @@ def _read_apple(state: Mapping[str, Tensor], source: str) -> tuple[CLIPConfig, d
         mean=(0.0,) * 3, std=(1.0,) * 3, mlp_width=trunk.mlp_width, resize="crop-bilinear",
     )  # fmt: skip
     config = CLIPConfig(512, vision, TextConfig(kind=CLIP_TEXTS[not model.causal]), quick_gelu=False)
-    weights = timm_names.renamed(apple_names.renamed(state), trunk.variant, source)
+    weights = timm_names.renamed(apple_names.renamed(state, source), trunk.variant, source)
     return config, {name.removeprefix("text."): value for name, value in weights.items()}
 
 

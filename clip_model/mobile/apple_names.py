@@ -107,19 +107,26 @@ def model_of(names: Mapping[str, Tensor], source: str) -> AppleModel:
     return _DEPTHS[depth]
 
 
-def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under the names that open_clip gives them; those that are none of such a model's stay as they are."""
+def renamed(state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """The tensors under the names that open_clip gives them; those that are none of such a model's stay as they are.
+
+    Raises:
+        ValueError: if two tensors are the same one.
+    """
     downs = sorted({int(found[1]) for name in state if (found := _DOWN.match(name.removeprefix(IMAGE)))})
     theirs: dict[str, Tensor] = {}
     for name, value in state.items():
         if name.startswith(TEXT):
             part = _replaced(name.removeprefix(TEXT), _TEXT)
             flat = part == "positional_embedding" and value.dim() == 4 and value.shape[:2] == (1, 1)
-            theirs[f"text.{part}"] = value[0, 0] if flat else value
+            one = {f"text.{part}": value[0, 0] if flat else value}
         elif name.startswith(IMAGE):
-            theirs |= _of_image(name.removeprefix(IMAGE), value, downs)
+            one = _of_image(name.removeprefix(IMAGE), value, downs)
         else:
-            theirs[name] = value
+            one = {name: value}
+        if twice := theirs.keys() & one.keys():
+            raise ValueError(f"{source} cannot be used: it holds the tensor {min(twice)!r} under two names")
+        theirs |= one
     return theirs
 
 

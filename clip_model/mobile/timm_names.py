@@ -35,6 +35,7 @@ _PARTS = {
 }
 _BLOCK = re.compile(r"blocks\.(\d+)\.([\w.]+)\.(weight|bias)")
 _OUR_BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.([\w.]+)[._](weight|bias)")
+_FOLDED = ".reparam_conv."  # as FastViT's authors and timm call a convolution that was made of several branches
 _JOINED = ("attn.qkv", "attn.in_proj")
 _LEADING_ONES = {"class_embedding": 2, "positional_embedding": 1}  # of sizes that are 1 with timm
 
@@ -48,8 +49,13 @@ def renamed(state: Mapping[str, Tensor], kind: str, source: str) -> dict[str, Te
         source: what a message calls the model.
 
     Raises:
-        ValueError: if two tensors are the same one.
+        ValueError: if two tensors are the same one, or its branches are one already.
     """
+    if any(_FOLDED in name for name in state):
+        raise ValueError(
+            f"{source} cannot be used: its image tower is reparameterised, which cannot be undone; picsift does that "
+            "for itself and needs the tower as it was trained"
+        )
     ours: dict[str, Tensor] = {}
     for name, value in state.items():
         theirs = name.removeprefix(_THEIRS)

@@ -143,6 +143,26 @@ def test_a_size_that_timm_has_no_name_for_is_not_exported(tmp_path):
         export(tmp_path / "own.safetensors", tmp_path / "out", "openclip")
 
 
+def test_a_transformer_of_another_size_of_pictures_than_timms_is_neither_taken_nor_exported(tmp_path, load):
+    """timm makes it for one size whatever the configuration says, so that open_clip could not load the other."""
+    said = said_of("vit-stem")
+    other = {**said, "vision_cfg": {**said["vision_cfg"], "image_size": 50}}
+    with pytest.raises(ValueError, match=r"vision_cfg.image_size is 50; such a tower is known with 48"):
+        load(save(tmp_path / "folder", "vit-stem", model_cfg=other))
+    config = replace(MOBILE["vit-stem"], vision=replace(MOBILE["vit-stem"].vision, image_size=64))
+    save_model(random_clip(config), tmp_path / "own.safetensors")
+    with pytest.raises(ValueError, match="timm has no image tower vit-stem of its sizes"):
+        export(tmp_path / "own.safetensors", tmp_path / "out", "openclip")
+
+
+def test_a_tower_whose_branches_were_folded_already_is_refused(tmp_path, load):
+    state = reference("fastvit").state_dict()
+    folded = {name.replace("conv_kxk.0.conv.", "reparam_conv."): value for name, value in state.items()}
+    assert folded.keys() != state.keys()
+    with pytest.raises(ValueError, match=r"folder cannot be used: its image tower is reparameterised"):
+        load(save(tmp_path / "folder", "fastvit", state=folded))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -151,7 +171,7 @@ def test_a_size_that_timm_has_no_name_for_is_not_exported(tmp_path):
         ({"timm_proj": ...}, "timm_proj is None; such a tower is known with a projection of its own, where null"),
         ({"timm_model_name": "fastvit_mci9"}, "timm_model_name is 'fastvit_mci9'; picsift has no network"),
         ({"timm_model_name": "fastvit_mci3"}, "does not fit its configuration"),
-        ({"timm_model_name": "vit_base_mci_224", "timm_pool": "token"}, "has 0 blocks, that says 2"),
+        ({"timm_model_name": "vit_base_mci_224", "timm_pool": "token", "image_size": 48}, "has 0 blocks, that says 2"),
         ({"image_size": 8}, "an image_size of at least 32, got None and 8"),
         ({"spiral": 3}, "vision_cfg.spiral is 3; picsift does not know what that means"),
     ],
@@ -266,7 +286,7 @@ def test_apples_names_are_read_as_open_clip_reads_them(kind):
     bias = "visual.trunk.head.fc.bias" if kind == "fastvit" else "visual.trunk.head.bias"
     had[bias] = torch.zeros_like(had[bias])
     file = apples_state(had, kind)
-    for made_of_it in (convert_state_dict(reference(kind), dict(file)), apple_names.renamed(file)):
+    for made_of_it in (convert_state_dict(reference(kind), dict(file)), apple_names.renamed(file, "it")):
         assert made_of_it.keys() == had.keys()
         assert all(torch.equal(value, had[name]) for name, value in made_of_it.items())
 
@@ -284,6 +304,23 @@ def test_apples_own_file_gives_the_same_features(tmp_path, load, monkeypatch):
     bias = theirs.state_dict()["visual.trunk.head.bias"]
     assert_same_features(ours, lambda pixels: theirs.encode_image(pixels) - bias, theirs.encode_text)
     assert ours.config.vision.resize == "crop-bilinear"
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("text_encoder.projection_layer", "text_encoder.text_projection"),
+        ("image_encoder.model.post_transformer_norm.weight", "image_encoder.model.norm.weight"),
+        ("image_encoder.model.classifier.proj", "image_encoder.model.head.bias"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_of_a_tensor_that_apples_file_names_twice_none_is_taken(tmp_path, load, name, same, first):
+    state = apples_state(reference("vit-stem").state_dict(), "vit-stem")
+    more = {same: torch.full_like(state[name], 9.0)}
+    torch.save({**more, **state} if first else {**state, **more}, tmp_path / "mobileclip_b.pt")
+    with pytest.raises(ValueError, match=r"mobileclip_b.pt cannot be used: it holds the tensor .* under two names"):
+        load(tmp_path / "mobileclip_b.pt")
 
 
 @pytest.mark.parametrize("depths", APPLES.values())

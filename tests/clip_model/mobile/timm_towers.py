@@ -2,6 +2,7 @@
 
 import functools
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -81,8 +82,9 @@ def small_published():
 
     with pytest.MonkeyPatch.context() as patch:
         for kind, name in NAMES.items():
-            v, pool = MOBILE[kind].vision, TRUNKS[name].pool
-            small = Trunk(v.variant, v.layers, v.width, v.patch_size, v.head_width, v.mlp_width, pool)
+            v, known = MOBILE[kind].vision, TRUNKS[name]
+            small = Trunk(v.variant, v.layers, v.width, v.patch_size, v.head_width, v.mlp_width, known.pool)
+            small = replace(small, image_size=known.image_size and v.image_size)
             patch.setitem(TRUNKS, name, small)
             patch.setitem(registered._model_entrypoints, name, functools.partial(_small, kind))
         yield

@@ -17,6 +17,7 @@ from PIL import Image
 
 from app.bootstrap import Services, build_services
 from app.settings import Settings
+from indexer.catalog.catalog import Catalog
 from indexer.catalog.stamps import Restamp, changed_ns, inode_of
 from indexer.errors import ModelError
 from indexer.pipeline import SyncReport, sync
@@ -105,6 +106,7 @@ class World:
         self.settings = Settings(library=folder / "library", min_relevance=0)  # plain colours tell none
         self.embedders = {embedder.name: embedder for embedder in embedders or (ColourEmbedder(),)}
         self.model = next(iter(self.embedders))
+        self.known: tuple[list[int], dict[int, str]] | None = None
 
     @property
     def embedder(self) -> ColourEmbedder:
@@ -133,15 +135,25 @@ class World:
         shutil.copytree(indexed.settings.library, self.settings.library)
         services = self.services()
         catalog = services.library.catalog
-        for root in catalog.roots():
-            catalog.rename_root(root.id, self.photos)
-        known = catalog.photos(range(1, sum(1 for path in self.photos.rglob("*") if path.is_file()) + 1))
-        files = {photo.id: photo.path.stat() for photo in known}
+        roots, photos = indexed.known or indexed.know(catalog)
+        for root in roots:
+            catalog.rename_root(root, self.photos)
+        files = {number: (self.photos / path).stat() for number, path in photos.items()}
         catalog.restamp([Restamp(number, changed_ns(file), inode_of(file), "") for number, file in files.items()])
         return services
 
+    def know(self, catalog: Catalog) -> tuple[list[int], dict[int, str]]:
+        """Keep the numbers of the roots and where the photos lie below them, as a copy of its catalog says."""
+        roots = catalog.roots()
+        photos = catalog.photos(range(1, sum(1 for path in self.photos.rglob("*") if path.is_file()) + 1))
+        self.known = (
+            [root.id for root in roots],
+            {photo.id: str(photo.path.relative_to(self.photos)) for photo in photos},
+        )
+        return self.known
+
     def index(self, model: str | None = None, *, videos: bool | None = None) -> SyncReport:
-        services = self.services()
+        services, self.known = self.services(), None
         return sync(
             services.library,
             self.embedders[model or self.model],

@@ -183,13 +183,13 @@ class Encoder:
         first = dict(zip(reversed(texts), reversed(range(len(texts))), strict=True))  # where each stands first
         rows = {text: row for row, text in enumerate(first)}
         tokens = self._tokenizer(list(rows))
-        order = self._tokenizer.lengths(tokens).argsort()  # a batch computes no position after its last end mark
+        order = self._tokenizer.lengths(tokens).numpy().argsort()  # a batch computes no position after its last end
         few = len(order) <= ONE_CORE_TEXTS and self._device.type == "cpu"
         run, step = (on_one_core, self._text_batch) if few else (call, len(order))  # who comes waits for one batch
         compute, numbers = partial(self._embed, self._encode_tokens), [*first.values()]
         cuts = (order[at : at + step] for at in range(0, len(order), step))
         parts = [run(partial(compute, tokens[cut], "text", [numbers[row] for row in cut])) for cut in cuts]
-        unique: Embeddings = np.concatenate(parts)[order.argsort().numpy()]
+        unique: Embeddings = np.concatenate(parts)[order.argsort()]
         return unique[[rows[text] for text in texts]]
 
     def _default_batch(self, layout: torch.memory_format) -> int:

@@ -2,7 +2,7 @@
 
 A short text meets every weight of its tower once, and takes as long as laying them out does: packed it takes two thirds
 of the time. The activation in the middle of an MLP is computed within its first product, and attention in bfloat16 as
-`score_products.py` has it.
+`score_products.py` has it, where no blocks are made for masks. A head's layers are packed too.
 
 It uses the operators that torch's own compiler (`torch/_inductor`) turns linear layers into. They are not documented,
 so they are tried first, and where they are missing or compute something else, all stays as it is.
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clip_model.towers import score_products
+from clip_model.towers.head import Head
 from clip_model.towers.patches import PatchProduct
 from clip_model.towers.sentence import PostNormBlock
 from clip_model.towers.siglip import SiglipImageTower
@@ -49,7 +50,7 @@ class PackedLinear(nn.Module):
 
 
 def pack(model: nn.Module) -> None:
-    """Pack the linear layers of a model's transformers, and what makes positions of patches, in place.
+    """Pack the linear layers of a model's transformers and heads, and what makes positions of patches, in place.
 
     It is for inference alone then, and for good.
 
@@ -58,11 +59,14 @@ def pack(model: nn.Module) -> None:
     """
     for module in model.modules():
         if isinstance(module, ResidualAttentionBlock | PostNormBlock):
-            _pack_attention(module.attn)
+            _pack_attention(module.attn, masked=isinstance(module, PostNormBlock))
             _pack_mlp(module.mlp)
         elif isinstance(module, VisionTransformer | SiglipImageTower) and isinstance(conv := module.conv1, nn.Conv2d):
             product = PatchProduct(conv.kernel_size, PackedLinear(conv.weight.flatten(1), conv.bias))
             setattr(module, "conv1", product)  # noqa: B010 - it is another kind of layer
+        elif isinstance(module, Head):
+            for name, _ in [*module.named_children()]:
+                _pack_layer(module, name)
 
 
 def packs(dtype: torch.dtype) -> bool:
@@ -91,8 +95,9 @@ def _are_right(dtype: torch.dtype) -> bool:
     return True
 
 
-def _pack_attention(attention: Attention) -> None:
-    if attention.in_proj_weight.dtype == torch.bfloat16:
+def _pack_attention(attention: Attention, masked: bool) -> None:
+    # With a mask torch computes it, and so it shall without: the same text has the same vector, whatever comes with it.
+    if attention.in_proj_weight.dtype == torch.bfloat16 and not masked:
         attention.attend = score_products.attention
     attention.in_proj = PackedLinear(attention.in_proj_weight, attention.in_proj_bias)
     del attention.in_proj_weight, attention.in_proj_bias

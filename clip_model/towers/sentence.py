@@ -43,8 +43,8 @@ class PostNormBlock(nn.Module):
         self.mlp = MLP(width, quick_gelu=False, inner=inner)
         self.ln_2 = nn.LayerNorm(width, eps=epsilon)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(b, s, d), (b, 1, 1, s) -> (b, s, d)."""
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """(b, s, d), (b, 1, 1, s) or None where all positions are seen -> (b, s, d)."""
         x = self.ln_1(x + self.attn(x, False, mask))
         out: Tensor = self.ln_2(x + self.mlp(x))
         return out
@@ -84,10 +84,11 @@ class SentenceTower(nn.Module):
             )
         length = max(1, int((tokens != PAD).sum(dim=1).max())) if len(tokens) else 1
         seen = tokens[:, :length] != PAD  # [b, s]
+        mask = None if seen.all() else seen[:, None, None]
         x = self.token_embedding(tokens[:, :length]) + self.positional_embedding[:length]
         x = self.ln_embedding(x)  # [b, s, d]
         for block in self.blocks:
-            x = block(x, seen[:, None, None])
+            x = block(x, mask)
         weights = seen.unsqueeze(2).to(x.dtype)
         return F.normalize((x * weights).sum(dim=1) / weights.sum(dim=1), dim=-1)  # [b, d]
 

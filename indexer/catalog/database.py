@@ -57,7 +57,7 @@ def open_database(library: Path) -> Engine:
     file = library / FILE_NAME
     with explained_files(library):
         library.mkdir(parents=True, exist_ok=True)
-    engine = _engine(file, pool_size=16, pool_use_lifo=True)  # of 32 clients none opens one anew; the warmest first
+    engine = _engine(file, pool_size=8, pool_use_lifo=True)  # those that hold the most pages first
     try:
         with explained(file):
             found = patiently(file, lambda: _found_version(engine))

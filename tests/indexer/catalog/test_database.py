@@ -415,14 +415,14 @@ def test_rows_that_point_nowhere_stop_an_upgrade(tmp_path, monkeypatch):
         open_database(tmp_path)
 
 
-def test_many_threads_that_read_at_once_open_the_database_once_each(tmp_path):
+def test_threads_that_read_at_once_keep_their_connections_and_the_last_one_is_taken_first(tmp_path):
     engine, opened = open_database(tmp_path), []
     event.listen(engine, "connect", lambda *_: opened.append(1))
     for _ in range(3):
         with ExitStack() as stack:
-            for _ in range(16):
+            for _ in range(8):
                 stack.enter_context(reading(engine))
-    assert len(opened) <= 16  # the one that opened it is there yet
+    assert len(opened) <= 8  # the one that opened it is there yet
     for _ in range(20):
         with reading(engine) as connection:
             assert not opened.append(id(connection.connection.driver_connection))

@@ -7,19 +7,13 @@ import pytest
 from app.tagging.tagging_service import TaggingReport
 from indexer.catalog.tag_records import Decision, Suggestion
 from tests.app.serving import photo_id
-from tests.app.web.page.browsers import NONE_FOUND, fits, in_a_browser, shoot
+from tests.app.web.page.browsers import fits, in_a_browser, shoot
 
 pytestmark = in_a_browser
 TAG, OTHER = ("colour", "a\\b <i>/c"), ("plain",)
 SURE = {"plain00.png": 0.52, "plain01.png": 0.6, "plain02.png": 0.65, "plain03.png": 0.9}
 desktop = pytest.mark.parametrize("size", ["desktop"], indirect=True)
 phone = pytest.mark.parametrize("size", ["phone"], indirect=True)
-
-
-@pytest.fixture
-def start():
-    """No photo is to be drawn behind the dialog."""
-    return NONE_FOUND
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from clip_model.checkpoints.fitting import check_finite, read_own
+from clip_model.checkpoints.fitting import check_numbers, read_own
 from clip_model.config import CLIPConfig
 from clip_model.header import CONFIG_KEY, TOKENIZER
 from clip_model.model import CLIP
@@ -78,7 +78,7 @@ def _build(config: CLIPConfig, state: Mapping[str, Tensor], tokenizer: bytes | N
     # A copy: the tensors of a file are views of it, and the file may be replaced.
     weights = {name: state[name].to(like.dtype, copy=True) for name, like in model.state_dict().items()}
     for name, value in weights.items():
-        check_finite(name, value, source)
+        check_numbers(name, value, source)
     model.load_state_dict(weights, strict=True, assign=True)
     model.tokenizer_data = tokenizer
     return model.eval()

@@ -17,6 +17,7 @@ from clip_model.sizes.shapes import COUNTER, check_shapes, shapes_of, some
 
 _KEPT = (torch.float16, torch.float32)
 _BLOCKS = {"siglip": "siglip_text.transformer.resblocks", "roberta": "roberta_text.blocks"}  # of a text tower's kind
+_VARIANCE = ".running_var"  # of a batch norm, which takes its root
 _SCALARS = ("logit_scale", "logit_bias")  # which some programs save as a row of one
 
 
@@ -75,7 +76,7 @@ def check_whole(config: CLIPConfig, state: dict[str, Tensor], tokenizer: bytes |
         ValueError: naming `source` and what is wrong.
     """
     for name, value in state.items():
-        check_finite(name, value, source)
+        check_numbers(name, value, source)
     tokenizer_of(config.text, tokenizer, source)
 
 
@@ -110,8 +111,8 @@ def _check_depth(config: CLIPConfig, state: Mapping[str, Tensor], source: str) -
             raise ValueError(f"{source} does not fit its configuration: {prefix} has {found} blocks, that says {said}")
 
 
-def check_finite(name: str, value: Tensor, source: str) -> None:
-    """See that every number of a tensor is finite.
+def check_numbers(name: str, value: Tensor, source: str) -> None:
+    """See that every number of a tensor is finite, and that no variance is negative.
 
     Raises:
         ValueError: naming `source` and the tensor.
@@ -119,6 +120,8 @@ def check_finite(name: str, value: Tensor, source: str) -> None:
     # A sum is quick, and finite only where all numbers are; it may be too large where they are, too.
     if not value.sum(dtype=torch.float32).isfinite() and not torch.isfinite(value).all():
         raise ValueError(f"{source}: the tensor {name} holds values that are not finite")
+    if name.endswith(_VARIANCE) and (value < 0).any():
+        raise ValueError(f"{source}: the tensor {name} holds variances that are negative")
 
 
 def _stored(name: str, value: Tensor, source: str) -> Tensor:
@@ -131,5 +134,5 @@ def _stored(name: str, value: Tensor, source: str) -> Tensor:
             f"{source}: the tensor {name} is of type {value.dtype}; float16, bfloat16 and float32 are known"
         )
     kept = value if value.dtype in _KEPT else value.float()
-    check_finite(name, kept, source)
+    check_numbers(name, kept, source)
     return kept.detach().contiguous()

@@ -147,6 +147,19 @@ def test_numbers_that_are_not_finite_are_neither_loaded_nor_exported(path, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("kind", ["resnet", "fastvit", "vit-stem"])
+def test_a_batch_norm_of_negative_variance_is_neither_loaded_nor_exported(tmp_path, kind):
+    path = tmp_path / "own.safetensors"
+    save_model(random_clip({**CONFIGS, **MOBILE}[kind]), path)
+    name = next(name for name in read_header(path).tensors if name.endswith("running_var"))
+    rewritten(path, lambda state: state[name][-1:].fill_(-0.5))
+    exported = () if kind in MOBILE else (lambda path: export(path, tmp_path / "out", "openclip"),)  # of timm's sizes
+    for load in (load_model, load_encoder, *exported):
+        with pytest.raises(ValueError, match=f"{path}: the tensor {name} holds variances that are negative"):
+            load(path)
+    assert not (tmp_path / "out").exists()
+
+
 def test_finite_numbers_whose_sum_is_not_are_loaded(tmp_path):
     model = random_clip(CONFIGS["vit"])
     with torch.no_grad():

@@ -187,10 +187,12 @@ def test_what_it_cannot_be_is_named(tmp_path, load, change, message):
 def test_tensors_that_are_missing_left_over_or_twice_there_are_named(tmp_path, load):
     state = reference("fastvit").state_dict()
     name = "visual.trunk.stages.0.blocks.0.layer_scale.gamma"
+    variance = next(name for name in state if name.endswith("running_var"))
     for changed, message in (
         (without(state, name), r"1 tensors missing \(visual.stages.0.blocks.0.layer_scale.gamma\)"),
         ({**state, f"{name}2": torch.zeros(3)}, "1 unknown"),
         ({**state, name.replace("trunk.", ""): state[name].clone()}, "holds two image towers"),
+        ({**state, variance: -state[variance]}, "variances that are negative"),
     ):
         with pytest.raises(ValueError, match=message):
             load(save(tmp_path / "folder", "fastvit", state=changed))

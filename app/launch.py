@@ -12,6 +12,7 @@ from contextlib import suppress
 
 IMPORTED = 200_000
 """More objects than a command imports, all of which stay: to look for garbage there takes a fifth of a search."""
+_UNWRITTEN = 120  # Python's own status where what was printed could not be written
 
 
 def main() -> None:
@@ -63,12 +64,16 @@ def _end(status: list[int], *, nothing_is_open: bool) -> None:
     nobody where no file is open to be written to: then too, unless there is something to say of what was printed.
     """
     is_busy = any(thread.daemon for thread in threading.enumerate())
-    try:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
+    lost: Exception | None = None
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
             stream.flush()
-    except (OSError, ValueError):  # nobody reads it
-        if not is_busy:
-            return
+        except (OSError, ValueError) as error:
+            lost = lost or error
+    if lost is not None and not is_busy:
+        return
+    if lost is not None and not isinstance(lost, BrokenPipeError):  # of which nobody wants to know any more
+        os._exit(status[0] or _UNWRITTEN)
     if is_busy or nothing_is_open:
         os._exit(status[0])
 

@@ -97,6 +97,8 @@ def _read_header(path: Path, stamped: tuple[int, ...]) -> Header:
     texts = {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
     config = _config(path, texts)
     _check_tensors(path, config, tensors)
+    if stamp(path) != stamped:
+        raise ValueError(f"{path} was written to while it was read; wait until it is whole")
     return Header(config, {key: value for key, value in texts.items() if key != CONFIG_KEY}, tensors)
 
 

@@ -60,7 +60,8 @@ def map_rows(file: BufferedReader, count: int, dim: int, crc: int) -> tuple[NDAr
     """Map the next bytes of a file as rows (count, dim), which cannot be written to; gives their checksum as well.
 
     They are read once for it, into memory that is small and used again: what the disk does not give is an error here,
-    and not the end of the process when the rows are looked at. Memory for a copy of all would take longer than that.
+    and not the end of the process when the rows are looked at, as long as the system keeps what it has read. Memory for
+    a copy of all would take longer than that.
 
     Raises:
         EOFError: if the file ends before.

@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from clip_model import header
 from clip_model.header import read_header
 
 
@@ -31,6 +32,17 @@ def test_a_file_that_was_cut_short_is_refused(tiny_model_path, tmp_path, length)
     path.write_bytes(tiny_model_path.read_bytes()[:length])
     with pytest.raises(ValueError, match=f"{path} .*cut short"):
         read_header(path)
+
+
+def test_a_header_that_changes_while_it_is_read_is_not_kept(tiny_model_path, tmp_path, monkeypatch):
+    path = tmp_path / "changing.safetensors"
+    path.write_bytes(tiny_model_path.read_bytes())
+    check = header._check_tensors
+    monkeypatch.setattr(header, "_check_tensors", lambda *args: (check(*args), os.utime(path, (1, 1))))
+    with pytest.raises(ValueError, match=f"{path} was written to while it was read"):
+        read_header(path)
+    monkeypatch.undo()
+    assert read_header(path) == read_header(tiny_model_path)
 
 
 def test_a_file_with_more_than_its_header_announces_is_refused(tiny_model_path, tmp_path):

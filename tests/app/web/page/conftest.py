@@ -116,9 +116,13 @@ def kept_page(size, address, kept):
         kept[0].load(address)
     watched = kept.pop()
     yield watched.page
-    watched.forget()
-    if watched.is_as_loaded():
-        kept.append(watched)
-    else:
-        watched.page.close()
-    watched.check()
+    as_loaded = False
+    try:
+        watched.forget()
+        as_loaded = watched.is_as_loaded()
+    finally:
+        if as_loaded:
+            kept.append(watched)
+        else:
+            watched.page.close()
+        watched.check()

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -76,3 +77,14 @@ def weight():
 
     heavy = {"torch", "sqlalchemy", "faiss", "alembic", "gradio"} & set(sys.modules)
     return sorted(heavy), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 80 << 10
+
+
+def meet(folder, count):
+    """Return once so many calls have come to the folder: not before all of them are under way."""
+    descriptor, _ = tempfile.mkstemp(dir=folder)
+    os.close(descriptor)
+    until = time.monotonic() + 60
+    while len(os.listdir(folder)) < count:  # noqa: PTH208 - the names alone
+        if time.monotonic() > until:
+            raise TimeoutError(f"fewer than {count} have come")
+        time.sleep(0.01)

@@ -38,10 +38,10 @@ def test_a_call_is_answered_by_another_process_which_serves_the_next_one_too(poo
     assert workers() == [first]
 
 
-def test_processes_are_started_as_calls_need_them(pool, workers):
+def test_processes_are_started_as_calls_need_them(pool, workers, tmp_path):
     assert workers() == []
     with ThreadPoolExecutor(3) as threads:
-        list(threads.map(lambda _: pool.run(time.sleep, 0.5), range(3)))
+        list(threads.map(lambda _: pool.run(runaways.meet, str(tmp_path), 3), range(3)))
     assert len(workers()) == 3
 
 

@@ -70,6 +70,10 @@ def test_a_published_tower_computes_what_timms_does():
     """In full: MobileCLIP2-S0's, as open_clip's configuration names it."""
     config = read_config({"model_cfg": open_clip().get_model_config("MobileCLIP2-S0")}, "it")
     theirs = randomize(timm().create_model("fastvit_mci0", num_classes=512, global_pool="avg"))
+    with torch.inference_mode():  # as deep a network with scales of one makes millions of a rounding
+        for name, value in theirs.named_parameters():
+            if name.endswith(".gamma"):
+                value.mul_(0.1)
     ours, pixels = ours_of(theirs, config), pixels_of(1, 256)
     with torch.inference_mode():
         expected = theirs(pixels)

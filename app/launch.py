@@ -6,6 +6,7 @@ What a server can say takes less time than to import what finds it out.
 import atexit
 import gc
 import os
+import signal
 import sys
 import threading
 from contextlib import suppress
@@ -17,6 +18,7 @@ _UNWRITTEN = 120  # Python's own status where what was printed could not be writ
 
 def main() -> None:
     """Run the command line; the version alone is told without it, and what a server answers too."""
+    _have_streams()
     if sys.argv[1:] == ["--version"]:
         import importlib.metadata
 
@@ -30,6 +32,7 @@ def main() -> None:
     try:
         _look_for_less_garbage()
         if looks:
+            _end_when_interrupted()
             _ask_a_server(sys.argv[1], sys.argv[2:])
         from app.cli.commands import main as run
 
@@ -42,6 +45,30 @@ def main() -> None:
         sys.stderr.write("picsift: interrupted.\n")
         status[0] = 130
         raise SystemExit(130) from None
+
+
+def _have_streams() -> None:
+    """Open for nobody what was closed (`>&-`): else there is no such stream, and the next file gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  as long as the process
+
+
+def _end_when_interrupted() -> None:
+    """Have Ctrl-C and SIGTERM end a search at once, which leaves nothing behind that has to be put in order.
+
+    What a handler raises while something is imported may be lost, since imports call weak references back, whose errors
+    Python passes over; and then it keeps the lock of all imports, for which the threads beside it wait for ever.
+    """
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) == usual:  # nobody had it passed over
+            signal.signal(number, _end_interrupted)
+
+
+def _end_interrupted(*_: object) -> None:
+    with suppress(OSError, ValueError):  # past the buffer, which may be being written to
+        os.write(sys.stderr.fileno(), b"picsift: interrupted.\n")
+    os._exit(130)
 
 
 def _ask_a_server(command: str, arguments: list[str]) -> None:

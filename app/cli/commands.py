@@ -190,9 +190,11 @@ def doctor_command(library: LibraryOption = None, json: JsonOption = False, verb
         raise SystemExit(exits.FAILED)
 
 
+@exits.reported
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(importlib.metadata.version("picsift"))  # noqa: T201
+        sys.stdout.flush()
         raise typer.Exit
 
 

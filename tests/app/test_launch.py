@@ -1,13 +1,20 @@
 """How a command ends: at once, and never as if all had been printed that was not."""
 
 import errno
+import io
 import os
+import signal
 import sys
 import threading
+import weakref
 
 import pytest
 
 from app import launch
+from app.cli.commands import app as commands
+from app.cli.terminal.exits import cleanup_on_sigterm
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stream:
@@ -70,3 +77,55 @@ def test_what_could_not_be_written_is_no_success(ended, printed, busy):
 def test_a_reader_that_left_is_no_failure(ended, printed, busy):
     printed(UNREAD)
     assert ended([0], nothing_is_open=True) == ([0] if busy else [])
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_search_ends_though_an_interrupt_comes_where_errors_are_passed_over(monkeypatch, capfd, number):
+    """As while something is imported, which calls weak references back: a search went on, or waited for ever."""
+    statuses, usual = [], {one: signal.getsignal(one) for one in SIGNALS}
+    monkeypatch.setattr(os, "_exit", statuses.append)
+    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+    try:
+        launch._end_when_interrupted()
+        with cleanup_on_sigterm():  # as each command does
+            gone = Stream()
+            kept = weakref.ref(gone, lambda _: signal.raise_signal(number))
+            del gone
+    finally:
+        for one, handler in usual.items():
+            signal.signal(one, handler)
+    assert kept() is None
+    assert statuses == [130]
+    assert capfd.readouterr().err == "picsift: interrupted.\n"
+
+
+def test_signals_that_are_to_be_passed_over_are():
+    """As those of a command that a shell has sent to the background."""
+    usual = {one: signal.signal(one, signal.SIG_IGN) for one in SIGNALS}
+    try:
+        launch._end_when_interrupted()
+        assert [signal.getsignal(one) for one in SIGNALS] == [signal.SIG_IGN] * 2
+    finally:
+        for one, handler in usual.items():
+            signal.signal(one, handler)
+
+
+def test_a_stream_that_was_closed_takes_what_is_printed(monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    launch._have_streams()
+    with sys.stdin, sys.stdout, sys.stderr:
+        print("nobody reads it")
+        assert sys.stdin.read() == ""
+        assert not sys.stdout.isatty()
+        assert sys.stderr.fileno() > 2
+
+
+def test_a_version_on_a_full_disk_is_one_sentence(monkeypatch, capsys):
+    out = io.StringIO()
+    out.flush = Stream(FULL).flush
+    monkeypatch.setattr(sys, "stdout", out)
+    with pytest.raises(SystemExit) as ended:
+        commands(["--version"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "picsift: No space left on device.\n"

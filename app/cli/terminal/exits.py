@@ -118,12 +118,12 @@ def stop_on_signal(*, quiet: bool = False) -> Iterator[threading.Event]:
 
 @contextmanager
 def cleanup_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM unwind the stack like Ctrl-C, so that what is temporary is removed."""
+    """Make SIGTERM unwind the stack like Ctrl-C, so that what is temporary is removed, unless it has a handler."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or callable(signal.getsignal(signal.SIGTERM)):
         yield
         return
     before = signal.signal(signal.SIGTERM, handle)

@@ -149,7 +149,8 @@ def run(monkeypatch, capsys):
     """Run a command from its start, in this process: exit status and both streams, without the time it took."""
     monkeypatch.setattr(asking, "PROVED_WITHIN_S", 60)  # this machine may be busy
     monkeypatch.setattr(asking, "ANSWERED_WITHIN_S", 60)
-    monkeypatch.setattr(launch, "_look_for_less_garbage", lambda: None)  # this process lives longer
+    for once in ("_look_for_less_garbage", "_end_when_interrupted"):
+        monkeypatch.setattr(launch, once, lambda: None)  # this process lives longer
 
     def run(*arguments):
         capsys.readouterr()

@@ -11,11 +11,13 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
@@ -26,6 +28,7 @@ from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 Which = tuple[int, int]
 """A file: its device, and its number there."""
@@ -59,6 +62,8 @@ class DatabaseFile:
         self._log = path.with_name(f"{path.name}-wal")
         self._record = LogRecord(self._path)
         self._make = make
+        self._idle = WeakSet[FileConnection]()  # those that an engine keeps, and nobody uses
+        self._lock = threading.RLock()  # of that: the end of a connection may come while it is held
 
     def connect(self) -> FileConnection:
         """Open what lies there now; the connection may go from thread to thread.
@@ -89,9 +94,9 @@ class DatabaseFile:
         raise LibraryError(f"{self._path} is replaced again and again. Wait for what does that to end, then try again.")
 
     def guard(self, engine: Engine) -> None:
-        """Have an engine that connects by this use no connection to another file."""
-        event.listen(engine, "checkout", lambda connection, _record, _proxy: self.check_out(connection))
-        event.listen(engine, "checkin", lambda connection, _record: self.check_in(connection))
+        """Have an engine that connects by this use no connection to another file, and keep none."""
+        event.listen(engine, "checkout", self._check_out)
+        event.listen(engine, "checkin", self._keep)
 
     def is_of(self, connection: FileConnection) -> bool:
         """Whether a connection's file is the one that lies there.
@@ -109,13 +114,41 @@ class DatabaseFile:
             )
         return now == connection.of
 
-    def check_out(self, connection: FileConnection) -> None:
+    def _check_out(self, own: FileConnection, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
         """See that a connection that was kept may be used again: DisconnectionError where it is to another file."""
-        if self.is_of(connection):
+        with self._lock:
+            self._idle.discard(own)
+        if self.is_of(own):
             return
-        _log.warning("%s is another file now: what lies there is read from here on", self._path)
-        self.leave(connection)
+        if own.of is not None:  # else it was closed with the first that was seen to be of another file
+            _log.warning("%s is another file now: what lies there is read from here on", self._path)
+            self.leave(own)
+            self._close_idle()
         raise DisconnectionError
+
+    def _close_idle(self) -> None:
+        """Close what is kept to another file: the last one used goes first again, so that the rest would stay for good.
+
+        They hold the space of a file that was deleted, and, once that is back, a log that is not.
+        """
+        with self._lock:
+            now = which(self._path)
+            for one in [one for one in self._idle if one.of != now]:
+                self._idle.discard(one)
+                self.leave(one)
+                one.close()
+
+    def _keep(self, connection: FileConnection | None, entry: ConnectionPoolEntry) -> None:
+        """Take a connection back; none of which nobody knows whether its file lies there."""
+        try:
+            self.check_in(connection)
+        except LibraryError as error:  # which would leave its place in the engine taken
+            _log.debug("A connection is closed: %s", error)
+            entry.invalidate(error)
+            return
+        if connection is not None:
+            with self._lock:
+                self._idle.add(connection)
 
     def leave(self, connection: FileConnection) -> None:
         """Have all that was committed in a connection's own file: whoever put that elsewhere finds it whole."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFreeError
 
 from indexer.errors import LibraryError, LibraryLockedError
 
@@ -76,6 +77,11 @@ def explained(file: Path) -> Iterator[None]:
         if kind not in _MESSAGES:
             raise
         raise LibraryError(_MESSAGES[kind].format(library=file.parent, file=file, cause=cause)) from error
+    except NoneFreeError as error:
+        raise LibraryLockedError(
+            f"too much is asked of the library at {file.parent} at once, or another process keeps what is asked "
+            "waiting. Try again in a moment."
+        ) from error
 
 
 def _kind_of(error: DBAPIError | sqlite3.Error) -> int:

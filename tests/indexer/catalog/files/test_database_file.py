@@ -2,16 +2,17 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.columns.photo_filters import PhotoFilters
-from indexer.catalog.database import FILE_NAME, open_database, writing
+from indexer.catalog.database import FILE_NAME, open_database, reading, writing
 from indexer.catalog.files import database_file
 from indexer.catalog.photo_filter import Bounds, PhotoFilter
-from indexer.errors import LibraryError
+from indexer.errors import LibraryError, LibraryLockedError
 from indexer.library import open_library
 from tests import forked_code
 from tests.indexer.catalog_samples import DIM, new, vectors
@@ -50,6 +51,13 @@ class Kept:
 
     def names(self):
         return [photo.path.stem for photo in self.catalog.photos(range(1, 10))]
+
+    def names_at_once(self, times):
+        """What is read while so many connections are used."""
+        with ExitStack() as stack:
+            for _ in range(times):
+                stack.enter_context(reading(self.catalog.engine)).exec_driver_sql("SELECT 1 FROM photos").fetchall()
+            return self.names()
 
     def elsewhere(self, folder=None):
         """What another process finds."""
@@ -165,6 +173,42 @@ def test_a_file_that_was_replaced_and_comes_back_is_not_written_through_a_log_th
         with pytest.raises(LibraryError, match="was taken away while it was in use"):
             ask()
     kept.assert_sound()
+    assert kept.names() == list("abdefgh")
+
+
+def test_nothing_is_kept_open_of_a_file_that_another_one_has_replaced(kept, tmp_path):
+    assert kept.names_at_once(7) == list("abdefgh")
+    away = kept.file.rename(tmp_path / "away.db")
+    kept.backup.rename(kept.file)
+    assert kept.names() == list("abc")
+    if (descriptors := Path("/proc/self/fd")).is_dir():
+        held = [one.stat().st_ino for one in descriptors.iterdir() if one.exists()]
+        assert away.stat().st_ino not in held
+    kept.file.unlink()
+    away.rename(kept.file)
+    assert kept.names_at_once(7) == list("abdefgh")
+    kept.assert_sound()
+
+
+def test_a_library_that_cannot_be_reached_for_a_moment_costs_no_place_for_a_connection(kept, tmp_path):
+    """As a share that is away: what was in use then is given back while nobody knows what lies there."""
+    for _ in range(3):
+        with ExitStack() as stack:
+            for _ in range(6):
+                stack.enter_context(reading(kept.catalog.engine))
+            away = kept.folder.rename(tmp_path / "away")
+            kept.folder.touch()  # no folder
+        kept.folder.unlink()
+        away.rename(kept.folder)
+    assert kept.catalog.engine.pool.checkedout() == 0
+    assert kept.names() == list("abdefgh")
+    kept.assert_sound()
+
+
+def test_more_askers_than_connections_are_told_to_try_again(kept, monkeypatch):
+    monkeypatch.setattr(kept.catalog.engine.pool, "_timeout", 0)
+    with pytest.raises(LibraryLockedError, match="too much is asked of the library"):
+        kept.names_at_once(30)
     assert kept.names() == list("abdefgh")
 
 

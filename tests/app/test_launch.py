@@ -14,7 +14,8 @@ from app import launch
 from app.cli.commands import app as commands
 from app.cli.terminal.exits import cleanup_on_sigterm
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+USUALLY = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+SIGNALS = tuple(USUALLY)
 
 
 class Stream:
@@ -82,7 +83,8 @@ def test_a_reader_that_left_is_no_failure(ended, printed, busy):
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_search_ends_though_an_interrupt_comes_where_errors_are_passed_over(monkeypatch, capfd, number):
     """As while something is imported, which calls weak references back: a search went on, or waited for ever."""
-    statuses, usual = [], {one: signal.getsignal(one) for one in SIGNALS}
+    statuses = []
+    usual = {one: signal.signal(one, handler) for one, handler in USUALLY.items()}  # they may be passed over here
     monkeypatch.setattr(os, "_exit", statuses.append)
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     try:

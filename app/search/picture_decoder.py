@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from indexer.pictures.open_file import OpenFile
-    from indexer.pictures.rendering import Box, Pixels, Prepare
+    from indexer.pictures.rendering import Box, Prepare
+    from indexer.pictures.transit import Pixels
 
 AT_ONCE = 2
 MAX_PIXELS = 250_000_000  # where nothing is set

@@ -10,6 +10,7 @@ from functools import partial
 from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from app.names import shown_path
@@ -21,7 +22,7 @@ from indexer.catalog.frame_ids import frame_id
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
 from indexer.pictures import rendering
-from indexer.pictures.rendering import SCREEN_SIDE, Pixels, Prepare, cut, for_a_screen
+from indexer.pictures.rendering import SCREEN_SIDE, Prepare, cut, for_a_screen
 from indexer.pictures.thumbnails import ThumbnailStore
 
 NO_REASON = "it could not be read"
@@ -87,7 +88,7 @@ def region(photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, part: 
 
 def network_square(
     photo: PhotoRecord, catalog: Catalog, decoder: PictureDecoder, prepare: Prepare, side: int, frame: int = 0
-) -> Pixels:
+) -> NDArray[np.uint8]:
     """What the network sees of the photo, or of a frame: (side, side, 3), by the `prepare` of its embedder.
 
     Raises:
@@ -96,7 +97,7 @@ def network_square(
     """
     finish = partial(rendering.network_square, prepare=prepare)
     made = _render(photo, catalog, decoder, frame, side, finish, exact=False)[1]
-    square: Pixels = np.load(BytesIO(made), allow_pickle=False)
+    square: NDArray[np.uint8] = np.load(BytesIO(made), allow_pickle=False)
     return square
 
 

@@ -1,6 +1,7 @@
 """The square that an image tower sees of a picture, in bytes: cut or squashed with Pillow, not yet normalised.
 
-Imports no torch, so that processes that only decode pictures start fast and stay small. transforms.py does the rest.
+Imports no torch, and NumPy where an array is made: processes that only decode pictures start fast and stay small.
+transforms.py does the rest.
 Legend: s = image size in pixels.
 """
 
@@ -8,10 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _FILTERS = {"": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 _MAX_ASPECT = 64  # a longer strip is resized only where the crop falls: 1 x 60,000 pixels would fill gigabytes
@@ -31,12 +35,18 @@ class CenterSquare:
 
     def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
         """Return (s, s, 3) bytes, RGB, of an upright picture of any mode."""
+        import numpy as np
+
+        return np.asarray(self.picture(image))
+
+    def picture(self, image: Image.Image) -> Image.Image:
+        """The same as a picture, for processes that only decode: they import no NumPy."""
         how, _, by = self.resize.partition("-")
         if how == "crop":
             square = center_square(image, self.size, _FILTERS[by])
         else:  # transformers, whose way is "squash", makes it RGB first, and open_clip afterwards
             square = (image.convert("RGB") if how == "squash" else image).resize((self.size, self.size), _FILTERS[by])
-        return np.asarray(square.convert("RGB"))
+        return square.convert("RGB")
 
 
 def center_square(image: Image.Image, size: int, by: Image.Resampling = Image.Resampling.BICUBIC) -> Image.Image:

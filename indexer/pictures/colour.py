@@ -5,16 +5,24 @@ another kind than the pixels, or sRGB in all but name are left alone.
 """
 
 import hashlib
+import itertools
 import threading
 from io import BytesIO
+from typing import cast
 
-import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 _SAME_COLOUR = 2  # of 255: a profile that moves no probe colour further is sRGB
 _KEPT_TRANSFORMS = 16  # per thread; a library holds few different profiles
+_DEEP, _ANY_RANGE = "I;16", ("I", "F")
 _BASES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
 _local = threading.local()
+
+
+def make_ready(mode: str) -> None:
+    """Import what to_base_mode() needs for a mode while there is memory: called before the pixels are there."""
+    if mode.startswith(_DEEP) or mode in _ANY_RANGE:
+        import numpy  # noqa: F401
 
 
 def to_base_mode(image: Image.Image, *, bits: int = 16) -> Image.Image:
@@ -24,9 +32,11 @@ def to_base_mode(image: Image.Image, *, bits: int = 16) -> Image.Image:
         image: a loaded picture in any mode.
         bits: how many bits of a 16-bit sample are used.
     """
-    if image.mode.startswith("I;16"):
+    if image.mode.startswith(_DEEP):
+        import numpy as np
+
         return Image.fromarray((np.asarray(image) >> max(bits - 8, 0)).astype(np.uint8))
-    if image.mode in ("I", "F"):
+    if image.mode in _ANY_RANGE:
         return _stretch(image)
     if image.mode in ("PA", "La", "RGBa") or image.has_transparency_data:
         return _on_white(image.convert("LA" if image.mode in ("L", "1", "LA", "La") else "RGBA"))
@@ -65,6 +75,8 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _stretch(image: Image.Image) -> Image.Image:
     """Modes I and F have no fixed range: 0..1, 0..255 and 0..65535 are taken as such, anything else by its extremes."""
+    import numpy as np
+
     values = np.asarray(image)
     if image.mode == "F":
         values = np.where(np.isfinite(values), values, 0)
@@ -106,11 +118,13 @@ def _build(icc_profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
 
 def _probe(mode: str) -> Image.Image:
     """Five levels of each channel in all combinations, as one row of pixels."""
-    levels = np.array([0, 64, 128, 192, 255], dtype=np.uint8)
+    levels = (0, 64, 128, 192, 255)
     channels = len(Image.new(mode, (1, 1)).getbands())
-    grid = np.stack(np.meshgrid(*[levels] * channels), axis=-1).reshape(1, -1, channels)
-    return Image.frombytes(mode, (grid.shape[1], 1), grid.tobytes())
+    colours = bytes(itertools.chain.from_iterable(itertools.product(levels, repeat=channels)))
+    return Image.frombytes(mode, (len(levels) ** channels, 1), colours)
 
 
 def _distance(one: Image.Image, other: Image.Image) -> int:
-    return int(np.abs(np.asarray(one, dtype=np.int16) - np.asarray(other, dtype=np.int16)).max())
+    """The largest difference of a channel between two RGB pictures."""
+    extremes = cast("tuple[tuple[int, int], ...]", ImageChops.difference(one, other).getextrema())
+    return max(high for _low, high in extremes)

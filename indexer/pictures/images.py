@@ -136,6 +136,7 @@ def _decode(source: bytes, min_side: int, max_pixels: int, suffix: str) -> Decod
                 raise  # else a TIFF with a RAW's name
     name, image = formats.open_picture(source, max_pixels=max_pixels, suffix=suffix)
     size, drafted = image.size, _draft(image, spare_scale(image.size, min_side))
+    colour.make_ready(image.mode)
     metadata = describing.metadata_of(image) if name == "TIFF" else None  # TIFF drops its directory while it loads
     image.load()
     metadata = metadata or describing.metadata_of(image)

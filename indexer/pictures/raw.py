@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -20,7 +18,9 @@ from indexer.metadata.photo_metadata import PhotoMetadata
 from indexer.pictures import raw_header, truncation
 
 if TYPE_CHECKING:
+    import numpy as np
     import rawpy
+    from numpy.typing import NDArray
 
 _Size = tuple[int, int]
 
@@ -156,7 +156,7 @@ def _developed(raw: "rawpy.RawPy") -> Image.Image:
     return _image(pixels)
 
 
-def _image(pixels: NDArray[np.uint8]) -> Image.Image:
+def _image(pixels: "NDArray[np.uint8]") -> Image.Image:
     """LibRaw gives (h, w, 3), or (h, w, 1) of a sensor without colours."""
     return Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
 

@@ -1,6 +1,6 @@
 """What a worker process makes of a picture that is searched by or looked at: a square for the network, a small WebP.
 
-Imports no torch and no catalog, as recipe.py. A file is read through the one that the parent has checked.
+Imports no torch, no NumPy and no catalog, as recipe.py. A file is read through the one that the parent has checked.
 """
 
 from __future__ import annotations
@@ -9,23 +9,25 @@ import os
 from collections.abc import Callable, Collection
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.errors import ImageError
-from indexer.pictures import images
+from indexer.pictures import images, thumbnails
 from indexer.pictures.content import picture_hash as content
 from indexer.pictures.open_file import reopened
+from indexer.pictures.transit import in_transit
 from indexer.pictures.videos import frame_at
+
+if TYPE_CHECKING:
+    from indexer.pictures.transit import Pixels
 
 SCREEN_SIDE = 1600  # pixels on the longer side
 SMALL_SIDE = 192  # likewise
 QUALITY = 85
 
-Pixels = NDArray[np.uint8]
-Prepare = Callable[[Image.Image], Pixels]
+Prepare = Callable[[Image.Image], "Pixels"]
 Stamp = tuple[int, ...]
 Box = tuple[float, float, float, float]
 """Left, top, width and height of a region, in fractions of the picture."""
@@ -38,8 +40,9 @@ def square(picture: bytes | Path, prepare: Prepare, min_side: int, max_pixels: i
         ImageError: it cannot be decoded.
     """
     if isinstance(picture, Path):
-        return prepare(images.load(picture, min_side=min_side, max_pixels=max_pixels).decoded.image)
-    return prepare(images.decode(picture, min_side=min_side, max_pixels=max_pixels, suffix=suffix).image)
+        return in_transit(prepare, images.load(picture, min_side=min_side, max_pixels=max_pixels).decoded.image)
+    decoded = images.decode(picture, min_side=min_side, max_pixels=max_pixels, suffix=suffix)
+    return in_transit(prepare, decoded.image)
 
 
 def square_and_small(picture: bytes, prepare: Prepare, min_side: int, max_pixels: int) -> tuple[Pixels, bytes]:
@@ -49,7 +52,7 @@ def square_and_small(picture: bytes, prepare: Prepare, min_side: int, max_pixels
         ImageError: it cannot be decoded.
     """
     image = images.decode(picture, min_side=min_side, max_pixels=max_pixels).image
-    pixels = prepare(image)
+    pixels = in_transit(prepare, image)
     image.thumbnail((SMALL_SIDE, SMALL_SIDE))
     return pixels, webp(image)
 
@@ -65,6 +68,8 @@ def region(picture: Path, box: Box, min_side: int, max_pixels: int) -> bytes:
 
 def network_square(image: Image.Image, prepare: Prepare) -> bytes:
     """What the network sees of an upright picture, as a file of NumPy's."""
+    import numpy as np
+
     target = BytesIO()
     np.save(target, prepare(image), allow_pickle=False)
     return target.getvalue()
@@ -129,9 +134,7 @@ def for_a_screen(image: Image.Image) -> bytes:
 
 def webp(image: Image.Image) -> bytes:
     """A picture as WebP, for people to look at."""
-    target = BytesIO()
-    image.save(target, "WEBP", quality=QUALITY, method=2)
-    return target.getvalue()
+    return thumbnails.webp(image, quality=QUALITY, method=2)
 
 
 def _read(descriptor: int) -> bytes:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from indexer.errors import LibraryError
 
@@ -139,9 +139,20 @@ def shrink(image: Image.Image, side: int) -> Image.Image:
 
 def encode(image: Image.Image) -> bytes:
     """A picture as WebP, without metadata."""
-    buffer = BytesIO()
-    image.save(buffer, "WEBP", quality=_QUALITY, method=_METHOD, icc_profile=b"", exif=b"")
+    return webp(image, quality=_QUALITY, method=_METHOD, icc_profile=b"", exif=b"")
+
+
+def webp(image: Image.Image, **how: Any) -> bytes:
+    """A picture as a WebP file; `how` is what Pillow lets one say of it."""
+    buffer = _WebP()
+    image.save(buffer, **how)
     return buffer.getvalue()
+
+
+class _WebP(BytesIO):
+    """Told the format by a name like this, Pillow imports what writes it; told it outright, all forty that it knows."""
+
+    name = "picture.webp"
 
 
 def _size(path: Path) -> int:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.errors import ImageError
@@ -21,6 +20,10 @@ from indexer.metadata.video_header import read_header
 from indexer.pictures import formats, images
 from indexer.pictures.frames import is_blank
 from indexer.pictures.video_frames import Video, open_video
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def is_video_name(path: str | Path) -> bool:
@@ -84,6 +87,8 @@ def load(
     Raises:
         ImageError: it cannot be decoded, or changed meanwhile.
     """
+    import numpy as np
+
     before = _stat(path)
     content = images.hash_file(path, like=like)
     pixels, thumbnails, moments, blank = [], [], [], []

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, cast
 
@@ -31,6 +32,7 @@ _STOPPED = "the run was stopped before it was decoded"
 _START = (
     "import sys; sys.path[:] = {path!r}; from indexer.workers.worker import main; main({timeout_s!r}, {memory_mb!r})"
 )
+_OURS = str(Path(__file__).parents[2])
 _SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 _T = TypeVar("_T")
@@ -48,8 +50,10 @@ class _Worker:
     """One process, used by one thread at a time; `kill` may be called from another."""
 
     def __init__(self, timeout_s: float, memory_mb: int) -> None:
-        code = _START.format(path=sys.path, timeout_s=timeout_s, memory_mb=memory_mb)
-        command = [sys.executable, "-c", code]
+        # Without `site`, which would look for these folders again, and for hooks such as an editable install's.
+        path = sys.path if _OURS in sys.path else [*sys.path, _OURS]
+        code = _START.format(path=path, timeout_s=timeout_s, memory_mb=memory_mb)
+        command = [sys.executable, "-S", "-c", code]
         try:
             self._process = subprocess.Popen(
                 command,

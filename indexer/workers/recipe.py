@@ -1,6 +1,6 @@
 """What a worker process makes of one file: a photo with its pixels and thumbnail, or only what its files say of it.
 
-Imports no torch and no catalog: it crosses over to the worker, where only what it needs is imported.
+Imports no torch, no NumPy and no catalog: it crosses over to the worker, where only what it needs is imported.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.catalog.records import FoundFile, NewPhoto
@@ -23,8 +21,13 @@ from indexer.metadata.sidecar import kept, name_in
 from indexer.pictures import images, videos
 from indexer.pictures.rereading import reread
 from indexer.pictures.thumbnails import ThumbnailStore
+from indexer.pictures.transit import in_transit
 from indexer.pictures.videos import is_video_name
 from indexer.workers.worker import still_at_it
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Made(NamedTuple):
@@ -84,7 +87,7 @@ class Recipe:
             metadata=metadata,
             sidecar=kept(file.sidecar, read=read),
         )
-        return Made(photo, self.prepare(decoded.image)[None], (thumbnail,))
+        return Made(photo, in_transit(self.prepare, decoded.image, stacked=True), (thumbnail,))
 
     def _video(self, path: Path, file: FoundFile, like: list[str]) -> Made:
         loaded = videos.load(

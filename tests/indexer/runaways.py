@@ -72,10 +72,24 @@ def square_unless_hostile(picture):
 
 
 def weight():
-    """Heavy packages that this process has imported to decode, and whether it takes less than 80 MB."""
+    """Heavy packages that this process has imported to decode a JPEG, and whether it takes less than 80 MB."""
+    import pickle
+    from io import BytesIO
+
+    from PIL import Image
+
+    from clip_model.preprocessing.squares import CenterSquare
+    from indexer.pictures.rendering import square_and_small
+
+    target = BytesIO()
+    Image.new("RGB", (40, 30)).save(target, "JPEG")
+    pickle.dumps(square_and_small(target.getvalue(), CenterSquare(8), 8, 10_000))
+    import indexer.workers.recipe
+
+    heavy = {"numpy", "PIL.PdfImagePlugin"} & set(sys.modules)
     import indexer.workers.decoding  # noqa: F401
 
-    heavy = {"torch", "sqlalchemy", "faiss", "alembic", "gradio"} & set(sys.modules)
+    heavy |= {"torch", "sqlalchemy", "faiss", "alembic", "gradio"} & set(sys.modules)
     return sorted(heavy), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 80 << 10
 
 

@@ -1,5 +1,6 @@
 """Decoding: every format, every mode, and every way in which a file can be wrong."""
 
+import builtins
 import io
 import os
 import struct
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from indexer.errors import ImageError
 from indexer.pictures import colour, formats, images, jpegxl
@@ -371,6 +372,19 @@ def test_an_embedded_profile_is_converted_to_srgb(format_):
         encoded(Image.new("RGB", (64, 64), "red"), format_, icc_profile=wide_profile()), min_side=64
     ).image
     assert is_near(found.getpixel((5, 5)), "blue")
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_what_deep_pixels_need_is_imported_before_they_fill_the_memory(mode, monkeypatch):
+    target, order = io.BytesIO(), []
+    Image.new("F", (8, 8), 7).convert("I" if mode == "I;16" else mode).convert(mode).save(target, "TIFF")
+    imports, loads = builtins.__import__, TiffImageFile.load
+    monkeypatch.setattr(
+        builtins, "__import__", lambda name, *rest: (name == "numpy" and order.append(name), imports(name, *rest))[1]
+    )
+    monkeypatch.setattr(TiffImageFile, "load", lambda image: (order.append("pixels"), loads(image))[1])
+    images.decode(target.getvalue(), min_side=8)
+    assert order[:2] == ["numpy", "pixels"]
 
 
 def test_a_grey_picture_takes_an_rgb_profile():

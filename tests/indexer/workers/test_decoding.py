@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from clip_model.preprocessing.squares import CenterSquare
@@ -46,6 +47,18 @@ def test_results_come_in_the_order_of_the_jobs(tmp_path, decoder):
     assert isinstance(results[5].photo, FailedPhoto)
     assert results[0].pixels.shape == (1, 4, 4, 3)
     assert results[0].thumbnails[0].startswith(b"RIFF")
+
+
+def test_pixels_are_those_that_would_be_made_here(tmp_path, decoder):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, mode in enumerate(("RGB", "L", "I;16")):
+        draw(3).convert("L" if mode == "I;16" else mode).convert(mode).save(folder / f"{number}.png")
+    for result in decode_all(jobs(folder), decoder, workers=1, ahead=1):
+        decoded = images.decode((folder / result.job.file.path).read_bytes(), min_side=8)
+        here = decoder.recipe.prepare(decoded.image)[None]
+        np.testing.assert_array_equal(result.pixels, here, strict=True)
+        assert result.pixels.flags.writeable is here.flags.writeable is False
 
 
 def test_no_more_than_asked_are_taken_up_before_their_turn(tmp_path, decoder):

@@ -153,6 +153,12 @@ def test_that_no_process_can_be_started_is_no_fault_of_a_photo(pool, monkeypatch
         pool.run(abs, -3)
 
 
+def test_a_process_finds_us_where_its_parent_did_by_a_hook(pool, monkeypatch):
+    ours = Path(isolation.__file__).parents[2]
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if Path(folder).resolve() != ours])
+    assert pool.run(abs, -3) == 3
+
+
 def test_workers_end_with_a_parent_that_is_killed_even_in_the_middle_of_a_call(tmp_path):
     code = (
         "import threading; from tests.indexer import runaways; from indexer.workers.isolation import WorkerPool; "

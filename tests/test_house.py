@@ -3,6 +3,7 @@
 import ast
 import gc
 import importlib
+import re
 import runpy
 import statistics
 import subprocess
@@ -306,6 +307,26 @@ def test_what_the_readme_names_is_there():
         paths = [folders[depth] / name for name in entry.split(", ")]
         assert all(path.exists() for path in paths), line
         folders[depth + 1 :] = paths[:1]
+
+
+def test_what_the_documents_link_to_is_there():
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    places = {path: _headings(path) for path in documents}
+    lost = []
+    for path in documents:
+        for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+            file, _, heading = link.partition("#")
+            target = (path.parent / file).resolve() if file else path
+            if "://" not in link and not (target.exists() and (not heading or heading in places[target])):
+                lost.append(f"{path.name}: {link}")
+    assert lost == []
+
+
+def _headings(path):
+    """Their names in a link, as GitHub and others make them."""
+    lines = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    titles = re.findall(r"^#+ (.*)$", lines, re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
 
 
 def test_every_command_stands_in_the_readme_and_has_help():

@@ -1,6 +1,7 @@
 """What a person may set, and what they are told when it will not do."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from app.settings import Settings, SettingsError, config_path, load_settings
 from indexer.folders.ignoring import Ignoring
+from indexer.vectors.index import EXACT_UP_TO
 
 
 @pytest.fixture(autouse=True)
@@ -209,3 +211,19 @@ def test_proxies_and_names_are_lists_in_the_file_and_words_in_a_variable(config,
 def test_what_can_be_no_proxy_or_root_is_a_sentence(option, value, named):
     with pytest.raises(SettingsError, match=named):
         load_settings(**{option: value})
+
+
+def test_every_setting_stands_in_the_table_with_its_default():
+    table = (Path(__file__).parents[2] / "docs/settings.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE))
+    assert list(rows) == list(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        if field.default and isinstance(field.default, str | int | float | bool):
+            assert rows[name] == f"`{str(field.default).lower()}`"
+    assert rows["exact_up_to"] == f"`{EXACT_UP_TO}`"
+
+
+def test_the_settings_that_are_shown_will_do(config):
+    text = (Path(__file__).parents[2] / "docs/settings.md").read_text(encoding="utf-8")
+    config.write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1])
+    assert load_settings().ignore == ("*.tmp", "Exports/")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,11 @@ def trouble(monkeypatch):
         return whole(path, *how, **more)
 
     monkeypatch.setattr(Path, "open", opened)
-    monkeypatch.setattr(WorkerPool, "run", lambda _, function, *arguments: function(*arguments))
+
+    def run(_, function, *arguments):
+        return pickle.loads(pickle.dumps(function(*arguments)))  # as it comes from another process
+
+    monkeypatch.setattr(WorkerPool, "run", run)
     return met
 
 

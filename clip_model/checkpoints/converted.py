@@ -99,8 +99,9 @@ def _make(source: Source, key: str, target: Path, note: Path) -> None:
 def _make_alone(source: Source, key: str, target: Path, note: Path) -> None:
     from clip_model.checkpoints.conversion import convert
 
-    for left in target.parent.glob(f".{key}.*.partial"):  # of one that was killed: nobody else is at it
-        left.unlink(missing_ok=True)
+    for left in target.parent.glob(".*.partial"):  # of any that was killed: nobody else is at it
+        if _KEY.match(left.name, 1):
+            left.unlink(missing_ok=True)
     # A warning, so that whoever waits for it is told in any case.
     logger.warning("converting %s (%s, %.0f MB) once, into %s", source.path, source.layout, source.size / 1e6, target)
     convert(source, target)

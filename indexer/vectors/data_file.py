@@ -56,8 +56,11 @@ def read_into(file: BufferedReader, array: NDArray[np.generic], crc: int) -> int
     return crc
 
 
-def map_rows(file: BufferedReader, count: int, dim: int, crc: int) -> tuple[NDArray[np.float16], int]:
+def map_rows(file: BufferedReader, count: int, dim: int, crc: int) -> tuple[NDArray[np.float16], int] | None:
     """Map the next bytes of a file as rows (count, dim), which cannot be written to; gives their checksum as well.
+
+    None where they cannot be mapped, and nothing is read: some file systems know it not (FUSE with direct_io), and a
+    process may be kept from it by a limit.
 
     They are read once for it, into memory that is small and used again: what the disk does not give is an error here,
     and not the end of the process when the rows are looked at, as long as the system keeps what it has read. Memory for
@@ -67,13 +70,18 @@ def map_rows(file: BufferedReader, count: int, dim: int, crc: int) -> tuple[NDAr
         EOFError: if the file ends before.
     """
     start, left = file.tell(), count * dim * 2
+    try:
+        mapped = np.memmap(file, dtype=np.float16, mode="r", offset=start, shape=(count, dim))
+    except (OSError, ValueError):  # ValueError: it has become shorter, which whoever reads it will notice
+        return None
+    finally:
+        file.seek(start)
     room = memoryview(bytearray(min(left, _CHUNK_BYTES)))
     while left:
         chunk = room[: min(left, len(room))]
         _fill(file, chunk)
         crc = zlib.crc32(chunk, crc)
         left -= len(chunk)
-    mapped = np.memmap(file, dtype=np.float16, mode="r", offset=start, shape=(count, dim))
     return np.asarray(mapped), crc  # its own class makes each small operation slower
 
 

@@ -33,7 +33,6 @@ _LOCK_SECONDS = 60.0
 _FORMAT = 2
 _DATA_NAME = re.compile(r"vectors-\d+-[0-9a-f]{8}\.bin")
 
-
 Allocate = Callable[[int], NDArray[np.float16]]
 Hold = Callable[[NDArray[np.float16]], None]
 
@@ -179,7 +178,7 @@ def load(
         dim: that the rows must have.
         fingerprint: of the model that must have made them.
         allocate: takes the count n and gives the (n, d) rows to fill. If this raises, they hold rubbish.
-        hold: takes the (n, d) rows as they lie in the file instead, not to be written to; None: it is read.
+        hold: takes the (n, d) rows as they lie in the file instead, not to be written to; where it can be mapped.
 
     Returns:
         ids (n,), the generation, and its token.
@@ -234,11 +233,12 @@ def _load_data(
         ids = np.empty(pointer.count, "<i8")
         try:
             crc = read_into(file, ids, 0)
-            if hold is None or not pointer.count or sys.byteorder == "big":
-                rows, hold = allocate(pointer.count), None
-                crc = read_into(file, rows, crc)
-            else:
-                rows, crc = map_rows(file, pointer.count, dim, crc)
+            can_map = hold is not None and pointer.count and sys.byteorder == "little"
+            mapped = map_rows(file, pointer.count, dim, crc) if can_map else None
+            if mapped is None:
+                hold, rows = None, allocate(pointer.count)
+                mapped = rows, read_into(file, rows, crc)
+            rows, crc = mapped
         except EOFError:
             raise UnusableFileError(f"{pointer.file} ends too early") from None
     if crc != pointer.crc32:

@@ -169,10 +169,11 @@ def test_two_that_convert_at_once_convert_once(source, models, monkeypatch):
 def test_what_a_killed_conversion_left_goes_with_the_next(source, models):
     target = resolve(source, models=models).path
     target.unlink()
-    left = models / f".{target.name}.abc.partial"
-    left.write_bytes(b"cut")
+    left = [models / f".{name}.abc.partial" for name in (target.name, f"{'f' * 64}.safetensors", "notes.txt")]
+    for file in left:
+        file.write_bytes(b"cut")
     resolve(source, models=models)
-    assert not left.exists()
+    assert [file.exists() for file in left] == [False, False, True]  # also of another model; not what others leave
 
 
 def test_a_removed_model_leaves_nothing(source, models):

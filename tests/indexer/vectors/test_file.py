@@ -73,6 +73,20 @@ def test_rows_are_mapped_where_somebody_holds_them(tmp_path, count):
             found[0] = 0
 
 
+@pytest.mark.parametrize("error", [OSError(errno.ENODEV, "No such device"), OSError(errno.ENOMEM, "no memory")])
+def test_rows_that_cannot_be_mapped_are_read(tmp_path, monkeypatch, error):
+    def refuse(*args, **options):
+        raise error
+
+    save(tmp_path, 3)
+    monkeypatch.setattr(data_file.np, "memmap", refuse)
+
+    ids, found, said = load(tmp_path, hold=lambda rows: pytest.fail("held"))
+
+    assert (ids.tolist(), said) == (list(range(3, 53)), 3)
+    np.testing.assert_array_equal(found, rows(50, 3))
+
+
 def test_damaged_rows_are_held_by_nobody(tmp_path, monkeypatch):
     monkeypatch.setattr(data_file, "_CHUNK_BYTES", 1000)
     save(tmp_path, 3)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from sys import getsizeof
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.filters.names import is_pattern, pattern, same
+from indexer.catalog.filters.names import by_letters, is_pattern, letter_pattern, pattern, same
 
 _BETWEEN = b"\0"  # which no name holds
 _REMEMBERED = 8  # answers
@@ -24,7 +25,10 @@ class NameColumn:
 
     def __init__(self, names: Iterable[str]) -> None:
         """Take the names in the order of the photos."""
+        names = list(names)
         parts = [same(name).encode("utf-8", "surrogatepass") for name in names]
+        letters = ((at, by_letters(name)) for at, name in enumerate(names) if not name.isascii())
+        self._by_letters = {at: name for at, name in letters if name is not None}
         self._text = np.frombuffer(_BETWEEN.join(parts) + _BETWEEN, np.uint8)
         lengths = np.fromiter(map(len, parts), np.int64, len(parts))
         self._starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths + 1)[:-1]])[: len(parts)]
@@ -34,7 +38,8 @@ class NameColumn:
     @property
     def nbytes(self) -> int:
         """Bytes of memory in use, answers aside."""
-        return self._text.nbytes + self._starts.nbytes
+        letters = sum(map(getsizeof, self._by_letters.values())) + getsizeof(self._by_letters)
+        return self._text.nbytes + self._starts.nbytes + letters
 
     def matching(self, wanted: str) -> Mask:
         """Which names are meant (n,), as `names.matches` says it; the last answers are kept."""
@@ -65,7 +70,10 @@ class NameColumn:
         search = pattern(wanted).search
         names = self._text.tobytes().split(_BETWEEN)[: len(self._starts)]
         texts = (name.decode("utf-8", "surrogatepass") for name in names)
-        return np.fromiter((search(name) is not None for name in texts), np.bool_, len(names))
+        found = np.fromiter((search(name) is not None for name in texts), np.bool_, len(names))
+        search = letter_pattern(wanted).search
+        found[[at for at, name in self._by_letters.items() if search(name) is not None]] = True
+        return found
 
 
 def _mark(found: Mask, text: Bytes, starts: NDArray[np.int64], sought: Bytes, order: list[int]) -> None:

@@ -34,6 +34,8 @@ def main() -> None:
         if looks:
             _end_when_interrupted()
             _ask_a_server(sys.argv[1], sys.argv[2:])
+        else:
+            _hear_every_interrupt()
         from app.cli.commands import main as run
 
         run()
@@ -63,6 +65,14 @@ def _end_when_interrupted() -> None:
     for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) == usual:  # nobody had it passed over
             signal.signal(number, _end_interrupted)
+
+
+def _hear_every_interrupt() -> None:
+    """Have Ctrl-C unwind any other command, which may have to put in order what it does, wherever it comes."""
+    from app.cli.terminal.interrupts import interrupt
+
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # as above
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def _end_interrupted(*_: object) -> None:

@@ -15,6 +15,7 @@ import typer
 from app.bootstrap import Services, build_services
 from app.cli.command_table import Commands
 from app.cli.terminal import exits, output
+from app.cli.terminal.interrupts import usual_interrupts
 from app.cli.terminal.logs import begin as _begin
 from app.cli.terminal.options import (
     JsonOption,
@@ -235,6 +236,6 @@ def _serve(services: Services, origins: "Origins | None") -> None:
     from app.web.server import serve
 
     settings = services.settings
-    with exits.cleanup_on_sigterm():
+    with exits.cleanup_on_sigterm(), usual_interrupts():
         commands = Answering(services) if settings.ask_server else None
         serve(services, settings.host, settings.port, commands=commands, origins=origins)

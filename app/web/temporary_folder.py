@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from filelock import FileLock, Timeout
 
 PREFIX = "picsift-serve-"
 LOCK = "in-use.lock"
+_STARTED_S = 3600.0  # a server takes its folder's lock within milliseconds
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,8 @@ def sweep() -> None:
     """Remove what servers left that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
         with suppress(OSError, Timeout):
-            if _is_own(folder) and (folder / LOCK).is_file():  # before it has one, its server is just starting
+            # Before it has one its server is just starting; one that is stopped then may leave a folder without it.
+            if _is_own(folder) and ((folder / LOCK).is_file() or time.time() - folder.stat().st_mtime > _STARTED_S):
                 with FileLock(folder / LOCK).acquire(timeout=0):
                     pass
                 shutil.rmtree(folder, ignore_errors=True)

@@ -13,6 +13,7 @@ import pytest
 from app import launch
 from app.cli.commands import app as commands
 from app.cli.terminal.exits import cleanup_on_sigterm
+from app.cli.terminal.interrupts import interrupt, usual_interrupts
 
 USUALLY = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 SIGNALS = tuple(USUALLY)
@@ -101,11 +102,46 @@ def test_a_search_ends_though_an_interrupt_comes_where_errors_are_passed_over(mo
     assert capfd.readouterr().err == "picsift: interrupted.\n"
 
 
-def test_signals_that_are_to_be_passed_over_are():
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("file", ["<frozen importlib._bootstrap>", weakref.__file__])
+def test_another_command_is_interrupted_though_the_signal_comes_where_errors_are_passed_over(number, file):
+    """It went on as if nothing had come: `picsift index` to its end, and a server for as long as it was let."""
+    called_back = {"send": lambda: signal.raise_signal(number)}
+    name = "cb" if file.startswith("<") else "remove"
+    exec(compile(f"def {name}(_): send()", file, "exec"), called_back)
+    usual = {one: signal.getsignal(one) for one in SIGNALS}
+    try:
+        launch._hear_every_interrupt()
+        with cleanup_on_sigterm(), pytest.raises(KeyboardInterrupt):
+            gone = Stream()
+            kept = weakref.ref(gone, called_back[name])
+            del gone
+            assert kept() is None
+            threading.Event().wait(60)
+    finally:
+        for one, handler in usual.items():
+            signal.signal(one, handler)
+
+
+def test_asyncio_takes_over_the_interrupts_of_a_server():
+    """It does so where Python's own handler is in place alone; another one would tear its loop apart."""
+    usual = signal.getsignal(signal.SIGINT)
+    try:
+        launch._hear_every_interrupt()
+        heard = signal.getsignal(signal.SIGINT)
+        with usual_interrupts():
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is heard is interrupt
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+@pytest.mark.parametrize("begin", [launch._end_when_interrupted, launch._hear_every_interrupt])
+def test_signals_that_are_to_be_passed_over_are(begin):
     """As those of a command that a shell has sent to the background."""
     usual = {one: signal.signal(one, signal.SIG_IGN) for one in SIGNALS}
     try:
-        launch._end_when_interrupted()
+        begin()
         assert [signal.getsignal(one) for one in SIGNALS] == [signal.SIG_IGN] * 2
     finally:
         for one, handler in usual.items():

@@ -16,6 +16,7 @@ from typing import Any, NoReturn, ParamSpec
 
 from typer.core import TyperGroup
 
+from app.cli.terminal.interrupts import interrupt
 from app.cli.terminal.output import say, say_error
 from app.cli.terminal.streams import be_quiet
 from app.printable import printable, safe_lines
@@ -100,7 +101,8 @@ def stop_on_signal(*, quiet: bool = False) -> Iterator[threading.Event]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
-            raise KeyboardInterrupt
+            interrupt(number, frame)
+            return
         stop.set()
         if not quiet:
             _say_from_a_handler("stopping; what is under way is being saved.")
@@ -119,14 +121,10 @@ def stop_on_signal(*, quiet: bool = False) -> Iterator[threading.Event]:
 @contextmanager
 def cleanup_on_sigterm() -> Iterator[None]:
     """Make SIGTERM unwind the stack like Ctrl-C, so that what is temporary is removed, unless it has a handler."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
     if threading.current_thread() is not threading.main_thread() or callable(signal.getsignal(signal.SIGTERM)):
         yield
         return
-    before = signal.signal(signal.SIGTERM, handle)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:

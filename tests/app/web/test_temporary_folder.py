@@ -1,5 +1,6 @@
 """The server's temporary folder: gone with the server, however it ends."""
 
+import os
 import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +110,15 @@ def test_only_folders_of_servers_are_swept(temporary, tmp_path):
     sweep()
     assert left(temporary) == before
     assert (tmp_path / "mine" / LOCK).exists()
+
+
+def test_what_a_server_left_without_a_lock_is_swept_once_none_can_be_starting_there(temporary):
+    folder = temporary / f"{PREFIX}left"
+    (folder / "made_late").mkdir(parents=True)
+    long_ago = folder.stat().st_mtime - 7200
+    os.utime(folder, (long_ago, long_ago))
+    sweep()
+    assert not folder.exists()
 
 
 def test_a_picture_that_is_being_decoded_does_not_hold_up_the_end(world, temporary, tmp_path):

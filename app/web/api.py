@@ -110,12 +110,11 @@ async def search_by_picture(
 ) -> SearchAnswer:
     """Photos like the picture; with words, photos that match both."""
     turns: PictureTurns = request.app.state.turns
-    async with turns.body():
-        picture = await asked.file.read()
-        if not picture:
-            raise ImageError(f"the uploaded file {asked.file.filename!r} is empty. Send a picture.")
-        wanted = replace(asked.query(services.settings.min_relevance), image=picture)
-        return SearchAnswer.of(await turns.run(services.search.search, wanted), services.cursors)
+    picture = await asked.file.read()
+    if not picture:
+        raise ImageError(f"the uploaded file {asked.file.filename!r} is empty. Send a picture.")
+    wanted = replace(asked.query(services.settings.min_relevance), image=picture)
+    return SearchAnswer.of(await turns.run(services.search.search, wanted), services.cursors)
 
 
 @router.get("/photos/{photo_id}", responses=refusals(404, 422, 503))

@@ -13,6 +13,8 @@ from fastapi.routing import APIRoute
 from python_multipart.multipart import parse_options_header
 from starlette.types import Message, Receive
 
+from app.web.picture_turns import PictureTurns
+
 MAX_BYTES = 2**20
 TOO_LONG = f"the request is longer than {MAX_BYTES // 2**20} MB. Send it in parts."
 
@@ -38,7 +40,10 @@ class ShortBody(APIRoute):
 
 
 class PlainForm(APIRoute):
-    """A route that takes a form, in one of SETS."""
+    """A route that takes a form, in one of SETS, and as few at a time as there are turns for pictures.
+
+    Parts of a form that is sent slowly would else be kept in memory, 50 MB for each of a thousand connections.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request: 415 where it names another set, or has a Content-Type that is no form's."""
@@ -47,9 +52,21 @@ class PlainForm(APIRoute):
         async def plain(request: Request) -> Response:
             if not _is_plain(request.headers.get("content-type", "")):
                 raise HTTPException(415, ODD_SET)
-            return await answer(request)
+            turns: PictureTurns = request.app.state.turns
+            async with turns.body():
+                body = await turns.read(request)
+                return await answer(Request(request.scope, _whole(body)))
 
         return plain
+
+
+def _whole(body: bytes) -> Callable[[], Awaitable[Message]]:
+    """Give a body that was read already."""
+
+    async def whole() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return whole
 
 
 def _is_plain(kind: str) -> bool:

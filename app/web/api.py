@@ -28,6 +28,7 @@ from app.web.caching import caching_headers, content_tag, file_tag, unchanged
 from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, Whole, opened_original, photo_of
 from app.web.door.forwarding import path_below_root
 from app.web.door.methods import ASKED_HEAD, Methods
+from app.web.door.short_bodies import PlainForm
 from app.web.duplicate_api import router as duplicate_router
 from app.web.heat_api import router as heat_router
 from app.web.originals import Original
@@ -42,7 +43,7 @@ from indexer.errors import ImageError, PicsiftError
 from indexer.pictures.video_frames import MAX_FRAMES
 
 router = APIRouter(prefix=PREFIX)
-
+forms = APIRouter(prefix=PREFIX, route_class=PlainForm)
 
 OriginalDep = Annotated[Original, Depends(opened_original)]
 ONCE = [Depends(expect_once)]
@@ -103,18 +104,17 @@ async def take_in(request: Request, services: ServicesDep) -> dict[str, str]:
         return {"token": await turns.run(browsing.take_in, services, picture)}
 
 
-@router.post("/search", dependencies=ONCE, responses=refusals(400, 413, 415, 422, 503))
+@forms.post("/search", dependencies=ONCE, responses=refusals(400, 413, 415, 422, 503))
 async def search_by_picture(
     request: Request, services: ServicesDep, asked: Annotated[PictureFields, Form(media_type="multipart/form-data")]
 ) -> SearchAnswer:
     """Photos like the picture; with words, photos that match both."""
     turns: PictureTurns = request.app.state.turns
-    async with turns.body():
-        picture = await asked.file.read()
-        if not picture:
-            raise ImageError(f"the uploaded file {asked.file.filename!r} is empty. Send a picture.")
-        wanted = replace(asked.query(services.settings.min_relevance), image=picture)
-        return SearchAnswer.of(await turns.run(services.search.search, wanted), services.cursors)
+    picture = await asked.file.read()
+    if not picture:
+        raise ImageError(f"the uploaded file {asked.file.filename!r} is empty. Send a picture.")
+    wanted = replace(asked.query(services.settings.min_relevance), image=picture)
+    return SearchAnswer.of(await turns.run(services.search.search, wanted), services.cursors)
 
 
 @router.get("/photos/{photo_id}", responses=refusals(404, 422, 503))
@@ -234,7 +234,7 @@ def build_api(services: Services, *, folder: Path | None = None) -> FastAPI:
 
 def _routes() -> list[APIRoute]:
     """All that answer, in the order in which they are asked."""
-    routers = (*TAG_ROUTERS, duplicate_router, heat_router, router)
+    routers = (*TAG_ROUTERS, duplicate_router, heat_router, forms, router)
     return [route for one in routers for route in one.routes if isinstance(route, APIRoute)]
 
 

@@ -31,8 +31,9 @@ PAGE_ROUTES: dict[str, Collection[str]] = {
     CALLS: ("OPTIONS", "POST"),
     CALLS + "/": ("OPTIONS", "POST"),  # Gradio's scripts write it in both ways
 }
-LONGEST_PATH = 300  # characters of a file's or a stream's, and of a name that the system takes
-PAGE_FILE = re.compile(r"/(assets|static|svelte)(/[\w+@=-][\w.+@=-]*)+", re.ASCII)
+LONGEST_PATH = 300  # characters of a file's or a stream's
+PAGE_FILE = re.compile(r"/(assets|static|svelte)(/[\w+@=-][\w.+@=-]{0,139})+", re.ASCII)  # names that any system takes
+MOST_PARAMETERS = 1000  # in an address; FastAPI takes a time of the square of their number, in which nobody is answered
 HEARTBEAT = re.compile(r"/gradio_api/heartbeat/[\w-]+", re.ASCII)
 MAX_CALL_BYTES = 1024 * 1024  # what a call carries is what stands in the page's fields
 SESSION = "page"  # of every call: nothing is kept for a session, and no client makes Gradio keep one for it
@@ -57,6 +58,10 @@ class PageDoor:
             return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if scope["query_string"].count(b"&") >= MOST_PARAMETERS:
+            reason = f"the address has more than {MOST_PARAMETERS:,} parameters. Ask for less at once."
+            await problem_response(400, reason)(scope, receive, send)
             return
         path = path_below_root(scope)
         if path.startswith(OWN):

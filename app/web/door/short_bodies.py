@@ -1,17 +1,26 @@
-"""Routes whose requests are short: a larger body is refused before it is read as JSON, which takes a multiple of it.
+"""Routes that look at a body before it is read: a larger one than JSON shall be, and a form in an odd character set.
 
-The gate's own bound is one for pictures (`security.py`).
+Reading JSON takes a multiple of its length, and the gate's own bound is one for pictures (`security.py`). A form may
+name any codec of Python's; idna takes a minute for a megabyte, in which nobody else is answered.
 """
 
+import codecs
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
+from python_multipart.multipart import parse_options_header
 from starlette.types import Message, Receive
+
+from app.web.picture_turns import PictureTurns
 
 MAX_BYTES = 2**20
 TOO_LONG = f"the request is longer than {MAX_BYTES // 2**20} MB. Send it in parts."
+
+SETS = {"utf-8", "ascii", "iso8859-1", "cp1252"}  # read as fast as they come
+ODD_SET = "the form's character set is none that is read. Send its words in UTF-8."
+LONGEST_KIND = 1000  # characters of a Content-Type
 
 
 class ShortBody(APIRoute):
@@ -28,6 +37,47 @@ class ShortBody(APIRoute):
             return await answer(Request(request.scope, _counted(request.receive)))
 
         return bounded
+
+
+class PlainForm(APIRoute):
+    """A route that takes a form, in one of SETS, and as few at a time as there are turns for pictures.
+
+    Parts of a form that is sent slowly would else be kept in memory, 50 MB for each of a thousand connections.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers a request: 415 where it names another set, or has a Content-Type that is no form's."""
+        answer = super().get_route_handler()
+
+        async def plain(request: Request) -> Response:
+            if not _is_plain(request.headers.get("content-type", "")):
+                raise HTTPException(415, ODD_SET)
+            turns: PictureTurns = request.app.state.turns
+            async with turns.body():
+                body = await turns.read(request)
+                return await answer(Request(request.scope, _whole(body)))
+
+        return plain
+
+
+def _whole(body: bytes) -> Callable[[], Awaitable[Message]]:
+    """Give a body that was read already."""
+
+    async def whole() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return whole
+
+
+def _is_plain(kind: str) -> bool:
+    """Whether the character set of a form is in SETS, as the reader of forms understands its Content-Type."""
+    if len(kind) > LONGEST_KIND:
+        return False
+    named = parse_options_header(kind)[1].get(b"charset", b"utf-8")
+    try:
+        return codecs.lookup(named.decode("latin-1")).name in SETS
+    except (LookupError, ValueError):  # none that Python knows, or no name at all
+        return False
 
 
 async def read_short(receive: Receive, most: int) -> bytes | None:

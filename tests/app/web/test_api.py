@@ -240,6 +240,26 @@ def test_an_upload_that_is_no_picture_is_refused(client, content):
     assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
 
 
+@pytest.mark.parametrize(
+    "more",
+    ["charset=idna", 'CHARSET="Punycode"', "charset=no-such", "charset=é", "charset=", "charset=a\0b", "a;" * 600],
+)
+def test_a_form_in_an_odd_character_set_is_refused_before_it_is_read(reader, more):
+    """Python reads a megabyte of some in a minute, in which nobody else is answered."""
+    kind = f"multipart/form-data; boundary=b; {more}".encode()
+    body = b'--b\r\nContent-Disposition: form-data; name="q"\r\n\r\nred\r\n--b--\r\n'
+    answer = reader.post("/api/v1/search", content=body, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
+    assert "UTF-8" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("more", ["", "; charset=UTF-8", "; charset=utf8", "; charset=iso-8859-1"])
+def test_a_form_in_a_usual_character_set_is_read(reader, more):
+    body = b'--b\r\nContent-Disposition: form-data; name="q"\r\n\r\nred\r\n--b--\r\n'
+    kind = {"Content-Type": f"multipart/form-data; boundary=b{more}"}
+    assert "file: it is left out" in reader.post("/api/v1/search", content=body, headers=kind).json()["detail"]
+
+
 def test_a_post_without_a_file_is_a_problem(reader):
     answer = reader.post("/api/v1/search", data={"q": "red"})
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)

@@ -77,6 +77,11 @@ def test_what_was_said_goes_no_further():
     assert [name for name, _ in seen(request(**SAID))["headers"]] == [b"host"]
 
 
+def test_cookies_go_no_further():
+    """Nothing here sets any; read one of 250 kB of backslashes, and all others wait for a minute."""
+    assert [name for name, _ in seen(request(cookie='a="' + '\\"' * 9 + '"'))["headers"]] == [b"host"]
+
+
 def test_what_a_client_says_in_the_other_language_is_not_the_proxys_word():
     """A proxy that adds X-Forwarded- headers hands on what it was sent as Forwarded, and the other way round."""
     told = {"x_forwarded_for": "192.0.2.9", "forwarded": "for=198.51.100.1;host=evil.example;proto=https"}

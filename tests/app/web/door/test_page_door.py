@@ -148,6 +148,19 @@ def test_a_call_keeps_no_session_and_is_read_as_what_was_checked(client):
     assert uploaded.status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/assets/" + "a" * 280, "/static/a/" + "b" * 256, "/svelte/" + "c" * 141])
+def test_a_name_that_no_file_can_have_is_not_looked_for(client, path):
+    assert client.get(path).status_code == 404
+    assert not methods_of(path, "")
+
+
+@pytest.mark.parametrize("path", ["/", "/config", "/api/v1/search", "/api/v1/tags", "/api/v1/photos/1/similar"])
+def test_an_address_of_very_many_parameters_is_refused_before_they_are_looked_at(client, path):
+    """Those of 240 kB kept everybody waiting for seven seconds, and a page of another site may have them asked for."""
+    answer = client.get(path + "?" + "&".join(f"u{number}=1" for number in range(1001)))
+    assert (answer.status_code, "more than 1,000 parameters" in answer.text) == (400, True)
+
+
 def test_nothing_is_uploaded_to_gradio(client, uploads):
     before = lying(uploads)
     for route in ("/gradio_api/upload", "/gradio_api/upload/", "/gradio_api/upload?upload_id=a"):

@@ -1,6 +1,7 @@
 """Fixtures that several packages' tests share: a tiny model, and photos that do not belong to the project."""
 
 import gc
+import logging
 import os
 from pathlib import Path
 from tempfile import mkdtemp
@@ -66,6 +67,14 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(700, 10, 50)
+    let_logs_propagate("torch")
+
+
+def let_logs_propagate(package):
+    """Have pytest catch its records at the root: torch has 42 loggers, to each of which it goes six times a test."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] == package:
+            logger.propagate = True
 
 
 @pytest.hookimpl(trylast=True)

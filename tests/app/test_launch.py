@@ -81,22 +81,26 @@ def test_a_reader_that_left_is_no_failure(ended, printed, busy):
     assert ended([0], nothing_is_open=True) == ([0] if busy else [])
 
 
+@pytest.fixture(autouse=True)
+def handlers():
+    """Python's own to begin with, where a shell may have had them passed over, and afterwards those there were."""
+    before = {number: signal.signal(number, handler) for number, handler in USUALLY.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_search_ends_though_an_interrupt_comes_where_errors_are_passed_over(monkeypatch, capfd, number):
     """As while something is imported, which calls weak references back: a search went on, or waited for ever."""
     statuses = []
-    usual = {one: signal.signal(one, handler) for one, handler in USUALLY.items()}  # they may be passed over here
     monkeypatch.setattr(os, "_exit", statuses.append)
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
-    try:
-        launch._end_when_interrupted()
-        with cleanup_on_sigterm():  # as each command does
-            gone = Stream()
-            kept = weakref.ref(gone, lambda _: signal.raise_signal(number))
-            del gone
-    finally:
-        for one, handler in usual.items():
-            signal.signal(one, handler)
+    launch._end_when_interrupted()
+    with cleanup_on_sigterm():  # as each command does
+        gone = Stream()
+        kept = weakref.ref(gone, lambda _: signal.raise_signal(number))
+        del gone
     assert kept() is None
     assert statuses == [130]
     assert capfd.readouterr().err == "picsift: interrupted.\n"
@@ -109,43 +113,31 @@ def test_another_command_is_interrupted_though_the_signal_comes_where_errors_are
     called_back = {"send": lambda: signal.raise_signal(number)}
     name = "cb" if file.startswith("<") else "remove"
     exec(compile(f"def {name}(_): send()", file, "exec"), called_back)
-    usual = {one: signal.getsignal(one) for one in SIGNALS}
-    try:
-        launch._hear_every_interrupt()
-        with cleanup_on_sigterm(), pytest.raises(KeyboardInterrupt):
-            gone = Stream()
-            kept = weakref.ref(gone, called_back[name])
-            del gone
-            assert kept() is None
-            threading.Event().wait(60)
-    finally:
-        for one, handler in usual.items():
-            signal.signal(one, handler)
+    launch._hear_every_interrupt()
+    with cleanup_on_sigterm(), pytest.raises(KeyboardInterrupt):
+        gone = Stream()
+        kept = weakref.ref(gone, called_back[name])
+        del gone
+        assert kept() is None
+        threading.Event().wait(60)
 
 
 def test_asyncio_takes_over_the_interrupts_of_a_server():
     """It does so where Python's own handler is in place alone; another one would tear its loop apart."""
-    usual = signal.getsignal(signal.SIGINT)
-    try:
-        launch._hear_every_interrupt()
-        heard = signal.getsignal(signal.SIGINT)
-        with usual_interrupts():
-            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        assert signal.getsignal(signal.SIGINT) is heard is interrupt
-    finally:
-        signal.signal(signal.SIGINT, usual)
+    launch._hear_every_interrupt()
+    heard = signal.getsignal(signal.SIGINT)
+    with usual_interrupts():
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is heard is interrupt
 
 
 @pytest.mark.parametrize("begin", [launch._end_when_interrupted, launch._hear_every_interrupt])
 def test_signals_that_are_to_be_passed_over_are(begin):
     """As those of a command that a shell has sent to the background."""
-    usual = {one: signal.signal(one, signal.SIG_IGN) for one in SIGNALS}
-    try:
-        begin()
-        assert [signal.getsignal(one) for one in SIGNALS] == [signal.SIG_IGN] * 2
-    finally:
-        for one, handler in usual.items():
-            signal.signal(one, handler)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    begin()
+    assert [signal.getsignal(number) for number in SIGNALS] == [signal.SIG_IGN] * 2
 
 
 def test_a_stream_that_was_closed_takes_what_is_printed(monkeypatch):

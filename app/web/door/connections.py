@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.web.door.doorkeeper import AT_THE_DOOR
 from app.web.door.one_write import OneWrite
+from app.web.door.page_door import STREAM
 from app.web.door.security import HEADERS
 from app.web.door.unread import Unread, bytes_left
 from app.web.problems import problem_response
@@ -189,7 +190,7 @@ class Connection(H11Protocol):
             return (3, unread_since or 0.0) if self._is_deaf() else None
         if self._waits_for:
             return (1 if self._waits_for == "head" else 2), self._since  # a body may be a picture on a slow line
-        return None
+        return (4, self._since) if self.scope is not None and STREAM in self.scope.get("state", {}) else None
 
     def _is_deaf(self) -> bool:
         """Whether the client has long read nothing of what waits for it."""

@@ -39,7 +39,7 @@ PAGE_FILE = re.compile(  # names that any system takes, no folder's
 MOST_PARAMETERS = 1000  # in an address; FastAPI takes a time of the square of their number, in which nobody is answered
 STREAM = "picsift.stream"  # in the state of a request whose answer never ends, and is of no use to whoever asks
 HEARTBEAT = re.compile(r"/gradio_api/heartbeat/[\w-]+", re.ASCII)
-MAX_CALL_BYTES = 1024 * 1024  # what a call carries is what stands in the page's fields
+MAX_CALL_BYTES = 256 * 1024  # what a call carries is what stands in the page's fields; some cost 0.6 s for a megabyte
 SESSION = "page"  # of every call: nothing is kept for a session, and no client makes Gradio keep one for it
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic_core import to_json
 from starlette.datastructures import QueryParams
@@ -31,7 +31,7 @@ from app.web.door.methods import ASKED_HEAD, Methods
 from app.web.door.short_bodies import PlainForm
 from app.web.duplicate_api import router as duplicate_router
 from app.web.heat_api import router as heat_router
-from app.web.originals import Original
+from app.web.originals import Original, SentFile
 from app.web.page import browsing
 from app.web.picture_turns import PictureTurns
 from app.web.responses import CURSOR_GONE, FILE, PICTURE, PREFIX, WEBP, refusals
@@ -192,7 +192,7 @@ def original(request: Request, found: PhotoDep, served: OriginalDep) -> Response
         return same
     if request.scope.get(ASKED_HEAD):
         request.scope["method"] = "HEAD"  # else the file is read for nothing
-    return FileResponse(
+    return SentFile(
         served.file.held,
         stat_result=served.file.status,
         media_type=served.media_type,

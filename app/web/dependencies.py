@@ -31,9 +31,21 @@ def _digits(written: Any) -> Any:
     return written
 
 
+def _shortest(written: Any) -> Any:
+    """A photo has one address: by several it would be kept several times, and pass a proxy's rule for one of them.
+
+    Raises:
+        PydanticCustomError: for zeros before a number.
+    """
+    if isinstance(written, str) and re.match(r"-?0[0-9]|-0", written):
+        raise PydanticCustomError("digits", "a photo's number has no zeros before it")
+    return written
+
+
 Whole = Annotated[int, BeforeValidator(_digits)]
 """A whole number that stands in an address."""
-PhotoId = Whole
+PhotoId = Annotated[Whole, BeforeValidator(_shortest)]
+"""The number of a photo, in a path, as it is written in answers."""
 
 
 def photo_of(photo_id: PhotoId, services: Annotated[Services, Depends(services_of)]) -> PhotoRecord:

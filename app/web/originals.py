@@ -6,13 +6,19 @@ as a picture and still is that picture.
 """
 
 import functools
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastapi.responses import FileResponse
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
+
 from app.names import shown_path
+from app.printable import printable
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import ImageError
@@ -35,6 +41,8 @@ SHOWN_INLINE = {
 }
 _REMEMBERED = 1024  # files behind links whose hash is known: a video is asked for in many pieces
 
+log = logging.getLogger(__name__)
+
 
 class PictureGoneError(Exception):
     """The photo's file is no longer there, or no longer the one that was indexed; the message says which."""
@@ -47,6 +55,45 @@ class Original:
     file: OpenFile
     media_type: str
     inline: bool
+
+
+class SentFile(FileResponse):
+    """A file that is sent as long as it was when it was opened; one that holds less by now is broken off."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, and no line of a log but one."""
+        left: int | None = None
+        short = False
+
+        async def exactly(message: Message) -> None:
+            nonlocal left, short
+            if message["type"] == "http.response.start":
+                length = Headers(raw=message["headers"]).get("content-length", "0")
+                left = 0 if scope["method"] == "HEAD" else int(length)
+                await send(message)
+                return
+            body = message.get("body", b"")[: left or 0]
+            left = (left or 0) - len(body)
+            ends = not message.get("more_body", False)
+            short = ends and left > 0
+            await send({**message, "body": body, "more_body": left > 0})
+            if left == 0 and not ends:
+                raise _SentError
+
+        try:
+            await super().__call__(scope, receive, exactly)
+        except _SentError:
+            return
+        except (OSError, RuntimeError):  # its drive was unplugged; it ends before a part that was asked for
+            if left is None:
+                raise
+            short = True
+        if short:
+            log.warning("%s was cut off, or cannot be read, while it was sent", printable(self.filename or ""))
+
+
+class _SentError(Exception):
+    """All that was announced has left, though there is more by now."""
 
 
 @contextmanager

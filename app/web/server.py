@@ -24,6 +24,7 @@ from app.web.door.desk import Answer, Desk
 from app.web.door.doorkeeper import Doorkeeper
 from app.web.door.forwarding import Proxies
 from app.web.door.page_door import PageDoor
+from app.web.door.request_form import RequestForm
 from app.web.door.security import LOOPBACK_NAMES, Gate, is_loopback
 from app.web.page.mounting import made_in, mount
 from app.web.page.ui import build_ui, offered
@@ -119,13 +120,14 @@ def build_app(
         page = build_ui(services)
         mounted = mount(build_api(services, folder=folder), page)
     inside: ASGIApp = QuickSearch(PageDoor(mounted, offered(page)), services)
-    return Gate(
+    gate = Gate(
         Resting(inside if desk is None else desk(inside)),
         keeper=Doorkeeper(password) if password else None,
         hosts=None if password else hosts,
         proxies=Proxies(networks(settings.trusted_proxy), settings.root_path),
         locked=None if desk is None else PATH,
     )
+    return RequestForm(gate)
 
 
 def _check_door(host: str, password: str | None) -> bool:

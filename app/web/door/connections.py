@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.web.door.doorkeeper import AT_THE_DOOR
 from app.web.door.one_write import OneWrite
+from app.web.door.page_door import STREAM
 from app.web.door.security import HEADERS
 from app.web.door.unread import Unread, bytes_left
 from app.web.problems import problem_response
@@ -30,6 +31,7 @@ except ImportError:  # Windows has no such limit
 
 MOST_FILES = 65_536  # as many as are asked for where the system sets no limit
 MOST_CONNECTIONS = 1024
+LEAST_READ = 10_000  # bytes in `unread_s`: less is as good as nothing, and by it one client could keep all places
 REASON = (
     "this is no HTTP request that can be read: it is damaged or too long, has no Host, or has letters in its address "
     "that stand there as %C3%A9 for é."
@@ -48,7 +50,7 @@ class Patience:
         head_s: seconds for a whole head of a request, from the connection's start or the last answer's end.
         body_s: seconds for a body, and as many more as its size takes at `body_bytes_per_s`.
         body_bytes_per_s: the slowest that a body may come.
-        unread_s: seconds that a client may read nothing of its answer, where others wait for its place.
+        unread_s: seconds that a client may read next to nothing of its answer, where others wait for its place.
         most: connections at a time; None is what suits the limit of open files.
     """
 
@@ -84,7 +86,8 @@ class Connection(H11Protocol):
         """Begin to wait for a head."""
         send_at_once(transport)
         super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]  # it does what one does
-        self._unread = Unread(transport, self.loop, self._patience.unread_s / 4, partial(bytes_left, transport))
+        left = partial(bytes_left, transport)
+        self._unread = Unread(transport, self.loop, self._patience.unread_s / 4, left, LEAST_READ)
         self._look()
         self._make_room()
 
@@ -189,7 +192,7 @@ class Connection(H11Protocol):
             return (3, unread_since or 0.0) if self._is_deaf() else None
         if self._waits_for:
             return (1 if self._waits_for == "head" else 2), self._since  # a body may be a picture on a slow line
-        return None
+        return (4, self._since) if self.scope is not None and STREAM in self.scope.get("state", {}) else None
 
     def _is_deaf(self) -> bool:
         """Whether the client has long read nothing of what waits for it."""

@@ -24,6 +24,7 @@ CALLS = "/gradio_api/component_server"
 READ = ("GET", "HEAD", "OPTIONS")
 PAGE_ROUTES: dict[str, Collection[str]] = {
     "/": READ,
+    "*": ("OPTIONS",),  # of the server as a whole
     "/config": READ,
     "/theme.css": READ,
     "/favicon.ico": READ,
@@ -32,10 +33,13 @@ PAGE_ROUTES: dict[str, Collection[str]] = {
     CALLS + "/": ("OPTIONS", "POST"),  # Gradio's scripts write it in both ways
 }
 LONGEST_PATH = 300  # characters of a file's or a stream's
-PAGE_FILE = re.compile(r"/(assets|static|svelte)(/[\w+@=-][\w.+@=-]{0,139})+", re.ASCII)  # names that any system takes
+PAGE_FILE = re.compile(  # names that any system takes, no folder's
+    r"/(assets|static|svelte)(/[\w+@=-][\w.+@=-]{0,139})*/[\w+@=-][\w.+@=-]{0,130}\.[a-z]\w{1,7}", re.ASCII
+)
 MOST_PARAMETERS = 1000  # in an address; FastAPI takes a time of the square of their number, in which nobody is answered
+STREAM = "picsift.stream"  # in the state of a request whose answer never ends, and is of no use to whoever asks
 HEARTBEAT = re.compile(r"/gradio_api/heartbeat/[\w-]+", re.ASCII)
-MAX_CALL_BYTES = 1024 * 1024  # what a call carries is what stands in the page's fields
+MAX_CALL_BYTES = 256 * 1024  # what a call carries is what stands in the page's fields; some cost 0.6 s for a megabyte
 SESSION = "page"  # of every call: nothing is kept for a session, and no client makes Gradio keep one for it
 
 
@@ -81,6 +85,8 @@ class PageDoor:
                 await problem_response(400, reason)(scope, receive, send)
                 return
             scope, receive = _as_json(scope, len(call)), _once(call, receive)
+        elif HEARTBEAT.fullmatch(path_below_root(scope)):
+            scope.setdefault("state", {})[STREAM] = True
         await self.app(scope, receive, send)
 
 

@@ -17,23 +17,28 @@ class Unread:
     """Looks now and then whether less is left to be read, from when a connection's buffer is full."""
 
     def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, every_s: float, left: Callable[[], int]
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        every_s: float,
+        left: Callable[[], int],
+        least: int = 1,
     ) -> None:
-        """Look every `every_s` seconds; `left` tells the bytes that wait for the client."""
-        self._transport, self._loop, self._every_s, self._left = transport, loop, every_s, left
+        """Look every `every_s` seconds; `left` tells the bytes that wait for the client, `least` how many are some."""
+        self._transport, self._loop, self._every_s, self._left, self._least = transport, loop, every_s, left, least
         self._last: int | None = None
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def since(self) -> float | None:
-        """The loop's time from when on nothing was read; None where nothing waits for the client in this process."""
+        """The loop's time from when on next to nothing was read; None where nothing waits for it in this process."""
         if not self._transport.get_write_buffer_size():
             self._last = None
             return None
         left = self._left()
-        if self._last is None or left < self._last:
-            self._since = self._loop.time()
-        self._last = left
+        if self._last is None or left <= self._last - self._least:
+            self._since, self._last = self._loop.time(), left
+        self._last = max(self._last, left)  # a byte now and then adds up, and does not count by itself
         return self._since
 
     def read(self) -> None:

@@ -399,6 +399,8 @@ def test_photos_similar_to_a_region(client, services, world):
         ("%201", 422),
         ("+1", 422),
         ("1_0", 422),
+        ("01", 422),
+        ("-0", 422),
         ("%D9%A1", 422),
         ("..%2F..%2Fetc%2Fpasswd", 404),
     ],

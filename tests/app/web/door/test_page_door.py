@@ -9,9 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.web.door.page_door import checked_call, methods_of
+from app.web.door.connections import Patience
+from app.web.door.page_door import PageDoor, checked_call, methods_of
 from app.web.page.quiet_gradio import gradio
 from tests.app.serving import running
+from tests.app.web.door.test_connections import WHOLE, answering, connect, reads_all, was_closed
 
 SESSION = "of-an-attacker"
 FRONTEND = Path(gradio.__file__).parent / "templates" / "frontend"
@@ -238,6 +240,8 @@ ODD = [
     "/assets/.hidden",
     "/svelte/",
     "/static/none.js",
+    "/static/img",
+    "/static/img/",
     "/gradio_api/heartbeat/%00",
     "/gradio_api/heartbeat/%0d%0aa",
     "/gradio_api/heartbeat/" + "a" * 5000,
@@ -252,6 +256,46 @@ def test_odd_paths_are_not_there_and_that_is_a_short_problem(client):
         refused = client.get(path)
         assert (refused.status_code, refused.headers["content-type"]) == (404, "application/problem+json"), path
         assert len(refused.content) < 1000
+
+
+def test_a_stream_of_the_page_gives_its_place_to_a_new_connection():
+    """One client may open as many as there are places, and each of them never ends; the page goes on without."""
+
+    async def beats(scope, receive, send):
+        if scope["type"] != "http" or scope["path"] == "/":
+            await reads_all(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    with answering(PageDoor(beats), Patience(most=2)) as (address, _), connect(address) as one, connect(address) as two:
+        for stream in (one, two):
+            stream.sendall(WHOLE.replace(b"/ HTTP", b"/gradio_api/heartbeat/a HTTP"))
+            assert stream.recv(4000).startswith(b"HTTP/1.1 200")
+        with connect(address) as new:
+            new.sendall(WHOLE)
+            assert new.recv(12) == b"HTTP/1.1 200"
+        while one.recv(4000):
+            pass
+        assert was_closed(one)
+
+
+def raw(client, line):
+    """The status of a request whose first line is sent as it stands."""
+    with connect((client.base_url.host, client.base_url.port)) as connected:
+        connected.sendall(line + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return int(connected.recv(12).split()[1])
+
+
+def test_a_whole_address_is_answered_where_its_name_is_the_servers_own(client):
+    assert raw(client, b"GET http://127.0.0.1/api/v1/health") == 200
+    assert raw(client, b"GET http://localhost/config") == 200
+    assert raw(client, b"GET http://a.example/api/v1/health") == 400
+    assert raw(client, b"GET http://localhost@a.example/") == 400
+    assert raw(client, b"GET http://localhost/gradio_api/deep_link?session_hash=a") == 404
+    assert (raw(client, b"OPTIONS *"), raw(client, b"GET *")) == (204, 405)
 
 
 def test_a_call_that_is_none_is_refused(client):
@@ -284,6 +328,6 @@ def test_calls_may_speak_of_files_but_hold_none(data, passes):
 
 def test_a_call_that_is_too_long_is_refused(client):
     (number,) = {number for number, _ in functions(client)}
-    answer = client.post(CALLS, json={"component_id": number, "fn_name": "ask", "data": "x" * 2_000_000})
+    answer = client.post(CALLS, json={"component_id": number, "fn_name": "ask", "data": "x" * 300_000})
     assert answer.status_code == 400
     assert urllib.parse.urlsplit(str(answer.url)).path == CALLS

@@ -31,9 +31,9 @@ class Loop:
 class Sent:
     """What waits for a client."""
 
-    def __init__(self):
+    def __init__(self, least=1):
         self.loop, self.left = Loop(), 1000
-        self.unread = Unread(self, self.loop, 5.0, lambda: self.left)
+        self.unread = Unread(self, self.loop, 5.0, lambda: self.left, least)
 
     def get_write_buffer_size(self):
         return self.left
@@ -48,6 +48,18 @@ def test_a_client_is_silent_from_when_it_last_read_anything():
     last = sent.unread.since()
     sent.loop.run_until(100)
     assert sent.unread.since() == last
+
+
+def test_a_byte_now_and_then_is_nothing_and_enough_of_them_are_something():
+    """A client that reads one from each of a thousand connections, before half a minute is over, kept all of them."""
+    sent = Sent(least=100)
+    sent.unread.watch()
+    for sent.left in (999, 990, 901):
+        sent.loop.run_until(sent.loop.now + 10)
+        assert sent.unread.since() == 0
+    sent.left = 900
+    sent.loop.run_until(sent.loop.now + 10)
+    assert sent.unread.since() > 0
 
 
 def test_what_is_written_more_was_not_read():

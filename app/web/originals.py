@@ -64,6 +64,7 @@ class SentFile(FileResponse):
         """Send it, and no line of a log but one."""
         left: int | None = None
         short = False
+        scope = {**scope, "headers": [one for one in scope["headers"] if not _is_odd_range(*one)]}
 
         async def exactly(message: Message) -> None:
             nonlocal left, short
@@ -90,6 +91,11 @@ class SentFile(FileResponse):
             short = True
         if short:
             log.warning("%s was cut off, or cannot be read, while it was sent", printable(self.filename or ""))
+
+
+def _is_odd_range(name: bytes, value: bytes) -> bool:
+    """Whether it asks for a range in another unit than bytes, which is to count for nothing (RFC 9110, 14.2)."""
+    return name == b"range" and value.partition(b"=")[0].strip().lower() != b"bytes"
 
 
 class _SentError(Exception):

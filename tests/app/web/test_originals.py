@@ -52,3 +52,9 @@ def test_of_a_file_that_shrinks_what_is_left_is_sent_and_a_line_tells(played, he
     told = [record for record in caplog.records if record.name == "app.web.originals"]
     assert [record.getMessage() for record in told] == ["a.bin was cut off, or cannot be read, while it was sent"]
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("header", [b"Range: items=0-1\r\n", b"Range: nothing\r\n"])
+def test_a_range_in_another_unit_counts_for_nothing(played, header):
+    head, _, body = played(SIZE, header).partition(b"\r\n\r\n")
+    assert (head.split(b" ")[1], len(body)) == (b"200", SIZE)

@@ -23,7 +23,7 @@ from indexer.errors import QueryError
 DEFAULT_LIMIT = 20
 Text = Annotated[str | None, Field(default=None, max_length=query.MAX_TEXT)]
 Texts = Annotated[list[str], Field(default_factory=list, max_length=100)]
-PhotoIds = list[Annotated[Whole, Field(ge=1, lt=2**63)]]
+PhotoIds = list[Annotated[Whole, Field(ge=1, le=2**63 - 1)]]
 Marked = Annotated[PhotoIds, Field(default_factory=list, max_length=query.MAX_MARKS)]
 
 

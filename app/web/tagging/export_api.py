@@ -49,7 +49,7 @@ KINDS = {Table.csv: "text/csv", Table.jsonl: "application/jsonl", Table.parquet:
 router = APIRouter(prefix=PREFIX, route_class=ShortBody)
 _one_table, _one_reading = threading.Lock(), threading.Lock()
 
-ExportId = Annotated[Whole, InPath(ge=-(2**63), lt=2**63)]
+ExportId = Annotated[Whole, InPath(ge=-(2**63), le=2**63 - 1)]
 HowNamed = Annotated[Naming, Query(description="What new sidecars are called; auto is as most are already.")]
 
 

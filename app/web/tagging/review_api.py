@@ -22,7 +22,7 @@ router = APIRouter(prefix=PREFIX, route_class=ShortBody)
 
 PATH = "Levels parted by /; a slash within a name is written \\/."
 Named = Annotated[str, Field(description=PATH, max_length=2000)]
-PhotoNumber = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63, description="The photo's id.")]
+PhotoNumber = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1, description="The photo's id.")]
 ORDER = "uncertain: the confidence nearest to 50 % first; frequent: the tag with most suggestions first."
 ByOrder = Annotated[Order, Query(description=ORDER)]
 UnderTag = Annotated[

@@ -609,6 +609,7 @@ def test_marks_refine_a_search(reader, standing):
         ("folder=trip&diverse=true", 400, "a diverse order is of what a search found"),
         ("q=red&diverse=true&sort=date", 400, "one order is by date, another one diverse"),
         ("q=red&right=0", 422, "right: "),
+        (f"q=red&right={2**63}", 422, "less than or equal to 9223372036854775807"),
         ("q=red&" + "&".join(f"right={number}" for number in range(1, 102)), 422, "right: "),
     ],
 )

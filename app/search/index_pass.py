@@ -17,6 +17,8 @@ from indexer.vectors.rows import IdMask
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
+ANY = -2.0  # a cosine that all reach
+
 
 @dataclass(frozen=True, eq=False)
 class Look:
@@ -28,6 +30,7 @@ class Look:
         k: how many of the nearest.
         within: the photos to choose from, with their frames; None for all.
         exact: look at all of them, since every one counts; else a large library's index finds 0.99 of the nearest.
+        least: the cosine that they have to reach.
     """
 
     index: VectorIndex
@@ -35,6 +38,7 @@ class Look:
     k: int
     within: PhotoSet | None = None
     exact: bool = False
+    least: float = ANY
 
     @property
     def is_exact(self) -> bool:
@@ -67,7 +71,9 @@ def nearest_together(looks: Sequence[Look]) -> list[Found]:
         same = [at for at in range(place, len(looks)) if found[at] is None and look.shares_with(looks[at])]
         vectors = np.stack([looks[at].vector for at in same])
         most = max(looks[at].k for at in same)
-        nearest = look.index.search(vectors, most, look.allowed, exact=look.exact)
+        least = [looks[at].least for at in same]
+        bound = None if max(least) == ANY else least
+        nearest = look.index.search(vectors, most, look.allowed, exact=look.exact, least=bound)
         for at, (ids, scores) in zip(same, nearest, strict=True):
             found[at] = ids[: looks[at].k], np.clip(scores[: looks[at].k], -1, 1)
     return [one for one in found if one is not None]

@@ -30,6 +30,9 @@ FEW_MATCH = 4 * SHARE_THAT_MATCHES  # of a small one, at most: to keep 512 in or
 SMALLEST_FIRST_LOOK = 128
 LARGEST_FIRST_LOOK = 4096  # more would cost each look more, in keeping the best in order, than it saves
 
+Reaching = Callable[[float, int], tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""Cosine, k -> as `Nearest`, of those that have at least this cosine."""
+
 Newest = Callable[..., list[int]]
 """Ids (n,), limit=, offset= -> some of them, the newest first."""
 
@@ -61,6 +64,7 @@ class Matches:
         exactly: Nearest | None = None,
         handed_out: Ids = NOBODY,
         total: int = 0,
+        reaching: Reaching | None = None,
     ) -> None:
         """Look at nothing yet.
 
@@ -76,6 +80,7 @@ class Matches:
             handed_out: photos (n,), sorted, that earlier pages gave, and no page gives again; they count as matches.
             total: photos that are looked at, about: of more of them more are likely to match; 0 where a larger look is
                 another one, as it is into lists.
+            reaching: as `nearest`, of what has a cosine of at least so much; None: it is no quicker.
         """
         self._photos = photos
         self._calibration = calibration
@@ -84,8 +89,12 @@ class Matches:
         self._first = _first_look(total)
         self.looked_at_all = exactly is None
         nearest = nearest if exactly is None else self._sure(nearest, exactly)
-        nearest = self._all = _remembered(nearest, self._first if self._is_cut else FIRST_LOOK)
-        self._cut = _above(nearest, self._least_cosine) if self._is_cut else nearest
+        if reaching and self._is_cut and not among:
+            self._all = _remembered(nearest, 1)  # of which is said how near it is, where no other is near enough
+            self._cut = _remembered(partial(reaching, self._least_cosine), self._first)
+        else:
+            nearest = self._all = _remembered(nearest, self._first if self._is_cut else FIRST_LOOK)
+            self._cut = _above(nearest, self._least_cosine) if self._is_cut else nearest
         bounds = None
         if calibration:
             self._likely = max(self._least_cosine, calibration.least_cosine(LOOKS_LIKE))

@@ -37,20 +37,26 @@ _EVERYTHING = float("-inf")
 _FEW_PRODUCTS = 64_000_000
 
 
-def search_all(store: Any, places: Ids, queries: Floats, k: int) -> list[Found]:
-    """The k best of all rows for each query (q, d); row i of the store has the id `places[i]`."""
-    if len(queries) < 2 or store.ntotal * store.code_size <= _CACHE_BYTES:
+def search_all(store: Any, places: Ids, queries: Floats, k: int, least: Floats | None = None) -> list[Found]:
+    """The k best of all rows for each query (q, d); row i of the store has the id `places[i]`.
+
+    What scores less than `least` (q,) may be left out: to keep the best of a hundred thousand in order takes half as
+    long as to score them.
+    """
+    if (least is None and len(queries) < 2) or store.ntotal * store.code_size <= _CACHE_BYTES:
         return search_store(store, places, queries, k)
-    return _searched(_Pass(store, _codes(store), places, min(k, store.ntotal), None, None), queries)
+    return _searched(_Pass(store, _codes(store), places, min(k, store.ntotal), None, None), queries, least)
 
 
-def search_some(store: Any, places: Ids, queries: Floats, k: int, rows: Ids) -> list[Found]:
-    """The k best of some rows, ascending, which are too many to be copied all at once."""
+def search_some(
+    store: Any, places: Ids, queries: Floats, k: int, rows: Ids, least: Floats | None = None
+) -> list[Found]:
+    """The k best of some rows, ascending, which are too many to be copied all at once; `least` as above."""
     mask = None
     if len(rows) * MANY_OF >= len(places):
         mask = np.zeros(len(places), np.bool_)
         mask[rows] = True
-    return _searched(_Pass(store, _codes(store), places, min(k, len(rows)), rows, mask), queries)
+    return _searched(_Pass(store, _codes(store), places, min(k, len(rows)), rows, mask), queries, least)
 
 
 def _codes(store: Any) -> Codes:
@@ -58,13 +64,15 @@ def _codes(store: Any) -> Codes:
     return codes.reshape(store.ntotal, -1)
 
 
-def _searched(rows: _Pass, queries: Floats) -> list[Found]:
+def _searched(rows: _Pass, queries: Floats, least: Floats | None) -> list[Found]:
     if rows.k <= 0 or not len(queries):
         return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
-    found = rows.over(queries, rows.radii(queries))
-    lacking = [at for at, (ids, _) in enumerate(found) if len(ids) < rows.k]  # for a radius that was guessed too high
-    for at, one in zip(lacking, rows.over(queries[lacking], [_EVERYTHING] * len(lacking)), strict=True):
-        found[at] = one
+    floors = [_EVERYTHING] * len(queries) if least is None else np.nextafter(least, np.float32(-np.inf)).tolist()
+    radii = [max(guessed, floor) for guessed, floor in zip(rows.radii(queries), floors, strict=True)]
+    found = rows.over(queries, radii)
+    lacking = [at for at, (ids, _) in enumerate(found) if len(ids) < rows.k and radii[at] > floors[at]]
+    for at, one in zip(lacking, rows.over(queries[lacking], [floors[at] for at in lacking]), strict=True):
+        found[at] = one  # its radius was guessed too high
     ordered = [(ids, scores, np.argsort(-scores, kind="stable")) for ids, scores in found]
     return [best(ids[order], scores[order], rows.k) for ids, scores, order in ordered]
 

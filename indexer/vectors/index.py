@@ -8,9 +8,10 @@ the query, once somebody has had it trained. The shapes: n rows, d dimensions, q
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from indexer.vectors import file as vector_file
@@ -19,7 +20,7 @@ from indexer.vectors.faiss_module import load_faiss
 from indexer.vectors.gpu_mirror import GpuMirror, open_mirror
 from indexer.vectors.held_rows import HeldRows
 from indexer.vectors.rows import Half, IdMask, VectorRows, integers
-from indexer.vectors.scanning import Found, Ids
+from indexer.vectors.scanning import Found, Ids, at_least
 from indexer.vectors.training import Training
 
 # Vectors up to which all are looked at, which takes 15 ms for 512 dimensions.
@@ -171,7 +172,13 @@ class VectorIndex(HeldRows):
                 self.problem = None
 
     def search(
-        self, queries: ArrayLike, k: int, allowed: Ids | IdMask | None = None, *, exact: bool = False
+        self,
+        queries: ArrayLike,
+        k: int,
+        allowed: Ids | IdMask | None = None,
+        *,
+        exact: bool = False,
+        least: Sequence[float] | None = None,
     ) -> list[Found]:
         """Find the k nearest vectors of each query among the allowed ids; of all ids in `lists`, 0.99 of them.
 
@@ -180,6 +187,8 @@ class VectorIndex(HeldRows):
             k: how many at most.
             allowed: the ids to choose from, exactly, None for all; ids that are not in the index do no harm.
             exact: look at all vectors though there are lists, as is done for `allowed` anyway.
+            least: (q,) of each query the score that its hits have to reach; None: any. Few that reach it are found
+                quicker than as many of all.
 
         Returns:
             For each query ids and scores, best first, ties by id: fewer than k where there are fewer, never padded.
@@ -188,6 +197,7 @@ class VectorIndex(HeldRows):
             ValueError: if the queries are not (q, d) finite numbers, or k is negative.
         """
         wanted = checked_queries(queries, self.dim)
+        floors = None if least is None else np.array(least, np.float32)
         if k < 0:
             raise ValueError(f"k must not be negative, and is {k}")
         with self._looking:
@@ -195,7 +205,9 @@ class VectorIndex(HeldRows):
             found: list[Found] = []
             self._follow(lambda copy: found.extend(copy.search(self._rows, wanted, k, within)))
             exact = exact or allowed is not None or self.lists is None
-            return self._rows.search(wanted, k, within, exact=exact) if self._mirror is None else found
+            if self._mirror is None:
+                found = self._rows.search(wanted, k, within, exact=exact, least=floors)
+        return found if floors is None else [at_least(*one, floor) for one, floor in zip(found, floors, strict=True)]
 
     def _is_outrun(self) -> bool:
         try:

@@ -204,7 +204,15 @@ class VectorRows:
             rows = np.flatnonzero(np.isin(self.table.by_row, allowed))
         return None if len(rows) == len(self) else rows
 
-    def search(self, queries: Floats, k: int, within: Ids | None = None, *, exact: bool = True) -> list[Found]:
+    def search(
+        self,
+        queries: Floats,
+        k: int,
+        within: Ids | None = None,
+        *,
+        exact: bool = True,
+        least: Floats | None = None,
+    ) -> list[Found]:
         """Find the k best rows of each query.
 
         Args:
@@ -212,15 +220,16 @@ class VectorRows:
             k: how many at most; fewer come back where there are fewer.
             within: ascending rows to look at, every one of them; None for all.
             exact: look at all, rather than in the lists nearest to the query where there are lists.
+            least: (q,) scores: what scores less may be left out.
         """
         if within is None:
             found = None
             if not exact and self.lists is not None:
                 found = search_lists(self._store, self.table.by_row, self.lists, queries, k)
-            return search_all(self._store, self.table.by_row, queries, k) if found is None else found
+            return search_all(self._store, self.table.by_row, queries, k, least) if found is None else found
         if is_few(len(within), len(self)):
-            return search_all(self._copy_of(within), self.table.by_row[within], queries, k)
-        return search_some(self._store, self.table.by_row, queries, k, within)
+            return search_all(self._copy_of(within), self.table.by_row[within], queries, k, least)
+        return search_some(self._store, self.table.by_row, queries, k, within, least)
 
     def _copy_of(self, rows: Ids) -> Any:
         store = self._new_store()

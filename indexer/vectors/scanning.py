@@ -48,6 +48,12 @@ def search_store(store: Any, places: Ids, queries: Floats, k: int) -> list[Found
     return found
 
 
+def at_least(ids: Ids, scores: Floats, least: np.float32) -> Found:
+    """Those of one query, best first, that score at least so much."""
+    end = int(np.searchsorted(-scores, -least, side="right"))
+    return ids[:end], scores[:end]
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Within it FAISS uses the thread that calls, and no other."""

@@ -81,6 +81,10 @@ class Pages:
         dated = query.sort == "date"
         look = Look(index, sought.vector, 0, allowed, exact=exact or dated)  # of all that match, however many
         sure = replace(look, exact=True)
+
+        def reaching(least: float, k: int) -> Found:
+            return nearest_but(self.passes, replace(look, k=k, least=least), unwanted, own)
+
         matches = Matches(
             lambda k: nearest_but(self.passes, replace(look, k=k), unwanted, own),
             self.photos,
@@ -91,6 +95,7 @@ class Pages:
             None if look.is_exact else lambda k: nearest_but(self.passes, replace(sure, k=k), unwanted, own),
             asked.handed_out,
             total if look.is_exact else 0,
+            reaching if look.is_exact else None,
         )
         listed = partial(matches.by_date, self.catalog.newest) if dated else matches.by_score
         found = listed(query.limit, query.offset)

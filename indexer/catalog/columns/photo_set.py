@@ -48,4 +48,8 @@ class PhotoSet:
 
     def among(self, ids: Ids) -> Ids:
         """Those of these ids (n,) that are in the set."""
-        return ids[self.marks[np.minimum(ids, len(self.marks) - 1)]]
+        return ids[self.holds(ids)]
+
+    def holds(self, ids: Ids) -> NDArray[np.bool_]:
+        """Of each of these ids (n,) whether it is in the set."""
+        return self.marks[np.minimum(ids, len(self.marks) - 1)]

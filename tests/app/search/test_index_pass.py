@@ -16,9 +16,9 @@ class Counted:
     def __init__(self, index):
         self.index, self.passes = index, []
 
-    def search(self, queries, k, allowed=None, *, exact=False):
+    def search(self, queries, k, allowed=None, *, exact=False, least=None):
         self.passes.append(len(queries))
-        return self.index.search(queries, k, allowed)
+        return self.index.search(queries, k, allowed, least=least)
 
 
 @pytest.fixture
@@ -61,6 +61,17 @@ def test_what_is_shared_is_what_each_would_have_got_alone(index, numbers):
         alone_ids, alone_scores = index.index.search(look.vector[None], look.k, within)[0]
         assert np.array_equal(ids, alone_ids)
         assert np.array_equal(scores, np.clip(alone_scores, -1, 1))
+
+
+def test_each_has_its_own_least_cosine_and_one_without_has_none(index, numbers):
+    vectors, leasts = unit(numbers, 4), [0.1, -2.0, 0.3, 1.5]
+    looks = [Look(index, vector, 100, least=least) for vector, least in zip(vectors, leasts, strict=True)]
+    found = nearest_together(looks)
+    assert index.passes == [4]
+    for vector, least, (ids, scores) in zip(vectors, leasts, found, strict=True):
+        every, cosines = nearest_together([Look(index, vector, 100)])[0]
+        assert np.array_equal(ids, every[cosines >= np.float32(least)])
+        assert np.array_equal(scores, cosines[cosines >= np.float32(least)])
 
 
 def test_a_far_page_makes_no_other_fetch_as_much(index, numbers):

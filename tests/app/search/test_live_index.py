@@ -178,8 +178,8 @@ def test_what_is_trained_is_ended_with_the_services(large):
 def test_that_nothing_matches_is_said_after_a_look_at_all_vectors(large, monkeypatch):
     live, asked, search = large.search.live, [], VectorIndex.search
 
-    def noted(index, queries, k, allowed=None, *, exact=False):
-        found = search(index, queries, k, allowed, exact=exact)
+    def noted(index, queries, k, allowed=None, *, exact=False, least=None):
+        found = search(index, queries, k, allowed, exact=exact, least=least)
         if exact or allowed is not None:
             return found
         asked.append(found)
@@ -198,9 +198,9 @@ def test_that_nothing_matches_is_said_after_a_look_at_all_vectors(large, monkeyp
 def test_what_has_to_be_complete_is_looked_for_among_all_vectors(large, monkeypatch):
     asked, search = [], VectorIndex.search
 
-    def noted(index, queries, k, allowed=None, *, exact=False):
+    def noted(index, queries, k, allowed=None, *, exact=False, least=None):
         asked.append(exact)
-        return search(index, queries, k, allowed, exact=exact)
+        return search(index, queries, k, allowed, exact=exact, least=least)
 
     monkeypatch.setattr(VectorIndex, "search", noted)
     large.search.search(Query(text="red"))
@@ -214,7 +214,7 @@ def test_a_first_look_into_lists_is_no_larger_in_a_larger_library(large, monkeyp
     totals = []
 
     def noted(*given):
-        totals.append(given[-1])
+        totals.append(given[-2])
         return Matches(*given)
 
     monkeypatch.setattr(pages, "Matches", noted)

@@ -54,6 +54,24 @@ def test_the_index_is_looked_at_once_where_matches_are_few():
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("scores", [[0.9] * 40 + [0.2] * 60, [0.2] * 60, [0.9] * 700 + [0.2] * 60, []])
+def test_what_reaches_the_cut_alone_is_looked_for_where_that_is_quicker(scores):
+    asked, shelf = [], Shelf(scores)
+
+    def reaching(least, k):
+        asked.append(least)
+        ids_, found = shelf.nearest(k)
+        return ids_[found >= least], found[found >= least]
+
+    quicker = Matches(shelf.nearest, shelf.photos, HALF, 0.5, reaching=reaching)
+    usual = matches_of(shelf)
+    for limit, offset in [(5, 0), (3, 38), (1, 39), (5, 60)]:
+        assert quicker.by_score(limit, offset) == usual.by_score(limit, offset)
+    assert quicker.by_date(shelf.newest, 5, 2) == usual.by_date(shelf.newest, 5, 2)
+    assert quicker.why_none() == usual.why_none()
+    assert all(least == pytest.approx(0.5) for least in asked)
+
+
 @pytest.mark.parametrize("least", [0.5, 0])
 def test_of_a_larger_library_more_is_looked_at_first_where_matches_are_counted(least):
     asked, shelf = [], Shelf([0.9 - at / 10_000 for at in range(900)] + [0.2] * 2_000)

@@ -1,9 +1,8 @@
 """Photos that were looked up are remembered as long as nothing in the catalog has changed."""
 
-import numpy as np
 import pytest
 
-from app.search.recent_photos import NUMBERED, REMEMBERED, RecentPhotos
+from app.search.recent_photos import REMEMBERED, RecentPhotos
 
 
 class Counting:
@@ -88,32 +87,3 @@ def test_contents_are_remembered_too_also_that_there_is_none(catalog):
     assert catalog.asked == [[1, 1_000_001], [2]]
     catalog.number = 1
     assert photos.contents([1]) == {1: "1 1"}
-
-
-def may_be_copies(photos, ids):
-    return photos.may_be_copies(np.array(ids, np.int64)).tolist()
-
-
-def test_photos_of_one_content_may_be_copies_and_no_others(catalog):
-    read = {3: "a", 5: "b", 7: "a", 8: "", 9: ""}
-    catalog.contents = lambda ids: {number: read[number] for number in ids if number in read}
-    photos = RecentPhotos(catalog)
-    for _ in range(2):  # the second time by what was kept
-        assert may_be_copies(photos, [3, 5, 7]) == [True, False, True]
-        assert may_be_copies(photos, [5, 3]) == [False, False]
-        assert may_be_copies(photos, [8, 9, 1, 2, 1_000_001]) == [False] * 5
-    assert may_be_copies(photos, []) == []
-
-
-def test_what_may_be_a_copy_is_read_once_and_again_after_a_change(catalog):
-    photos = RecentPhotos(catalog)
-    far = NUMBERED + 5
-    may_be_copies(photos, [2, 40_000, far])
-    may_be_copies(photos, [40_000, 3, 2, far])
-    assert catalog.asked == [[2, 40_000, far], [3, far]]  # of ids so high none is kept
-    catalog.number = 1
-    may_be_copies(photos, [2])
-    assert catalog.asked[-1] == [2]
-    catalog.contents = lambda ids: dict.fromkeys(ids, "the same")
-    catalog.number = 2
-    assert may_be_copies(photos, [2, far, 3]) == [True] * 3

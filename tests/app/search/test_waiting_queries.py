@@ -86,14 +86,14 @@ def test_queries_that_wait_together_take_one_pass_over_the_index(held, monkeypat
     passes, entered, go_on = [], threading.Event(), threading.Event()
     original = VectorIndex.search
 
-    def counted(self, queries, k, allowed=None, *, exact=False):
+    def counted(self, queries, k, allowed=None, *, exact=False, least=None):
         if allowed is not None:  # a look at the few photos whose words say the colour
-            return original(self, queries, k, allowed, exact=exact)
+            return original(self, queries, k, allowed, exact=exact, least=least)
         passes.append(len(queries))
         if len(passes) == 1:
             entered.set()
             assert go_on.wait(LIMIT_S)
-        return original(self, queries, k, allowed, exact=exact)
+        return original(self, queries, k, allowed, exact=exact, least=least)
 
     monkeypatch.setattr(VectorIndex, "search", counted)
     with ThreadPoolExecutor(8) as pool:

@@ -49,9 +49,10 @@ def small_blocks(rows=37, **others):
     share=st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.6, 1.0, None]),
     threads=st.sampled_from([1, 3]),
     block=st.sampled_from([1, 37, 300, 1000]),
+    least=st.sampled_from([None, -2.0, -0.3, 0.0, 0.25, 2.0]),
     seed=st.integers(0, 1000),
 )
-def test_together_each_query_gets_what_it_gets_alone(k, distinct, queries, share, threads, block, seed):
+def test_together_each_query_gets_what_it_gets_alone(k, distinct, queries, share, threads, block, least, seed):
     rows = filled(300, distinct=distinct)
     asked = unit(6, dim=DIM, seed=seed)[:queries]
     chosen = np.arange(300) if share is None else np.flatnonzero(np.random.default_rng(seed).random(300) < share)
@@ -60,12 +61,19 @@ def test_together_each_query_gets_what_it_gets_alone(k, distinct, queries, share
         scanning.search_store(rows._copy_of(chosen), places[chosen], query[None], k)[0] if len(chosen) else ([], [])
         for query in asked
     ]
-    expected = [(list(ids), list(scores)) for ids, scores in alone]
+    bounds = None if least is None else np.full(queries, least, np.float32)
+    expected = [
+        (
+            [number for number, score in zip(ids, scores, strict=True) if least is None or score >= np.float32(least)],
+            [score for score in scores if least is None or score >= np.float32(least)],
+        )
+        for ids, scores in alone
+    ]
     with small_blocks(block, _FEW_PRODUCTS=0), threads_of_faiss(threads):
         if share is None:
-            found = blocks.search_all(store, places, asked, k)
+            found = blocks.search_all(store, places, asked, k, bounds)
         else:
-            found = blocks.search_some(store, places, asked, k, chosen)
+            found = blocks.search_some(store, places, asked, k, chosen, bounds)
     assert plain(found) == expected
 
 

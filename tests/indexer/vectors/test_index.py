@@ -165,6 +165,26 @@ def test_search_among_allowed_ids_is_exact_at_any_share(filled, share, k):
     assert_nearest(found, stored, query[0], k, set(allowed.tolist()))
 
 
+@pytest.mark.parametrize("share", [0.01, 0.4, None])
+@pytest.mark.parametrize("k", [1, 20, 700, 9000])
+@pytest.mark.parametrize("together", [1, 3])
+def test_a_least_score_cuts_what_would_be_found_without_it(filled, share, k, together):
+    index, ids, _ = filled
+    chosen = np.random.default_rng(3)
+    allowed = None if share is None else chosen.choice(ids, int(6000 * share), replace=False)
+    queries = unit(together, seed=9)
+    whole = index.search(queries, k, allowed)
+    least = [
+        float(scores[max(0, len(scores) // 2 - at)]) for at, (_, scores) in enumerate(whole)
+    ]  # a score that one has
+    least[-1] = [2.0, -2.0][k % 2]
+    for (ids_, scores), (all_ids, all_scores), bound in zip(
+        index.search(queries, k, allowed, least=least), whole, least, strict=True
+    ):
+        np.testing.assert_array_equal(ids_, all_ids[all_scores >= np.float32(bound)])
+        np.testing.assert_array_equal(scores, all_scores[all_scores >= np.float32(bound)])
+
+
 def test_a_filter_far_from_the_query_is_exact_too(make):
     index, query = make(), unit(1)
     near = unit(8000, seed=4) * 0.1 + query

@@ -222,10 +222,10 @@ def looked(search, monkeypatch):
     whole = type(index).search
     monkeypatch.setattr(type(index), "lists", property(lambda _: object()))
 
-    def missing(self, vectors, k, allowed=None, *, exact=False):
+    def missing(self, vectors, k, allowed=None, *, exact=False, least=None):
         if allowed is None:
             looked.append(exact)
-        found = whole(self, vectors, k, allowed, exact=True)
+        found = whole(self, vectors, k, allowed, exact=True, least=least)
         return found if exact else [(ids[:4], scores[:4]) for ids, scores in found]
 
     monkeypatch.setattr(type(index), "search", missing)

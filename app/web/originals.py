@@ -64,7 +64,8 @@ class SentFile(FileResponse):
         """Send it, and no line of a log but one."""
         left: int | None = None
         short = False
-        scope = {**scope, "headers": [one for one in scope["headers"] if not _is_odd_range(*one)]}
+        whole = any(name == b"if-range" and value != self._tag() for name, value in scope["headers"])
+        scope = {**scope, "headers": [one for one in scope["headers"] if not _counts_for_nothing(*one, whole=whole)]}
 
         async def exactly(message: Message) -> None:
             nonlocal left, short
@@ -92,10 +93,14 @@ class SentFile(FileResponse):
         if short:
             log.warning("%s was cut off, or cannot be read, while it was sent", printable(self.filename or ""))
 
+    def _tag(self) -> bytes:
+        """What alone says that a part goes with another. A date does not: a file may change twice in its second."""
+        return self.headers["etag"].encode("latin-1")
 
-def _is_odd_range(name: bytes, value: bytes) -> bool:
-    """Whether it asks for a range in another unit than bytes, which is to count for nothing (RFC 9110, 14.2)."""
-    return name == b"range" and value.partition(b"=")[0].strip().lower() != b"bytes"
+
+def _counts_for_nothing(name: bytes, value: bytes, *, whole: bool) -> bool:
+    """Whether it asks for a range, and in another unit than bytes (RFC 9110, 14.2), or what is sent is `whole`."""
+    return name == b"range" and (whole or value.partition(b"=")[0].strip().lower() != b"bytes")
 
 
 class _SentError(Exception):

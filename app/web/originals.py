@@ -39,6 +39,7 @@ SHOWN_INLINE = {
     "MKV": "video/webm",
     "OGG": "video/ogg",
 }
+_MOST_MORE = 64 << 20  # bytes by which metadata may have made a file longer; one of a terabyte takes hours to hash
 _REMEMBERED = 1024  # files behind links whose hash is known: a video is asked for in many pieces
 
 log = logging.getLogger(__name__)
@@ -139,7 +140,8 @@ def _open(photo: PhotoRecord, catalog: Catalog) -> OpenFile:
     except (OSError, ValueError, RuntimeError):  # RuntimeError: a loop of links
         raise _gone(photo) from None
     try:
-        if photo.content_hash is None or _content_of(file, photo.content_hash) != photo.content_hash:
+        indexed = photo.content_hash if _may_be(photo, file.status.st_size) else None
+        if indexed is None or _content_of(file, indexed) != indexed:
             raise changed(photo)
     except ImageError:
         file.close()
@@ -148,6 +150,11 @@ def _open(photo: PhotoRecord, catalog: Catalog) -> OpenFile:
         file.close()
         raise
     return file
+
+
+def _may_be(photo: PhotoRecord, size: int) -> bool:
+    """Whether a file of that size is worth reading: one of /proc has none, and may have its reader wait for ever."""
+    return 0 < size <= photo.size + _MOST_MORE
 
 
 @functools.lru_cache(_REMEMBERED)

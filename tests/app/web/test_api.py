@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -386,6 +387,17 @@ def test_photos_similar_to_a_region(client, services, world):
     assert (refused.status_code, "out of the picture" in refused.json()["detail"]) == (400, True)
     (world.photos / "halves.png").unlink()
     assert client.get(path, params={"region": "0,0,1,1"}).status_code == 410
+
+
+def test_a_thumbnail_that_cannot_be_kept_is_shown(client, services):
+    """On a full disk the page was one of broken pictures, each of which had been made."""
+    number = photo_id(services, "blue.png")
+    store = services.library.thumbnails
+    kept = client.get(f"/api/v1/photos/{number}/thumbnail").content
+    shutil.rmtree(store.folder)
+    store.folder.write_bytes(b"no folder")
+    answer = client.get(f"/api/v1/photos/{number}/thumbnail")
+    assert (answer.status_code, answer.content) == (200, kept)
 
 
 @pytest.mark.parametrize("kind", ["", "/thumbnail", "/preview", "/original", "/similar"])

@@ -183,7 +183,7 @@ def given_password(headers: Headers) -> str | None:
     if scheme.lower() != "basic":
         return ""  # an answer, and none that can be right
     try:
-        given = base64.b64decode(encoded, validate=True).partition(b":")[2]
+        given = base64.b64decode(encoded.strip(" "), validate=True).partition(b":")[2]
     except (binascii.Error, ValueError):
         return ""
     return given.decode("utf-8", "surrogateescape") if len(given) <= LONGEST_BYTES else ""

@@ -49,6 +49,7 @@ def basic(text):
         ({"Authorization": "Bearer cMOkc3N3b3JkOjE="}, 401),
         (basic("me:pässword:1"), 200),
         (basic(":pässword:1"), 200),
+        ({"Authorization": basic(":pässword:1")["Authorization"].replace(" ", "   ")}, 200),  # RFC 9110, 11.4
     ],
 )
 def test_only_the_password_opens_the_door(headers, status):

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-HOST = re.compile(r"[\w.-]+", re.ASCII)
+HOST = re.compile(r"(?!\d+(\.\d+){3}\Z)[\w.-]{1,253}", re.ASCII)  # four numbers that are no address name nothing
+LONGEST_ROOT = 200
 ROOT = re.compile(r"(/[\w.~-]+)*", re.ASCII)
 OWN_NAMES = {"api", "assets", "config", "favicon.ico", "gradio_api", "openapi.json", "static", "svelte", "theme.css"}
 
@@ -47,7 +48,7 @@ def checked_root(text: str) -> str:
     """
     path = "/" + text.strip().strip("/") if text.strip().strip("/") else ""
     first = path.partition("/")[2].partition("/")[0]
-    if not ROOT.fullmatch(path) or {".", ".."} & set(path.split("/")):
+    if len(path) > LONGEST_ROOT or not ROOT.fullmatch(path) or {".", ".."} & set(path.split("/")):
         raise ValueError(f"{text!r} is no path such as /photos")
     if first in OWN_NAMES:
         raise ValueError(f"/{first} is a path of the server's own; take another, such as /photos")

@@ -24,7 +24,7 @@ from app.search.ranking import SearchResult
 from app.status import read_status
 from app.web import pictures, problems
 from app.web.answers import HealthAnswer, PhotoAnswer, SearchAnswer, StatusAnswer, search_document
-from app.web.caching import caching_headers, content_tag, file_tag, unchanged
+from app.web.caching import caching_headers, content_tag, expect_the_same, file_tag, unchanged
 from app.web.dependencies import PhotoDep, PhotoId, ServicesDep, Whole, opened_original, photo_of
 from app.web.door.forwarding import path_below_root
 from app.web.door.methods import ASKED_HEAD, Methods
@@ -188,6 +188,7 @@ async def preview(
 def original(request: Request, found: PhotoDep, served: OriginalDep) -> Response:
     """The photo's file, byte for byte, or a range of it."""
     headers = {"ETag": file_tag(served.file.status), "Cache-Control": "private, no-cache"}
+    expect_the_same(request, headers["ETag"], served.file.status)
     if same := unchanged(request, headers):
         return same
     if request.scope.get(ASKED_HEAD):

@@ -1,8 +1,10 @@
 """What a browser may keep of a photo's pictures, and how it asks whether they are the same. It renders nothing."""
 
 import os
+import re
+from email.utils import parsedate_to_datetime
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.responses import Response
 
 from indexer.catalog.records import PhotoRecord
@@ -12,6 +14,9 @@ from indexer.catalog.stamps import is_stamp_of
 def content_tag(photo: PhotoRecord, frame: int) -> str:
     """The ETag of what is made from the content that was indexed, and from no other."""
     return f'"{photo.content_hash}-{frame}"'
+
+
+_TAG = re.compile(r'(W/)?("[^"]*")')
 
 
 def file_tag(seen: os.stat_result, frame: int = 0) -> str:
@@ -35,3 +40,26 @@ def unchanged(request: Request, headers: dict[str, str]) -> Response | None:
     if known.strip() == "*" or headers["ETag"] in known:
         return Response(status_code=304, headers=headers)
     return None
+
+
+def expect_the_same(request: Request, tag: str, seen: os.stat_result) -> None:
+    """Refuse what is asked of an older file alone (RFC 9110, 13.1.1 and 13.1.4), to go on with a part of that one.
+
+    Raises:
+        HTTPException: 412.
+    """
+    wanted, since = request.headers.get("if-match"), request.headers.get("if-unmodified-since")
+    if wanted is not None:
+        same = wanted.strip() == "*" or any(not weak and one == tag for weak, one in _TAG.findall(wanted))
+    else:
+        same = since is None or int(seen.st_mtime) <= _seconds(since)
+    if not same:
+        raise HTTPException(412, "the file is another one by now. Ask for the whole of it.")
+
+
+def _seconds(date: str) -> float:
+    """An HTTP date as seconds since the epoch; what is none lies behind all others, and so counts for nothing."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return float("inf")

@@ -39,6 +39,7 @@ SHOWN_INLINE = {
     "MKV": "video/webm",
     "OGG": "video/ogg",
 }
+_MOST_MORE = 64 << 20  # bytes by which metadata may have made a file longer; one of a terabyte takes hours to hash
 _REMEMBERED = 1024  # files behind links whose hash is known: a video is asked for in many pieces
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ class SentFile(FileResponse):
         """Send it, and no line of a log but one."""
         left: int | None = None
         short = False
-        scope = {**scope, "headers": [one for one in scope["headers"] if not _is_odd_range(*one)]}
+        whole = any(name == b"if-range" and value != self._tag() for name, value in scope["headers"])
+        scope = {**scope, "headers": [one for one in scope["headers"] if not _counts_for_nothing(*one, whole=whole)]}
 
         async def exactly(message: Message) -> None:
             nonlocal left, short
@@ -92,10 +94,14 @@ class SentFile(FileResponse):
         if short:
             log.warning("%s was cut off, or cannot be read, while it was sent", printable(self.filename or ""))
 
+    def _tag(self) -> bytes:
+        """What alone says that a part goes with another. A date does not: a file may change twice in its second."""
+        return self.headers["etag"].encode("latin-1")
 
-def _is_odd_range(name: bytes, value: bytes) -> bool:
-    """Whether it asks for a range in another unit than bytes, which is to count for nothing (RFC 9110, 14.2)."""
-    return name == b"range" and value.partition(b"=")[0].strip().lower() != b"bytes"
+
+def _counts_for_nothing(name: bytes, value: bytes, *, whole: bool) -> bool:
+    """Whether it asks for a range, and in another unit than bytes (RFC 9110, 14.2), or what is sent is `whole`."""
+    return name == b"range" and (whole or value.partition(b"=")[0].strip().lower() != b"bytes")
 
 
 class _SentError(Exception):
@@ -134,7 +140,8 @@ def _open(photo: PhotoRecord, catalog: Catalog) -> OpenFile:
     except (OSError, ValueError, RuntimeError):  # RuntimeError: a loop of links
         raise _gone(photo) from None
     try:
-        if photo.content_hash is None or _content_of(file, photo.content_hash) != photo.content_hash:
+        indexed = photo.content_hash if _may_be(photo, file.status.st_size) else None
+        if indexed is None or _content_of(file, indexed) != indexed:
             raise changed(photo)
     except ImageError:
         file.close()
@@ -143,6 +150,11 @@ def _open(photo: PhotoRecord, catalog: Catalog) -> OpenFile:
         file.close()
         raise
     return file
+
+
+def _may_be(photo: PhotoRecord, size: int) -> bool:
+    """Whether a file of that size is worth reading: one of /proc has none, and may have its reader wait for ever."""
+    return 0 < size <= photo.size + _MOST_MORE
 
 
 @functools.lru_cache(_REMEMBERED)

@@ -3,6 +3,7 @@
 It reads only files of photo rows that `originals.py` lets out of the library, and writes nothing but thumbnails.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import astuple
@@ -20,12 +21,14 @@ from app.web.originals import Original, PictureGoneError, changed, opened
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.frame_ids import frame_id
 from indexer.catalog.records import PhotoRecord
-from indexer.errors import ImageError
+from indexer.errors import ImageError, LibraryError
 from indexer.pictures import rendering
 from indexer.pictures.rendering import SCREEN_SIDE, Prepare, cut, for_a_screen
 from indexer.pictures.thumbnails import ThumbnailStore
 
 NO_REASON = "it could not be read"
+
+log = logging.getLogger(__name__)
 
 
 def stored_thumbnail(photo: PhotoRecord, store: ThumbnailStore, frame: int = 0) -> bytes | None:
@@ -45,7 +48,7 @@ def stored_thumbnail(photo: PhotoRecord, store: ThumbnailStore, frame: int = 0) 
 def thumbnail(
     photo: PhotoRecord, catalog: Catalog, store: ThumbnailStore, decoder: PictureDecoder, frame: int = 0
 ) -> bytes:
-    """The thumbnail, made again from the original where none is stored.
+    """The thumbnail, made again from the original where none is stored; to be shown it need not be storable.
 
     Raises:
         PictureGoneError: there is neither a thumbnail nor an original.
@@ -57,7 +60,10 @@ def thumbnail(
     made, small = _render(photo, catalog, decoder, frame, store.side, store.make, exact=True)
     if made != content:
         raise changed(photo)
-    store.keep(content, small, frame)
+    try:
+        store.keep(content, small, frame)
+    except LibraryError as error:  # such as a full disk, of which a page full of thumbnails would tell as often
+        log.info("%s", error)
     return small
 
 

@@ -28,6 +28,7 @@ _MEANINGS: dict[int | str, str] = {
     404: "No such photo, or export.",
     409: "Something excludes it now: mostly what is running, here or in another process.",
     410: "The photo's file is gone, or is another one now.",
+    412: "What the client names in If-Match or If-Unmodified-Since is another file by now.",
     413: "What was sent is too large.",
     415: "The picture cannot be read.",
     422: "A parameter is out of its bounds.",
@@ -61,7 +62,7 @@ FILE: Responses = {
     200: {"description": "The file.", "content": _FILE_KINDS},
     206: {"description": "The range that was asked for.", "content": {**_FILE_KINDS, "multipart/byteranges": _BYTES}},
     **_SAME,
-    **refusals(404, 410, 422, 503),
+    **refusals(404, 410, 412, 422, 503),
     400: {"description": "The range cannot be understood.", "content": _TEXT},
     416: {"description": "The range lies outside of the file.", "content": _TEXT},
 }

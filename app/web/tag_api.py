@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from app.tag_path import path_text
 from app.tagging import lookup as tag_lookup
 from app.web.dependencies import PhotoDep, ServicesDep
-from app.web.door.short_bodies import ShortBody
+from app.web.door.short_bodies import Sent, SmallBody
 from app.web.responses import PREFIX, refusals
 from app.web.tagging.changes_api import router as changes_router
 from app.web.tagging.edit_api import router as edit_router
@@ -18,7 +18,7 @@ from app.web.tagging.review_api import PATH
 from app.web.tagging.review_api import router as review_router
 from indexer.catalog.tag_records import Decision, PhotoTag, TagCounts
 
-router = APIRouter(prefix=PREFIX, route_class=ShortBody)
+router = APIRouter(prefix=PREFIX, route_class=SmallBody)
 ROUTERS = (router, changes_router, review_router, export_router, edit_router)
 """All that is about tags, for `api.py` to put in."""
 
@@ -58,7 +58,7 @@ class PhotoTagAnswer(BaseModel):
         return cls(tag=path_text(tag.path), **known)
 
 
-class DecisionRequest(BaseModel, extra="forbid"):
+class DecisionRequest(Sent):
     """A person's word on one tag of one photo."""
 
     tag: str = Field(description="A tag's path, or its name where only one tag has it; accepting makes a new one.")

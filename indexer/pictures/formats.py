@@ -15,6 +15,7 @@ from PIL import Image, features
 
 from indexer.errors import ImageError, TooLargeError
 from indexer.pictures import jpegxl, raw, raw_header, truncation
+from indexer.pictures.content import scans
 
 # Pillow's name: its module and class (JPEG: the base class, so that an MPO is the JPEG it starts with), the suffixes.
 _FORMATS = {
@@ -146,6 +147,8 @@ def check_formats() -> dict[str, str | None]:
 
 
 def _parse(name: str, source: bytes) -> Image.Image:
+    if name == "JPEG" and scans.has_too_many_scans(source):
+        raise ImageError(scans.REASON)
     return cast(Image.Image, _decoder(name)(BytesIO(source)))
 
 

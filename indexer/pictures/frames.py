@@ -4,6 +4,7 @@ from PIL import Image
 
 _ANIMATED = frozenset(("GIF", "PNG", "WEBP", "AVIF"))
 _FRAMES_TRIED = 8
+_PIXELS_TRIED = 100_000_000  # of all of them: a megabyte of blank frames would be decoded for minutes
 _NOISE = 6  # of 255: compression leaves no flat frame quite flat
 
 
@@ -13,7 +14,8 @@ def first_shown(name: str, image: Image.Image) -> Image.Image:
     if not may_move or not is_blank(image):
         return image
     first = image.copy()
-    for number in range(1, _FRAMES_TRIED + 1):
+    tried = min(_FRAMES_TRIED, _PIXELS_TRIED // (image.width * image.height))
+    for number in range(1, tried + 1):
         try:
             image.seek(number)
             image.load()

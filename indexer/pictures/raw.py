@@ -16,6 +16,7 @@ from indexer.errors import ImageError
 from indexer.metadata.describing import metadata_in, metadata_of
 from indexer.metadata.photo_metadata import PhotoMetadata
 from indexer.pictures import raw_header, truncation
+from indexer.pictures.content import scans
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,6 +129,8 @@ def _preview(raw: "rawpy.RawPy") -> Image.Image | None:
         return None
     if not isinstance(found.data, bytes):
         return _image(found.data)
+    if scans.has_too_many_scans(found.data):
+        return None
     try:
         return JpegImageFile(BytesIO(_without_libraws_exif(found.data)))
     except Exception:  # as every decoder, it raises whatever it likes; the sensor's data are there still

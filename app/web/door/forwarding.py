@@ -10,7 +10,7 @@ from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.trusted_proxies import Network, checked_root
+from app.trusted_proxies import Network, checked_host, checked_root
 
 Scope = MutableMapping[str, Any]  # of ASGI
 
@@ -45,7 +45,7 @@ class Proxies:
         root, changes = self.root_path, dict[str, object]()
         if self.trusts(scope):
             said = _said(scope["headers"])
-            if NAME.fullmatch(said.get("host", "")):
+            if _is_name(said.get("host", "")):
                 headers = [(name, value) for name, value in headers if name != b"host"]
                 headers.append((b"host", said["host"].encode("ascii")))
             if said.get("proto") in ("http", "https"):
@@ -82,6 +82,23 @@ def path_below_root(scope: Scope) -> str:
     """The path of a request without what all of them have in common."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", "")) or "/"
+
+
+def name_in(host: str) -> str:
+    """What a Host header names, written as `--allowed-host` is.
+
+    Raises:
+        ValueError: nothing.
+    """
+    named = NAME.fullmatch(host)
+    return checked_host(named[1] if named else "")
+
+
+def _is_name(host: str) -> bool:
+    try:
+        return bool(name_in(host))
+    except ValueError:
+        return False
 
 
 def _said(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

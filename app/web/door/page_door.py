@@ -87,7 +87,7 @@ class PageDoor:
             scope, receive = _as_json(scope, len(call)), _once(call, receive)
         elif HEARTBEAT.fullmatch(path_below_root(scope)):
             scope.setdefault("state", {})[STREAM] = True
-        await self.app(scope, receive, send)
+        await self.app({**scope, "query_string": b""}, receive, send)  # the page's script alone reads its address
 
 
 def methods_of(path: str, query: str) -> Collection[str]:

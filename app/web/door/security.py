@@ -16,9 +16,8 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.password_hash import LONGEST_BYTES
-from app.trusted_proxies import checked_host
 from app.web.door.doorkeeper import AT_THE_DOOR, Doorkeeper, Verdict
-from app.web.door.forwarding import NAME, Proxies, path_below_root, sender_of
+from app.web.door.forwarding import Proxies, name_in, path_below_root, sender_of
 from app.web.problems import problem_response
 
 MAX_BODY_BYTES = 50 * 1024 * 1024
@@ -126,7 +125,7 @@ def check_host(headers: Headers, hosts: frozenset[str] | None) -> None:
     """
     host = headers.get("host", "")
     try:
-        name = _name_in(host) if host else ""
+        name = name_in(host) if host else ""
     except ValueError:
         raise RefusedError(400, f"{host[:LONGEST_TOLD]!r} is no name of a server.") from None
     if hosts is not None and name not in hosts:
@@ -184,7 +183,7 @@ def given_password(headers: Headers) -> str | None:
     if scheme.lower() != "basic":
         return ""  # an answer, and none that can be right
     try:
-        given = base64.b64decode(encoded, validate=True).partition(b":")[2]
+        given = base64.b64decode(encoded.strip(" "), validate=True).partition(b":")[2]
     except (binascii.Error, ValueError):
         return ""
     return given.decode("utf-8", "surrogateescape") if len(given) <= LONGEST_BYTES else ""
@@ -206,16 +205,6 @@ async def _refuse(refusal: RefusedError, scope: Scope, receive: Receive, send: S
         await send({"type": "websocket.close", "code": 1008, "reason": str(refusal)})
         return
     await problem_response(refusal.status, str(refusal), refusal.headers)(scope, receive, send)
-
-
-def _name_in(host: str) -> str:
-    """What a Host header names, written as `--allowed-host` is.
-
-    Raises:
-        ValueError: nothing.
-    """
-    named = NAME.fullmatch(host)
-    return checked_host(named[1] if named else "")
 
 
 def _too_large(max_body: int) -> str:

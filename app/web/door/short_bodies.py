@@ -1,7 +1,8 @@
 """Routes that look at a body before it is read: a larger one than JSON shall be, and a form in an odd character set.
 
-Reading JSON takes a multiple of its length, and the gate's own bound is one for pictures (`security.py`). A form may
-name any codec of Python's; idna takes a minute for a megabyte, in which nobody else is answered.
+Reading JSON takes a multiple of its length, and the gate's own bound is one for pictures (`security.py`). To tell of
+each field that there is not takes far more, and a form may name any codec of Python's; idna takes a minute for a
+megabyte. Meanwhile nobody else is answered.
 """
 
 import codecs
@@ -10,21 +11,38 @@ from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, model_validator
 from python_multipart.multipart import parse_options_header
 from starlette.types import Message, Receive
 
 from app.web.picture_turns import PictureTurns
 
 MAX_BYTES = 2**20
-TOO_LONG = f"the request is longer than {MAX_BYTES // 2**20} MB. Send it in parts."
+SMALL_BYTES = 128 * 2**10  # more than a description of the longest, every letter of it escaped
+SPARE_KEYS = 20  # that are none of a document's fields, and told of one by one
 
 SETS = {"utf-8", "ascii", "iso8859-1", "cp1252"}  # read as fast as they come
 ODD_SET = "the form's character set is none that is read. Send its words in UTF-8."
 LONGEST_KIND = 1000  # characters of a Content-Type
 
 
+class Sent(BaseModel, extra="forbid"):
+    """A document that a client sends: what it says must all be of use, and of very many fields none is looked at."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_heap(cls, sent: object) -> object:
+        if isinstance(sent, dict) and len(sent) > len(cls.model_fields) + SPARE_KEYS:
+            known = ", ".join(field.alias or name for name, field in cls.model_fields.items())
+            raise ValueError(f"{len(sent):,} fields are sent, and there are but these: {known}")
+        return sent
+
+
 class ShortBody(APIRoute):
-    """A route that takes at most MAX_BYTES."""
+    """A route that takes at most `most` bytes, and says so."""
+
+    most = MAX_BYTES
+    too_long = f"the request is longer than {MAX_BYTES // 2**20} MB. Send it in parts."
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request: 413 where it is too long."""
@@ -32,11 +50,32 @@ class ShortBody(APIRoute):
 
         async def bounded(request: Request) -> Response:
             declared = request.headers.get("content-length", "0")
-            if declared.isdecimal() and int(declared) > MAX_BYTES:
-                raise HTTPException(413, TOO_LONG)
-            return await answer(Request(request.scope, _counted(request.receive)))
+            if declared.isdecimal() and int(declared) > self.most:
+                raise HTTPException(413, self.too_long)
+            return await answer(Request(request.scope, self._counted(request.receive)))
 
         return bounded
+
+    def _counted(self, receive: Receive) -> Callable[[], Awaitable[Message]]:
+        """Count a body that did not say how long it is."""
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b"")) if message["type"] == "http.request" else 0
+            if seen > self.most:
+                raise HTTPException(413, self.too_long)
+            return message
+
+        return counted
+
+
+class SmallBody(ShortBody):
+    """A route that takes a few fields."""
+
+    most = SMALL_BYTES
+    too_long = f"the request is longer than {SMALL_BYTES // 2**10} kB, and takes a few fields alone."
 
 
 class PlainForm(APIRoute):
@@ -92,18 +131,3 @@ async def read_short(receive: Receive, most: int) -> bytes | None:
             return None
         if not message.get("more_body", False):
             return bytes(body)
-
-
-def _counted(receive: Receive) -> Callable[[], Awaitable[Message]]:
-    """Count a body that did not say how long it is."""
-    seen = 0
-
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b"")) if message["type"] == "http.request" else 0
-        if seen > MAX_BYTES:
-            raise HTTPException(413, TOO_LONG)
-        return message
-
-    return counted

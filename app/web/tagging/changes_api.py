@@ -10,7 +10,7 @@ from app.tagging import lookup as tag_lookup
 from app.tagging import tag_changing
 from app.tagging.tagging_service import TaggingReport
 from app.web.dependencies import ServicesDep
-from app.web.door.short_bodies import ShortBody
+from app.web.door.short_bodies import Sent, SmallBody
 from app.web.responses import PREFIX, refusals
 from app.web.tagging.jobs import Job, JobAnswer, JobsDep
 from app.web.tagging.review_api import PATH
@@ -18,14 +18,14 @@ from indexer.catalog.tag_records import TagPath
 
 RUN = "tagging"
 
-router = APIRouter(prefix=PREFIX, route_class=ShortBody)
+router = APIRouter(prefix=PREFIX, route_class=SmallBody)
 
 Which = Annotated[str, Field(description="A tag's path, or its name where only one tag has it.", max_length=2000)]
 _EXACT = "Tags are named by their whole paths alone: where one is gone, no other one of its name is taken."
 Exact = Annotated[bool, Field(description=_EXACT)]
 
 
-class RenameRequest(BaseModel, extra="forbid"):
+class RenameRequest(Sent):
     """Another path for a tag."""
 
     tag: Which
@@ -33,7 +33,7 @@ class RenameRequest(BaseModel, extra="forbid"):
     exact: Exact = False
 
 
-class MergeRequest(BaseModel, extra="forbid"):
+class MergeRequest(Sent):
     """A tag that is to be part of another."""
 
     tag: Which
@@ -41,7 +41,7 @@ class MergeRequest(BaseModel, extra="forbid"):
     exact: Exact = False
 
 
-class RestoreRequest(BaseModel, extra="forbid"):
+class RestoreRequest(Sent):
     """A word of the vocabulary that may be suggested again, or all of them: one of the two is said."""
 
     tag: str | None = Field(default=None, description=PATH, max_length=2000)
@@ -81,7 +81,7 @@ class RestoredAnswer(BaseModel):
     count: int = Field(description="Changes that count no more.")
 
 
-class TaggingRequest(BaseModel, extra="forbid"):
+class TaggingRequest(Sent):
     """What a run is to do."""
 
     only_new: bool = Field(

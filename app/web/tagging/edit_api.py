@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 from app.tagging import editing
 from app.tagging.editing import EditError
 from app.web.dependencies import PhotoDep, ServicesDep
-from app.web.door.short_bodies import ShortBody
+from app.web.door.short_bodies import Sent, SmallBody
 from app.web.problems import RefusedError
 from app.web.responses import PREFIX, refusals
 from app.web.tagging.jobs import LOCKED, JobsDep
@@ -17,12 +17,12 @@ from indexer.errors import LibraryLockedError
 
 LONGEST = 100_000  # characters that are looked at; how many a text may have is said by `editing`
 
-router = APIRouter(prefix=PREFIX, route_class=ShortBody)
+router = APIRouter(prefix=PREFIX, route_class=SmallBody)
 
 Text = Annotated[str | None, Field(default=None, max_length=LONGEST)]
 
 
-class EditRequest(BaseModel, extra="forbid"):
+class EditRequest(Sent):
     """What a photo is given; what is left out, or null, stays as it is."""
 
     rating: int | None = Field(default=None, ge=-1, le=5, strict=True, description="Stars: 0 is none, -1 rejected.")

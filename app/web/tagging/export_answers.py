@@ -12,6 +12,7 @@ from app.tagging.export.sidecar_plan import Completed, Naming, Planned, Refused
 from app.tagging.export.way_back import ExportReport
 from app.tagging.export_ways import Way, WayName
 from app.web.answers import PathText
+from app.web.door.short_bodies import Sent
 from app.web.tagging.jobs import Job, JobAnswer
 from indexer.catalog.journal.records import Export
 
@@ -135,7 +136,7 @@ class ExportRunAnswer(JobAnswer):
         return cls(report=ReportAnswer.of(report) if report and ended else None, **told, **JobAnswer.fields(job))
 
 
-class ExportRequest(BaseModel, extra="forbid"):
+class ExportRequest(Sent):
     """How to export; where to is nothing that a client says."""
 
     naming: Naming = Field(default=Naming.auto, description="What new sidecars are called.")

@@ -24,7 +24,7 @@ from app.tagging.export.sidecar_plan import Naming
 from app.tagging.export.table_export import Table
 from app.tagging.export.way_back import ExportReport, UnknownExportError, UnsettledError
 from app.web.dependencies import ServicesDep, Whole
-from app.web.door.short_bodies import ShortBody
+from app.web.door.short_bodies import SmallBody
 from app.web.problems import RefusedError
 from app.web.responses import PREFIX, TABLES, refusals
 from app.web.tagging.export_answers import (
@@ -46,7 +46,7 @@ TURN_S = 20.0  # how long a preview waits for the one before it
 CHUNK = 256 * 1024
 KINDS = {Table.csv: "text/csv", Table.jsonl: "application/jsonl", Table.parquet: "application/vnd.apache.parquet"}
 
-router = APIRouter(prefix=PREFIX, route_class=ShortBody)
+router = APIRouter(prefix=PREFIX, route_class=SmallBody)
 _one_table, _one_reading = threading.Lock(), threading.Lock()
 
 ExportId = Annotated[Whole, InPath(ge=-(2**63), le=2**63 - 1)]

@@ -10,7 +10,7 @@ from app.tagging import lookup as tag_lookup
 from app.tagging.review import MOST, ReviewPage
 from app.web.answers import PathText
 from app.web.dependencies import ServicesDep, Whole
-from app.web.door.short_bodies import ShortBody
+from app.web.door.short_bodies import Sent, ShortBody
 from app.web.responses import PREFIX, refusals
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.review.records import Asked, Became, Decided, Order, Pending, Settled, Word
@@ -73,7 +73,7 @@ class ReviewAnswer(BaseModel):
         return cls(left=page.left, cursor=page.cursor, suggestions=shown)
 
 
-class WordRequest(BaseModel, extra="forbid"):
+class WordRequest(Sent):
     """A person's word on one suggestion."""
 
     photo: PhotoNumber
@@ -91,7 +91,7 @@ class WordRequest(BaseModel, extra="forbid"):
         return self
 
 
-class WordsRequest(BaseModel, extra="forbid"):
+class WordsRequest(Sent):
     """Words on many suggestions: they are taken in one after the other, all or none."""
 
     words: Annotated[list[WordRequest], FailFast()] = Field(max_length=MOST_ANSWERS)

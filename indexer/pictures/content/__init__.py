@@ -1,1 +1,1 @@
-"""The hash of the coded picture in a file, which stays the same when metadata are written."""
+"""How a file's coded picture is built, and its hash, which stays the same when metadata are written."""

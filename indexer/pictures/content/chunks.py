@@ -15,7 +15,7 @@ Parts = list[bytes | memoryview]
 
 MOST_PARTS = 1 << 18
 """Of a file that is taken apart; one made of more, each of few bytes, is hashed as a whole."""
-_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in coded data: no stuffed zero, no restart, no filling
+MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # in coded data: no stuffed zero, no restart, no filling
 _EOI, _SOS, _COM, _APP1, _APP2, _APP14 = 0xD9, 0xDA, 0xFE, 0xE1, 0xE2, 0xEE
 _XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 
@@ -45,7 +45,7 @@ def jpeg(source: memoryview) -> Parts:
         if end < at + 4 or end > len(source):
             raise ValueError("a segment ends outside the file")
         if kind == _SOS:
-            found = _MARKER.search(source, end)
+            found = MARKER.search(source, end)
             if found is None:
                 raise ValueError("the picture does not end")
             kept.append(source[at : found.start()])

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -388,6 +389,17 @@ def test_photos_similar_to_a_region(client, services, world):
     assert client.get(path, params={"region": "0,0,1,1"}).status_code == 410
 
 
+def test_a_thumbnail_that_cannot_be_kept_is_shown(client, services):
+    """On a full disk the page was one of broken pictures, each of which had been made."""
+    number = photo_id(services, "blue.png")
+    store = services.library.thumbnails
+    kept = client.get(f"/api/v1/photos/{number}/thumbnail").content
+    shutil.rmtree(store.folder)
+    store.folder.write_bytes(b"no folder")
+    answer = client.get(f"/api/v1/photos/{number}/thumbnail")
+    assert (answer.status_code, answer.content) == (200, kept)
+
+
 @pytest.mark.parametrize("kind", ["", "/thumbnail", "/preview", "/original", "/similar"])
 @pytest.mark.parametrize(
     ("number", "status"),
@@ -432,6 +444,27 @@ def test_the_original_is_served_byte_for_byte(client, services, world):
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["content-disposition"] == 'inline; filename="yellow.jpg"'
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_download_that_goes_on_by_if_match_or_a_date_is_told_that_the_file_is_another(client, services, world):
+    """Else it would be put together of two files."""
+    route = f"/api/v1/photos/{photo_id(services, 'yellow.jpg')}/original"
+
+    def ask(**headers):
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.get(route, headers={"Range": "bytes=1-3", **names}).status_code
+
+    first = client.get(route).headers
+    tag, date = first["etag"], first["last-modified"]
+    assert [ask(if_match=one) for one in (tag, f'"a", {tag}', "*", f"W/{tag}", '"a"', "")] == [206] * 3 + [412] * 3
+    assert [ask(if_unmodified_since=one) for one in (date, "no date", "Thu, 01 Jan 1970 00:00:00 GMT")] == [
+        206,
+        206,
+        412,
+    ]
+    assert ask(if_match=tag, if_unmodified_since="Thu, 01 Jan 1970 00:00:00 GMT") == 206
+    os.utime(world.photos / "trip/yellow.jpg", (2_000_000_000, 2_000_000_000))
+    assert (ask(if_match=tag), ask(if_unmodified_since=date)) == (412, 412)
 
 
 def test_an_original_that_is_gone_is_410_with_a_reason(client, services, world):

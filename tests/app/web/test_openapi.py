@@ -215,6 +215,7 @@ def test_every_answer_is_as_it_is_described(client, told, services, world):
         first = client.get(f"/api/v1/photos/{number}/{kind}")
         known = {"If-None-Match": first.headers["etag"]}
         told.check(client.get(f"/api/v1/photos/{number}/{kind}", headers=known))
+    told.check(client.get(f"/api/v1/photos/{number}/original", headers={"If-Match": '"of-another"'}))
     (world.photos / "trip/yellow.jpg").unlink()
     services.library.thumbnails.remove(services.library.catalog.photo(number).content_hash)
     for kind in ("thumbnail", "preview", "original"):
@@ -223,7 +224,7 @@ def test_every_answer_is_as_it_is_described(client, told, services, world):
     routes = {(route, method) for route, answers in told.document["paths"].items() for method in answers}
     assert {(route, method) for route, method, status in told.seen if status in ("200", "202")} == routes
     assert {status for _, _, status in told.seen} >= {"200", "206", "304", "400", "403", "404"}
-    assert {status for _, _, status in told.seen} >= {"410", "413", "415", "416", "422"}
+    assert {status for _, _, status in told.seen} >= {"410", "412", "413", "415", "416", "422"}
     for route in ("/thumbnail", "/preview", "/original"):
         statuses = {status for path, _, status in told.seen if path == PHOTO + route}
         assert statuses >= {"200", "304", "404", "410", "422"}, route

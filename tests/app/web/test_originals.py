@@ -23,7 +23,7 @@ def played(tmp_path_factory):
             seen = path.stat()
             length = int(scope["path"][1:])
             path.write_bytes(b"x" * min(SIZE, length) + b"~" * max(0, length - SIZE))
-            await SentFile(path, stat_result=seen, filename="a.bin")(scope, receive, send)
+            await SentFile(path, stat_result=seen, filename="a.bin", headers={"ETag": '"a-1"'})(scope, receive, send)
 
     def ask(length, header):
         with connect(address) as connected:
@@ -58,3 +58,16 @@ def test_of_a_file_that_shrinks_what_is_left_is_sent_and_a_line_tells(played, he
 def test_a_range_in_another_unit_counts_for_nothing(played, header):
     head, _, body = played(SIZE, header).partition(b"\r\n\r\n")
     assert (head.split(b" ")[1], len(body)) == (b"200", SIZE)
+
+
+@pytest.mark.parametrize(
+    ("validator", "status"),
+    [('"a-1"', b"206"), ('W/"a-1"', b"200"), ('"a-2"', b"200"), ("the date", b"200"), ("", b"200")],
+)
+def test_a_part_is_sent_to_go_with_what_is_there_for_certain_and_else_the_whole(played, validator, status):
+    """RFC 9110, 13.1.5: by a date a file that changed twice within its second would be put together of two."""
+    if validator == "the date":
+        head = played(SIZE, b"").partition(b"\r\n\r\n")[0].lower()
+        validator = head.partition(b"last-modified: ")[2].partition(b"\r\n")[0].decode().title().replace("Gmt", "GMT")
+    head, _, body = played(SIZE, f"Range: bytes=10-40\r\nIf-Range: {validator}\r\n".encode()).partition(b"\r\n\r\n")
+    assert (head.split(b" ")[1], len(body)) == (status, 31 if status == b"206" else SIZE)

@@ -115,6 +115,20 @@ def test_a_link_within_the_root_is_a_link(services, world, photo):
         served(photo, services)
 
 
+@pytest.mark.parametrize("size", [0, 1 << 40])
+def test_a_file_behind_a_link_whose_size_tells_that_it_is_another_is_not_read(
+    services, world, photo, tmp_path, monkeypatch, size
+):
+    """Files of /proc have no size, and some have whoever reads them wait for ever."""
+    with (tmp_path / "endless").open("wb") as endless:
+        endless.truncate(size)
+    (world.photos / "blue.png").unlink()
+    (world.photos / "blue.png").symlink_to(tmp_path / "endless")
+    monkeypatch.setattr(originals.images, "hash_file", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(PictureGoneError, match="changed"):
+        served(photo, services)
+
+
 def test_a_root_that_is_reached_through_a_link_is_no_link_within(tmp_path, world):
     (tmp_path / "way").symlink_to(world.photos)
     file = open_within(tmp_path / "way", Path("trip/../red.png"))

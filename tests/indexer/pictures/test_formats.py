@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from indexer.pictures import formats, images
+from indexer.pictures import formats, frames, images
 from tests.indexer.heic_sample import HEIC
 from tests.indexer.pictures.test_images import corners, drawn, encoded, is_near, reason_of, wide_profile
 
@@ -69,6 +69,15 @@ def test_a_first_frame_with_nothing_but_noise_is_blank(format_):
     first = Image.new("L", (160, 120), 252).convert("RGB") if format_ == "GIF" else Image.fromarray(noise)
     source = encoded(first, format_, save_all=True, append_images=[drawn()], duration=100)
     assert is_near(corners(images.decode(source, min_side=64).image)[0], "red")
+
+
+@pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_of_an_animation_of_huge_blank_frames_few_are_decoded(format_, monkeypatch):
+    blank = [Image.new("RGB", (160, 120), colour) for colour in ("white", "black", "gray")]
+    source = encoded(blank[0], format_, save_all=True, append_images=[*blank[1:], drawn()], duration=100)
+    assert is_near(corners(images.decode(source, min_side=64).image)[0], "red")
+    monkeypatch.setattr(frames, "_PIXELS_TRIED", 3 * 160 * 120 - 1)
+    assert is_near(corners(images.decode(source, min_side=64).image)[0], "white")
 
 
 def test_two_neighbours_in_a_palette_are_a_picture():

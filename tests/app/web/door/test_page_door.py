@@ -163,6 +163,15 @@ def test_an_address_of_very_many_parameters_is_refused_before_they_are_looked_at
     assert (answer.status_code, "more than 1,000 parameters" in answer.text) == (400, True)
 
 
+@pytest.mark.parametrize("path", ["/", "/config", "/theme.css"])
+def test_the_pages_own_address_may_be_long(client, path, caplog):
+    """It is the page's script that reads it: Gradio fails at one of 65,536 characters, with a traceback."""
+    with connect((client.base_url.host, client.base_url.port)) as connected:
+        connected.sendall(f"GET {path}?q={'a' * 100_000} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert connected.recv(12) == b"HTTP/1.1 200"
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_nothing_is_uploaded_to_gradio(client, uploads):
     before = lying(uploads)
     for route in ("/gradio_api/upload", "/gradio_api/upload/", "/gradio_api/upload?upload_id=a"):

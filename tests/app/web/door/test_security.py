@@ -49,6 +49,7 @@ def basic(text):
         ({"Authorization": "Bearer cMOkc3N3b3JkOjE="}, 401),
         (basic("me:pässword:1"), 200),
         (basic(":pässword:1"), 200),
+        ({"Authorization": basic(":pässword:1")["Authorization"].replace(" ", "   ")}, 200),  # RFC 9110, 11.4
     ],
 )
 def test_only_the_password_opens_the_door(headers, status):
@@ -160,6 +161,7 @@ def test_a_name_may_tell_the_zone_of_an_address(host):
 
 
 NO_NAMES = ["a b", "a/b", "a@b", "a:1:2", "[::1]]", "é.example", "a:b", "x" * 5000 + "/", "."]
+NO_NAMES += ["x" * 254, "256.1.1.1", "1.2.3.04"]
 NO_ADDRESSES = ["[fe80::1%]", "[%eth0]", "[fe80::1%a/b]", "[1:2]", "[127.0.0.1]"]
 
 

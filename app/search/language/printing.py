@@ -38,7 +38,8 @@ def parts(query: Query) -> list[tuple[str, Query]]:
     for at, term in enumerate(query.unwanted):
         found.append((_left_out(term), replace(query, unwanted=tuple(_without(list(query.unwanted), at)))))
     for at, one in enumerate(conditions):
-        found.append((_condition(one), replace(query, filter=all_of(_without(conditions, at)))))
+        rest = all_of([_opened(other) for other in _without(conditions, at)])
+        found.append((_condition(one), replace(query, filter=rest)))
     return found
 
 
@@ -119,6 +120,11 @@ def _conditions(wanted: PhotoFilter) -> list[PhotoFilter]:
     return [one for one in found if one]
 
 
+def _opened(one: PhotoFilter) -> PhotoFilter:
+    """A condition without the parentheses that it stands in alone, as a second one of a field does."""
+    return one.either[0][0] if len(one.either) == 1 == len(one.either[0]) else one
+
+
 def _only(name: str, value: Any) -> PhotoFilter:
     known: dict[str, Any] = {name: value}
     return PhotoFilter(**known)
@@ -152,13 +158,15 @@ def _condition(one: PhotoFilter) -> str:
 
 
 def _either(group: tuple[PhotoFilter, ...]) -> str:
-    return f"({_all(group[0])})" if len(group) == 1 else " OR ".join(map(_operand, group))
+    if len(group) == 1:  # a second condition of a field, which may not stand there twice
+        return f"({_all(group[0])})"
+    return " OR ".join(_operand(one, excluded=True) for one in group)
 
 
-def _operand(wanted: PhotoFilter) -> str:
-    """What OR or NOT stands before: one condition, or several in parentheses."""
+def _operand(wanted: PhotoFilter, *, excluded: bool = False) -> str:
+    """What OR or NOT stands before: one condition, that NOT may exclude for OR alone, or several in parentheses."""
     conditions = _conditions(wanted)
-    lone = len(conditions) == 1 and not wanted.either and not wanted.without
+    lone = len(conditions) == 1 and not wanted.either and (excluded or not wanted.without)
     return _condition(conditions[0]) if lone else f"({_all(wanted)})"
 
 

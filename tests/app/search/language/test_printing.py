@@ -54,6 +54,7 @@ def test_what_is_written_is_read_as_the_same(text):
     for _, rest in parts(query):
         left = parse(written(rest))
         assert (left.terms or left.text, left.unwanted) == (rest.terms or rest.text, rest.unwanted)
+        assert left.filter == rest.filter
 
 
 @given(st.text(alphabet='ab1 :+-"()OR.\u00e9', max_size=20))
@@ -91,6 +92,18 @@ def test_words_are_read_as_the_same_words(text):
                 ("place:a OR place:b", "tag:x tag:y -type:raw"),
                 ("-type:raw", "tag:x tag:y place:a OR place:b"),
             ],
+        ),
+        (
+            "camera:a (camera:b type:raw)",
+            [
+                ("camera:a", "camera:b type:raw"),
+                ("type:raw", "camera:a (camera:b)"),
+                ("(camera:b)", "camera:a type:raw"),
+            ],
+        ),
+        (
+            "-lens:a OR has:gps NOT (-lens:b)",
+            [("-lens:a OR has:gps", "-(-lens:b)"), ("-(-lens:b)", "-lens:a OR has:gps")],
         ),
         ("", []),
     ],

@@ -33,7 +33,7 @@ from app.web.duplicate_api import router as duplicate_router
 from app.web.heat_api import router as heat_router
 from app.web.originals import Original, SentFile
 from app.web.page import browsing
-from app.web.picture_turns import PictureTurns
+from app.web.picture_turns import LONG_BODIES, PictureTurns
 from app.web.responses import CURSOR_GONE, FILE, PICTURE, PREFIX, WEBP, refusals
 from app.web.search_fields import PageFields, PictureFields, SimilarFields, expect_once, sound_fields
 from app.web.tag_api import ROUTERS as TAG_ROUTERS
@@ -225,7 +225,7 @@ def build_api(services: Services, *, folder: Path | None = None) -> FastAPI:
     no_page: Any = {"docs_url": None, "redoc_url": None}  # those load from a CDN
     api = FastAPI(title="picsift", version=version("picsift"), lifespan=working, **no_page)
     api.state.services, api.state.jobs, api.state.folder = services, Jobs(), folder
-    api.state.turns = PictureTurns()
+    api.state.turns, api.state.long_turns = PictureTurns(), PictureTurns(LONG_BODIES, "request")
     problems.install(api)
     api.router.routes.extend(_routes())  # as they are: FastAPI would build each that it includes a second time
     own = (f"{PREFIX}/", "/openapi.json")

@@ -15,6 +15,7 @@ from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
 BODIES = 4  # of up to MAX_BODY_BYTES
+LONG_BODIES = 32  # of JSON, of up to a megabyte
 THREADS = 4  # the decoder takes two at once; the others hash a file, or embed
 WAITED_S = 20.0  # for a place, until one that is sent slowly gives way; and between two of those
 LOOKS = 4  # in that time, at how much came of each
@@ -46,9 +47,10 @@ class _Arriving:
 class PictureTurns:
     """Lets requests wait without a thread of their own, so that any number of uploads leaves searches theirs."""
 
-    def __init__(self) -> None:
-        """Let none wait yet."""
-        self._bodies = anyio.Semaphore(BODIES)
+    def __init__(self, bodies: int = BODIES, what: str = "picture") -> None:
+        """Let none wait yet; `bodies` may be in memory at once, each of which is `what` people call it."""
+        self._bodies = anyio.Semaphore(bodies)
+        self._what = what
         self._threads = anyio.CapacityLimiter(THREADS)
         self._arriving: list[_Arriving] = []
         self._line: list[float] = []  # since when each waits for a place, the first one longest
@@ -85,10 +87,10 @@ class PictureTurns:
                     arriving.received = len(body)
                 return bytes(body)
             except ClientDisconnect as gone:
-                raise HTTPException(400, "the picture was not sent to its end.") from gone
+                raise HTTPException(400, f"the {self._what} was not sent to its end.") from gone
             finally:
                 self._arriving.remove(arriving)
-        raise HTTPException(503, "the picture came too slowly, while others waited. Send it again.", GIVEN_WAY)
+        raise HTTPException(503, f"the {self._what} came too slowly, while others waited. Send it again.", GIVEN_WAY)
 
     @contextmanager
     def _in_line(self) -> Iterator[None]:

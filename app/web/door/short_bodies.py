@@ -39,7 +39,10 @@ class Sent(BaseModel, extra="forbid"):
 
 
 class ShortBody(APIRoute):
-    """A route that takes at most `most` bytes, and says so."""
+    """A route that takes at most `most` bytes, and says so; of those that may be long a few are read at a time.
+
+    A thousand that are sent slowly, a megabyte each, would else be in memory at once.
+    """
 
     most = MAX_BYTES
     too_long = f"the request is longer than {MAX_BYTES // 2**20} MB. Send it in parts."
@@ -50,9 +53,15 @@ class ShortBody(APIRoute):
 
         async def bounded(request: Request) -> Response:
             declared = request.headers.get("content-length", "0")
-            if declared.isdecimal() and int(declared) > self.most:
+            size = int(declared) if declared.isdecimal() else 0
+            if size > self.most:
                 raise HTTPException(413, self.too_long)
-            return await answer(Request(request.scope, self._counted(request.receive)))
+            sent = Request(request.scope, self._counted(request.receive))
+            if max(size, self.most if "transfer-encoding" in request.headers else 0) <= SMALL_BYTES:
+                return await answer(sent)
+            turns: PictureTurns = request.app.state.long_turns
+            async with turns.body():
+                return await answer(Request(request.scope, _whole(await turns.read(sent))))
 
         return bounded
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from indexer.counted import counted
 from indexer.watching.activity import Activity
 
 STATES = {"starting": "starting", "scanning": "looking for photos", "idle": "in step", "waiting": "waiting"}
@@ -22,9 +23,11 @@ def sentence(activity: Activity) -> str:
     """What is going on, in one line."""
     if activity.state != "indexing":
         parts = [activity.detail or STATES.get(activity.state, activity.state)]
-        parts += [f"{activity.queue:,} changes settling"] if activity.state == "idle" and activity.queue else []
+        parts += (
+            [f"{counted(activity.queue, 'change')} settling"] if activity.state == "idle" and activity.queue else []
+        )
         return ", ".join(parts)
-    parts = [f"indexing {activity.done:,} of {activity.total:,} photos"]
+    parts = [f"indexing {activity.done:,} of {counted(activity.total, 'photo')}"]
     parts += [f"{activity.photos_per_s:.1f} photos/s"] if activity.photos_per_s else []
     parts += [f"{_duration(activity.remaining_s)} left"] if activity.remaining_s else []
     parts += [f"{activity.failed:,} failed"] if activity.failed else []

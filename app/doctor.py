@@ -24,6 +24,7 @@ from app.search.embedders import DEFAULT_MODEL
 from app.settings import Settings, config_path
 from app.status import read_status
 from indexer.catalog.records import ModelRecord
+from indexer.counted import counted
 from indexer.embedder import Embedder, int8_problem
 from indexer.errors import ImageError, ModelError, PicsiftError
 from indexer.pictures import images
@@ -175,10 +176,10 @@ def _file_events() -> tuple[bool, str]:
     watches = int((INOTIFY / "max_user_watches").read_text())
     if watches < WANTED_WATCHES:
         return False, (
-            f"at most {watches:,} folders can be watched. For more: "
+            f"at most {counted(watches, 'folder')} can be watched. For more: "
             f"sudo sysctl fs.inotify.max_user_watches={WANTED_WATCHES}"
         )
-    return True, f"up to {watches:,} folders can be watched"
+    return True, f"up to {counted(watches, 'folder')} can be watched"
 
 
 def _disk_space(library: Path) -> tuple[bool, str]:
@@ -196,7 +197,8 @@ def _library(settings: Settings) -> tuple[bool, str]:
         return False, f"{settings.library} cannot be written to; change its permissions, or name another with --library"
     services = build_services(settings)
     status, active = read_status(services), services.library.catalog.active_model()
-    found = f"{status.photos:,} photos, {status.index.vectors:,} vectors, {status.failed:,} failed at {status.library}"
+    found = f"{counted(status.photos, 'photo')}, {counted(status.index.vectors, 'vector')}, {status.failed:,} failed"
+    found = f"{found} at {status.library}"
     return not set(status.problems) - _no_faults(services, active), "; ".join([found, *status.problems])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from app import activities
 from app.bootstrap import Services
 from indexer.catalog.records import ModelRecord, Root
+from indexer.counted import counted
 from indexer.errors import ModelError
 from indexer.watching.activity import Activity, read_activity
 
@@ -88,7 +89,7 @@ def read_status(services: Services) -> Status:
     model, device, precision = _model(services, active, problems)
     if active is not None and (reasons := list(catalog.embedding_failures(active.id).values())):
         problems.append(
-            f"{len(reasons):,} photos could not be embedded by the model {active.name!r}, and every run tries them "
+            f"{counted(len(reasons), 'photo')} could not be embedded by the model {active.name!r}, and every run tries "
             f"again; the last because: {reasons[0].rstrip('.')}"
         )
     return Status(

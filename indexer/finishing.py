@@ -8,6 +8,7 @@ from collections import ChainMap, defaultdict
 from collections.abc import Iterable
 
 from indexer.catalog.records import ModelRecord
+from indexer.counted import counted
 from indexer.errors import OtherModelError
 from indexer.folders.pairing import Paired
 from indexer.folders.reconcile import Settled
@@ -111,8 +112,8 @@ def _activate(library: Library, model: ModelRecord) -> str | None:
         why = f" {len(failed):,} of them failed, the last because: {failed[0].rstrip('.')}." if failed else ""
         earlier = f"the {active.name!r} of before" if active.name == model.name else repr(active.name)
         return (
-            f"{lacking:,} photos are not embedded by the model {model.name!r} yet, so {earlier} goes on "
-            f"answering.{why} Run 'picsift index --model {model.name}' to embed them."
+            f"{counted(lacking, 'photo is', 'photos are')} not embedded by the model {model.name!r} yet, so {earlier} "
+            f"goes on answering.{why} Run 'picsift index --model {model.name}' to embed what is left."
         )
     library.catalog.activate(model.id)
     return f"Searches are answered by the model {model.name!r} from now on." if active is not None else None

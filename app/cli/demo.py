@@ -16,6 +16,7 @@ from app.cli.indexing import bring_in_step
 from app.cli.terminal import output
 from app.search.query import Query
 from app.settings import Settings
+from indexer.counted import counted
 from indexer.errors import PicsiftError
 
 # Photographs only, each once: no logos, test patterns or screenshots, of which these packages have as many.
@@ -65,9 +66,10 @@ def throw_away_library(settings: Settings) -> Iterator[Services]:
         count = copy_photos(Path(folder, PHOTO_FOLDER))
         if not count:
             raise PicsiftError("no sample photos are installed. Run: pip install scikit-image")
-        output.say(f"a library of {count} sample photos in {folder}; it is removed at the end.")
+        output.say(f"a library of {counted(count, 'sample photo')} in {folder}; it is removed at the end.")
         if count < ENOUGH:
-            output.say(f"only {count} sample photos are installed; 'pip install scikit-image' brings more.")
+            few = counted(count, "sample photo is", "sample photos are")
+            output.say(f"only {few} installed; 'pip install scikit-image' brings more.")
         services = build_services(settings.model_copy(update={"library": Path(folder, "library")}), create=True)
         with closing(services):
             yield services

@@ -20,6 +20,7 @@ from app.cli.terminal.output import say
 from app.cli.terminal.progress import index_progress
 from app.printable import printable
 from app.settings import Settings
+from indexer.counted import counted
 from indexer.errors import PicsiftError, RootError
 from indexer.forgetting import followed, forget
 from indexer.library import CATALOG
@@ -73,11 +74,11 @@ def forget_command(
     path = Path(os.path.abspath(os.path.expanduser(folder)))  # noqa: PTH100, PTH111 - a folder that may be gone
     root = followed(services.library, path)
     if not yes:
-        known = f"all that is known of its {root.photos:,} photos"
+        known = f"all that is known of its {counted(root.photos, 'photo')}"
         question = f"Forget {printable(root.path)} and {known}? The files stay as they are."
         typer.confirm(question, abort=True, err=True)
     photos = forget(services.library, path)
-    say(f"{path} is forgotten: {photos:,} photos have left the library. No file was touched.")
+    say(f"{path} is forgotten: {counted(photos, 'photo has', 'photos have')} left the library. No file was touched.")
 
 
 def bring_in_step(
@@ -133,4 +134,4 @@ def tag_new(services: Services, stop: Callable[[], bool]) -> None:
         log.warning("the new photos are indexed, but not tagged: %s", error)
         return
     if done is not None and done.photos:
-        log.info("tagged %d photos, %d suggestions", done.photos, done.suggestions)
+        log.info("tagged %s, %s", counted(done.photos, "photo"), counted(done.suggestions, "suggestion"))

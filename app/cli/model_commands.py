@@ -17,6 +17,7 @@ from app.cli.terminal.progress import fetching
 from app.model_table import ModelEntry
 from app.printable import printable
 from app.settings import Settings
+from indexer.counted import counted
 from indexer.embedder import Embedder, Shelf
 from indexer.errors import LibraryError, as_model_error
 from indexer.finishing import switch_at_once
@@ -75,19 +76,22 @@ def pull_command(
         str | None,
         typer.Option("--revision", metavar="COMMIT", help="Let the name stand for this commit, branch or tag."),
     ] = None,
+    json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Fetch a model from the hub, checked; goes on where it was cut short."""
     settings = begin(verbose)
     shelf = Shelf(settings.converted_models)
-    with fetching(f"Fetching {name}") as show, as_model_error():
+    with fetching(f"Fetching {name}", quiet=json) as show, as_model_error():
         shelf.pull(name, revision=revision, on_progress=show)
     embedder = Embedder(name, converted=settings.converted_models)  # converts it
-    pin = shelf.pin(name)
-    output.say(
-        f"{name} is here ({embedder.dim} dimensions, commit {pin.commit[:12] if pin else 'unknown'}, "
-        f"{_size(shelf.fetched_bytes(name) + shelf.converted_bytes(embedder.fingerprint))}). "
-        f"Search with it: picsift models use {name}"
+    pin, taken = shelf.pin(name), shelf.fetched_bytes(name) + shelf.converted_bytes(embedder.fingerprint)
+    document = {"model": name, "dim": embedder.dim, "commit": pin.commit if pin else None, "bytes": taken}
+    output.say_done(
+        f"{name} is here ({embedder.dim} dimensions, commit {pin.commit[:12] if pin else 'unknown'}, {_size(taken)}). "
+        f"Search with it: picsift models use {name}",
+        document,
+        json=json,
     )
 
 
@@ -111,7 +115,8 @@ def use_command(
         else:
             output.say(f"searches are answered by the model {embedder.name!r} from now on.")
         if active is not None and (away := catalog.embedded_only_by(active.id)):
-            output.say(f"{away:,} photos that are away are not embedded by it: index them once they are back.")
+            kept = counted(away, "photo that is away is", "photos that are away are")
+            output.say(f"{kept} not embedded by it: run 'picsift index' once its folder is back.")
     else:
         _embed_all(services, json=json)
         return
@@ -125,6 +130,7 @@ def export_command(
     name: NameArgument,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new one, or an empty one.", show_default=False)],
     layout: Annotated[Layout, typer.Option("--format", help="Whose program is to load it.")] = Layout.openclip,
+    json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Write a model, by name or path, as a folder that open_clip or transformers loads."""
@@ -132,7 +138,9 @@ def export_command(
     embedder = Embedder(name, converted=settings.converted_models)
     with as_model_error():
         otherwise = Shelf(settings.converted_models).export(embedder.weights, folder.absolute(), layout.value)
-    output.say(f"{name} is in {folder}, as {layout.value} has it. {otherwise}".rstrip())
+    document = {"model": name, "folder": str(folder.absolute()), "format": layout.value, "otherwise": otherwise or None}
+    said = f"{name} is in {folder}, as {layout.value} has it. {otherwise}".rstrip()
+    output.say_done(said, document, json=json)
 
 
 @models_app.command("remove")
@@ -144,6 +152,7 @@ def remove_command(
         bool, typer.Option("--without-library", help="Remove the files although the library is not there.")
     ] = False,
     library: LibraryOption = None,
+    json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Drop a model that does not answer: its vectors, its index, its fetched and converted files. Tags stay."""
@@ -157,17 +166,19 @@ def remove_command(
     found = model_table.removable(name, shelf, opened)
     lost = model_table.lost_vectors(found, opened)
     others = (
-        f"{lost:,} of the photos are not embedded by the model that answers, mostly since their drive is away; they "
-        "have to be embedded again then."
+        f"{counted(lost, 'of the photos is', 'of the photos are')} not embedded by the model that answers, mostly "
+        "since a drive is away, and to be embedded again then."
     )
     if lost and yes:
         output.say(others)
     if not yes:
         size, photos = sum(entry.bytes for entry in found), sum(entry.photos for entry in found)
-        question = f"Remove {printable(found[0].name)}: {photos:,} photos' vectors and its files, {_size(size)}?"
+        vectors = f"the vectors of {counted(photos, 'photo')}"
+        question = f"Remove {printable(found[0].name)}: {vectors} and its files, {_size(size)}?"
         typer.confirm(f"{others} {question}" if lost else question, abort=True, err=True)
     freed = model_table.remove(name, shelf, opened)
-    output.say(f"{name} is removed: {_size(freed)}. A library's file keeps its size, and fills the room again.")
+    said = f"{name} is removed: {_size(freed)}. A library's file keeps its size, and fills the room again."
+    output.say_done(said, {"model": name, "freed_bytes": freed}, json=json)
 
 
 def _library(settings: Settings) -> Library | None:
@@ -192,7 +203,7 @@ def _embed_all(services: Services, *, json: bool) -> None:
 
 def _line(entry: ModelEntry, width: int) -> str:
     """One model: a star if it answers, its name and state, what the library holds of it, what it takes, what it is."""
-    held = f"{entry.photos:,} photos" if entry.fingerprint is not None else ""
+    held = counted(entry.photos, "photo") if entry.fingerprint is not None else ""
     if entry.lacking:
         held += f", {entry.lacking:,} to do"
     here = _size(entry.bytes) if entry.bytes else ""

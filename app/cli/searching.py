@@ -17,6 +17,7 @@ from app.cli.terminal.options import Filters, JsonOption, LibraryOption, Listing
 from app.search.language.parsing import parse
 from app.search.query import Query, parse_region
 from app.settings import Settings
+from indexer.errors import QueryError
 
 if TYPE_CHECKING:
     from app.search.embedders import Embedders
@@ -141,6 +142,9 @@ def _marked(query: Query, listing: Listing, services: Services) -> Query:
     right, wrong = (
         tuple(services.search.photo_at(file) for file in files or ()) for files in (listing.right, listing.wrong)
     )
+    for file, photo_id in zip(listing.right or (), right, strict=True):
+        if photo_id in wrong:
+            raise QueryError(f"{file} is marked right and wrong. Take one of the marks away.")
     return replace(query, right=right, wrong=wrong)
 
 

@@ -17,7 +17,7 @@ from app.duplicates import grouping
 from app.duplicates.candidates import Candidate, candidate
 from app.duplicates.kinds import Kind
 from app.duplicates.look_cache import LookCache
-from app.search.hints import hint_of
+from app.search.hints import why_none
 from indexer.catalog.frame_ids import FIRST_FRAME
 from indexer.catalog.photo_filter import PhotoFilter
 
@@ -69,7 +69,7 @@ class Duplicates:
         photos: how many photos were compared.
         by_vector: how many of them were held against the others by their vector alone, for want of a thumbnail.
         blank: how many show nearly nothing, and were not held against the others but as copies and in bursts.
-        hint: where the filter passes no photo, what may have been meant; None where nothing is known.
+        hint: where no photo is compared, why, or what may have been meant; None where nothing is known.
     """
 
     groups: list[Group]
@@ -141,7 +141,7 @@ class DuplicateService:
             photos=len(photos),
             by_vector=sum(photo.look is None for photo in photos) if by_looks else 0,
             blank=sum(map(grouping.is_blank, photos)),
-            hint=None if photos else hint_of(wanted, catalog.folders, catalog.words.names),
+            hint=None if photos else why_none(wanted, catalog.counts(), catalog.folders, catalog.words.names),
         )
 
     def _candidates(self, ids: NDArray[np.int64]) -> list[Candidate]:

@@ -17,9 +17,11 @@ from indexer.catalog.filters.other_names import called
 from indexer.catalog.filters.words import SaidNames
 from indexer.catalog.filters.words import folded as words_of
 from indexer.catalog.photo_filter import PhotoFilter
+from indexer.counted import counted
 
 if TYPE_CHECKING:
     from indexer.catalog.filters.known_names import Kind
+    from indexer.catalog.records import Counts
 
 MOST = 3  # that are named
 LEAST = 3  # letters that a name must have to be found within another
@@ -56,6 +58,23 @@ class _Known:
         asked = words_of(wanted)
         shown = self._whole if len(asked) > 1 else {**self._parts, **self._whole}
         return _near(" ".join(asked), shown)
+
+
+def why_none(wanted: PhotoFilter | None, counts: Counts, folders: Folders, names: Names) -> str | None:
+    """Why there is no photo to look at: the library has none, or no other one; else what may have been meant.
+
+    Args:
+        wanted: what a photo has to pass; None where nothing is asked for but to be another one.
+        counts: of the whole library.
+        folders: as in `hint_of`.
+        names: likewise.
+    """
+    if not counts.photos and counts.failed:
+        none = counted(counts.failed, "file could not", "files could not")
+        return f"the library holds no photos yet: {none} be read, and 'picsift status' says why."
+    if not counts.photos:
+        return "the library holds no photos yet. Run: picsift index FOLDER"
+    return "there is no other photo to compare with." if wanted is None else hint_of(wanted, folders, names)
 
 
 def hint_of(wanted: PhotoFilter, folders: Folders, names: Names) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from indexer.catalog.photo_filter import PhotoFilter
+from indexer.counted import counted
 from indexer.errors import QueryError
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def parse_region(text: str) -> Region:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 4:
         raise QueryError(
-            f"the region {text[:60]!r} has {len(parts)} parts. Write four numbers, x,y,width,height: "
+            f"the region {text[:60]!r} has {counted(len(parts), 'part')}. Write four numbers, x,y,width,height: "
             "0.25,0.1,0.5,0.4 or 25%,10%,50%,40%."
         )
     numbers: dict[str, float] = {}

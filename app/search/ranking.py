@@ -58,7 +58,7 @@ class SearchResult:
         took_ms: wall time of the search in milliseconds.
         hits: best first.
         has_more: whether another page follows.
-        hint: where nothing was found, what may have been meant; None where nothing is known.
+        hint: where nothing was found, why, or what may have been meant; None where nothing is known.
         following: what the page behind this one is asked by, see `SearchService.go_on`; None where none follows, and
             of a page at an offset.
     """

@@ -231,7 +231,7 @@ def _migrate(file: Path, library: Path) -> None:
         if broken:
             raise LibraryError(
                 f"the library at {library} could not be upgraded to schema {SCHEMA_VERSION}: "
-                f"{len(broken)} rows point nowhere, the first in {broken[0][0]}. "
+                f"{len(broken)} of its rows would point nowhere, the first in {broken[0][0]}. "
                 "Nothing was changed. Restore a backup, or index into a new library with --library."
             )
     if found:

@@ -13,6 +13,7 @@ from indexer.catalog.data_version import DataVersion
 from indexer.catalog.database import file_of, reading, writing
 from indexer.catalog.stores import embedding_store, frame_store, model_store, setting_store
 from indexer.catalog.word_catalog import WordCatalog
+from indexer.counted import counted
 from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -165,10 +166,10 @@ class ModelCatalog:
             lost = len(new)
         if lost:
             _log.warning(
-                "%s holds damaged vectors of %d photos, which cannot be found until they are embedded again: run "
+                "%s holds damaged vectors of %s, which cannot be found until they are embedded again: run "
                 "'picsift index'. If this comes again, look after the disk and the memory of this machine.",
                 file_of(self.engine),
-                lost,
+                counted(lost, "photo"),
             )
 
     def lacking(self, model_id: int) -> NDArray[np.int64]:

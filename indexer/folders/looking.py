@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from indexer.catalog.records import RootPath
+from indexer.counted import counted
 from indexer.errors import RootError
 from indexer.folders.agreement import Agreement
 from indexer.folders.comparison import Changes, compare
@@ -160,10 +161,9 @@ class Look:
             if not known:
                 self.messages.append(f"{folder} holds no files.")
         if problem:
-            absent = [photo.id for photo in known.values()]
-            catalog.mark_missing(absent, datetime.now(UTC))
-            for_good = f" {advice(folder)}" if absent and has_nothing(folder) else ""
-            self.messages.append(f"{problem}. Its {len(absent):,} photos are kept.{for_good}")
+            catalog.mark_missing([photo.id for photo in known.values()], datetime.now(UTC))
+            for_good = f" {advice(folder)}" if known and has_nothing(folder) else ""
+            self.messages.append(f"{problem}. Its {counted(len(known), 'photo is', 'photos are')} kept.{for_good}")
         self.messages.extend(found.notes)
         found = self._with_earlier(root, found)
         for path in sorted(set(found.unreadable) - set(found.vanished)):
@@ -186,8 +186,8 @@ class Look:
         if not went:
             return found
         self.messages.append(
-            f"{len(went):,} files or folders of {root.path} were moved or deleted while it was looked at; what is "
-            "known of them is kept until the next run."
+            f"{counted(len(went), 'file or folder', 'files or folders')} of {root.path} moved or went while it was "
+            "looked at; what is known of that is kept until the next run."
         )
         return replace(found, unreadable=tuple({*found.unreadable, *went}), vanished=tuple(went))
 

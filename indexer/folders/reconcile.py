@@ -14,6 +14,7 @@ from pathlib import Path
 
 from indexer.catalog.records import FoundFile, KnownPhoto, Move
 from indexer.catalog.stamps import NEVER
+from indexer.counted import counted
 from indexer.folders.agreement import Agreement, Heads
 from indexer.folders.hashing import Hashes
 from indexer.folders.ignoring import NOTHING_MORE, Ignoring
@@ -189,6 +190,6 @@ def _settle_stamps(library: Library, one: Looked, settled: Settled, hashes: Hash
         )
     if changes.unchanged_failed:
         settled.messages.append(
-            f"{changes.unchanged_failed:,} files in {root.path} failed before and have not changed since; "
+            f"{counted(changes.unchanged_failed, 'file')} in {root.path} failed before, unchanged since; "
             "'picsift status' says why."
         )

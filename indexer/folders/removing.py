@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from indexer.catalog.records import KnownPhoto
+from indexer.counted import counted
 from indexer.folders.looking import Looked, advice
 from indexer.folders.mounts import place_of, places_inside
 from indexer.folders.renaming import drive_places, exchanged_in, remember, strange
@@ -227,12 +228,18 @@ def _named(root: Path, photos: Sequence[KnownPhoto]) -> str:
 
 def _kept(root: Path, gone: int, before: int, lately: int, passed_over: int, *, too_many: bool) -> str:
     """Say why photos that are not there stay."""
-    notes = _passed_over(passed_over) + (f", and {lately:,} were removed a while ago" if lately else "")
-    said = f"{gone:,} of the {before:,} photos of {root} are not there{notes}."
+    notes = _passed_over(passed_over) + (
+        f", and {counted(lately, 'was', 'were')} removed a while ago" if lately else ""
+    )
+    said = f"{gone:,} of the {counted(before, 'photo')} of {root} {'is' if gone == 1 else 'are'} not there{notes}."
     if too_many:
         return f"{said} Nothing {'more ' if lately else ''}was removed. {advice(root)}"
-    return f"{said} They are kept until the next run, since the folder has just been found under this name."
+    return f"{said} What was there is kept until the next run, since the folder has just been found under this name."
 
 
 def _passed_over(photos: int) -> str:
-    return f" ({photos:,} of them are passed over by ignore rules, or found under another root)" if photos else ""
+    return (
+        f" ({counted(photos, 'of them is', 'of them are')} passed over by ignore rules, or found under another root)"
+        if photos
+        else ""
+    )

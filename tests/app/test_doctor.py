@@ -147,7 +147,7 @@ def test_a_library_in_health_is_counted(tmp_path, monkeypatch):
     world.write("red.png", "red")
     world.index()
     monkeypatch.setattr(doctor, "build_services", lambda settings: world.services())
-    assert doctor._library(world.settings) == (True, f"1 photos, 1 vectors, 0 failed at {world.settings.library}")
+    assert doctor._library(world.settings) == (True, f"1 photo, 1 vector, 0 failed at {world.settings.library}")
 
 
 def test_a_library_whose_model_is_gone_is_a_fault(tmp_path, monkeypatch):

@@ -61,7 +61,7 @@ def test_a_search_leaves_a_damaged_vector_out_says_so_once_and_the_next_run_embe
     index = indexed.index()
     assert "rebuilt from 4" in (refresh(index, catalog, model.id) or "")
     assert photo_id not in index.ids()
-    assert caplog.text.count("damaged vectors of 1 photos") == 1
+    assert caplog.text.count("damaged vectors of 1 photo,") == 1
     assert refresh(index, catalog, model.id) is None
     assert refresh(indexed.index(), catalog, model.id) is None
     assert caplog.text.count("damaged vectors") == 1
@@ -101,7 +101,7 @@ def test_a_photo_like_a_damaged_one_and_a_copy_of_it_are_embedded_anew(indexed, 
     photo_id = damage(indexed, "2.png", kind)
     catalog, model = indexed.library.catalog, indexed.active
     assert catalog.embedding_of(photo_id, model.id) is None
-    assert "damaged vectors of 1 photos" in caplog.text
+    assert "damaged vectors of 1 photo," in caplog.text
     indexed.sync()
     damage(indexed, "2.png", kind)
     shutil.copy(indexed.photos / "2.png", indexed.photos / "copy.png")
@@ -131,7 +131,7 @@ def test_a_library_that_is_only_read_is_searched_without_it_and_it_is_said_once(
     monkeypatch.setattr("indexer.catalog.model_catalog.writing", refused)
     for _ in range(2):
         assert sum(len(ids) for ids, _ in catalog.embeddings(model.id)) == 4
-    assert caplog.text.count("damaged vectors of 1 photos") == 1
+    assert caplog.text.count("damaged vectors of 1 photo,") == 1
 
 
 def test_a_video_with_a_damaged_frame_is_embedded_again_as_a_whole(tmp_path, tiny_model_path):

@@ -61,7 +61,7 @@ def test_a_second_run_opens_no_photo_and_loads_no_model(world, reads):
     assert counts(report) == (0, 0, 0, 0, 3, 0)
     assert reads == []
     assert not embedder.loaded
-    assert "1 files" in report.messages[0]
+    assert "1 file in" in report.messages[0]
 
 
 def test_a_photo_that_fails_does_not_shift_its_neighbours(world):

@@ -11,6 +11,7 @@ from app.cli.terminal.options import FilesArgument, JsonOption, LibraryOption, V
 from app.tagging import editing
 from app.tagging import lookup as tag_lookup
 from indexer.catalog.tag_records import EditField
+from indexer.counted import counted
 
 
 @exits.reported
@@ -52,6 +53,7 @@ def edit_command(
     if json:
         output.write_json({"photos": len(photos), "changed": changed})
     elif forget:
-        output.say(f"taken back for {changed:,} of {len(photos):,} photos.")
+        output.say(f"taken back for {changed:,} of {counted(len(photos), 'photo')}.")
     else:
-        output.say(f"{len(photos):,} photos, {changed:,} changes. 'picsift export' writes them for other programs.")
+        done = f"{counted(len(photos), 'photo')}, {counted(changed, 'change')}"
+        output.say(f"{done}. 'picsift export' writes them for other programs.")

@@ -22,6 +22,7 @@ from app.tagging.export.sidecar_plan import Naming, Planned, Refused
 from app.tagging.export.table_export import Table
 from app.tagging.export.way_back import ExportReport
 from indexer.catalog.journal.records import Export
+from indexer.counted import counted
 
 SHOWN_REFUSALS = 20
 LARGE_JOURNAL = 1 << 30  # bytes, from which on every export says what the journal takes
@@ -96,7 +97,7 @@ def _write_table(services: Services, table: Table, target: Path | None) -> None:
         return
     with counting("Writing tags", quiet=False) as show:
         count = table_export.write(services.library, table, target.absolute(), show)
-    say(f"the tags of {count:,} photos are in {target}.")
+    say(f"the tags of {counted(count, 'photo')} are in {target}.")
 
 
 def _show_history(exports: list[Export], size: tuple[int, int], *, json: bool) -> None:
@@ -112,11 +113,12 @@ def _show_history(exports: list[Export], size: tuple[int, int], *, json: bool) -
         elif export.kept_bytes:
             end += f", way back {output.shown_bytes(export.kept_bytes)}"
         when = f"{export.started_at.astimezone():%Y-%m-%d %H:%M}"
-        output.tell(f"{export.id:>4}  {when}  {export.kind}  {export.files:,} files  {end}")
+        output.tell(f"{export.id:>4}  {when}  {export.kind}  {counted(export.files, 'file')}  {end}")
     if not exports:
         say("nothing was exported yet.")
     elif size[0]:
-        say(f"the journal has {size[0]:,} entries of files, which take about {output.shown_bytes(size[1])}.")
+        entries = counted(size[0], "entry of a file, which takes", "entries of files, which take")
+        say(f"the journal has {entries} about {output.shown_bytes(size[1])}.")
 
 
 def _entry(export: Export) -> dict[str, Any]:
@@ -205,7 +207,9 @@ def _show_end(report: ExportReport, verb: str) -> None:
         say(f"and {len(report.refused) - SHOWN_REFUSALS:,} more; --json lists them all.")
     for path, texts in report.shortened[:SHOWN_REFUSALS]:
         _show_shortened(path, texts)
-    output.tell(f"{report.written:,} files {verb}, {report.unchanged:,} unchanged, {len(report.refused):,} left alone")
+    output.tell(
+        f"{counted(report.written, 'file')} {verb}, {report.unchanged:,} unchanged, {len(report.refused):,} left alone"
+    )
     if report.export is not None and verb == "written":
         say(f"to put them back as they were: picsift export --undo {report.export}")
     if not report.complete:

@@ -15,6 +15,7 @@ from app.cli.terminal.progress import counting
 from app.tagging import tag_import
 from app.tagging.tag_import import ImportReport
 from app.tagging.takeout import from_takeout
+from indexer.counted import counted
 
 SHOWN = 10
 
@@ -60,4 +61,4 @@ def _show(report: ImportReport) -> None:
     for where, reason in report.refused[:SHOWN]:
         say(f"{where} is left out: {reason}")
     left = len(report.unknown) + len(report.refused)
-    tell(f"{report.read:,} tags read, {report.changed:,} new, {left:,} left out")
+    tell(f"{counted(report.read, 'tag')} read, {report.changed:,} new, {left:,} left out")

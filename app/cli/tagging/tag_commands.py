@@ -17,6 +17,7 @@ from app.tagging import lookup as tag_lookup
 from app.tagging.review import MOST
 from app.tagging.tagging_service import TaggingReport
 from indexer.catalog.filters import tag_filter
+from indexer.counted import counted
 
 
 class ReviewOrder(StrEnum):
@@ -132,7 +133,7 @@ def review_command(
     for one, photo in page.items:
         sure = "" if one.confidence is None else f"{one.confidence:.0%}"
         output.tell(f"{sure:>4}  {path_text(one.path)}  {photo.path}")
-    output.say(f"{page.left:,} suggestions are to be decided.")
+    output.say(f"{counted(page.left, 'suggestion is', 'suggestions are')} to be decided.")
 
 
 def _show_report(report: TaggingReport, *, json: bool) -> None:
@@ -142,10 +143,11 @@ def _show_report(report: TaggingReport, *, json: bool) -> None:
     for path, fit in sorted(report.learned.items()):
         output.say(f"learned {path_text(path)}: {tag_documents.learned(fit)}.")
     if report.changed:
-        output.say(f"{report.changed:,} words are renamed, merged or deleted: 'picsift tags restore' lists them.")
+        words = counted(report.changed, "word is", "words are")
+        output.say(f"{words} renamed, merged or deleted: 'picsift tags restore' lists them.")
     if not report.complete:
         output.say("interrupted; what is done is saved. The same command goes on from here.")
     output.tell(
-        f"{report.photos:,} photos, {report.tags:,} tags ({report.vocabulary}), "
-        f"{report.suggestions:,} suggestions, {report.seconds:.1f} s"
+        f"{counted(report.photos, 'photo')}, {counted(report.tags, 'tag')} ({report.vocabulary}), "
+        f"{counted(report.suggestions, 'suggestion')}, {report.seconds:.1f} s"
     )

@@ -10,6 +10,7 @@ from app.cli.terminal.documents import Document
 from app.cli.terminal.output import field, say, shown_bytes, write_json
 from app.clock import day_in_figures
 from app.printable import printable
+from indexer.counted import counted
 
 if TYPE_CHECKING:
     from app.duplicates.duplicate_service import Duplicates, Group
@@ -33,7 +34,7 @@ def show_duplicates(found: Duplicates, *, json: bool) -> None:
     else:
         for number, group in enumerate(found.groups, 1):
             for kind, photo in _lines(group):
-                print(f"{number}\t{kind}\t{field(photo.path)}")  # noqa: T201
+                print(f"{number}\t{kind}\t{field(photo.path, sys.stdout)}")  # noqa: T201
     say(summary(found))
 
 
@@ -62,11 +63,11 @@ def summary(found: Duplicates) -> str:
         return found.hint or "no photo passes these filters."
     alone = ""
     if found.by_vector:
-        alone += f" Without a thumbnail, {_photos(found.by_vector)} went by the vector alone."
+        alone += f" Without a thumbnail, {counted(found.by_vector, 'photo')} went by the vector alone."
     if found.blank:
-        alone += f" Showing nearly nothing, {_photos(found.blank)} could only be exact copies or of a burst."
+        alone += f" Showing nearly nothing, {counted(found.blank, 'photo')} could only be exact copies or of a burst."
     if not others:
-        return f"no duplicates among {_photos(found.photos)}.{alone}"
+        return f"no duplicates among {counted(found.photos, 'photo')}.{alone}"
     kinds = Counter(one.kind.value for one in others)
     parts = ", ".join(
         f"{kinds[kind]:,} {said.split('/')[0 if kinds[kind] == 1 else -1]}"
@@ -74,8 +75,8 @@ def summary(found: Duplicates) -> str:
         if kinds[kind]
     )
     size = shown_bytes(sum(one.photo.size for one in others))
-    groups = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
-    return f"{groups} among {_photos(found.photos)}; beside the best ones {parts}: {size}. Nothing was changed.{alone}"
+    groups = f"{counted(len(found.groups), 'group')} among {counted(found.photos, 'photo')}"
+    return f"{groups}; beside the best ones {parts}: {size}. Nothing was changed.{alone}"
 
 
 def _lines(group: Group) -> list[tuple[str, PhotoRecord]]:
@@ -125,7 +126,3 @@ def _photo(photo: PhotoRecord) -> Document:
         "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
         "reachable": photo.missing_since is None,
     }
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count:,} photos"

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from app.built_in import limits_of
 from app.cli.terminal.documents import checks_document, report_document, search_document
 from app.cli.terminal.pointing import pointed
+from app.cli.terminal.streams import prints_as_it_is
 from app.clock import clock, day_in_figures
 from app.printable import printable
 from app.search.language.spots import spot_of
+from indexer.counted import counted
 from indexer.errors import PicsiftError
 
 if TYPE_CHECKING:
@@ -43,6 +45,14 @@ HERE = Terminal()
 def say(message: str, terminal: Terminal = HERE) -> None:
     """A message on standard error; names in it, whatever they hold, steer no terminal."""
     print(f"picsift: {printable(message)}", file=terminal.err or sys.stderr)
+
+
+def say_done(message: str, document: Any, *, json: bool) -> None:
+    """What was done: a message on standard error, or instead of it a JSON document on standard output."""
+    if json:
+        write_json(document)
+    else:
+        say(message)
 
 
 def say_error(error: PicsiftError, terminal: Terminal = HERE) -> None:
@@ -72,7 +82,7 @@ def show_hits(result: SearchResult, *, json: bool, first_rank: int = 1, terminal
         for hit in result.hits:
             for photo in (hit.photo, *hit.copies):
                 score = "-" if hit.score is None else f"{hit.score:.4f}"
-                print(f"{score}\t{field(photo.path)}", file=terminal.out)
+                print(f"{score}\t{field(photo.path, terminal.out or sys.stdout)}", file=terminal.out)
     if not result.hits and not json:
         say(_why_nothing(result, first_rank), terminal)
 
@@ -142,23 +152,18 @@ def _write_table(result: SearchResult, first_rank: int, terminal: Terminal) -> N
         taken = day_in_figures(hit.photo.taken_at, hit.photo.taken_precision) if hit.photo.taken_at else "–"
         path = printable(hit.photo.path)
         moment = "" if hit.moment_s is None else f"  (at {clock(hit.moment_s)})"
-        copies = "" if not hit.copies else f"  (+{len(hit.copies)} {'copy' if len(hit.copies) == 1 else 'copies'})"
+        copies = "" if not hit.copies else f"  (+{counted(len(hit.copies), 'copy', 'copies')})"
         away = ("", "") if hit.photo.missing_since is None else ("  (not reachable)", "yellow")
         score = "–" if hit.score is None else f"{hit.score:.3f}"
         match = "–" if hit.relevance is None else f"{hit.relevance:.0%}"
         by = "both" if len(hit.found_by) > 1 else "".join(hit.found_by) or "–"
         fits = f"  {score:>6}  {match:>5}  {by:<7}  {taken:<16}  {path}{moment}{copies}"
         console.print(Text.assemble((f"{rank:>4}", "dim"), fits, away))
+    photos = counted(result.total, "photo")
     more = "; --offset shows more" if result.has_more else ""
-    among = (
-        f"{result.total:,} photos" if result.matches is None else f"{_matches(result)} among {result.total:,} photos"
-    )
+    among = photos if result.matches is None else f"{counted(result.matches, 'match', 'matches')} among {photos}"
     found = f"{len(result.hits)} of {among} in {result.took_ms:.0f} ms, by {result.model}{more}"
     console.print(Text(printable(found), style="dim"))
-
-
-def _matches(result: SearchResult) -> str:
-    return "1 match" if result.matches == 1 else f"{result.matches:,} matches"
 
 
 def _write_report(report: SyncReport) -> None:
@@ -181,7 +186,7 @@ def _write_status(status: Status) -> None:
     ]
     for root in status.roots:
         scanned = f"last scan {root.last_scan_at:%Y-%m-%d %H:%M}" if root.last_scan_at else "never scanned"
-        lines.append(("folder", f"{root.path} ({root.photos:,} photos, {scanned})"))
+        lines.append(("folder", f"{root.path} ({counted(root.photos, 'photo')}, {scanned})"))
     if status.activity is not None:
         lines.append(("now", f"{status.activity.command}: {sentence(status.activity)}"))
     lines += [("problem", problem) for problem in status.problems]
@@ -191,7 +196,7 @@ def _write_status(status: Status) -> None:
 
 
 def _index_line(index: IndexStatus) -> str:
-    line = f"{index.vectors:,} vectors, {index.kind} on {index.device}, {index.bytes / 1e6:,.1f} MB"
+    line = f"{counted(index.vectors, 'vector')}, {index.kind} on {index.device}, {index.bytes / 1e6:,.1f} MB"
     if not index.lists:
         return line
     return (
@@ -210,13 +215,13 @@ def _write_checks(checks: Sequence[Check]) -> None:
         console.print(Text.assemble((f"{mark:<7}", style), f"{check.name:<{width}}  {printable(check.detail)}"))
 
 
-def field(path: Path) -> str:
-    """A path as it is, or as a JSON string where a character of it would break the line or the columns.
+def field(path: Path, stream: TextIO) -> str:
+    """A path as it is, or as a JSON string where a character of it would break the line or the columns, or be replaced.
 
     The two cannot be mistaken for each other: a path here is absolute, and never begins with a quotation mark.
     """
     text = str(path)
-    return text if text == printable(text) else dumps(text)
+    return text if text == printable(text) and prints_as_it_is(text, stream.encoding) else dumps(text)
 
 
 def _model_line(status: Status) -> str:

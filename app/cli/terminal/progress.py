@@ -101,8 +101,11 @@ def counting(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def fetching(what: str) -> Iterator[Callable[[int, int], None]]:
+def fetching(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """What to tell how many bytes of how many are here: a bar on a terminal, a line now and then elsewhere."""
+    if quiet:
+        yield lambda done, total: None
+        return
     if not sys.stderr.isatty():
         yield _Lines(what)
         return

@@ -9,8 +9,17 @@ def prepare_streams() -> None:
     """Let file names print that are no valid text in the terminal's encoding."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            utf8 = stream.encoding.lower().replace("-", "") == "utf8"
-            stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+            stream.reconfigure(errors="surrogateescape" if _is_utf8(stream.encoding) else "backslashreplace")
+
+
+def prints_as_it_is(text: str, encoding: str | None) -> bool:
+    """Whether such a stream, once prepared, takes every character of a name, rather than a backslash and its number."""
+    named = encoding or "utf-8"
+    try:
+        text.encode(named, "surrogateescape" if _is_utf8(named) else "strict")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def be_quiet() -> None:
@@ -34,6 +43,10 @@ def write(out: str, err: str) -> None:
         from app.cli.terminal.exits import reported
 
         reported(_raise)(error)
+
+
+def _is_utf8(encoding: str) -> bool:
+    return encoding.lower().replace("-", "") == "utf8"
 
 
 def _raise(error: OSError) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.search.hints import hint_of
+from app.search.hints import why_none
 from app.search.index_pass import Look, count_held, nearest_but
 from app.search.matches import Matches
 from app.search.paging.handed_out import unseen_newest
@@ -133,5 +133,8 @@ class Pages:
         return SearchResult(asked.name, name, total, took_ms, hits, has_more, hint, following=following)
 
     def _hint(self, query: Query, total: int) -> str | None:
-        """What may have been meant by filters that pass no photo."""
-        return None if total else hint_of(query.filter, self.catalog.folders, self.catalog.words.names)
+        """Why no photo is left to look at, or what may have been meant by filters that pass none."""
+        if total:
+            return None
+        wanted = query.filter if query.filter or query.unwanted else None
+        return why_none(wanted, self.catalog.counts(), self.catalog.folders, self.catalog.words.names)

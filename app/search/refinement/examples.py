@@ -100,12 +100,20 @@ class Examples:
         """
         wrong = self.with_copies(query.wrong)
         if both := wrong.intersection(query.right):
-            raise QueryError(f"photo {min(both)} is marked right, and a copy of it wrong. Take one of the marks away.")
+            raise QueryError(
+                f"photo {min(both)} is marked right, and a copy of it wrong. Take one of the marks away."
+                f"{self._lies_at(min(both))}"
+            )
         if both := wrong.intersection(like):
             raise QueryError(
                 f"hits shall be like photo {min(both)}, and it, or a copy of it, is marked wrong. Take the mark away."
+                f"{self._lies_at(min(both))}"
             )
         return wrong
+
+    def _lies_at(self, photo_id: int) -> str:
+        """Where a photo lies, for those who named it by its file; "" where it has gone meanwhile."""
+        return "".join(f" The photo is {photo.path}." for photo in self._catalog.photos([photo_id]))
 
     def _stored(self, photo_id: int, model: ModelRecord, *, known: bool) -> Vector | None:
         vector = self._catalog.embedding_of(photo_id, model.id)

@@ -13,6 +13,7 @@ from app.search.search_service import Hit
 from app.web.page.browsing import Shown
 from app.web.page.markup import safe
 from indexer.catalog.records import PhotoRecord
+from indexer.counted import counted
 from indexer.watching.activity import Activity
 
 NARROWEST, WIDEST = 0.6, 2.4  # width by height of a tile; what lies beyond is cropped
@@ -37,7 +38,7 @@ def summary(shown: Shown) -> str:
     newest = bool(result.hits) and result.hits[0].score is None  # filters alone: nothing was compared
     found = f"{_count(result.total)}, the newest first, found" if newest else f"Searched {_count(result.total)}"
     if result.matches is not None:
-        found = f"{result.matches:,} {'match' if result.matches == 1 else 'matches'} among {_count(result.total)}"
+        found = f"{counted(result.matches, 'match', 'matches')} among {_count(result.total)}"
     copies = ", copies counted," if any(hit.copies for hit in result.hits) else ""
     searched = f"{found}{copies} in {_duration(result.took_ms)}" if result.total else "No photo is left to search"
     told = f"{result.model}: {limits}" if (limits := limits_of(result.model)) else result.model
@@ -59,7 +60,8 @@ def nothing_found(shown: Shown) -> str:
         return _notice("No matches", f"<p>{why}</p>{nearest}")
     if shown.query.filter != type(shown.query.filter)():
         return none_passes(shown.result.hint)
-    return _notice("Nothing to compare with", "<p>The library holds no other photo yet.</p>")
+    why = safe(_sentence(shown.result.hint or "there is no other photo to compare with."))
+    return _notice("Nothing to compare with", f"<p>{why}</p>")
 
 
 def none_passes(hint: str | None) -> str:
@@ -212,7 +214,7 @@ def _sentence(text: str) -> str:
 
 
 def _count(photos: int) -> str:
-    return f"{photos:,} photo" if photos == 1 else f"{photos:,} photos"
+    return counted(photos, "photo")
 
 
 def _duration(took_ms: float) -> str:

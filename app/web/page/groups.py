@@ -9,6 +9,7 @@ from app.web.page.gallery import none_passes, tile
 from app.web.page.markup import safe
 from app.web.page.viewer import amount
 from indexer.catalog.records import PhotoRecord
+from indexer.counted import counted
 
 SAID = {Kind.exact: "exact copy", Kind.near: "nearly the same", Kind.burst: "of a burst"}
 
@@ -26,7 +27,7 @@ def page(found: Duplicates, groups: Iterable[Group]) -> str:
 def summary(found: Duplicates) -> str:
     """How many groups there are, and what they would free."""
     size = sum(one.photo.size for group in found.groups for one in group.others)
-    count = "1 group" if len(found.groups) == 1 else f"{len(found.groups):,} groups"
+    count = counted(len(found.groups), "group")
     told = f"{count} among {_photos(found.photos)}; beside the best ones {amount(size)}"
     return f'<p class="summary">{told} · nothing is deleted here</p>'
 
@@ -43,4 +44,4 @@ def _member(photo: PhotoRecord, kind: str) -> str:
 
 
 def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count:,} photos"
+    return counted(count, "photo")

@@ -412,6 +412,8 @@ def test_marks_a_diverse_order_and_copies_are_asked_for_by_options(picsift, phot
     assert right in str(left["hits"])
     like = picsift("similar", right, "--wrong", wrong, "--json", "--all-copies").document["hits"]
     assert not {wrong, right} & {hit["path"] for hit in like}
+    both = picsift("search", "a", "--right", right, "--wrong", right)
+    assert (both.status, both.err) == (1, f"picsift: {right} is marked right and wrong. Take one of the marks away.\n")
     refused = picsift("search", "a", "--right", photos / "none.png")
     assert (refused.status, refused.out) == (1, "")
     assert "none.png is no photo of the library" in refused.err

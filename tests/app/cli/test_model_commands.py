@@ -125,7 +125,7 @@ def test_it_asks_before_it_removes(picsift, library, hub, tiny, tiny_files, monk
     hub.put(REPO, tiny_files)
     assert picsift("models", "pull", "tiny")[0] == 0
     status, _, err = picsift("models", "remove", "tiny")
-    assert (status, "Remove tiny: 0 photos' vectors and its files" in err) == (1, True)
+    assert (status, "Remove tiny: the vectors of 0 photos and its files" in err) == (1, True)
     assert listed(picsift)["tiny"]["state"] == "fetched"
 
 
@@ -153,6 +153,17 @@ def test_a_model_is_exported(picsift, tmp_path, tiny_model_path):
     assert (status, "holds something" in err) == (1, True)
     status, _, err = picsift("models", "export", "builtin", tmp_path / "other")
     assert (status, "cannot be exported" in err) == (1, True)
+
+
+def test_fetching_exporting_and_removing_can_be_documents(picsift, tmp_path, hub, tiny, tiny_files, tiny_model_path):
+    commit = hub.put(REPO, tiny_files)
+    status, out, _ = picsift("models", "pull", "tiny", "--json")
+    taken = json.loads(out)
+    assert (status, taken["model"], taken["commit"]) == (0, "tiny", commit)
+    status, out, err = picsift("models", "export", tiny_model_path, tmp_path / "out", "--json")
+    assert (status, err, json.loads(out)["folder"]) == (0, "", str(tmp_path / "out"))
+    status, out, err = picsift("models", "remove", "tiny", "--yes", "--without-library", "--json")
+    assert (status, err, json.loads(out)) == (0, "", {"model": "tiny", "freed_bytes": taken["bytes"]})
 
 
 @pytest.mark.parametrize("photos", [0, 1])

@@ -42,6 +42,17 @@ def imported(*arguments, unwanted):
     return found, [line for line in lines if not line.startswith("imported: ")]
 
 
+def test_all_commands_but_those_that_the_readme_names_take_json():
+    def without(name, command):
+        if below := getattr(command, "commands", None):
+            return [found for under, one in below.items() for found in without(f"{name} {under}", one)]
+        return [] if any("--json" in option.opts for option in command.params) else [name]
+
+    assert [found for name, command in Commands().items() for found in without(name, command)] == [
+        "forget", "serve", "demo",
+    ]  # fmt: skip
+
+
 def test_the_version_is_told_by_next_to_nothing():
     unwanted = ["torch", "faiss", "sqlalchemy", "numpy", "pydantic", "typer", "rich", "PIL"]
     found, lines = imported("--version", unwanted=unwanted)

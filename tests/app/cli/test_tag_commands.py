@@ -315,3 +315,29 @@ def test_what_nobody_has_decided_on_is_listed_for_a_review(tagged):
     assert (status, len(out.splitlines())) == (0, found["left"] - 1)
     assert f"{found['left'] - 1} suggestions are to be decided" in err
     assert run("tags", "review", "nothing of the kind")[0] == 1
+
+
+def test_what_is_said_of_tags_can_be_a_document(tagged):
+    red, blue = (tagged.photos / f"{name}.png" for name in ("red", "blue"))
+    assert as_json("tags", "accept", "sea/boat", red, blue) == {
+        "tag": "sea/boat", "state": "accepted", "photos": 2, "changed": 2,
+    }  # fmt: skip
+    assert as_json("tags", "reject", RED, blue)["state"] == "rejected"
+    assert as_json("tags", "undecide", "boat", red) == {"tag": "sea/boat", "photos": 1, "changed": 1}
+    assert as_json("tags", "rename", "boat", "sea/ship") == {"from": "sea/boat", "to": "sea/ship", "tags": 1}
+    assert as_json("tags", "classifier", "ship", "off") == {"tag": "sea/ship", "classifier": "off"}
+    assert as_json("tags", "merge", "green", RED) == {"from": "colour/green", "to": RED, "photos": 1}
+    assert as_json("tags", "delete", BLUE, "--yes") == {"tag": BLUE, "photos": 1}
+    changes = as_json("tags", "restore")
+    assert {"from": BLUE, "to": None} in changes
+    assert {"from": "colour/green", "to": RED} in changes
+    assert as_json("tags", "restore", BLUE) == {"tag": BLUE, "restored": 1}
+    assert as_json("tags", "restore", "--all") == {"restored": len(changes) - 1}
+    assert as_json("tags", "restore") == []
+
+
+def test_one_photo_is_said_as_one(tagged):
+    red = tagged.photos / "red.png"
+    assert run("tags", "accept", "boat", red)[2] == "picsift: boat: accepted for 1 photo, 1 of them new.\n"
+    assert run("tags", "rename", "boat", "ship")[2] == "picsift: boat is ship now; 1 tag has a new path.\n"
+    assert run("edit", red, "--rating", 4)[2].startswith("picsift: 1 photo, 1 change. ")

@@ -3,9 +3,10 @@
 import pytest
 
 from app.search import hints
-from app.search.hints import folder_hint, hint_of
+from app.search.hints import folder_hint, hint_of, why_none
 from app.search.language.parsing import parse
 from indexer.catalog.photo_filter import PhotoFilter
+from indexer.catalog.records import Counts
 
 FOLDERS = [
     ("/n/d", "2020 Garden"),
@@ -110,3 +111,24 @@ def test_many_names_are_asked_for_once_and_many_wishes_are_not_all_looked_at(mon
     assert len(compared) <= hints.ASKED
     assert max(compared) <= 3000
     assert len(hint) < 1000
+
+
+@pytest.mark.parametrize(
+    ("photos", "failed", "wanted", "said"),
+    [
+        (0, 0, PhotoFilter(), "the library holds no photos yet. Run: picsift index FOLDER"),
+        (0, 0, PhotoFilter(folder="Gardn"), "the library holds no photos yet. Run: picsift index FOLDER"),
+        (0, 1, None, "the library holds no photos yet: 1 file could not be read, and 'picsift status' says why."),
+        (
+            0,
+            3,
+            PhotoFilter(folder="Gardn"),
+            "the library holds no photos yet: 3 files could not be read, and 'picsift status' says why.",
+        ),
+        (1, 3, None, "there is no other photo to compare with."),
+        (1, 0, PhotoFilter(), None),
+        (1, 0, PhotoFilter(folder="Gardn"), "no folder is called 'Gardn'. Near to it are '2020 Garden'."),
+    ],
+)
+def test_filters_are_blamed_only_where_they_have_photos_to_pass(photos, failed, wanted, said):
+    assert why_none(wanted, Counts(photos, failed, 0), lambda: FOLDERS, lambda kind: []) == said

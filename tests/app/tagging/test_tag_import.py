@@ -278,7 +278,7 @@ def test_the_command_takes_in_and_says_what_it_left_out(services, world, tmp_pat
 
     (tmp_path / "t.csv").write_text(f"path,tag\n{world.photos}/red.png,sea\n/gone.png,sea\n")
     status, out, err = run(tmp_path / "t.csv")
-    assert (status, out) == (1, "1 tags read, 1 new, 1 left out\n")
+    assert (status, out) == (1, "1 tag read, 1 new, 1 left out\n")
     assert "no photo of the library: /gone.png" in err
     assert json.loads(run("--keywords", "--json")[1])["read"] == 0
     assert run()[0] == run(tmp_path / "t.csv", "--keywords")[0] == 2

@@ -411,7 +411,7 @@ def test_rows_that_point_nowhere_stop_an_upgrade(tmp_path, monkeypatch):
         connection.execute(text("INSERT INTO folders (root_id, path) VALUES (99, 'a')"))
 
     monkeypatch.setattr(migrations, "upgrade", careless)
-    with pytest.raises(LibraryError, match="1 rows point nowhere, the first in folders"):
+    with pytest.raises(LibraryError, match="1 of its rows would point nowhere, the first in folders"):
         open_database(tmp_path)
 
 

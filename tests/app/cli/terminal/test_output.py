@@ -103,6 +103,14 @@ def test_a_pipe_gets_one_line_for_each_photo_whatever_its_name(capsys):
     assert lines[2:] == [""]
 
 
+@pytest.mark.parametrize(("encoding", "whole"), [("utf-8", True), ("ascii", False), ("latin-1", False), (None, True)])
+def test_a_name_that_a_pipe_has_no_characters_for_is_told_from_one_with_backslashes(encoding, whole):
+    names = ["/p/\u6771\u4eac.jpg", "/p/caf\udce9.jpg", "/p/\\u6771.jpg", "/p/a.jpg"]
+    stream = io.StringIO() if encoding is None else io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    printed = [output.field(Path(name), stream) for name in names]
+    assert printed == (names if whole else [json.dumps(name) for name in names[:2]] + names[2:])
+
+
 def test_a_pipe_gets_each_copy_of_a_hit_behind_it(capsys):
     copies = tuple(hit(path).photo for path in ("/q/a.jpg", "/q/a\n.jpg"))
     output.show_hits(result(replace(hit("/p/a.jpg"), copies=copies), hit("/p/b.jpg", 0.2)), json=False)

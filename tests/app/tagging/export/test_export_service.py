@@ -445,7 +445,7 @@ def test_files_that_are_left_alone_are_named_and_the_status_says_so(run, world):
     (world.photos / "red.png.xmp").write_text("nonsense")
     status, out, err = run()
     assert status == 1
-    assert "1 files written, 0 unchanged, 1 left alone" in out
+    assert "1 file written, 0 unchanged, 1 left alone" in out
     assert "left alone" in err
     assert "red.png.xmp" in err
 

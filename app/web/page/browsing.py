@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from app.bootstrap import Services
 from app.duplicates.duplicate_service import Duplicates, Group
+from app.names import shown_path
 from app.search.language.filter_fields import make_filter
 from app.search.language.parsing import parse
 from app.search.live_index import EmptyLibraryError
@@ -24,6 +26,10 @@ from indexer.pictures.video_frames import MAX_FRAMES
 GROUPS = 24  # on a page of duplicates
 PAGE_SIZE = 48  # hits; a screen and a half at 1280 px
 NOT_KEPT = "your picture is kept for an hour only, and was let go. Add it again."
+
+
+class PhotoGoneError(QueryError):
+    """A photo that is asked for is not there any more, or could not be read."""
 
 
 @dataclass(frozen=True)
@@ -162,12 +168,15 @@ def find(services: Services, photo_id: object) -> PhotoRecord:
     """The photo with that id, which comes from a browser and may be anything.
 
     Raises:
-        QueryError: there is none any more.
+        PhotoGoneError: there is none any more, or nothing of it can be shown.
     """
     number = whole_number(photo_id)
     photo = None if number is None else services.library.catalog.photo(number)
     if photo is None:
-        raise QueryError("this photo is no longer in the library. Search again.")
+        raise PhotoGoneError("this photo is no longer in the library. Search again.")
+    if photo.content_hash is None:
+        name, reason = shown_path(Path(photo.path.name)), (photo.reason or "no reason is known").rstrip(".")
+        raise PhotoGoneError(f"{name} cannot be shown, since it could not be read: {reason}.")
     return photo
 
 

@@ -68,7 +68,7 @@ def _marks(question: Question, marked: Sequence[tuple[str, PhotoRecord]]) -> str
     for kind, photo in marked:
         left = ",".join(str(number) for number in question.marked(kind) if number != photo.id)
         text = f"{kind}: {shown_path(Path(photo.path.name))}"
-        image = f'<img src="{photo_url(photo, "thumbnail")}" alt="" loading="lazy">'
+        image = f'<img src="{photo_url(photo, "thumbnail")}" alt="" loading="lazy">' if photo.content_hash else ""
         shown += _chip(text, replace(question, **{kind: left}), f'<span class="mark {kind}">{image}{kind}</span>')
     there = {(kind, photo.id) for kind, photo in marked}
     kept = {kind: [one for one in question.marked(kind) if (kind, one) in there] for kind in ("right", "wrong")}

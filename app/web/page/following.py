@@ -1,25 +1,35 @@
 """How many photos the library has at this moment, for pages that stay open; counted again after a change only."""
 
 import threading
+from typing import NamedTuple
 
 from indexer.catalog.catalog import Catalog
 
 
+class Now(NamedTuple):
+    """The library as of the last commit of any process; `version` is another text after any commit."""
+
+    photos: int
+    failed: int
+    version: str
+
+
 class PhotoCount:
-    """The number of photos that can be found; safe to ask from many threads."""
+    """The number of photos that can be found, and of those that failed; safe to ask from many threads."""
 
     def __init__(self, catalog: Catalog) -> None:
         """Count nothing yet."""
         self._catalog = catalog
         self._lock = threading.Lock()
         self._version: object = None
-        self._photos = 0
+        self._now = Now(0, 0, "")
 
-    def __call__(self) -> int:
-        """The number as of the last commit of any process. Raises LibraryError."""
+    def __call__(self) -> Now:
+        """The numbers as of the last commit of any process. Raises LibraryError."""
         version = self._catalog.version()  # before they are counted: an older one only has them counted once too often
         with self._lock:
             if version != self._version:
-                self._photos = self._catalog.counts().photos
+                counts = self._catalog.counts()
+                self._now = Now(counts.photos, counts.failed, "-".join(map(str, version)))
                 self._version = version
-            return self._photos
+            return self._now

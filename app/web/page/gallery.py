@@ -66,14 +66,12 @@ def nothing_found(shown: Shown) -> str:
 
 def none_passes(hint: str | None) -> str:
     """That filters pass no photo, and what may have been meant, if that is known."""
-    said = _sentence(hint or "widen the dates, or leave the folder or the place out.")
+    said = _sentence(hint or "leave one of them out, or widen it.")
     return _notice("No photo passes these filters", f"<p>{safe(said)}</p>")
 
 
-def opening(shown: Shown, library: Path) -> str:
+def opening(shown: Shown) -> str:
     """What the page shows before anything is asked: the newest photos, and what may be asked."""
-    if shown.result.total == 0:
-        return _empty_library(library)
     examples = "".join(f'<button type="button" data-example="{safe(text)}">{safe(text)}</button>' for text in EXAMPLES)
     hint = "Describe what is in the picture, or add one to find others like it: choose, paste or drop it here."
     limits = limits_of(shown.result.model)
@@ -195,8 +193,14 @@ def _moment(hit: Hit) -> str:
     return f'<span class="moment" title="{title}">▶ {clock(hit.moment_s)}</span>'
 
 
-def _empty_library(library: Path) -> str:
-    command = f"picsift index ~/Pictures --library {shlex.quote(shown_path(library))}"
+def empty_library(library: Path, failed: int = 0) -> str:
+    """What stands in place of photos where the library has none, and of the `failed` files that could not be read."""
+    of = f"--library {shlex.quote(shown_path(library))}"
+    if failed:
+        files = "One file was found, and it" if failed == 1 else f"{failed:,} files were found, and none"
+        told = f"<p>{files} could {'not ' if failed == 1 else ''}be read. In a terminal, this says why:</p>"
+        return _notice("No photo could be read", f"{told}<pre><code>{safe(f'picsift status {of}')}</code></pre>")
+    command = f"picsift index ~/Pictures {of}"
     return _notice(
         "Your library is empty",
         "<p>Point picsift at a folder of photos. In a terminal, with your own folder in place of ~/Pictures:</p>"

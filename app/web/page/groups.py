@@ -20,6 +20,8 @@ def page(found: Duplicates, groups: Iterable[Group]) -> str:
         return none_passes(found.hint)
     if not found.groups:
         told = f"No two of {_photos(found.photos)} are one picture."
+        if found.photos == 1:
+            told = "There is only one photo, and none to compare it with."
         return f'<section class="notice"><h2>No duplicates</h2><p>{told}</p></section>'
     return "".join(map(_group, groups))
 
@@ -27,8 +29,8 @@ def page(found: Duplicates, groups: Iterable[Group]) -> str:
 def summary(found: Duplicates) -> str:
     """How many groups there are, and what they would free."""
     size = sum(one.photo.size for group in found.groups for one in group.others)
-    count = counted(len(found.groups), "group")
-    told = f"{count} among {_photos(found.photos)}; beside the best ones {amount(size)}"
+    beside = f"; beside the best ones {amount(size)}" if found.groups else ""
+    told = f"{counted(len(found.groups), 'group')} among {_photos(found.photos)}{beside}"
     return f'<p class="summary">{told} · nothing is deleted here</p>'
 
 

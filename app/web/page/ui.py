@@ -7,7 +7,6 @@ A call's answer goes to the script and to no component: the script alone knows w
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ParamSpec
 
 from app.bootstrap import Services
@@ -16,9 +15,9 @@ from app.search.language.spots import excerpt, spot_of
 from app.search.paging.asked import CursorGoneError
 from app.web.door.security import MAX_BODY_BYTES
 from app.web.page import browsing, gallery, groups, tools
-from app.web.page.browsing import Shown
+from app.web.page.browsing import PhotoGoneError, Shown
 from app.web.page.chips import chips
-from app.web.page.following import PhotoCount
+from app.web.page.following import Now, PhotoCount
 from app.web.page.question import Question
 from app.web.page.quiet_gradio import gradio as gr
 from app.web.page.quiet_gradio import unserved
@@ -44,7 +43,7 @@ ANSWERS = """
 <div id="summary" role="status"></div>
 <label id="least" hidden>Match at least <input type="range" min="0" max="1" step="0.05"><output></output></label>
 <p id="since" role="status"></p>
-<div id="grid"></div>
+<div id="grid" tabindex="-1"></div>
 <p id="beyond"></p>
 <button type="button" id="more" hidden>More results</button>
 <div id="large"></div>
@@ -86,6 +85,8 @@ def explained(action: Callable[P, Answer]) -> Callable[P, Answer]:
             return action(*args, **kwargs)
         except CursorGoneError:
             return {"trouble": GONE, "gone": True}
+        except PhotoGoneError as error:
+            return {"trouble": _sentence(error), "gone": True}
         except PicsiftError as error:
             spot = spot_of(error)
             return {"trouble": _sentence(error), **({"spot": list(excerpt(spot, SHOWN))} if spot else {})}
@@ -118,12 +119,18 @@ class Actions:
     def _answer(self, question: Question) -> Answer:
         if question.show == "duplicates":
             return self._duplicates(question)
-        photos, shown = self.photos(), browsing.ask(self.services, question)
-        answer = _rendered(shown) if question else _opened(shown, self.services.library.folder)
+        now, shown = self.photos(), browsing.ask(self.services, question)
+        answer = _rendered(shown) if question else _opened(shown)
+        if not now.photos and not shown.result.hits:
+            answer["grid"] = self._empty(now)
         least = None if shown.result.matches is None else shown.query.min_relevance
         compared = bool(shown.result.hits) and shown.result.hits[0].score is not None
         following = browsing.following(self.services, shown.result)
-        return {**answer, "next": following, "photos": photos, "least": least, "compared": compared}
+        told = {"next": following, "least": least, "compared": compared}
+        return {**answer, **told, "photos": now.photos, "version": now.version}
+
+    def _empty(self, now: Now) -> str:
+        return gallery.empty_library(self.services.library.folder, now.failed)
 
     @explained
     def _following(self, question: Question, cursor: str) -> Answer:
@@ -133,10 +140,11 @@ class Actions:
         return {"grid": gallery.tiles(result.hits), "next": browsing.following(self.services, result)}
 
     def _duplicates(self, question: Question, cursor: str | None = None) -> Answer:
+        now = self.photos()
         found, shown, following = browsing.duplicates(self.services, question, cursor)
-        grid = groups.page(found, shown)
-        told = {"asked": "", "summary": groups.summary(found), "title": "Duplicates"}
-        return {**told, "grid": grid, "next": following, "photos": self.photos(), "least": None, "compared": False}
+        grid = groups.page(found, shown) if now.photos else self._empty(now)
+        told = {"asked": "", "summary": groups.summary(found), "title": "Duplicates", "least": None, "compared": False}
+        return {**told, "grid": grid, "next": following, "photos": now.photos, "version": now.version}
 
     @explained
     def enlarge(self, sent: object) -> Answer:
@@ -149,8 +157,8 @@ class Actions:
     @explained
     def look(self, _: object) -> Answer:
         """What is being indexed at this moment, and how many photos there are."""
-        now = gallery.activity_line(read_activity(self.services.library.folder))
-        return {"now": now, "photos": self.photos(), "ready": gallery.ready(self.photos())}
+        line, now = gallery.activity_line(read_activity(self.services.library.folder)), self.photos()
+        return {"now": line, "photos": now.photos, "version": now.version, "ready": gallery.ready(now.photos)}
 
     def functions(self) -> list[Callable[[Any], Answer]]:
         """The same as functions that Gradio may mark as the page's own, which it cannot with methods."""
@@ -173,8 +181,8 @@ def _rendered(shown: Shown) -> Answer:
     return {"asked": gallery.asked_picture(shown), "summary": gallery.summary(shown), "grid": grid}
 
 
-def _opened(shown: Shown, library: Path) -> Answer:
-    return {"asked": "", "summary": gallery.unused(shown), "grid": gallery.opening(shown, library)}
+def _opened(shown: Shown) -> Answer:
+    return {"asked": "", "summary": gallery.unused(shown), "grid": gallery.opening(shown)}
 
 
 def lay_out(actions: Actions) -> list[Any]:

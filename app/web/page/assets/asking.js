@@ -19,6 +19,7 @@ window.picsift = (() => {
   let root = null;
   let warm = false; // whether a search has been answered, and so the model loaded
   let photos = null; // how many there were when the answer was given
+  let version = null; // of the library, by then
   let grid = ""; // what the answer shows, as it came
   let compared = false; // whether something was looked for, which marks can refine
   const part = (name) => root.querySelector(`#${name}`);
@@ -58,18 +59,22 @@ window.picsift = (() => {
   const PARTS = Object.keys(NOTHING);
   const read = () => {
     const said = new URLSearchParams(location.search);
-    const question = Object.fromEntries(PARTS.map((name) => [name, said.get(name) || ""]));
+    const question = Object.fromEntries(PARTS.map((name) => [name, (said.get(name) || "").trim()]));
+    if (question.like) question.q = ""; // which does not count beside it
     return { question, photo: said.get("photo"), frame: said.get("frame") };
   };
   const addressOf = (question, photo, frame) => {
     const said = new URLSearchParams(location.search); // of others' words something may stand there, too
     const known = { ...question, photo: photo || "", frame: frame || "" };
-    Object.entries(known).forEach(([name, value]) => (value ? said.set(name, value) : said.delete(name)));
+    for (const [name, value] of Object.entries(known)) { // in one order, so that one question has one address
+      said.delete(name);
+      if (value) said.append(name, value);
+    }
     return location.pathname + (String(said) && `?${said}`);
   };
   const visit = (question) => {
-    const address = addressOf(question);
-    if (address !== location.pathname + location.search) history.pushState(null, "", address);
+    const there = read(); // written in another way, perhaps
+    if (there.photo || !same(there.question, question)) history.pushState(null, "", addressOf(question));
   };
   const same = (one, other) => PARTS.every((name) => one[name] === other[name]);
   const restore = async () => {
@@ -93,12 +98,13 @@ window.picsift = (() => {
     if (!warm) setTimeout(() => say("Searching… The first search after a start takes longer."), FIRST_MS);
     root.ariaBusy = "true";
   };
-  const ask = async (question, { visited = false } = {}) => {
+  const ask = async (question, { visited = false } = {}) => { // whether its answer is shown
     const mine = ++turn;
     asked = { ...NOTHING, ...question };
+    picsift.shut(); // what is open, or waited for, is of another question
     if (!visited) {
       await picsift.left(); // else the way back from a photo would lead past the new address
-      if (mine !== turn) return;
+      if (mine !== turn) return false;
       visit(asked);
     }
     const beside = Object.keys(BOXES).filter((name) => name !== "q" && asked[name]).length;
@@ -109,18 +115,36 @@ window.picsift = (() => {
     leave(held);
     held = null;
     const answer = (await search()) || { trouble: LOST };
-    if (mine !== turn) return leave(answer.next);
+    if (mine !== turn) {
+      leave(answer.next);
+      return false;
+    }
     show(answer);
     if (!visited) window.scrollTo({ top: 0 }); // the bar is there wherever one is
+    return !answer.trouble;
+  };
+  const refocusing = () => { // what gives the focus to what stands in the place of what has it now
+    const one = document.activeElement;
+    if (["chips", "asked"].some((name) => part(name).contains(one))) return () => boxOf("q").focus();
+    if (!part("grid").contains(one)) return () => {};
+    const { id, of, mark: kind } = one.dataset;
+    const again = id ? `[data-id="${id}"]` : of ? `[data-of="${of}"][data-mark="${kind}"]` : ".none";
+    const tiles = () => [...part("grid").querySelectorAll(".tile")];
+    const at = tiles().indexOf(one.closest(".tile"));
+    return () => {
+      const tile = at < 0 ? undefined : tiles().slice(0, at + 1).at(-1);
+      const other = tile ? tile.querySelector("[data-id]") : part("grid");
+      (part("grid").querySelector(again) || other).focus({ preventScroll: true });
+    };
   };
   const show = (answer) => {
     root.ariaBusy = "false";
     warm ||= Boolean(answer.summary);
     photos = answer.photos ?? photos;
+    version = answer.version ?? version;
     grid = answer.grid || "";
-    const left = part("chips").contains(document.activeElement);
+    const refocus = refocusing();
     part("chips").innerHTML = answer.chips || "";
-    if (left) boxOf("q").focus(); // the chip is gone
     part("asked").innerHTML = answer.asked || "";
     part("summary").innerHTML = answer.summary || "";
     compared = Boolean(answer.compared);
@@ -128,6 +152,7 @@ window.picsift = (() => {
     if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble, answer.spot));
     else part("grid").innerHTML = grid;
     showMarks();
+    refocus();
     const caption = part("asked").querySelector("figcaption");
     document.title = [answer.title || asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
     part("since").replaceChildren();
@@ -164,19 +189,23 @@ window.picsift = (() => {
   const more = async () => {
     if (next === null || part("more").disabled || root.ariaBusy === "true") return; // of what is going, there is no more
     const mine = turn;
-    part("more").disabled = true;
+    const pressed = document.activeElement === part("more");
+    part("more").disabled = true; // which takes the focus from it
     const answer = (await search(next)) || { trouble: LOST };
     if (mine !== turn) return leave(answer.next);
-    if (answer.trouble) return follow(next, answer);
-    const page = Object.assign(document.createElement("template"), { innerHTML: answer.grid }).content;
-    const groups = [...page.querySelectorAll(".group")];
-    if (groups.length) {
-      part("grid").append(...groups);
-      return follow(answer.next);
+    const goOn = (to) => pressed && document.activeElement === document.body && to?.focus({ preventScroll: true });
+    if (answer.trouble) {
+      follow(next, answer);
+      return goOn(part("more"));
     }
-    part("grid").querySelector(".tiles").append(...page.querySelectorAll(".tile"));
+    const page = Object.assign(document.createElement("template"), { innerHTML: answer.grid }).content;
+    const first = page.querySelector("[data-id]");
+    const groups = [...page.querySelectorAll(".group")];
+    if (groups.length) part("grid").append(...groups);
+    else part("grid").querySelector(".tiles").append(...page.querySelectorAll(".tile"));
     showMarks();
     follow(answer.next);
+    goOn(first);
   };
 
   // The library goes on meanwhile
@@ -191,8 +220,9 @@ window.picsift = (() => {
   const untouched = () => window.scrollY < 200 && part("grid").querySelectorAll(".tile").length <= PAGE
     && !part("more").disabled && !document.body.classList.contains("viewing");
   const keepUp = async (seen) => {
-    if (photos === null || root.ariaBusy === "true" || seen.photos === photos) return;
-    if (!atStart()) return offer(seen.photos - photos);
+    if (photos === null || root.ariaBusy === "true") return;
+    if (!atStart()) return seen.photos === photos ? undefined : offer(seen.photos - photos);
+    if (seen.version === version) return;
     const ready = part("grid").querySelector("[data-ready]");
     if (ready) ready.textContent = seen.ready;
     if (!untouched()) return;
@@ -200,7 +230,7 @@ window.picsift = (() => {
     const answer = await search();
     if (!answer || answer.trouble) return;
     const wanted = mine === turn && untouched();
-    if (wanted && answer.grid === grid) photos = answer.photos;
+    if (wanted && answer.grid === grid) [photos, version] = [answer.photos, answer.version];
     if (!wanted || answer.grid === grid) return leave(answer.next); // what is shown has its own
     leave(held);
     held = null;

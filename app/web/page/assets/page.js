@@ -41,21 +41,22 @@ Object.assign(window.picsift, (() => {
     const most = Number(input.dataset.most);
     let sending = null;
 
-    const send = async (file, signal) => {
+    const send = async (file, among, signal) => {
       if (file.size > most) return tell(`The picture is larger than ${most / 2 ** 20} MB. Take a smaller one.`);
       const answer = await fetch("api/v1/pictures", { method: "POST", body: file, signal });
       const said = await answer.json();
       if (signal.aborted) return;
-      if (answer.ok) picsift.searchBy(said.token);
-      else tell(said.detail.charAt(0).toUpperCase() + said.detail.slice(1));
+      if (!answer.ok) return tell(said.detail.charAt(0).toUpperCase() + said.detail.slice(1));
+      const shown = await picsift.searchBy(said.token);
+      if (shown && among > 1) tell(`Only one picture is searched by: the first of these ${among}.`);
     };
     give = async (files) => {
-      if (!files.length) return;
+      if (!files.length || document.querySelector("dialog[open]")) return; // no answer would be seen behind it
       if (sending) sending.abort(); // the latest picture is the one that is meant
       const mine = (sending = new AbortController());
       button.ariaBusy = "true";
       try {
-        await send(files[0], mine.signal);
+        await send(files[0], files.length, mine.signal);
       } catch (error) {
         if (!mine.signal.aborted) tell("The picture did not reach picsift. Is it still running?");
       } finally {
@@ -89,7 +90,7 @@ Object.assign(window.picsift, (() => {
     if (event.clipboardData.files.length) give(event.clipboardData.files);
   });
   document.addEventListener("keydown", (event) => {
-    const inField = event.target.closest("input, textarea");
+    const inField = event.target.closest("input:not([type=range], [type=checkbox], [type=radio]), textarea, select");
     if (event.key === "/" && !inField && !document.body.classList.contains("viewing")) {
       event.preventDefault();
       document.querySelector("#words input").focus();

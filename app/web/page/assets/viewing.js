@@ -8,7 +8,7 @@ Object.assign(window.picsift, (() => {
   let leaving = null; // the way back that `close` takes, until it is gone
 
   const shown = () => root.querySelector(".viewer");
-  const tiles = () => [...document.querySelectorAll("#grid [data-id]")];
+  const tiles = () => [...document.querySelectorAll("#grid [data-id]:not([data-gone])")];
   const tileOf = (id) => document.querySelector(`#grid [data-id="${id}"]`);
 
   const open = async (photo, frame, { visited = false } = {}) => {
@@ -18,8 +18,10 @@ Object.assign(window.picsift, (() => {
     const answer = (await call.enlarge({ photo, frame })) || { trouble: "No answer came from picsift. Try again." };
     if (mine !== turn) return;
     if (answer.trouble) {
+      if (answer.gone && tileOf(photo)) tileOf(photo).dataset.gone = ""; // it bars the way to no other
       if (shown()) wanted = shown().dataset.photo; // a step that failed leaves the photo that is open
       else leave();
+      if (shown()) showSteps();
       return picsift.tell(answer.trouble);
     }
     await leaving;
@@ -33,10 +35,13 @@ Object.assign(window.picsift, (() => {
     if (shown()) history.replaceState(history.state, "", address);
     else history.pushState({ viewing: true }, "", address);
   };
+  const showSteps = () => {
+    for (const step of shown().querySelectorAll("[data-step]")) step.disabled = isLast(Number(step.dataset.step));
+  };
   const settle = () => {
     tiles().forEach((tile) => (tile.ariaBusy = "false"));
     opener = tileOf(wanted);
-    for (const step of shown().querySelectorAll("[data-step]")) step.disabled = isLast(Number(step.dataset.step));
+    showSteps();
     document.body.classList.add("viewing");
     shown().querySelector(".marks").hidden = !picsift.canMark();
     shown().querySelector("[data-why]").hidden = !picsift.soughtWords() || !shown().querySelector("figure img");
@@ -93,11 +98,11 @@ Object.assign(window.picsift, (() => {
     if (other) target.src = other;
   };
   const keepFocus = (event, dialog) => {
-    const stops = [...dialog.querySelectorAll("button:enabled, a, video")];
+    const stops = [...dialog.querySelectorAll("button:enabled, a, video")].filter((stop) => stop.getClientRects().length);
     const at = stops.indexOf(document.activeElement);
-    const to = event.shiftKey ? at - 1 : at + 1;
+    const to = event.shiftKey ? Math.max(at, 0) - 1 : at + 1;
     event.preventDefault();
-    stops[(to + stops.length) % stops.length].focus();
+    stops.at(to % stops.length).focus();
   };
   // Why it matched: where in the photo the words are, laid over it
   const NOT_SHOWN = "As far as the model can tell, the words are not in this picture. Words that it carries may be why it was found.";
@@ -138,6 +143,7 @@ Object.assign(window.picsift, (() => {
     (leaving || Promise.resolve()).then(() => picsift.mark(dataset.mark, dataset.of));
   };
   const press = (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own: Alt and an arrow lead back
     if (event.key === "Escape" && wanted !== null) close(); // what is waited for, too
     if (!shown()) return;
     if (event.key === "ArrowLeft") step(-1);
@@ -152,9 +158,7 @@ Object.assign(window.picsift, (() => {
     else if (at("why")) why(at("why"));
     else if (at("mark")) mark(at("mark"));
     else if (at("like")) {
-      const like = wanted;
-      hide();
-      picsift.searchLike(like);
+      picsift.searchLike(wanted);
     }
   };
 
@@ -179,5 +183,5 @@ Object.assign(window.picsift, (() => {
     element.addEventListener("error", instead, true);
     document.addEventListener("keydown", press);
   };
-  return { goTo, left: () => leaving, open, viewing };
+  return { goTo, left: () => leaving, open, shut: hide, viewing };
 })());

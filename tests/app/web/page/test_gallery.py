@@ -13,6 +13,7 @@ from app.search.query import Query
 from app.search.search_service import Hit, SearchResult
 from app.web.page import gallery, viewer
 from app.web.page.browsing import Shown
+from indexer.catalog.photo_filter import PhotoFilter
 from indexer.catalog.records import PhotoRecord
 
 HOSTILE = '"><script>alert(1)</script>{{x}}${y}`.jpg'
@@ -163,12 +164,22 @@ def test_the_summary_says_how_many_how_long_and_by_which_model():
 def test_no_result_says_whether_the_filters_are_why():
     assert "filters" in gallery.nothing_found(shown(filter=make_filter(after="2030")))
     assert "filters" not in gallery.nothing_found(shown())
+    text = gallery.nothing_found(shown(filter=PhotoFilter(camera="canon")))
+    assert not any(other in text for other in ("date", "folder", "place")), "what was not asked for"
 
 
 def test_an_empty_library_names_the_command():
-    text = Elements(gallery.opening(shown(total=0), Path("/my data/lib"))).text
+    text = Elements(gallery.empty_library(Path("/my data/lib"))).text
     assert "picsift index ~/Pictures --library '/my data/lib'" in text
-    assert "1 photo is ready" in gallery.opening(shown([Hit(photo(), None)], total=1), Path("/lib"))
+    assert "1 photo is ready" in gallery.opening(shown([Hit(photo(), None)], total=1))
+
+
+@pytest.mark.parametrize(("failed", "said"), [(1, "One file was found, and it could not"), (1200, "1,200 files were")])
+def test_a_library_of_files_that_failed_is_not_called_empty(failed, said):
+    text = Elements(gallery.empty_library(Path("/my data/lib"), failed)).text
+    assert said in text
+    assert "picsift status --library '/my data/lib'" in text
+    assert "empty" not in text
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,10 @@ def test_the_page_opens_with_the_newest_photos(actions, services):
     assert answer["grid"].count('class="tile"') == 5
     assert answer["grid"].index("yellow.jpg") < answer["grid"].index("purple.jpg")  # of 2021, and of 2019
     assert (answer["summary"], answer["chips"], answer["photos"]) == ("", "", 5)
-    assert actions.look(None) == {"now": "", "photos": 5, "ready": "5 photos are ready to be searched"}
+    seen = {"now": "", "photos": 5, "ready": "5 photos are ready to be searched", "version": answer["version"]}
+    assert actions.look(None) == seen
+    services.library.catalog.remove([photo_id(services, "blue.png")])
+    assert actions.look(None)["version"] != answer["version"]
 
 
 def test_chips_stand_above_an_error_too(actions):
@@ -213,3 +216,25 @@ def test_an_empty_library_says_what_to_do(tmp_path):
     greeting = make_actions(World(tmp_path).services()).ask({})["grid"]
     assert "picsift index" in greeting
     assert "empty" in greeting
+
+
+@pytest.mark.parametrize("question", [{}, {"q": "red"}, {"q": "type:raw"}, {"show": "duplicates"}, {"q": "NOT red"}])
+def test_where_no_photo_is_there_that_is_said_whatever_is_asked(tmp_path, question):
+    world = World(tmp_path)
+    world.index()
+    assert "Your library is empty" in ask(make_actions(world.services()), **question)["grid"]
+    (world.photos / "broken.jpg").write_bytes(b"no picture")
+    world.index()
+    assert "One file was found, and it could not be read" in ask(make_actions(world.services()), **question)["grid"]
+
+
+def test_a_photo_that_could_not_be_read_is_told_so_and_not_shown(tmp_path):
+    world = World(tmp_path)
+    world.write("red.png", "red")
+    (world.photos / "broken.jpg").write_bytes(b"no picture")
+    world.index()
+    services = world.services()
+    actions, broken = make_actions(services), str(photo_id(services, "broken.jpg"))
+    answer = actions.enlarge({"photo": broken})
+    assert (answer["gone"], "could not be read: " in answer["trouble"]) == (True, True)
+    assert "<img" not in ask(actions, q="red", wrong=broken)["chips"]

@@ -5,7 +5,6 @@ It looks at the index through a function, and knows no filter.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -159,7 +158,7 @@ class Matches:
             return None
         best = self._calibration.relevance(float(scores[0]))
         what = "nothing here looks like that" if best < LOOKS_LIKE else "no photo fits so well"
-        return f"{what}: the nearest has a relevance of {math.floor(100 * best) / 100:.2f}."  # not the cut's own number
+        return f"{what}: the nearest has a relevance of {best:.2f}."
 
     def _judged(self, hits: Sequence[Hit]) -> list[Hit]:
         """The hits with their relevance, and what found them: a picture beside words where it looks like it."""

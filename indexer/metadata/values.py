@@ -1,6 +1,7 @@
 """Raw values of metadata made sound: text, numbers, and the ranges they have to lie in. Pure; nothing raises."""
 
 import math
+from contextlib import suppress
 from typing import Any
 
 MAX_ALTITUDE_M = 100_000
@@ -27,7 +28,9 @@ _FILLED_IN = frozenset(
 def line(value: Any, limit: int = MAX_LINE) -> str | None:
     """A clean line: what comes before the first NUL, as UTF-8 where it is, without controls and padding."""
     if isinstance(value, str):
-        value = value.encode("latin-1", "replace") if value.isascii() or max(value) <= "\xff" else value
+        latin = value.isascii() or max(value) <= "\xff"
+        with suppress(UnicodeEncodeError):  # a surrogate that stands for no byte
+            value = value.encode("latin-1") if latin else value.encode("utf-8", "surrogateescape")
     if isinstance(value, bytes):
         value = decoded(value)
     if not isinstance(value, str):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from indexer.metadata.dates import Taken, first_sound, read_date
 from indexer.metadata.photo_metadata import PhotoMetadata, shot
@@ -18,6 +19,14 @@ _POSITION = re.compile(r"([+-]\d{2}(?:\.\d+)?)([+-]\d{3}(?:\.\d+)?)([+-]\d+(?:\.
 """ISO 6709 in degrees, as phones write it: +52.5200+013.4050+034.000/"""
 _YEAR = re.compile(r"\d{4}", re.ASCII)
 _COMPACT = re.compile(r"^(\d{4})(\d\d)(\d\d)(?!\d)", re.ASCII)
+
+
+def text_errors(version: str) -> dict[str, Any]:
+    """What else `av.open` of a version of PyAV takes so that text that is no UTF-8 comes with surrogates for its bytes.
+
+    From 19 on it comes so by itself.
+    """
+    return {"metadata_errors": "surrogateescape"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def read_header(header: Mapping[str, str]) -> PhotoMetadata:

@@ -17,7 +17,7 @@ from indexer.errors import ImageError, UnreadableError
 from indexer.metadata.describing import metadata_in, metadata_of
 from indexer.metadata.photo_metadata import PhotoMetadata
 from indexer.metadata.shots import Shot, shot_of
-from indexer.metadata.video_header import read_header
+from indexer.metadata.video_header import read_header, text_errors
 from indexer.pictures import images, raw_header
 from indexer.pictures.rereading import written_in
 from indexer.pictures.video_frames import OPTIONS
@@ -90,7 +90,7 @@ def _of_video(path: Path) -> Shot:
         raise UnreadableError(f"videos need PyAV: pip install av ({error})") from error
     with path.open("rb") as file:
         try:
-            with av.open(file, "r", options=OPTIONS, metadata_errors="replace") as container:
+            with av.open(file, "r", options=OPTIONS, **text_errors(av.__version__)) as container:
                 said = {name: text for stream in container.streams.video[:1] for name, text in stream.metadata.items()}
                 length = container.duration / av.time_base if container.duration else None
                 return shot_of(read_header({**said, **container.metadata}), length)

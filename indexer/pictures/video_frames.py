@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.errors import ImageError
+from indexer.metadata.video_header import text_errors
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -94,7 +95,7 @@ def open_video(
     except ImportError as error:
         raise ImageError(f"videos need PyAV: pip install av ({error})") from error
     try:
-        with path.open("rb") as file, av.open(file, options=OPTIONS, metadata_errors="replace") as container:
+        with path.open("rb") as file, av.open(file, options=OPTIONS, **text_errors(av.__version__)) as container:
             stream = _stream(container)
             check_size(stream.codec_context.width, stream.codec_context.height)
             yield _opened(container, stream, scale, av.FFmpegError)

@@ -29,7 +29,7 @@ def test_fractions_and_percent_are_the_same(text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "has 1 parts. Write four numbers"),
+        ("", "has 1 part. Write four numbers"),
         ("0,0,1", "has 3 parts"),
         ("0,0,1,1,1", "has 5 parts"),
         ("0,x,1,1", "the y of the region is 'x'"),

@@ -37,6 +37,7 @@ def test_what_cameras_fill_in_is_no_description(written):
 def test_texts_are_lines_of_bounded_length():
     assert line("a\tb\n c\x07\0junk") == "a b c"
     assert len(line("x" * 10**6)) == 200
+    assert line("Sch\udcf6n") == "Schön" and line("東\ud800京") == "東 京"
     assert len(paragraph("x" * 10**6)) == 5000
 
 

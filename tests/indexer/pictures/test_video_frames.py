@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import ImageError
+from indexer.metadata.video_header import read_header, text_errors
 from indexer.pictures import video_frames
 from indexer.pictures.video_frames import MAX_FRAMES, VideoFrame, moments, open_video
 from tests.indexer.videos import BLUE, GREEN, RED, av, draw_video, turn
@@ -211,3 +212,18 @@ def test_a_name_that_is_no_utf8_is_opened(tmp_path):
     odd = tmp_path / "\udce9.mp4"
     path.rename(odd)
     assert len(read(odd)) == 1
+
+
+def test_text_that_is_no_utf_8_is_latin_1_and_costs_nothing(tmp_path):
+    path = draw_video(tmp_path / "a.avi", [RED], header={"title": "SchXn"})
+    path.write_bytes(path.read_bytes().replace(b"SchXn", "Schön".encode("latin-1")))
+    with open_video(path) as video:
+        assert read_header(video.header).title == "Schön"
+    assert len(read(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "names"), [("17.0.0", {"metadata_errors"}), ("18.1.0", {"metadata_errors"}), ("19.0.2", set())]
+)
+def test_a_pyav_is_told_of_text_what_it_takes(version, names):
+    assert set(text_errors(version)) == names

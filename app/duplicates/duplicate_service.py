@@ -136,8 +136,9 @@ class DuplicateService:
         if by_looks:
             vectors = self._vectors(model, photos)
         bonds = grouping.bonds(photos, vectors, kinds, on_progress)
+        bonds = {at: bond for at, bond in bonds.items() if bond[1] in kinds}  # the others join nothing that is shown
         return Duplicates(
-            groups=self._groups(photos, bonds, kinds),
+            groups=self._groups(photos, bonds),
             photos=len(photos),
             by_vector=sum(photo.look is None for photo in photos) if by_looks else 0,
             blank=sum(map(grouping.is_blank, photos)),
@@ -162,14 +163,8 @@ class DuplicateService:
             vectors[order[at[known]]] = rows[known]
         return vectors
 
-    def _groups(
-        self, photos: Sequence[Candidate], bonds: dict[int, grouping.Bond], kinds: Sequence[Kind]
-    ) -> list[Group]:
-        shown = {
-            best: members
-            for best, places in grouping.groups(bonds).items()
-            if (members := [at for at in places if bonds[at][1] in kinds])
-        }
+    def _groups(self, photos: Sequence[Candidate], bonds: dict[int, grouping.Bond]) -> list[Group]:
+        shown = grouping.groups(bonds)
         places = {at for best, members in shown.items() for at in (best, *members)}
         places |= {bonds[at][0] for members in shown.values() for at in members}
         records = {record.id: record for record in self._records([photos[at].id for at in sorted(places)])}

@@ -1,22 +1,14 @@
-"""A search's command line as it was meant: no value goes unheard, and a minus is told for what it is."""
+"""A command line as it was meant: no value goes unheard, and a minus is told for what it is."""
 
-import re
 from typing import Any
 
 from typer.core import TyperCommand
 
 from app.printable import printable
-from app.search.language.filter_words import NAMES
-
-ONCE = frozenset((*NAMES, "image", "region"))
-"""Options of which a second value may not go unheard: they say what is looked for, and among which photos."""
-
-
-_MINUS = re.compile(r"-[^\W\d_]{2}[\s\S]*")
 
 
 class Heard(TyperCommand):
-    """A command that does not let the last of several values count alone, where its options are of ONCE.
+    """A command that does not let the last of several values count alone.
 
     Where what is asked for is no usage, and a word with a minus is read as options, it says that.
     """
@@ -27,7 +19,7 @@ class Heard(TyperCommand):
         try:
             return self._parsed(ctx, args)
         except Exception as error:
-            words = [word for word in self._apart(options) if _MINUS.fullmatch(word)]
+            words = [word for word in self._apart(options) if self._for_query(ctx, word)]
             message = getattr(error, "message", None)
             if words and isinstance(message, str) and any(one.name == "query" for one in self.params):
                 read = f"{printable(words[0])!r:.80} is read as options: write -- before the query, behind all options"
@@ -39,11 +31,24 @@ class Heard(TyperCommand):
         valued = {name for one in self.params if not getattr(one, "is_flag", False) for name in one.opts}
         return [word for before, word in zip(["", *words], words, strict=False) if before not in valued]
 
+    def _for_query(self, ctx: Any, word: str) -> bool:
+        """Whether a word with one minus was more likely meant for the query: `-people`, `-n5` is an option."""
+        if len(word) < 2 or word[0] != "-" or word[1] == "-":
+            return False
+        short = {name for one in self.get_params(ctx) for name in one.opts}
+        return word[:2] not in short or (len(word) > 2 and word[1:3].isalpha())
+
     def _parsed(self, ctx: Any, args: list[str]) -> list[str]:
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for option in dict.fromkeys(given):
-            if option.name in ONCE and not getattr(option, "multiple", True) and given.count(option) > 1:
+            if _takes_one(option) and given.count(option) > 1:
                 ctx.fail(
                     f"{option.opts[0]} is given {given.count(option)} times, and takes one value. Leave one of them."
                 )
         return super().parse_args(ctx, args)
+
+
+def _takes_one(option: Any) -> bool:
+    """Whether a second value would replace the first: not of many values, nor a flag that says one thing alone."""
+    says_one_thing = getattr(option, "is_flag", False) and not option.secondary_opts
+    return not getattr(option, "multiple", True) and not says_one_thing

@@ -17,7 +17,7 @@ from app.tag_path import parse_path
 from indexer.catalog.photo_filter import HAS, Bounds, Near, PhotoFilter
 from indexer.errors import QueryError
 
-_NUMBER = r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?"
+_NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"  # digits of any script, as in dates
 _RANGE = re.compile(rf"({_NUMBER})?(?:(\.\.|\+)({_NUMBER})?)?")
 _AT_LEAST = re.compile(rf"(<=|>=|<|>|=)\s*({_NUMBER})")
 _LEAST_STARS, _MOST_STARS = -1, 5
@@ -122,7 +122,7 @@ def _year(value: str) -> dict[str, Any]:
 def _month(value: str) -> dict[str, Any]:
     text = value.strip().casefold()
     named = [at for at, month in enumerate(_MONTHS, 1) if len(text) >= 3 and month.startswith(text)]
-    if not named and re.fullmatch(r"0?[1-9]|1[0-2]", text):
+    if not named and re.fullmatch(r"\d{1,2}", text) and 1 <= int(text) <= 12:
         named = [int(text)]
     if not named:
         raise QueryError(f"month: wants a month of any year, such as month:7 or month:july, not {short(value)!r}.")

@@ -292,7 +292,17 @@ def test_search_by_a_picture(picsift, photos):
         (["search", "dogs", "-people"], 2, "'-people' is read as options: write -- before"),
         (["search", "-people dogs"], 2, "'-people dogs' is read as options: write -- before"),
         (["search", "-name:IMG dogs"], 2, "'-name:IMG dogs' is read as options"),
+        (["search", "- tree"], 2, "'- tree' is read as options: write -- before"),
+        (["search", "-0.5:image:x"], 2, "'-0.5:image:x' is read as options: write -- before"),
+        (["search", "-a tree"], 2, "'-a tree' is read as options"),
+        (["search", "-\u72ac"], 2, "'-\u72ac' is read as options"),
         (["search", "--camera", "canon", "dog", "--camera=nikon"], 2, "--camera is given 2 times, and takes one value"),
+        (["search", "dog", "-n", "1", "--limit", "2"], 2, "--limit is given 2 times, and takes one value"),
+        (["search", "dog", "--min-relevance=0", "--min-relevance=1"], 2, "--min-relevance is given 2 times"),
+        (["similar", "a.jpg", "--sort", "date", "--sort", "date"], 2, "--sort is given 2 times"),
+        (["duplicates", "--library", "a", "--library", "b"], 2, "--library is given 2 times"),
+        (["index", "{photos}", "--videos", "--no-videos"], 2, "--videos is given 2 times"),
+        (["tags", "list", "--library", "a", "--library", "b"], 2, "--library is given 2 times"),
         (["similar"], 2, "FILE"),
         (["similar", "{photos}/red.png", "--region", "0,0,2,1"], 1, "width of the region is 2; it goes from 0 to 1"),
         (["similar", "{photos}/red.png", "{photos}/red.png", "--region", "0,0,1,1"], 2, "is of one picture"),
@@ -305,6 +315,19 @@ def test_bad_input_gets_a_sentence_and_its_exit_status(picsift, photos, args, st
     ended = picsift(*[str(arg).replace("{photos}", str(photos)) for arg in args])
     assert (ended.status, ended.out) == (status, "")
     assert said in ended.err
+
+
+@pytest.mark.parametrize("option", [["-n", "x"], ["-n0"], ["--limit", "0"]])
+def test_an_option_is_not_taken_for_words_with_a_minus(picsift, option):
+    ended = picsift("search", "dogs", *option)
+    assert ended.status == 2
+    assert "read as options" not in ended.err
+
+
+def test_a_flag_may_be_repeated(picsift, photos):
+    picsift("index", photos)
+    ended = picsift("search", "red", "--json", "--json", "--tag", "a", "--tag", "b")
+    assert "takes one value" not in ended.err
 
 
 def test_the_value_of_an_option_is_none_of_the_words_with_a_minus(picsift):

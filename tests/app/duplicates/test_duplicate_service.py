@@ -77,6 +77,16 @@ def test_a_bond_that_leads_past_the_best_says_of_what(world):
     assert {copy.photo.path.name, copy.of.path.name} == {"again.jpg", "burst4.jpg"}
 
 
+def test_a_kind_that_is_not_asked_for_joins_no_group(world):
+    """Else an exact copy of one that is nearly the best would stand below the best, as a copy of it."""
+    shutil.copyfile(world.photos / "sent" / "small.jpg", world.photos / "sent" / "small (1).jpg")
+    world.index()
+    found = world.services().duplicates.find([Kind.exact, Kind.burst])
+    copies = {"a.png": {"a (1).png": "exact"}, "small.jpg": {"small (1).jpg": "exact"}}
+    assert told(found) == {**copies, "burst0.jpg": {"burst4.jpg": "burst"}}
+    assert all(one.of == group.best for group in found.groups for one in group.others)
+
+
 def test_an_empty_library_is_said(tmp_path):
     with pytest.raises(EmptyLibraryError, match="picsift index"):
         World(tmp_path).services().duplicates.find()

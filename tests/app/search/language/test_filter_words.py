@@ -78,6 +78,19 @@ def test_a_value_is_read(name, value, expected):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("year", "2021"), ("year", "2019..2021"), ("after", "2021-06"), ("on", "2021-06-30"), ("month", "07"),
+        ("near", "38.71,-9.14,5"), ("rating", "3..5"), ("rating", ">=4"), ("width", "3000+"), ("height", "..200"),
+    ],
+)  # fmt: skip
+def test_digits_of_another_keyboard_are_digits_in_all_of_them(name, value):
+    for zero in "\uff10\u0660\u0966":  # wide, Arabic, Devanagari
+        digits = {ord(str(digit)): ord(zero) + digit for digit in range(10)}
+        assert condition(name, value.translate(digits)) == condition(name, value)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "said"),
     [
         ("on", "soon", "on: wants a year"),

@@ -55,8 +55,6 @@ def _made(name: str, found: Any) -> Any:
     """What Typer makes of a function, or of a group of them."""
     group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     if isinstance(found, typer.Typer):
-        for command in found.registered_commands:
-            command.cls = Heard
         group.add_typer(found, name=name)
         return typer.main.get_group(group).commands[name]
     group.command(name, cls=Heard)(found)

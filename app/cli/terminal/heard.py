@@ -1,14 +1,21 @@
-"""A command line as it was meant: no value goes unheard, and a minus is told for what it is."""
+"""A search's command line as it was meant: no value goes unheard, and a minus is told for what it is."""
 
 from typing import Any
 
 from typer.core import TyperCommand
 
 from app.printable import printable
+from app.search.language.filter_words import NAMES
+
+ONCE = frozenset((*NAMES, "image", "region"))
+"""Options of which a second value may not go unheard: they say what is looked for, and among which photos.
+
+Of the others the last one counts, as with most programs: an alias may hold `--limit 50`.
+"""
 
 
 class Heard(TyperCommand):
-    """A command that does not let the last of several values count alone.
+    """A command that does not let the last of several values count alone, where its options are of ONCE.
 
     Where what is asked for is no usage, and a word with a minus is read as options, it says that.
     """
@@ -41,14 +48,8 @@ class Heard(TyperCommand):
     def _parsed(self, ctx: Any, args: list[str]) -> list[str]:
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for option in dict.fromkeys(given):
-            if _takes_one(option) and given.count(option) > 1:
+            if option.name in ONCE and not getattr(option, "multiple", True) and given.count(option) > 1:
                 ctx.fail(
                     f"{option.opts[0]} is given {given.count(option)} times, and takes one value. Leave one of them."
                 )
         return super().parse_args(ctx, args)
-
-
-def _takes_one(option: Any) -> bool:
-    """Whether a second value would replace the first: not of many values, nor a flag that says one thing alone."""
-    says_one_thing = getattr(option, "is_flag", False) and not option.secondary_opts
-    return not getattr(option, "multiple", True) and not says_one_thing

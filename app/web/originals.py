@@ -8,6 +8,7 @@ as a picture and still is that picture.
 import functools
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ SHOWN_INLINE = {
 }
 _MOST_MORE = 64 << 20  # bytes by which metadata may have made a file longer; one of a terabyte takes hours to hash
 _REMEMBERED = 1024  # files behind links whose hash is known: a video is asked for in many pieces
+_RANGE = rb"(?:[0-9]{1,999}-[0-9]{0,999}|-[0-9]{1,999})"
+# Of ASCII digits: int() would take `1_0` and `+1` too. Lists may have empty elements, and blanks around their commas.
+_RANGES = re.compile(rb"(?i:bytes)=[ \t,]*" + _RANGE + rb"[ \t]*(?:,[ \t]*(?:" + _RANGE + rb"[ \t]*)?)*")
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +104,8 @@ class SentFile(FileResponse):
 
 
 def _counts_for_nothing(name: bytes, value: bytes, *, whole: bool) -> bool:
-    """Whether it asks for a range, and in another unit than bytes (RFC 9110, 14.2), or what is sent is `whole`."""
-    return name == b"range" and (whole or value.partition(b"=")[0].strip().lower() != b"bytes")
+    """Whether it asks for a range, and none of bytes as RFC 9110 has it (14.1.2, 14.2), or what is sent is `whole`."""
+    return name == b"range" and (whole or _RANGES.fullmatch(value) is None)
 
 
 class _SentError(Exception):

@@ -147,8 +147,8 @@ def check_formats() -> dict[str, str | None]:
 
 
 def _parse(name: str, source: bytes) -> Image.Image:
-    if name == "JPEG" and scans.has_too_many_scans(source):
-        raise ImageError(scans.REASON)
+    if name == "JPEG" and (reason := scans.too_many_parts(source)):
+        raise ImageError(reason)
     return cast(Image.Image, _decoder(name)(BytesIO(source)))
 
 

@@ -129,7 +129,7 @@ def _preview(raw: "rawpy.RawPy") -> Image.Image | None:
         return None
     if not isinstance(found.data, bytes):
         return _image(found.data)
-    if scans.has_too_many_scans(found.data):
+    if scans.too_many_parts(found.data):
         return None
     try:
         return JpegImageFile(BytesIO(_without_libraws_exif(found.data)))

@@ -1,12 +1,43 @@
-"""Whether a JPEG consists of more scans than any picture needs: its decoder walks over all of it for each. Pure."""
+"""Whether a JPEG is made of more parts than any picture needs, so that its decoders are busy for minutes. Pure.
 
-from indexer.pictures.content.chunks import MARKER
+They walk over the whole picture for each scan; what stands before the first one, Pillow goes through piece by piece.
+"""
+
+from indexer.pictures.content.chunks import MARKER, MOST_PARTS
 
 MOST_SCANS = 100
 """As libtiff has it for JPEGs within a TIFF; cameras and programs write 1 to 20."""
-REASON = f"a JPEG of more than {MOST_SCANS} scans, as no camera writes it, takes too long to decode; save it anew"
+_REASON = "a JPEG of more than {}, as no camera writes it, takes too long to decode; save it anew"
+MOST_EXIF = 256
+"""Of segments; Pillow copies all that it has for each more."""
+_EXIF = b"Exif\0\0"
 _SOS, _EOI = 0xDA, 0xD9
 _WITHOUT_LENGTH = frozenset((*range(0x01, 0xC0), 0xD8))
+
+
+def too_many_parts(jpeg: bytes) -> str | None:
+    """Why a JPEG takes too long to decode; None where it does not."""
+    if has_too_many_segments(jpeg):
+        return _REASON.format(f"{MOST_PARTS:,} segments, or {MOST_EXIF} of EXIF")
+    return _REASON.format(f"{MOST_SCANS} scans") if has_too_many_scans(jpeg) else None
+
+
+def has_too_many_segments(jpeg: bytes) -> bool:
+    """Whether Pillow would meet too many before the first scan; filling is one for each byte, as to it."""
+    at, end, exif = 2, len(jpeg) - 1, 0
+    for _ in range(MOST_PARTS):
+        if at >= end or (jpeg[at] == 0xFF and jpeg[at + 1] == _SOS):
+            return False
+        if jpeg[at] != 0xFF or jpeg[at + 1] in (0, 0xFF):
+            at += 1
+        elif jpeg[at + 1] in _WITHOUT_LENGTH:
+            at += 2
+        else:
+            exif += jpeg.startswith(_EXIF, at + 4)
+            if exif > MOST_EXIF:
+                return True
+            at += 2 + max(2, int.from_bytes(jpeg[at + 2 : at + 4], "big"))
+    return True
 
 
 def has_too_many_scans(jpeg: bytes) -> bool:

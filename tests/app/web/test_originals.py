@@ -61,6 +61,24 @@ def test_a_range_in_another_unit_counts_for_nothing(played, header):
 
 
 @pytest.mark.parametrize(
+    "ranges",
+    ["1_0-2_0", "+1-+2", "1 0-20", "1-2_0", "-1_0", "--1", "0x1-2", "", ",", "-", "5", "a-b", "0-1,2_2-3", "\xb2-3"],
+)
+def test_ranges_that_are_none_count_for_nothing(played, ranges):
+    """RFC 9110, 14.1.2: `int` takes more for a number than HTTP does."""
+    head, _, body = played(SIZE, f"Range: bytes={ranges}\r\n".encode("latin-1")).partition(b"\r\n\r\n")
+    assert (head.split(b" ")[1], len(body)) == (b"200", SIZE)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "length"), [("0-9", 10), ("-10", 10), ("99990-", 10), ("0-999999999", SIZE), (" , 0-4 ,5-9,", 10)]
+)
+def test_ranges_are_read_as_http_writes_them(played, ranges, length):
+    head, _, body = played(SIZE, f"Range: Bytes={ranges}\r\n".encode()).partition(b"\r\n\r\n")
+    assert (head.split(b" ")[1], len(body)) == (b"206", length)
+
+
+@pytest.mark.parametrize(
     ("validator", "status"),
     [('"a-1"', b"206"), ('W/"a-1"', b"200"), ('"a-2"', b"200"), ("the date", b"200"), ("", b"200")],
 )

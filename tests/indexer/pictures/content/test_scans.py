@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from indexer.pictures import images, raw
-from indexer.pictures.content.scans import MOST_SCANS, has_too_many_scans
+from indexer.pictures.content.chunks import MOST_PARTS
+from indexer.pictures.content.scans import MOST_SCANS, has_too_many_scans, has_too_many_segments
 from tests.indexer.dng_sample import dng
 from tests.indexer.pictures.test_formats import TRAILERS
 from tests.indexer.pictures.test_images import drawn, encoded, reason_of
@@ -70,7 +71,7 @@ def test_a_file_that_ends_anywhere_is_looked_at_to_its_end():
 def test_a_raws_preview_of_very_many_scans_gives_way_to_the_development(monkeypatch):
     found = images.decode(dng(drawn((960, 720)), preview=with_scans(MOST_SCANS)), min_side=64)
     assert found.image.size == (480, 360)
-    monkeypatch.setattr(raw.scans, "has_too_many_scans", lambda _: False)
+    monkeypatch.setattr(raw.scans, "too_many_parts", lambda _: None)
     assert images.decode(dng(drawn((960, 720)), preview=with_scans(MOST_SCANS)), min_side=64).image.size == (400, 300)
 
 
@@ -86,3 +87,32 @@ def _tiff_of(strip):
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields.items())
     directory = struct.pack("<H", len(fields)) + entries + bytes(4)
     return struct.pack("<4sI", b"II*\0", 8 + len(strip)) + strip + directory
+
+
+SEGMENTS = {
+    "comments": b"\xff\xfe\0\2",
+    "of a program": b"\xff\xe5\0\4ab",
+    "tables of nothing": b"\xff\xc4\0\2",
+    "filling": b"\xff",
+    "a stuffed zero": b"\xff\0",
+}
+
+
+@pytest.mark.parametrize("name", SEGMENTS)
+def test_a_jpeg_of_very_many_segments_is_refused(name):
+    """Pillow goes through them one by one, in Python: 20 MB of comments took a quarter of a minute."""
+    sound, segment = encoded(drawn(), "JPEG"), SEGMENTS[name]
+    assert "more than 262,144 segments" in reason_of(sound[:2] + segment * (MOST_PARTS + 1) + sound[2:])
+    assert not has_too_many_segments(sound[:2] + segment * (MOST_PARTS // 2 - 50) + sound[2:])
+
+
+def test_segments_of_a_photo_that_is_cut_off_anywhere_count():
+    sound = encoded(drawn(), "JPEG", comment=b"x" * 300)
+    assert not any(has_too_many_segments(sound[:cut]) for cut in range(2000))
+
+
+def test_a_jpeg_of_very_many_segments_of_exif_is_refused():
+    """Pillow puts them together one by one, copying what it has each time: 65 MB of them took 15 s."""
+    sound, segment = encoded(drawn(), "JPEG"), b"\xff\xe1\0\x0aExif\0\0ab"
+    assert "256 of EXIF" in reason_of(sound[:2] + segment * 257 + sound[2:])
+    assert images.decode(sound[:2] + segment * 256 + sound[2:], min_side=64).format == "JPEG"

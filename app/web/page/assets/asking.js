@@ -6,6 +6,7 @@ window.picsift = (() => {
   const HOW = { least: "", right: "", wrong: "", diverse: "", copies: "" }; // looks for nothing by itself
   const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", show: "", ...HOW };
   const LOST = "No answer came from picsift. Is it still running? Then search again, or reload this page.";
+  const NEAREST = "nearest"; // the least relevance that lets all pass, for one question alone
   const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
   const FIRST_MS = 2500; // a slow one says why, where that is known
@@ -100,7 +101,10 @@ window.picsift = (() => {
   };
   const ask = async (question, { visited = false } = {}) => { // whether its answer is shown
     const mine = ++turn;
+    const another = PARTS.some((name) => !(name in HOW) && (question[name] || "") !== asked[name]);
+    const before = asked;
     asked = { ...NOTHING, ...question };
+    if (!visited && another && before.least === NEAREST && asked.least === NEAREST) asked.least = "";
     picsift.shut(); // what is open, or waited for, is of another question
     if (!visited) {
       await picsift.left(); // else the way back from a photo would lead past the new address

@@ -1,6 +1,6 @@
 // What is asked, and the one answer that the page shows. The question stands in the address, with the photo that is
-// open, so that Back, a reload and a copied link show the same. The last question wins: an answer that is no longer
-// waited for is dropped. It asks Python through the functions that ui.py offers, and no other host.
+// open, so that Back, a reload and a copied link show the same (remembering.js has how many pages, and where one was).
+// The last question wins: an answer that is no longer waited for is dropped. It asks Python through the functions that ui.py offers, and no other host.
 window.picsift = (() => {
   const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
   const HOW = { least: "", right: "", wrong: "", diverse: "", copies: "" }; // looks for nothing by itself
@@ -75,16 +75,17 @@ window.picsift = (() => {
   };
   const visit = (question) => {
     const there = read(); // written in another way, perhaps
+    picsift.note();
     if (there.photo || !same(there.question, question)) history.pushState(null, "", addressOf(question));
   };
   const same = (one, other) => PARTS.every((name) => one[name] === other[name]);
   const restore = async () => {
-    if (picsift.left()) return;
+    if (picsift.left()) return picsift.note();
     const { question, photo, frame } = read();
     if (!same(question, asked)) {
       fill(question);
       await ask(question, { visited: true });
-    }
+    } else picsift.note(); // pages that came while a photo was open
     picsift.goTo(photo, frame);
   };
 
@@ -101,6 +102,7 @@ window.picsift = (() => {
   };
   const ask = async (question, { visited = false } = {}) => { // whether its answer is shown
     const mine = ++turn;
+    const state = visited ? history.state : null;
     const another = PARTS.some((name) => !(name in HOW) && (question[name] || "") !== asked[name]);
     const before = asked;
     asked = { ...NOTHING, ...question };
@@ -111,6 +113,8 @@ window.picsift = (() => {
       if (mine !== turn) return false;
       visit(asked);
     }
+    if (visited) picsift.hold();
+    else picsift.release();
     const beside = Object.keys(BOXES).filter((name) => name !== "q" && asked[name]).length;
     document.querySelector("#panel button").textContent = beside ? `Filters (${beside})` : "Filters";
     showHow();
@@ -124,6 +128,7 @@ window.picsift = (() => {
       return false;
     }
     show(answer);
+    if (visited && !answer.trouble) await picsift.bringBack(state, () => mine !== turn);
     if (!visited) window.scrollTo({ top: 0 }); // the bar is there wherever one is
     return !answer.trouble;
   };
@@ -161,6 +166,7 @@ window.picsift = (() => {
     document.title = [answer.title || asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
     part("since").replaceChildren();
     follow(answer.next);
+    if (!answer.trouble) picsift.turned(1);
   };
   const setLeast = (least) => {
     part("least").hidden = least === null;
@@ -190,7 +196,7 @@ window.picsift = (() => {
     part("beyond").textContent = trouble;
     if (gone) part("beyond").insertAdjacentHTML("beforeend", ` ${AGAIN}`);
   };
-  const more = async () => {
+  const more = async () => { // whether there is more now
     if (next === null || part("more").disabled || root.ariaBusy === "true") return; // of what is going, there is no more
     const mine = turn;
     const pressed = document.activeElement === part("more");
@@ -210,6 +216,8 @@ window.picsift = (() => {
     showMarks();
     follow(answer.next);
     goOn(first);
+    picsift.turnedOne();
+    return true;
   };
 
   // The library goes on meanwhile

@@ -5,13 +5,13 @@ window.picsift = (() => {
   const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
   const HOW = { least: "", right: "", wrong: "", diverse: "", copies: "" }; // looks for nothing by itself
   const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", show: "", ...HOW };
-  const LOST = "No answer came from picsift. Is it still running? Then search again, or reload this page.";
   const NEAREST = "nearest"; // the least relevance that lets all pass, for one question alone
   const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
   const FIRST_MS = 2500; // a slow one says why, where that is known
 
   let asked = NOTHING; // the question that is shown, or waited for
+  let chipped = NOTHING; // the question whose parts stand above the answer
   let turn = 0; // counts questions, so that a late answer knows that it is late
   let next = null; // the cursor of the page behind the latest one
   let held = null; // the latest cursor of what is shown
@@ -78,6 +78,7 @@ window.picsift = (() => {
     picsift.note();
     if (there.photo || !same(there.question, question)) history.pushState(null, "", addressOf(question));
   };
+  const alike = (one, other) => PARTS.every((name) => name in HOW || one[name] === other[name]); // in what is looked for
   const same = (one, other) => PARTS.every((name) => one[name] === other[name]);
   const restore = async () => {
     if (picsift.left()) return picsift.note();
@@ -103,7 +104,7 @@ window.picsift = (() => {
   const ask = async (question, { visited = false } = {}) => { // whether its answer is shown
     const mine = ++turn;
     const state = visited ? history.state : null;
-    const another = PARTS.some((name) => !(name in HOW) && (question[name] || "") !== asked[name]);
+    const another = !alike({ ...NOTHING, ...question }, asked);
     const before = asked;
     asked = { ...NOTHING, ...question };
     if (!visited && another && before.least === NEAREST && asked.least === NEAREST) asked.least = "";
@@ -122,7 +123,7 @@ window.picsift = (() => {
     wait(mine);
     leave(held);
     held = null;
-    const answer = (await search()) || { trouble: LOST };
+    const answer = (await search()) || (await picsift.lost());
     if (mine !== turn) {
       leave(answer.next);
       return false;
@@ -153,12 +154,16 @@ window.picsift = (() => {
     version = answer.version ?? version;
     grid = answer.grid || "";
     const refocus = refocusing();
-    part("chips").innerHTML = answer.chips || "";
-    part("asked").innerHTML = answer.asked || "";
+    if (!answer.lost) picsift.answered();
+    if (!answer.lost || !alike(chipped, asked)) { // else they are the question's still
+      part("chips").innerHTML = answer.chips || "";
+      part("asked").innerHTML = answer.asked || "";
+      chipped = asked;
+    }
     part("summary").innerHTML = answer.summary || "";
     compared = Boolean(answer.compared);
     setLeast(answer.least ?? null);
-    if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble, answer.spot));
+    if (answer.trouble) part("grid").replaceChildren(notice(answer));
     else part("grid").innerHTML = grid;
     showMarks();
     refocus();
@@ -174,9 +179,16 @@ window.picsift = (() => {
     part("least").querySelector("input").value = least;
     part("least").querySelector("output").textContent = `${Math.round(100 * least)}%`;
   };
-  const notice = (text, spot) => { // where the answer would be, for as long as it would
+  const notice = ({ trouble, spot, lost }) => { // where the answer would be, for as long as it would
     const section = Object.assign(document.createElement("section"), { className: "notice trouble", role: "alert" });
-    section.append(Object.assign(document.createElement("p"), { textContent: text }));
+    section.append(Object.assign(document.createElement("p"), { textContent: trouble }));
+    if (lost) {
+      const again = Object.assign(document.createElement("button"), { type: "button", textContent: lost });
+      again.addEventListener("click", () => lost === "Reload" ? location.reload() : ask(asked, { visited: true }));
+      const buttons = Object.assign(document.createElement("div"), { className: "examples" });
+      buttons.append(again);
+      section.append(buttons);
+    }
     if (spot) { // what was typed, with the part that is meant marked
       const [before, part, after] = spot;
       const typed = Object.assign(document.createElement("p"), { className: "spot" });
@@ -201,7 +213,7 @@ window.picsift = (() => {
     const mine = turn;
     const pressed = document.activeElement === part("more");
     part("more").disabled = true; // which takes the focus from it
-    const answer = (await search(next)) || { trouble: LOST };
+    const answer = (await search(next)) || (await picsift.lost());
     if (mine !== turn) return leave(answer.next);
     const goOn = (to) => pressed && document.activeElement === document.body && to?.focus({ preventScroll: true });
     if (answer.trouble) {

@@ -21,6 +21,7 @@ window.picsift = (() => {
   let warm = false; // whether a search has been answered, and so the model loaded
   let photos = null; // how many there were when the answer was given
   let version = null; // of the library, by then
+  let lately = null; // the same, as of the latest look
   let grid = ""; // what the answer shows, as it came
   let compared = false; // whether something was looked for, which marks can refine
   const part = (name) => root.querySelector(`#${name}`);
@@ -245,7 +246,7 @@ window.picsift = (() => {
     && !part("more").disabled && !document.body.classList.contains("viewing");
   const keepUp = async (seen) => {
     if (photos === null || root.ariaBusy === "true") return;
-    if (!atStart()) return seen.photos === photos ? undefined : offer(seen.photos - photos);
+    if (!atStart()) return seen.photos === photos ? compare(seen) : offer(seen.photos - photos);
     if (seen.version === version) return;
     const ready = part("grid").querySelector("[data-ready]");
     if (ready) ready.textContent = seen.ready;
@@ -260,8 +261,21 @@ window.picsift = (() => {
     held = null;
     show(answer);
   };
+  const compare = async (seen) => { // as many came as went, or something else changed: offered where the answer differs
+    const still = seen.version === lately; // else it goes on changing, as while photos are tagged
+    lately = seen.version;
+    if (!still || seen.version === version || asked.show || part("grid").querySelector(".trouble")) return;
+    const mine = turn;
+    const answer = await search();
+    if (!answer || answer.trouble) return;
+    leave(answer.next);
+    if (mine !== turn) return;
+    version = answer.version;
+    if (answer.grid === grid) part("since").replaceChildren();
+    else offer(0);
+  };
   const offer = (more) => {
-    const said = more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
+    const said = more === 0 ? "The photos have changed since." : more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
     part("since").innerHTML = `${said} ${AGAIN}`;
   };
 

@@ -180,6 +180,17 @@ def find(services: Services, photo_id: object) -> PhotoRecord:
     return photo
 
 
+def is_there(photo: PhotoRecord) -> bool:
+    """Whether a photo's file is where it was indexed; a file that cannot be looked at counts as there."""
+    try:
+        photo.path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def around(services: Services, photo: PhotoRecord) -> tuple[list[PhotoRecord], tuple[PhotoTag, ...]]:
     """The copies of a photo, and its tags."""
     catalog = services.library.catalog

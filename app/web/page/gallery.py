@@ -54,7 +54,7 @@ def unused(shown: Shown) -> str:
 def nothing_found(shown: Shown) -> str:
     """Why there is no hit, and what to do."""
     if shown.result.total and shown.result.matches == 0:
-        button = '<button type="button" data-least="0">Show what is nearest</button>'
+        button = '<button type="button" data-least="nearest">Show what is nearest</button>'
         nearest = f'<div class="examples">{button}</div>'
         why = safe(_sentence(shown.result.hint or "no photo matches."))
         return _notice("No matches", f"<p>{why}</p>{nearest}")

@@ -15,7 +15,7 @@ from app.web.page.quiet_gradio import gradio as gr
 from app.web.page.theme import THEME
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("asking.js", "viewing.js", "page.js", *tools.SCRIPTS)
+SCRIPTS = ("asking.js", "remembering.js", "viewing.js", "page.js", *tools.SCRIPTS)
 
 
 def mount(api: FastAPI, page: gr.Blocks) -> FastAPI:

@@ -23,7 +23,8 @@ class Question:
         place: a place.
         like: the id of the photo whose likes are wanted; words do not count beside it.
         picture: the token of a picture that was dropped in.
-        least: relevance of a match, 0 to 1; what the server is set to where it is no such number.
+        least: relevance of a match, 0 to 1, or "nearest" for whatever is nearest to this one question; what the server
+            is set to where it is neither.
         right: ids of photos that are what was looked for, with commas between them.
         wrong: likewise of photos that are not.
         diverse: "yes" where photos that are alike shall stand apart.
@@ -64,6 +65,8 @@ class Question:
 
     def least_relevance(self, otherwise: float) -> float:
         """The relevance of a match, as asked for or the other one."""
+        if self.least == "nearest":
+            return 0.0
         try:
             least = float(self.least)
         except ValueError:

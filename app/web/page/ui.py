@@ -152,7 +152,15 @@ class Actions:
         asked = sent if isinstance(sent, dict) else {}
         photo = browsing.find(self.services, asked.get("photo"))
         frame, moment_s = browsing.frame_of(self.services, photo, asked.get("frame"))
-        return {"large": viewer(photo, *browsing.around(self.services, photo), frame=frame, moment_s=moment_s)}
+        return {
+            "large": viewer(
+                photo,
+                *browsing.around(self.services, photo),
+                frame=frame,
+                moment_s=moment_s,
+                there=browsing.is_there(photo),
+            )
+        }
 
     @explained
     def look(self, _: object) -> Answer:

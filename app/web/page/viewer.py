@@ -32,14 +32,19 @@ def viewer(
     *,
     frame: int = 0,
     moment_s: float | None = None,
+    there: bool = True,
 ) -> str:
-    """The photo with its facts, its actions, and the way to its neighbours and to its copies; a video at a moment."""
+    """The photo with its facts, its actions, and the way to its neighbours and to its copies; a video at a moment.
+
+    `there` says whether its file is where it was indexed.
+    """
     name = safe(_name(photo))
     return (
         f'<div class="viewer" role="dialog" aria-modal="true" aria-label="{name}" data-photo="{photo.id}"'
         ' tabindex="-1">'
         f"<figure>{_picture(photo, frame, moment_s)}</figure>"
-        f"{_steps()}<aside><h2>{name}</h2>{_warning(photo)}{_actions(photo)}{facts(photo, copies, tags)}</aside></div>"
+        f"{_steps()}<aside><h2>{name}</h2>{_warning(photo, there)}{_actions(photo)}"
+        f"{facts(photo, copies, tags)}</aside></div>"
     )
 
 
@@ -177,9 +182,10 @@ def _steps() -> str:
     )
 
 
-def _warning(photo: PhotoRecord) -> str:
+def _warning(photo: PhotoRecord, there: bool) -> str:
     if photo.missing_since is None:
-        return ""
+        lost = "The file is not where it was indexed. If it was moved or deleted, run picsift index."
+        return "" if there else f'<p class="warning">{lost}</p>'
     return (
         f'<p class="warning">Its file has not been reachable since {photo.missing_since:%Y-%m-%d}. '
         "It comes back by itself when its drive is connected, or its folder may be read again.</p>"

@@ -1,16 +1,17 @@
 // What is asked, and the one answer that the page shows. The question stands in the address, with the photo that is
-// open, so that Back, a reload and a copied link show the same. The last question wins: an answer that is no longer
-// waited for is dropped. It asks Python through the functions that ui.py offers, and no other host.
+// open, so that Back, a reload and a copied link show the same (remembering.js has how many pages, and where one was).
+// The last question wins: an answer that is no longer waited for is dropped. It asks Python through the functions that ui.py offers, and no other host.
 window.picsift = (() => {
   const BOXES = { q: "#words", after: "#after", before: "#before", folder: "#folder", place: "#place" };
   const HOW = { least: "", right: "", wrong: "", diverse: "", copies: "" }; // looks for nothing by itself
   const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", show: "", ...HOW };
-  const LOST = "No answer came from picsift. Is it still running? Then search again, or reload this page.";
+  const NEAREST = "nearest"; // the least relevance that lets all pass, for one question alone
   const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
   const FIRST_MS = 2500; // a slow one says why, where that is known
 
   let asked = NOTHING; // the question that is shown, or waited for
+  let chipped = NOTHING; // the question whose parts stand above the answer
   let turn = 0; // counts questions, so that a late answer knows that it is late
   let next = null; // the cursor of the page behind the latest one
   let held = null; // the latest cursor of what is shown
@@ -20,6 +21,7 @@ window.picsift = (() => {
   let warm = false; // whether a search has been answered, and so the model loaded
   let photos = null; // how many there were when the answer was given
   let version = null; // of the library, by then
+  let lately = null; // the same, as of the latest look
   let grid = ""; // what the answer shows, as it came
   let compared = false; // whether something was looked for, which marks can refine
   const part = (name) => root.querySelector(`#${name}`);
@@ -74,16 +76,18 @@ window.picsift = (() => {
   };
   const visit = (question) => {
     const there = read(); // written in another way, perhaps
+    picsift.note();
     if (there.photo || !same(there.question, question)) history.pushState(null, "", addressOf(question));
   };
+  const alike = (one, other) => PARTS.every((name) => name in HOW || one[name] === other[name]); // in what is looked for
   const same = (one, other) => PARTS.every((name) => one[name] === other[name]);
   const restore = async () => {
-    if (picsift.left()) return;
+    if (picsift.left()) return picsift.note();
     const { question, photo, frame } = read();
     if (!same(question, asked)) {
       fill(question);
       await ask(question, { visited: true });
-    }
+    } else picsift.note(); // pages that came while a photo was open
     picsift.goTo(photo, frame);
   };
 
@@ -100,13 +104,19 @@ window.picsift = (() => {
   };
   const ask = async (question, { visited = false } = {}) => { // whether its answer is shown
     const mine = ++turn;
+    const state = visited ? history.state : null;
+    const another = !alike({ ...NOTHING, ...question }, asked);
+    const before = asked;
     asked = { ...NOTHING, ...question };
+    if (!visited && another && before.least === NEAREST && asked.least === NEAREST) asked.least = "";
     picsift.shut(); // what is open, or waited for, is of another question
     if (!visited) {
       await picsift.left(); // else the way back from a photo would lead past the new address
       if (mine !== turn) return false;
       visit(asked);
     }
+    if (visited) picsift.hold();
+    else picsift.release();
     const beside = Object.keys(BOXES).filter((name) => name !== "q" && asked[name]).length;
     document.querySelector("#panel button").textContent = beside ? `Filters (${beside})` : "Filters";
     showHow();
@@ -114,12 +124,13 @@ window.picsift = (() => {
     wait(mine);
     leave(held);
     held = null;
-    const answer = (await search()) || { trouble: LOST };
+    const answer = (await search()) || (await picsift.lost());
     if (mine !== turn) {
       leave(answer.next);
       return false;
     }
     show(answer);
+    if (visited && !answer.trouble) await picsift.bringBack(state, () => mine !== turn);
     if (!visited) window.scrollTo({ top: 0 }); // the bar is there wherever one is
     return !answer.trouble;
   };
@@ -144,12 +155,16 @@ window.picsift = (() => {
     version = answer.version ?? version;
     grid = answer.grid || "";
     const refocus = refocusing();
-    part("chips").innerHTML = answer.chips || "";
-    part("asked").innerHTML = answer.asked || "";
+    if (!answer.lost) picsift.answered();
+    if (!answer.lost || !alike(chipped, asked)) { // else they are the question's still
+      part("chips").innerHTML = answer.chips || "";
+      part("asked").innerHTML = answer.asked || "";
+      chipped = asked;
+    }
     part("summary").innerHTML = answer.summary || "";
     compared = Boolean(answer.compared);
     setLeast(answer.least ?? null);
-    if (answer.trouble) part("grid").replaceChildren(notice(answer.trouble, answer.spot));
+    if (answer.trouble) part("grid").replaceChildren(notice(answer));
     else part("grid").innerHTML = grid;
     showMarks();
     refocus();
@@ -157,6 +172,7 @@ window.picsift = (() => {
     document.title = [answer.title || asked.q || (caption && caption.textContent), "picsift"].filter(Boolean).join(" – ");
     part("since").replaceChildren();
     follow(answer.next);
+    if (!answer.trouble) picsift.turned(1);
   };
   const setLeast = (least) => {
     part("least").hidden = least === null;
@@ -164,9 +180,16 @@ window.picsift = (() => {
     part("least").querySelector("input").value = least;
     part("least").querySelector("output").textContent = `${Math.round(100 * least)}%`;
   };
-  const notice = (text, spot) => { // where the answer would be, for as long as it would
+  const notice = ({ trouble, spot, lost }) => { // where the answer would be, for as long as it would
     const section = Object.assign(document.createElement("section"), { className: "notice trouble", role: "alert" });
-    section.append(Object.assign(document.createElement("p"), { textContent: text }));
+    section.append(Object.assign(document.createElement("p"), { textContent: trouble }));
+    if (lost) {
+      const again = Object.assign(document.createElement("button"), { type: "button", textContent: lost });
+      again.addEventListener("click", () => lost === "Reload" ? location.reload() : ask(asked, { visited: true }));
+      const buttons = Object.assign(document.createElement("div"), { className: "examples" });
+      buttons.append(again);
+      section.append(buttons);
+    }
     if (spot) { // what was typed, with the part that is meant marked
       const [before, part, after] = spot;
       const typed = Object.assign(document.createElement("p"), { className: "spot" });
@@ -186,12 +209,12 @@ window.picsift = (() => {
     part("beyond").textContent = trouble;
     if (gone) part("beyond").insertAdjacentHTML("beforeend", ` ${AGAIN}`);
   };
-  const more = async () => {
+  const more = async () => { // whether there is more now
     if (next === null || part("more").disabled || root.ariaBusy === "true") return; // of what is going, there is no more
     const mine = turn;
     const pressed = document.activeElement === part("more");
     part("more").disabled = true; // which takes the focus from it
-    const answer = (await search(next)) || { trouble: LOST };
+    const answer = (await search(next)) || (await picsift.lost());
     if (mine !== turn) return leave(answer.next);
     const goOn = (to) => pressed && document.activeElement === document.body && to?.focus({ preventScroll: true });
     if (answer.trouble) {
@@ -206,6 +229,8 @@ window.picsift = (() => {
     showMarks();
     follow(answer.next);
     goOn(first);
+    picsift.turnedOne();
+    return true;
   };
 
   // The library goes on meanwhile
@@ -221,7 +246,7 @@ window.picsift = (() => {
     && !part("more").disabled && !document.body.classList.contains("viewing");
   const keepUp = async (seen) => {
     if (photos === null || root.ariaBusy === "true") return;
-    if (!atStart()) return seen.photos === photos ? undefined : offer(seen.photos - photos);
+    if (!atStart()) return seen.photos === photos ? compare(seen) : offer(seen.photos - photos);
     if (seen.version === version) return;
     const ready = part("grid").querySelector("[data-ready]");
     if (ready) ready.textContent = seen.ready;
@@ -236,8 +261,21 @@ window.picsift = (() => {
     held = null;
     show(answer);
   };
+  const compare = async (seen) => { // as many came as went, or something else changed: offered where the answer differs
+    const still = seen.version === lately; // else it goes on changing, as while photos are tagged
+    lately = seen.version;
+    if (!still || seen.version === version || asked.show || part("grid").querySelector(".trouble")) return;
+    const mine = turn;
+    const answer = await search();
+    if (!answer || answer.trouble) return;
+    leave(answer.next);
+    if (mine !== turn) return;
+    version = answer.version;
+    if (answer.grid === grid) part("since").replaceChildren();
+    else offer(0);
+  };
   const offer = (more) => {
-    const said = more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
+    const said = more === 0 ? "The photos have changed since." : more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
     part("since").innerHTML = `${said} ${AGAIN}`;
   };
 

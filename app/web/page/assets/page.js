@@ -2,20 +2,38 @@
 // and a picture dropped or pasted anywhere.
 Object.assign(window.picsift, (() => {
   const LOOK_MS = 3000; // between two looks at what is being indexed
+  const MOST_MS = 60000; // the same, at last, while none is answered
+  const AWAY = "No answer came from picsift. Is it still running? Then try again, or reload this page.";
+  const LOCKED = "picsift asks for its password again, which may have been changed. Reload this page to enter it.";
 
+  const isLocked = async () => {
+    const answer = await fetch("api/v1/health", { cache: "no-store" }).catch(() => null);
+    return answer !== null && answer.status === 401;
+  };
+  const lost = async () => { // why no answer came, with what can be done
+    const locked = await isLocked();
+    return { trouble: locked ? LOCKED : AWAY, lost: locked ? "Reload" : "Try again" };
+  };
   const looking = (element, call) => {
     let timer = null;
+    let turn = 0;
+    let wait = LOOK_MS;
     const look = async () => {
+      const mine = ++turn;
       clearTimeout(timer);
-      const seen = document.hidden ? undefined : await call.look({});
+      if (document.hidden) return;
+      const seen = await call.look({});
+      if (mine !== turn) return;
+      wait = seen ? LOOK_MS : Math.min(2 * wait, MOST_MS);
       if (seen && !seen.trouble) {
         if (element.innerHTML !== seen.now) element.innerHTML = seen.now;
         await picsift.keepUp(seen);
       }
-      clearTimeout(timer); // of a look that went on meanwhile
-      timer = setTimeout(look, LOOK_MS);
+      if (mine === turn) timer = setTimeout(look, wait);
     };
     document.addEventListener("visibilitychange", look); // at once when somebody is back
+    window.addEventListener("online", look);
+    answered = () => wait > LOOK_MS && look(); // the server is back
     look();
   };
 
@@ -27,6 +45,7 @@ Object.assign(window.picsift, (() => {
     document.querySelector("#filters").classList.toggle("open", opens);
   });
 
+  let answered = () => {};
   const untell = () => document.querySelectorAll(".told").forEach((old) => old.remove());
   const tell = (text) => { // what went wrong, until it is read or something else is done
     untell();
@@ -97,5 +116,5 @@ Object.assign(window.picsift, (() => {
     }
   });
 
-  return { looking, picture, tell, untell };
+  return { answered: () => answered(), looking, lost, picture, tell, untell };
 })());

@@ -42,14 +42,14 @@ Object.assign(window.picsift, (() => {
     known[dialog.id].opened(dialog);
   };
   const go = (name) => {
-    history.pushState({ tool: true }, "", `${location.pathname}${location.search}#${name}`);
+    history.pushState(picsift.stateOf({ tool: true }), "", `${location.pathname}${location.search}#${name}`);
     follow();
   };
   const closed = (dialog) => {
     known[dialog.id].closed();
     if (named() !== dialog.id) return; // the address led away
     if (history.state && history.state.tool) history.back();
-    else history.replaceState(null, "", location.pathname + location.search);
+    else history.replaceState(picsift.stateOf(), "", location.pathname + location.search);
   };
   document.addEventListener("click", ({ target }) => {
     const button = target.closest("[data-tool]");

@@ -33,7 +33,7 @@ Object.assign(window.picsift, (() => {
   const visit = (photo, frame) => {
     const address = picsift.addressOf(photo, frame);
     if (shown()) history.replaceState(history.state, "", address);
-    else history.pushState({ viewing: true }, "", address);
+    else history.pushState(picsift.stateOf({ viewing: true }), "", address);
   };
   const showSteps = () => {
     for (const step of shown().querySelectorAll("[data-step]")) step.disabled = isLast(Number(step.dataset.step));
@@ -59,7 +59,7 @@ Object.assign(window.picsift, (() => {
   };
   const leave = () => {
     hide();
-    history.replaceState(null, "", picsift.addressOf());
+    history.replaceState(picsift.stateOf(), "", picsift.addressOf());
   };
   const close = () => {
     const opened = shown() && history.state && history.state.viewing; // here, and not by a link

@@ -304,6 +304,9 @@ def test_the_page_follows_the_library_by_itself(browser, tmp_path, monkeypatch, 
         page.click("#since:has-text('3 more photos since') button")
         page.wait_for_selector("text=Searched 5 photos")
         assert page.inner_text("#since") == ""
+        in_step(services, tmp_path / "photos", [1, 2, 3, 4, 7])  # as many came as went
+        page.click("#since:has-text('The photos have changed since') button")
+        page.wait_for_selector('.tile [alt="7.png"]')
         page.close()
 
 

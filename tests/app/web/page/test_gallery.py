@@ -113,7 +113,7 @@ def test_where_nothing_matches_the_nearest_can_be_asked_for():
     page = Elements(gallery.nothing_found(Shown(Query(text="asdf"), None, None, result)))
     assert "No matches" in page.text
     assert "Nothing here looks like that" in page.text
-    assert page.all("button")[0]["data-least"] == "0"
+    assert page.all("button")[0]["data-least"] == "nearest"
     assert not page.all("b")
 
 

@@ -92,8 +92,50 @@ def test_an_error_stands_where_the_answer_would_be(page, request):
     page.locator(".tile [data-id]").first.click()
     page.get_by_role("alert").filter(has_text="No answer came").wait_for()
     ask(page, "anything")
-    page.get_by_role("alert").filter(has_text="Search again").wait_for()
+    page.get_by_role("alert").filter(has_text="Is it still running?").wait_for()
     assert (page.locator(".tile").count(), page.locator(".told").count()) == (0, 0)
+    assert page.locator("#chips button").count() == 1, "what is asked stands there still"
+    slow_down(page, "0")
+    page.click(".notice button:text-is('Try again')")
+    page.wait_for_selector(".tile")
+
+    slow_down(page, "0", lost="true")
+    page.evaluate(
+        """() => {
+            const fetched = window.fetch;
+            window.fetch = async (address, options) =>
+                String(address).endsWith("/health") ? new Response("", { status: 401 }) : fetched(address, options);
+        }"""
+    )
+    ask(page, "anything")
+    page.get_by_role("alert").filter(has_text="asks for its password again").wait_for()
+    assert page.locator("#chips button").count() == 1
+    page.click(".notice button:text-is('Reload')")
+    page.wait_for_selector(".tile")
+
+
+def test_an_open_page_looks_ever_less_often_for_a_server_that_is_away(page):
+    page.evaluate(
+        """() => {
+            const [fetched, later] = [window.fetch, window.setTimeout];
+            window.waits = [];
+            window.fetch = async (address, options) => {
+                const looks = String(options?.body).includes(`"fn_name":"look"`);
+                if (looks) throw new TypeError("away");
+                return fetched(address, options);
+            };
+            window.setTimeout = (act, wait, ...more) => {
+                if (act.name !== "look") return later(act, wait, ...more);
+                window.waits.push(wait);
+                return later(act, window.waits.length < 8 ? 0 : wait);
+            };
+            document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+    page.wait_for_function("window.waits.length === 8")
+    assert page.evaluate("window.waits") == [6000, 12000, 24000, 48000, *[60000] * 4]
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    page.wait_for_function("window.waits.length === 9")
 
 
 def test_the_address_holds_the_question_and_the_open_photo(page):

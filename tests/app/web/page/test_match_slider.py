@@ -43,3 +43,22 @@ def test_the_slider_decides_what_matches_and_the_address_keeps_it(page, library,
     page.reload()
     page.wait_for_selector("text=No matches")
     assert page.input_value("#words input") == "a boat"
+
+
+def test_what_is_nearest_is_shown_for_one_question_and_the_slider_holds_for_the_next(page, library, monkeypatch):
+    monkeypatch.setattr(library.search._background, "_names", lambda: plain_names()[:40])
+    search(page, "a boat")
+    set_least(page, "1")
+    page.wait_for_selector("text=No matches")
+    page.click("[data-least]")
+    page.wait_for_selector(".tile")
+    page.reload()
+    page.wait_for_selector(".tile")
+    page.wait_for_selector("#summary .summary")
+    assert page.input_value("#least input") == "0"
+    search(page, "a red bicycle")
+    assert page.input_value("#least input") == "0.5", "as the server is set"
+    set_least(page, "0.6")
+    page.wait_for_function("location.search.includes('least=0.6')")
+    search(page, "a boat")
+    assert page.input_value("#least input") == "0.6", "as the person said"

@@ -18,6 +18,11 @@ def test_how_answers_are_listed_is_no_question():
     assert Question(q="a")
 
 
+@pytest.mark.parametrize(("sent", "least"), [("0.3", 0.3), ("nearest", 0), ("0", 0), ("", 0.5), ("2", 0.5)])
+def test_a_match_is_as_relevant_as_was_said(sent, least):
+    assert Question(least=sent).least_relevance(0.5) == least
+
+
 def test_a_view_that_there_is_not_is_not_asked_for():
     assert Question.of({"show": "duplicates"}).show == "duplicates"
     assert not Question.of({"show": "groups"})

@@ -238,3 +238,10 @@ def test_a_photo_that_could_not_be_read_is_told_so_and_not_shown(tmp_path):
     answer = actions.enlarge({"photo": broken})
     assert (answer["gone"], "could not be read: " in answer["trouble"]) == (True, True)
     assert "<img" not in ask(actions, q="red", wrong=broken)["chips"]
+
+
+def test_a_photo_whose_file_went_since_it_was_indexed_says_so(actions, services):
+    photo = services.library.catalog.photo(photo_id(services, "blue.png"))
+    assert "not where it was indexed" not in actions.enlarge({"photo": photo.id})["large"]
+    photo.path.unlink()
+    assert "not where it was indexed" in actions.enlarge({"photo": photo.id})["large"]

@@ -2,10 +2,21 @@
 
 import pytest
 
+from app.search.library_background import FILE
 from app.tagging.vocabulary.vocabulary import plain_names
 from tests.app.web.page.browsers import PHOTOS, in_a_browser, search, shoot
 
 pytestmark = [*in_a_browser, pytest.mark.relevance, pytest.mark.parametrize("size", ["desktop"], indirect=True)]
+
+
+@pytest.fixture(autouse=True)
+def relevance(library, monkeypatch):
+    """Known in these tests, and in none that comes after them."""
+    background = library.search._background
+    monkeypatch.setattr(background, "_names", lambda: plain_names()[:40])
+    yield
+    background._known = background._vectors = None
+    (library.library.index_folder(library.search.live.model()) / FILE).unlink(missing_ok=True)
 
 
 def set_least(page, value):
@@ -19,8 +30,7 @@ def set_least(page, value):
     )
 
 
-def test_the_slider_decides_what_matches_and_the_address_keeps_it(page, library, monkeypatch, request):
-    monkeypatch.setattr(library.search._background, "_names", lambda: plain_names()[:40])
+def test_the_slider_decides_what_matches_and_the_address_keeps_it(page, request):
     assert not page.is_visible("#least"), "before anything is asked there is nothing to match"
     search(page, "a boat")
     page.wait_for_selector(f"text=among {PHOTOS} photos")
@@ -45,8 +55,7 @@ def test_the_slider_decides_what_matches_and_the_address_keeps_it(page, library,
     assert page.input_value("#words input") == "a boat"
 
 
-def test_what_is_nearest_is_shown_for_one_question_and_the_slider_holds_for_the_next(page, library, monkeypatch):
-    monkeypatch.setattr(library.search._background, "_names", lambda: plain_names()[:40])
+def test_what_is_nearest_is_shown_for_one_question_and_the_slider_holds_for_the_next(page):
     search(page, "a boat")
     set_least(page, "1")
     page.wait_for_selector("text=No matches")

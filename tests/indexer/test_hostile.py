@@ -11,13 +11,14 @@ import pytest
 from indexer.embedder import Embedder
 from indexer.workers.isolation import WorkerPool
 from tests.indexer import hostile_files, runaways
-from tests.indexer.processes import NewWorkers, wait_until
+from tests.indexer.processes import NewWorkers
 from tests.indexer.test_pipeline import counts
 from tests.indexer.worlds import draw
 
 NEIGHBOURS = {"!first.png": 1, "mm-middle.png": 2, "~last.png": 3}  # before, among and after the others, in any order
 
 PHOTOS = 40
+LIMIT_S = 60
 
 
 @pytest.fixture
@@ -134,12 +135,19 @@ def test_decoders_that_crash_hang_or_hoard_cost_their_photo_and_nothing_else(wor
 def test_a_worker_killed_from_outside_in_the_middle_of_a_run(world, number):
     for seed in range(PHOTOS):
         draw(seed, size=(600, 450)).save(world.photos / f"{seed:02}.png", compress_level=0)
-    reports, workers = [], NewWorkers()
-    run = threading.Thread(target=lambda: reports.append(world.sync(batch_size=4)))
+    reports, workers, amid, killed = [], NewWorkers(), threading.Event(), threading.Event()
+
+    def wait(progress):
+        if progress.done:
+            amid.set()
+            killed.wait(LIMIT_S)
+
+    run = threading.Thread(target=lambda: reports.append(world.sync(batch_size=4, on_progress=wait)))
     run.start()
-    wait_until(lambda: any(world.library.folder.glob("thumbnails/*/*")))  # it is in the middle of its work
+    assert amid.wait(LIMIT_S)
     os.kill(workers()[0], number)
-    run.join(60)
+    killed.set()
+    run.join(LIMIT_S)
     (report,) = reports
     assert report.added + report.failed == PHOTOS
     assert report.failed <= 1  # none where it had just finished one

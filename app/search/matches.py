@@ -21,6 +21,7 @@ from app.search.words.hybrid import Bounds, Fused, Within, Worded
 from indexer.catalog.frame_ids import frame_id, number_of, photo_of
 from indexer.catalog.records import PhotoRecord
 from indexer.errors import QueryError
+from indexer.vectors.scanning import at_least
 
 MOST_MATCHES = 100_000  # that are counted, or put in order of date
 LOOKS_LIKE = 0.5  # relevance from which a photo fits a query
@@ -90,7 +91,7 @@ class Matches:
         self.looked_at_all = exactly is None
         nearest = nearest if exactly is None else self._sure(nearest, exactly)
         if reaching and self._is_cut and not among:
-            self._all = _remembered(nearest, 1)  # of which is said how near it is, where no other is near enough
+            self._all = nearest  # asked for one, of which is said how near it is, where nothing is near enough
             self._cut = _remembered(partial(reaching, self._least_cosine), self._first)
         else:
             nearest = self._all = _remembered(nearest, self._first if self._is_cut else FIRST_LOOK)
@@ -223,9 +224,7 @@ def _above(nearest: Nearest, least: float) -> Nearest:
     """The same without what scores less; fewer than asked for when no more score so much."""
 
     def found(k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        ids, scores = nearest(k)
-        kept = int(np.searchsorted(-scores, -np.float32(least), side="right"))
-        return ids[:kept], scores[:kept]
+        return at_least(*nearest(k), np.float32(least))
 
     return found
 

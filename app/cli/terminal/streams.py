@@ -1,5 +1,6 @@
 """The standard streams of a command: what they do with names that are no text, and where nobody reads them any more."""
 
+import codecs
 import io
 import os
 import sys
@@ -46,7 +47,7 @@ def write(out: str, err: str) -> None:
 
 
 def _is_utf8(encoding: str) -> bool:
-    return encoding.lower().replace("-", "") == "utf8"
+    return codecs.lookup(encoding).name == "utf-8"
 
 
 def _raise(error: OSError) -> None:

@@ -1,5 +1,6 @@
 """How many photos the library has at this moment, for pages that stay open; counted again after a change only."""
 
+import secrets
 import threading
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ from indexer.catalog.catalog import Catalog
 
 
 class Now(NamedTuple):
-    """The library as of the last commit of any process; `version` is another text after any commit."""
+    """The library as of the last commit of any process; `version` is another text after any, and in another server."""
 
     photos: int
     failed: int
@@ -23,6 +24,7 @@ class PhotoCount:
         self._lock = threading.Lock()
         self._version: object = None
         self._now = Now(0, 0, "")
+        self._mine = secrets.token_hex(4)  # a version is a number that each server counts anew
 
     def __call__(self) -> Now:
         """The numbers as of the last commit of any process. Raises LibraryError."""
@@ -30,6 +32,6 @@ class PhotoCount:
         with self._lock:
             if version != self._version:
                 counts = self._catalog.counts()
-                self._now = Now(counts.photos, counts.failed, "-".join(map(str, version)))
+                self._now = Now(counts.photos, counts.failed, "-".join(map(str, (self._mine, *version))))
                 self._version = version
             return self._now

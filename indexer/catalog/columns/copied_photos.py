@@ -60,7 +60,7 @@ class CopiedPhotos:
             found = fetch_ids(connection, select(PhotoRow.id).where(PhotoRow.content_hash.in_(several)))
         copied = PhotoSet.of(found)
         with self._lock:
-            if self._catalog.version() != version or self._version != version:
+            if self._catalog.version.now() != version or self._version != version:  # whatever this thread holds
                 return None
             self._copied = copied
         return copied

@@ -13,24 +13,31 @@ MOST_EXIF = 256
 _EXIF = b"Exif\0\0"
 _SOS, _EOI = 0xDA, 0xD9
 _WITHOUT_LENGTH = frozenset((*range(0x01, 0xC0), 0xD8))
+_TAKES_NO_LENGTH = _WITHOUT_LENGTH | {0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)}  # to Pillow
+MOST_FILLING = 1 << 22
+"""Bytes between segments that are none; Pillow takes a second for them."""
 
 
 def too_many_parts(jpeg: bytes) -> str | None:
     """Why a JPEG takes too long to decode; None where it does not."""
     if has_too_many_segments(jpeg):
-        return _REASON.format(f"{MOST_PARTS:,} segments, or {MOST_EXIF} of EXIF")
+        return _REASON.format(f"{MOST_PARTS:,} segments, {MOST_EXIF} of EXIF, or 4 MB between them")
     return _REASON.format(f"{MOST_SCANS} scans") if has_too_many_scans(jpeg) else None
 
 
 def has_too_many_segments(jpeg: bytes) -> bool:
-    """Whether Pillow would meet too many before the first scan; filling is one for each byte, as to it."""
-    at, end, exif = 2, len(jpeg) - 1, 0
-    for _ in range(MOST_PARTS):
+    """Whether Pillow would meet too many before the first scan, or too much that is none."""
+    at, end, exif, segments = 2, len(jpeg) - 1, 0, 0
+    filling = 0
+    while segments < MOST_PARTS and filling < MOST_FILLING:
         if at >= end or (jpeg[at] == 0xFF and jpeg[at + 1] == _SOS):
             return False
         if jpeg[at] != 0xFF or jpeg[at + 1] in (0, 0xFF):
             at += 1
-        elif jpeg[at + 1] in _WITHOUT_LENGTH:
+            filling += 1
+            continue
+        segments += 1
+        if jpeg[at + 1] in _TAKES_NO_LENGTH:
             at += 2
         else:
             exif += jpeg.startswith(_EXIF, at + 4)

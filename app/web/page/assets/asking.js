@@ -86,8 +86,14 @@ window.picsift = (() => {
     const { question, photo, frame } = read();
     if (!same(question, asked)) {
       fill(question);
-      await ask(question, { visited: true });
-    } else picsift.note(); // pages that came while a photo was open
+      return arrive(question);
+    }
+    picsift.note(); // pages that came while a photo was open
+    picsift.goTo(photo, frame);
+  };
+  const arrive = async (question) => { // at an address; the photo that it names by then, unless something else is asked
+    if (!(await ask(question, { visited: true }))) return;
+    const { photo, frame } = read();
     picsift.goTo(photo, frame);
   };
 
@@ -132,7 +138,7 @@ window.picsift = (() => {
     show(answer);
     if (visited && !answer.trouble) await picsift.bringBack(state, () => mine !== turn);
     if (!visited) window.scrollTo({ top: 0 }); // the bar is there wherever one is
-    return !answer.trouble;
+    return mine === turn && !answer.trouble;
   };
   const refocusing = () => { // what gives the focus to what stands in the place of what has it now
     const one = document.activeElement;
@@ -185,7 +191,7 @@ window.picsift = (() => {
     section.append(Object.assign(document.createElement("p"), { textContent: trouble }));
     if (lost) {
       const again = Object.assign(document.createElement("button"), { type: "button", textContent: lost });
-      again.addEventListener("click", () => lost === "Reload" ? location.reload() : ask(asked, { visited: true }));
+      again.addEventListener("click", () => lost === "Reload" ? location.reload() : arrive(asked));
       const buttons = Object.assign(document.createElement("div"), { className: "examples" });
       buttons.append(again);
       section.append(buttons);
@@ -245,9 +251,11 @@ window.picsift = (() => {
   const untouched = () => window.scrollY < 200 && part("grid").querySelectorAll(".tile").length <= PAGE
     && !part("more").disabled && !document.body.classList.contains("viewing");
   const keepUp = async (seen) => {
+    const still = seen.version === lately; // else it goes on changing, as while photos are tagged
+    lately = seen.version;
     if (photos === null || root.ariaBusy === "true") return;
+    if (seen.photos === photos && (!still || seen.version === version)) return;
     if (!atStart()) return seen.photos === photos ? compare(seen) : offer(seen.photos - photos);
-    if (seen.version === version) return;
     const ready = part("grid").querySelector("[data-ready]");
     if (ready) ready.textContent = seen.ready;
     if (!untouched()) return;
@@ -259,13 +267,13 @@ window.picsift = (() => {
     if (!wanted || answer.grid === grid) return leave(answer.next); // what is shown has its own
     leave(held);
     held = null;
+    picsift.release();
     show(answer);
   };
   const compare = async (seen) => { // as many came as went, or something else changed: offered where the answer differs
-    const still = seen.version === lately; // else it goes on changing, as while photos are tagged
-    lately = seen.version;
-    if (!still || seen.version === version || asked.show || part("grid").querySelector(".trouble")) return;
+    if (asked.show || part("grid").querySelector(".trouble")) return;
     const mine = turn;
+    version = seen.version; // asked once for each, whatever comes of it
     const answer = await search();
     if (!answer || answer.trouble) return;
     leave(answer.next);
@@ -276,6 +284,7 @@ window.picsift = (() => {
   };
   const offer = (more) => {
     const said = more === 0 ? "The photos have changed since." : more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
+    if (part("since").textContent.startsWith(said)) return; // which may have the focus
     part("since").innerHTML = `${said} ${AGAIN}`;
   };
 
@@ -325,13 +334,12 @@ window.picsift = (() => {
   const start = async () => {
     document.querySelector("#brand").addEventListener("click", follows);
     window.addEventListener("popstate", restore);
-    const { question, photo, frame } = read();
+    const { question } = read();
     if (!same(question, NOTHING)) fill(question);
     document.querySelector("#settings").addEventListener("change", ({ target }) => {
       if (target.dataset.how) ask({ ...typed(), [target.dataset.how]: target.checked ? target.value : "" });
     });
-    await ask(same(question, NOTHING) ? typed() : question, { visited: true });
-    picsift.goTo(photo, frame);
+    await arrive(same(question, NOTHING) ? typed() : question);
   };
 
   return {

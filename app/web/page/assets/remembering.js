@@ -31,7 +31,7 @@ Object.assign(window.picsift, (() => {
     bringing = false;
     note();
   };
-  const release = () => (bringing = false);
+  const release = () => ([bringing, pages] = [false, 1]); // of the answer that comes
 
   history.scrollRestoration = "manual"; // the browser does it before the photos are there
   window.addEventListener("scroll", () => {

@@ -18,7 +18,8 @@ Object.assign(window.picsift, (() => {
     const answer = (await call.enlarge({ photo, frame })) || { trouble: "No answer came from picsift. Try again." };
     if (mine !== turn) return;
     if (answer.trouble) {
-      if (answer.gone && tileOf(photo)) tileOf(photo).dataset.gone = ""; // it bars the way to no other
+      const gone = answer.gone && tileOf(photo);
+      if (gone) [gone.ariaBusy, gone.dataset.gone] = ["false", ""]; // it bars the way to no other
       if (shown()) wanted = shown().dataset.photo; // a step that failed leaves the photo that is open
       else leave();
       if (shown()) showSteps();

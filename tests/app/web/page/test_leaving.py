@@ -22,6 +22,24 @@ def test_a_photo_that_is_waited_for_opens_over_no_other_answer(page):
     assert ("photo=" in page.url, page.locator(".viewer").count()) == (False, 0)
 
 
+def test_a_photo_in_an_address_opens_over_no_question_that_came_meanwhile(page):
+    search(page, "anything")
+    page.locator(".tile [data-id]").first.click()
+    page.wait_for_selector(".viewer")
+    search_from_a_photo = page.url
+    assert "photo=" in search_from_a_photo
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".viewer", state="detached")
+    search(page, "something else")
+    page.evaluate("address => history.replaceState(null, '', address)", search_from_a_photo)
+    slow_down(page, "sent.question?.q === 'anything' ? 1500 : 0")
+    page.evaluate("window.dispatchEvent(new PopStateEvent('popstate'))")  # as Back would have it
+    page.wait_for_function("document.querySelector('#words input').value === 'anything'")
+    search(page, "a third thing")
+    page.wait_for_function("window.came === 2")
+    assert ("photo=" in page.url, page.locator(".viewer").count()) == (False, 0)
+
+
 def test_tab_goes_round_in_a_large_photo_that_was_not_looked_for(page):
     page.locator(".tile [data-id]").first.click()
     page.wait_for_selector(".viewer")

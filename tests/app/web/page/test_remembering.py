@@ -74,3 +74,19 @@ def test_a_question_that_comes_while_pages_are_brought_back_wins(page, address):
     page.wait_for_function("window.came === 3")
     assert page.locator(".tile").count() == 0
     assert page.evaluate("[history.state.pages, scrollY]") == [1, 0]
+
+
+def test_a_question_without_an_answer_has_no_pages_of_the_one_before(page):
+    search(page, "anything")
+    scrolled_down(page)
+    slow_down(page, "0", lost="sent.question?.q === 'something else'")
+    page.fill("#words input", "something else")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".trouble button")
+    page.evaluate("window.dispatchEvent(new Event('scroll'))")
+    page.wait_for_function("history.state?.pages === 1")
+    slow_down(page, "0")
+    page.click(".trouble button")
+    page.wait_for_function("document.querySelectorAll('.tile').length === 48")
+    page.wait_for_function("document.querySelector('#more').checkVisibility()")
+    assert page.locator(".tile").count() == 48

@@ -7,7 +7,7 @@ from PIL import Image
 
 from indexer.pictures import images, raw
 from indexer.pictures.content.chunks import MOST_PARTS
-from indexer.pictures.content.scans import MOST_SCANS, has_too_many_scans, has_too_many_segments
+from indexer.pictures.content.scans import MOST_FILLING, MOST_SCANS, has_too_many_scans, has_too_many_segments
 from tests.indexer.dng_sample import dng
 from tests.indexer.pictures.test_formats import TRAILERS
 from tests.indexer.pictures.test_images import drawn, encoded, reason_of
@@ -93,8 +93,8 @@ SEGMENTS = {
     "comments": b"\xff\xfe\0\2",
     "of a program": b"\xff\xe5\0\4ab",
     "tables of nothing": b"\xff\xc4\0\2",
-    "filling": b"\xff",
-    "a stuffed zero": b"\xff\0",
+    "restarts": b"\xff\xd0",
+    "of no kind": b"\xff\xf0",
 }
 
 
@@ -104,6 +104,13 @@ def test_a_jpeg_of_very_many_segments_is_refused(name):
     sound, segment = encoded(drawn(), "JPEG"), SEGMENTS[name]
     assert "more than 262,144 segments" in reason_of(sound[:2] + segment * (MOST_PARTS + 1) + sound[2:])
     assert not has_too_many_segments(sound[:2] + segment * (MOST_PARTS // 2 - 50) + sound[2:])
+
+
+@pytest.mark.parametrize("filling", [b"\xff", b"\xff\0", b"\0"])
+def test_filling_is_passed_over_unless_there_are_megabytes_of_it(filling):
+    sound, behind = encoded(drawn(), "JPEG"), 20  # bytes, of the start and the first segment
+    assert not has_too_many_segments(sound[:behind] + filling * 300_000 + sound[behind:])
+    assert "4 MB between them" in reason_of(sound[:behind] + filling * MOST_FILLING + sound[behind:])
 
 
 def test_segments_of_a_photo_that_is_cut_off_anywhere_count():

@@ -4,6 +4,8 @@ import gc
 import importlib
 import logging
 import os
+import random
+import sys
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -91,6 +93,16 @@ def let_logs_propagate(package):
     for name, logger in logging.root.manager.loggerDict.items():
         if isinstance(logger, logging.Logger) and name.partition(".")[0] == package:
             logger.propagate = True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Have a test draw the same numbers in every run and in every order, and its fixtures too: none has to say it."""
+    random.seed(0)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.hookimpl(trylast=True)

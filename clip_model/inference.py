@@ -23,16 +23,17 @@ from PIL import Image
 from torch import Tensor
 
 from clip_model.checkpoint import load_model
+from clip_model.computing.one_call import Texts
+from clip_model.computing.single_thread import on_one_core
+from clip_model.computing.unit_length import ROWS, unit
 from clip_model.int8.kept import int8_tower
 from clip_model.model import CLIP
 from clip_model.precision import AUTO, INT8, choose_device, choose_precision, fitting, precision_name
 from clip_model.preprocessing import transforms
 from clip_model.preprocessing.tokenizers import tokenizer_of
 from clip_model.registry import resolve
-from clip_model.single_thread import on_one_core
 from clip_model.towers.cells import cell_features
 from clip_model.towers.folding import made_ready
-from clip_model.towers.unit_length import ROWS, unit
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class Encoder:
         self._turn = threading.Lock()
         # A CPU runs a short text beside a batch of pictures; on a GPU both would claim the same memory.
         self._text_turn = threading.Lock() if self._device.type == "cpu" else self._turn
+        self._encode_tokens = Texts(self._model, self._tokenizer, self._device)
         if self._device.type == "cpu":  # kernels are made in the first run, which took 1.8 times as long as later ones
             on_one_core(partial(self._encode_tokens, torch.zeros(1, 2, dtype=torch.int64)))
         logger.info("model %s runs on %s in %s", name, self.device, self.precision)
@@ -206,9 +208,6 @@ class Encoder:
             return self._int8(pixels.float())
         pixels = pixels.to(self._device, self._dtype).contiguous(memory_format=self._layout)
         return self._model.encode_image(pixels)
-
-    def _encode_tokens(self, tokens: Tensor) -> Tensor:
-        return self._model.encode_text(tokens.to(self._device))
 
     def _embed(self, encode: Callable[..., Tensor], items: Tensor, what: str, numbers: Sequence[int]) -> Embeddings:
         """Run a tower over items in batches; `numbers` are what the caller knows them by, if not by their order."""

@@ -69,9 +69,14 @@ class CLIP(TextTransformer):
         Raises:
             ValueError: when there are more positions than the context has.
         """
-        other = self.text or self.siglip_text or self.roberta_text
-        features: Tensor = super().encode_text(tokens) if other is None else other(tokens)
+        other = self.text_tower
+        features: Tensor = super().encode_text(tokens) if other is self else other(tokens)
         return features
+
+    @property
+    def text_tower(self) -> nn.Module:
+        """What embeds texts: the model itself, where it is the paper's."""
+        return self.text or self.siglip_text or self.roberta_text or self
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Both embeddings and the scale of their cosines.

@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "clip_model.int8": "checkpoints config preprocessing stored_file",
     "clip_model.joint_run": "pretrained",
     "clip_model.hub": "checkpoints header int8 stored_file",
-    "clip_model.inference": "checkpoint int8 model precision preprocessing registry single_thread towers",
+    "clip_model.inference": "checkpoint computing int8 model precision preprocessing registry towers",
     "clip_model.model": "config towers",
     "clip_model.numpy_text": "config header preprocessing sizes",
     "clip_model.precision": "config header int8",

@@ -30,6 +30,7 @@ Part = tuple[float, bool, Vector]
 """What a query looks for: how much it counts, whether it is a picture, and its vector of unit length."""
 
 _REMEMBERED = 256  # texts
+_USED = 9  # texts, one by one, after which an embedder is as quick as it gets
 
 
 class QueryEmbedder:
@@ -48,13 +49,15 @@ class QueryEmbedder:
         return QueryEmbedder(embedder_for, self._decoder)
 
     def warm_up(self, model: ModelRecord) -> None:
-        """Have the whole model in memory, which words alone do not ask for, and used once.
+        """Have the whole model in memory, which words alone do not ask for, and used often enough to be quick.
 
         Raises:
             ModelError: the model cannot be loaded.
         """
-        self._embedder_for(model).load()
-        self.sought(Query(text="a photo"), model)
+        embedder = self._embedder_for(model)
+        embedder.load()
+        for number in range(_USED):
+            embedder.embed_texts([f"a photo of {number}"])
 
     def sought(self, query: Query, model: ModelRecord) -> Sought:
         """Words, picture, or their weighted sum.

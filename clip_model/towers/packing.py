@@ -11,7 +11,8 @@ so they are tried first, and where they are missing or compute something else, a
 from __future__ import annotations
 
 import platform
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -38,15 +39,28 @@ class PackedLinear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None, activation: tuple[str, str] = _NONE) -> None:
         """Pack (o, i) weights and an (o,) bias; `activation` is oneDNN's name and its variant."""
         super().__init__()
-        self._weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
-        self._bias = None if bias is None else bias.detach()
+        self._weight: Tensor
+        self._bias: Tensor | None
+        self.register_buffer("_weight", torch.ops.mkldnn._reorder_linear_weight(weight.detach()), persistent=False)
+        self.register_buffer("_bias", None if bias is None else bias.detach(), persistent=False)
         self._activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., i) -> (..., o)."""
-        name, variant = self._activation
-        out: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, name, [], variant)
-        return out
+        product = _scripted() if torch.jit.is_tracing() else _product  # type: ignore[attr-defined,no-untyped-call]
+        return product(x, self._weight, self._bias, *self._activation)
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None, name: str, variant: str) -> Tensor:
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, name, [], variant)
+    return out
+
+
+@cache
+def _scripted() -> Callable[..., Tensor]:
+    """The same for torch's tracer, which cannot note the operator down by itself: it takes a list of numbers."""
+    found: Callable[..., Tensor] = torch.jit.script(_product)
+    return found
 
 
 def pack(model: nn.Module) -> None:

@@ -25,7 +25,7 @@ def attention(
     own keeps them in float32. In a whole network in bfloat16 that shows where scores are above 20 or so, where its
     other rounding shows as well (benchmarks/RESULTS.md).
 
-    For inference: it is not differentiable.
+    For inference: it is not differentiable. Nor can it be traced, which raises RuntimeError.
 
     Args:
         q: (b, h, s, e), of which there may be fewer than keys; then torch computes it, as it does with a mask.
@@ -40,6 +40,8 @@ def attention(
     """
     if attn_mask is not None or is_causal or q.shape != k.shape or not q.numel():
         return F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask, is_causal=is_causal)
+    if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
+        raise RuntimeError("how many products there are depends on the batch: they cannot be noted down for all")
     b, h, s, e = q.shape
     out, step = q.new_empty(b, h, s, e), max(1, scores // (h * s * s))
     for at in range(0, b, step):

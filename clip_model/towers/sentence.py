@@ -69,11 +69,18 @@ class SentenceTower(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(b, s) int64, padded with `PAD` -> (b, e) float, raw features."""
-        features: Tensor = self.head(self.vectors(tokens))
-        return features
+        return self.computed(*self.prepared(tokens))
 
     def vectors(self, tokens: Tensor) -> Tensor:
         """(b, s) int64, padded with `PAD` -> (b, d) float, unit length: the sentence vectors.
+
+        Raises:
+            ValueError: when there are more positions than the context has.
+        """
+        return self._vectors(*self.prepared(tokens))
+
+    def prepared(self, tokens: Tensor) -> tuple[Tensor, ...]:
+        """(b, s) int64 -> the positions (b, t) up to the last that any text has; and which are seen, if not all.
 
         Raises:
             ValueError: when there are more positions than the context has.
@@ -82,14 +89,23 @@ class SentenceTower(nn.Module):
             raise ValueError(
                 f"texts of {tokens.shape[1]} positions, but the context is {len(self.positional_embedding)}"
             )
-        length = max(1, int((tokens != PAD).sum(dim=1).max())) if len(tokens) else 1
-        seen = tokens[:, :length] != PAD  # [b, s]
-        mask = None if seen.all() else seen[:, None, None]
-        x = self.token_embedding(tokens[:, :length]) + self.positional_embedding[:length]
-        x = self.ln_embedding(x)  # [b, s, d]
+        known = tokens.cpu().numpy() != PAD  # NumPy looks at a few numbers without leaving Python to other threads
+        length = max(1, int(known.sum(axis=1).max(initial=0)))
+        tokens, known = tokens[:, :length], known[:, :length]
+        return (tokens,) if known.all() else (tokens, torch.from_numpy(known).to(tokens.device))
+
+    def computed(self, tokens: Tensor, seen: Tensor | None = None) -> Tensor:
+        """(b, t) int64, and (b, t) bool where not all are seen -> (b, e) float, raw features."""
+        features: Tensor = self.head(self._vectors(tokens, seen))
+        return features
+
+    def _vectors(self, tokens: Tensor, seen: Tensor | None = None) -> Tensor:
+        mask = None if seen is None else seen[:, None, None]
+        x = self.token_embedding(tokens) + self.positional_embedding[: tokens.shape[1]]
+        x = self.ln_embedding(x)  # [b, t, d]
         for block in self.blocks:
             x = block(x, mask)
-        weights = seen.unsqueeze(2).to(x.dtype)
+        weights = (torch.ones_like(tokens) if seen is None else seen).unsqueeze(2).to(x.dtype)
         return F.normalize((x * weights).sum(dim=1) / weights.sum(dim=1), dim=-1)  # [b, d]
 
 

@@ -44,6 +44,10 @@ class TextTransformer(nn.Module):
         Raises:
             ValueError: when there are more positions than the context has.
         """
+        return self.computed(*self.prepared(tokens))
+
+    def prepared(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, s) int64 -> the positions (b, t) that are computed, and where each text ends (b,); raises likewise."""
         if tokens.shape[1] > len(self.positional_embedding):
             raise ValueError(
                 f"texts of {tokens.shape[1]} positions, but the context is {len(self.positional_embedding)}"
@@ -52,8 +56,12 @@ class TextTransformer(nn.Module):
         length = tokens.shape[1]
         if self.is_causal:
             length = int(ends.max()) + 1 if len(ends) else 1
-        x = self.token_embedding(tokens[:, :length])  # [b, s, d]
-        x = x + self.positional_embedding[:length]
+        return tokens[:, :length], ends
+
+    def computed(self, tokens: Tensor, ends: Tensor) -> Tensor:
+        """(b, t) int64, (b,) int64 -> (b, e) float, raw features."""
+        x = self.token_embedding(tokens)  # [b, t, d]
+        x = x + self.positional_embedding[: tokens.shape[1]]
         x = self.ln_final(self.transformer(x, causal=self.is_causal, at=ends))  # [b, d]
         features: Tensor = x @ self.text_projection  # [b, e]
         return features

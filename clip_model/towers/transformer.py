@@ -68,7 +68,7 @@ class Attention(nn.Module):
         q, k, v = self.projected(x).view(b, s, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)  # [b, h, s, d/h]
         if at is not None:
             if causal:
-                ends = torch.as_tensor(at, device=x.device).view(-1, 1, 1, 1)
+                ends = (at if isinstance(at, Tensor) else torch.tensor(at, device=x.device)).view(-1, 1, 1, 1)
                 mask, causal = torch.arange(s, device=x.device) <= ends, False  # [b or 1, 1, 1, s]
             q = _one_of(q.transpose(1, 2), at).transpose(1, 2)  # [b, h, 1, d/h]
         y = self.attend(q, k, v, attn_mask=mask, is_causal=causal)
@@ -166,4 +166,4 @@ class Transformer(nn.Module):
 
 def _one_of(x: Tensor, at: Place) -> Tensor:
     """(b, s, ...) -> (b, 1, ...)."""
-    return x[:, at : at + 1] if isinstance(at, int) else x[torch.arange(len(x), device=x.device), at].unsqueeze(1)
+    return x[:, at : at + 1] if isinstance(at, int) else x[torch.arange(x.shape[0], device=x.device), at].unsqueeze(1)

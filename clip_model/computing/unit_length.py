@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -27,9 +26,10 @@ def unit(features: Tensor, what: str, numbers: Sequence[int]) -> NDArray[np.floa
         ValueError: if a row is zero or not finite.
     """
     norms = features.norm(dim=1, keepdim=True)
-    sound = (torch.isfinite(norms) & (norms > 0)).flatten()
+    lengths = norms.flatten().cpu().numpy()  # NumPy looks at a few numbers without leaving Python to other threads
+    sound = np.isfinite(lengths) & (lengths > 0)
     if not sound.all():
-        row = numbers[int(torch.nonzero(~sound)[0])]
+        row = numbers[int(np.flatnonzero(~sound)[0])]
         raise ValueError(f"the model gives no direction for {what} number {row}: its features are zero or not finite")
     embeddings: NDArray[np.float32] = (features / norms).cpu().numpy()
     return embeddings

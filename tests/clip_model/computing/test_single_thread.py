@@ -7,10 +7,10 @@ from contextlib import suppress
 import pytest
 import torch
 
-from clip_model import single_thread
+from clip_model.computing import single_thread
+from clip_model.computing.single_thread import on_one_core
 from clip_model.inference import ONE_CORE_TEXTS, Encoder
 from clip_model.model import CLIP
-from clip_model.single_thread import on_one_core
 from tests.clip_model.tiny_models import CONFIGS, randomize
 
 

@@ -9,7 +9,8 @@ from app.printable import steers
 
 def shown_path(path: Path) -> str:
     """The path as text that is valid Unicode: bytes of a name that are none become U+FFFD."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    text = str(path)
+    return text if text.isascii() else os.fsencode(text).decode("utf-8", "replace")
 
 
 def safe_filename(path: Path) -> str:

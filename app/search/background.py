@@ -25,7 +25,7 @@ Legend: n photos, b names, d dimension of the embeddings.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class Calibration:
     def relevance(self, cosine: float) -> float:
         """The relevance, 0 to 1."""
         odds = min(60.0, max(-60.0, self.slope * cosine + self.offset))
-        return float(1 / (1 + np.exp(-odds)))
+        return 1 / (1 + exp(-odds))
 
     def least_cosine(self, relevance: float) -> float:
         """The cosine from which photos are at least so relevant; -1 at most for all, above 1 where none can be."""

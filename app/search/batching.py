@@ -17,10 +17,15 @@ class _Place(Generic[Asked, Answer]):
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
-        self.called = threading.Event()  # to lead, or because the answer is there
+        self.called: threading.Event | None = None  # of one who waits: to lead, or because the answer is there
         self.leads = False
         self.answers: list[Answer] = []  # one, once it is there
         self.error: BaseException | None = None
+
+    def call(self) -> None:
+        """Have the caller go on, if it waits."""
+        if self.called is not None:
+            self.called.set()
 
     def outcome(self) -> Answer:
         """What came out for this caller."""
@@ -52,9 +57,11 @@ class Batcher(Generic[Asked, Answer]):
         try:
             with self._lock:
                 self._waiting.append(place)
-                if not self._led:
+                if self._led:
+                    place.called = threading.Event()
+                else:
                     self._led = place.leads = True
-            if not place.leads:
+            if place.called:
                 place.called.wait()
             if place.leads:
                 self._answer_all()
@@ -83,7 +90,7 @@ class Batcher(Generic[Asked, Answer]):
         finally:
             self._hand_over()
             for place in batch:
-                place.called.set()
+                place.call()
 
     def _ask(self, batch: Sequence[_Place[Asked, Answer]]) -> None:
         try:
@@ -104,7 +111,7 @@ class Batcher(Generic[Asked, Answer]):
             self._led = bool(self._waiting)
             if self._led:
                 self._waiting[0].leads = True
-                self._waiting[0].called.set()
+                self._waiting[0].call()
 
     def _leave(self, place: _Place[Asked, Answer]) -> None:
         """Out of the line; if it was to lead, another does."""

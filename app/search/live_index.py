@@ -154,7 +154,7 @@ class LiveIndex:
         for _ in range(TRIES):
             with version.held() as (opened, _changes):
                 found = answer()
-            if version()[0] == opened:
+            if version.is_still(opened):
                 break
         return found
 

@@ -112,7 +112,7 @@ class Matches:
         hits = self._order.scored(hits)
         if self._fused is not None:
             cosines = self._fused.cosines_of([frame_id(hit.photo.id, hit.frame) for hit in hits])
-            hits = [replace(hit, score=cosine) for hit, cosine in zip(hits, cosines, strict=True)]
+            hits = [hit._replace(score=cosine) for hit, cosine in zip(hits, cosines, strict=True)]
         count = None
         if self._is_cut:
             counted = hits and not (has_more or self._order.hides or len(self._handed_out))

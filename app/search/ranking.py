@@ -6,8 +6,8 @@ It is handed the index's candidates and a way to look photos up; it opens neithe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,8 @@ Nearest = Callable[[int], tuple[NDArray[np.int64], NDArray[np.float32]]]
 """k -> the ids and scores of the k nearest in the index, best first; fewer when there are no more."""
 
 
-@dataclass(frozen=True)
-class Hit:
-    """One photo found.
+class Hit(NamedTuple):
+    """One photo found. A tuple: a search makes forty of them.
 
     Attributes:
         photo: what the catalog knows of it.
@@ -121,7 +120,7 @@ def with_moments(hits: Sequence[Hit], moments_of: Callable[[Collection[int]], Ma
     ids = {hit.photo.id: frame_id(hit.photo.id, hit.frame) for hit in hits if hit.frame}
     moments = moments_of(ids.values()) if ids else {}
     shown = [moments.get(ids[hit.photo.id]) if hit.frame else hit.photo.poster_s for hit in hits]
-    return [hit if at is None else replace(hit, moment_s=at) for hit, at in zip(hits, shown, strict=True)]
+    return [hit if at is None else hit._replace(moment_s=at) for hit, at in zip(hits, shown, strict=True)]
 
 
 def one_each(nearest: Nearest) -> Nearest:

@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -125,7 +125,7 @@ def _try(stop: Callable[[], bool]) -> None:
     with tempfile.TemporaryDirectory(prefix="picsift-exiftool-") as folder, ExifTool(stop=stop) as tool:
         path = Path(folder) / "photo.jpg"
         Image.new("RGB", (16, 16), "teal").save(path)
-        empty: dict[str, Any] = dict.fromkeys(field.name for field in fields(PhotoRecord))
+        empty: dict[str, Any] = dict.fromkeys(PhotoRecord._fields)
         photo = PhotoRecord(**{**empty, "id": 0, "path": path, "format": "JPEG", "content_hash": hash_file(path)})
         said = Wish(((_WORD,),), (), {})
         [found] = tool.read([path])

@@ -83,9 +83,8 @@ class KnownPhoto(NamedTuple):
     missing_since: datetime | None = None
 
 
-@dataclass(frozen=True)
-class PhotoRecord:
-    """Everything the catalog knows about one photo; see PhotoMetadata.
+class PhotoRecord(NamedTuple):
+    """Everything the catalog knows about one photo; see PhotoMetadata. A tuple: a search makes one for every hit.
 
     `reason` says why a failed one failed; `companions` are the other files of the same shot beside it: RAWs, and the
     video of a live photo. `duration_s` is a video's length in seconds, None for a photo; `poster_s` is when the frame

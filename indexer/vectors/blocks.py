@@ -33,8 +33,8 @@ _CACHE_BYTES = 16 * 2**20  # of rows that a cache may hold: FAISS's own search o
 _SAMPLE = 2048  # rows that tell about how much the best of all score
 _ENOUGH = 8  # of the best among them, for which it is worth while
 _EVERYTHING = float("-inf")
-# Multiply-adds that one thread does in three milliseconds or five; for less work no second one is woken.
-_FEW_PRODUCTS = 64_000_000
+# Multiply-adds that one thread does in a millisecond; for less work no second one is woken.
+_FEW_PRODUCTS = 16_000_000
 
 
 def search_all(store: Any, places: Ids, queries: Floats, k: int, least: Floats | None = None) -> list[Found]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ class Arranged:
         if self._diverse is None or not hits:
             return list(hits)
         scores = self._diverse.scores_of([frame_id(hit.photo.id, hit.frame) for hit in hits])
-        return [replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]
+        return [hit._replace(score=score) for hit, score in zip(hits, scores, strict=True)]
 
     def with_copies(self, hits: Sequence[Hit]) -> list[Hit]:
         """The hits with the photos that stand behind them."""
@@ -72,6 +72,6 @@ class Arranged:
             return list(hits)
         known = {photo.id: photo for photo in self._photos([one for found in behind.values() for one in found])}
         return [
-            replace(hit, copies=tuple(known[one] for one in behind.get(hit.photo.id, ()) if one in known))
+            hit._replace(copies=tuple(known[one] for one in behind.get(hit.photo.id, ()) if one in known))
             for hit in hits
         ]

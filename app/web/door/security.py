@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -49,6 +49,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+_SENT = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in HEADERS.items()]
+_UNKEPT = (b"x-accel-buffering", b"no")  # of a stream: nginx keeps what is small until there is more of it
 
 
 class RefusedError(Exception):
@@ -229,11 +232,12 @@ def _bounded(receive: Receive, max_body: int) -> Receive:
 def _with_headers(send: Send) -> Send:
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
-            if headers.get("content-type", "").startswith("text/event-stream"):
-                headers.setdefault("X-Accel-Buffering", "no")  # nginx keeps what is small until there is more of it
+            headers = list(message["headers"])
+            given = {name.lower(): value for name, value in headers}
+            headers += [header for header in _SENT if header[0] not in given]
+            if given.get(b"content-type", b"").startswith(b"text/event-stream") and _UNKEPT[0] not in given:
+                headers.append(_UNKEPT)
+            message["headers"] = headers
         await send(message)
 
     return with_headers

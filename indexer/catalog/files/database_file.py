@@ -165,10 +165,11 @@ class DatabaseFile:
             if log is None or which(self._path) != connection.of:  # asked last: a log of another file comes with that
                 return
             connection.log = log
-        elif (which(self._path), which(self._log)) != (connection.of, connection.log):
+        file, beside = _status(self._path), _status(self._log)
+        if file is None or beside is None or (_number(file), _number(beside)) != (connection.of, connection.log):
             return
         try:
-            self._record.note()
+            self._record.note(file, beside)
         except OSError as error:  # a library that is only read, or a full disk: the record before stays
             _log.debug("The record of %s cannot be written: %s", self._log, error.strerror)
 
@@ -215,10 +216,18 @@ def keeping(path: Path) -> Iterator[None]:
 
 def which(path: Path) -> Which | None:
     """What lies at a path; None where nothing does. LibraryError where that cannot be told."""
+    status = _status(path)
+    return None if status is None else _number(status)
+
+
+def _status(path: Path) -> os.stat_result | None:
     try:
-        status = os.stat(path)  # noqa: PTH116  (asked for every transaction)
+        return os.stat(path)  # noqa: PTH116  (asked for every transaction)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise LibraryError(f"{path} cannot be reached: {error.strerror}.") from error
+
+
+def _number(status: os.stat_result) -> Which:
     return status.st_dev, status.st_ino

@@ -50,12 +50,12 @@ class LogRecord:
         self._record = file.with_name(f"{file.name}-wal-of")
         self._noted: tuple[int, ...] | None = None
 
-    def note(self) -> None:
-        """Write down what lies there, where that is something else than at the last call. Raises OSError."""
-        state = self._state()
-        if state is None or state == self._noted:
+    def note(self, file: os.stat_result, log: os.stat_result) -> None:
+        """Write down what was seen to lie there, where that is something else than at the last call. Raises OSError."""
+        state = (file.st_ino, log.st_ino, file.st_size, file.st_mtime_ns, log.st_size, log.st_mtime_ns)
+        if state == self._noted:
             return
-        now = self._now(state)
+        now = Recorded(file.st_ino, log.st_ino, self._salts(), file.st_size, file.st_mtime_ns)
         if now != self._recorded():
             self._write(now)
         self._noted = state
@@ -116,16 +116,6 @@ class LogRecord:
                 if sha256(file.read(size)).digest() in contents:
                     same.add(number)
         return min(versions) in same or 2 * len(same) >= len(versions)
-
-    def _state(self) -> tuple[int, ...] | None:
-        file, log = _status(self._file), _status(self._log)
-        if file is None or log is None:
-            return None
-        return file.st_ino, log.st_ino, file.st_size, file.st_mtime_ns, log.st_size, log.st_mtime_ns
-
-    def _now(self, state: tuple[int, ...]) -> Recorded:
-        number, log, size, mtime_ns, _, _ = state
-        return Recorded(number, log, self._salts(), size, mtime_ns)
 
     def _salts(self) -> str:
         with self._log.open("rb") as log:

@@ -6,6 +6,7 @@ Functions on one connection. Nothing is written here, and no file is opened.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -192,12 +193,17 @@ def _record_query() -> Select[*tuple[Any, ...]]:
     return query.outerjoin(PlaceRow, PhotoRow.place_id == PlaceRow.id)
 
 
+@lru_cache(maxsize=1024)  # to take a path apart costs as much as to read a photo
+def _folder(root: str, below: str) -> Path:
+    return Path(root, below)
+
+
 def _record(row: Sequence[Any], words: Sequence[Keyword], beside: Sequence[str]) -> PhotoRecord:
     number, root_id, root, folder, name, *rest = row
-    path = Path(root, folder, name)
-    companions = tuple(path.parent / other for other in beside)
+    lies_in = _folder(root, folder)
+    companions = tuple(lies_in / other for other in beside)
     keywords = tuple(word.text for word in words)
-    return PhotoRecord(*(number, root_id, path, *rest, keywords, companions))
+    return PhotoRecord(*(number, root_id, lies_in / name, *rest, keywords, companions))
 
 
 _BY_ID = ById(_record_query, PhotoRow.id)

@@ -15,10 +15,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, SQLColumnExpression, bindparam, func, select
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from indexer.catalog.tables.photo_tables import ExactText
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_Read = Callable[[Any], Any]
+_Column = tuple[int, Callable[[Any], Any], tuple[type, ...]]
+"""Its place, how it is read, and of which types what need not be: names are text, but for those that are no UTF-8."""
+_NOTHING = (type(None),)
+_TEXT = (str, type(None))
 
 
 class ById:
@@ -52,21 +57,23 @@ class ById:
         return [_read(row, reads) for row in found] if reads else found
 
     @cached_property
-    def _made(self) -> tuple[str, list[tuple[int, _Read]]]:
+    def _made(self) -> tuple[str, list[_Column]]:
         """The statement as text, and the columns that are not what SQLite gives, with how to read them."""
         dialect = SQLiteDialect_pysqlite(paramstyle="qmark")
         given = func.json_each(bindparam("ids")).table_valued("value")
         query = self._query().where(self._by.in_(select(given.c.value)))
-        reads = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in query.selected_columns]
+        columns: list[_Column] = []
+        for at, column in enumerate(query.selected_columns):
+            if read := column.type.dialect_impl(dialect).result_processor(dialect, None):
+                columns.append((at, read, _TEXT if isinstance(column.type, ExactText) else _NOTHING))
         if self._at_once:
             query = select(*map(func.json_group_array, query.subquery().c))
-        text = str(query.compile(dialect=dialect))
-        return text, [(at, read) for at, read in enumerate(reads) if read is not None]
+        return str(query.compile(dialect=dialect)), columns
 
 
-def _read(row: Sequence[Any], reads: Sequence[tuple[int, _Read]]) -> list[Any]:
+def _read(row: Sequence[Any], columns: Sequence[_Column]) -> list[Any]:
     values = list(row)
-    for at, read in reads:
-        if values[at] is not None:
+    for at, read, sound in columns:
+        if type(values[at]) not in sound:
             values[at] = read(values[at])
     return values

@@ -1,6 +1,5 @@
 """Which photo of several is the best, and which may be shots of one burst."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -55,24 +54,24 @@ def test_of_a_burst_the_sharpest_and_of_copies_the_least_compressed():
     ],
 )
 def test_the_shutter_is_known_where_a_date_is_told_to_the_second(known, expected):
-    taken_s = candidate(replace(record(1, "/p/1.jpg", SHOT), **known)).taken_s
+    taken_s = candidate(record(1, "/p/1.jpg", SHOT)._replace(**known)).taken_s
     assert (taken_s if taken_s is None else taken_s % 1) == expected
 
 
 def test_shots_are_seconds_apart_by_their_instants_and_not_by_their_clocks():
-    one = replace(record(1, "/p/1.jpg", SHOT), camera_model="Phone", taken_source="original")
-    landed = replace(one, id=2, taken_at=SHOT.replace(hour=3), taken_instant_us=one.taken_instant_us + 3_000_000)
-    hours_on = replace(one, id=3, taken_instant_us=one.taken_instant_us + 3_600_000_000)
+    one = record(1, "/p/1.jpg", SHOT)._replace(camera_model="Phone", taken_source="original")
+    landed = one._replace(id=2, taken_at=SHOT.replace(hour=3), taken_instant_us=one.taken_instant_us + 3_000_000)
+    hours_on = one._replace(id=3, taken_instant_us=one.taken_instant_us + 3_600_000_000)
     assert burst_apart(candidate(one), candidate(landed)) == 3.0
     assert burst_apart(candidate(one), candidate(hours_on)) is None
 
 
 @pytest.mark.parametrize(("seconds", "apart"), [(0, 0.0), (3, 3.0), (3_000, None)])
 def test_shots_of_an_hour_that_clocks_skip_are_apart_by_their_clocks(seconds, apart):
-    one = replace(record(1, "/p/1.jpg", SHOT), camera_model="Old", taken_source="original", taken_offset_min=None)
-    later = replace(one, id=2, taken_at=SHOT + timedelta(seconds=seconds))  # of the same instant
+    one = record(1, "/p/1.jpg", SHOT)._replace(camera_model="Old", taken_source="original", taken_offset_min=None)
+    later = one._replace(id=2, taken_at=SHOT + timedelta(seconds=seconds))  # of the same instant
     assert burst_apart(candidate(one), candidate(later)) == apart
-    told = replace(later, taken_offset_min=60)
+    told = later._replace(taken_offset_min=60)
     assert burst_apart(candidate(one), candidate(told)) == 0.0, "where one tells its offset, the instant is known"
 
 

@@ -11,7 +11,7 @@ from indexer.metadata.instants import instant_us
 
 
 def record(photo_id: int, path: str, taken_at: datetime | None = None) -> PhotoRecord:
-    nothing = dict.fromkeys(set(PhotoRecord.__dataclass_fields__))
+    nothing = dict.fromkeys(PhotoRecord._fields)
     known = {
         "id": photo_id,
         "root_id": 1,

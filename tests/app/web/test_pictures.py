@@ -2,7 +2,6 @@
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,12 +32,12 @@ def test_a_path_outside_the_root_is_refused(services, world, photo, outside):
     (world.photos.parent / "elsewhere.png").write_bytes(picture())
     path = Path(outside.format(root=world.photos))
     with pytest.raises(PictureGoneError, match="outside"):
-        served(replace(photo, path=path), services)
+        served(photo._replace(path=path), services)
 
 
 def test_a_photo_of_a_forgotten_root_is_refused(services, photo):
     with pytest.raises(PictureGoneError):
-        served(replace(photo, root_id=99), services)
+        served(photo._replace(root_id=99), services)
 
 
 def test_what_is_no_file_is_refused_without_waiting_for_it(services, world, photo):
@@ -204,13 +203,13 @@ def test_no_descriptor_stays_open(services, world, photo):
     for _ in range(20):
         served(photo, services)
         with pytest.raises(PictureGoneError):
-            served(replace(photo, path=world.photos / "gone.png"), services)
+            served(photo._replace(path=world.photos / "gone.png"), services)
     assert held_below(world.photos) == []
 
 
 def test_a_failed_photo_in_its_place_is_a_download(services, world, photo):
     (world.photos / "blue.png").write_bytes(b"damaged")
-    failed = replace(photo, content_hash=None, reason="truncated PNG")
+    failed = photo._replace(content_hash=None, reason="truncated PNG")
     assert served(failed, services) == (b"damaged", False)
 
 
@@ -224,7 +223,7 @@ def test_a_thumbnail_is_never_made_of_other_content(services, world, photo):
 
 
 def test_a_failed_photo_has_its_reason_for_a_thumbnail(services, photo):
-    failed = replace(photo, content_hash=None, reason="truncated JPEG")
+    failed = photo._replace(content_hash=None, reason="truncated JPEG")
     library = services.library
     with pytest.raises(ImageError, match="truncated JPEG"):
         pictures.thumbnail(failed, library.catalog, library.thumbnails, services.decoder)
@@ -232,7 +231,7 @@ def test_a_failed_photo_has_its_reason_for_a_thumbnail(services, photo):
 
 @pytest.mark.parametrize("format", ["SVG", "HTML", "TIFF", "HEIF", None])
 def test_only_formats_that_run_nothing_are_shown_inline(services, photo, format):
-    with originals.opened(replace(photo, format=format), services.library.catalog) as original:
+    with originals.opened(photo._replace(format=format), services.library.catalog) as original:
         assert (original.inline, original.media_type) == (False, "application/octet-stream")
 
 

@@ -95,6 +95,25 @@ def test_a_library_that_is_gone_is_not_made_anew(catalog, tmp_path):
     assert not file.exists()
 
 
+def test_it_says_whether_the_file_is_still_the_one_of_a_version(catalog, tmp_path):
+    opened = catalog.version()[0]
+    catalog.add_root(tmp_path)
+    assert catalog.version.is_still(opened)
+    assert not catalog.version.is_still(opened + 1)
+    file = tmp_path / "a library #1 with %20" / FILE_NAME
+    copy = file.with_name("a copy")
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    copy.replace(file)
+    assert not catalog.version.is_still(opened)
+    other = catalog.version()[0]
+    assert catalog.version.is_still(other)
+    assert not catalog.version.is_still(opened)
+    file.unlink()
+    with pytest.raises(LibraryError, match="is not there any more"):
+        catalog.version.is_still(other)
+
+
 def test_it_keeps_no_snapshot_for_which_the_log_would_have_to_grow(catalog, tmp_path):
     catalog.version()
     catalog.add_root(tmp_path)

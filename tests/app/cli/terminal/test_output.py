@@ -22,7 +22,7 @@ from indexer.pipeline import SyncReport
 
 
 def hit(path, score=0.25, taken_at=None, **known):
-    nothing = dict.fromkeys(PhotoRecord.__dataclass_fields__)
+    nothing = dict.fromkeys(PhotoRecord._fields)
     known |= {"id": 1, "path": Path(path), "state": "ok", "taken_at": taken_at}
     return Hit(PhotoRecord(**{**nothing, **known}), score)
 
@@ -60,14 +60,14 @@ def test_a_terminal_gets_rank_score_date_and_path(on_terminal):
     ("found_by", "shown"), [(("words",), "words"), (("picture",), "picture"), (("words", "picture"), "both"), ((), "–")]
 )
 def test_each_hit_says_what_found_it(on_terminal, capsys, found_by, shown):
-    found = result(replace(hit("/p/a.jpg", 0.3, companions=()), relevance=0.12, found_by=found_by))
+    found = result(hit("/p/a.jpg", 0.3, companions=())._replace(relevance=0.12, found_by=found_by))
     assert on_terminal(found).splitlines()[1].split()[:4] == ["1", "0.300", "12%", shown]
     output.show_hits(found, json=True)
     assert json.loads(capsys.readouterr().out)["hits"][0]["found_by"] == list(found_by)
 
 
 def test_matches_are_counted_and_each_says_how_well_it_fits(on_terminal):
-    found = replace(result(replace(hit("/p/a.jpg", 0.3), relevance=0.874)), matches=1)
+    found = replace(result(hit("/p/a.jpg", 0.3)._replace(relevance=0.874)), matches=1)
     lines = on_terminal(found).splitlines()
     assert lines[1].split() == ["1", "0.300", "87%", "–", "–", "/p/a.jpg"]
     assert "1 of 1 match among 1,234 photos" in lines[2]
@@ -113,7 +113,7 @@ def test_a_name_that_a_pipe_has_no_characters_for_is_told_from_one_with_backslas
 
 def test_a_pipe_gets_each_copy_of_a_hit_behind_it(capsys):
     copies = tuple(hit(path).photo for path in ("/q/a.jpg", "/q/a\n.jpg"))
-    output.show_hits(result(replace(hit("/p/a.jpg"), copies=copies), hit("/p/b.jpg", 0.2)), json=False)
+    output.show_hits(result(hit("/p/a.jpg")._replace(copies=copies), hit("/p/b.jpg", 0.2)), json=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["0.2500\t/p/a.jpg", "0.2500\t/q/a.jpg", '0.2500\t"/q/a\\n.jpg"', "0.2000\t/p/b.jpg"]
 

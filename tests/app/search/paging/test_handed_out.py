@@ -1,6 +1,6 @@
 """Pages of a library that changes between them, against the plain promise: nothing twice, and nothing left out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -80,9 +80,8 @@ class Shelves:
 
     def records(self, ids):
         return [
-            replace(
-                record(at, f"/p/{at % 7}/{at}.jpg", START + timedelta(days=self.photos[at].day)),
-                content_hash=self.photos[at].content,
+            record(at, f"/p/{at % 7}/{at}.jpg", START + timedelta(days=self.photos[at].day))._replace(
+                content_hash=self.photos[at].content
             )
             for at in ids
             if at in self.photos and at not in self.unlisted

@@ -1,6 +1,5 @@
 """Copies as one: each photo is in the order, or behind one that is, once, whatever page is asked for."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,7 +17,7 @@ def falling(contents, away=()):
     """Photos of falling score and these contents, of which some cannot be reached."""
     shelf = Shelf(np.linspace(0.9, 0.1, len(contents)).tolist())
     shelf.records = [
-        replace(record, content_hash=content, missing_since=AWAY if at in away else None)
+        record._replace(content_hash=content, missing_since=AWAY if at in away else None)
         for at, (record, content) in enumerate(zip(shelf.records, contents, strict=True))
     ]
     return shelf

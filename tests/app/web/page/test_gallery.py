@@ -1,7 +1,6 @@
 """The gallery and the large view as HTML: what they say, and that no file name becomes markup."""
 
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +19,7 @@ HOSTILE = '"><script>alert(1)</script>{{x}}${y}`.jpg'
 
 
 def photo(**known):
-    values = dict.fromkeys(PhotoRecord.__dataclass_fields__)
+    values = dict.fromkeys(PhotoRecord._fields)
     values |= {"id": 7, "root_id": 1, "path": Path("/photos/a.jpg"), "size": 3_400_000, "content_hash": "ab" * 16}
     values |= {"keywords": (), "companions": (), "state": "ok", "width": 4000, "height": 3000, "format": "JPEG"}
     return PhotoRecord(**(values | known))
@@ -56,7 +55,7 @@ def test_a_tile_shows_the_thumbnail_its_name_and_the_score():
 
 
 def test_the_line_above_says_that_copies_count_where_there_are_some():
-    hits = [Hit(photo(), 0.3), replace(Hit(photo(), 0.3), copies=(photo(id=8),))]
+    hits = [Hit(photo(), 0.3), Hit(photo(), 0.3)._replace(copies=(photo(id=8),))]
     assert "copies counted" in gallery.summary(shown(hits))
     assert "copies" not in gallery.summary(shown(hits[:1]))
 

@@ -1,7 +1,5 @@
 """What becomes of photos that cannot be decoded, embedded or read while they are known already."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -103,7 +101,7 @@ def test_a_photo_that_cannot_be_read_after_it_was_touched_keeps_everything(world
         patched.setattr("indexer.pictures.images.hash_file", unreadable)
         report = world.sync()
     assert report.failures == [(str(before.path), message)]
-    assert world.library.catalog.photo(before.id) == replace(before, mtime_ns=NEVER)  # it is tried again
+    assert world.library.catalog.photo(before.id) == before._replace(mtime_ns=NEVER)  # it is tried again
     failing.clear()
     assert world.sync().failed == 0
     assert world.library.catalog.photo(before.id).content_hash == before.content_hash

@@ -798,8 +798,7 @@ def test_a_sound_search_is_answered_ahead_and_as_the_api_does(reader, standing, 
 
 def test_hits_ahead_are_written_as_the_model_would_whatever_they_hold_and_without_it(services, monkeypatch):
     found = services.search.search(Query(text="red"))
-    odd = replace(
-        found.hits[0].photo,
+    odd = found.hits[0].photo._replace(
         path=Path(os.fsdecode(b"/a/\xff \xc3\xa9.jpg")),
         taken_at=datetime(2021, 6, 1, 12, 0, 0, 250_000),
         missing_since=datetime.now(UTC),

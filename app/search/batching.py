@@ -1,7 +1,8 @@
 """Many threads ask at once, one call answers all that wait: a batcher without a thread or a delay of its own.
 
 Whoever comes while nobody is being answered is answered at once, and alone. Who comes meanwhile waits, and one of
-those who wait asks for all of them as soon as the call before has ended. It knows neither texts nor vectors.
+those who wait asks for all of them as soon as the call before has ended, or for itself alone where they are few. It
+knows neither texts nor vectors.
 """
 
 import threading
@@ -40,13 +41,16 @@ class Batcher(Generic[Asked, Answer]):
     A call that fails for several is made again for each of them alone, so that each meets its own error and no other's.
     """
 
-    def __init__(self, together: Callable[[list[Asked]], Sequence[Answer]]) -> None:
+    def __init__(self, together: Callable[[list[Asked]], Sequence[Answer]], few: int = 0) -> None:
         """Wait for callers.
 
         Args:
             together: what is asked, in the order in which it came -> the answers, in that order.
+            few: of so many who wait one is asked for alone, and goes on while the next one's answer is worked out;
+                together they would go on at the same time, and wait for one another once more.
         """
         self._together = together
+        self._few = few
         self._lock = threading.Lock()
         self._waiting: list[_Place[Asked, Answer]] = []
         self._led = False
@@ -77,9 +81,10 @@ class Batcher(Generic[Asked, Answer]):
             return len(self._waiting)
 
     def _answer_all(self) -> None:
-        """Answer everybody who waits, and let the first of those who came meanwhile lead; whatever happens."""
+        """Answer everybody who waits, of few the first, and let the next one lead, whatever happens."""
         with self._lock:
-            batch, self._waiting = self._waiting, []
+            count = 1 if len(self._waiting) <= self._few else len(self._waiting)
+            batch, self._waiting = self._waiting[:count], self._waiting[count:]
         try:
             self._ask(batch)
         except BaseException as error:

@@ -18,6 +18,7 @@ from indexer.vectors.rows import IdMask
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 ANY = -2.0  # a cosine that all reach
+FEW = 5  # looks that are quicker one after the other, each of whose threads goes on meanwhile
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +86,8 @@ def nearest_of(look: Look, k: int) -> Found:
 
 
 def index_passes() -> Batcher[Look, Found]:
-    """Answers looks from many threads, those that wait together in one pass."""
-    return Batcher(nearest_together)
+    """Answers looks from many threads, those that wait together in one pass where they are more than a few."""
+    return Batcher(nearest_together, few=FEW)
 
 
 def nearest_but(passes: Batcher[Look, Found], look: Look, leave_out: NDArray[np.int64], own: int) -> Found:

@@ -33,8 +33,8 @@ _CACHE_BYTES = 16 * 2**20  # of rows that a cache may hold: FAISS's own search o
 _SAMPLE = 2048  # rows that tell about how much the best of all score
 _ENOUGH = 8  # of the best among them, for which it is worth while
 _EVERYTHING = float("-inf")
-# Multiply-adds that one thread does in a millisecond; for less work no second one is woken.
-_FEW_PRODUCTS = 16_000_000
+# Multiply-adds that one thread does in three milliseconds or five; for less work no second one is woken.
+_FEW_PRODUCTS = 64_000_000
 
 
 def search_all(store: Any, places: Ids, queries: Floats, k: int, least: Floats | None = None) -> list[Found]:
@@ -104,7 +104,10 @@ class _Pass:
         copied = self.rows if self.mask is None else None
         places = self.places if copied is None else self.places[copied]
         total = len(self.codes) if copied is None else len(copied)
-        size = max(1, _BLOCK_BYTES // self.store.code_size)
+        many = len(queries) * total * self.store.d > _FEW_PRODUCTS
+        # One block, without Python in between; not of all rows, of which the first tell which others count.
+        alone = len(queries) == 1 and not many and copied is None and radii[0] > _EVERYTHING
+        size = total if alone else max(1, _BLOCK_BYTES // self.store.code_size)
         count = -(-total // size)
         numbers = iter(range(count))  # the next of them is one step for all threads
 
@@ -120,7 +123,6 @@ class _Pass:
                 one.gather()
             return bests
 
-        many = len(queries) * total * self.store.d > _FEW_PRODUCTS
         threads = min(count, load_faiss().omp_get_max_threads()) if many else 1  # of those that the caller may have
         found = zip(*_by_threads(look, threads), strict=True)
         return [_the_best([part.found for part in parts], self.k) for parts in found]

@@ -155,7 +155,7 @@ def _parsed(text: str) -> _Address | None:
     return _read(address) if len(address) <= LONGEST_ADDRESS else None
 
 
-@functools.lru_cache(maxsize=256)  # the same one is asked for three times a request, and took a tenth of its time
+@functools.lru_cache(maxsize=256)  # the same one is asked for three times in each request
 def _read(text: str) -> _Address | None:
     try:
         address = ipaddress.ip_address(text)

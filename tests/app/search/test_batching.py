@@ -66,6 +66,17 @@ def test_all_who_wait_behind_a_call_share_the_next():
     assert [len(call) for call in gated.calls] == [1, 32]
 
 
+def test_of_few_who_wait_each_is_asked_for_alone():
+    gated = Gated()
+    first, rest = behind_the_first(Batcher(gated, few=3), gated, range(1, 6))
+    assert [first.result(), *(future.result() for future in rest)] == [0, 2, 4, 6, 8, 10]
+    assert [len(call) for call in gated.calls] == [1, 5]
+    gated = Gated()
+    first, rest = behind_the_first(Batcher(gated, few=3), gated, range(1, 4))
+    assert [first.result(), *(future.result() for future in rest)] == [0, 2, 4, 6]
+    assert gated.calls == [[0], [1], [2], [3]]
+
+
 def test_an_error_is_its_own_callers_alone():
     gated = Gated(3)
     first, rest = behind_the_first(Batcher(gated), gated, [1, 2, 3, 4])

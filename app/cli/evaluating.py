@@ -14,6 +14,7 @@ import typer
 from app.cli.terminal import exits, output
 from app.cli.terminal.logs import begin
 from app.cli.terminal.options import JsonOption, VerboseOption
+from indexer.counted import counted
 from indexer.errors import PicsiftError
 
 if TYPE_CHECKING:
@@ -150,12 +151,12 @@ def _show(document: dict[str, Any]) -> None:
 
 def _lines(source: dict[str, Any], templates: int) -> Iterator[str]:
     """The figures of one source, a line each, then what is left out and why."""
-    counts = [f"{source['photos']:,} {'picture' if source['photos'] == 1 else 'pictures'}"]
+    counts = [counted(source["photos"], "picture")]
     if source["labelled"]:
         labels = f"one of {source['classes']:,} labels" if source["classes"] > 1 else "one label"
         counts.append(f"{source['labelled']:,} with {labels}")
     if source["captioned"]:
-        counts.append(f"{source['captioned']:,} with {source['captions']:,} captions")
+        counts.append(f"{source['captioned']:,} with {counted(source['captions'], 'caption')}")
     yield ""
     yield f"{source['source'] or 'all'}: {', '.join(counts)}"
     if source["zero_shot"]:

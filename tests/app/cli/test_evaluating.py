@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.cli import commands
+from app.cli import commands, evaluating
 from tests.clip_model.evaluation.readers.drawn import picture, shard
 
 
@@ -153,3 +153,9 @@ def test_what_is_not_there_is_one_sentence(evaluate, folders, tmp_path):
     assert (status, err) == (1, f"picsift: {tmp_path}/none.txt: No such file or directory.\n")
     assert evaluate(folders, "--model", "nonesuch")[0] == 1
     assert evaluate()[0] == 2
+
+
+def test_one_of_each_is_told_in_the_singular():
+    known = {"source": "", "photos": 1, "labelled": 0, "classes": 0, "captioned": 1, "captions": 1}
+    told = evaluating._lines(known, 0)
+    assert [next(told), next(told)] == ["", "all: 1 picture, 1 with 1 caption"]

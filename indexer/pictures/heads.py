@@ -19,11 +19,13 @@ from indexer.metadata.photo_metadata import PhotoMetadata
 from indexer.metadata.shots import Shot, shot_of
 from indexer.metadata.video_header import read_header, text_errors
 from indexer.pictures import images, raw_header
+from indexer.pictures.content.scans import has_too_many_segments
 from indexer.pictures.rereading import written_in
 from indexer.pictures.video_frames import OPTIONS
 from indexer.pictures.videos import is_video_name
 
 _HEAD = 1 << 20  # bytes; what stands in front of a file's boxes, or of a preview's pixels
+_JPEG_HEAD = 1 << 19  # bytes; EXIF, a colour profile and a preview, and more than nearly all have
 _FUJI = b"FUJIFILMCCD-RAW"
 
 
@@ -54,7 +56,7 @@ def _said(file: BufferedReader, suffix: str) -> PhotoMetadata:
         if suffix in raw_header.SUFFIXES:
             return _of_raw(file)
         if file.peek(3)[:3] == b"\xff\xd8\xff":
-            return metadata_of(JpegImageFile(file))
+            return _of_jpeg(file)
         if os.fstat(file.fileno()).st_size > images.DEFAULT_MAX_BYTES:
             return PhotoMetadata()
         return written_in(file.read(), suffix, images.DEFAULT_MAX_PIXELS)
@@ -62,6 +64,22 @@ def _said(file: BufferedReader, suffix: str) -> PhotoMetadata:
         if isinstance(error, OSError) and error.errno:  # else it is Pillow's, which understands nothing of the file
             raise
         return PhotoMetadata()
+
+
+def _of_jpeg(file: BufferedReader) -> PhotoMetadata:
+    """What stands in front of a JPEG's pixels, of which the beginning is read, and the rest where that is not all."""
+    head = file.read(_JPEG_HEAD)
+    try:
+        return _in_jpeg(head)
+    except Exception:  # cut within a segment, as a rule
+        if len(head) < _JPEG_HEAD or os.fstat(file.fileno()).st_size > images.DEFAULT_MAX_BYTES:
+            raise
+        return _in_jpeg(head + file.read())
+
+
+def _in_jpeg(jpeg: bytes) -> PhotoMetadata:
+    """The same; nothing of one that is made of so many segments that Pillow would be busy with them for seconds."""
+    return PhotoMetadata() if has_too_many_segments(jpeg) else metadata_of(JpegImageFile(BytesIO(jpeg)))
 
 
 def _of_raw(file: BufferedReader) -> PhotoMetadata:

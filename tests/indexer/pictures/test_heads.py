@@ -81,6 +81,25 @@ def test_of_a_large_file_little_is_read(tmp_path, name, content):
     assert bytes_read() - before < 1_000_000
 
 
+def with_segments(jpeg, count, length):
+    """The same JPEG with so many comments of so many bytes before all else."""
+    comment = b"\xff\xfe" + (length + 2).to_bytes(2, "big") + bytes(length)
+    return jpeg[:2] + comment * count + jpeg[2:]
+
+
+@pytest.mark.parametrize(("count", "length"), [(1, 100), (40, 50_000), (8, 65_533), (300, 4_000), (200_000, 1)])
+def test_a_date_behind_much_else_is_found(tmp_path, count, length):
+    (tmp_path / "x.jpg").write_bytes(with_segments(jpeg(), count, length) + bytes(1000))
+    assert said(tmp_path / "x.jpg") == (SHOT, "original", "Acme", "One")
+
+
+def test_a_jpeg_of_more_segments_than_any_camera_writes_says_nothing(tmp_path):
+    behind = jpeg()
+    made = behind[:-2].replace(b"\xff\xda", b"\xff\xfe\0\2" * 300_000 + b"\xff\xda", 1)
+    (tmp_path / "x.jpg").write_bytes(made)
+    assert said(tmp_path / "x.jpg") == (None, None, None, None)
+
+
 def bytes_read():
     """What this thread has asked the system for so far."""
     lines = Path("/proc/thread-self/io").read_text(encoding="ascii").splitlines()

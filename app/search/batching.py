@@ -68,7 +68,7 @@ class Batcher(Generic[Asked, Answer]):
             if place.called:
                 place.called.wait()
             if place.leads:
-                self._answer_all()
+                self._answer_all(place)
         except BaseException:  # Ctrl-C in the thread that waits, or leads
             self._leave(place)
             raise
@@ -80,11 +80,12 @@ class Batcher(Generic[Asked, Answer]):
         with self._lock:
             return len(self._waiting)
 
-    def _answer_all(self) -> None:
-        """Answer everybody who waits, of few the first, and let the next one lead, whatever happens."""
+    def _answer_all(self, leader: _Place[Asked, Answer]) -> None:
+        """Answer everybody who waits, of few the leader alone, and let the next one lead, whatever happens."""
         with self._lock:
-            count = 1 if len(self._waiting) <= self._few else len(self._waiting)
-            batch, self._waiting = self._waiting[:count], self._waiting[count:]
+            batch, self._waiting = self._waiting, []
+            if len(batch) <= self._few:  # before the leader may stand one who is about to leave
+                batch, self._waiting = [leader], [place for place in batch if place is not leader]
         try:
             self._ask(batch)
         except BaseException as error:

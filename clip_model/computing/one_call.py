@@ -4,8 +4,8 @@ Behind each operator the thread that embeds has to get Python's lock back. Where
 meanwhile, 16 texts take twice as long as alone (benchmarks/RESULTS.md); and alone, a short one takes a fifth less
 without Python between its operators.
 
-It is `torch.jit.trace` that notes down the operators. torch advises against it for new code, and may drop it: a tower
-that it cannot follow, or whose numbers are not the same to the bit, is computed as it was before.
+It is the tracer of `torch.jit.trace` that notes down the operators. torch advises against that for new code, and may
+drop it: a tower that it cannot follow, or whose numbers are not the same to the bit, is computed as it was before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -101,11 +101,10 @@ class _Traced:
         """Note down what the tower does with the first sample of each kind."""
         self._tower = cast("TwoSteps", tower)
         self._graphs: dict[int, Callable[..., Tensor]] = {}
-        trace: Callable[..., Callable[..., Tensor]] = torch.jit.trace
         for tokens in samples:
             parts = self._tower.prepared(tokens)
             if len(parts) not in self._graphs:
-                self._graphs[len(parts)] = trace(_SecondStep(tower), parts, check_trace=False)
+                self._graphs[len(parts)] = _noted(tower, parts)
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """(b, s) int64 -> (b, e) float, raw features."""
@@ -113,12 +112,19 @@ class _Traced:
         return self._graphs.get(len(parts), self._tower.computed)(*parts)
 
 
-class _SecondStep(nn.Module):
-    """What is noted down: a module, so that the weights stay where they are."""
+def _noted(tower: nn.Module, parts: tuple[Tensor, ...]) -> Callable[..., Tensor]:
+    """The second step in one call; it goes with the tower, where `torch.jit.trace` keeps 5 MB to the process's end."""
+    count, weights = len(parts), [*tower.parameters(), *tower.buffers()]
 
-    def __init__(self, tower: nn.Module) -> None:
-        super().__init__()
-        self.tower = tower
+    def step(*given: Tensor) -> Tensor:
+        return cast("TwoSteps", tower).computed(*given[:count])
 
-    def forward(self, *parts: Tensor) -> Tensor:
-        return cast("TwoSteps", self.tower).computed(*parts)
+    private: Any = torch._C  # what torch.jit.trace and its exporters are made of
+    graph, _ = private._create_graph_by_tracing(step, (*parts, *weights), lambda _value: "", True, False)
+    used = [bool(value.uses()) for number, value in enumerate(graph.inputs())]
+    for number in reversed(range(count, len(used))):
+        if not used[number]:
+            graph.eraseInput(number)
+    made = private._create_function_from_graph("noted", graph)
+    kept = [weight for weight, is_used in zip(weights, used[count:], strict=True) if is_used]
+    return lambda *given: made(*given, *kept)

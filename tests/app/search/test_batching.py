@@ -144,11 +144,11 @@ def test_one_who_leaves_when_he_was_to_lead_lets_the_next_lead(monkeypatch):
     original = Batcher._answer_all
     led = []
 
-    def ended_the_second_time(self):
+    def ended_the_second_time(self, leader):
         led.append(threading.current_thread())
         if len(led) == 2:
             raise KeyboardInterrupt
-        original(self)
+        original(self, leader)
 
     monkeypatch.setattr(Batcher, "_answer_all", ended_the_second_time)
     first, rest = behind_the_first(batcher, gated, [1, 2])
@@ -156,6 +156,31 @@ def test_one_who_leaves_when_he_was_to_lead_lets_the_next_lead(monkeypatch):
     outcomes = {type(future.exception()) for future in rest}
     assert outcomes == {KeyboardInterrupt, type(None)}
     assert len(gated.calls) == 2
+
+
+def test_who_leads_while_another_is_about_to_leave_is_answered():
+    batcher = Batcher(lambda asked: [2 * number for number in asked], few=3)
+    lock, outcomes = batcher._lock, []
+
+    class Broken:
+        """Ends who lets go of it, once, after another has come."""
+
+        def __enter__(self):
+            lock.acquire()
+
+        def __exit__(self, *_):
+            lock.release()
+            batcher._lock = lock
+            batcher._led = False  # Ctrl-C came before it was said who leads
+            with ThreadPoolExecutor(1) as pool:
+                outcomes.append(pool.submit(batcher, 2).exception(LIMIT_S))
+            raise KeyboardInterrupt
+
+    batcher._lock = Broken()
+    with pytest.raises(KeyboardInterrupt):
+        batcher(1)
+    assert outcomes == [None]
+    assert batcher.waiting == 0
 
 
 def test_many_threads_are_all_answered():

@@ -1,6 +1,8 @@
 """A text tower in one call of torch's gives what it gave operator by operator, to the bit, or stays as it is."""
 
 import copy
+import gc
+import weakref
 
 import pytest
 import torch
@@ -70,10 +72,22 @@ def test_so_does_one_that_cannot_be_noted_down(error, monkeypatch, caplog):
     def fails(*_given, **_more):
         raise error
 
-    monkeypatch.setattr(torch.jit, "trace", fails)
+    monkeypatch.setattr(torch._C, "_create_graph_by_tracing", fails)
     with caplog.at_level("INFO"):
         assert in_one_call(ready("sentence").text_tower, [texts(4)]) is None
     assert str(error) in caplog.text
+
+
+def test_torch_keeps_nothing_of_a_tower_that_went():
+    kept = torch.jit._state._python_cu.get_functions
+    assert in_one_call(ready("sentence").text_tower, [texts(4)]) is not None  # the first leaves the product of all
+    before = len(kept())
+    noted = in_one_call(ready("sentence").text_tower, [texts(4), texts(5, 3)])
+    weight = weakref.ref(noted._tower.token_embedding.weight)
+    assert len(kept()) == before
+    del noted
+    gc.collect()
+    assert weight() is None
 
 
 def test_and_one_that_has_no_two_steps():

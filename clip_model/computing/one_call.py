@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
 import torch
@@ -127,4 +128,9 @@ def _noted(tower: nn.Module, parts: tuple[Tensor, ...]) -> Callable[..., Tensor]
             graph.eraseInput(number)
     made = private._create_function_from_graph("noted", graph)
     kept = [weight for weight, is_used in zip(weights, used[count:], strict=True) if is_used]
-    return lambda *given: made(*given, *kept)
+    # Whoever uses a tensor that Python alone holds needs Python's lock: held once more, the weights need none.
+    return partial(_called, made, kept, private.ScriptList(kept))
+
+
+def _called(made: Callable[..., Tensor], weights: Sequence[Tensor], _held: object, *given: Tensor) -> Tensor:
+    return made(*given, *weights)

@@ -118,3 +118,10 @@ def test_an_encoder_gives_the_same_before_and_after():
     assert encoder._encode_tokens._one_call is not None
     assert (encoder.encode_texts(words) == before).all()
     assert (encoder.encode_texts(words[1:2]) == before[1:2]).all()
+
+
+def test_no_weight_is_held_by_python_alone_whose_lock_each_call_would_wait_for():
+    noted = in_one_call(ready("sentence").text_tower, [texts(4)])
+    weights = noted._graphs[1].args[1]
+    assert len(weights) > 20
+    assert all(weight._use_count() > 1 for weight in weights)

@@ -122,7 +122,7 @@ def _noted(tower: nn.Module, parts: tuple[Tensor, ...]) -> Callable[..., Tensor]
 
     private: Any = torch._C  # what torch.jit.trace and its exporters are made of
     graph, _ = private._create_graph_by_tracing(step, (*parts, *weights), lambda _value: "", True, False)
-    used = [bool(value.uses()) for number, value in enumerate(graph.inputs())]
+    used = [bool(value.uses()) for value in graph.inputs()]
     for number in reversed(range(count, len(used))):
         if not used[number]:
             graph.eraseInput(number)

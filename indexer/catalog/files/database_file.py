@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 
 from indexer.catalog.files import database_trouble
-from indexer.catalog.files.log_record import LogRecord, count_in, count_out
+from indexer.catalog.files.log_record import LogRecord, count_in, count_out, status_of
 from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -222,9 +222,7 @@ def which(path: Path) -> Which | None:
 
 def _status(path: Path) -> os.stat_result | None:
     try:
-        return os.stat(path)  # noqa: PTH116  (asked for every transaction)
-    except FileNotFoundError:
-        return None
+        return status_of(path)
     except OSError as error:
         raise LibraryError(f"{path} cannot be reached: {error.strerror}.") from error
 

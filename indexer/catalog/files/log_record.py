@@ -80,7 +80,7 @@ class LogRecord:
 
     def _is_of_another(self) -> bool:
         """Whether the log, or the record, is not the file's; a log without a record, or with a copied one, is."""
-        recorded, file, log = self._recorded(), _status(self._file), _status(self._log)
+        recorded, file, log = self._recorded(), status_of(self._file), status_of(self._log)
         if file is None or not file.st_size:
             return log is not None and log.st_size > 0
         if recorded is None:
@@ -170,7 +170,8 @@ def count_out(which: tuple[int, int]) -> None:
             del _in_use[which]
 
 
-def _status(path: Path) -> os.stat_result | None:
+def status_of(path: Path) -> os.stat_result | None:
+    """What lies at a path; None where nothing does. Raises OSError where that cannot be told."""
     try:
         return os.stat(path)  # noqa: PTH116  (asked for every transaction)
     except FileNotFoundError:

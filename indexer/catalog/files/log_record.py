@@ -25,7 +25,7 @@ except ImportError:  # Windows, where a file that is in use cannot be replaced
 
 LOG_HEADER, FRAME_HEADER = 32, 24  # bytes: https://www.sqlite.org/fileformat2.html, 4.1
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a connection that nobody closed may end while it is held
 _in_use: Counter[tuple[int, int]] = Counter()  # connections of this process, by device and number of their files
 
 

@@ -1,5 +1,6 @@
 """Another file in the place of an open database: what is read and written then is of the one or of the other."""
 
+import gc
 import shutil
 import sqlite3
 from contextlib import ExitStack, closing
@@ -10,7 +11,8 @@ import pytest
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.columns.photo_filters import PhotoFilters
 from indexer.catalog.database import FILE_NAME, open_database, reading, writing
-from indexer.catalog.files import database_file
+from indexer.catalog.files import database_file, log_record
+from indexer.catalog.files.database_file import DatabaseFile
 from indexer.catalog.photo_filter import Bounds, PhotoFilter
 from indexer.errors import LibraryError, LibraryLockedError
 from indexer.library import open_library
@@ -216,6 +218,14 @@ def test_a_copy_of_a_library_in_use_keeps_its_log(kept, tmp_path):
     shutil.copytree(kept.folder, tmp_path / "copy")
     assert (tmp_path / "copy" / f"{FILE_NAME}-wal").stat().st_size
     assert kept.elsewhere(tmp_path / "copy") == f"{[f'{name}.jpg' for name in 'abdefgh']}"
+
+
+def test_a_connection_that_nobody_closed_counts_no_longer_as_one_that_reads_its_file(kept):
+    connection = DatabaseFile(kept.file).connect()
+    of, counted = connection.of, log_record._in_use[connection.of]
+    del connection
+    gc.collect()
+    assert log_record._in_use[of] == counted - 1
 
 
 def test_a_log_of_another_file_that_cannot_be_moved_away_is_told(kept, monkeypatch):

@@ -93,7 +93,8 @@ def resolve(name_or_path: str | Path, *, models: Path | None = None) -> ModelInf
             f"{HUGGING_FACE_CONFIG}" + ("; it is a cache of Hugging Face: name a folder in its 'snapshots'" * cached)
         )
     weights = path / WEIGHTS_IN_FOLDER if path.is_dir() else path
-    return _describe(str(weights.resolve()), weights.resolve(), "file")
+    weights = Path(os.path.realpath(weights))  # of links that lead in a circle it makes a file that is not there
+    return _describe(str(weights), weights, "file")
 
 
 def _fetched(name: str, shelf: Shelf) -> ModelInfo:

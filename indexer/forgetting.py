@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -38,8 +39,9 @@ def followed(library: Library, folder: Path) -> Root:
         RootError: it is none; the message names those that there are.
     """
     roots = library.catalog.roots()
+    real = Path(os.path.realpath(folder))
     for root in roots:
-        if root.path in (folder, folder.resolve()):
+        if root.path in (folder, real):
             return root
     known = ", ".join(str(root.path) for root in roots) or "none"
     raise RootError(f"{folder} is not a folder that this library follows. It follows: {known}.")

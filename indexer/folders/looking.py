@@ -24,7 +24,7 @@ from indexer.folders.ignoring import Ignoring
 from indexer.folders.mounts import is_mount
 from indexer.folders.moving import folded
 from indexer.folders.pairing import Paired, pair
-from indexer.folders.rechecking import has_nothing, is_restless, lies_below
+from indexer.folders.rechecking import has_nothing, is_restless, lies_below, real_path
 from indexer.folders.renaming import is_renamed
 from indexer.folders.scanner import scan
 from indexer.library import Library
@@ -105,7 +105,7 @@ class Look:
         known = {root.path for root in before}
         folders, shallow = ([as_known(folder, known) for folder in some] for some in (folders, shallow))
         for folder in (*folders, *shallow):
-            if os.path.isdir(folder) or folder.resolve() in known:  # noqa: PTH112  (Path.is_dir raises where a share fails)
+            if os.path.isdir(folder) or real_path(folder) in known:  # noqa: PTH112  (Path.is_dir raises where a share fails)
                 continue
             if self.allow_mass_removal and any(Path(*held).is_relative_to(folder) for held in catalog.folders()):
                 continue
@@ -131,7 +131,7 @@ class Look:
 
     def _follow_renamed(self, folders: Sequence[Path], roots: Sequence[RootPath]) -> None:
         """A new folder that holds the photos of a root that is gone, and was not named, is that root."""
-        catalog, named = self.library.catalog, {folder.resolve() for folder in folders}
+        catalog, named = self.library.catalog, set(map(real_path, folders))
         absent = [root for root in roots if root.path not in named and has_nothing(root.path)]
         gone = [root for root in absent if catalog.has_at_least(root.id, 1)]
         new = [folder for folder in named if not any(folder.is_relative_to(root.path) for root in roots)]
@@ -222,7 +222,7 @@ def advice(root: Path) -> str:
 
 def as_known(folder: Path, roots: Collection[Path]) -> Path:
     """The folder as a known root spells it, where the file system tells no case, and both name the same one."""
-    resolved = folder.resolve()
+    resolved = real_path(folder)
     for root in roots:
         depth = len(root.parts)
         top = Path(*resolved.parts[:depth])

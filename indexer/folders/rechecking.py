@@ -32,6 +32,11 @@ def problem_with(folder: Path) -> str | None:
     return None
 
 
+def real_path(folder: Path) -> Path:
+    """A folder without links; as it is written from where they lead in a circle, of which `resolve` raises or not."""
+    return Path(os.path.realpath(folder))
+
+
 def has_nothing(folder: Path) -> bool:
     """Whether a folder is empty or absent, rather than one that cannot be read."""
     try:

@@ -67,8 +67,8 @@ def _starts(wanted: str) -> list[_Names]:
     if not path.is_absolute():
         return []
     starts = [folded(os.path.normpath(wanted))]
-    with suppress(OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
-        starts.append(folded(str(path.resolve())))
+    with suppress(OSError, ValueError):  # a name that no file can have
+        starts.append(folded(os.path.realpath(path)))
     return starts
 
 

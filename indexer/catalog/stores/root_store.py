@@ -159,10 +159,10 @@ def _paths_query() -> Select[int, str]:
 
 def real(folder: Path) -> Path:
     """Give the folder without links. RootError where they go round."""
-    try:
-        return folder.resolve()
-    except (OSError, RuntimeError) as error:
-        raise RootError(f"{folder} cannot be indexed: its links lead in a circle. Name the real folder.") from error
+    found = Path(os.path.realpath(folder))
+    if any(map(os.path.islink, (found, *found.parents))):  # a link that could not be followed
+        raise RootError(f"{folder} cannot be indexed: its links lead in a circle. Name the real folder.")
+    return found
 
 
 def rename_root(connection: Connection, root_id: int, folder: Path) -> None:

@@ -557,6 +557,16 @@ def test_a_folder_that_is_not_followed_is_refused_before_anything_is_asked(picsi
     assert "?" not in unknown.err
 
 
+def test_links_that_lead_in_a_circle_are_nothing_that_is_there(picsift, photos, tmp_path):
+    picsift("index", photos)
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    for folder in (tmp_path / "round", tmp_path / "round" / "below"):
+        assert "not a folder that this library follows" in picsift("forget", folder).err
+        assert f"there is no folder {folder}" in picsift("index", folder).err
+        assert f"no model weights at {folder}" in picsift("index", photos, "--model", folder).err
+        assert "no folder is called" in picsift("search", "words", "--folder", folder).err
+
+
 def test_mass_removal_is_allowed_for_the_folders_that_are_named_alone(picsift, tmp_path):
     folders = [tmp_path / "drive", tmp_path / "disk"]
     for folder in folders:

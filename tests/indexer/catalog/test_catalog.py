@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,6 +73,8 @@ def test_a_root_is_where_its_links_lead(catalog, tmp_path):
 
 def test_a_folder_whose_links_go_round_is_refused(catalog, tmp_path):
     (tmp_path / "round").symlink_to(tmp_path / "round")
+    with pytest.raises(RootError, match="round/below cannot be indexed: its links lead in a circle"):
+        catalog.add_root(tmp_path / "round" / "below")
     with pytest.raises(RootError, match="lead in a circle"):
         catalog.add_root(tmp_path / "round")
 
@@ -153,7 +156,7 @@ def test_names_of_every_kind_are_read_back_exactly(catalog, root, model, folder)
 
 def test_a_name_that_is_no_utf8_is_stored_as_its_bytes(catalog, root, model, tmp_path):
     catalog.store(root.id, [new("\udce9.jpg"), new("é.jpg")], model, vectors(2))
-    with sqlite3.connect(tmp_path / "library" / "catalog.db") as raw:
+    with closing(sqlite3.connect(tmp_path / "library" / "catalog.db")) as raw:
         assert raw.execute("SELECT name FROM photos ORDER BY id").fetchall() == [(b"\xe9.jpg",), ("é.jpg",)]
 
 
@@ -420,7 +423,7 @@ def test_removal_tells_which_content_is_gone_and_forgets_empty_folders(catalog, 
     )
     assert catalog.remove([ids[0], ids[1], ids[3], 10**9]) == ["B", "D"]
     assert catalog.known_sizes() == {10} and list(catalog.embedding_ids(model)) == [ids[2]]
-    with sqlite3.connect(tmp_path / "library" / "catalog.db") as raw:
+    with closing(sqlite3.connect(tmp_path / "library" / "catalog.db")) as raw:
         assert raw.execute("SELECT path FROM folders").fetchall() == [("",)]
 
 

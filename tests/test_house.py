@@ -65,6 +65,7 @@ MAY_IMPORT = {
     "indexer.catalog.migrations.versions": "catalog catalog.tables metadata",
     "indexer.catalog.review": "catalog catalog.stores catalog.tables",
     "indexer.catalog.stores": "catalog catalog.tables errors metadata",
+    "indexer.catalog.tables": "catalog.files",
     "indexer.catalog.words": "catalog catalog.filters catalog.stores catalog.tables errors",
     "indexer.embedder": "errors memory",
     "indexer.finishing": "catalog counted errors folders library vectors",

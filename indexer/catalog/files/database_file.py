@@ -12,11 +12,11 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from sqlalchemy import event
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Which = tuple[int, int]
 """A file: its device, and its number there."""
 
+GATHER = "picsift_gather"
 TRIES = 5  # to open a file that is replaced meanwhile
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,19 @@ class FileConnection(sqlite3.Connection):
 
     of: Which | None = None
     log: Which | None = None
+    _gathered: list[tuple[Any, ...]] | None = None
+
+    def gathered(self, text: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        """The rows with which a statement calls the function `GATHER`, one after the other."""
+        found = self._gathered
+        if found is None:
+            found = self._gathered = []
+            self.create_function(GATHER, -1, lambda *row: found.append(row))
+        found.clear()  # those of a statement that failed
+        self.execute(text, parameters).fetchone()
+        rows = found.copy()
+        found.clear()
+        return rows
 
     def close(self) -> None:
         """Close it; its file may be read by others in this process then."""

@@ -1,12 +1,13 @@
 """Rows that are read past SQLAlchemy are what SQLAlchemy makes of them, in one snapshot with what else is read."""
 
+import sqlite3
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, literal_column, select
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.database import open_database, reading
+from indexer.catalog.database import open_database, reading, writing
 from indexer.catalog.records import FailedPhoto, FoundFile
 from indexer.catalog.stores import companion_store, description_store, photo_queries
 from indexer.catalog.tables.by_id import ById
@@ -59,6 +60,26 @@ def test_only_rows_of_the_ids_are_given_each_once(catalog, ids):
         found = sorted(map(list, statement.rows(connection, [ids[2], 10**9, ids[0], ids[2]])))
         assert found == [[ids[0], "ok"], [ids[2], "failed"]]
         assert list(statement.rows(connection, [])) == []
+
+
+def test_numbers_are_what_was_stored_to_the_last_bit(catalog, ids):
+    stored = [0.1 + 0.2, -1e-300, 5e-324, 1.7976931348623157e308, 2**63 - 1, -(2**63)]
+    names = ("latitude", "longitude", "altitude", "exposure_s", "iso", "rating")
+    with writing(catalog.engine) as connection:
+        connection.exec_driver_sql(f"UPDATE photos SET {' = ?, '.join(names)} = ?", tuple(stored))
+    statement = ById(lambda: select(*(getattr(PhotoRow, name) for name in names)), PhotoRow.id)
+    with reading(catalog.engine) as connection:
+        assert list(map(list, statement.rows(connection, ids[:1]))) == [stored]
+
+
+def test_a_statement_that_failed_leaves_nothing_to_the_next(catalog, ids):
+    overflows = literal_column(f"abs(CASE photos.id WHEN {ids[1]} THEN -9223372036854775807 - 1 END)").label("a")
+    broken = ById(lambda: select(PhotoRow.id, overflows), PhotoRow.id)
+    sound = ById(lambda: select(PhotoRow.id, PhotoRow.state), PhotoRow.id)
+    with reading(catalog.engine) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="overflow"):
+            broken.rows(connection, ids)
+        assert list(map(list, sound.rows(connection, ids[:1]))) == [[ids[0], "ok"]]
 
 
 def test_all_that_is_read_is_of_one_state(catalog, ids):

@@ -26,7 +26,7 @@ import sqlite3
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr
+from contextlib import closing, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,7 +109,8 @@ def rclip_way(folder: Path, onnx: Path, database: Path, threads: int) -> float:
     seconds = time.perf_counter() - begun
     rclip.close()
     store.close()
-    rows = sqlite3.connect(database).execute("SELECT count(*), count(DISTINCT vector) FROM images").fetchone()
+    with closing(sqlite3.connect(database)) as written:
+        rows = written.execute("SELECT count(*), count(DISTINCT vector) FROM images").fetchone()
     assert rows == (len(list(folder.iterdir())),) * 2, rows
     return seconds
 

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_what_settings_come_from_is_taken_before_they_are_read(world, monkeypatc
 def test_a_damaged_index_of_words_is_told_of_beside_a_server_too(world, monkeypatch, tmp_path, search):
     with serving(monkeypatch, tmp_path) as talk:
         assert search("text:b.png")[0] == 0
-        with sqlite3.connect(world.library_folder / CATALOG) as catalog:
+        with closing(sqlite3.connect(world.library_folder / CATALOG)) as catalog, catalog:
             catalog.execute("DELETE FROM photo_words_data")
         said = search("text:b.png")
         assert [said is not None for _, said in talk] == [True, False]

@@ -249,11 +249,11 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path, content):
 
 
 def test_another_programs_database_is_refused_and_left_alone(tmp_path):
-    with sqlite3.connect(tmp_path / "catalog.db") as other:
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as other, other:
         other.execute("CREATE TABLE songs (title TEXT)")
     with pytest.raises(LibraryError, match="is a database, but not a picsift library"):
         open_database(tmp_path)
-    with sqlite3.connect(tmp_path / "catalog.db") as other:
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as other:
         assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("songs",)]
 
 
@@ -356,14 +356,13 @@ def test_a_transaction_that_fails_leaves_nothing_and_shows_its_own_error(tmp_pat
 def test_a_writer_waits_for_another_and_says_who_keeps_it(tmp_path, monkeypatch):
     monkeypatch.setattr(database_trouble, "BUSY_TIMEOUT_S", 0.1)
     engine = open_database(tmp_path)
-    with sqlite3.connect(tmp_path / "catalog.db", isolation_level=None) as other:
+    with closing(sqlite3.connect(tmp_path / "catalog.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LibraryLockedError, match="busy with another process"), writing(engine):
             pass
         with reading(engine) as connection:  # reading goes on
             assert schema_version(connection) == database.SCHEMA_VERSION
         other.execute("ROLLBACK")
-    other.close()
     with writing(engine) as connection:
         connection.execute(text("INSERT INTO settings VALUES ('a', '1')"))
 

@@ -1,6 +1,7 @@
 """Metadata in rows: kept, copied, replaced, gone with its photo, and what an older library makes of it."""
 
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -119,14 +120,13 @@ def test_a_library_of_the_first_schema_is_upgraded_and_asks_to_be_read_again(tmp
     folder = tmp_path / "library"
     folder.mkdir()
     open_old(folder)
-    with sqlite3.connect(folder / FILE_NAME) as old:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as old, old:
         old.execute("INSERT INTO roots (id, path) VALUES (1, '/photos')")
         old.execute("INSERT INTO folders (id, root_id, path) VALUES (1, 1, '')")
         old.execute(
             "INSERT INTO photos (id, folder_id, name, size, mtime_ns, content_hash, state, indexed_at, lens) "
             "VALUES (7, 1, 'a.jpg', 1, 2, 'A', 'ok', '2026-01-01 00:00:00', 'EF 50')"
         )
-    old.close()
     catalog = Catalog(open_database(folder))
     with reading(catalog.engine) as connection:
         assert schema_version(connection) == SCHEMA_VERSION

@@ -108,8 +108,9 @@ class Background:
         if len(levels) < len(own):
             return None
         nothing = sum(weight * level.unrelated for weight, level in levels)
-        span = sum(weight * (level.matching - level.unrelated) for weight, level in levels if weight > 0)
-        if span < LEAST_SPAN:
+        wanted = [(weight, level.matching - level.unrelated) for weight, level in levels if weight > 0]
+        span = sum(weight * apart for weight, apart in wanted)
+        if span <= LEAST_SPAN * sum(weight for weight, _ in wanted):
             return None
         mean, deviation = self._lie(sought.vector, nothing / sought.length, max(level.deviation for _, level in levels))
         slope = FIT * sought.length / span + STANDING / deviation

@@ -30,6 +30,7 @@ Part = tuple[float, bool, Vector]
 """What a query looks for: how much it counts, whether it is a picture, and its vector of unit length."""
 
 _REMEMBERED = 256  # texts
+_NOTHING_LEFT = 1e-6  # of what is added up; single precision alone is off by as much
 _USED = 9  # texts, one by one, after which an embedder is as quick as it gets
 
 
@@ -161,11 +162,11 @@ def _sum(parts: Sequence[Part], nothing_left: str) -> Sought:
         return Sought(parts[0][2], parts=((1.0, parts[0][1]),))
     if not parts:
         raise QueryError(nothing_left)
-    total: Vector = np.sum([np.float32(weight) * vector for weight, _, vector in parts], axis=0)
+    total = np.sum([weight * vector.astype(np.float64) for weight, _, vector in parts], axis=0)
     length = float(np.linalg.norm(total))
-    if length < 1e-6:
+    if length < _NOTHING_LEFT * sum(abs(weight) for weight, *_ in parts):
         raise QueryError(nothing_left)
-    return Sought(total / np.float32(length), length, tuple((weight, picture) for weight, picture, _ in parts))
+    return Sought((total / length).astype(np.float32), length, tuple((weight, picture) for weight, picture, _ in parts))
 
 
 def _prepared(picture: Picture, embedder: Embedder, decoder: PictureDecoder) -> Pixels:

@@ -48,7 +48,8 @@ class PhotoFilter:
             anywhere in a photo's folder ("Holiday/Beach").
         place: words that stand together in the name of a photo's city, region or country ("new york").
         near: taken within a circle.
-        camera: words that stand together in the camera's make and model ("eos r5").
+        camera: words that stand together in the camera's make and model ("eos r5"), or in the make's first word and the
+            model ("nikon d850").
         lens: the same of the lens.
         name: a part of the file's name; with * or ? a pattern of the whole name.
         kind: "photo", "video", "raw", or a format such as "jpeg".

@@ -183,7 +183,7 @@ def _degrees(value: Any, reference: Any, letters: str, limit: int) -> float | No
         return None
     degrees = 0.0
     for part, unit in zip(parts, (1, 60, 3600), strict=False):
-        if part is None or part < 0 or (unit > 1 and part >= 60):
+        if part is None or part < 0 or (unit > 1 and part > 60):  # ExifTool writes 48' as 47' 60"
             return None
         degrees += part / unit
     return (degrees if side == letters[0] else 0.0 - degrees) if degrees <= limit else None

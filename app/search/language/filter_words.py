@@ -133,7 +133,7 @@ def _near(value: str) -> dict[str, Any]:
     try:
         latitude, longitude, *km = (float(part) for part in value.split(","))
         radius = km[0] if km else 1.0
-        if len(km) > 1 or not (abs(latitude) <= 90 and abs(longitude) <= 180 and 0 < radius <= 20_100):
+        if "_" in value or len(km) > 1 or not (abs(latitude) <= 90 and abs(longitude) <= 180 and 0 < radius <= 20_100):
             raise ValueError
     except ValueError:
         raise QueryError(

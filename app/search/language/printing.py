@@ -86,7 +86,7 @@ def _signed(term: Term) -> str:
     weight = "" if abs(term.weight) == 1 else f"{_number(abs(term.weight))}:"
     if term.picture is not None:
         return f"{sign}{weight}image:{_value(str(term.picture))}"
-    bare = term.text.isalpha() and term.text not in ("OR", "AND", "NOT")
+    bare = term.text.isalpha() and term.text.upper() not in ("OR", "AND", "NOT")
     return sign + weight + (term.text if bare else _quoted(term.text))
 
 

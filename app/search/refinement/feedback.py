@@ -11,9 +11,9 @@ the other half). Taking the library's mean away from the photos first, and a log
 direction, were tried and are no better.
 
 Relevance stays what it was over the library: the refined cosines are read so that their log odds have the mean and the
-deviation that those of the query had. Then the marks are taken at their word. Where a right one lies below 0.5, all is
-raised until it does not. Else, where a wrong one lies above, all is lowered by LOWERED of the way that would put it
-there, but no right one below 0.5; wrong ones are no hits in any case.
+deviation that those of the query had. Then the marks are taken at their word. Where a right one lies below what a match
+has, 0.5 or more if that is asked for, all is raised until it does not. Else, where a wrong one lies above 0.5, all is
+lowered by LOWERED of the way that would put it there, but no right one below that; wrong ones are no hits in any case.
 
 Legend: n, m photos marked right and wrong, d dimension of the embeddings.
 """
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,8 @@ from indexer.vectors.index import VectorIndex
 
 RIGHT, WRONG = 0.5, 0.15
 LOWERED = 0.5
-JUST = 1e-3  # log odds above 0.5
+JUST = 1e-3  # log odds above those of a match
+SURE = 1 - 1e-6  # relevance that a match may need to have, for marks to raise it: at 1 nothing is one
 
 Floats = NDArray[np.float32]
 
@@ -75,7 +76,7 @@ def with_marks(
     marks = marked(query.right, query.wrong, index, photos, sought)
     drawn = refined(sought, marks)
     if background and calibration:
-        calibration = recalibrated(calibration, background, sought, drawn, marks)
+        calibration = recalibrated(calibration, background, sought, drawn, marks, query.min_relevance)
     return drawn, calibration
 
 
@@ -124,7 +125,7 @@ def refined(sought: Sought, marks: Marks) -> Sought:
 
 
 def recalibrated(
-    calibration: Calibration, background: Background, sought: Sought, drawn: Sought, marks: Marks
+    calibration: Calibration, background: Background, sought: Sought, drawn: Sought, marks: Marks, least: float = 0.5
 ) -> Calibration:
     """How the cosines of a refined query are read.
 
@@ -134,6 +135,7 @@ def recalibrated(
         sought: the query as it was.
         drawn: what `refined` made of it.
         marks: with which.
+        least: the relevance of a match.
     """
     mean, deviation = _lie(background, sought.vector)
     other_mean, other_deviation = _lie(background, drawn.vector)
@@ -142,10 +144,12 @@ def recalibrated(
     right = slope * (marks.right @ drawn.vector) + offset  # [n]
     wrong = slope * (marks.wrong @ drawn.vector) + offset  # [m]
     lowest, highest = float(right.min(initial=np.inf)), float(wrong.max(initial=-np.inf))
-    if lowest < JUST:
-        offset += JUST - lowest
+    match = max(0.5, min(least, SURE))
+    enough = log(match / (1 - match)) + JUST
+    if lowest < enough:
+        offset += enough - lowest
     elif highest > 0:
-        offset -= min(LOWERED * highest, lowest - JUST)
+        offset -= min(LOWERED * highest, lowest - enough)
     return Calibration(slope, offset)
 
 

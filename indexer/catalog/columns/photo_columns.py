@@ -19,7 +19,7 @@ from indexer.catalog.database import fetch_ids
 from indexer.catalog.filters.folder_filter import FolderNames
 from indexer.catalog.filters.known_tags import KnownTags
 from indexer.catalog.filters.place_filter import PlaceNames
-from indexer.catalog.filters.words import SaidNames
+from indexer.catalog.filters.words import SaidNames, spoken
 from indexer.catalog.stores.embedding_store import photo_ids
 from indexer.catalog.tables.photo_tables import FolderRow, KeywordRow, PhotoRow, PlaceRow, RootRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow
@@ -109,8 +109,8 @@ class PhotoColumns:
             where, held = self._of_groups([row[-1] for row in rows])
             codes = np.zeros(len(self.ids), _least(len(rows)))
             codes[where] = held + 1
-            names = (" ".join(part for part in row[:-1] if part) for row in rows)
-            return codes, SaidNames(["", *names])
+            names = [spoken(*row[:-1]) for row in rows]
+            return codes, SaidNames(["", *(one[0] for one in names)], ["", *(one[-1] for one in names)])
 
         return self._once(("said", *(column.key for column in columns)), coded)
 

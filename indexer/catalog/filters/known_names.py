@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import select
 
 from indexer.catalog.filters.known_tags import KnownTags
+from indexer.catalog.filters.words import spoken
 from indexer.catalog.tables.photo_tables import KeywordRow, PhotoRow, PlaceRow
 from indexer.catalog.tables.tag_tables import PhotoTagRow
 
@@ -24,7 +25,10 @@ _COLUMNS = {
 
 
 def names(connection: Connection, kind: Kind) -> list[str]:
-    """Give the names of one kind, each once, sorted: of a place its city, region and country, of a tag all its own."""
+    """Give the names of one kind, each once, sorted.
+
+    Of a place its city, region and country, of a camera those of `words.spoken`, of a tag all its own.
+    """
     if kind == "place":
         used = PlaceRow.id.in_(select(PhotoRow.place_id).where(PhotoRow.state == "ok"))  # places outlive their photos
         columns = select(PlaceRow.city, PlaceRow.region, PlaceRow.country).where(used).distinct()
@@ -34,5 +38,5 @@ def names(connection: Connection, kind: Kind) -> list[str]:
         found = KnownTags.of(connection).called(held)
     else:
         rows = connection.execute(select(*_COLUMNS[kind]).distinct())
-        found = {" ".join(filter(None, row)) for row in rows}
+        found = {name for row in rows for name in spoken(*row)}
     return sorted(filter(None, found))

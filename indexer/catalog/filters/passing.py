@@ -17,7 +17,7 @@ from indexer.catalog.database import IN_LIMIT, fetch_ids, in_chunks
 from indexer.catalog.filters import circles, folder_filter, place_filter
 from indexer.catalog.filters.known_tags import KnownTags
 from indexer.catalog.filters.names import matches
-from indexer.catalog.filters.words import says
+from indexer.catalog.filters.words import says, spoken
 from indexer.catalog.photo_filter import Bounds, Near, PhotoFilter
 from indexer.catalog.stores import suggestion_store
 from indexer.catalog.stores.embedding_store import photo_ids
@@ -191,7 +191,7 @@ _HAS: dict[str, _Condition] = {
 def _saying(connection: Connection, columns: Sequence[Any], wanted: str) -> list[_Condition]:
     """Conditions, one of which holds where columns, read one after the other, say the wanted words."""
     rows = connection.execute(select(*columns).distinct().where(or_(*(column.is_not(None) for column in columns))))
-    said = [_equal(columns, row) for row in rows if says(" ".join(part for part in row if part), wanted)]
+    said = [_equal(columns, row) for row in rows if any(says(name, wanted) for name in spoken(*row))]
     return [or_(*chunk) for chunk in in_chunks(said, IN_ONE)]
 
 

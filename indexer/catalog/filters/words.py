@@ -29,16 +29,29 @@ def says(name: str, wanted: str) -> bool:
     return contains(folded(name), part) if part else bool(wanted.strip()) and wanted.strip() in name
 
 
+def spoken(*parts: str | None) -> list[str]:
+    """The names that texts one after the other make: all of them, and with the first word of the first alone.
+
+    Of a make and a model so "NIKON CORPORATION D850" and "NIKON D850", as the camera is called.
+    """
+    said = [part for part in parts if part]
+    whole = " ".join(said)
+    short = " ".join([*said[0].split()[:1], *said[1:]]) if len(said) > 1 else whole
+    return list(dict.fromkeys((whole, short)))
+
+
 class SaidNames:
     """Names, made ready to be asked many times which of them say something."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        """Take names in an order of their own."""
+    def __init__(self, names: Iterable[str], *others: Iterable[str]) -> None:
+        """Take names in an order of their own, and lists of what each is also called, in the same order."""
         self.names = list(names)
-        self._words = [folded(name) for name in self.names]
+        self._others = [list(each) for each in others]
+        every = zip(self.names, *self._others, strict=True)
+        self._words = [[folded(name) for name in dict.fromkeys(each)] for each in every]
         self._with: defaultdict[str, list[int]] = defaultdict(list)
-        for place, words in enumerate(self._words):
-            for word in set(words):
+        for place, called in enumerate(self._words):
+            for word in {word for words in called for word in words}:
                 self._with[word].append(place)
 
     def __len__(self) -> int:
@@ -49,6 +62,9 @@ class SaidNames:
         """Give the places of the names for which `says` holds."""
         part = folded(wanted)
         if not part:
-            return [place for place, name in enumerate(self.names) if says(name, wanted)]
+            named = enumerate(zip(self.names, *self._others, strict=True))
+            return [place for place, each in named if any(says(name, wanted) for name in each)]
         near = self._with.get(part[0], [])
-        return near if len(part) == 1 else [place for place in near if contains(self._words[place], part)]
+        if len(part) == 1:
+            return near
+        return [place for place in near if any(contains(words, part) for words in self._words[place])]

@@ -95,6 +95,18 @@ def test_several_terms_are_judged_by_what_each_fits(kinds):
     assert back.calibration(doubled).least_cosine(0.5) == pytest.approx(back.calibration(alone).least_cosine(0.5))
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 100.0])
+def test_weights_count_in_proportion_however_small(kinds, scale):
+    photos = pictures_of(kinds, EACH)
+    back = measure(photos, kinds, len(photos))
+    vector, length = unit(kinds[0] + kinds[1]), float(np.linalg.norm(kinds[0] + kinds[1]))
+    least = back.calibration(Sought(vector, length, ((1.0, False), (1.0, False)))).least_cosine(0.5)
+    scaled = back.calibration(Sought(vector, scale * length, ((scale, False), (scale, False))))
+    assert scaled.least_cosine(0.5) == pytest.approx(least)
+    mostly_against = Sought(unit(kinds[0] - 100 * kinds[1]), 100.0, ((1e-3 * scale, False), (-0.1 * scale, False)))
+    assert back.calibration(mostly_against) is not None
+
+
 def test_a_query_that_only_excludes_has_no_relevance(kinds):
     photos = pictures_of(kinds, EACH)
     assert measure(photos, kinds, len(photos)).calibration(Sought(-kinds[0], 1.0, ((-1.0, False),))) is None

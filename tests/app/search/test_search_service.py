@@ -349,6 +349,8 @@ def test_searching_makes_no_library(world):
         (Query(), "the query is empty"),
         (Query(text="  \n"), "the query is empty"),
         (parse("red - red"), "cancels itself out"),
+        (parse("red -100:red +99:red"), "cancels itself out"),
+        (parse("0.1:red + 0.2:red - 0.3:red"), "cancels itself out"),
         (parse("image:/no/such.jpg", pictures=True), "there is no picture /no/such.jpg"),
         (Query(text="x" * (MAX_TEXT + 1)), "10,001 characters"),
         (Query(text="red", limit=0), "the limit is 0; it goes from 1 to 1,000"),
@@ -363,6 +365,14 @@ def test_searching_makes_no_library(world):
 def test_what_cannot_be_searched_is_refused_in_a_sentence(search, query, said):
     with pytest.raises(QueryError, match=said):
         search.search(query)
+
+
+@pytest.mark.parametrize(
+    ("typed", "small"), [("- red", "-0.000001:red"), ("red + green", "0.000001:red + 0.000001:green")]
+)
+def test_small_weights_are_none_that_cancel_out(search, typed, small):
+    few, many = search.search(parse(small)).hits, search.search(parse(typed)).hits
+    assert [hit.photo.path for hit in few] == [hit.photo.path for hit in many]
 
 
 def test_a_folder_is_no_query_picture(search, tmp_path):

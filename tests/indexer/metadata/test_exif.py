@@ -155,7 +155,8 @@ def test_the_position_has_its_hemisphere_and_height():
         {1: "N", 2: (0.0, 0.0, 0.0), 3: "E", 4: (0.0, 0.0, 0.0), 6: 0.0},
         {1: "S", 2: (0.0, 0.0, 0.0), 3: "W", 4: (0.0, 0.0, 0.0)},
         NORTH | {1: ""}, NORTH | {1: "X"}, NORTH | {3: "N"}, NORTH | {2: (91.0, 0.0, 0.0)},
-        NORTH | {4: (180.0, 1.0, 0.0)},
+        NORTH | {4: (180.0, 1.0, 0.0)}, NORTH | {2: (89.0, 60.0, 1.0)}, NORTH | {2: (48.0, 61.0, 0.0)},
+        NORTH | {2: (48.0, 0.0, 60.5)},
         {1: "N", 2: (48.0, 0.0, 0.0)}, {3: "E", 4: (2.0, 0.0, 0.0)},
         NORTH | {2: (IFDRational(0, 0), IFDRational(0, 0), IFDRational(0, 0))},
         NORTH | {2: (IFDRational(48, 1), IFDRational(5, 0), IFDRational(0, 1))},
@@ -171,6 +172,11 @@ def test_an_unsound_height_costs_only_the_height():
         found = read_metadata(written(gps=NORTH | {6: height}))
         assert found.latitude is not None
         assert found.altitude is None
+
+
+def test_sixty_seconds_are_a_minute_as_exiftool_writes_it():
+    found = read_metadata(written(gps={1: "S", 2: (54.0, 47.0, 60.0), 3: "W", 4: (68.0, 59.0, 60.0)}))
+    assert (found.latitude, found.longitude) == (pytest.approx(-54.8), -69)
 
 
 def test_the_equator_and_greenwich_are_places():

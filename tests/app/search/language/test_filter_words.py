@@ -105,6 +105,7 @@ def test_digits_of_another_keyboard_are_digits_in_all_of_them(name, value):
         ("near", "0,0,0", "near: wants"),
         ("near", "0,0,nan", "near: wants"),
         ("near", "nan,0", "near: wants"),
+        ("near", "3_8,-9", "near: wants"),
         ("near", "0", "near: wants"),
         ("near", "0,0,1,1", "near: wants"),
         ("rating", "", "rating: wants a number or bounds"),

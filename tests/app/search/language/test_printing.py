@@ -39,6 +39,8 @@ PIECES = [
 @example('NOT "5" year:2021')
 @example("camera:x -NOT")
 @example("+NOT")
+@example("dogs + not is:raw")
+@example("- Not year:2021 + not")
 @example("5 - 3 is:raw")
 @example('(text:"a、on:sale" OR place:"x,is:raw") dogs')
 @example('«5" or 6”» camera:«a"b”»')

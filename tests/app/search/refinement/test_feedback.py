@@ -32,11 +32,11 @@ def torn(kinds):
     return Sought(unit(kinds[0] + kinds[1]))
 
 
-def drawn_by(torn, right, wrong, back):
+def drawn_by(torn, right, wrong, back, least=0.5):
     marks = Marks(right, wrong)
     drawn = refined(torn, marks)
     before = back.calibration(torn)
-    return drawn, before, recalibrated(before, back, torn, drawn, marks)
+    return drawn, before, recalibrated(before, back, torn, drawn, marks, least)
 
 
 def test_what_is_like_the_right_ones_comes_before_what_is_like_the_wrong_ones(torn, photos):
@@ -64,9 +64,17 @@ def test_a_photo_that_is_marked_right_is_a_match_however_far_it_was(torn, photos
     assert after.relevance(float(photos[500] @ drawn.vector)) > 0.5
 
 
-def test_wrong_ones_lower_no_right_one_below_the_cut(torn, photos, back):
-    drawn, _, after = drawn_by(torn, photos[:3], photos[3:6], back)
-    assert all(after.relevance(float(photo @ drawn.vector)) > 0.5 for photo in photos[:3])
+@pytest.mark.parametrize("least", [0, 0.3, 0.5, 0.7, 0.99, 0.99999])
+def test_it_is_one_whatever_relevance_a_match_has(torn, photos, back, least):
+    drawn, _, after = drawn_by(torn, photos[[0, 500]], photos[25:27], back, least)
+    found = np.float32(photos[[0, 500]] @ drawn.vector)
+    assert (found >= np.float32(after.least_cosine(max(0.5, least)))).all()
+
+
+@pytest.mark.parametrize("least", [0.5, 0.8])
+def test_wrong_ones_lower_no_right_one_below_the_cut(torn, photos, back, least):
+    drawn, _, after = drawn_by(torn, photos[:3], photos[3:6], back, least)
+    assert all(after.relevance(float(photo @ drawn.vector)) > least for photo in photos[:3])
 
 
 def test_marks_that_leave_nothing_of_the_query_are_refused():

@@ -21,14 +21,19 @@ def test_each_kind_gives_what_photos_have(tmp_path):
             "a.jpg", camera_make="Canon", camera_model="EOS R5", lens="EF50mm", city="Lisboa", country="Portugal"
         ),
         described("b.jpg", camera_make="Canon", camera_model="EOS R5", country="Portugal"),
-        described("c.jpg", camera_model="D850", keywords=(Keyword("red rock", "xmp"), Keyword("Düne", "iptc"))),
+        described(
+            "c.jpg",
+            camera_make="NIKON CORPORATION",
+            camera_model="D850",
+            keywords=(Keyword("red rock", "xmp"), Keyword("Düne", "iptc")),
+        ),
         described("d.jpg"),
     ]
     ids = catalog.store(catalog.add_root(tmp_path / "p")[0].id, photos, model, vectors(4))
     catalog.tags.decide([Decision(ids[0], ("animal", "dog"), "accepted"), Decision(ids[1], ("cat",), "rejected")])
     names = catalog.words.names
     assert names("place") == ["Lisboa", "Portugal"]
-    assert names("camera") == ["Canon EOS R5", "D850"]
+    assert names("camera") == ["Canon EOS R5", "NIKON CORPORATION D850", "NIKON D850"]
     assert (names("lens"), names("keyword"), names("tag")) == (["EF50mm"], ["Düne", "red rock"], ["animal", "dog"])
     catalog.remove([ids[0]])
     assert names("place") == ["Portugal"], "places outlive their photos"

@@ -98,7 +98,10 @@ def passes(wanted, number, photos, tagged):
         "folder": lambda value: value.casefold() in [part.casefold() for part in photo.path.parts[:-1]],
         "place": lambda value: words(photo.country) == value,
         "near": lambda value: photo.latitude is not None and distance(photo, value) <= value.km,
-        "camera": lambda value: value in words(f"{photo.camera_make or ''} {photo.camera_model or ''}"),
+        "camera": lambda value: any(
+            value in words(f"{make} {photo.camera_model or ''}")
+            for make in (photo.camera_make or "", (photo.camera_make or "").partition(" ")[0])
+        ),
         "lens": lambda value: value in words(photo.lens).replace("/", " "),
         "name": lambda value: value.casefold() in photo.path.name.casefold(),
         "kind": lambda value: {
@@ -156,6 +159,8 @@ SINGLE = [
     F(near=Near(0.0, 0.0, 20_100)),
     F(camera="canon"),
     F(camera="canon eos"),
+    F(camera="nikon d850"),
+    F(camera="nikon corporation d850"),
     F(camera="eos r5"),
     F(lens="stm"),
     F(name="img_01"),

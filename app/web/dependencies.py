@@ -42,6 +42,19 @@ def _shortest(written: Any) -> Any:
     return written
 
 
+def _decimal(written: Any) -> Any:
+    """Python would take `0_1` for 1.
+
+    Raises:
+        PydanticCustomError: for a number with underscores in it.
+    """
+    if isinstance(written, str) and "_" in written:
+        raise PydanticCustomError("decimal", "a number has no underscores in it")
+    return written
+
+
+Decimal = Annotated[float, BeforeValidator(_decimal)]
+"""A number that stands in an address."""
 Whole = Annotated[int, BeforeValidator(_digits)]
 """A whole number that stands in an address."""
 PhotoId = Annotated[Whole, BeforeValidator(_shortest)]

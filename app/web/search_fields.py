@@ -16,7 +16,7 @@ from app.search import query
 from app.search.language.filter_fields import filter_of
 from app.search.language.filter_words import NAMES
 from app.search.language.parsing import parse
-from app.web.dependencies import Whole
+from app.web.dependencies import Decimal, Whole
 from indexer.catalog.photo_filter import PhotoFilter
 from indexer.errors import QueryError
 
@@ -78,7 +78,7 @@ class ListingFields(FilterFields):
     sort: Literal["relevance", "date"] = Field(
         default="relevance", description="Best first, or all matches, the newest first by the instant."
     )
-    min_relevance: float | None = Field(
+    min_relevance: Decimal | None = Field(
         default=None, ge=0, le=1, description="Relevance of a match; 0 lists all. What the server is set to, else 0.5."
     )
     right: Marked = Field(description="Ids of photos that are what was looked for: others like them come first.")

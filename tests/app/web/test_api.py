@@ -643,6 +643,7 @@ def test_marks_refine_a_search(reader, standing):
         ("q=red&diverse=true&sort=date", 400, "one order is by date, another one diverse"),
         ("q=red&right=0", 422, "right: "),
         (f"q=red&right={2**63}", 422, "less than or equal to 9223372036854775807"),
+        ("q=red&min_relevance=0_1", 422, "min_relevance: a number has no underscores in it"),
         ("q=red&" + "&".join(f"right={number}" for number in range(1, 102)), 422, "right: "),
     ],
 )

@@ -40,10 +40,11 @@ _kept: ContextVar[Mapping[Path, Which]] = ContextVar("kept", default={})  # noqa
 
 
 class FileConnection(sqlite3.Connection):
-    """A connection that knows its file, and the log that lay beside it when it had been used."""
+    """A connection that knows its file, the log beside it when it had been used, and whether it is to a library."""
 
     of: Which | None = None
     log: Which | None = None
+    is_checked = False
 
     def close(self) -> None:
         """Close it; its file may be read by others in this process then."""

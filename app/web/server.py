@@ -220,9 +220,9 @@ async def answer(
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether it is no stream that was cut, and nothing that any stranger can have said as often as he likes."""
-    cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     told = str(record.msg)
-    return not cancelled and "timeout graceful shutdown" not in told and "Invalid HTTP request" not in told
+    cut = isinstance((record.exc_info or (None, None))[1], asyncio.CancelledError) or told.endswith("CancelledError\n")
+    return not cut and "timeout graceful shutdown" not in told and "Invalid HTTP request" not in told
 
 
 async def _closing(services: Services, run: Awaitable[None]) -> None:

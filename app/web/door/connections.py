@@ -107,6 +107,13 @@ class Connection(H11Protocol):
         super().on_response_complete()
         self._look()
 
+    def shutdown(self) -> None:
+        """End with the server; who is only listened to any more, at once."""
+        if self._last_word.lingers:
+            self._last_word.abort()
+        else:
+            super().shutdown()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         if self._timer is not None:

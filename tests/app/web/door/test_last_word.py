@@ -107,3 +107,14 @@ def test_nobody_is_listened_to_for_long(monkeypatch, longest):
         connected.sendall(CLOSING)
         assert all_of(connected).startswith(b"HTTP/1.1 401")
         wait_for(lambda: not server.server_state.connections)
+
+
+def test_nor_any_longer_than_the_server_runs(monkeypatch):
+    monkeypatch.setattr(last_word, "LONGEST_S", 3600)
+    monkeypatch.setattr(last_word, "SILENCE_S", 3600)
+    with answering(answers_early, Patience()) as (address, server), connect(address) as connected:
+        connected.sendall(CLOSING)
+        assert all_of(connected).startswith(b"HTTP/1.1 401")
+        assert seen(server, lambda one: one._last_word.lingers) == [True]
+        seen(server, lambda one: one.shutdown())
+        wait_for(lambda: not server.server_state.connections)

@@ -18,8 +18,8 @@ class _Place(Generic[Asked, Answer]):
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
-        self.called: threading.Event | None = None  # of one who waits: to lead, or because the answer is there
-        self.leads = False
+        self.called: threading.Event | None = None  # of one who waits: to lead, or because the outcome is there
+        self.taken: list[_Place[Asked, Answer]] = []  # of one who leads: whose outcome it owes
         self.answers: list[Answer] = []  # one, once it is there
         self.error: BaseException | None = None
 
@@ -39,6 +39,8 @@ class Batcher(Generic[Asked, Answer]):
     """Calls `together` for all that wait, one call at a time; safe to call from many threads.
 
     A call that fails for several is made again for each of them alone, so that each meets its own error and no other's.
+    A thread may be ended between any two steps, as by Ctrl-C: who leads is one attribute, and what it has taken another
+    of its place, so that whoever is ended leaves behind what is still owed.
     """
 
     def __init__(self, together: Callable[[list[Asked]], Sequence[Answer]], few: int = 0) -> None:
@@ -53,7 +55,7 @@ class Batcher(Generic[Asked, Answer]):
         self._few = few
         self._lock = threading.Lock()
         self._waiting: list[_Place[Asked, Answer]] = []
-        self._led = False
+        self._leader: _Place[Asked, Answer] | None = None
 
     def __call__(self, asked: Asked) -> Answer:
         """The answer to one question; raises what `together` raises for it."""
@@ -61,16 +63,16 @@ class Batcher(Generic[Asked, Answer]):
         try:
             with self._lock:
                 self._waiting.append(place)
-                if self._led:
-                    place.called = threading.Event()
+                if self._leader is None:
+                    self._leader = place
                 else:
-                    self._led = place.leads = True
+                    place.called = threading.Event()
             if place.called:
                 place.called.wait()
-            if place.leads:
+            if self._leader is place:
                 self._answer_all(place)
-        except BaseException:  # Ctrl-C in the thread that waits, or leads
-            self._leave(place)
+        except BaseException as error:  # Ctrl-C in the thread that waits, or leads
+            self._leave(place, error)
             raise
         return place.outcome()
 
@@ -81,22 +83,14 @@ class Batcher(Generic[Asked, Answer]):
             return len(self._waiting)
 
     def _answer_all(self, leader: _Place[Asked, Answer]) -> None:
-        """Answer everybody who waits, of few the leader alone, and let the next one lead, whatever happens."""
+        """Answer everybody who waits, of few the leader alone, and let the next one lead."""
         with self._lock:
-            batch, self._waiting = self._waiting, []
-            if len(batch) <= self._few:  # before the leader may stand one who is about to leave
-                batch, self._waiting = [leader], [place for place in batch if place is not leader]
-        try:
-            self._ask(batch)
-        except BaseException as error:
-            for place in batch:
-                if not place.answers and place.error is None:
-                    place.error = RuntimeError(f"the thread that was to answer was ended: {type(error).__name__}")
-            raise
-        finally:
-            self._hand_over()
-            for place in batch:
-                place.call()
+            taken, left = self._waiting, list[_Place[Asked, Answer]]()
+            if len(taken) <= self._few:  # before the leader may stand one who is about to leave
+                taken, left = [leader], [place for place in taken if place is not leader]
+            leader.taken, self._waiting = taken, left
+        self._ask(taken)
+        self._step_down(leader)
 
     def _ask(self, batch: Sequence[_Place[Asked, Answer]]) -> None:
         try:
@@ -111,19 +105,21 @@ class Batcher(Generic[Asked, Answer]):
                 place.answers = []
                 self._ask([place])
 
-    def _hand_over(self) -> None:
-        """Let the first who waits lead."""
+    def _step_down(self, leader: _Place[Asked, Answer]) -> None:
+        """Let the first who waits lead, and those whose outcome is there go on; it may be begun anew."""
         with self._lock:
-            self._led = bool(self._waiting)
-            if self._led:
-                self._waiting[0].leads = True
-                self._waiting[0].call()
+            if self._leader is leader:
+                self._leader = self._waiting[0] if self._waiting else None
+            if self._leader is not None:
+                self._leader.call()
+        for place in leader.taken:
+            place.call()
 
-    def _leave(self, place: _Place[Asked, Answer]) -> None:
-        """Out of the line; if it was to lead, another does."""
+    def _leave(self, place: _Place[Asked, Answer], reason: BaseException) -> None:
+        """Out of the line, with an outcome for all whose it owes; if it was to lead, another does."""
+        for owed in place.taken:
+            if not owed.answers and owed.error is None:
+                owed.error = RuntimeError(f"the thread that was to answer was ended: {type(reason).__name__}")
         with self._lock:
-            if place not in self._waiting:
-                return
-            self._waiting.remove(place)
-        if place.leads:
-            self._hand_over()
+            self._waiting = [other for other in self._waiting if other is not place]
+        self._step_down(place)

@@ -69,7 +69,8 @@ class SentFile(FileResponse):
         """Send it, and no line of a log but one."""
         left: int | None = None
         short = False
-        whole = any(name == b"if-range" and value != self._tag() for name, value in scope["headers"])
+        other = any(name == b"if-range" and value != self._tag() for name, value in scope["headers"])
+        whole = other or scope["method"] == "HEAD"  # for GET alone has a range a meaning (RFC 9110, 14.2)
         scope = {**scope, "headers": [one for one in scope["headers"] if not _counts_for_nothing(*one, whole=whole)]}
 
         async def exactly(message: Message) -> None:

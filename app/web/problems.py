@@ -108,6 +108,8 @@ def _sentence(problem: dict[str, object]) -> str:
         return f"{printable(str(name)[:60])}: nothing here is called that; /openapi.json names what there is"
     if problem["type"] in _SAID:
         return f"{name}: {_SAID[str(problem['type'])]}"
+    if "UploadFile" in str(problem["msg"]):
+        return f"{name}: it is text, and has to be a file, such as of curl -F {name}=@photo.jpg"
     if problem["type"] == "value_error":
         return f"{name}: {str(problem['msg']).removeprefix('Value error, ')}"
     given = problem.get("input")

@@ -19,10 +19,11 @@ from app.running.notice import Notice, Origins
 from app.running.proof import PATH
 from app.trusted_proxies import networks
 from app.web.api import QuickSearch, build_api
-from app.web.door.connections import Patience, protocol, raise_open_files, tell_once
+from app.web.door.connections import Patience, protocol
 from app.web.door.desk import Answer, Desk
 from app.web.door.doorkeeper import Doorkeeper
 from app.web.door.forwarding import Proxies
+from app.web.door.open_files import raise_open_files, tell_once
 from app.web.door.page_door import PageDoor
 from app.web.door.request_form import RequestForm
 from app.web.door.security import LOOPBACK_NAMES, Gate, is_loopback
@@ -64,8 +65,7 @@ def serve(
         origins: of the settings and the program, taken before either was read; None leaves no note either.
 
     Raises:
-        ServerError: another machine could reach the server and there is no password; the name or the port cannot be
-            used.
+        ServerError: other machines could reach it and there is no password; the name or the port cannot be used.
     """
     host = services.settings.host if host is None else host
     port = services.settings.port if port is None else port
@@ -220,9 +220,9 @@ async def answer(
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether it is no stream that was cut, and nothing that any stranger can have said as often as he likes."""
-    cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     told = str(record.msg)
-    return not cancelled and "timeout graceful shutdown" not in told and "Invalid HTTP request" not in told
+    cut = isinstance((record.exc_info or (None, None))[1], asyncio.CancelledError) or told.endswith("CancelledError\n")
+    return not cut and "timeout graceful shutdown" not in told and "Invalid HTTP request" not in told
 
 
 async def _closing(services: Services, run: Awaitable[None]) -> None:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from indexer.catalog.database import file_of
-from indexer.catalog.files.database_file import DatabaseFile, FileConnection
+from indexer.catalog.files.database_file import DatabaseFile
 from indexer.catalog.files.database_trouble import explained, patiently
+from indexer.catalog.files.file_connection import FileConnection
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -16,23 +16,22 @@ import numpy as np
 from sqlalchemy import URL, NullPool, String, cast, create_engine, event, func, select, text
 
 from indexer.catalog import instants
-from indexer.catalog.files.database_file import DatabaseFile, FileConnection
+from indexer.catalog.files.database_file import DatabaseFile
 from indexer.catalog.files.database_trouble import explained, explained_files, patiently
-from indexer.catalog.files.written_by import newer_message, own_version
-from indexer.errors import LibraryError, NewerLibraryError
+from indexer.catalog.files.file_connection import FileConnection
+from indexer.catalog.files.schema import SCHEMA_VERSION, require_own, schema_version
+from indexer.catalog.files.written_by import own_version
+from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import Connection, Engine, Select
 
-SCHEMA_VERSION = 11
-"""The schema that this code reads and writes: the number of the last file in `migrations/versions`."""
-
 FILE_NAME = "catalog.db"
 IN_LIMIT = 10_000
 """Values in one IN list; SQLite takes 32,766 parameters in a statement."""
 
-_WRITES = "picsift_writes"
+_WRITES, _IS_OPEN = "picsift_writes", "picsift_is_open"
 _WRITTEN_BY = (
     "INSERT INTO settings (key, value) VALUES ('written_by', :version) ON CONFLICT (key) DO UPDATE SET value = :version"
 )
@@ -62,10 +61,11 @@ def open_database(library: Path) -> Engine:
         with explained(file):
             found = patiently(file, lambda: _found_version(engine))
         if found > SCHEMA_VERSION:
-            raise NewerLibraryError(newer_message(engine, library, found, SCHEMA_VERSION))
+            require_own(engine, found)
         if found < SCHEMA_VERSION:
             _migrate(file, library)
             engine.dispose()  # a connection from before the upgrade has an old idea of the file
+        engine.update_execution_options(**{_IS_OPEN: True})
         _settle_what_others_left(engine)
     except BaseException:
         engine.dispose()
@@ -83,18 +83,26 @@ def check_schema(engine: Engine) -> None:
     file = file_of(engine)
     with explained(file):
         found = patiently(file, lambda: _found_version(engine))
-    if found > SCHEMA_VERSION:
-        raise NewerLibraryError(newer_message(engine, file.parent, found, SCHEMA_VERSION))
-    if found < SCHEMA_VERSION:
-        older = f"{file} is of an older picsift (schema {found}) than it was a moment ago: start this again."
-        raise LibraryError(older)
+    require_own(engine, found)
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One snapshot of the database; other processes may write meanwhile. Raises LibraryError."""
     with explained(file_of(engine)), engine.connect() as connection:
+        if engine.get_execution_options().get(_IS_OPEN, False):
+            _check_replaced(connection)
         yield connection
+
+
+def _check_replaced(connection: Connection) -> None:
+    """See once of each connection that it is to a library of ours: another file may lie there since it was opened."""
+    driver = _driver(connection)
+    if not driver.is_checked:
+        found = schema_version(connection)
+        connection.rollback()  # the caller's transaction is of its own kind
+        require_own(connection.engine, found)
+        driver.is_checked = True
 
 
 @contextmanager
@@ -168,21 +176,6 @@ def fetch_ids(connection: Connection, ids: Select[int]) -> NDArray[np.int64]:
 def sorted_ids(joined: str | None) -> NDArray[np.int64]:
     """Give whole numbers that SQLite joined by commas, sorted, (n,) int64; None is none."""
     return np.sort(np.fromstring(joined or "", dtype=np.int64, sep=","))
-
-
-def schema_version(connection: Connection) -> int:
-    """Read the schema's number; 0 is an empty database. LibraryError where it is somebody else's."""
-    tables = {row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables:
-        return 0
-    if {"alembic_version", "photos"} <= tables:
-        version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-        if isinstance(version, str) and version.isdecimal():
-            return int(version)
-    raise LibraryError(
-        f"{connection.engine.url.database} is a database, but not a picsift library. "
-        "Name another folder with --library, or move that file away."
-    )
 
 
 def _found_version(engine: Engine) -> int:

@@ -121,9 +121,10 @@ def _own_streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _defy_signals() -> None:
-    """Ctrl-C and a service manager's SIGTERM reach every process of a group; here the parent decides."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Ctrl-C, a service manager's SIGTERM and a terminal's end reach every process of a group; the parent decides."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # both are inherited: an ignored signal, and a blocked one
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])

@@ -120,15 +120,21 @@ def stop_on_signal(*, quiet: bool = False) -> Iterator[threading.Event]:
 
 @contextmanager
 def cleanup_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM unwind the stack like Ctrl-C, so that what is temporary is removed, unless it has a handler."""
+    """Make SIGTERM unwind the stack like Ctrl-C, so that what is temporary is removed, unless it has a handler.
+
+    So does the end of the terminal, which is passed on as SIGTERM; under nohup nothing is changed of that.
+    """
     if threading.current_thread() is not threading.main_thread() or callable(signal.getsignal(signal.SIGTERM)):
         yield
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
+    if os.name == "posix" and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say_from_a_handler(message: str) -> None:

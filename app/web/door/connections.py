@@ -4,10 +4,7 @@ It reads no request and answers none; that is uvicorn's, which can be reached by
 """
 
 import asyncio
-import errno
-import logging
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,28 +15,22 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.web.door.doorkeeper import AT_THE_DOOR
+from app.web.door.last_word import LastWord
 from app.web.door.one_write import OneWrite
+from app.web.door.open_files import open_files
 from app.web.door.page_door import STREAM
 from app.web.door.security import HEADERS
 from app.web.door.unread import Unread, bytes_left
 from app.web.problems import problem_response
 
-try:
-    import resource
-except ImportError:  # Windows has no such limit
-    resource = None  # type: ignore[assignment]
-
-MOST_FILES = 65_536  # as many as are asked for where the system sets no limit
 MOST_CONNECTIONS = 1024
+MOST_LINGERING = 64  # beside those, that are told no more and still send
 LEAST_READ = 10_000  # bytes in `unread_s`: less is as good as nothing, and by it one client could keep all places
 REASON = (
     "this is no HTTP request that can be read: it is damaged or too long, has no Host, or has letters in its address "
     "that stand there as %C3%A9 for é."
 )
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 10\r\ncontent-length: 0\r\n\r\n"
-OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,8 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
         send_at_once(transport)
-        super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]  # it does what one does
+        self._last_word = LastWord(OneWrite(transport, self.loop), self.loop, self._may_send)
+        super().connection_made(self._last_word)  # type: ignore[arg-type]  # it does what one does
         left = partial(bytes_left, transport)
         self._unread = Unread(transport, self.loop, self._patience.unread_s / 4, left, LEAST_READ)
         self._look()
@@ -93,6 +85,9 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See what came, and what is still missing."""
+        if self._last_word.lingers:
+            self._last_word.heard()
+            return
         self._received += len(data)
         super().data_received(data)
         self._look(len(data))
@@ -112,12 +107,20 @@ class Connection(H11Protocol):
         super().on_response_complete()
         self._look()
 
+    def shutdown(self) -> None:
+        """End with the server; who is only listened to any more, at once."""
+        if self._last_word.lingers:
+            self._last_word.abort()
+        else:
+            super().shutdown()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         if self._timer is not None:
             self._timer.cancel()
         self._waits_for = ""
         self._unread.end()
+        self._last_word.end()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -142,6 +145,10 @@ class Connection(H11Protocol):
         """Never: to another protocol a client goes only where it is let, and it is no news that one asks."""
         return False
 
+    def _may_send(self) -> bool:
+        """Whether there may be more of the request, or was something behind it, when no more is answered."""
+        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
+
     def _look(self, received: int = 0) -> None:
         """Start the clock anew when something else is waited for than before; `received` may be the first of it."""
         waits_for = {h11.IDLE: "head", h11.SEND_BODY: "body"}.get(self.conn.their_state, "")
@@ -161,6 +168,8 @@ class Connection(H11Protocol):
 
     def _end(self) -> None:
         """Close, unless enough came meanwhile, an answer still leaves, or it is the application that does not read."""
+        if self._last_word.lingers:
+            return
         cycle = self.cycle if self._waits_for == "body" else None
         leaves = self._unread.since() is not None and not self._is_deaf()
         if leaves or self.flow.read_paused or (cycle is not None and cycle.waiting_for_100_continue):
@@ -174,13 +183,19 @@ class Connection(H11Protocol):
     def _make_room(self) -> None:
         if len(self.connections) <= self._patience.connections:
             return
-        others = [other for other in self.connections if isinstance(other, Connection) and other is not self]
+        every = [one for one in self.connections if isinstance(one, Connection)]
+        lingering = [one._last_word for one in every if one._last_word.lingers]
+        if len(lingering) > MOST_LINGERING:
+            min(lingering, key=lambda one: one.since).abort()
+        if len(every) - len(lingering) <= self._patience.connections:
+            return
+        others = [one for one in every if one is not self and not one._last_word.lingers]
         may_go = [(rank, other) for other in others if (rank := other._gives_way()) is not None]
         if may_go:
             min(may_go, key=lambda one: one[0])[1].transport.abort()
             return
         self.transport.write(FULL)
-        self.transport.close()
+        self._last_word.linger()
 
     def _gives_way(self) -> tuple[int, float] | None:
         """How soon it gives way to a new one: kind, and since when it is of it; None where it does not."""
@@ -205,39 +220,6 @@ def send_at_once(transport: asyncio.Transport) -> None:
     connected = transport.get_extra_info("socket")
     with suppress(OSError, AttributeError):  # it is gone already, or is no TCP
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def open_files() -> int:
-    """How many files, sockets among them, this process may have open."""
-    return MOST_FILES if resource is None else min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] % 2**63, MOST_FILES)
-
-
-def raise_open_files() -> None:
-    """Raise that limit as far as a process may by itself."""
-    if resource is None:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):  # macOS takes less than it says
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def tell_once(every_s: float = 60.0, now_s: Callable[[], float] = time.monotonic) -> Callable[..., None]:
-    """A handler for a loop's errors: that no file can be opened any more is told in a line, and once in `every_s`."""
-    told_s = -every_s
-
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        nonlocal told_s
-        error = context.get("exception")
-        if not isinstance(error, OSError) or error.errno not in OUT_OF_FILES:
-            loop.default_exception_handler(context)
-            return
-        if now_s() - told_s >= every_s:
-            told_s = now_s()
-            log.warning("connections wait: %s (%d files may be open)", error.strerror, open_files())
-
-    return handle
 
 
 def protocol(patience: Patience) -> Callable[..., Connection]:

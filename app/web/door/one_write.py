@@ -38,6 +38,11 @@ class OneWrite:
         self._send()
         self._transport.close()
 
+    def write_eof(self) -> None:
+        """Send what was kept back, and that nothing follows."""
+        self._send()
+        self._transport.write_eof()
+
     def abort(self) -> None:
         """Close, and send nothing more."""
         self._kept = b""

@@ -12,64 +12,29 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 
 from indexer.catalog.files import database_trouble
-from indexer.catalog.files.log_record import LogRecord, count_in, count_out, status_of
+from indexer.catalog.files.file_connection import FileConnection, Which
+from indexer.catalog.files.log_record import LogRecord, count_in, status_of
 from indexer.errors import LibraryError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-Which = tuple[int, int]
-"""A file: its device, and its number there."""
-
-GATHER = "picsift_gather"
 TRIES = 5  # to open a file that is replaced meanwhile
 
 _log = logging.getLogger(__name__)
 _kept: ContextVar[Mapping[Path, Which]] = ContextVar("kept", default={})  # noqa: B039  (nobody writes to it)
-
-
-class FileConnection(sqlite3.Connection):
-    """A connection that knows its file, and the log that lay beside it when it had been used."""
-
-    of: Which | None = None
-    log: Which | None = None
-    _gathered: list[tuple[Any, ...]] | None = None
-
-    def gathered(self, text: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        """The rows with which a statement calls the function `GATHER`, one after the other."""
-        found = self._gathered
-        if found is None:
-            found = self._gathered = []
-            self.create_function(GATHER, -1, lambda *row: found.append(row))
-        found.clear()  # those of a statement that failed
-        self.execute(text, parameters).fetchone()
-        rows = found.copy()
-        found.clear()
-        return rows
-
-    def close(self) -> None:
-        """Close it; its file may be read by others in this process then."""
-        super().close()
-        if self.of is not None:
-            count_out(self.of)
-            self.of = None
-
-    def __del__(self) -> None:
-        """Close it where nobody did: its file counted as read for ever, and from Python 3.13 on a warning says so."""
-        with suppress(sqlite3.Error):  # it was never opened
-            self.close()
 
 
 class DatabaseFile:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, SQLColumnExpression, bindparam, func, select
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from indexer.catalog.files.database_file import GATHER, FileConnection
+from indexer.catalog.files.file_connection import GATHER, FileConnection
 from indexer.catalog.tables.photo_tables import ExactText
 
 if TYPE_CHECKING:

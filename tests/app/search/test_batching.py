@@ -1,5 +1,7 @@
 """The batcher: one call for all that wait, each with its own outcome, and nobody left behind. No sleeps: events."""
 
+import linecache
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -171,7 +173,7 @@ def test_who_leads_while_another_is_about_to_leave_is_answered():
         def __exit__(self, *_):
             lock.release()
             batcher._lock = lock
-            batcher._led = False  # Ctrl-C came before it was said who leads
+            batcher._leader = None  # Ctrl-C came before it was said who leads
             with ThreadPoolExecutor(1) as pool:
                 outcomes.append(pool.submit(batcher, 2).exception(LIMIT_S))
             raise KeyboardInterrupt
@@ -181,6 +183,62 @@ def test_who_leads_while_another_is_about_to_leave_is_answered():
         batcher(1)
     assert outcomes == [None]
     assert batcher.waiting == 0
+
+
+class EndedAt:
+    """Ends the thread that it traces before its n-th line of the batcher, but not where Python lets go of a lock."""
+
+    def __init__(self, number, batcher):
+        self.left, self.batcher = number, batcher
+        self.file = Batcher._ask.__code__.co_filename
+
+    def __call__(self, frame, event, _):
+        if frame.f_code.co_filename != self.file:
+            return None
+        lets_go = "with self._lock" in linecache.getline(self.file, frame.f_lineno) and self.batcher._lock.locked()
+        if event == "line" and not lets_go:
+            self.left -= 1
+            if self.left == 0:
+                raise Ended
+        return self
+
+
+def led_by_one_who_is_ended(number, few):
+    """How the first, who is ended before that line, and the others of a line come out."""
+    gated = Gated()
+    batcher = Batcher(gated, few=few)
+
+    def ended():
+        sys.settrace(EndedAt(number, batcher))
+        try:
+            return batcher(1)
+        finally:
+            sys.settrace(None)
+
+    with ThreadPoolExecutor(4) as pool:
+        before = pool.submit(batcher, 0)
+        assert gated.entered.wait(LIMIT_S)
+        first = pool.submit(ended)
+        until(lambda: batcher.waiting == 1 or first.done())
+        others = [pool.submit(batcher, other) for other in (2, 3)]
+        until(lambda: batcher.waiting == 2 + (not first.done()))
+        gated.go_on.set()
+        assert before.result(LIMIT_S) == 0
+        outcomes = [future.exception(LIMIT_S) for future in (first, *others)]
+        assert pool.submit(batcher, 5).result(LIMIT_S) == 10
+    assert batcher.waiting == 0
+    return outcomes
+
+
+@pytest.mark.parametrize("few", [0, 3])
+def test_wherever_a_leader_is_ended_nobody_waits_for_ever(few):
+    number, outcomes = 0, [Ended()]
+    while outcomes[0] is not None:  # up to a line that it does not come to
+        number += 1
+        outcomes = led_by_one_who_is_ended(number, few)
+        assert {type(one) for one in outcomes[1:]} <= {type(None), RuntimeError}
+    assert number > 20
+    assert outcomes == [None, None, None]
 
 
 def test_many_threads_are_all_answered():

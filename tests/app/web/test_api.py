@@ -93,6 +93,13 @@ def test_an_upload_with_a_field_that_is_none_is_refused(reader):
     assert (answer.status_code, "kamera: nothing here" in answer.json()["detail"]) == (422, True)
 
 
+def test_text_where_a_picture_has_to_be_is_told_in_words(reader):
+    """As of curl -F file=photo.jpg, which lacks an @; it was told of Python's classes."""
+    answer = reader.post("/api/v1/search", files={"file": (None, "photo.jpg")})
+    told = "file: it is text, and has to be a file, such as of curl -F file=@photo.jpg"
+    assert (answer.status_code, answer.json()["detail"]) == (422, told)
+
+
 def test_no_request_names_a_file_of_the_servers(client, world):
     answer = client.get("/api/v1/search", params={"q": f"image:{world.photos / 'red.png'}"})
     assert (answer.status_code, "on this machine alone" in answer.json()["detail"]) == (400, True)
@@ -868,3 +875,10 @@ def test_a_search_that_fails_is_told_as_the_api_does_and_not_done_again(services
 def test_nothing_but_a_search_is_answered_ahead(standing, method, path):
     with pytest.raises(AssertionError, match="ahead"):
         ahead(standing).request(method, f"/api/v1/{path}?q=red")
+
+
+def test_a_range_counts_for_nothing_where_only_the_head_is_asked_for(reader):
+    whole = reader.get("/api/v1/photos/1/original")
+    answer = reader.head("/api/v1/photos/1/original", headers={"Range": "bytes=0-9"})
+    assert (answer.status_code, answer.headers["content-length"]) == (200, str(len(whole.content)))
+    assert "content-range" not in answer.headers

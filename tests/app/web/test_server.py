@@ -1,6 +1,8 @@
 """The server as a person starts and stops it."""
 
+import asyncio
 import gc
+import logging
 import re
 import signal
 import socket
@@ -14,7 +16,8 @@ from types import SimpleNamespace
 import pytest
 from starlette.testclient import TestClient
 
-from app.web.server import ServerError, _warm_up, build_app, serve
+from app.web.door.connections import Patience
+from app.web.server import ServerError, _warm_up, build_app, make_server, serve
 from indexer.errors import LibraryError
 from tests.app.serving import announced, in_loop, running
 
@@ -142,3 +145,16 @@ def test_no_look_for_garbage_passes_what_a_server_that_answers_has_loaded(monkey
     monkeypatch.setattr(answering, "wait", lambda: steps.append("answers"))
     _warm_up(SimpleNamespace(search=SimpleNamespace(warm_up=load)), answering, lambda: steps.append("told"))
     assert steps == ["loaded", "answers", "settled", "told"]
+
+
+def test_that_a_stream_was_cut_is_no_news_in_whatever_form(caplog):
+    """A second Ctrl-C ends what runs beside the requests, of which uvicorn is told the text of the error alone."""
+    make_server(None, Patience())
+    log = logging.getLogger("uvicorn.error")
+    log.error("Traceback (most recent call last):\n  ...\nasyncio.exceptions.CancelledError\n")
+    try:
+        raise asyncio.CancelledError
+    except asyncio.CancelledError as error:
+        log.error("Exception in ASGI application\n", exc_info=error)
+    log.error("something else")
+    assert [record.getMessage() for record in caplog.records] == ["something else"]

@@ -121,7 +121,8 @@ def test_what_a_server_left_without_a_lock_is_swept_once_none_can_be_starting_th
     assert not folder.exists()
 
 
-def test_a_picture_that_is_being_decoded_does_not_hold_up_the_end(world, temporary, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_picture_that_is_being_decoded_does_not_hold_up_the_end(world, temporary, tmp_path, number):
     """Its thread is waited for when the server ends, so that its decoding has to end first."""
     folder = tmp_path / "held"
     folder.mkdir()
@@ -132,7 +133,7 @@ def test_a_picture_that_is_being_decoded_does_not_hold_up_the_end(world, tempora
         with ThreadPoolExecutor(1) as threads:
             threads.submit(httpx.post, f"{address}/api/v1/pictures", content=picture(), timeout=60)
             wait_until(Held(folder).begun, 60)
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
             assert process.wait(60) == 0  # decoding alone would take longer
         assert left(temporary) == []
     finally:

@@ -110,7 +110,7 @@ def test_a_process_killed_from_outside_in_a_call_costs_that_call(pool, tmp_path)
 
 def test_ctrl_c_and_sigterm_are_the_parents_business(pool):
     pid = pool.run(os.getpid)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(pid, number)  # delivered before it can take the next call
     assert pool.run(os.getpid) == pid
 

@@ -95,13 +95,15 @@ def test_outside_the_main_thread_signals_stay_as_they_are():
     assert seen == [False]
 
 
-def test_sigterm_unwinds_the_stack():
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_and_the_end_of_the_terminal_unwind_the_stack(number):
     cleaned = []
+    before = signal.getsignal(number)
 
     def work():
         try:
             with cleanup_on_sigterm():
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), number)
                 signal.pause()
         finally:
             cleaned.append(True)
@@ -109,6 +111,23 @@ def test_sigterm_unwinds_the_stack():
     with pytest.raises(KeyboardInterrupt):
         work()
     assert cleaned == [True]
+    assert signal.getsignal(number) == before
+
+
+def test_under_nohup_the_end_of_the_terminal_ends_nothing():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cleanup_on_sigterm():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_end_of_the_terminal_asks_to_stop_where_sigterm_does():
+    with cleanup_on_sigterm(), stop_on_signal(quiet=True) as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert stop.wait(60)
 
 
 def test_any_command_is_unwound_by_sigterm_as_by_sigint(capsys):

@@ -15,8 +15,9 @@ import pytest
 from uvicorn.server import Server
 
 from app.web import server as server_module
-from app.web.door.connections import Patience, open_files, tell_once
+from app.web.door.connections import Patience
 from app.web.door.doorkeeper import AT_THE_DOOR
+from app.web.door.open_files import open_files, tell_once
 from tests import forked_code
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
@@ -329,7 +330,8 @@ LOW = """
 import asyncio, resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
 from tests.app.web.door.test_connections import reads_all
-from app.web.door.connections import Patience, raise_open_files
+from app.web.door.connections import Patience
+from app.web.door.open_files import raise_open_files
 from app.web.server import answer, listen
 raise_open_files()
 with listen("127.0.0.1", 0) as listening:
@@ -362,7 +364,7 @@ def test_half_sent_requests_beyond_the_limit_of_files_stop_nobody_for_long():
 
 def test_the_limit_of_files_is_raised_to_the_hard_one():
     code = (
-        "import resource as r; from app.web.door.connections import *; hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
+        "import resource as r; from app.web.door.open_files import *; hard = r.getrlimit(r.RLIMIT_NOFILE)[1];"
         "r.setrlimit(r.RLIMIT_NOFILE, (100, min(300, hard))); raise_open_files(); print(open_files())"
     )
     done = forked_code.run(code)

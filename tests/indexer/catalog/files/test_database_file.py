@@ -127,6 +127,51 @@ def test_a_file_that_was_moved_away_has_all_that_was_committed(kept, tmp_path):
         assert connection.execute("SELECT count(*) FROM photos").fetchone() == (7,)
 
 
+def made_older(file):
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0009'")
+        connection.commit()
+
+
+def made_newer(file):
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+
+
+def made_anothers(file):
+    file.unlink()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE recipes (name)")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (made_older, r"is of an older picsift \(schema 9\)"),
+        (made_newer, r"was written by .* \(schema 9999\)"),
+        (made_anothers, "is a database, but not a picsift library"),
+        (lambda file: file.write_bytes(b""), "is empty, and was a library a moment ago"),
+    ],
+    ids=["older", "newer", "another's", "empty"],
+)
+def test_a_file_that_is_no_library_of_ours_is_told_and_not_asked(kept, tmp_path, spoil, said):
+    away = kept.file.rename(tmp_path / "away.db")
+    spoil(kept.backup)
+    kept.backup.rename(kept.file)
+    for _ in range(3):
+        with pytest.raises(LibraryError, match=said):
+            kept.names()
+        with pytest.raises(LibraryError, match=said):
+            kept.catalog.roots()
+        with pytest.raises(LibraryError, match=said):
+            kept.store("i")
+    away.replace(kept.file)
+    assert kept.names() == list("abdefgh")
+    assert kept.store("i")
+    kept.assert_sound()
+
+
 def test_a_run_that_meets_another_file_writes_nothing_to_it(kept):
     with kept.library.writer_lock():
         kept.store("i")

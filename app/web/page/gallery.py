@@ -64,10 +64,10 @@ def nothing_found(shown: Shown) -> str:
     return _notice("Nothing to compare with", f"<p>{why}</p>")
 
 
-def none_passes(hint: str | None) -> str:
+def none_passes(hint: str | None, title: str = "No photo passes these filters") -> str:
     """That filters pass no photo, and what may have been meant, if that is known."""
-    said = _sentence(hint or "leave one of them out, or widen it.")
-    return _notice("No photo passes these filters", f"<p>{safe(said)}</p>")
+    said = _sentence(hint or "leave one of the filters out, or widen it.")
+    return _notice(title, f"<p>{safe(said)}</p>")
 
 
 def opening(shown: Shown) -> str:

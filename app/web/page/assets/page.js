@@ -14,6 +14,13 @@ Object.assign(window.picsift, (() => {
     const locked = await isLocked();
     return { trouble: locked ? LOCKED : AWAY, lost: locked ? "Reload" : "Try again" };
   };
+  const sayLocked = (element) => {
+    const said = Object.assign(document.createElement("p"), { className: "now", role: "status", textContent: `${LOCKED} ` });
+    const reload = Object.assign(document.createElement("button"), { type: "button", textContent: "Reload" });
+    reload.addEventListener("click", () => location.reload());
+    said.append(reload);
+    element.replaceChildren(said);
+  };
   const looking = (element, call) => {
     let timer = null;
     let turn = 0;
@@ -25,6 +32,10 @@ Object.assign(window.picsift, (() => {
       const seen = await call.look({});
       if (mine !== turn) return;
       wait = seen ? LOOK_MS : Math.min(2 * wait, MOST_MS);
+      if (!seen && (await isLocked())) {
+        if (mine === turn) sayLocked(element);
+        return; // each look would have the browser ask for the password again
+      }
       if (seen && !seen.trouble) {
         if (element.innerHTML !== seen.now) element.innerHTML = seen.now;
         await picsift.keepUp(seen);

@@ -81,7 +81,7 @@ Object.assign(window.picsift, (() => {
       if (shown && among > 1) tell(`Only one picture is searched by: the first of these ${among}.`);
     };
     give = async (files) => {
-      if (!files.length || document.querySelector("dialog[open]")) return; // no answer would be seen behind it
+      if (!files.length || isCovered()) return; // no answer would be seen
       if (sending) sending.abort(); // the latest picture is the one that is meant
       const mine = (sending = new AbortController());
       button.ariaBusy = "true";
@@ -100,15 +100,20 @@ Object.assign(window.picsift, (() => {
     });
   };
 
+  const isCovered = () => document.querySelector("dialog[open]") !== null;
   const holdsFile = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
   let depth = 0;
   const dragging = (by) => {
     depth = Math.max(0, depth + by);
-    document.body.classList.toggle("dropping", depth > 0);
+    document.body.classList.toggle("dropping", depth > 0 && !isCovered());
   };
   document.addEventListener("dragenter", (event) => holdsFile(event) && dragging(1));
   document.addEventListener("dragleave", (event) => holdsFile(event) && dragging(-1));
-  document.addEventListener("dragover", (event) => holdsFile(event) && event.preventDefault());
+  document.addEventListener("dragover", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    if (isCovered()) event.dataTransfer.dropEffect = "none";
+  });
   document.addEventListener("drop", (event) => {
     if (!holdsFile(event)) return;
     event.preventDefault();

@@ -78,3 +78,72 @@ def test_duplicates_say_that_the_library_has_changed(page, services, tmp_path):
     in_step(services, tmp_path / "photos", {*range(11), 20})
     page.click(CHANGED.format("The library has changed"))
     page.wait_for_function("document.querySelector('#since').innerText === ''")
+
+
+def opens(page, tile):
+    page.locator(".tile [data-id]").nth(tile).click()
+    page.wait_for_selector(".viewer")
+    return page.inner_text(".viewer h2")
+
+
+def is_open(page, number):
+    page.wait_for_function("name => document.querySelector('.viewer h2')?.innerText === name", arg=f"{number}.png")
+
+
+def told_gone(page):
+    told = page.get_by_role("alert").filter(has_text="no longer in the library")
+    told.wait_for()
+    told.click()
+    told.wait_for(state="detached")
+
+
+def test_arrows_lead_past_photos_that_are_gone_and_stop_at_the_last_that_is_there(page, services, tmp_path):
+    search(page, "anything")
+    to_the_second(page)
+    page.click("#more")
+    page.wait_for_function("document.querySelectorAll('.tile').length === 12")
+    ids = shown(page)
+    opens(page, 3)
+    in_step(services, tmp_path / "photos", set(range(12)) - {ids[at] for at in (0, 1, 4, 5, 10, 11)})
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+        told_gone(page)
+        is_open(page, ids[3])  # it stays until there is another one
+    page.keyboard.press("ArrowRight")
+    is_open(page, ids[6])
+    page.keyboard.press("ArrowLeft")
+    is_open(page, ids[3])
+    page.keyboard.press("ArrowLeft")
+    is_open(page, ids[2])
+    for _ in range(2):
+        page.click("[data-step='-1']")
+        told_gone(page)
+    assert page.is_disabled("[data-step='-1']")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".viewer", state="detached")
+    assert page.evaluate("document.activeElement.title") == f"{ids[2]}.png"
+    opens(page, 9)
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+        told_gone(page)
+    assert page.is_disabled("[data-step='1']")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    is_open(page, ids[8])
+
+
+def test_a_photo_that_went_while_it_is_open_is_left_by_the_arrows(page, services, tmp_path):
+    search(page, "anything")
+    ids = shown(page)
+    opens(page, 1)
+    in_step(services, tmp_path / "photos", set(range(12)) - {ids[1]})
+    page.wait_for_selector("#since:has-text('Photos have gone since')", state="attached")
+    page.keyboard.press("ArrowRight")
+    is_open(page, ids[2])
+    page.keyboard.press("ArrowLeft")
+    told_gone(page)
+    is_open(page, ids[2])
+    page.keyboard.press("ArrowLeft")
+    is_open(page, ids[0])
+    page.reload()
+    is_open(page, ids[0])

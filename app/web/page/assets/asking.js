@@ -12,6 +12,7 @@ window.picsift = (() => {
   let asked = NOTHING; // the question that is shown, or waited for
   let chipped = NOTHING; // the question whose parts stand above the answer
   let turn = 0; // counts questions, so that a late answer knows that it is late
+  let answered = 0; // the one that was answered last, or found no answer
   let next = null; // the cursor of the page behind the latest one
   let held = null; // the latest cursor of what is shown
   const left = []; // cursors that nobody goes on by, until Python is told
@@ -160,11 +161,12 @@ window.picsift = (() => {
   };
   const show = (answer) => {
     root.ariaBusy = "false";
+    answered = turn;
     warm ||= Boolean(answer.summary);
     photos = answer.photos ?? photos;
     version = answer.version ?? version;
     grids = [answer.grid];
-    const refocus = refocusing();
+    const [refocus, goOn] = [refocusing(), leavingOut()];
     if (!answer.lost) picsift.answered();
     if (!answer.lost || !alike(chipped, asked)) { // else they are the question's still
       part("chips").innerHTML = answer.chips || "";
@@ -183,6 +185,8 @@ window.picsift = (() => {
     part("since").replaceChildren();
     follow(answer.next);
     if (!answer.trouble) picsift.turned(1);
+    if (!answer.lost) goOn();
+    else part("chips").querySelectorAll("[aria-busy=true]").forEach((chip) => (chip.ariaBusy = "false"));
   };
   const setLeast = (least) => {
     part("least").hidden = least === null;
@@ -300,6 +304,24 @@ window.picsift = (() => {
     part("since").innerHTML = `${said} ${AGAIN}`;
   };
 
+  const leaveOut = (chip) => {
+    if (turn !== answered && !same(chipped, asked)) { // of an earlier question: left out of what is asked now
+      chip.ariaBusy = "true";
+      return;
+    }
+    const question = JSON.parse(chip.dataset.ask);
+    fill(question);
+    ask(question);
+  };
+  const leavingOut = () => { // the first chip that is to be left out of the answer that comes; the others wait for the next
+    const wanted = [...part("chips").querySelectorAll("[aria-busy=true]")].map((chip) => chip.ariaLabel);
+    return () => {
+      const chips = [...part("chips").querySelectorAll("button")].filter((chip) => wanted.includes(chip.ariaLabel));
+      if (chips.length) leaveOut(chips[0]);
+      chips.slice(1).forEach(leaveOut);
+    };
+  };
+
   const submit = () => ask(typed());
   const begin = (element, server) => {
     [root, call] = [element, server];
@@ -308,10 +330,7 @@ window.picsift = (() => {
     });
     part("chips").addEventListener("click", ({ target }) => {
       const chip = target.closest("[data-ask]");
-      if (!chip) return;
-      const question = JSON.parse(chip.dataset.ask);
-      fill(question);
-      ask(question);
+      if (chip) leaveOut(chip);
     });
     part("least").addEventListener("input", ({ target }) => setLeast(target.value));
     part("least").addEventListener("change", ({ target }) => ask({ ...asked, least: target.value }));

@@ -137,6 +137,24 @@ def test_the_focus_goes_to_what_stands_in_the_place_of_a_chip(page):
     page.wait_for_selector(".notice.home")
 
 
+def test_chips_that_are_left_out_while_an_answer_is_waited_for_stay_out(page):
+    ask(page, "two -dogs after:1990 width:1+")
+    page.wait_for_selector("#summary .summary")
+    slow_down(page, "1500")
+    for text in ("-dogs", "after:1990", "width:1.."):
+        page.get_by_role("button", name=f"Leave out {text}").click()
+    page.wait_for_function("document.querySelectorAll('#chips li').length === 1")
+    assert (page.input_value("#words input"), urlsplit(page.url).query) == ("two", "q=two")
+
+    ask(page, "two -dogs after:1990")
+    page.wait_for_function("document.querySelectorAll('#chips li').length === 3")
+    slow_down(page, "1500", lost="true")
+    for text in ("-dogs", "after:1990"):
+        page.get_by_role("button", name=f"Leave out {text}").click()
+    page.get_by_role("alert").filter(has_text="No answer came").wait_for()
+    assert page.input_value("#words input") == "two after:1990", "the second was of an answer that never came"
+
+
 def test_a_page_that_is_refused_says_so_and_is_there_again_once_it_is_not(page):
     page.evaluate(
         """() => {

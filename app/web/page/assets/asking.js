@@ -314,9 +314,11 @@ window.picsift = (() => {
     ask(question);
   };
   const leavingOut = () => { // the first chip that is to be left out of the answer that comes; the others wait for the next
-    const wanted = [...part("chips").querySelectorAll("[aria-busy=true]")].map((chip) => chip.ariaLabel);
+    const key = (chip) => chip.ariaLabel + chip.innerHTML; // photos of one name are told by their pictures
+    const wanted = [...part("chips").querySelectorAll("[aria-busy=true]")].map(key);
     return () => {
-      const chips = [...part("chips").querySelectorAll("button")].filter((chip) => wanted.includes(chip.ariaLabel));
+      const isWanted = (chip) => wanted.includes(key(chip)) && wanted.splice(wanted.indexOf(key(chip)), 1);
+      const chips = [...part("chips").querySelectorAll("button")].filter(isWanted);
       if (chips.length) leaveOut(chips[0]);
       chips.slice(1).forEach(leaveOut);
     };

@@ -138,13 +138,14 @@ def test_the_focus_goes_to_what_stands_in_the_place_of_a_chip(page):
 
 
 def test_chips_that_are_left_out_while_an_answer_is_waited_for_stay_out(page):
-    ask(page, "two -dogs after:1990 width:1+")
-    page.wait_for_selector("#summary .summary")
+    ask(page, "two -dogs -dogs after:1990 width:1+")
+    page.wait_for_function("document.querySelectorAll('#chips li').length === 5")
     slow_down(page, "1500")
-    for text in ("-dogs", "after:1990", "width:1.."):
-        page.get_by_role("button", name=f"Leave out {text}").click()
-    page.wait_for_function("document.querySelectorAll('#chips li').length === 1")
-    assert (page.input_value("#words input"), urlsplit(page.url).query) == ("two", "q=two")
+    for text in ("after:1990", "-dogs", "width:1.."):
+        page.get_by_role("button", name=f"Leave out {text}").first.click()
+    page.wait_for_function("document.querySelectorAll('#chips li').length === 2")
+    page.wait_for_function("window.came === 3")
+    assert (page.input_value("#words input"), page.locator("#chips li").count()) == ("two -dogs", 2)
 
     ask(page, "two -dogs after:1990")
     page.wait_for_function("document.querySelectorAll('#chips li').length === 3")

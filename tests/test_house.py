@@ -76,7 +76,7 @@ MAY_IMPORT = {
     "indexer.pictures.content": "pictures",
     "indexer.pipeline": "catalog embedder finishing folders library pictures storing workers",
     "indexer.storing": "catalog embedder library metadata workers",
-    "indexer.vectors": "errors memory",
+    "indexer.vectors": "counted errors memory",
     "indexer.watching": "catalog embedder errors folders library metadata pictures pipeline workers",
     "indexer.workers": "catalog errors metadata pictures",
     "app.bootstrap": "duplicates search search.paging settings tagging tagging.export tagging.vocabulary",

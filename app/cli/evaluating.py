@@ -160,7 +160,7 @@ def _lines(source: dict[str, Any], templates: int) -> Iterator[str]:
     yield ""
     yield f"{source['source'] or 'all'}: {', '.join(counts)}"
     if source["zero_shot"]:
-        yield _row("zero_shot", _shares(source["zero_shot"]), f"{templates} templates")
+        yield _row("zero_shot", _shares(source["zero_shot"]), counted(templates, "template"))
     for way in ("text_to_image", "image_to_text"):
         if source[way]:
             yield _row(way, _shares(source[way]))

@@ -142,8 +142,12 @@ class DuplicateService:
             photos=len(photos),
             by_vector=sum(photo.look is None for photo in photos) if by_looks else 0,
             blank=sum(map(grouping.is_blank, photos)),
-            hint=None if photos else why_none(wanted, catalog.counts(), catalog.folders, catalog.words.names),
+            hint=None if photos else self._why_none(model, wanted),
         )
+
+    def _why_none(self, model: ModelRecord, wanted: PhotoFilter) -> str | None:
+        catalog = self._library.catalog
+        return why_none(wanted, catalog.counts(), catalog.embedded(model.id), catalog.folders, catalog.words.names)
 
     def _candidates(self, ids: NDArray[np.int64]) -> list[Candidate]:
         found: list[Candidate] = []

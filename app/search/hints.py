@@ -60,12 +60,13 @@ class _Known:
         return _near(" ".join(asked), shown)
 
 
-def why_none(wanted: PhotoFilter | None, counts: Counts, folders: Folders, names: Names) -> str | None:
+def why_none(wanted: PhotoFilter | None, counts: Counts, embedded: int, folders: Folders, names: Names) -> str | None:
     """Why there is no photo to look at: the library has none, or no other one; else what may have been meant.
 
     Args:
         wanted: what a photo has to pass; None where nothing is asked for but to be another one.
         counts: of the whole library.
+        embedded: how many of its photos the model that answers has embedded: no others are looked at.
         folders: as in `hint_of`.
         names: likewise.
     """
@@ -74,7 +75,14 @@ def why_none(wanted: PhotoFilter | None, counts: Counts, folders: Folders, names
         return f"the library holds no photos yet: {none} be read, and 'picsift status' says why."
     if not counts.photos:
         return "the library holds no photos yet. Run: picsift index FOLDER"
-    return "there is no other photo to compare with." if wanted is None else hint_of(wanted, folders, names)
+    left = counts.photos - embedded
+    lacking = (
+        f"{counted(left, 'photo is', 'photos are')} not embedded by the model that answers yet. Run: picsift index"
+    )
+    if embedded <= 0:
+        return f"no photo can be searched yet: {lacking}"
+    hint = "there is no other photo to compare with." if wanted is None else hint_of(wanted, folders, names)
+    return " ".join(filter(None, (hint, lacking if left > 0 else None))) or None
 
 
 def hint_of(wanted: PhotoFilter, folders: Folders, names: Names) -> str | None:

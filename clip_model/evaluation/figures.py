@@ -181,8 +181,9 @@ def _probe(
     if train is None:
         several = np.bincount(labels)[labels] > 1
         if alone := int(np.count_nonzero(~several)):
+            have = "has" if alone == 1 else "have"
             left_out["linear_probe.singles"] = (
-                f"{alone:,} of {len(known):,} labels have one picture each: none is left to measure on"
+                f"{alone:,} of {len(known):,} labels {have} one picture each: none is left to measure on"
             )
         images, labels = images[several], np.unique(labels[several], return_inverse=True)[1].astype(np.int64)
         fit = halves(labels)

@@ -47,8 +47,9 @@ def check_shapes(expected: Mapping[str, tuple[int, ...]], got: Mapping[str, tupl
     """
     missing, unknown = sorted(expected.keys() - got.keys()), sorted(got.keys() - expected.keys())
     if missing or unknown:
+        tensors = "tensor" if len(missing) == 1 else "tensors"
         raise ValueError(
-            f"{source} does not fit its configuration: {len(missing)} tensors missing ({some(missing)}), "
+            f"{source} does not fit its configuration: {len(missing)} {tensors} missing ({some(missing)}), "
             f"{len(unknown)} unknown ({some(unknown)})"
         )
     wrong = [
@@ -57,7 +58,7 @@ def check_shapes(expected: Mapping[str, tuple[int, ...]], got: Mapping[str, tupl
         if shape != got[name]
     ]
     if wrong:
-        raise ValueError(f"{source} does not fit its configuration: {len(wrong)} wrong shapes ({some(wrong)})")
+        raise ValueError(f"{source} does not fit its configuration: {len(wrong)} of the wrong shape ({some(wrong)})")
 
 
 def some(names: list[str]) -> str:

@@ -162,7 +162,7 @@ def load_pretrained(tower: EfficientNetLite, path: Path) -> tuple[Tensor, Tensor
     found = {name: tuple(value.shape) for name, value in state.items()}
     wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
     if wrong:
-        raise ValueError(f"{path} holds another network: {len(wrong)} tensors do not fit, the first is {wrong[0]}")
+        raise ValueError(f"{path} holds another network: tensors do not fit, the first of {len(wrong)} is {wrong[0]}")
     weight, bias = state.pop("fc.weight"), state.pop("fc.bias")
     with torch.no_grad():
         for name, value in own.items():

@@ -172,6 +172,10 @@ class ModelCatalog:
                 counted(lost, "photo"),
             )
 
+    def embedded(self, model_id: int) -> int:
+        """Count the photos that a model has embedded."""
+        return self._read(embedding_store.embedded, model_id)
+
     def lacking(self, model_id: int) -> NDArray[np.int64]:
         """Give the ids (n,) of sound photos, not missing, that a model has yet to embed, sorted."""
         return self._read(embedding_store.lacking, model_id)

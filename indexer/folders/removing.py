@@ -177,7 +177,7 @@ def _without_drives(
                 remember(library, root, takes_turns=True)
             catalog.mark_missing([photo.id for photo in kept], moment + KEPT)
             messages.append(
-                f"{len(kept):,} {'photos' if len(kept) > 1 else 'photo'} of {root.path / (place or '')} not found: "
+                f"{counted(len(kept), 'photo')} of {root.path / (place or '')} not found: "
                 f"another drive may be there. What is known is kept. {_named(root.path, kept)}"
             )
         held = {photo.id for photo in kept}

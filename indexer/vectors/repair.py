@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from indexer.counted import counted
 from indexer.errors import LibraryError
 from indexer.vectors.index import VectorIndex
 from indexer.vectors.rows import Half
@@ -99,4 +100,4 @@ def _rebuild(index: VectorIndex, catalog: StoredEmbeddings, model_id: int, reaso
     except LibraryError as error:  # a library that is only read: search works, and the next start repairs again
         logger.warning("%s", error)
     why = f": {reason}" if reason else ""
-    return f"The search index was rebuilt from {len(index):,} stored embeddings{why}."
+    return f"The search index was rebuilt from {counted(len(index), 'stored embedding')}{why}."

@@ -67,7 +67,7 @@ def test_a_loaded_model_does_not_depend_on_its_file(model, path):
 def test_missing_unknown_and_misshapen_tensors_are_named(path):
     save_model(CLIP(CONFIGS["vit"]), path)
     rewrite(path, lambda state: state.update(spare=state.pop("ln_final.bias")))
-    with pytest.raises(ValueError, match=r"1 tensors missing \(ln_final.bias\), 1 unknown \(spare\)"):
+    with pytest.raises(ValueError, match=r"1 tensor missing \(ln_final.bias\), 1 unknown \(spare\)"):
         load_model(path)
     save_model(CLIP(CONFIGS["vit"]), path)
     rewrite(path, lambda state: state.update({"ln_final.bias": torch.zeros(7)}))

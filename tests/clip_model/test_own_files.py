@@ -116,7 +116,7 @@ def test_a_message_is_short_whatever_the_file_says(path, changes):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda state: state.pop("visual.proj"), r"1 tensors missing \(visual.proj\)"),
+        (lambda state: state.pop("visual.proj"), r"1 tensor missing \(visual.proj\)"),
         (
             lambda state: state.update({"ln_final.bias": torch.zeros(32, dtype=torch.int64)}),
             "ln_final.bias is of type I64",

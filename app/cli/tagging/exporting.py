@@ -133,7 +133,8 @@ def _show_forgotten(exports: list[Export], *, json: bool) -> None:
         output.write_json([_entry(export) for export in exports])
         return
     freed = output.shown_bytes(sum(export.kept_bytes for export in exports))
-    say(f"{len(exports):,} exports cannot be undone any more, which takes {freed} less in the library.")
+    gone = counted(len(exports), "export")
+    say(f"{gone} cannot be undone any more, which takes {freed} less in the library.")
 
 
 def _show_preview(outcomes: Iterable[Outcome], *, into_files: bool, json: bool) -> None:

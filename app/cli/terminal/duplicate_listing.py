@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 BEST = "best"
 SAID = {
-    "exact": "exact copy/exact copies",
-    "near": "nearly the same",
-    "burst": "of a burst/of bursts",
-}  # of one/several
+    "exact": ("exact copy", "exact copies"),
+    "near": ("nearly the same", "nearly the same"),
+    "burst": ("of a burst", "of bursts"),
+}  # of one and of several
 
 
 def show_duplicates(found: Duplicates, *, json: bool) -> None:
@@ -69,11 +69,7 @@ def summary(found: Duplicates) -> str:
     if not others:
         return f"no duplicates among {counted(found.photos, 'photo')}.{alone}"
     kinds = Counter(one.kind.value for one in others)
-    parts = ", ".join(
-        f"{kinds[kind]:,} {said.split('/')[0 if kinds[kind] == 1 else -1]}"
-        for kind, said in SAID.items()
-        if kinds[kind]
-    )
+    parts = ", ".join(counted(kinds[kind], *said) for kind, said in SAID.items() if kinds[kind])
     size = shown_bytes(sum(one.photo.size for one in others))
     groups = f"{counted(len(found.groups), 'group')} among {counted(found.photos, 'photo')}"
     return f"{groups}; beside the best ones {parts}: {size}. Nothing was changed.{alone}"

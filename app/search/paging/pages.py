@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from app.search.index_pass import Found
     from app.search.live_index import LiveIndex
     from app.search.paging.asked import Asked
-    from app.search.query import Query
     from app.search.recent_photos import RecentPhotos
     from app.search.words.unsaid import KnownWords
     from indexer.catalog.catalog import Catalog
@@ -102,7 +101,7 @@ class Pages:
         if not (found.has_more or matches.looked_at_all or query.offset):  # at the end nothing may be left out
             return self.nearest(asked, index, started, allowed, exact=True)
         count = found.count if found.count is not None or calibration is None else total
-        hint = matches.why_none() if total and count == 0 else self._hint(query, total)
+        hint = matches.why_none() if total and count == 0 else self._hint(asked, total)
         hits = with_moments(found.hits, partial(self.catalog.moments, model.id))
         following = asked.following(hits, has_more=found.has_more)
         took_ms = (time.perf_counter() - started) * 1000
@@ -126,15 +125,17 @@ class Pages:
         as_one = not (query.all_copies or query.filter.copies)
         found, has_more = by_date(newest, self.photos, query.limit, query.offset, as_one=as_one)
         hits = [Hit(photo, None, moment_s=photo.poster_s, copies=copies) for photo, copies in found]
-        hint = self._hint(query, total)
+        hint = self._hint(asked, total)
         following = asked.following(hits, has_more=has_more)
         name = asked.model.name if asked.model else ""
         took_ms = (time.perf_counter() - started) * 1000
         return SearchResult(asked.name, name, total, took_ms, hits, has_more, hint, following=following)
 
-    def _hint(self, query: Query, total: int) -> str | None:
+    def _hint(self, asked: Asked, total: int) -> str | None:
         """Why no photo is left to look at, or what may have been meant by filters that pass none."""
         if total:
             return None
+        query, catalog = asked.query, self.catalog
         wanted = query.filter if query.filter or query.unwanted else None
-        return why_none(wanted, self.catalog.counts(), self.catalog.folders, self.catalog.words.names)
+        embedded = catalog.embedded(asked.model.id) if asked.model else 0
+        return why_none(wanted, catalog.counts(), embedded, catalog.folders, catalog.words.names)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from app.tag_path import clean_path
 from app.tagging.vocabulary.entries import Draft, Entry, TagPath
+from indexer.counted import counted
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 """A language code, such as de or pt-BR."""
@@ -94,9 +95,8 @@ def read_table(draft: Draft, text: str) -> None:
             if not header:
                 header = _header(draft, cells, where)
             elif any(cells[len(header) :]):
-                raise draft.error(
-                    where, f"{len(cells)} cells for {len(header)} columns: quote a cell that holds the separator"
-                )
+                parted = f"{len(cells):,} cells for {counted(len(header), 'column')}"
+                raise draft.error(where, f"{parted}: quote a cell that holds the separator")
             else:
                 _add_row(draft, dict(zip(header, cells, strict=False)), where)
     except csv.Error as error:

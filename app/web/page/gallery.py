@@ -64,10 +64,10 @@ def nothing_found(shown: Shown) -> str:
     return _notice("Nothing to compare with", f"<p>{why}</p>")
 
 
-def none_passes(hint: str | None) -> str:
+def none_passes(hint: str | None, title: str = "No photo passes these filters") -> str:
     """That filters pass no photo, and what may have been meant, if that is known."""
-    said = _sentence(hint or "leave one of them out, or widen it.")
-    return _notice("No photo passes these filters", f"<p>{safe(said)}</p>")
+    said = _sentence(hint or "leave one of the filters out, or widen it.")
+    return _notice(title, f"<p>{safe(said)}</p>")
 
 
 def opening(shown: Shown) -> str:
@@ -83,7 +83,7 @@ def opening(shown: Shown) -> str:
 
 def ready(photos: int) -> str:
     """How many photos can be searched."""
-    return f"{_count(photos)} {'is' if photos == 1 else 'are'} ready to be searched"
+    return f"{counted(photos, 'photo is', 'photos are')} ready to be searched"
 
 
 def activity_line(activity: Activity | None) -> str:
@@ -163,7 +163,7 @@ def _copies(hit: Hit) -> str:
     if not hit.copies:
         return ""
     count = len(hit.copies)
-    said = f"Show {'another copy' if count == 1 else f'{count:,} more copies'}"
+    said = f"Show {counted(count, 'more copy', 'more copies')}"
     tiles_ = "".join(tile(Hit(copy, None, moment_s=copy.poster_s), "tile copy") for copy in hit.copies)
     return (
         f'<button type="button" class="behind" aria-expanded="false" data-copies title="{said}" aria-label="{said}">'
@@ -197,8 +197,8 @@ def empty_library(library: Path, failed: int = 0) -> str:
     """What stands in place of photos where the library has none, and of the `failed` files that could not be read."""
     of = f"--library {shlex.quote(shown_path(library))}"
     if failed:
-        files = "One file was found, and it" if failed == 1 else f"{failed:,} files were found, and none"
-        told = f"<p>{files} could {'not ' if failed == 1 else ''}be read. In a terminal, this says why:</p>"
+        files = counted(failed, "file was found, and could not", "files were found, and none could")
+        told = f"<p>{files} be read. In a terminal, this says why:</p>"
         return _notice("No photo could be read", f"{told}<pre><code>{safe(f'picsift status {of}')}</code></pre>")
     command = f"picsift index ~/Pictures {of}"
     return _notice(

@@ -17,7 +17,7 @@ SAID = {Kind.exact: "exact copy", Kind.near: "nearly the same", Kind.burst: "of 
 def page(found: Duplicates, groups: Iterable[Group]) -> str:
     """Some groups; why there is none where there is none."""
     if not found.photos:
-        return none_passes(found.hint)
+        return none_passes(found.hint, "No photo to compare")  # filters are one reason for it
     if not found.groups:
         told = f"No two of {_photos(found.photos)} are one picture."
         if found.photos == 1:

@@ -9,6 +9,7 @@ from app.web.page.gallery import marking, photo_url
 from app.web.page.markup import safe
 from indexer.catalog.records import PhotoRecord
 from indexer.catalog.tag_records import PhotoTag
+from indexer.counted import counted
 
 NOT_RECORDED = '<span class="absent">Not recorded</span>'
 SHOWN_COPIES = 20
@@ -161,7 +162,7 @@ def measures(photo: PhotoRecord) -> str:
 def amount(size: int) -> str:
     """A number of bytes as people write it."""
     if size < 1e3:
-        return f"{size} bytes"
+        return counted(size, "byte")
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 

@@ -193,6 +193,12 @@ def embeddings_of(
     return _usable(list(rows), list(rows.values()), _dim(connection, model_id), damaged)
 
 
+def embedded(connection: Connection, model_id: int) -> int:
+    """Count the photos that this model has embedded, by an index that is made of far fewer bytes than the vectors."""
+    query = select(func.count()).select_from(EmbeddingRow).where(EmbeddingRow.model_id == model_id)
+    return connection.execute(query).scalar_one()
+
+
 def lacking(connection: Connection, model_id: int) -> NDArray[np.int64]:
     """Give the ids of sound photos, present in their folder, that this model has not embedded: (n,) int64, sorted."""
     embedded = exists().where(EmbeddingRow.photo_id == PhotoRow.id, EmbeddingRow.model_id == model_id)

@@ -96,7 +96,7 @@ def test_labels_that_the_probe_leaves_out_are_told(evaluate, folders):
     (folders / "white").mkdir()
     Image.new("RGB", (20, 48), "white").save(folders / "white" / "a.jpg")
     out = evaluate(folders)[1]
-    assert "  no linear probe of labels with one picture: 1 of 4 labels have one picture each" in out
+    assert "  no linear probe of labels with one picture: 1 of 4 labels has one picture each" in out
 
 
 def test_of_many_unreadable_ones_ten_are_named(evaluate, folders):

@@ -131,4 +131,26 @@ def test_many_names_are_asked_for_once_and_many_wishes_are_not_all_looked_at(mon
     ],
 )
 def test_filters_are_blamed_only_where_they_have_photos_to_pass(photos, failed, wanted, said):
-    assert why_none(wanted, Counts(photos, failed, 0), lambda: FOLDERS, lambda kind: []) == said
+    assert why_none(wanted, Counts(photos, failed, 0), photos, lambda: FOLDERS, lambda kind: []) == said
+
+
+LACKING = "not embedded by the model that answers yet. Run: picsift index"
+
+
+@pytest.mark.parametrize(
+    ("photos", "embedded", "wanted", "said"),
+    [
+        (3, 0, None, f"no photo can be searched yet: 3 photos are {LACKING}"),
+        (1, 0, PhotoFilter(folder="Gardn"), f"no photo can be searched yet: 1 photo is {LACKING}"),
+        (3, 1, None, f"there is no other photo to compare with. 2 photos are {LACKING}"),
+        (2, 1, PhotoFilter(), f"1 photo is {LACKING}"),
+        (
+            2,
+            1,
+            PhotoFilter(folder="Gardn"),
+            f"no folder is called 'Gardn'. Near to it are '2020 Garden'. 1 photo is {LACKING}",
+        ),
+    ],
+)
+def test_photos_that_the_model_has_yet_to_embed_are_told_where_none_is_found(photos, embedded, wanted, said):
+    assert why_none(wanted, Counts(photos, 0, 0), embedded, lambda: FOLDERS, lambda kind: []) == said

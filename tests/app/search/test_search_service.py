@@ -337,6 +337,18 @@ def test_an_empty_library_says_what_to_do(world):
         world.services().search.search(Query(text="red"))
 
 
+def test_photos_that_the_model_has_not_embedded_are_not_taken_for_none(world):
+    world.index()
+    services = world.services()
+    with services.library.catalog.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM embeddings")  # as damaged vectors go, or a model that comes anew lacks
+    for query in (Query(text="red"), parse("red folder:trip"), parse("folder:trip")):
+        found = services.search.search(query)
+        assert (found.total, found.hits) == (0, [])
+        assert found.hint.startswith("no photo can be searched yet: 5 photos are not embedded")
+    assert services.duplicates.find().hint == found.hint
+
+
 def test_searching_makes_no_library(world):
     with pytest.raises(LibraryError):
         world.services(create=False)

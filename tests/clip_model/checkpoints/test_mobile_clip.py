@@ -189,7 +189,7 @@ def test_tensors_that_are_missing_left_over_or_twice_there_are_named(tmp_path, l
     name = "visual.trunk.stages.0.blocks.0.layer_scale.gamma"
     variance = next(name for name in state if name.endswith("running_var"))
     for changed, message in (
-        (without(state, name), r"1 tensors missing \(visual.stages.0.blocks.0.layer_scale.gamma\)"),
+        (without(state, name), r"1 tensor missing \(visual.stages.0.blocks.0.layer_scale.gamma\)"),
         ({**state, f"{name}2": torch.zeros(3)}, "1 unknown"),
         ({**state, name.replace("trunk.", ""): state[name].clone()}, "holds two image towers"),
         ({**state, variance: -state[variance]}, "variances that are negative"),

@@ -138,7 +138,7 @@ def test_the_published_models_are_those_that_open_clip_names():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s.pop("visual.ln_post.bias"), r"1 tensors missing \(visual.ln_post.bias\), 0 unknown"),
+        (lambda s: s.pop("visual.ln_post.bias"), r"1 tensor missing \(visual.ln_post.bias\), 0 unknown"),
         (lambda s: s.pop("ln_final.weight"), "no CLIP in OpenAI's layout: the tensor 'ln_final.weight' is missing"),
         (lambda s: s.update(spare=torch.zeros(3)), r"0 tensors missing \(none\), 1 unknown \(spare\)"),
         (lambda s: s.update(attn_mask=torch.zeros(77, 77)), r"1 unknown \(attn_mask\)"),

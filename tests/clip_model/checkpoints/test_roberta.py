@@ -266,7 +266,7 @@ EMBEDDINGS, LAYER = "text.transformer.embeddings", "text.transformer.encoder.lay
         (in_text(context_length=600), "a RoBERTa has 512 positions, and the context length is 600"),
         (in_text(hf_model_name="xlm-roberta-base", hf_tokenizer_name="xlm-roberta-base"), "has 2 blocks, that says 12"),
         (in_text(hf_pooler_type="cls_pooler"), r"2 tensors missing \(roberta_text.pooler.bias, roberta_text.pooler"),
-        (in_text(hf_proj_type="linear"), r"1 tensors missing \(roberta_text.proj.weight\)"),
+        (in_text(hf_proj_type="linear"), r"1 tensor missing \(roberta_text.proj.weight\)"),
         (in_tokenizer(lambda t: t.pop("model")), "cannot be read by the library"),
         (in_tokenizer(lambda t: t["model"].update(unk_id=None)), "its tokenizer cannot encode a text: "),
         (lambda folder: unigrams_without("<pad>").save(str(folder / "tokenizer.json")), "is no RoBERTa's: <s>, </s>"),

@@ -213,7 +213,7 @@ def in_weights(change):
         (in_json("tokenizer_config.json", lambda c: c.update(eos_token="<end>")), "has no token '<end>'"),
         (in_json("tokenizer.json", lambda c: c.pop("model")), "cannot be read by the library"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "lacks tokenizer.json"),
-        (in_weights(lambda s: s.pop("vision_model.head.probe")), r"1 tensors missing \(visual.head.probe\)"),
+        (in_weights(lambda s: s.pop("vision_model.head.probe")), r"1 tensor missing \(visual.head.probe\)"),
         (in_weights(lambda s: s.pop("vision_model.encoder.layers.1.self_attn.k_proj.bias")), "lack self_attn.k_proj"),
         (in_weights(lambda s: s.update(spare=torch.zeros(3))), r"1 unknown \(spare\)"),
         (in_weights(lambda s: s.update(logit_bias=torch.ones(2))), r"logit_bias: expected \(\), got \(2,\)"),

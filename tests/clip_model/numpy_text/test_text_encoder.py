@@ -116,7 +116,8 @@ def test_it_is_named_by_its_place_among_those_given(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [("missing", "1 tensors missing"), ("shape", "1 wrong shapes"), ("dtype", "is of type F64")]
+    ("change", "message"),
+    [("missing", "1 tensor missing"), ("shape", "the wrong shape"), ("dtype", "is of type F64")],
 )
 def test_a_file_of_another_network_is_said(model, tmp_path, change, message):
     path = tmp_path / "m.safetensors"

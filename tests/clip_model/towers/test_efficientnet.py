@@ -53,7 +53,7 @@ def test_a_file_of_another_network_is_refused(tmp_path, saved):
     del state["_bn1.bias"]
     torch.save(state, tmp_path / "less.pth")
     for name in ("more", "less"):
-        with pytest.raises(ValueError, match="1 tensors do not fit"):
+        with pytest.raises(ValueError, match="tensors do not fit, the first of 1"):
             load_pretrained(EfficientNetLite("lite0", 4), tmp_path / f"{name}.pth")
     with pytest.raises(FileNotFoundError, match=r"no EfficientNet-Lite weights at .*none\.pth"):
         load_pretrained(EfficientNetLite("lite0", 4), tmp_path / "none.pth")

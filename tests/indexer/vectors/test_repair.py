@@ -92,6 +92,11 @@ def test_a_missing_index_is_rebuilt_from_the_stored_embeddings_saved_and_said(sh
     shelf.assert_in_step(again)
 
 
+def test_one_embedding_is_told_as_one(shelf):
+    shelf.store("one.jpg")
+    assert "from 1 stored embedding: " in shelf.refresh(shelf.open())
+
+
 def test_an_index_in_step_is_left_alone(shelf, monkeypatch):
     shelf.store("a.jpg", "b.jpg")
     index = saved(shelf)

@@ -6,13 +6,13 @@ window.picsift = (() => {
   const HOW = { least: "", right: "", wrong: "", diverse: "", copies: "" }; // looks for nothing by itself
   const NOTHING = { q: "", after: "", before: "", folder: "", place: "", like: "", picture: "", show: "", ...HOW };
   const NEAREST = "nearest"; // the least relevance that lets all pass, for one question alone
-  const PAGE = 48; // hits that an answer begins with
   const LATE_MS = 400; // a quick answer shows no sign of waiting
   const FIRST_MS = 2500; // a slow one says why, where that is known
 
   let asked = NOTHING; // the question that is shown, or waited for
   let chipped = NOTHING; // the question whose parts stand above the answer
   let turn = 0; // counts questions, so that a late answer knows that it is late
+  let answered = 0; // the one that was answered last, or found no answer
   let next = null; // the cursor of the page behind the latest one
   let held = null; // the latest cursor of what is shown
   const left = []; // cursors that nobody goes on by, until Python is told
@@ -22,7 +22,7 @@ window.picsift = (() => {
   let photos = null; // how many there were when the answer was given
   let version = null; // of the library, by then
   let lately = null; // the same, as of the latest look
-  let grid = ""; // what the answer shows, as it came
+  let grids = []; // what the answer shows, a page each, as they came
   let compared = false; // whether something was looked for, which marks can refine
   const part = (name) => root.querySelector(`#${name}`);
 
@@ -142,7 +142,12 @@ window.picsift = (() => {
   };
   const refocusing = () => { // what gives the focus to what stands in the place of what has it now
     const one = document.activeElement;
-    if (["chips", "asked"].some((name) => part(name).contains(one))) return () => boxOf("q").focus();
+    const chips = () => [...part("chips").querySelectorAll("button")];
+    const chip = chips().indexOf(one);
+    if (chip >= 0 || part("asked").contains(one)) return () => { // one that is there still keeps it
+      const other = chips().slice(0, chip + 1).at(-1) || part("grid").querySelector(".trouble button") || boxOf("q");
+      if (!one.isConnected) other.focus({ preventScroll: true });
+    };
     if (!part("grid").contains(one)) return () => {};
     const { id, of, mark: kind } = one.dataset;
     const again = id ? `[data-id="${id}"]` : of ? `[data-of="${of}"][data-mark="${kind}"]` : ".none";
@@ -156,11 +161,12 @@ window.picsift = (() => {
   };
   const show = (answer) => {
     root.ariaBusy = "false";
+    answered = turn;
     warm ||= Boolean(answer.summary);
     photos = answer.photos ?? photos;
     version = answer.version ?? version;
-    grid = answer.grid || "";
-    const refocus = refocusing();
+    grids = [answer.grid];
+    const [refocus, goOn] = [refocusing(), leavingOut()];
     if (!answer.lost) picsift.answered();
     if (!answer.lost || !alike(chipped, asked)) { // else they are the question's still
       part("chips").innerHTML = answer.chips || "";
@@ -171,7 +177,7 @@ window.picsift = (() => {
     compared = Boolean(answer.compared);
     setLeast(answer.least ?? null);
     if (answer.trouble) part("grid").replaceChildren(notice(answer));
-    else part("grid").innerHTML = grid;
+    else part("grid").innerHTML = answer.grid;
     showMarks();
     refocus();
     const caption = part("asked").querySelector("figcaption");
@@ -179,6 +185,8 @@ window.picsift = (() => {
     part("since").replaceChildren();
     follow(answer.next);
     if (!answer.trouble) picsift.turned(1);
+    if (!answer.lost) goOn();
+    else part("chips").querySelectorAll("[aria-busy=true]").forEach((chip) => (chip.ariaBusy = "false"));
   };
   const setLeast = (least) => {
     part("least").hidden = least === null;
@@ -232,6 +240,7 @@ window.picsift = (() => {
     const groups = [...page.querySelectorAll(".group")];
     if (groups.length) part("grid").append(...groups);
     else part("grid").querySelector(".tiles").append(...page.querySelectorAll(".tile"));
+    grids.push(answer.grid);
     showMarks();
     follow(answer.next);
     goOn(first);
@@ -248,44 +257,71 @@ window.picsift = (() => {
     else while (tile.nextElementSibling?.matches(".copy")) tile.nextElementSibling.remove();
     showMarks();
   };
-  const untouched = () => window.scrollY < 200 && part("grid").querySelectorAll(".tile").length <= PAGE
-    && !part("more").disabled && !document.body.classList.contains("viewing");
+  const untouched = () => window.scrollY < 200 && grids.length === 1 && !part("more").disabled && !document.body.classList.contains("viewing");
   const keepUp = async (seen) => {
     const still = seen.version === lately; // else it goes on changing, as while photos are tagged
     lately = seen.version;
     if (photos === null || root.ariaBusy === "true") return;
     if (seen.photos === photos && (!still || seen.version === version)) return;
-    if (!atStart()) return seen.photos === photos ? compare(seen) : offer(seen.photos - photos);
     const ready = part("grid").querySelector("[data-ready]");
     if (ready) ready.textContent = seen.ready;
+    if (!atStart() || grids.length > 1) return seen.photos === photos ? compare(seen) : offer(seen.photos - photos);
     if (!untouched()) return;
     const mine = turn;
     const answer = await search();
     if (!answer || answer.trouble) return;
     const wanted = mine === turn && untouched();
-    if (wanted && answer.grid === grid) [photos, version] = [answer.photos, answer.version];
-    if (!wanted || answer.grid === grid) return leave(answer.next); // what is shown has its own
+    const isSame = answer.grid === grids[0];
+    if (wanted && isSame) [photos, version] = [answer.photos, answer.version];
+    if (!wanted || isSame) return leave(answer.next); // what is shown has its own
     leave(held);
     held = null;
     picsift.release();
     show(answer);
   };
   const compare = async (seen) => { // as many came as went, or something else changed: offered where the answer differs
-    if (asked.show || part("grid").querySelector(".trouble")) return;
-    const mine = turn;
+    if (part("grid").querySelector(".trouble")) return;
     version = seen.version; // asked once for each, whatever comes of it
-    const answer = await search();
-    if (!answer || answer.trouble) return;
-    leave(answer.next);
-    if (mine !== turn) return;
-    version = answer.version;
-    if (answer.grid === grid) part("since").replaceChildren();
+    if (asked.show) return offer(null); // looking for duplicates may take a minute
+    const [mine, shown] = [turn, [...grids]];
+    let [behind, cursor, page, isSame] = [null, null, 0, true];
+    do {
+      const answer = await search(behind);
+      cursor = answer?.next ?? cursor;
+      if (!answer || answer.trouble || mine !== turn) return leave(cursor);
+      version = answer.version ?? version;
+      behind = answer.next;
+      isSame = answer.grid === shown[page];
+      page += 1;
+    } while (isSame && behind !== null && page < shown.length);
+    leave(cursor);
+    if (isSame && page === shown.length) part("since").replaceChildren();
     else offer(0);
   };
   const offer = (more) => {
-    const said = more === 0 ? "The photos have changed since." : more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
+    const said = more === null ? "The library has changed since." : more === 0 ? "The photos have changed since." : more > 0 ? `${more} more photo${more === 1 ? "" : "s"} since.` : "Photos have gone since.";
     if (part("since").textContent.startsWith(said)) return; // which may have the focus
     part("since").innerHTML = `${said} ${AGAIN}`;
+  };
+
+  const leaveOut = (chip) => {
+    if (turn !== answered && !same(chipped, asked)) { // of an earlier question: left out of what is asked now
+      chip.ariaBusy = "true";
+      return;
+    }
+    const question = JSON.parse(chip.dataset.ask);
+    fill(question);
+    ask(question);
+  };
+  const leavingOut = () => { // the first chip that is to be left out of the answer that comes; the others wait for the next
+    const key = (chip) => chip.ariaLabel + chip.innerHTML; // photos of one name are told by their pictures
+    const wanted = [...part("chips").querySelectorAll("[aria-busy=true]")].map(key);
+    return () => {
+      const isWanted = (chip) => wanted.includes(key(chip)) && wanted.splice(wanted.indexOf(key(chip)), 1);
+      const chips = [...part("chips").querySelectorAll("button")].filter(isWanted);
+      if (chips.length) leaveOut(chips[0]);
+      chips.slice(1).forEach(leaveOut);
+    };
   };
 
   const submit = () => ask(typed());
@@ -296,10 +332,7 @@ window.picsift = (() => {
     });
     part("chips").addEventListener("click", ({ target }) => {
       const chip = target.closest("[data-ask]");
-      if (!chip) return;
-      const question = JSON.parse(chip.dataset.ask);
-      fill(question);
-      ask(question);
+      if (chip) leaveOut(chip);
     });
     part("least").addEventListener("input", ({ target }) => setLeast(target.value));
     part("least").addEventListener("change", ({ target }) => ask({ ...asked, least: target.value }));

@@ -14,6 +14,13 @@ Object.assign(window.picsift, (() => {
     const locked = await isLocked();
     return { trouble: locked ? LOCKED : AWAY, lost: locked ? "Reload" : "Try again" };
   };
+  const sayLocked = (element) => {
+    const said = Object.assign(document.createElement("p"), { className: "now", role: "status", textContent: `${LOCKED} ` });
+    const reload = Object.assign(document.createElement("button"), { type: "button", textContent: "Reload" });
+    reload.addEventListener("click", () => location.reload());
+    said.append(reload);
+    element.replaceChildren(said);
+  };
   const looking = (element, call) => {
     let timer = null;
     let turn = 0;
@@ -25,6 +32,10 @@ Object.assign(window.picsift, (() => {
       const seen = await call.look({});
       if (mine !== turn) return;
       wait = seen ? LOOK_MS : Math.min(2 * wait, MOST_MS);
+      if (!seen && (await isLocked())) {
+        if (mine === turn) sayLocked(element);
+        return; // each look would have the browser ask for the password again
+      }
       if (seen && !seen.trouble) {
         if (element.innerHTML !== seen.now) element.innerHTML = seen.now;
         await picsift.keepUp(seen);
@@ -70,7 +81,7 @@ Object.assign(window.picsift, (() => {
       if (shown && among > 1) tell(`Only one picture is searched by: the first of these ${among}.`);
     };
     give = async (files) => {
-      if (!files.length || document.querySelector("dialog[open]")) return; // no answer would be seen behind it
+      if (!files.length || isCovered()) return; // no answer would be seen
       if (sending) sending.abort(); // the latest picture is the one that is meant
       const mine = (sending = new AbortController());
       button.ariaBusy = "true";
@@ -89,15 +100,20 @@ Object.assign(window.picsift, (() => {
     });
   };
 
+  const isCovered = () => document.querySelector("dialog[open]") !== null;
   const holdsFile = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
   let depth = 0;
   const dragging = (by) => {
     depth = Math.max(0, depth + by);
-    document.body.classList.toggle("dropping", depth > 0);
+    document.body.classList.toggle("dropping", depth > 0 && !isCovered());
   };
   document.addEventListener("dragenter", (event) => holdsFile(event) && dragging(1));
   document.addEventListener("dragleave", (event) => holdsFile(event) && dragging(-1));
-  document.addEventListener("dragover", (event) => holdsFile(event) && event.preventDefault());
+  document.addEventListener("dragover", (event) => {
+    if (!holdsFile(event)) return;
+    event.preventDefault();
+    if (isCovered()) event.dataTransfer.dropEffect = "none";
+  });
   document.addEventListener("drop", (event) => {
     if (!holdsFile(event)) return;
     event.preventDefault();

@@ -324,7 +324,7 @@ def test_the_command_says_what_a_way_back_takes_and_gives_it_up(run, world, besi
     run()
     assert "2 files  done, way back" in run("--history")[1]
     status, _, err = run("--forget", 1)
-    assert (status, "1 exports cannot be undone any more" in err) == (0, True)
+    assert (status, "1 export cannot be undone any more" in err) == (0, True)
     assert "2 files  done, no way back" in run("--history")[1]
     [entry] = json.loads(run("--history", "--json")[1])
     assert (entry["forgotten"], entry["kept_bytes"]) == (True, 0)

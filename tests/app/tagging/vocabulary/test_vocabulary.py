@@ -158,6 +158,7 @@ def test_an_own_file_in_the_built_in_format_may_use_its_sentences(tmp_path):
         ("w.toml", "", "w.toml"),
         ("w.txt", "\n# nothing\n", "w.txt"),
         ("w.txt", "a\na\n", "twice"),
+        ("w.csv", "tag\na,b\n", "2 cells for 1 column: quote"),
         ("w.csv", "colour,size\nred,1\n", "w.csv"),
         ("w.txt", b"\xff\xfe\xfa", "w.txt"),
         ("w.txt", b"\x00" * 100, "w.txt"),

@@ -7,8 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from app.cli.demo import find_photos
+from indexer.pipeline import sync
 from tests.app.chromium import CHROMIUM, WANTED
 
 in_a_browser = [
@@ -36,6 +38,23 @@ def search(page, words):
     page.keyboard.press("Enter")
     page.wait_for_function("words => document.title === `${words} – picsift`", arg=words)
     page.wait_for_selector("#summary .summary")
+
+
+def in_step(services, photos, numbers):
+    """Bring the library in step with a folder that has just these pictures, which any search finds."""
+    photos.mkdir(exist_ok=True)
+    for gone in photos.iterdir():
+        if int(gone.stem) not in numbers:
+            gone.unlink()
+    for number in numbers:
+        if not (photos / f"{number}.png").exists():
+            Image.new("RGB", (90, 60 + number), (6 * number, 90, 200)).save(photos / f"{number}.png")
+    sync(services.library, services.embedder, [photos], workers=1, batch_size=16, max_pixels=10**7)
+
+
+def look_again(page):
+    """Have the page look at the library at once, as it does when somebody comes back to it."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def fits(page):

@@ -173,7 +173,7 @@ def test_an_empty_library_names_the_command():
     assert "1 photo is ready" in gallery.opening(shown([Hit(photo(), None)], total=1))
 
 
-@pytest.mark.parametrize(("failed", "said"), [(1, "One file was found, and it could not"), (1200, "1,200 files were")])
+@pytest.mark.parametrize(("failed", "said"), [(1, "1 file was found, and could not"), (1200, "1,200 files were")])
 def test_a_library_of_files_that_failed_is_not_called_empty(failed, said):
     text = Elements(gallery.empty_library(Path("/my data/lib"), failed)).text
     assert said in text
@@ -209,6 +209,7 @@ def test_a_library_of_files_that_failed_is_not_called_empty(failed, said):
         ({"camera_make": "NIKON", "camera_model": "Z 6"}, ["NIKON Z 6"]),
         ({}, ["4,000 × 3,000 (12.0 MP) · 3.4 MB · JPEG", "/photos/a.jpg"]),
         ({"width": None, "height": None, "size": 900, "format": None}, ["900 bytes"]),
+        ({"width": None, "height": None, "size": 1, "format": None}, ["1 byte"]),
         ({"missing_since": datetime(2024, 2, 3, tzinfo=UTC)}, ["not been reachable since 2024-02-03"]),
     ],
 )

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.app.web.page.browsers import in_a_browser, search, shoot, slow_down
+from tests.app.web.page.browsers import in_a_browser, look_again, search, shoot, slow_down
 
 pytestmark = [*in_a_browser, pytest.mark.parametrize("size", ["desktop"], indirect=True)]
 
@@ -112,6 +112,75 @@ def test_an_error_stands_where_the_answer_would_be(page, request):
     assert page.locator("#chips button").count() == 1
     page.click(".notice button:text-is('Reload')")
     page.wait_for_selector(".tile")
+
+
+def test_the_focus_goes_to_what_stands_in_the_place_of_a_chip(page):
+    ask(page, "two after:1990 camra:canon")
+    page.get_by_role("alert").filter(has_text="did you mean camera:?").wait_for()
+    ask(page, "two -dogs after:1990")
+    page.wait_for_selector("#summary .summary")
+
+    def leave_out(text):
+        page.get_by_role("button", name=f"Leave out {text}").focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name=f"Leave out {text}").wait_for(state="detached")
+        return page.evaluate("document.activeElement.ariaLabel || document.activeElement.innerText")
+
+    assert leave_out("-dogs") == "Leave out after:1990"
+    assert leave_out("after:1990") == "Leave out two"
+    slow_down(page, "0", lost="true")
+    assert leave_out("two") == "Try again"
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").filter(has_text="No answer came").wait_for()
+    slow_down(page, "0")
+    page.click(".notice button:text-is('Try again')")
+    page.wait_for_selector(".notice.home")
+
+
+def test_chips_that_are_left_out_while_an_answer_is_waited_for_stay_out(page):
+    ask(page, "two -dogs -dogs after:1990 width:1+")
+    page.wait_for_function("document.querySelectorAll('#chips li').length === 5")
+    slow_down(page, "1500")
+    for text in ("after:1990", "-dogs", "width:1.."):
+        page.get_by_role("button", name=f"Leave out {text}").first.click()
+    page.wait_for_function("document.querySelectorAll('#chips li').length === 2")
+    page.wait_for_function("window.came === 3")
+    assert (page.input_value("#words input"), page.locator("#chips li").count()) == ("two -dogs", 2)
+
+    ask(page, "two -dogs after:1990")
+    page.wait_for_function("document.querySelectorAll('#chips li').length === 3")
+    slow_down(page, "1500", lost="true")
+    for text in ("-dogs", "after:1990"):
+        page.get_by_role("button", name=f"Leave out {text}").click()
+    page.get_by_role("alert").filter(has_text="No answer came").wait_for()
+    assert page.input_value("#words input") == "two after:1990", "the second was of an answer that never came"
+
+
+def test_a_page_that_is_refused_says_so_and_is_there_again_once_it_is_not(page):
+    page.evaluate(
+        """() => {
+            const fetched = window.fetch;
+            window.refused = 0;
+            window.fetch = async (address, options) => {
+                const looks = String(options?.body).includes(`"fn_name":"look"`);
+                if (!looks && !String(address).endsWith("/health")) return fetched(address, options);
+                if (looks) window.refused += 1;
+                if (window.lets) return fetched(address, options);
+                return new Response("", { status: 401 });
+            };
+        }"""
+    )
+    look_again(page)
+    said = page.locator("#now").filter(has_text="asks for its password again")
+    said.wait_for()
+    refused = page.evaluate("window.refused")
+    assert said.locator("button").inner_text() == "Reload"
+    search(page, "anything")  # as long as answers come, all is well
+    page.evaluate("() => (window.lets = true)")
+    look_again(page)
+    said.wait_for(state="detached")
+    assert page.locator(".tile").count() == 48
+    assert page.evaluate("window.refused") > refused
 
 
 def test_an_open_page_looks_ever_less_often_for_a_server_that_is_away(page):

@@ -225,7 +225,7 @@ def test_where_no_photo_is_there_that_is_said_whatever_is_asked(tmp_path, questi
     assert "Your library is empty" in ask(make_actions(world.services()), **question)["grid"]
     (world.photos / "broken.jpg").write_bytes(b"no picture")
     world.index()
-    assert "One file was found, and it could not be read" in ask(make_actions(world.services()), **question)["grid"]
+    assert "1 file was found, and could not be read" in ask(make_actions(world.services()), **question)["grid"]
 
 
 def test_a_photo_that_could_not_be_read_is_told_so_and_not_shown(tmp_path):

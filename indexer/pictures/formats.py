@@ -16,6 +16,7 @@ from PIL import Image, features
 from indexer.errors import ImageError, TooLargeError
 from indexer.pictures import jpegxl, raw, raw_header, truncation
 from indexer.pictures.content import scans
+from indexer.pictures.content.canvas import claimed_size
 
 # Pillow's name: its module and class (JPEG: the base class, so that an MPO is the JPEG it starts with), the suffixes.
 _FORMATS = {
@@ -117,15 +118,20 @@ def open_picture(source: bytes, *, max_pixels: int, suffix: str = "") -> tuple[s
         raise ImageError(_what_else(source))
     source = truncation.without_trailer(name, source)
     decoder = _decoder(name)
+    if claimed := claimed_size(name, source):
+        check_size(*claimed, max_pixels)
     if name == "JXL":
         check_size(*jpegxl.read_header(source)[:2], max_pixels)
-    if name == "JXL":
         _refuse_cut(name, source)
         return name, jpegxl.read_pixels(source, decoder, lambda jpeg: _parse("JPEG", jpeg))
     try:
         image = _parse(name, source)
-    except Exception:
+    except Exception as error:
         _refuse_cut(name, source)  # says more than the decoder does
+        if isinstance(error, Image.DecompressionBombError):  # Pillow's own bound, which holds for animations alone
+            raise ImageError(f"a {name} animation of so many pixels is not read; save one picture of it") from None
+        if name == "WEBP" and claimed:  # its decoder fails without a reason where there is no memory for two canvases
+            bytes(8 * claimed[0] * claimed[1])
         if name == "HEIF" and b"meta" not in (kind for kind, _ in truncation.boxes(source)):
             raise ImageError(
                 "a HEIF sequence without a still picture: that is a video, and videos are left out"

@@ -441,11 +441,24 @@ def test_an_animation_that_pillow_takes_for_a_bomb_says_what_can_be_done(format_
     assert "animation of so many pixels" in reason_of(source)
 
 
-def test_a_webp_that_there_is_no_memory_for_is_not_called_damaged():
-    source = bytearray(encoded(drawn(), "WEBP", lossless=True))
-    source[21:25] = struct.pack("<I", 15_799 | 15_799 << 14)  # two canvases of a gigabyte, before anything is decoded
-    with WorkerPool(memory_mb=256) as pool, pytest.raises(TooLargeError, match="more than 256 MB"):
-        pool.run(partial(images.decode, min_side=64), bytes(source))
+def without_room(format_):
+    """A sound picture whose decoder has no room for it in 40 MB, and some of which do not say so."""
+    if format_ == "WEBP":
+        source = bytearray(encoded(drawn(), format_, lossless=True))
+        source[21:25] = struct.pack("<I", 15_799 | 15_799 << 14)  # two canvases of a gigabyte, before it is decoded
+        return bytes(source)
+    flat = Image.new("RGB", (3000, 3000), "red")
+    if format_ == "JXL":
+        pytest.importorskip("pillow_jxl")  # it registers itself
+    options = {"JPEG": {"progressive": True, "subsampling": 0}, "AVIF": {"speed": 10}, "JXL": {"lossless": True}}
+    return encoded(flat, format_, **options.get(format_, {}))
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "JPEG2000", "AVIF", "JXL", "WEBP"])
+def test_a_picture_that_there_is_no_memory_for_is_not_called_damaged(format_):
+    source = without_room(format_)
+    with WorkerPool(memory_mb=40) as pool, pytest.raises(TooLargeError, match="more than 40 MB"):
+        pool.run(partial(images.decode, min_side=64), source)
 
 
 # the bound on pixels

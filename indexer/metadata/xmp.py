@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 32 << 20  # masks drawn by hand take megabytes
 _MAX_ITEMS = 2_000  # of one list
+_MAX_ATTRIBUTES = 2_000  # of one element: lxml looks each up anew among all, a million would take hours
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -124,8 +125,8 @@ def _properties(packet: bytes) -> _Properties:
             parent = about.getparent()
             if parent is not None and parent.tag != _RDF + "RDF":
                 continue  # a structure inside a property
-            for name, value in about.attrib.items():
-                found.setdefault(str(name), [str(value)])
+            for name in about.keys()[:_MAX_ATTRIBUTES]:
+                found.setdefault(str(name), [str(about.get(name))])
             for element in about.iterchildren(tag=etree.Element):
                 found.setdefault(str(element.tag), _values(element))
     except Exception:  # lxml raises what libxml2 finds, and damage costs fields only

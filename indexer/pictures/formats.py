@@ -7,7 +7,8 @@ A decoder is imported when the first picture needs it. What a decoder has to say
 import importlib
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, cast
 
@@ -16,6 +17,8 @@ from PIL import Image, features
 from indexer.errors import ImageError, TooLargeError
 from indexer.pictures import jpegxl, raw, raw_header, truncation
 from indexer.pictures.content import scans
+from indexer.pictures.content.canvas import claimed_size
+from indexer.pictures.content.room import require_room
 
 # Pillow's name: its module and class (JPEG: the base class, so that an MPO is the JPEG it starts with), the suffixes.
 _FORMATS = {
@@ -117,15 +120,22 @@ def open_picture(source: bytes, *, max_pixels: int, suffix: str = "") -> tuple[s
         raise ImageError(_what_else(source))
     source = truncation.without_trailer(name, source)
     decoder = _decoder(name)
+    if claimed := claimed_size(name, source):
+        check_size(*claimed, max_pixels)
     if name == "JXL":
-        check_size(*jpegxl.read_header(source)[:2], max_pixels)
-    if name == "JXL":
+        claimed = jpegxl.read_header(source)[:2]
+        check_size(*claimed, max_pixels)
         _refuse_cut(name, source)
-        return name, jpegxl.read_pixels(source, decoder, lambda jpeg: _parse("JPEG", jpeg))
+        with _sincere(name, claimed):
+            return name, jpegxl.read_pixels(source, decoder, lambda jpeg: _parse("JPEG", jpeg))
     try:
         image = _parse(name, source)
-    except Exception:
+    except Exception as error:
         _refuse_cut(name, source)  # says more than the decoder does
+        if isinstance(error, Image.DecompressionBombError):  # Pillow's own bound, which holds for animations alone
+            raise ImageError(f"a {name} animation of so many pixels is not read; save one picture of it") from None
+        if claimed:
+            require_room(name, *claimed)
         if name == "HEIF" and b"meta" not in (kind for kind, _ in truncation.boxes(source)):
             raise ImageError(
                 "a HEIF sequence without a still picture: that is a video, and videos are left out"
@@ -139,6 +149,22 @@ def open_picture(source: bytes, *, max_pixels: int, suffix: str = "") -> tuple[s
         # TiffImageFile alone asks Pillow's own limit again, unless its memory is there already.
         image.im = Image.core.new(image.mode, getattr(image, "_tile_size"))  # type: ignore[attr-defined]  # noqa: B009
     return name, image
+
+
+def load(name: str, image: Image.Image, size: tuple[int, int]) -> None:
+    """Decode the pixels of an open picture of that full size; raises whatever the decoder does, or a MemoryError."""
+    with _sincere(name, size):
+        image.load()
+
+
+@contextmanager
+def _sincere(name: str, size: tuple[int, int]) -> Iterator[None]:
+    """Have a decoder that gives up say that it has no memory, where it has none."""
+    try:
+        yield
+    except Exception:
+        require_room(name, *size)
+        raise
 
 
 def check_formats() -> dict[str, str | None]:

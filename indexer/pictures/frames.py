@@ -4,17 +4,17 @@ from PIL import Image
 
 _ANIMATED = frozenset(("GIF", "PNG", "WEBP", "AVIF"))
 _FRAMES_TRIED = 8
-_PIXELS_TRIED = 100_000_000  # of all of them: a megabyte of blank frames would be decoded for minutes
+_PIXELS_TRIED = 100_000_000  # with the first: of blank frames a megabyte is minutes of work, and Pillow holds six
 _NOISE = 6  # of 255: compression leaves no flat frame quite flat
 
 
 def first_shown(name: str, image: Image.Image) -> Image.Image:
     """The loaded frame, or where an animation starts blank the first of the next few that is not."""
     may_move = name in _ANIMATED and (name == "GIF" or getattr(image, "is_animated", False))
-    if not may_move or not is_blank(image):
+    tried = min(_FRAMES_TRIED, _PIXELS_TRIED // (image.width * image.height) - 1)
+    if not may_move or tried < 1 or not is_blank(image):
         return image
     first = image.copy()
-    tried = min(_FRAMES_TRIED, _PIXELS_TRIED // (image.width * image.height))
     for number in range(1, tried + 1):
         try:
             image.seek(number)

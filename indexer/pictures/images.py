@@ -138,7 +138,7 @@ def _decode(source: bytes, min_side: int, max_pixels: int, suffix: str) -> Decod
     size, drafted = image.size, _draft(image, spare_scale(image.size, min_side))
     colour.make_ready(image.mode)
     metadata = describing.metadata_of(image) if name == "TIFF" else None  # TIFF drops its directory while it loads
-    image.load()
+    formats.load(name, image, size)
     metadata = metadata or describing.metadata_of(image)
     size = size if drafted else image.size
     profile = image.info.get("icc_profile")

@@ -132,8 +132,10 @@ def _opened(container: Any, stream: Any, scale: Callable[[tuple[int, int]], int]
     )
 
 
-def _first(container: Any, stream: Any, broken: type[Exception]) -> Any:
+def _first(container: Any, stream: Any, broken: type[Exception], *, again: bool = False) -> Any:
     try:
+        if again:
+            container.seek(0)
         return next(container.decode(stream))
     except (StopIteration, broken) as error:
         reason = getattr(error, "strerror", None)
@@ -148,19 +150,18 @@ def _frames(container: Any, stream: Any, factor: int, broken: type[Exception]) -
     last = -1.0
     for moment in wanted:
         frame = reader.at(moment, reach)
-        if frame is None:
+        if frame is None and not reader.known_length:
             break
-        at = reader.time(frame)
-        if at > last:
+        if frame is not None and (at := reader.time(frame)) > last:
             last = at
             yield VideoFrame(at, _picture(frame, stream, factor))
+    if last < 0:  # wherever one seeks there is damage, or another clock: recordings that were joined
+        yield VideoFrame(0.0, _picture(_first(container, stream, broken, again=True), stream, factor))
 
 
 def _frame_at(container: Any, stream: Any, factor: int, broken: type[Exception], moment_s: float) -> Image.Image:
     frame = _Reader(container, stream, broken).at(moment_s, _ROUNDING_S)
-    if frame is None:
-        raise ImageError("the video has no frame that can be decoded")
-    return _picture(frame, stream, factor)
+    return _picture(frame or _first(container, stream, broken, again=True), stream, factor)
 
 
 class _Reader:
@@ -170,9 +171,9 @@ class _Reader:
         self._container, self._stream, self._broken = container, stream, broken
         self._start_s = float((stream.start_time or 0) * stream.time_base)
         self._pictures: Iterator[Any] | None = None
-        self._known_length = _duration_s(container, stream) > 0
+        self.known_length = _duration_s(container, stream) > 0
         self._decoded = 0
-        self._sparse = not self._known_length  # key frames lie further apart than the moments
+        self._sparse = not self.known_length  # key frames lie further apart than the moments
         self._last: Any = None
 
     def time(self, frame: Any) -> float:
@@ -198,7 +199,7 @@ class _Reader:
             if self.time(frame) >= earliest or self._decoded > MOST_DECODED:
                 break
         else:
-            if not self._known_length:
+            if not self.known_length:
                 return None
         self._last = found or self._last
         return self._last
@@ -235,7 +236,8 @@ def _duration_s(container: Any, stream: Any) -> float:
 
 def _size(frame: Any, stream: Any) -> tuple[int, int]:
     """In square pixels, as it is stored: perhaps lying on its side."""
-    return max(1, round(frame.width * float(stream.sample_aspect_ratio or 1))), frame.height
+    ratio = stream.sample_aspect_ratio or 1
+    return max(1, round(frame.width * float(ratio if 1 <= 8 * ratio <= 64 else 1))), frame.height  # film has 2 at most
 
 
 def _picture(frame: Any, stream: Any, factor: int) -> Image.Image:

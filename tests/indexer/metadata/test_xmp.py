@@ -32,6 +32,12 @@ def test_a_single_text_and_an_attribute_are_lists_of_one():
     assert words(read_xmp(packet(attributes='dc:subject="red"'))) == ["red"]
 
 
+def test_of_attributes_without_end_the_first_are_read():
+    many = " ".join(f'dc:a{number}="x"' for number in range(3_000))
+    found = read_xmp(packet(listed("dc:subject", "red"), attributes=f'xmp:Rating="3" {many} dc:title="late"'))
+    assert (found.rating, found.title, words(found)) == (3, None, ["red"])
+
+
 def test_hierarchies_keep_their_marks_and_are_not_doubled():
     found = read_xmp(
         packet(

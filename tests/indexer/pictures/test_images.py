@@ -7,7 +7,9 @@ import struct
 import threading
 import tracemalloc
 import warnings
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from indexer.errors import ImageError
-from indexer.pictures import colour, formats, images, jpegxl
+from indexer.errors import ImageError, TooLargeError
+from indexer.pictures import colour, formats, frames, images, jpegxl
 from indexer.pictures.content import picture_hash as content
+from indexer.workers.isolation import WorkerPool
 from tests.counting import calls_of
 from tests.fuzzing import examples
 from tests.indexer.heic_sample import HEIC
@@ -420,6 +423,44 @@ def test_an_animation_is_its_first_frame_that_shows_something(format_):
     assert images.decode(never, min_side=64).image.getpixel((5, 5)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG"])
+def test_of_a_blank_animation_no_more_frames_are_decoded_than_there_is_room_for(format_, monkeypatch):
+    still, moving = Image.new("RGB", (160, 120), "white"), drawn()
+    source = encoded(still, format_, save_all=True, append_images=[moving], duration=100)
+    for pixels, colour_ in ((2 * 160 * 120 - 1, "white"), (2 * 160 * 120, "red")):
+        monkeypatch.setattr(frames, "_PIXELS_TRIED", pixels)
+        assert is_near(corners(images.decode(source, min_side=64).image)[0], colour_)
+
+
+@pytest.mark.parametrize("format_", ["GIF", "PNG"])
+def test_an_animation_that_pillow_takes_for_a_bomb_says_what_can_be_done(format_, monkeypatch):
+    source = encoded(
+        drawn(), format_, save_all=True, append_images=[drawn()], duration=100, disposal=2 - (format_ == "PNG")
+    )
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert "animation of so many pixels" in reason_of(source)
+
+
+def without_room(format_):
+    """A sound picture whose decoder has no room for it in 40 MB, and some of which do not say so."""
+    if format_ == "WEBP":
+        source = bytearray(encoded(drawn(), format_, lossless=True))
+        source[21:25] = struct.pack("<I", 15_799 | 15_799 << 14)  # two canvases of a gigabyte, before it is decoded
+        return bytes(source)
+    flat = Image.new("RGB", (3000, 3000), "red")
+    if format_ == "JXL":
+        pytest.importorskip("pillow_jxl")  # it registers itself
+    options = {"JPEG": {"progressive": True, "subsampling": 0}, "AVIF": {"speed": 10}, "JXL": {"lossless": True}}
+    return encoded(flat, format_, **options.get(format_, {}))
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "JPEG2000", "AVIF", "JXL", "WEBP"])
+def test_a_picture_that_there_is_no_memory_for_is_not_called_damaged(format_):
+    source = without_room(format_)
+    with WorkerPool(memory_mb=40) as pool, pytest.raises(TooLargeError, match="more than 40 MB"):
+        pool.run(partial(images.decode, min_side=64), source)
+
+
 # the bound on pixels
 
 
@@ -439,7 +480,7 @@ def test_a_jpeg_is_held_against_the_bound_in_full_and_not_at_reduced_scale():
 def huge_headers():
     """Pictures of up to 65,535 pixels a side in a few bytes."""
     png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II5B", 65535, 65535, 8, 2, 0, 0, 0)
-    png += struct.pack(">I", __import__("zlib").crc32(png[12:])) + b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
+    png += struct.pack(">I", zlib.crc32(png[12:])) + b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
     jpeg = bytearray(encoded(Image.new("RGB", (16, 16)), "JPEG"))
     at = jpeg.index(b"\xff\xc0") + 5
     jpeg[at : at + 4] = b"\xff\xff\xff\xff"
@@ -455,6 +496,12 @@ def huge_headers():
         + struct.pack("<4HB", 0, 0, 65535, 65535, 0)
         + b"\x08\x01\0\0;"
     )
+    moving = b"\0\0\0\x08acTL\0\0\0\2\0\0\0\0" + struct.pack(">I", zlib.crc32(b"acTL\0\0\0\2\0\0\0\0"))
+    frame = b"fcTL" + struct.pack(
+        ">5I2H2B", 0, 65535, 65535, 0, 0, 1, 1, 1, 0
+    )  # what it leaves is a picture of its own
+    moving += struct.pack(">I", 26) + frame + struct.pack(">I", zlib.crc32(frame))
+    webp = b"WEBPVP8X\x0a\0\0\0\x12\0\0\0" + 2 * b"\xfe\xff\0" + b"ANIM\6\0\0\0" + bytes(6)
     tiff = ImageFileDirectory_v2()
     tiff.update({256: 65535, 257: 65535, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 65535, 279: 10})
     body = io.BytesIO()
@@ -464,6 +511,9 @@ def huge_headers():
         "jpeg": bytes(jpeg),
         "bmp": bmp,
         "gif": gif,
+        "moving gif": gif[:13] + b"\x21\xf9\4\x08\0\0\0\0" + gif[13:],
+        "moving png": png[:33] + moving + png[33:],
+        "moving webp": b"RIFF" + struct.pack("<I", len(webp)) + webp,
         "tiff": body.getvalue(),
         "ppm": b"P6 65535 65535 255\n",
     }

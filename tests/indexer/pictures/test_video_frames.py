@@ -1,6 +1,7 @@
 """Frames of videos that the tests draw themselves."""
 
 import builtins
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -181,6 +182,28 @@ def test_a_truncated_video_has_a_reason_or_shows_what_there_is(tmp_path, tenth, 
         assert "cannot be decoded" in str(error) or "no frame" in str(error) or "cut short" in str(error)
     else:
         assert 1 <= len(frames) <= 4 and suffix != "mp4"
+
+
+@pytest.mark.parametrize("pixel", [Fraction(60_000), Fraction(2**31 - 1), Fraction(1, 60_000)])
+def test_pixels_of_a_shape_that_none_has_are_square(tmp_path, pixel):
+    path = draw_video(tmp_path / "a.mp4", [RED] * 4, pixel=Fraction(4, 3))
+    source = bytearray(path.read_bytes())
+    struct.pack_into(">2I", source, source.index(b"pasp") + 4, pixel.numerator, pixel.denominator)
+    path.write_bytes(source)
+    with open_video(path) as video:
+        assert (video.width, video.height) == (96, 64)
+        assert {frame.picture.size for frame in video.frames()} == {(96, 64)}
+
+
+def test_recordings_that_were_joined_are_a_video_though_seeking_in_them_leads_nowhere(tmp_path):
+    path = tmp_path / "a.ts"
+    one = draw_video(tmp_path / "1.ts", [RED] * 4, codec="mpeg2video", rate=25).read_bytes()
+    noise = np.random.default_rng(1).integers(0, 256, (1200, 1600, 3), np.uint8)
+    other = draw_video(tmp_path / "2.ts", [noise] * 3, codec="mpeg2video", rate=25, size=(1600, 1200)).read_bytes()
+    path.write_bytes(one + other)
+    with open_video(path) as video:
+        assert colours(list(video.frames()))[0] == RED
+        assert video.frame_at(1.0).size
 
 
 def test_damage_in_the_middle_costs_no_more_than_its_place(tmp_path):

@@ -28,7 +28,8 @@ class Proxies:
 
     Attributes:
         trusted: networks of the proxies.
-        root_path: what everything lies below, whoever asks; "" is nothing.
+        root_path: what everything lies below, whatever a proxy says, which may only hand on what a client said; "" is
+            what the proxy says, or nothing.
     """
 
     trusted: tuple[Network, ...] = ()
@@ -57,7 +58,7 @@ class Proxies:
             sender = self._sender(said.get("for", ""))
             if sender:
                 changes["client"] = (sender, 0)
-            root = _root_or(said.get("prefix", ""), root)
+            root = root or _root_or(said.get("prefix", ""), root)
         return {**scope, **changes, "headers": headers, **_below(root, scope)}
 
     def _is_trusted(self, sender: str) -> bool:

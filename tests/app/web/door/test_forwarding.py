@@ -100,6 +100,11 @@ def test_a_proxy_that_says_forwarded_says_its_path_beside_it():
     assert outside["root_path"] == "/photos"
 
 
+@pytest.mark.parametrize(("root", "below"), [("/photos", "/photos"), ("", "/evil")])
+def test_a_root_path_that_is_set_is_not_a_clients_to_change(root, below):
+    assert seen(request(x_forwarded_host="photos.lan", x_forwarded_prefix="/evil"), root=root)["root_path"] == below
+
+
 @pytest.mark.parametrize("word", [" ", "a", "a ", "=", ";", ",", '"', "for=", '="', "for=1.1.1.1,", "\\"])
 def test_a_long_header_is_looked_at_once(word):
     """Whoever sends it need not know the password, and all wait: to go back and forth in it took many minutes."""

@@ -264,7 +264,10 @@ window.picsift = (() => {
     if (photos === null || root.ariaBusy === "true") return;
     if (seen.photos === photos && (!still || seen.version === version)) return;
     const ready = part("grid").querySelector("[data-ready]");
-    if (ready) ready.textContent = seen.ready;
+    if (ready && ready.textContent !== seen.ready) { // which is no change of the photos below it
+      grids[0] = grids[0].replace(ready.textContent, seen.ready);
+      ready.textContent = seen.ready;
+    }
     if (!atStart() || grids.length > 1) return seen.photos === photos ? compare(seen) : offer(seen.photos - photos);
     if (!untouched()) return;
     const mine = turn;

@@ -176,6 +176,7 @@ window.picsift = (() => {
     part("summary").innerHTML = answer.summary || "";
     compared = Boolean(answer.compared);
     setLeast(answer.least ?? null);
+    if (answer.lost === "Reload") picsift.hushLocked(); // it is said in the answer's place, and once is enough
     if (answer.trouble) part("grid").replaceChildren(notice(answer));
     else part("grid").innerHTML = answer.grid;
     showMarks();

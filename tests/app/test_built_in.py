@@ -46,7 +46,7 @@ def test_status_and_the_page_say_it_of_the_built_in_model_alone(tmp_path, capsys
     result = world.services().search.search(Query(text="red"))
     page = shown([Hit(photo(), None)])
     page = type(page)(page.query, None, None, result)
-    opening = Elements(gallery.opening(browsing.ask(world.services(), Question()))).text
+    opening = Elements(gallery.opening(browsing.ask(world.services(), Question()), "")).text
     titles = [attrs["title"] for attrs in Elements(gallery.summary(page)).all("span")]
     assert (LIMITS in opening, LIMITS in titles[0]) == (name == "builtin",) * 2
     assert name in titles[0]

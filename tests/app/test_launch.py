@@ -1,12 +1,16 @@
 """How a command ends: at once, and never as if all had been printed that was not."""
 
+import _thread
 import errno
 import io
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import weakref
+from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -14,6 +18,7 @@ from app import launch
 from app.cli.commands import app as commands
 from app.cli.terminal.exits import cleanup_on_sigterm
 from app.cli.terminal.interrupts import interrupt, usual_interrupts
+from indexer.catalog.files.file_connection import GATHER, FileConnection
 
 USUALLY = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 SIGNALS = tuple(USUALLY)
@@ -120,6 +125,17 @@ def test_another_command_is_interrupted_though_the_signal_comes_where_errors_are
         del gone
         assert kept() is None
         threading.Event().wait(60)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_command_is_interrupted_though_the_signal_comes_where_sqlite_calls_it(number):
+    """As while photos are read: SQLite made of it that a function had raised, and so did the traceback."""
+    launch._hear_every_interrupt()
+    with cleanup_on_sigterm(), closing(sqlite3.connect(":memory:", factory=FileConnection)) as connection:
+        connection.create_function("signalled", 0, partial(_thread.interrupt_main, number))
+        with pytest.raises(KeyboardInterrupt):
+            assert connection.gathered(f"SELECT count({GATHER}(signalled(), 1))", ()) == [(None, 1)]
+            threading.Event().wait(60)
 
 
 def test_asyncio_takes_over_the_interrupts_of_a_server():

@@ -149,7 +149,8 @@ def _say_from_a_handler(message: str) -> None:
 
 
 def _end(message: str, status: int) -> NoReturn:
-    say(message)
+    with suppress(OSError):  # the terminal is gone: the status alone tells
+        say(message)
     raise SystemExit(status)
 
 

@@ -13,11 +13,15 @@ ONCE = frozenset((*NAMES, "image", "region"))
 Of the others the last one counts, as with most programs: an alias may hold `--limit 50`.
 """
 
+PATHS = frozenset(("FILE", "FOLDER", "DIR", "PHOTO"))
+"""What the values are called that name files and folders."""
+
 
 class Heard(TyperCommand):
     """A command that does not let the last of several values count alone, where its options are of ONCE.
 
-    Where what is asked for is no usage, and a word with a minus is read as options, it says that.
+    Where what is asked for is no usage, and a word with a minus is read as options, it says that. An empty path, as of
+    a variable of the shell that is not set, is refused: it would be the folder that one is in.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -46,10 +50,14 @@ class Heard(TyperCommand):
         return word[:2] not in short or (len(word) > 2 and word[1:3].isalpha())
 
     def _parsed(self, ctx: Any, args: list[str]) -> list[str]:
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        values, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for option in dict.fromkeys(given):
             if option.name in ONCE and not getattr(option, "multiple", True) and given.count(option) > 1:
                 ctx.fail(
                     f"{option.opts[0]} is given {given.count(option)} times, and takes one value. Leave one of them."
                 )
+        for one in self.params:
+            value = values.get(str(one.name))
+            if one.metavar in PATHS and "" in (value if isinstance(value, list | tuple) else [value]):
+                ctx.fail(f"{one.opts[0] if one.opts[0].startswith('-') else one.metavar} is empty: it names nothing.")
         return super().parse_args(ctx, args)

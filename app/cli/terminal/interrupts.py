@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from types import FrameType
 
 _AGAIN_S = 0.01
-_BACKGROUND = ("<frozen importlib._bootstrap>", "weakref.py", "_weakrefset.py")  # files whose functions these are
-_CALLED_BACK = ("cb", "_get_module_lock", "remove", "_remove")
+_IMPORTS = ("<frozen importlib._bootstrap>", "weakref.py", "_weakrefset.py")
+_OF_SQLITE = ("file_connection.py", "instants.py")  # files of this program with functions that SQLite calls
+_BACKGROUND = (*_IMPORTS, *_OF_SQLITE)  # files whose functions these are
+_CALLED_BACK = ("cb", "_get_module_lock", "remove", "_remove", "take_row", "_of_row")
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
     """A handler that raises KeyboardInterrupt, a moment later where it would be lost.
 
     Imports call weak references back, as does what is thrown away, and Python passes over what is raised there: the
-    signal would have done nothing, and the lock of all imports might be kept for ever.
+    signal would have done nothing, and the lock of all imports might be kept for ever. Of what is raised in a function
+    that SQLite calls it makes an error of the statement.
     """
     if not _is_lost_in(frame):
         raise KeyboardInterrupt

@@ -11,6 +11,8 @@ class Now(NamedTuple):
     """The library as of the last commit of any process; `version` is another text after any, and in another server."""
 
     photos: int
+    ready: int
+    """Those that the model which answers has embedded."""
     failed: int
     version: str
 
@@ -23,7 +25,7 @@ class PhotoCount:
         self._catalog = catalog
         self._lock = threading.Lock()
         self._version: object = None
-        self._now = Now(0, 0, "")
+        self._now = Now(0, 0, 0, "")
         self._mine = secrets.token_hex(4)  # a version is a number that each server counts anew
 
     def __call__(self) -> Now:
@@ -32,6 +34,9 @@ class PhotoCount:
         with self._lock:
             if version != self._version:
                 counts = self._catalog.counts()
-                self._now = Now(counts.photos, counts.failed, "-".join(map(str, (self._mine, *version))))
+                model = self._catalog.active_model()
+                ready = 0 if model is None else min(self._catalog.embedded(model.id), counts.photos)
+                said = "-".join(map(str, (self._mine, *version)))
+                self._now = Now(counts.photos, ready, counts.failed, said)
                 self._version = version
             return self._now

@@ -51,14 +51,14 @@ def unused(shown: Shown) -> str:
     return f'<p class="summary">{safe(_sentence(shown.unused))}</p>' if shown.unused else ""
 
 
-def nothing_found(shown: Shown) -> str:
-    """Why there is no hit, and what to do."""
+def nothing_found(shown: Shown, searchable: int) -> str:
+    """Why there is no hit, and what to do, where so many photos can be searched."""
     if shown.result.total and shown.result.matches == 0:
         button = '<button type="button" data-least="nearest">Show what is nearest</button>'
         nearest = f'<div class="examples">{button}</div>'
         why = safe(_sentence(shown.result.hint or "no photo matches."))
         return _notice("No matches", f"<p>{why}</p>{nearest}")
-    if shown.query.filter != type(shown.query.filter)():
+    if searchable and shown.query.filter != type(shown.query.filter)():  # else it is none of the filters' doing
         return none_passes(shown.result.hint)
     why = safe(_sentence(shown.result.hint or "there is no other photo to compare with."))
     return _notice("Nothing to compare with", f"<p>{why}</p>")
@@ -70,19 +70,21 @@ def none_passes(hint: str | None, title: str = "No photo passes these filters") 
     return _notice(title, f"<p>{safe(said)}</p>")
 
 
-def opening(shown: Shown) -> str:
-    """What the page shows before anything is asked: the newest photos, and what may be asked."""
+def opening(shown: Shown, told: str) -> str:
+    """What the page shows before anything is asked: what `ready` says, the newest photos, and what may be asked."""
     examples = "".join(f'<button type="button" data-example="{safe(text)}">{safe(text)}</button>' for text in EXAMPLES)
     hint = "Describe what is in the picture, or add one to find others like it: choose, paste or drop it here."
     limits = limits_of(shown.result.model)
     small = f'<p class="summary">The model {safe(shown.result.model)} answers; {safe(limits)}.</p>' if limits else ""
     examples = f'<div class="examples">{examples}</div>'
-    greeting = f"<h2 data-ready>{ready(shown.result.total)}</h2><p>{hint}</p>{examples}{small}"
+    greeting = f"<h2 data-ready>{told}</h2><p>{hint}</p>{examples}{small}"
     return f'<section class="notice home">{greeting}</section>{tiles(shown.result.hits)}'
 
 
-def ready(photos: int) -> str:
-    """How many photos can be searched."""
+def ready(searchable: int, photos: int) -> str:
+    """How many photos can be searched, and of how many where that is not all."""
+    if searchable < photos:
+        return f"{searchable:,} of {counted(photos, 'photo')} {'is' if searchable == 1 else 'are'} ready to be searched"
     return f"{counted(photos, 'photo is', 'photos are')} ready to be searched"
 
 

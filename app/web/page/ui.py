@@ -120,7 +120,7 @@ class Actions:
         if question.show == "duplicates":
             return self._duplicates(question)
         now, shown = self.photos(), browsing.ask(self.services, question)
-        answer = _rendered(shown) if question else _opened(shown)
+        answer = _rendered(shown, now) if question else _opened(shown, now)
         if not now.photos and not shown.result.hits:
             answer["grid"] = self._empty(now)
         least = None if shown.result.matches is None else shown.query.min_relevance
@@ -166,7 +166,8 @@ class Actions:
     def look(self, _: object) -> Answer:
         """What is being indexed at this moment, and how many photos there are."""
         line, now = gallery.activity_line(read_activity(self.services.library.folder)), self.photos()
-        return {"now": line, "photos": now.photos, "version": now.version, "ready": gallery.ready(now.photos)}
+        ready = gallery.ready(now.ready, now.photos)
+        return {"now": line, "photos": now.photos, "version": now.version, "ready": ready}
 
     def functions(self) -> list[Callable[[Any], Answer]]:
         """The same as functions that Gradio may mark as the page's own, which it cannot with methods."""
@@ -183,14 +184,15 @@ class Actions:
         return [ask, enlarge, look]
 
 
-def _rendered(shown: Shown) -> Answer:
+def _rendered(shown: Shown, now: Now) -> Answer:
     hits = shown.result.hits
-    grid = gallery.tiles(hits) if hits else gallery.nothing_found(shown)
+    grid = gallery.tiles(hits) if hits else gallery.nothing_found(shown, now.ready)
     return {"asked": gallery.asked_picture(shown), "summary": gallery.summary(shown), "grid": grid}
 
 
-def _opened(shown: Shown) -> Answer:
-    return {"asked": "", "summary": gallery.unused(shown), "grid": gallery.opening(shown)}
+def _opened(shown: Shown, now: Now) -> Answer:
+    ready = gallery.ready(now.ready, now.photos)
+    return {"asked": "", "summary": gallery.unused(shown), "grid": gallery.opening(shown, ready)}
 
 
 def lay_out(actions: Actions) -> list[Any]:

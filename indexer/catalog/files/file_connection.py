@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -28,7 +28,11 @@ class FileConnection(sqlite3.Connection):
         found = self._gathered
         if found is None:
             found = self._gathered = []
-            self.create_function(GATHER, -1, lambda *row: found.append(row))
+
+            def take_row(*row: Any, take: Callable[[tuple[Any, ...]], None] = found.append) -> None:
+                take(row)  # a Ctrl-C that comes here is raised behind it (interrupts.py), which knows it by its name
+
+            self.create_function(GATHER, -1, take_row)
         found.clear()  # those of a statement that failed
         self.execute(text, parameters).fetchone()
         rows = found.copy()

@@ -176,6 +176,7 @@ window.picsift = (() => {
     part("summary").innerHTML = answer.summary || "";
     compared = Boolean(answer.compared);
     setLeast(answer.least ?? null);
+    if (answer.lost === "Reload") picsift.hushLocked(); // it is said in the answer's place, and once is enough
     if (answer.trouble) part("grid").replaceChildren(notice(answer));
     else part("grid").innerHTML = answer.grid;
     showMarks();
@@ -264,7 +265,10 @@ window.picsift = (() => {
     if (photos === null || root.ariaBusy === "true") return;
     if (seen.photos === photos && (!still || seen.version === version)) return;
     const ready = part("grid").querySelector("[data-ready]");
-    if (ready) ready.textContent = seen.ready;
+    if (ready && ready.textContent !== seen.ready) { // which is no change of the photos below it
+      grids[0] = grids[0].replace(ready.textContent, seen.ready);
+      ready.textContent = seen.ready;
+    }
     if (!atStart() || grids.length > 1) return seen.photos === photos ? compare(seen) : offer(seen.photos - photos);
     if (!untouched()) return;
     const mine = turn;

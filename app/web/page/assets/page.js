@@ -14,8 +14,10 @@ Object.assign(window.picsift, (() => {
     const locked = await isLocked();
     return { trouble: locked ? LOCKED : AWAY, lost: locked ? "Reload" : "Try again" };
   };
+  const hushLocked = () => document.querySelectorAll(".locked").forEach((line) => line.remove());
   const sayLocked = (element) => {
-    const said = Object.assign(document.createElement("p"), { className: "now", role: "status", textContent: `${LOCKED} ` });
+    if (document.querySelector("#grid .trouble")?.textContent.includes(LOCKED)) return element.replaceChildren(); // which says it
+    const said = Object.assign(document.createElement("p"), { className: "now locked", role: "status", textContent: `${LOCKED} ` });
     const reload = Object.assign(document.createElement("button"), { type: "button", textContent: "Reload" });
     reload.addEventListener("click", () => location.reload());
     said.append(reload);
@@ -132,5 +134,5 @@ Object.assign(window.picsift, (() => {
     }
   });
 
-  return { answered: () => answered(), looking, lost, picture, tell, untell };
+  return { answered: () => answered(), hushLocked, looking, lost, picture, tell, untell };
 })());

@@ -114,6 +114,23 @@ def test_sigterm_and_the_end_of_the_terminal_unwind_the_stack(number):
     assert signal.getsignal(number) == before
 
 
+def test_a_terminal_that_is_gone_takes_no_message_and_leaves_the_status(monkeypatch):
+    """It was 1: what could not be said was an error of its own."""
+
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.EIO, "Input/output error")
+
+    @reported
+    def command():
+        monkeypatch.setattr(sys, "stderr", Gone())
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert ended.value.code == 130
+
+
 def test_under_nohup_the_end_of_the_terminal_ends_nothing():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -11,7 +11,7 @@ def test_photos_are_counted_again_after_a_change_and_only_then(world):
     photos = PhotoCount(catalog)
     before = photos()
     assert [photos() for _ in range(2)] == [before, before]
-    assert (before.photos, before.failed, len(asked)) == (5, 0, 1)
+    assert (before.photos, before.ready, before.failed, len(asked)) == (5, 5, 0, 1)
     world.write("more.png", "red")
     world.index()  # with services of its own, as another process has
     assert [photos().photos for _ in range(2)] == [6, 6]

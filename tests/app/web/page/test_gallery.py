@@ -109,7 +109,7 @@ def test_the_summary_speaks_of_matches(count, said):
 def test_where_nothing_matches_the_nearest_can_be_asked_for():
     hint = "nothing here looks like that: the nearest photo has a relevance of 0.12 <b>."
     result = SearchResult("asdf", "builtin", 662, 12.3, [], False, hint, 0)
-    page = Elements(gallery.nothing_found(Shown(Query(text="asdf"), None, None, result)))
+    page = Elements(gallery.nothing_found(Shown(Query(text="asdf"), None, None, result), 5))
     assert "No matches" in page.text
     assert "Nothing here looks like that" in page.text
     assert page.all("button")[0]["data-least"] == "nearest"
@@ -161,16 +161,19 @@ def test_the_summary_says_how_many_how_long_and_by_which_model():
 
 
 def test_no_result_says_whether_the_filters_are_why():
-    assert "filters" in gallery.nothing_found(shown(filter=make_filter(after="2030")))
-    assert "filters" not in gallery.nothing_found(shown())
-    text = gallery.nothing_found(shown(filter=PhotoFilter(camera="canon")))
+    assert "filters" in gallery.nothing_found(shown(filter=make_filter(after="2030")), 5)
+    assert "filters" not in gallery.nothing_found(shown(), 5)
+    text = gallery.nothing_found(shown(filter=PhotoFilter(camera="canon")), 5)
     assert not any(other in text for other in ("date", "folder", "place")), "what was not asked for"
 
 
 def test_an_empty_library_names_the_command():
     text = Elements(gallery.empty_library(Path("/my data/lib"))).text
     assert "picsift index ~/Pictures --library '/my data/lib'" in text
-    assert "1 photo is ready" in gallery.opening(shown([Hit(photo(), None)], total=1))
+    told = [gallery.ready(*counts) for counts in ((1, 1), (2_000, 2_000), (1, 3), (0, 3))]
+    assert told[:2] == ["1 photo is ready to be searched", "2,000 photos are ready to be searched"]
+    assert told[2:] == ["1 of 3 photos is ready to be searched", "0 of 3 photos are ready to be searched"]
+    assert told[2] in gallery.opening(shown([Hit(photo(), None)], total=3), told[2])
 
 
 @pytest.mark.parametrize(("failed", "said"), [(1, "1 file was found, and could not"), (1200, "1,200 files were")])

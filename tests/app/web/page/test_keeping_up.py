@@ -183,6 +183,29 @@ def test_a_page_that_is_refused_says_so_and_is_there_again_once_it_is_not(page):
     assert page.evaluate("window.refused") > refused
 
 
+def test_that_a_password_is_asked_for_is_said_once(page):
+    """It stood in the line above and in the answer's place."""
+    page.evaluate("() => (window.fetch = async () => new Response('', { status: 401 }))")
+    look_again(page)
+    page.locator("#now").filter(has_text="asks for its password again").wait_for()
+    ask(page, "anything")
+    page.get_by_role("alert").filter(has_text="asks for its password again").wait_for()
+    assert page.inner_text("#now") == ""
+    page.evaluate(
+        """() => {
+            const fetched = window.fetch;
+            window.healths = 0;
+            window.fetch = async (address) => {
+                if (String(address).endsWith("/health")) setTimeout(() => (window.healths += 1), 100); // it is told by then
+                return fetched(address);
+            };
+        }"""
+    )
+    look_again(page)
+    page.wait_for_function("window.healths === 1")
+    assert page.get_by_text("asks for its password again").count() == 1
+
+
 def test_an_open_page_looks_ever_less_often_for_a_server_that_is_away(page):
     page.evaluate(
         """() => {

@@ -72,6 +72,18 @@ def test_the_newest_photos_do_not_change_under_who_looks_at_a_later_page_and_say
     assert page.inner_text("[data-ready]").startswith("14 photos")
 
 
+def test_that_fewer_can_be_searched_is_no_change_of_the_photos_that_are_shown(page, services):
+    to_the_second(page)
+    slow_down(page, "0")
+    with services.library.catalog.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM embeddings WHERE photo_id = 1")  # as damaged ones go
+    for _ in range(2):
+        look_again(page)
+    page.wait_for_function("window.came >= 2")  # both pages
+    assert page.inner_text("[data-ready]").startswith("11 of 12 photos")
+    assert page.inner_text("#since") == ""
+
+
 def test_duplicates_say_that_the_library_has_changed(page, services, tmp_path):
     page.click("#brand nav a")
     page.wait_for_selector("#summary .summary")

@@ -228,6 +228,22 @@ def test_where_no_photo_is_there_that_is_said_whatever_is_asked(tmp_path, questi
     assert "1 file was found, and could not be read" in ask(make_actions(world.services()), **question)["grid"]
 
 
+def test_photos_that_the_model_has_not_embedded_are_not_told_to_be_ready(tmp_path):
+    world = World(tmp_path)
+    for name in ("red", "green"):
+        world.write(f"{name}.png", name)
+    world.index()
+    services = world.services()
+    actions = make_actions(services)
+    for left, said in (("1", "1 of 2 photos is ready"), ("0", "0 of 2 photos are ready")):
+        with services.library.catalog.engine.begin() as connection:
+            connection.exec_driver_sql(f"DELETE FROM embeddings WHERE photo_id > {left}")  # as damaged ones go
+        assert said in ask(actions)["grid"]
+        assert actions.look({})["ready"].startswith(said)
+    told = ask(actions, q="type:photo")["grid"]
+    assert ("No photo passes" in told, "2 photos are not embedded" in told) == (False, True)
+
+
 def test_a_photo_that_could_not_be_read_is_told_so_and_not_shown(tmp_path):
     world = World(tmp_path)
     world.write("red.png", "red")

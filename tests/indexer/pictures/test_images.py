@@ -658,14 +658,6 @@ def test_endless_metadata_does_not_hold_up_a_photo(files):
         assert calls_of(decode, 2 * number) < 2.2 * calls_of(decode, number)
 
 
-def test_a_text_chunk_that_unpacks_without_end_is_refused():
-    from zlib import compress, crc32
-
-    png = encoded(drawn(), "PNG")
-    body = b"zTXtkey\0\0" + compress(bytes(200 << 20), 9)
-    assert reason_of(png[:33] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", crc32(body)) + png[33:])
-
-
 def test_want_of_memory_is_a_reason(monkeypatch, files):
     monkeypatch.setattr(colour, "to_base_mode", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
     assert "memory" in reason_of(files["jpg"][1])

@@ -16,7 +16,7 @@ from PIL import Image, features
 
 from indexer.errors import ImageError, TooLargeError
 from indexer.pictures import jpegxl, raw, raw_header, truncation
-from indexer.pictures.content import anymap, png_texts, scans
+from indexer.pictures.content import anymap, boxes, png_texts, scans
 from indexer.pictures.content.canvas import claimed_size
 from indexer.pictures.content.no_picture import what_else
 from indexer.pictures.content.room import require_room
@@ -175,6 +175,8 @@ def check_formats() -> dict[str, str | None]:
 
 def _parse(name: str, source: bytes) -> Image.Image:
     if name == "JPEG" and (reason := scans.too_many_parts(source)):
+        raise ImageError(reason)
+    if name == "HEIF" and (reason := boxes.too_many_pieces(source)):
         raise ImageError(reason)
     source = anymap.in_bytes(source) if name == "PPM" else source
     source, large = png_texts.lightened(source) if name == "PNG" else (source, {})

@@ -562,12 +562,28 @@ def test_a_file_whose_second_half_is_zeros_is_refused(name):
     assert reason_of(source[: len(source) // 2] + bytes(len(source) - len(source) // 2))
 
 
+def longer_item(start, size):
+    """The HEIC with an item that is 4,000 bytes longer."""
+    place = ">IHII"  # where it starts, of one piece
+    return HEIC.replace(struct.pack(place, start, 1, 0, size), struct.pack(place, start, 1, 0, size + 4000))
+
+
 def test_a_heic_that_goes_on_in_zeros_is_refused():
     at = HEIC.rindex(b"mdat") - 4
     size = int.from_bytes(HEIC[at : at + 4], "big")
     assert at + size == len(HEIC)
-    padded = HEIC[:at] + (size + 4000).to_bytes(4, "big") + HEIC[at + 4 :] + bytes(4000)
-    assert "truncated or overwritten" in reason_of(padded)
+    longer = longer_item(0x1C5, 0xF3)
+    padded = longer[:at] + (size + 4000).to_bytes(4, "big") + HEIC[at + 4 :] + bytes(4000)
+    assert longer != HEIC and "truncated or overwritten" in reason_of(padded)
+
+
+def test_exif_that_ends_in_its_padding_may_stand_last_in_a_heic():
+    """Windows leaves 2 KB of zeros in EXIF for what it may write later."""
+    at = HEIC.rindex(b"mdat") - 4
+    size = int.from_bytes(HEIC[at : at + 4], "big")
+    longer = longer_item(0x2B8, 0x68)
+    padded = longer[:at] + (size + 4000).to_bytes(4, "big") + HEIC[at + 4 :] + bytes(4000)
+    assert longer != HEIC and images.decode(padded, min_side=64).metadata.camera_make == "Acme"
 
 
 @pytest.mark.parametrize("colour_name", ["white", "black", "gray"])

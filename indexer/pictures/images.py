@@ -210,8 +210,8 @@ def _reason(error: Exception, name: str) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory to decode this {name}; lower max_pixels or the number of workers"
     message = str(error).strip() or type(error).__name__
-    if message == "unknown pixel mode":
-        return f"a kind of {name} that Pillow does not read, such as floating-point colours; save it with 8 or 16 bits"
+    if message == "unknown pixel mode" or "not implemented" in message.lower():
+        return f"a kind of {name} that its decoder does not read, such as floating-point colours; save it with 8 bits"
     if isinstance(error, EOFError) or any(sign in message.lower() for sign in _SIGNS_OF_TRUNCATION):
         return truncation.reason(name)
     return f"damaged {name}: {message[:200]}"

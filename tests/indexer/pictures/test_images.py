@@ -674,6 +674,15 @@ def test_endless_metadata_does_not_hold_up_a_photo(files):
         assert calls_of(decode, 2 * number) < 2.2 * calls_of(decode, number)
 
 
+@pytest.mark.parametrize("said", ["unknown pixel mode", "Failed to decode image: Not implemented"])
+def test_what_a_decoder_cannot_do_is_not_called_damage(monkeypatch, files, said):
+    def give_up(*_):
+        raise ValueError(said)
+
+    monkeypatch.setattr(formats, "load", give_up)
+    assert "that its decoder does not read" in reason_of(files["avif"][1])
+
+
 def test_want_of_memory_is_a_reason(monkeypatch, files):
     monkeypatch.setattr(colour, "to_base_mode", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
     assert "memory" in reason_of(files["jpg"][1])

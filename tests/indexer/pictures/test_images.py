@@ -402,6 +402,28 @@ def test_srgb_itself_and_broken_profiles_change_nothing():
         assert ImageChops.difference(found, drawn()).getbbox() is None, profile[:8]
 
 
+def stepwise(steps):
+    """A colour profile that darkens, in a table of so many steps."""
+    half = b"curf" + bytes(4) + struct.pack(">HH", 1, 0) + b"parf" + bytes(4) + struct.pack(">HH4f", 0, 0, 1, 0.5, 0, 0)
+    step = b"cvst" + bytes(4) + struct.pack(">HH", 3, 3) + struct.pack(">II", 36, len(half)) * 3 + half
+    table = b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, steps)
+    table += struct.pack(">II", 16 + 8 * steps, len(step)) * steps + step
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    tags = struct.pack(">I", 2) + b"wtpt" + struct.pack(">II", 156, len(white))
+    tags += b"D2B0" + struct.pack(">II", 156 + len(white), len(table)) + white + table
+    return struct.pack(">I", 128 + len(tags)) + srgb[4:12] + b"prtrRGB XYZ " + srgb[24:128] + tags
+
+
+def test_a_profile_of_very_many_steps_is_left_alone():
+    """Little CMS would be busy with it for hours."""
+    picture = drawn()
+    plain = images.decode(encoded(picture, "PNG"), min_side=64).image
+    for steps, same in ((1, False), (100_000, True)):
+        found = images.decode(encoded(picture, "PNG", icc_profile=stepwise(steps)), min_side=64).image
+        assert (found.tobytes() == plain.tobytes()) is same
+
+
 def test_profiles_are_kept_within_bounds():
     for number in range(40):
         colour.to_srgb(Image.new("RGB", (1, 1)), b"profile %d" % number)

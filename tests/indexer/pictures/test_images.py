@@ -705,6 +705,15 @@ def test_what_a_decoder_cannot_do_is_not_called_damage(monkeypatch, files, said)
     assert "that its decoder does not read" in reason_of(files["avif"][1])
 
 
+@pytest.mark.parametrize("number", [34712, 50002])  # JPEG 2000, JPEG XL
+def test_a_compression_that_is_not_read_is_not_called_damage(number):
+    source = encoded(drawn(), "TIFF")
+    raw = struct.pack("<HHIHH", 259, 3, 1, 1, 0)
+    assert raw in source
+    said = reason_of(source.replace(raw, struct.pack("<HHIHH", 259, 3, 1, number, 0)))
+    assert f"a compression that Pillow does not read (number {number})" in said
+
+
 def test_want_of_memory_is_a_reason(monkeypatch, files):
     monkeypatch.setattr(colour, "to_base_mode", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
     assert "memory" in reason_of(files["jpg"][1])

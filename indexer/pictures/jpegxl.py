@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image
 
+from indexer.pictures import truncation
+
 UPRIGHT = "picsift_upright"  # key in Image.info: the decoder turned the picture, the EXIF orientation is spent
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _SIDE_BITS = (9, 13, 18, 30)
@@ -45,7 +47,12 @@ def read_pixels(source: bytes, decoder: Callable[..., Any], open_jpeg: Callable[
         ValueError: the decoder gave up.
     """
     orientation = read_header(source)[2]
-    was_jpeg, header, pixels, icc_profile, boxes = _run(decoder, source)
+    try:
+        was_jpeg, header, pixels, icc_profile, boxes = _run(decoder, source)
+    except ValueError:
+        if (bare := _without_packed(source)) == source:
+            raise
+        was_jpeg, header, pixels, icc_profile, boxes = _run(decoder, bare)
     if was_jpeg:
         return open_jpeg(pixels)
     mode = "F" if header.mode == "F;16" else header.mode
@@ -68,6 +75,16 @@ def _run(decoder: Callable[..., Any], source: bytes) -> Any:
         raise
     except BaseException as error:  # a panic of the Rust plugin is no Exception
         raise ValueError("the decoder gave up: the file is truncated or damaged") from error
+
+
+def _without_packed(source: bytes) -> bytes:
+    """The file without EXIF and XMP that are packed: where they are damaged, or endless, the decoder gives up."""
+    if source[:1] != b"\0":
+        return source
+    ends = [0, *(end for _, end in truncation.boxes(source))]
+    kinds = [kind for kind, _ in truncation.boxes(source)]
+    parts = zip(kinds, ends[:-1], ends[1:], strict=True)
+    return b"".join(source[start:end] for kind, start, end in parts if kind != b"brob")
 
 
 def _codestream(source: bytes) -> bytes:

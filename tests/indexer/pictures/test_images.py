@@ -259,6 +259,16 @@ def test_the_jpeg_xl_header_holds_the_size(size):
 # modes
 
 
+@pytest.mark.parametrize("packed", [b"xml " + b"\xff" * 50, b"Exif" + b"\xff" * 50])
+def test_damaged_words_in_a_jpeg_xl_cost_no_picture(packed):
+    source = encoded(drawn(), "JXL", lossless=True)
+    source = source[source.index(b"\xff\x0a") :] if source[:1] == b"\0" else source
+    boxes = ((b"ftyp", b"jxl \0\0\0\0jxl "), (b"brob", packed), (b"jxlc", source))
+    whole = b"".join(struct.pack(">I4s", 8 + len(body), kind) + body for kind, body in boxes)
+    found = images.decode(b"\0\0\0\x0cJXL \r\n\x87\n" + whole, min_side=64)
+    assert (found.width, found.format) == (160, "JXL")
+
+
 def test_transparency_is_composited_on_white():
     picture = Image.new("RGBA", (100, 100), (255, 0, 0, 0))
     picture.paste((0, 0, 255, 255), (50, 0, 100, 100))

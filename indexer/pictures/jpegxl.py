@@ -6,11 +6,12 @@ SizeHeader and ImageMetadata). It knows nothing of animation: the decoder gives 
 
 import re
 import struct
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 from PIL import Image
 
+from indexer.metadata.xmp import MAX_BYTES
 from indexer.pictures import truncation
 
 UPRIGHT = "picsift_upright"  # key in Image.info: the decoder turned the picture, the EXIF orientation is spent
@@ -59,10 +60,10 @@ def read_pixels(source: bytes, decoder: Callable[..., Any], open_jpeg: Callable[
     image = Image.frombytes(mode, (header.width, header.height), pixels)
     image.info["icc_profile"] = icc_profile
     # Four bytes of offset come first (ISO/IEC 18181-2), which some writers leave out: EXIF is told by its own start.
-    exif = _EXIF.search(next((box.data for box in boxes if box.box_type == b"Exif"), b""), 0, 64)
+    exif = _EXIF.search(_words(boxes, b"Exif"), 0, 64)
     if exif:
         image.info["exif"] = exif.string[exif.start() :]
-    image.info["xmp"] = next((box.data for box in boxes if box.box_type == b"xml "), b"")
+    image.info["xmp"] = _words(boxes, b"xml ")
     # Writers that leave the codestream at 1 and name a rotation in EXIF mean it; that is what pillow-jxl itself writes.
     image.info[UPRIGHT] = orientation != 1
     return image
@@ -75,6 +76,26 @@ def _run(decoder: Callable[..., Any], source: bytes) -> Any:
         raise
     except BaseException as error:  # a panic of the Rust plugin is no Exception
         raise ValueError("the decoder gave up: the file is truncated or damaged") from error
+
+
+def _words(boxes: Iterable[Any], kind: bytes) -> bytes:
+    """What is in the first box of a kind, be it packed, as cjxl does by itself; nothing where there is none."""
+    for box in boxes:
+        if box.box_type == kind:
+            return bytes(box.data)
+        if box.box_type == b"brob" and box.data[:4] == kind:
+            return _unpacked(bytes(box.data[4:]))
+    return b""
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Up to a size, more than which the decoder does not take either."""
+    import brotli
+
+    try:
+        return cast(bytes, brotli.Decompressor().process(packed, output_buffer_limit=MAX_BYTES))
+    except brotli.error:
+        return b""
 
 
 def _without_packed(source: bytes) -> bytes:

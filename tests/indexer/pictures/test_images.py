@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import brotli
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -259,14 +260,33 @@ def test_the_jpeg_xl_header_holds_the_size(size):
 # modes
 
 
-@pytest.mark.parametrize("packed", [b"xml " + b"\xff" * 50, b"Exif" + b"\xff" * 50])
-def test_damaged_words_in_a_jpeg_xl_cost_no_picture(packed):
+def boxed(kind, body):
+    """A JPEG XL in boxes, with one of words in front of its codestream."""
     source = encoded(drawn(), "JXL", lossless=True)
     source = source[source.index(b"\xff\x0a") :] if source[:1] == b"\0" else source
-    boxes = ((b"ftyp", b"jxl \0\0\0\0jxl "), (b"brob", packed), (b"jxlc", source))
+    boxes = ((b"ftyp", b"jxl \0\0\0\0jxl "), (kind, body), (b"jxlc", source))
     whole = b"".join(struct.pack(">I4s", 8 + len(body), kind) + body for kind, body in boxes)
-    found = images.decode(b"\0\0\0\x0cJXL \r\n\x87\n" + whole, min_side=64)
+    return images.decode(b"\0\0\0\x0cJXL \r\n\x87\n" + whole, min_side=64)
+
+
+@pytest.mark.parametrize("packed", [b"xml " + b"\xff" * 50, b"Exif" + b"\xff" * 50])
+def test_damaged_words_in_a_jpeg_xl_cost_no_picture(packed):
+    found = boxed(b"brob", packed)
     assert (found.width, found.format) == (160, "JXL")
+
+
+def test_words_in_a_jpeg_xl_are_read_packed_as_cjxl_does_and_not():
+    exif = Image.Exif()
+    exif[271], exif[274] = "Acme", 6
+    kept = bytes(4) + exif.tobytes().removeprefix(b"Exif\0\0")
+    for found in (boxed(b"Exif", kept), boxed(b"brob", b"Exif" + brotli.compress(kept))):
+        assert (found.metadata.camera_make, found.width) == ("Acme", 120)
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:title="Lake"/></rdf:RDF></x:xmpmeta>'
+    )
+    for found in (boxed(b"xml ", packet), boxed(b"brob", b"xml " + brotli.compress(packet))):
+        assert found.metadata.title == "Lake"
 
 
 def test_transparency_is_composited_on_white():

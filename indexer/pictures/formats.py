@@ -19,6 +19,7 @@ from indexer.pictures import jpegxl, raw, raw_header, truncation
 from indexer.pictures.content import anymap, boxes, png_texts, scans
 from indexer.pictures.content.canvas import claimed_size
 from indexer.pictures.content.no_picture import what_else
+from indexer.pictures.content.packets import packet_in
 from indexer.pictures.content.room import require_room
 
 # Pillow's name: its module and class (JPEG: the base class, so that an MPO is the JPEG it starts with), the suffixes.
@@ -182,6 +183,8 @@ def _parse(name: str, source: bytes) -> Image.Image:
     source, large = png_texts.lightened(source) if name == "PNG" else (source, {})
     image = cast(Image.Image, _decoder(name)(BytesIO(source)))
     image.info.update(large)
+    if name in ("GIF", "JPEG2000", "PSD"):
+        image.info["xmp"] = packet_in(name, source, getattr(image, "resources", ()))
     return image
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from indexer.metadata.dates import Taken, first_sound, read_date
 from indexer.metadata.photo_metadata import PhotoMetadata, shot
-from indexer.metadata.values import line, paragraph
+from indexer.metadata.values import MAX_ALTITUDE_M, line, paragraph
 
 _APPLE = "com.apple.quicktime."
 _POSITION = re.compile(r"([+-]\d{2}(?:\.\d+)?)([+-]\d{3}(?:\.\d+)?)([+-]\d+(?:\.\d+)?)?", re.ASCII)
@@ -60,7 +60,8 @@ def _position(header: Mapping[str, str]) -> tuple[float | None, float | None, fl
     latitude, longitude = float(found[1]), float(found[2])
     if abs(latitude) > 90 or abs(longitude) > 180 or (latitude == 0 and longitude == 0):
         return None, None, None
-    return latitude, longitude, float(found[3]) if found[3] else None
+    altitude = float(found[3]) if found[3] else None
+    return latitude, longitude, None if altitude is None or abs(altitude) > MAX_ALTITUDE_M else altitude
 
 
 def _first(header: Mapping[str, str], *keys: str) -> str | None:

@@ -1,11 +1,12 @@
 """Any Pillow mode to plain 8-bit sRGB: alpha on white, deep pixels scaled, embedded colour profiles applied.
 
 It works in two steps, so that a large picture can be made smaller between them. Profiles that are damaged, of
-another kind than the pixels, or sRGB in all but name are left alone.
+another kind than the pixels, of thousands of steps, or sRGB in all but name are left alone.
 """
 
 import hashlib
 import itertools
+import struct
 import threading
 from io import BytesIO
 from typing import cast
@@ -16,6 +17,7 @@ _SAME_COLOUR = 2  # of 255: a profile that moves no probe colour further is sRGB
 _KEPT_TRANSFORMS = 16  # per thread; a library holds few different profiles
 _DEEP, _ANY_RANGE = "I;16", ("I", "F")
 _BASES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
+_ICC_HEAD, _MOST_TAGS, _MOST_STEPS = 132, 100, 64  # Little CMS reads as many tags
 _local = threading.local()
 
 
@@ -103,6 +105,8 @@ def _transform(icc_profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | No
 
 
 def _build(icc_profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
+    if _takes_too_long(icc_profile):
+        return "RGB", None
     try:
         profile = ImageCms.ImageCmsProfile(BytesIO(icc_profile))
         mode = _BASES[profile.profile.xcolor_space]
@@ -114,6 +118,19 @@ def _build(icc_profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None]:
     if moved is None or (mode in ("L", "RGB") and _distance(moved, probe.convert("RGB")) <= _SAME_COLOUR):
         return mode, None
     return mode, transform
+
+
+def _takes_too_long(icc_profile: bytes) -> bool:
+    """Whether it has tables of more steps than any profile needs; Little CMS does each for 36,000 colours."""
+    if len(icc_profile) < _ICC_HEAD:
+        return False
+    (count,) = struct.unpack_from(">I", icc_profile, _ICC_HEAD - 4)
+    ends = range(_ICC_HEAD, min(_ICC_HEAD + 12 * min(count, _MOST_TAGS), len(icc_profile) - 11), 12)
+    tables = (struct.unpack_from(">I", icc_profile, at + 4)[0] for at in ends)
+    return any(
+        icc_profile.startswith(b"mpet", at) and int.from_bytes(icc_profile[at + 12 : at + 16], "big") > _MOST_STEPS
+        for at in tables
+    )
 
 
 def _probe(mode: str) -> Image.Image:

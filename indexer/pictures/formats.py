@@ -16,8 +16,10 @@ from PIL import Image, features
 
 from indexer.errors import ImageError, TooLargeError
 from indexer.pictures import jpegxl, raw, raw_header, truncation
-from indexer.pictures.content import scans
+from indexer.pictures.content import anymap, boxes, png_texts, scans
 from indexer.pictures.content.canvas import claimed_size
+from indexer.pictures.content.no_picture import what_else
+from indexer.pictures.content.packets import packet_in
 from indexer.pictures.content.room import require_room
 
 # Pillow's name: its module and class (JPEG: the base class, so that an MPO is the JPEG it starts with), the suffixes.
@@ -117,7 +119,7 @@ def open_picture(source: bytes, *, max_pixels: int, suffix: str = "") -> tuple[s
     if name == "RAW":
         name = "TIFF"  # under a RAW's name, and no RAW
     if name is None:
-        raise ImageError(_what_else(source))
+        raise ImageError(what_else(source))
     source = truncation.without_trailer(name, source)
     decoder = _decoder(name)
     if claimed := claimed_size(name, source):
@@ -175,7 +177,15 @@ def check_formats() -> dict[str, str | None]:
 def _parse(name: str, source: bytes) -> Image.Image:
     if name == "JPEG" and (reason := scans.too_many_parts(source)):
         raise ImageError(reason)
-    return cast(Image.Image, _decoder(name)(BytesIO(source)))
+    if name == "HEIF" and (reason := boxes.too_many_pieces(source)):
+        raise ImageError(reason)
+    source = anymap.in_bytes(source) if name == "PPM" else source
+    source, large = png_texts.lightened(source) if name == "PNG" else (source, {})
+    image = cast(Image.Image, _decoder(name)(BytesIO(source)))
+    image.info.update(large)
+    if name in ("GIF", "JPEG2000", "PSD"):
+        image.info["xmp"] = packet_in(name, source, getattr(image, "resources", ()))
+    return image
 
 
 def _decoder(name: str) -> Callable[..., Any]:
@@ -230,19 +240,6 @@ def _is_tga_head(source: bytes) -> bool:
         return False
     sides = int.from_bytes(source[12:14], "little") * int.from_bytes(source[14:16], "little")
     return source[1] < 2 and source[2] in (1, 2, 3, 9, 10, 11) and source[16] in (8, 15, 16, 24, 32) and sides > 0
-
-
-def _what_else(source: bytes) -> str:
-    head = source[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if not source:
-        return "the file is empty"
-    if not source.strip(b"\0"):
-        return "the file holds nothing but zeros: an interrupted copy or download"
-    if head.startswith((b"<!doctype html", b"<html")):
-        return "this is a web page (HTML), not a picture"
-    if head and all(byte >= 32 or byte in b"\t\r\n\f" for byte in head):
-        return "this is text, not a picture"
-    return f"not a picture in a format picsift reads (it starts with the bytes {source[:8].hex(' ')})"
 
 
 def _refuse_cut(name: str, source: bytes) -> None:

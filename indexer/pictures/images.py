@@ -15,8 +15,9 @@ from PIL import Image
 from indexer.errors import ImageError, UnreadableError
 from indexer.metadata import describing
 from indexer.metadata.photo_metadata import PhotoMetadata
-from indexer.pictures import colour, formats, frames, jpegxl, raw, truncation
+from indexer.pictures import colour, formats, frames, jpegxl, raw
 from indexer.pictures.content import picture_hash as content
+from indexer.pictures.content.complaints import reason_of
 
 DEFAULT_MAX_PIXELS = 250_000_000
 DEFAULT_MAX_BYTES = 2 << 30
@@ -25,7 +26,6 @@ CHANGED = "the file changed while it was read; it is tried again when it is comp
 MAX_ASPECT = 32  # a longer strip is cut to its middle: scaled by its short side it would fill the memory
 
 _TURNED_BY_DECODER = frozenset(("TIFF", "HEIF"))
-_SIGNS_OF_TRUNCATION = ("truncated", "end of file", "broken data stream", "not enough image data", "too early")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -124,7 +124,7 @@ def decode(source: bytes, *, min_side: int, max_pixels: int = DEFAULT_MAX_PIXELS
     except ImageError:
         raise
     except Exception as error:  # the per-photo boundary: decoders raise whatever they like
-        raise ImageError(_reason(error, formats.sniff(source, suffix) or "picture")) from error
+        raise ImageError(reason_of(error, formats.sniff(source, suffix) or "picture")) from error
 
 
 def _decode(source: bytes, min_side: int, max_pixels: int, suffix: str) -> Decoded:
@@ -204,17 +204,6 @@ def _sample_bits(image: Image.Image) -> int:
     """12-bit TIFFs come as 16-bit samples of which 12 are used."""
     bits = getattr(image, "tag_v2", {}).get(258, (16,))
     return int(bits[0]) if isinstance(bits, tuple) and 8 < bits[0] <= 16 else 16
-
-
-def _reason(error: Exception, name: str) -> str:
-    if isinstance(error, MemoryError):
-        return f"not enough memory to decode this {name}; lower max_pixels or the number of workers"
-    message = str(error).strip() or type(error).__name__
-    if message == "unknown pixel mode":
-        return f"a kind of {name} that Pillow does not read, such as floating-point colours; save it with 8 or 16 bits"
-    if isinstance(error, EOFError) or any(sign in message.lower() for sign in _SIGNS_OF_TRUNCATION):
-        return truncation.reason(name)
-    return f"damaged {name}: {message[:200]}"
 
 
 def _read(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:

@@ -6,10 +6,13 @@ SizeHeader and ImageMetadata). It knows nothing of animation: the decoder gives 
 
 import re
 import struct
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 from PIL import Image
+
+from indexer.metadata.xmp import MAX_BYTES
+from indexer.pictures import truncation
 
 UPRIGHT = "picsift_upright"  # key in Image.info: the decoder turned the picture, the EXIF orientation is spent
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
@@ -45,17 +48,22 @@ def read_pixels(source: bytes, decoder: Callable[..., Any], open_jpeg: Callable[
         ValueError: the decoder gave up.
     """
     orientation = read_header(source)[2]
-    was_jpeg, header, pixels, icc_profile, boxes = _run(decoder, source)
+    try:
+        was_jpeg, header, pixels, icc_profile, boxes = _run(decoder, source)
+    except ValueError:
+        if (bare := _without_packed(source)) == source:
+            raise
+        was_jpeg, header, pixels, icc_profile, boxes = _run(decoder, bare)
     if was_jpeg:
         return open_jpeg(pixels)
     mode = "F" if header.mode == "F;16" else header.mode
     image = Image.frombytes(mode, (header.width, header.height), pixels)
     image.info["icc_profile"] = icc_profile
     # Four bytes of offset come first (ISO/IEC 18181-2), which some writers leave out: EXIF is told by its own start.
-    exif = _EXIF.search(next((box.data for box in boxes if box.box_type == b"Exif"), b""), 0, 64)
+    exif = _EXIF.search(_words(boxes, b"Exif"), 0, 64)
     if exif:
         image.info["exif"] = exif.string[exif.start() :]
-    image.info["xmp"] = next((box.data for box in boxes if box.box_type == b"xml "), b"")
+    image.info["xmp"] = _words(boxes, b"xml ")
     # Writers that leave the codestream at 1 and name a rotation in EXIF mean it; that is what pillow-jxl itself writes.
     image.info[UPRIGHT] = orientation != 1
     return image
@@ -68,6 +76,36 @@ def _run(decoder: Callable[..., Any], source: bytes) -> Any:
         raise
     except BaseException as error:  # a panic of the Rust plugin is no Exception
         raise ValueError("the decoder gave up: the file is truncated or damaged") from error
+
+
+def _words(boxes: Iterable[Any], kind: bytes) -> bytes:
+    """What is in the first box of a kind, be it packed, as cjxl does by itself; nothing where there is none."""
+    for box in boxes:
+        if box.box_type == kind:
+            return bytes(box.data)
+        if box.box_type == b"brob" and box.data[:4] == kind:
+            return _unpacked(bytes(box.data[4:]))
+    return b""
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Up to a size, more than which the decoder does not take either."""
+    import brotli
+
+    try:
+        return cast(bytes, brotli.Decompressor().process(packed, output_buffer_limit=MAX_BYTES))
+    except brotli.error:
+        return b""
+
+
+def _without_packed(source: bytes) -> bytes:
+    """The file without EXIF and XMP that are packed: where they are damaged, or endless, the decoder gives up."""
+    if source[:1] != b"\0":
+        return source
+    ends = [0, *(end for _, end in truncation.boxes(source))]
+    kinds = [kind for kind, _ in truncation.boxes(source)]
+    parts = zip(kinds, ends[:-1], ends[1:], strict=True)
+    return b"".join(source[start:end] for kind, start, end in parts if kind != b"brob")
 
 
 def _codestream(source: bytes) -> bytes:

@@ -4,7 +4,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from indexer.pictures.content import boxes as content_boxes
+
 _ZERO_TAIL = 1024  # bytes; no sound compressed picture ends in so many zeros
+_STRAY_ZEROS = 64  # that it may end in
 
 _BOXES = frozenset(b"ftyp meta mdat moov moof mfra idat free skip uuid jumb".split())
 """Those that HEIF and AVIF are made of: one that goes on behind the end of the file is cut short, not foreign."""
@@ -31,8 +34,17 @@ def is_cut_short(name: str, source: bytes) -> bool:
     if name in ("HEIF", "AVIF") or (name == "JXL" and source[:1] == b"\0"):
         found = list(boxes(source))
         zeros = bool(found) and found[-1][0] == b"mdat" and source.endswith(bytes(_ZERO_TAIL))
+        zeros = zeros and (name == "JXL" or _is_picture_behind(source, len(source.rstrip(b"\0"))))
         return zeros or any(end > len(source) for _, end in found)
     return False
+
+
+def _is_picture_behind(source: bytes, start: int) -> bool:
+    """Whether zeros from there on are in place of a picture: EXIF that ends in its padding may stand last, too."""
+    try:
+        return content_boxes.reaches(source, start + _STRAY_ZEROS)
+    except (ValueError, LookupError, struct.error):
+        return True
 
 
 def _jpeg_scan_start(source: bytes) -> int:

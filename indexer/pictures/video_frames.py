@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.errors import ImageError
 from indexer.metadata.video_header import text_errors
+from indexer.pictures.content.video_reader import CheckSize, Reader, duration_s
 
 if TYPE_CHECKING:
     from PIL import Image
 
 EVERY_S = 2.0
 MAX_FRAMES = 300  # of a film longer than ten minutes: evenly spread over the whole of it
-MOST_DECODED = 20_000  # pictures decoded on the way from key frames; beyond them key frames alone are taken
 _HD_HEIGHT = 720  # from here on an untagged video is BT.709, below it BT.601: the players' rule
 _BT709, _UNTAGGED = 1, 2
 _ROUNDING_S = 0.001
@@ -29,6 +29,9 @@ OPTIONS = {"format_whitelist": "mov,matroska,avi,mpeg,mpegts,mpegvideo,m4v,asf,f
 _COVER = 0x400  # AV_DISPOSITION_ATTACHED_PIC
 _FORMATS = {"QuickTime": "MOV", "mov": "MP4", "matroska": "MKV", "mpegts": "MPEG-TS", "asf": "WMV"}
 _FORMATS |= {"mpegvideo": "MPEG", "m4v": "MPEG"}
+
+
+_Scale = Callable[[tuple[int, int]], int]
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,15 @@ def moments(duration_s: float) -> list[float]:
 def open_video(
     path: Path,
     *,
-    scale: Callable[[tuple[int, int]], int] = lambda size: 1,
-    check_size: Callable[[int, int], None] = lambda width, height: None,
+    scale: _Scale = lambda size: 1,
+    check_size: CheckSize = lambda width, height: None,
 ) -> Iterator[Video]:
     """Open a video for as long as the block runs.
 
     Args:
         path: of the file.
         scale: width and height -> by how much the frames may shrink.
-        check_size: raises an ImageError where the frames are too large to be decoded.
+        check_size: raises an ImageError where a frame is too large to be read.
 
     Raises:
         ImageError: PyAV is not installed, or the file is no video, has no picture, or cannot be decoded.
@@ -98,7 +101,7 @@ def open_video(
         with path.open("rb") as file, av.open(file, options=OPTIONS, **text_errors(av.__version__)) as container:
             stream = _stream(container)
             check_size(stream.codec_context.width, stream.codec_context.height)
-            yield _opened(container, stream, scale, av.FFmpegError)
+            yield _opened(container, stream, scale, check_size, av.FFmpegError)
     except ImageError:
         raise
     except Exception as error:  # as in images.decode(): decoders raise whatever they like
@@ -116,19 +119,19 @@ def _stream(container: Any) -> Any:
     return streams[0]
 
 
-def _opened(container: Any, stream: Any, scale: Callable[[tuple[int, int]], int], broken: type[Exception]) -> Video:
+def _opened(container: Any, stream: Any, scale: _Scale, check: CheckSize, broken: type[Exception]) -> Video:
     first = _first(container, stream, broken)
-    factor = scale(_size(first, stream))
+    check(first.width, first.height)
     name = container.format.name.partition(",")[0]
     turned = first.rotation % 180 != 0
     width, height = _size(first, stream)[:: -1 if turned else 1]
     if name == "mov" and container.metadata.get("major_brand", "qt").strip() == "qt":
         name = "QuickTime"
     header = {**stream.metadata, **container.metadata}
-    frames = partial(_frames, container, stream, factor, broken)
-    frame_at = partial(_frame_at, container, stream, factor, broken)
+    frames = partial(_frames, container, stream, scale, check, broken)
+    frame_at = partial(_frame_at, container, stream, scale, check, broken)
     return Video(
-        _FORMATS.get(name, name.upper()), width, height, _duration_s(container, stream), header, frames, frame_at
+        _FORMATS.get(name, name.upper()), width, height, duration_s(container, stream), header, frames, frame_at
     )
 
 
@@ -142,10 +145,12 @@ def _first(container: Any, stream: Any, broken: type[Exception], *, again: bool 
         raise ImageError("the video has no frame that can be decoded" + (f": {reason}" if reason else "")) from error
 
 
-def _frames(container: Any, stream: Any, factor: int, broken: type[Exception]) -> Iterator[VideoFrame]:
+def _frames(
+    container: Any, stream: Any, scale: _Scale, check: CheckSize, broken: type[Exception]
+) -> Iterator[VideoFrame]:
     """One frame of each part."""
-    reader = _Reader(container, stream, broken)
-    wanted = moments(_duration_s(container, stream))
+    reader = Reader(container, stream, broken, check)
+    wanted = moments(duration_s(container, stream))
     reach = wanted[0]  # half the distance between two
     last = -1.0
     for moment in wanted:
@@ -154,84 +159,16 @@ def _frames(container: Any, stream: Any, factor: int, broken: type[Exception]) -
             break
         if frame is not None and (at := reader.time(frame)) > last:
             last = at
-            yield VideoFrame(at, _picture(frame, stream, factor))
+            yield VideoFrame(at, _picture(frame, stream, scale))
     if last < 0:  # wherever one seeks there is damage, or another clock: recordings that were joined
-        yield VideoFrame(0.0, _picture(_first(container, stream, broken, again=True), stream, factor))
+        yield VideoFrame(0.0, _picture(_first(container, stream, broken, again=True), stream, scale))
 
 
-def _frame_at(container: Any, stream: Any, factor: int, broken: type[Exception], moment_s: float) -> Image.Image:
-    frame = _Reader(container, stream, broken).at(moment_s, _ROUNDING_S)
-    return _picture(frame or _first(container, stream, broken, again=True), stream, factor)
-
-
-class _Reader:
-    """Goes through a video from moment to moment: by seeking where key frames are near, else picture by picture."""
-
-    def __init__(self, container: Any, stream: Any, broken: type[Exception]) -> None:
-        self._container, self._stream, self._broken = container, stream, broken
-        self._start_s = float((stream.start_time or 0) * stream.time_base)
-        self._pictures: Iterator[Any] | None = None
-        self.known_length = _duration_s(container, stream) > 0
-        self._decoded = 0
-        self._sparse = not self.known_length  # key frames lie further apart than the moments
-        self._last: Any = None
-
-    def time(self, frame: Any) -> float:
-        """When a frame is shown, in seconds from the start."""
-        return max(0.0, (frame.time or 0.0) - self._start_s)
-
-    def at(self, moment_s: float, reach_s: float) -> Any:
-        """A frame near a moment; the last before it where none follows, None where the video is known to be over.
-
-        Of the frames from `reach_s` before the moment on, a key frame where seeking finds one, else the first.
-        """
-        earliest = moment_s - reach_s
-        if self._last is not None and self.time(self._last) >= earliest:
-            return self._last
-        sought = self._pictures is None or not self._sparse or self._decoded > MOST_DECODED
-        if sought:
-            self._seek(moment_s)
-        found = None
-        for frame in self._decode():
-            if found is None and sought and self._last is not None and self.time(frame) <= self.time(self._last):
-                self._sparse = True  # to go on from there would have been shorter
-            found = frame
-            if self.time(frame) >= earliest or self._decoded > MOST_DECODED:
-                break
-        else:
-            if not self.known_length:
-                return None
-        self._last = found or self._last
-        return self._last
-
-    def _seek(self, moment_s: float) -> None:
-        """To the last key frame before a moment, where the container can."""
-        try:
-            self._container.seek(int((self._start_s + moment_s) / self._stream.time_base), stream=self._stream)
-        except self._broken:
-            self._sparse = True
-            if self._pictures is not None:
-                return
-        self._pictures = self._container.decode(self._stream)
-
-    def _decode(self) -> Iterator[Any]:
-        assert self._pictures is not None
-        while True:
-            try:
-                frame = next(self._pictures)
-            except StopIteration:
-                return
-            except self._broken:  # damage: what was decoded before it, and what follows, is shown
-                self._sparse = False
-                return
-            self._decoded += 1
-            yield frame
-
-
-def _duration_s(container: Any, stream: Any) -> float:
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    return float(container.duration or 0) / 1_000_000
+def _frame_at(
+    container: Any, stream: Any, scale: _Scale, check: CheckSize, broken: type[Exception], moment_s: float
+) -> Image.Image:
+    frame = Reader(container, stream, broken, check).at(moment_s, _ROUNDING_S)
+    return _picture(frame or _first(container, stream, broken, again=True), stream, scale)
 
 
 def _size(frame: Any, stream: Any) -> tuple[int, int]:
@@ -240,10 +177,12 @@ def _size(frame: Any, stream: Any) -> tuple[int, int]:
     return max(1, round(frame.width * float(ratio if 1 <= 8 * ratio <= 64 else 1))), frame.height  # film has 2 at most
 
 
-def _picture(frame: Any, stream: Any, factor: int) -> Image.Image:
+def _picture(frame: Any, stream: Any, scale: _Scale) -> Image.Image:
     """The frame as RGB, in square pixels, then turned as its display matrix says."""
     assume = _BT709 if frame.colorspace == _UNTAGGED and frame.height >= _HD_HEIGHT else None
-    width, height = (max(1, side // factor) for side in _size(frame, stream))
+    size = _size(frame, stream)  # of this one: recordings that were joined are of several
+    factor = scale(size)
+    width, height = (max(1, side // factor) for side in size)
     area = "AREA" if factor > 1 else None
     small = frame.reformat(width, height, "rgb24", src_colorspace=assume, interpolation=area)
     picture: Image.Image = small.to_image()

@@ -94,11 +94,11 @@ def weight():
 
 
 def meet(folder, count):
-    """Return once so many calls have come to the folder: not before all of them are under way."""
+    """Return once so many calls have come to the folder: not before all of them are under way.
+
+    How long that takes is the pool's business: of processes that stand back, on a busy machine, the last may come late.
+    """
     descriptor, _ = tempfile.mkstemp(dir=folder)
     os.close(descriptor)
-    until = time.monotonic() + 60
     while len(os.listdir(folder)) < count:  # noqa: PTH208 - the names alone
-        if time.monotonic() > until:
-            raise TimeoutError(f"fewer than {count} have come")
         time.sleep(0.01)

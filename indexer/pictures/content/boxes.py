@@ -17,6 +17,9 @@ Parts = list[bytes | memoryview]
 _Box = tuple[bytes, memoryview]
 
 _TIFF_START = re.compile(rb"II\*\0|MM\0\*")
+MOST_DECODED = 10_000
+"""Coded pictures of a HEIF; libheif takes 1,000, each of which is a tile once."""
+_NOT_CODED = frozenset((b"Exif", b"mime", b"uri ", b"grid", b"iovl", b"iden", b"tmap"))
 _MOVING = frozenset((b"moov", b"moof"))
 
 
@@ -44,6 +47,61 @@ def heif(source: memoryview) -> Parts:
                 raise ValueError("an item ends outside the file")
             kept.append(bounded(data[start : start + length], kept))
     return kept + [part for number, part in _references(inside.get(b"iref")) if number in pictures]
+
+
+def too_many_pieces(heif: bytes) -> str | None:
+    """Why a HEIF takes too long to decode: it is made of few pictures, over and over; None where it does not."""
+    try:
+        if _count_decoded(heif) <= MOST_DECODED:
+            return None
+    except (ValueError, LookupError, struct.error):  # of one picture alone, or damaged
+        return None
+    return f"a HEIF of more than {MOST_DECODED:,} pieces takes too long to decode; save it anew"
+
+
+def _count_decoded(source: bytes) -> int:
+    """How many coded pictures a decoder goes through for the one that is shown, by way of grids of grids."""
+    inside = _meta(source)
+    made_of: dict[int, list[int]] = {}
+    width = 4 if inside[b"iref"][0] else 2
+    for kind, entry in _boxes(inside[b"iref"][4:]):
+        if kind == b"dimg":
+            ends = range(width + 2, len(entry) - width + 1, width)
+            made_of[int.from_bytes(entry[:width], "big")] = [
+                int.from_bytes(entry[at : at + width], "big") for at in ends
+            ]
+    counts: dict[int, int] = {}
+    begun = set()
+    pending = [int.from_bytes(inside[b"pitm"][4:], "big")]
+    while pending:
+        item = pending[-1]
+        open_ones = [part for part in made_of.get(item, ()) if part not in counts]
+        if item in counts or item in begun or not open_ones:
+            counts.setdefault(item, sum(counts.get(part, 0) for part in made_of.get(item, ())) or 1)
+            pending.pop()
+        else:
+            begun.add(item)
+            pending += open_ones
+    return max(counts.values())
+
+
+def reaches(source: bytes, start: int) -> bool:
+    """Whether a coded picture of a HEIF or AVIF has a part behind a place in the file; EXIF, say, is none."""
+    inside = _meta(source)
+    kinds = _item_kinds(inside[b"iinf"])
+    return any(
+        length == 0 or begin + length > start
+        for number, (method, extents) in _item_places(inside[b"iloc"]).items()
+        if method == 0 and kinds.get(number) not in _NOT_CODED
+        for begin, length in extents
+    )
+
+
+def _meta(source: bytes) -> dict[bytes, memoryview]:
+    """The boxes in the first `meta` box of a file; whatever follows it may be cut short."""
+    at = source.index(b"meta") - 4
+    size = int.from_bytes(source[at : at + 4], "big")
+    return dict(_boxes(memoryview(source)[at + 12 : at + size]))
 
 
 def jxl(source: memoryview) -> Parts:

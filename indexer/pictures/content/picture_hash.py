@@ -20,6 +20,8 @@ from indexer.pictures.formats import sniff
 
 LARGEST = 256 << 20
 """Bytes of a file that is taken apart; a larger one is hashed as a whole, in pieces."""
+MOST_READ = 4 * LARGEST
+"""Bytes of parts; a file whose parts are the same bytes, over and over, is hashed as a whole: it would take hours."""
 _SCHEME = "c1"
 _WHOLE_DIGITS = 32
 _PIECE = 1 << 20
@@ -87,7 +89,7 @@ def coded_parts(source: bytes) -> list[bytes | memoryview] | None:
         parts = take(memoryview(source))
     except (ValueError, LookupError, struct.error, OverflowError, RecursionError):
         return None
-    return [take.__name__.encode(), *parts]
+    return None if sum(map(len, parts)) > MOST_READ else [take.__name__.encode(), *parts]
 
 
 def _whole(source: bytes) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from indexer.errors import ImageError
 from indexer.metadata.video_header import read_header, text_errors
-from indexer.pictures import video_frames
+from indexer.pictures import formats
+from indexer.pictures.content import video_reader
 from indexer.pictures.video_frames import MAX_FRAMES, VideoFrame, moments, open_video
 from tests.indexer.videos import BLUE, GREEN, RED, av, draw_video, turn
 
@@ -54,14 +55,14 @@ def test_a_video_that_does_not_say_how_long_it_is_is_read_to_its_end(tmp_path):
 def test_few_key_frames_are_not_decoded_from_again_and_again(tmp_path, monkeypatch):
     path = draw_video(tmp_path / "a.mp4", [RED] * 60, keys=1000)
     decoded = []
-    read_on = video_frames._Reader._decode
+    read_on = video_reader.Reader._decode
 
     def counted(self):
         for frame in read_on(self):
             decoded.append(frame.pts)
             yield frame
 
-    monkeypatch.setattr(video_frames._Reader, "_decode", counted)
+    monkeypatch.setattr(video_reader.Reader, "_decode", counted)
     assert len(read(path)) == 30
     assert len(decoded) < 1.2 * 60 * 5
 
@@ -69,20 +70,20 @@ def test_few_key_frames_are_not_decoded_from_again_and_again(tmp_path, monkeypat
 def test_many_key_frames_leave_the_rest_undecoded(tmp_path, monkeypatch):
     path = draw_video(tmp_path / "a.mp4", [RED] * 60, keys=5)
     decoded = []
-    read_on = video_frames._Reader._decode
+    read_on = video_reader.Reader._decode
 
     def counted(self):
         for frame in read_on(self):
             decoded.append(frame.pts)
             yield frame
 
-    monkeypatch.setattr(video_frames._Reader, "_decode", counted)
+    monkeypatch.setattr(video_reader.Reader, "_decode", counted)
     assert len(read(path)) == 30
     assert len(decoded) <= 31
 
 
 def test_a_film_that_takes_too_much_decoding_is_shown_by_its_key_frames(tmp_path, monkeypatch):
-    monkeypatch.setattr(video_frames, "MOST_DECODED", 20)
+    monkeypatch.setattr(video_reader, "MOST_DECODED", 20)
     frames = read(draw_video(tmp_path / "a.mp4", [RED] * 20, keys=40))
     assert 2 <= len(frames) < 10
 
@@ -250,3 +251,49 @@ def test_text_that_is_no_utf_8_is_latin_1_and_costs_nothing(tmp_path):
 )
 def test_a_pyav_is_told_of_text_what_it_takes(version, names):
     assert set(text_errors(version)) == names
+
+
+def joined(folder: Path, size: tuple[int, int], keys: int = 12) -> Path:
+    """Four seconds of 96 x 64 pixels, then four of another size, on one clock."""
+    path = folder / "joined.ts"
+    parts = []
+    for number, (colour, one, from_s) in enumerate(((RED, (96, 64), 0), (BLUE, size, 4))):
+        part = draw_video(
+            folder / f"{number}.ts", [colour] * 4, codec="mpeg2video", rate=25, size=one, keys=keys,
+            options={"output_ts_offset": str(from_s)},
+        )  # fmt: skip
+        parts.append(part.read_bytes())
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+def test_a_later_frame_that_is_too_large_is_refused_too(tmp_path):
+    with pytest.raises(ImageError, match="800 x 600 pixels"):
+        read(joined(tmp_path, (800, 600)), check_size=lambda *size: formats.check_size(*size, 20_000))
+
+
+def test_each_frame_shrinks_by_its_own_size(tmp_path):
+    frames = read(joined(tmp_path, (960, 640)), scale=lambda size: size[0] // 96)
+    assert {frame.picture.size for frame in frames} == {(96, 64)}
+    assert set(colours(frames)) == {RED, BLUE}
+
+
+@pytest.mark.parametrize("keys", [25, 60, 100])
+def test_where_seeking_leads_behind_the_moment_it_is_read_from_further_back(tmp_path, keys):
+    path = draw_video(tmp_path / "a.ts", [RED] * 4 + [GREEN] * 4 + [BLUE] * 4, codec="mpeg2video", rate=25, keys=keys)
+    frames = read(path)
+    assert len(frames) >= 4 and frames[0].moment_s <= 2 and frames[-1].moment_s >= 10
+    assert set(colours(frames)) == {RED, GREEN, BLUE}
+
+
+@pytest.mark.parametrize("said", [-5000.0, 1e15, float("nan"), float("inf")])
+def test_a_length_that_cannot_be_is_not_believed(tmp_path, said):
+    path = draw_video(tmp_path / "a.mkv", [RED] * 4 + [BLUE] * 4)
+    source = bytearray(path.read_bytes())
+    at = source.index(b"\x44\x89\x88") + 3
+    source[at : at + 8] = struct.pack(">d", said)
+    path.write_bytes(source)
+    with open_video(path) as video:
+        assert video.duration_s == 0
+        frames = list(video.frames())
+    assert len(frames) == 4 and set(colours(frames)) == {RED, BLUE}

@@ -282,6 +282,7 @@ def test_what_the_header_says_is_what_the_photo_says(world):
         ({"location": "+00.0000+000.0000/"}, {"latitude": None, "longitude": None}),
         ({"location": "+99.0000+000.0000/"}, {"latitude": None, "longitude": None}),
         ({"location": "nowhere"}, {"latitude": None, "longitude": None}),
+        ({"location": "+52.5200+013.4050+99999999.0/"}, {"latitude": 52.52, "altitude": None}),
         (
             {"com.apple.quicktime.make": "Apple", "com.apple.quicktime.model": "Apple iPhone 12"},
             {"camera_make": "Apple", "camera_model": "iPhone 12"},

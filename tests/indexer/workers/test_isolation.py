@@ -27,7 +27,7 @@ def workers():
 
 @pytest.fixture
 def pool(workers):
-    with WorkerPool(timeout_s=120, memory_mb=256) as pool:
+    with WorkerPool(timeout_s=270, memory_mb=256) as pool:  # less than pytest's own limit
         yield pool
     assert workers() == []
 

@@ -288,3 +288,14 @@ def test_a_file_of_very_many_parts_is_hashed_as_a_whole(monkeypatch):
     body = encoded("jpg")
     assert content.coded_parts(body[:2] + quantisation * 900 + body[2:])
     assert content.coded_parts(body[:2] + quantisation * 1100 + body[2:]) is None
+
+
+def test_a_file_whose_parts_are_the_same_bytes_over_and_over_is_hashed_as_a_whole(monkeypatch):
+    strips, data = 5_000, bytes(64)
+    source = struct.pack("<2sHI", b"II", 42, 8 + len(data) + 8 * strips) + data
+    source += struct.pack(f"<{strips}I", *[8] * strips) + struct.pack(f"<{strips}I", *[64] * strips)
+    tags = [(256, 3, 1, 64), (257, 4, 1, strips), (273, 4, strips, 72), (279, 4, strips, 72 + 4 * strips)]
+    source += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    assert not content.is_whole(content.hash_bytes(source))
+    monkeypatch.setattr(content, "MOST_READ", 4 * len(source))
+    assert content.is_whole(content.hash_bytes(source))

@@ -209,7 +209,7 @@ def test_that_a_password_is_asked_for_is_said_once(page):
             const fetched = window.fetch;
             window.healths = 0;
             window.fetch = async (address) => {
-                if (String(address).endsWith("/health")) setTimeout(() => (window.healths += 1), 100); // it is told by then
+                if (String(address).endsWith("/health")) setTimeout(() => (window.healths += 1), 100); // told by then
                 return fetched(address);
             };
         }"""

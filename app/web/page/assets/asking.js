@@ -114,6 +114,7 @@ window.picsift = (() => {
     const another = !alike({ ...NOTHING, ...question }, asked);
     const before = asked;
     asked = { ...NOTHING, ...question };
+    keepChips(); // what was to be left out was of the question before
     if (!visited && another && before.least === NEAREST && asked.least === NEAREST) asked.least = "";
     picsift.shut(); // what is open, or waited for, is of another question
     if (!visited) {
@@ -187,7 +188,7 @@ window.picsift = (() => {
     follow(answer.next);
     if (!answer.trouble) picsift.turned(1);
     if (!answer.lost) goOn();
-    else part("chips").querySelectorAll("[aria-busy=true]").forEach((chip) => (chip.ariaBusy = "false"));
+    else keepChips();
   };
   const setLeast = (least) => {
     part("least").hidden = least === null;
@@ -317,6 +318,7 @@ window.picsift = (() => {
     fill(question);
     ask(question);
   };
+  const keepChips = () => part("chips").querySelectorAll("[aria-busy=true]").forEach((chip) => (chip.ariaBusy = "false"));
   const leavingOut = () => { // the first chip that is to be left out of the answer that comes; the others wait for the next
     const key = (chip) => chip.ariaLabel + chip.innerHTML; // photos of one name are told by their pictures
     const wanted = [...part("chips").querySelectorAll("[aria-busy=true]")].map(key);

@@ -156,6 +156,19 @@ def test_chips_that_are_left_out_while_an_answer_is_waited_for_stay_out(page):
     assert page.input_value("#words input") == "two after:1990", "the second was of an answer that never came"
 
 
+def test_back_takes_back_the_chips_that_still_wait_to_be_left_out(page):
+    ask(page, "two -dogs after:1990")
+    page.wait_for_function("document.querySelectorAll('#chips li').length === 3")
+    slow_down(page, "500")
+    for text in ("-dogs", "after:1990"):
+        page.get_by_role("button", name=f"Leave out {text}").click()
+    page.wait_for_function("!location.search.includes('dogs')")
+    page.go_back()
+    page.wait_for_function("window.came === 2")  # what nobody waits for any more, and the one from before
+    assert page.input_value("#words input") == "two -dogs after:1990"
+    assert page.locator("#chips li").count() == 3
+
+
 def test_a_page_that_is_refused_says_so_and_is_there_again_once_it_is_not(page):
     page.evaluate(
         """() => {
@@ -196,7 +209,7 @@ def test_that_a_password_is_asked_for_is_said_once(page):
             const fetched = window.fetch;
             window.healths = 0;
             window.fetch = async (address) => {
-                if (String(address).endsWith("/health")) setTimeout(() => (window.healths += 1), 100);
+                if (String(address).endsWith("/health")) setTimeout(() => (window.healths += 1), 100); // told by then
                 return fetched(address);
             };
         }"""

@@ -1,7 +1,9 @@
 """XMP packets in formats of which Pillow reads none: GIF, JPEG 2000, Photoshop. Pure."""
 
-import struct
 from collections.abc import Sequence
+from itertools import islice
+
+from indexer.pictures import truncation
 
 _GIF_HEAD, _GIF_TAIL = b"!\xff\x0bXMP DataXMP", b"\x01\xff\xfe"
 _JP2_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
@@ -38,13 +40,8 @@ def _in_gif(source: bytes) -> bytes | None:
 
 def _in_boxes(source: bytes) -> bytes | None:
     at = 0
-    for _ in range(_MOST_BOXES):
-        if at + 24 > len(source):
-            break
-        size, kind = struct.unpack_from(">I4s", source, at)
+    for kind, end in islice(truncation.boxes(source), _MOST_BOXES):
         if kind == b"uuid" and source.startswith(_JP2_UUID, at + 8):
-            return source[at + 24 : at + size if size else len(source)]
-        if size < 8:  # to the end of the file, or of more than 4 GB
-            break
-        at += size
+            return source[at + 24 : end]
+        at = end
     return None

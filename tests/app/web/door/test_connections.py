@@ -41,6 +41,22 @@ async def reads_all(scope, receive, send):
 
 
 @contextmanager
+def held():
+    """An application that answers when it is let, and what lets it."""
+    go_on = threading.Event()
+
+    async def waits(scope, receive, send):
+        if scope["type"] == "http":
+            await asyncio.to_thread(go_on.wait, 60)
+        await reads_all(scope, receive, send)
+
+    try:
+        yield waits, go_on
+    finally:
+        go_on.set()
+
+
+@contextmanager
 def answering(app, patience):
     """A server of `app`; yields the address to connect to and the server."""
     answers, servers = threading.Event(), []
@@ -82,6 +98,15 @@ def seen(server, tell):
 
     there = list(server.server_state.connections)
     return asyncio.run_coroutine_threadsafe(ask(), there[0].loop).result(60) if there else []
+
+
+def busy(address, stack, server, many):
+    """Connections that are all being answered, up to the bound."""
+    there = [stack.enter_context(connect(address)) for _ in range(many)]
+    for connected in there:
+        connected.sendall(WHOLE)
+    wait_for(lambda: sum(seen(server, lambda one: bool(one.cycle))) == many)
+    return there
 
 
 def was_closed(connected):
@@ -204,15 +229,9 @@ def test_a_body_that_keeps_coming_may_take_longer():
 
 
 def test_an_application_that_does_not_read_is_not_the_clients_fault():
-    go_on = threading.Event()
-
-    async def waits_first(scope, receive, send):
-        if scope["type"] == "http":
-            await asyncio.to_thread(go_on.wait, 60)
-        await reads_all(scope, receive, send)
-
     patience = Patience(body_s=0.1, body_bytes_per_s=10**9)
-    with answering(waits_first, patience) as (address, _), connect(address) as connected, connect(address) as watch:
+    with held() as (app, go_on), answering(app, patience) as (address, _), ExitStack() as stack:
+        connected, watch = (stack.enter_context(connect(address)) for _ in range(2))
         connected.sendall(HEAD + b"x" * 99_000)
         watch.sendall(HEAD)
         assert was_closed(watch)  # so the time was over for both
@@ -238,22 +257,12 @@ def test_a_new_connection_takes_the_place_of_one_that_waits():
 
 
 def test_where_all_are_being_answered_a_new_one_is_told_to_come_later():
-    go_on = threading.Event()
-
-    async def waits(scope, receive, send):
-        if scope["type"] == "http":
-            await asyncio.to_thread(go_on.wait, 60)
-        await reads_all(scope, receive, send)
-
-    with answering(waits, Patience(most=2)) as (address, server), ExitStack() as stack:
-        busy = [stack.enter_context(connect(address)) for _ in range(2)]
-        for connected in busy:
-            connected.sendall(WHOLE)
-        wait_for(lambda: sum(seen(server, lambda one: bool(one.cycle))) == 2)
+    with held() as (app, go_on), answering(app, Patience(most=2)) as (address, server), ExitStack() as stack:
+        there = busy(address, stack, server, 2)
         with connect(address) as refused:
             assert refused.recv(12) == b"HTTP/1.1 503"
         go_on.set()
-        assert [connected.recv(12) for connected in busy] == [b"HTTP/1.1 200"] * 2
+        assert [connected.recv(12) for connected in there] == [b"HTTP/1.1 200"] * 2
 
 
 def test_a_new_connection_takes_the_place_of_one_with_a_wrong_password():

@@ -1,7 +1,5 @@
 """Who still sends hears the last answer: a reset, at which clients fail before they read, is no answer."""
 
-import asyncio
-import threading
 from contextlib import ExitStack
 
 import pytest
@@ -15,7 +13,9 @@ from tests.app.web.door.test_connections import (
     all_of,
     answering,
     answers_early,
+    busy,
     connect,
+    held,
     reads_all,
     seen,
     wait_for,
@@ -53,32 +53,8 @@ def test_a_body_is_sent_to_its_end_and_the_answer_read(app, head, status):
         wait_for(lambda: not server.server_state.connections)
 
 
-def busy(address, stack, server, many):
-    """Connections that are all being answered, up to the bound."""
-    there = [stack.enter_context(connect(address)) for _ in range(many)]
-    for connected in there:
-        connected.sendall(WHOLE)
-    wait_for(lambda: sum(seen(server, lambda one: bool(one.cycle))) == many)
-    return there
-
-
-@pytest.fixture
-def held():
-    """An application that answers when it is let, and what lets it."""
-    go_on = threading.Event()
-
-    async def waits(scope, receive, send):
-        if scope["type"] == "http":
-            await asyncio.to_thread(go_on.wait, 60)
-        await reads_all(scope, receive, send)
-
-    yield waits, go_on
-    go_on.set()
-
-
-def test_so_is_one_where_there_are_too_many_connections(held):
-    app, go_on = held
-    with answering(app, Patience(most=2)) as (address, server), ExitStack() as stack:
+def test_so_is_one_where_there_are_too_many_connections():
+    with held() as (app, go_on), answering(app, Patience(most=2)) as (address, server), ExitStack() as stack:
         there = busy(address, stack, server, 2)
         for _ in range(3):  # who was refused takes nobody's place, and nobody takes theirs
             refused = stack.enter_context(connect(address))
@@ -89,10 +65,9 @@ def test_so_is_one_where_there_are_too_many_connections(held):
         assert [connected.recv(12) for connected in there] == [b"HTTP/1.1 200"] * 2
 
 
-def test_few_are_listened_to_so_beyond_the_bound(held, monkeypatch):
+def test_few_are_listened_to_so_beyond_the_bound(monkeypatch):
     monkeypatch.setattr(connections, "MOST_LINGERING", 2)
-    app, go_on = held
-    with answering(app, Patience(most=1)) as (address, server), ExitStack() as stack:
+    with held() as (app, go_on), answering(app, Patience(most=1)) as (address, server), ExitStack() as stack:
         busy(address, stack, server, 1)
         for _ in range(10):
             assert all_of(stack.enter_context(connect(address))).startswith(b"HTTP/1.1 503")

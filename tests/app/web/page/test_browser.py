@@ -296,54 +296,6 @@ def test_the_page_follows_the_library_by_itself(browser, tmp_path, monkeypatch, 
         page.close()
 
 
-def test_more_results_repeat_nothing_and_leave_nothing_out_while_the_library_changes(
-    browser, tmp_path, monkeypatch, tiny_model_path
-):
-    monkeypatch.setattr("app.web.page.browsing.PAGE_SIZE", 5)
-    monkeypatch.setattr("app.bootstrap._plain_names", tuple)  # random weights know no relevance
-    settings = Settings(library=tmp_path / "library", model=str(tiny_model_path), device="cpu")
-    services = build_services(settings, create=True)
-    in_step(services, tmp_path / "photos", range(12))
-    with running(services, monkeypatch, tmp_path) as address:
-        page = browser.new_page()
-        page.set_default_timeout(60_000)
-        page.goto(address)
-        page.wait_for_selector(".notice.home")
-
-        def shown():
-            return page.eval_on_selector_all(".tile img", "all => all.map(one => Number(one.alt.split('.')[0]))")
-
-        def more(count):
-            page.click("#more")
-            page.wait_for_function(f"document.querySelectorAll('.tile').length === {count}")
-
-        def goes_through(words, there, come):
-            search(page, words)
-            first = shown()
-            assert len(first) == 5
-            gone = first[:3]
-            in_step(services, tmp_path / "photos", [*(there - set(gone)), *come])
-            more(10)
-            more(14)
-            assert not page.is_visible("#more")
-            assert sorted(shown()) == sorted({*there, *come})
-            return (there - set(gone)) | come
-
-        there = goes_through("name:*", set(range(12)), {20, 21})
-        there = goes_through("anything", there, {22, 23, 24})
-        search(page, "something")  # not what is shown already: the answer is waited for
-        page.wait_for_selector("#more")
-        services.cursors.let_go(next(reversed(services.cursors._kept)))  # as a server that was started anew knows none
-        page.click("#more")
-        page.click("#beyond:has-text('What follows is not known any more') button:has-text('Search again')")
-        page.wait_for_selector("#more")
-        more(10)
-        assert (page.inner_text("#beyond"), len(set(shown()))) == ("", 10)
-        search(page, "anything else")
-        assert len(services.cursors) == 1, "what was left is let go of"
-        page.close()
-
-
 @pytest.mark.parametrize("size", ["phone"], indirect=True)
 def test_on_a_phone_arrows_and_swipes_lead_on_and_the_bar_stays(page, request):
     search(page, "anything")

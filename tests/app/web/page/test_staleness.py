@@ -1,4 +1,4 @@
-"""In a real browser: what is shown is said to be out of date on later pages and among duplicates, too."""
+"""In a real browser, while the library changes: pages stay whole, and what is shown is said to be out of date."""
 
 import pytest
 
@@ -90,6 +90,37 @@ def test_duplicates_say_that_the_library_has_changed(page, services, tmp_path):
     in_step(services, tmp_path / "photos", {*range(11), 20})
     page.click(CHANGED.format("The library has changed"))
     page.wait_for_function("document.querySelector('#since').innerText === ''")
+
+
+def test_more_results_repeat_nothing_and_leave_nothing_out_while_the_library_changes(page, services, tmp_path):
+    def more(count):
+        page.click("#more")
+        page.wait_for_function(f"document.querySelectorAll('.tile').length === {count}")
+
+    def goes_through(words, there, come):
+        search(page, words)
+        first = shown(page)
+        assert len(first) == 5
+        gone = first[:3]
+        in_step(services, tmp_path / "photos", [*(there - set(gone)), *come])
+        more(10)
+        more(14)
+        assert not page.is_visible("#more")
+        assert sorted(shown(page)) == sorted({*there, *come})
+        return (there - set(gone)) | come
+
+    there = goes_through("name:*", set(range(12)), {20, 21})
+    there = goes_through("anything", there, {22, 23, 24})
+    search(page, "something")  # not what is shown already: the answer is waited for
+    page.wait_for_selector("#more")
+    services.cursors.let_go(next(reversed(services.cursors._kept)))  # as a server that was started anew knows none
+    page.click("#more")
+    page.click("#beyond:has-text('What follows is not known any more') button:has-text('Search again')")
+    page.wait_for_selector("#more")
+    more(10)
+    assert (page.inner_text("#beyond"), len(set(shown(page)))) == ("", 10)
+    search(page, "anything else")
+    assert len(services.cursors) == 1, "what was left is let go of"
 
 
 def opens(page, tile):

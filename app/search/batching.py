@@ -87,7 +87,8 @@ class Batcher(Generic[Asked, Answer]):
         with self._lock:
             taken, left = self._waiting, list[_Place[Asked, Answer]]()
             if len(taken) <= self._few:  # before the leader may stand one who is about to leave
-                taken, left = [leader], [place for place in taken if place is not leader]
+                taken, left = [leader], taken.copy()
+                left.remove(leader)  # no loop: ended in one, Python 3.12 and 3.13 may keep the lock
             leader.taken, self._waiting = taken, left
         self._ask(taken)
         self._step_down(leader)
@@ -121,5 +122,6 @@ class Batcher(Generic[Asked, Answer]):
             if not owed.answers and owed.error is None:
                 owed.error = RuntimeError(f"the thread that was to answer was ended: {type(reason).__name__}")
         with self._lock:
-            self._waiting = [other for other in self._waiting if other is not place]
+            if place in self._waiting:
+                self._waiting.remove(place)
         self._step_down(place)
